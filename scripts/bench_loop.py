@@ -1,0 +1,114 @@
+#!/usr/bin/env python
+"""How fast rows go through sample, judge, select and mix, and whether memory grows with them.
+
+Each size runs in a process of its own with the scripted backend, so the figures are those of the loop's own
+machinery: drawing from the script, records, Parquet, digests. Peak memory is the process's high-water mark.
+
+    python scripts/bench_loop.py                   10,000 and 100,000 candidates
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from selfreward.__main__ import compose
+from selfreward.artifacts import Artifact, Store
+from selfreward.artifacts.runs import Run
+from selfreward.backends import open_backend
+from selfreward.config import validate
+from selfreward.data.models import start_policy
+from selfreward.loop import load_sources
+from selfreward.stages.decide import decide
+from selfreward.stages.judge import judge
+from selfreward.stages.measure import measure
+from selfreward.stages.mix import mix
+from selfreward.stages.sample import sample
+from selfreward.stages.select import select
+
+K = 4
+
+
+class Quiet:
+    """A reporter that says nothing."""
+
+    def say(self, line: str) -> None:
+        """Says nothing."""
+
+    def progress(self, title: str, total: int | None, unit: str) -> "Quiet":
+        """No bar."""
+        return self
+
+    def __enter__(self):
+        """Counts nothing."""
+        return lambda _: None
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to end."""
+
+
+def run_size(candidates: int, folder: Path) -> dict[str, float]:
+    """Seconds of each stage, and the peak memory of this process in MB, for a number of candidates."""
+    prompts = candidates // K
+    config = validate(
+        compose(
+            [
+                "experiment=scripted",
+                f"data.train_closed={prompts // 2}",
+                f"data.train_open={prompts - prompts // 2}",
+                "sample.shard_prompts=512",
+            ]
+        )
+    )
+    run = Run(folder / "bench", Store(folder / "store", Quiet()), config.seed)
+    start = start_policy(config.model, run.store.root)
+    sources = load_sources(config, run, start)
+    seconds: dict[str, float] = {}
+
+    def timed(stage, *arguments, **inputs) -> Artifact:
+        began = time.perf_counter()
+        artifact = run.stage(0, stage, *arguments, **inputs)
+        seconds[stage.__name__] = time.perf_counter() - began
+        return artifact
+
+    with open_backend(config.backend, start) as backend:
+        held = {"backend": backend, "policy": start}
+        measured = run.stage(0, measure, config.measure, probe=sources.probe, **held)
+        drawn = timed(sample, config.sample, prompts=sources.train, **held)
+        judged = timed(judge, config.judge, candidates=drawn, prompts=sources.train, **held)
+    chosen = timed(select, config.select, candidates=drawn, judgments=judged, prompts=sources.train)
+    decision = run.stage(
+        0, decide, config.monitor, random=False, measured=measured, baseline=measured, selected=chosen, previous=None
+    )
+    timed(mix, config.mix, selected=chosen, decision=decision, human=sources.human, previous=None)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {**seconds, "total": sum(seconds.values()), "peak_mb": peak}
+
+
+def main() -> None:
+    """Prints one line for each size and the ratio of their peaks."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps(run_size(arguments.one, Path(folder))))
+        return
+    peaks = []
+    for size in arguments.sizes:
+        child = subprocess.run(
+            [sys.executable, __file__, "--one", str(size)], check=True, capture_output=True, text=True
+        )
+        found = json.loads(child.stdout)
+        peaks.append(found["peak_mb"])
+        print(f"{size:>9,} candidates  " + "  ".join(f"{name} {value:.1f}" for name, value in found.items()))
+    print(f"peak memory, last to first: {peaks[-1] / peaks[0]:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Keys of artifacts, seeds, and the reason why an artifact has to be made."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+from selfreward.artifacts.files import canonical
+from selfreward.spec import Json
+
+_SHOWN = 3
+
+
+def key_of(identity: Mapping[str, Json]) -> str:
+    """The key of an artifact: 16 hex digits of the SHA-256 of everything that decides its content."""
+    return hashlib.sha256(canonical(dict(identity))).hexdigest()[:16]
+
+
+def derive_seed(*parts: int | str) -> int:
+    """A seed below 2**32 from a config seed and the names of the place it is used in; the one rule for all seeds."""
+    return int.from_bytes(hashlib.sha256(canonical(list(parts))).digest()[:4], "big")
+
+
+def explain_miss(wanted: Mapping[str, Json], known: Iterable[Mapping[str, Json]]) -> str:
+    """Why `wanted` is not in the store: how it differs from the nearest identity that is.
+
+    Changed settings, versions and engines are told with both values; of changed inputs the names are enough.
+    """
+    flat = _flatten(wanted)
+    differences = [_differences(_flatten(other), flat) for other in known]
+    if not differences:
+        return "first of its kind"
+    nearest = min(differences, key=len)
+    inputs = [name.removeprefix("inputs.") for name in nearest if name.startswith("inputs.")]
+    settings = [change for name, change in nearest.items() if not name.startswith(("inputs.", "seed"))]
+    rest = len(settings) - _SHOWN
+    told = settings[:_SHOWN] + ([f"{rest} more settings"] if rest > 0 else [])
+    return ", ".join(told + ([f"new {', '.join(inputs)}"] if inputs else [])) or "new seed"
+
+
+def _differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> dict[str, str]:
+    """Changed names with their old and new value."""
+    names = [name for name in {**old, **new} if old.get(name, "unset") != new.get(name, "unset")]
+    stage = str(new["stage"])
+    return {
+        name: f"{stage}.{name.removeprefix('spec.')} {old.get(name, 'unset')} -> {new.get(name, 'unset')}"
+        for name in names
+    }
+
+
+def _flatten(value: Json | Mapping[str, Json], prefix: str = "") -> dict[str, Json]:
+    if not isinstance(value, Mapping):
+        return {prefix: value}
+    flat: dict[str, Json] = {}
+    for name, inner in value.items():
+        flat |= _flatten(inner, f"{prefix}.{name}" if prefix else name)
+    return flat

@@ -1,0 +1,134 @@
+"""What was made, from what, and how to tell that it is still the same."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from selfreward.artifacts.files import canonical, sha256_of, write_json
+from selfreward.errors import CorruptArtifact
+from selfreward.spec import Json
+
+NAME = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry:
+    """One file of an artifact, as it was when the artifact was committed."""
+
+    path: str
+    bytes: int
+    mtime_ns: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableEntry:
+    """One table: its row count and the SHA-256 of its rows as canonical JSON lines."""
+
+    name: str
+    rows: int
+    row_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputEntry:
+    """One input as it was used: the key it was made under and the digest of its content."""
+
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The record of one artifact; it exists only if the artifact is whole.
+
+    `digest` identifies the content: rows by value, other files by their bytes. `seconds` is wall time of all the
+    work in the process that committed; `collected` is true once `selfreward gc` has deleted the bytes.
+    """
+
+    stage: str
+    key: str
+    digest: str
+    identity: dict[str, Json]
+    inputs: dict[str, InputEntry]
+    tables: tuple[TableEntry, ...]
+    files: tuple[FileEntry, ...]
+    counts: dict[str, int | float]
+    seconds: float
+    made: str
+    versions: dict[str, str]
+    commit: str | None
+    collected: bool = False
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Commits the artifact in `folder`: the manifest is its last file, renamed into place."""
+    write_json(folder / NAME, asdict(manifest))
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest in `folder`, or None where nothing was committed."""
+    path = folder / NAME
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text())
+        return Manifest(
+            **{
+                **content,
+                "inputs": {name: InputEntry(**entry) for name, entry in content["inputs"].items()},
+                "tables": tuple(TableEntry(**entry) for entry in content["tables"]),
+                "files": tuple(FileEntry(**entry) for entry in content["files"]),
+            }
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptArtifact(f"{path} is not a manifest ({error}): delete the folder {folder}") from error
+
+
+def list_files(folder: Path) -> tuple[FileEntry, ...]:
+    """An entry for every file below `folder` but the manifest, sorted by path."""
+    entries = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NAME):
+        stat = path.stat()
+        name = path.relative_to(folder).as_posix()
+        entries.append(FileEntry(path=name, bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, sha256=sha256_of(path)))
+    return tuple(entries)
+
+
+def content_digest(tables: tuple[TableEntry, ...], files: tuple[FileEntry, ...]) -> str:
+    """The identity of an artifact's content; how a table is cut into shards does not count."""
+    parts: list[Json] = [[table.name, table.row_digest] for table in tables]
+    parts += [[file.path, file.sha256] for file in files if not file.path.endswith(".parquet")]
+    return hashlib.sha256(canonical(parts)).hexdigest()[:16]
+
+
+def looks_untouched(folder: Path, manifest: Manifest) -> bool:
+    """Whether every file still has the size and time of change it was committed with."""
+    for entry in manifest.files:
+        path = folder / entry.path
+        if not path.exists():
+            return False
+        stat = path.stat()
+        if (stat.st_size, stat.st_mtime_ns) != (entry.bytes, entry.mtime_ns):
+            return False
+    return True
+
+
+def check_bytes(folder: Path, manifest: Manifest) -> None:
+    """Reads every file back. Raises CorruptArtifact naming the folder to delete for any altered or missing one."""
+    for entry in manifest.files:
+        path = folder / entry.path
+        if not path.exists():
+            raise CorruptArtifact(f"{path} is missing: delete the folder {folder} and run again")
+        if path.stat().st_size != entry.bytes or sha256_of(path) != entry.sha256:
+            raise CorruptArtifact(f"{path} is not the file that was written: delete the folder {folder} and run again")
+
+
+def refresh_times(folder: Path, manifest: Manifest) -> Manifest:
+    """The manifest with today's times of change, written back: for a store that was copied without them."""
+    files = tuple(replace(entry, mtime_ns=os.stat(folder / entry.path).st_mtime_ns) for entry in manifest.files)
+    fresh = replace(manifest, files=files)
+    write_manifest(folder, fresh)
+    return fresh

@@ -1,0 +1,112 @@
+"""The folder that a stage writes into, while it writes."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from selfreward.artifacts.files import write_json
+from selfreward.artifacts.manifest import TableEntry
+from selfreward.artifacts.tables import Row, lines_of, read_rows, rows_of, write_parquet
+from selfreward.spec import Json
+
+Advance = Callable[[int], None]
+
+
+class Reporter(Protocol):
+    """Where a store tells what it does: a line, or progress towards a total."""
+
+    def say(self, line: str) -> None: ...
+
+    def progress(self, title: str, total: int | None, unit: str) -> AbstractContextManager[Advance]: ...
+
+
+class Table:
+    """Writes one table shard by shard; shards finished before a crash are kept and count as written.
+
+    Shards are asked for in order, so the digest of the rows is at hand when the last one is done.
+    """
+
+    def __init__(self, folder: Path, name: str, record_type: type) -> None:
+        """Writes `<name>-00000.parquet`, `<name>-00001.parquet` ... in `folder`."""
+        self._folder, self._name, self._type = folder, name, record_type
+        self._digest = hashlib.sha256()
+        self._rows = 0
+        self._shards = 0
+
+    def kept(self) -> list[Row] | None:
+        """The rows of the next shard if it is on disk already, which is then taken as written; else None."""
+        path = self._path()
+        if not path.exists():
+            return None
+        rows = read_rows(path)
+        self._take(rows)
+        return rows
+
+    def write(self, records: Iterable[object]) -> None:
+        """Writes the next shard, whole or not at all."""
+        rows = rows_of(records, self._type)
+        path = self._path()
+        scratch = path.with_suffix(".tmp")
+        write_parquet(scratch, rows, self._type)
+        scratch.replace(path)
+        self._take(rows)
+
+    def entry(self) -> TableEntry:
+        """The table as the manifest lists it."""
+        return TableEntry(name=self._name, rows=self._rows, row_digest=self._digest.hexdigest())
+
+    def _path(self) -> Path:
+        return self._folder / f"{self._name}-{self._shards:05d}.parquet"
+
+    def _take(self, rows: list[Row]) -> None:
+        for line in lines_of(rows):
+            self._digest.update(line)
+        self._rows += len(rows)
+        self._shards += 1
+
+
+@dataclass
+class Output:
+    """What a stage may write: tables, JSON files, folders below `path`, and counts for the manifest.
+
+    `counts` are facts about the work (tokens, rows dropped) that are kept in the manifest and are no part of the
+    content; what later stages or people should rely on belongs in a table or a JSON file.
+    """
+
+    path: Path
+    title: str
+    reporter: Reporter
+    counts: dict[str, int | float] = field(default_factory=dict)
+    tables: list[TableEntry] = field(default_factory=list)
+
+    @contextmanager
+    def table(self, record_type: type, name: str = "rows") -> Iterator[Table]:
+        """A table to write; it is listed in the manifest when the block ends without an error."""
+        table = Table(self.path, name, record_type)
+        yield table
+        self.tables.append(table.entry())
+
+    def write_json(self, name: str, value: Json) -> None:
+        """Writes `<name>.json`."""
+        write_json(self.path / f"{name}.json", value)
+
+    def progress(self, total: int | None, unit: str) -> AbstractContextManager[Advance]:
+        """A progress bar for this stage."""
+        return self.reporter.progress(self.title, total, unit)
+
+    def count(self, **counts: int | float) -> None:
+        """Adds to the counts of the manifest."""
+        for name, value in counts.items():
+            self.counts[name] = self.counts.get(name, 0) + value
+
+    def clear_unfinished(self) -> None:
+        """Deletes what a crash left behind, finished shards excepted."""
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.suffix != ".parquet":
+                path.unlink()

@@ -1,0 +1,117 @@
+"""A named run: a folder of links into the store, one folder an iteration, and how to read it back."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfreward.artifacts.identity import derive_seed
+from selfreward.artifacts.manifest import read_manifest
+from selfreward.artifacts.store import Artifact, Engine, Input, Store
+from selfreward.errors import StoreError
+from selfreward.spec import Json, Spec
+
+SOURCES = "sources"
+_ITERATION = re.compile(r"iter-(\d{3,})")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Runs stages for one named run: derives their seeds and links what they made into the run's folder."""
+
+    folder: Path
+    store: Store
+    seed: int
+
+    def source(
+        self, name: str, stage: Callable[..., None], spec: Spec, *, backend: Engine | None = None
+    ) -> Artifact:
+        """An artifact that belongs to no iteration, linked as `sources/<name>`."""
+        artifact = self.store.run(stage, spec, backend=backend)
+        _link(self.folder / SOURCES / name, artifact.path)
+        return artifact
+
+    def stage(
+        self,
+        iteration: int,
+        stage: Callable[..., None],
+        spec: Spec,
+        *,
+        random: bool = True,
+        backend: Engine | None = None,
+        engine: Mapping[str, Json] | None = None,
+        **inputs: Input | None,
+    ) -> Artifact:
+        """The artifact of a stage at an iteration, linked as `iter-<iteration>/<stage>`.
+
+        A `random` stage gets a seed derived from the run's seed, the iteration and the stage's name.
+        """
+        seed = derive_seed(self.seed, iteration, stage.__name__) if random else None
+        artifact = self.store.run(stage, spec, seed=seed, backend=backend, engine=engine, **inputs)
+        _link(self.folder / f"iter-{iteration:03d}" / stage.__name__, artifact.path)
+        return artifact
+
+    def forget_after(self, iteration: int) -> None:
+        """Unlinks iterations beyond `iteration`, left by a longer run of the same name."""
+        for folder in self.folder.glob("iter-*"):
+            found = _ITERATION.fullmatch(folder.name)
+            if found and int(found[1]) > iteration:
+                for link in folder.iterdir():
+                    link.unlink()
+                folder.rmdir()
+
+
+@dataclass(frozen=True)
+class RunView:
+    """What a run has committed so far: `iterations[t]` maps stage names to artifacts."""
+
+    folder: Path
+    sources: Mapping[str, Artifact]
+    iterations: tuple[Mapping[str, Artifact], ...]
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.folder.name
+
+    def artifacts(self) -> list[tuple[str, Artifact]]:
+        """Every artifact with the name of its link, in the order of the loop."""
+        listed = [(f"{SOURCES}/{name}", artifact) for name, artifact in self.sources.items()]
+        for number, stages in enumerate(self.iterations):
+            ordered = sorted(stages.items(), key=lambda item: item[1].manifest.made)
+            listed += [(f"iter-{number:03d}/{stage}", artifact) for stage, artifact in ordered]
+        return listed
+
+
+def read_run(folder: Path) -> RunView:
+    """The run in `folder`. Raises StoreError where there is none."""
+    if not folder.is_dir():
+        raise StoreError(f"there is no run {folder}: `selfreward run run={folder.name}` makes one")
+    numbered = sorted(path for path in folder.glob("iter-*") if _ITERATION.fullmatch(path.name))
+    return RunView(
+        folder=folder,
+        sources=_artifacts_in(folder / SOURCES),
+        iterations=tuple(_artifacts_in(path) for path in numbered),
+    )
+
+
+def _artifacts_in(folder: Path) -> dict[str, Artifact]:
+    found: dict[str, Artifact] = {}
+    for link in sorted(folder.glob("*")):
+        manifest = read_manifest(link.resolve())
+        if manifest is not None:
+            found[link.name] = Artifact(link.resolve(), manifest)
+    return found
+
+
+def _link(link: Path, target: Path) -> None:
+    """Points `link` at `target`; a reader sees the old target or the new one."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    relative = os.path.relpath(target, link.parent)
+    if link.is_symlink() and os.readlink(link) == relative:
+        return
+    scratch = link.with_name(f".{link.name}.{os.getpid()}")
+    scratch.unlink(missing_ok=True)
+    scratch.symlink_to(relative)
+    scratch.replace(link)

@@ -1,0 +1,275 @@
+"""The store: runs a stage unless its result is there, and commits what it made in one rename.
+
+An artifact lives in `<root>/<stage>/<key>/`. Its key is made of the stage's name and VERSION, the settings that
+decide its content, the digests of its inputs, the engine in use and the seed; never of code, host, run name or the
+number of iterations. See docs/adr/0001-keys.md.
+"""
+
+import errno
+import functools
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+import selfreward
+from selfreward.artifacts import manifest as manifests
+from selfreward.artifacts.files import locked, sync_files, sync_folder
+from selfreward.artifacts.identity import explain_miss, key_of
+from selfreward.artifacts.manifest import InputEntry, Manifest
+from selfreward.artifacts.output import Output, Reporter
+from selfreward.artifacts.tables import read_records
+from selfreward.errors import CollectedArtifact, CorruptArtifact, StoreError
+from selfreward.records import Policy
+from selfreward.spec import Json, Spec, identity
+
+Record = TypeVar("Record")
+
+
+class Engine(Protocol):
+    """What a stage computes with; only its identity counts in a key."""
+
+    @property
+    def identity(self) -> Mapping[str, str | int | float | bool]: ...
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A committed result: its tables, JSON files and folders."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def key(self) -> str:
+        """The key it was made under."""
+        return self.manifest.key
+
+    @property
+    def digest(self) -> str:
+        """The digest of its content."""
+        return self.manifest.digest
+
+    def shards(self, record_type: type[Record], table: str = "rows") -> Iterator[list[Record]]:
+        """The records of a table, one list a shard, in order; one shard is in memory at a time."""
+        self._need_bytes()
+        for path in sorted(self.path.glob(f"{table}-*.parquet")):
+            yield read_records(path, record_type)
+
+    def records(self, record_type: type[Record], table: str = "rows") -> Iterator[Record]:
+        """The records of a table, in order."""
+        for shard in self.shards(record_type, table):
+            yield from shard
+
+    def rows(self, table: str = "rows") -> int:
+        """The number of rows of a table; KeyError if there is no such table."""
+        return {entry.name: entry.rows for entry in self.manifest.tables}[table]
+
+    def json(self, name: str) -> dict[str, Any]:
+        """The content of `<name>.json`; small files outlive `selfreward gc`."""
+        content: dict[str, Any] = json.loads((self.path / f"{name}.json").read_text())
+        return content
+
+    def _need_bytes(self) -> None:
+        if self.manifest.collected:
+            raise CollectedArtifact(
+                f"{self.path} was emptied by `selfreward gc`: delete the folder and run again to make it anew"
+            )
+
+    def check(self) -> None:
+        """Reads every byte back. Raises CorruptArtifact or CollectedArtifact."""
+        self._need_bytes()
+        manifests.check_bytes(self.path, self.manifest)
+
+
+Input = Artifact | Policy
+
+
+@dataclass
+class Store:
+    """A folder of artifacts shared by all runs and sweep cells."""
+
+    root: Path
+    reporter: Reporter
+    _checked: set[Path] = field(default_factory=set)
+
+    def run(
+        self,
+        stage: Callable[..., None],
+        spec: Spec,
+        *,
+        seed: int | None = None,
+        backend: Engine | None = None,
+        engine: Mapping[str, Json] | None = None,
+        **inputs: Input | None,
+    ) -> Artifact:
+        """The artifact of `stage` under `spec`, made now if it is not in the store.
+
+        The stage is called as `stage(out, spec, **inputs)`, with `seed` and `backend` where they are not None. An
+        input that is None is no part of the key; `engine` names what the stage computes with if that is no backend.
+        Raises what the stage raises, with the stage and its folder noted, StoreError
+        for a full disk, CorruptArtifact for bytes that changed.
+        """
+        given = {name: value for name, value in inputs.items() if value is not None}
+        engine = dict(backend.identity) if backend is not None else engine
+        wanted = _identity(stage, spec, seed, engine, given)
+        key = key_of(wanted)
+        folder = self.root / stage.__name__ / key
+        label = f"{stage.__name__} {key[:4]}"
+        with locked(
+            self.lock_of(stage.__name__, key),
+            on_wait=lambda: self.reporter.say(f"{label}: another process is making it, waiting"),
+        ):
+            if (found := self._find(folder)) is not None:
+                return found
+            self.reporter.say(f"{label}: {explain_miss(wanted, self._identities(stage.__name__, given))}")
+            self._check_inputs(given)
+            context = {name: value for name, value in (("seed", seed), ("backend", backend)) if value is not None}
+            return self._make(stage, spec, folder, label, wanted, {**inputs, **context})
+
+    def lock_of(self, stage: str, key: str) -> Path:
+        """The lock file of an artifact."""
+        return self.root / ".locks" / f"{stage}-{key}"
+
+    def _make(
+        self,
+        stage: Callable[..., None],
+        spec: Spec,
+        folder: Path,
+        label: str,
+        wanted: dict[str, Json],
+        arguments: Mapping[str, Any],
+    ) -> Artifact:
+        folder.mkdir(parents=True, exist_ok=True)
+        out = Output(path=folder, title=label, reporter=self.reporter)
+        out.clear_unfinished()
+        started = time.monotonic()
+        with _Boundary(label, folder):
+            stage(out, spec, **arguments)
+            sync_files(folder)
+            files = manifests.list_files(folder)
+            manifest = Manifest(
+                stage=stage.__name__,
+                key=folder.name,
+                digest=manifests.content_digest(tuple(out.tables), files),
+                identity=wanted,
+                inputs={
+                    name: InputEntry(key=value.key, digest=value.digest)
+                    for name, value in arguments.items()
+                    if isinstance(value, Artifact | Policy)
+                },
+                tables=tuple(out.tables),
+                files=files,
+                counts=out.counts,
+                seconds=round(time.monotonic() - started, 3),
+                made=datetime.now(UTC).isoformat(timespec="seconds"),
+                versions=_versions(),
+                commit=_commit(),
+            )
+            manifests.write_manifest(folder, manifest)
+            sync_folder(folder.parent)
+        self._checked.add(folder)
+        return Artifact(folder, manifest)
+
+    def _find(self, folder: Path) -> Artifact | None:
+        manifest = manifests.read_manifest(folder)
+        if manifest is None:
+            return None
+        if not manifest.collected and not manifests.looks_untouched(folder, manifest):
+            manifests.check_bytes(folder, manifest)
+            manifest = manifests.refresh_times(folder, manifest)
+        return Artifact(folder, manifest)
+
+    def _check_inputs(self, inputs: Mapping[str, Input]) -> None:
+        """Reads every byte of the inputs back, once a process, before anything is made from them."""
+        for value in inputs.values():
+            artifact = value if isinstance(value, Artifact) else self._artifact_of(value)
+            if artifact is not None and artifact.path not in self._checked:
+                artifact.check()
+                self._checked.add(artifact.path)
+
+    def _artifact_of(self, policy: Policy) -> Artifact | None:
+        """The artifact that a policy came from; None for a model from outside, whose key is its digest."""
+        folder = policy.path.parent
+        manifest = manifests.read_manifest(folder)
+        if manifest is None and policy.key != policy.digest:
+            raise CorruptArtifact(f"{folder} has no manifest: run again to make it anew")
+        return None if manifest is None else Artifact(folder, manifest)
+
+    def _identities(self, stage: str, inputs: Mapping[str, Input]) -> Iterator[Mapping[str, Json]]:
+        """Identities in the store of the same stage, those with the same inputs first."""
+        for folder in sorted((self.root / stage).glob("*")):
+            manifest = manifests.read_manifest(folder)
+            if manifest is not None and manifest.inputs.keys() == inputs.keys():
+                yield manifest.identity
+
+
+class _Boundary:
+    """Says in which stage, under which key and in which folder an error happened; a full disk becomes StoreError."""
+
+    def __init__(self, label: str, folder: Path) -> None:
+        self._label, self._folder = label, folder
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            return
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise StoreError(
+                f"no space left for {self._label} in {self._folder}: free some (`selfreward gc RUN` deletes old "
+                "weights) and run the same command again"
+            ) from error
+        error.add_note(f"in stage {self._label}, folder {self._folder}")
+
+
+def _identity(
+    stage: Callable[..., None],
+    spec: Spec,
+    seed: int | None,
+    engine: Mapping[str, Json] | None,
+    inputs: Mapping[str, Input],
+) -> dict[str, Json]:
+    module = sys.modules[stage.__module__]
+    wanted: dict[str, Json] = {
+        "stage": stage.__name__,
+        "version": module.VERSION,
+        "spec": identity(spec),
+        "inputs": {name: value.digest for name, value in inputs.items()},
+    }
+    if engine is not None:
+        wanted["engine"] = dict(engine)
+    if seed is not None:
+        wanted["seed"] = seed
+    return wanted
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "python": sys.version.split()[0],
+        "pyarrow": version("pyarrow"),
+        "selfreward": selfreward.__version__,
+    }
+
+
+@functools.cache
+def _commit() -> str | None:
+    """The commit of the checkout this runs from, or None for an installed package or a machine without git."""
+    checkout, git = Path(__file__).parents[2], shutil.which("git")
+    if git is None or not (checkout / ".git").exists():
+        return None
+    asked = subprocess.run(
+        [git, "-C", str(checkout), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return asked.stdout.strip() if asked.returncode == 0 else None

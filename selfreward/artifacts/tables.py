@@ -1,0 +1,156 @@
+"""Records as Parquet: the Arrow schema of a record type, rows to disk and back, digests of rows.
+
+Only files this module wrote are read, so types are restored from the record's own annotations.
+"""
+
+import functools
+import hashlib
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from selfreward.artifacts.files import canonical
+from selfreward.errors import CorruptArtifact
+
+Record = TypeVar("Record")
+Row = dict[str, Any]
+
+_PRIMITIVES: dict[type, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+}
+
+
+@functools.cache
+def schema_of(record_type: type) -> pa.Schema:
+    """The Arrow schema of a record type, field by field."""
+    hints = typing.get_type_hints(record_type)
+    return pa.schema([_arrow_field(field.name, hints[field.name]) for field in fields(record_type)])
+
+
+def _arrow_field(name: str, hint: Any) -> pa.Field:
+    inner, nullable = _without_none(hint)
+    return pa.field(name, _arrow_type(inner), nullable=nullable)
+
+
+def _arrow_type(hint: Any) -> pa.DataType:
+    if hint in _PRIMITIVES:
+        return _PRIMITIVES[hint]
+    if typing.get_origin(hint) is typing.Literal:
+        return pa.string()
+    if typing.get_origin(hint) is tuple:
+        return pa.list_(_arrow_type(typing.get_args(hint)[0]))
+    if is_dataclass(hint):
+        return pa.struct(list(schema_of(typing.cast(type, hint))))
+    raise TypeError(f"{hint} has no Arrow type: use str, int, float, bool, a tuple or a record")
+
+
+def _without_none(hint: Any) -> tuple[Any, bool]:
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        inner = [part for part in typing.get_args(hint) if part is not type(None)]
+        return inner[0], len(inner) < len(typing.get_args(hint))
+    return hint, False
+
+
+@functools.cache
+def _writer_of(record_type: type) -> Callable[[Any], Row]:
+    hints = typing.get_type_hints(record_type)
+    plans = [(field.name, _plain_writer(_without_none(hints[field.name])[0])) for field in fields(record_type)]
+
+    def write(record: Any) -> Row:
+        row: Row = {}
+        for name, convert in plans:
+            value = getattr(record, name)
+            row[name] = value if convert is None or value is None else convert(value)
+        return row
+
+    return write
+
+
+def _plain_writer(hint: Any) -> Callable[[Any], Any] | None:
+    if is_dataclass(hint):
+        return _writer_of(typing.cast(type, hint))
+    if typing.get_origin(hint) is tuple:
+        inner = _plain_writer(typing.get_args(hint)[0])
+        return list if inner is None else lambda values: [inner(value) for value in values]
+    return float if hint is float else None
+
+
+@functools.cache
+def _reader_of(record_type: type[Record]) -> Callable[[Row], Record]:
+    hints = typing.get_type_hints(record_type)
+    plans = {}
+    for field in fields(typing.cast(Any, record_type)):
+        convert = _plain_reader(_without_none(hints[field.name])[0])
+        if convert is not None:
+            plans[field.name] = convert
+
+    def read(row: Row) -> Record:
+        for name, convert in plans.items():
+            if row[name] is not None:
+                row[name] = convert(row[name])
+        return record_type(**row)
+
+    return read
+
+
+def _plain_reader(hint: Any) -> Callable[[Any], Any] | None:
+    if is_dataclass(hint):
+        return _reader_of(typing.cast(type, hint))
+    if typing.get_origin(hint) is tuple:
+        inner = _plain_reader(typing.get_args(hint)[0])
+        return tuple if inner is None else lambda values: tuple(inner(value) for value in values)
+    return None
+
+
+def rows_of(records: Iterable[object], record_type: type) -> list[Row]:
+    """`records` as plain rows, ready for Arrow or JSON."""
+    write = _writer_of(record_type)
+    return [write(record) for record in records]
+
+
+def lines_of(rows: Iterable[Row]) -> Iterator[bytes]:
+    """Canonical JSON lines; the row digest of a table is the SHA-256 of all its lines, however it is cut."""
+    for row in rows:
+        yield canonical(row)
+        yield b"\n"
+
+
+def digest_of_table(shards: Iterable[Path]) -> str:
+    """The row digest of a table, taken anew from its shards in order."""
+    digest = hashlib.sha256()
+    for path in shards:
+        for line in lines_of(read_rows(path)):
+            digest.update(line)
+    return digest.hexdigest()
+
+
+def write_parquet(path: Path, rows: list[Row], record_type: type) -> None:
+    """Writes rows to a Parquet file; not atomic by itself."""
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema_of(record_type)), path, compression="zstd")
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of one Parquet shard as plain dicts.
+
+    Raises CorruptArtifact, naming the folder to delete, for a file that is not whole.
+    """
+    try:
+        rows: list[Row] = pq.read_table(path).to_pylist()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise CorruptArtifact(f"{path} cannot be read ({error}): delete the folder {path.parent}") from error
+    return rows
+
+
+def read_records(path: Path, record_type: type[Record]) -> list[Record]:
+    """The records of one Parquet shard, in order."""
+    read = _reader_of(record_type)
+    return [read(row) for row in read_rows(path)]

@@ -1,0 +1,24 @@
+"""Engines that hold a policy: one file per kind, one union to choose from."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from selfreward.backends.base import Backend
+from selfreward.backends.hf import HfBackend, HfSpec
+from selfreward.backends.scripted import ScriptedBackend, ScriptedSpec
+from selfreward.records import Policy
+
+BackendSpec = Annotated[HfSpec | ScriptedSpec, Field(discriminator="kind")]
+
+
+__all__ = ["Backend", "BackendSpec", "HfSpec", "ScriptedSpec", "open_backend"]
+
+
+def open_backend(spec: HfSpec | ScriptedSpec, policy: Policy) -> Backend:
+    """A backend holding `policy`; nothing is loaded until a stage needs it."""
+    match spec:
+        case HfSpec():
+            return HfBackend(spec, policy)
+        case ScriptedSpec():
+            return ScriptedBackend(spec, policy)

@@ -1,0 +1,94 @@
+"""What every engine offers the loop: sample answers, score given answers, count tokens."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from selfreward.records import Finish, Message, Outcome
+
+Conversation = tuple[Message, ...]
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How to draw: k answers a prompt. Temperature 0 is greedy decoding and wants k = 1."""
+
+    k: int
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """One drawn answer; `tokens` and `logprob` as in `records.Candidate`."""
+
+    text: str
+    finish: Finish
+    tokens: int
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer to score. `ended` asks for the end-of-turn token to be scored with it."""
+
+    messages: Conversation
+    text: str
+    ended: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextScore:
+    """Summed log-probability in nats of an answer's `tokens` tokens, and the prompt's token count."""
+
+    logprob: float
+    tokens: int
+    prompt_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotScored:
+    """An answer that the engine could not score, and why."""
+
+    outcome: Outcome
+    reason: str
+
+
+class Backend(Protocol):
+    """One engine holding one policy. Nothing is loaded before the first call that needs it.
+
+    `identity` names what decides the draws (engine, version, dtype, batch size ...): it is part of the key of
+    every stage that uses the backend, and reading it loads nothing.
+    """
+
+    @property
+    def identity(self) -> Mapping[str, str | int | float | bool]: ...
+
+    def generate(
+        self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
+    ) -> list[list[Completion]]:
+        """`sampling.k` completions for each prompt, in the order of `prompts`; the same seed draws the same.
+
+        `advance(n)` is called as n more answers are done. Raises BackendError for a prompt that leaves no room
+        for an answer in the model's context.
+        """
+        ...
+
+    def score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
+        """One result for each answer, in order; an answer beyond the context is NotScored, never cut."""
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Completion tokens of each text, the end-of-turn token included."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Frees the model and its memory."""
+        ...

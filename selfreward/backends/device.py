@@ -1,0 +1,37 @@
+"""Where to compute and with which number type, decided without importing torch."""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+Device = Literal["cpu", "cuda"]
+Dtype = Literal["float32", "bfloat16"]
+
+_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "avx10_2", "bf16"}
+
+
+def resolve_device(choice: Literal["auto", "cpu", "cuda"]) -> Device:
+    """`choice` itself, or for "auto": cuda where an NVIDIA driver is present and not hidden, else cpu."""
+    if choice != "auto":
+        return choice
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in {"", "-1"}
+    return "cuda" if visible and Path("/dev/nvidiactl").exists() else "cpu"
+
+
+def resolve_dtype(choice: Literal["auto", "float32", "bfloat16"], device: Device) -> Dtype:
+    """`choice` itself, or for "auto": bfloat16 on cuda and on CPUs that compute in it, else float32."""
+    if choice != "auto":
+        return choice
+    return "bfloat16" if device == "cuda" or _cpu_has_bfloat16() else "float32"
+
+
+@cache
+def _cpu_has_bfloat16() -> bool:
+    """Whether the first CPU lists a bfloat16 instruction set; False where /proc/cpuinfo does not exist."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
+    return not _BFLOAT16_FLAGS.isdisjoint(flags.split())

@@ -1,0 +1,60 @@
+"""Candidates from a policy: the one place where sampled text becomes records."""
+
+import hashlib
+from collections.abc import Sequence
+
+from pydantic import PositiveInt
+
+from selfreward.backends.base import Advance, Backend, Sampling
+from selfreward.records import Candidate, Policy, Prompt, Stratum, digest_of
+from selfreward.spec import Spec
+
+
+class AnswerLengths(Spec):
+    """The longest answer, in tokens, for each stratum."""
+
+    closed: PositiveInt = 24
+    open: PositiveInt = 48
+
+    def of(self, stratum: Stratum) -> int:
+        """The limit for one stratum."""
+        return self.closed if stratum == "closed" else self.open
+
+
+def draw_candidates(
+    backend: Backend,
+    policy: Policy,
+    prompts: Sequence[Prompt],
+    *,
+    k: int,
+    temperature: float,
+    top_p: float,
+    max_new_tokens: AnswerLengths,
+    seed: int,
+    advance: Advance,
+) -> list[Candidate]:
+    """`k` candidates for each prompt, in the order of `prompts`, then by index."""
+    drawn: dict[str, list[Candidate]] = {}
+    strata: tuple[Stratum, ...] = ("closed", "open")
+    for stratum in strata:
+        asked = [prompt for prompt in prompts if prompt.stratum == stratum]
+        sampling = Sampling(k=k, temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens.of(stratum))
+        answers = backend.generate([prompt.messages for prompt in asked], sampling, seed, advance) if asked else []
+        for prompt, completions in zip(asked, answers, strict=True):
+            drawn[prompt.id] = [
+                Candidate(
+                    id=digest_of("candidate", prompt.id, policy.digest, seed, index, completion.text),
+                    prompt_id=prompt.id,
+                    index=index,
+                    text=completion.text,
+                    text_hash=hashlib.sha256(completion.text.encode()).hexdigest()[:16],
+                    finish=completion.finish,
+                    tokens=completion.tokens,
+                    logprob=completion.logprob,
+                    policy_key=policy.key,
+                    policy_digest=policy.digest,
+                    seed=seed,
+                )
+                for index, completion in enumerate(completions)
+            ]
+    return [candidate for prompt in prompts for candidate in drawn[prompt.id]]

@@ -1,0 +1,213 @@
+"""The transformers engine: one model in this process, on CPU or on one GPU."""
+
+import gc
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from pydantic import PositiveInt
+
+from selfreward.backends.base import Advance, Answer, Completion, Conversation, NotScored, Sampling, TextScore
+from selfreward.backends.chat import completion_ids, end_of_turn_id, render_prompt
+from selfreward.backends.device import resolve_device, resolve_dtype
+from selfreward.backends.forward import draw_tokens, sum_logprobs
+from selfreward.backends.local import context_length, load_model, load_tokenizer, quiet
+from selfreward.errors import BackendError
+from selfreward.records import Policy
+from selfreward.spec import Spec, execution
+
+
+class HfSpec(Spec):
+    """`batch_size` counts answers in one call of generate; the draws depend on it.
+
+    `score_batch_tokens` is how many tokens, padding included, are scored at once. `dtype: auto` is bfloat16 where
+    the device computes in it, else float32.
+    """
+
+    kind: Literal["hf"] = "hf"
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    batch_size: PositiveInt = 64
+    score_batch_tokens: PositiveInt = 4096
+    trust_remote_code: bool = False
+    threads: int | None = execution(None, gt=0)
+
+
+class HfBackend:
+    """A `Backend` (see `backends.base`) around `transformers`.
+
+    The text of an answer is what its tokens decode to, without control tokens and without white space at its ends,
+    so that sampling, scoring and training agree on what the answer is. Its `tokens` and `logprob` are those of the
+    tokens drawn: they differ from `score` of the text where the model drew white space at an end, or a spelling that
+    the tokenizer would not choose.
+    """
+
+    def __init__(self, spec: HfSpec, policy: Policy) -> None:
+        self._spec = spec
+        self._policy = policy
+        self._device = resolve_device(spec.device)
+        self._dtype = resolve_dtype(spec.dtype, self._device)
+        self._tokenizer: Any = None
+        self._model: Any = None
+        self._stops: list[int] = []
+        self.identity: Mapping[str, str | int | float | bool] = {
+            "kind": "hf",
+            "transformers": version("transformers"),
+            "torch": version("torch"),
+            "dtype": self._dtype,
+            "device": self._device,
+            "batch_size": spec.batch_size,
+            "score_batch_tokens": spec.score_batch_tokens,
+        }
+
+    def generate(
+        self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
+    ) -> list[list[Completion]]:
+        """`sampling.k` completions for each prompt, in the order of `prompts`.
+
+        Raises:
+            BackendError: a prompt that leaves no room for the answer, or k > 1 at temperature 0.
+        """
+        if sampling.temperature == 0 and sampling.k > 1:
+            raise BackendError(f"temperature 0 would draw {sampling.k} equal answers: set k=1, or a temperature")
+        tokenizer, model = self._load_tokenizer(), self._load_model()
+        rows = [render_prompt(tokenizer, messages) for messages in prompts]
+        limit = context_length(model.config)
+        longest = max(map(len, rows), default=0)
+        if limit is not None and longest + sampling.max_new_tokens > limit:
+            raise BackendError(
+                f"a prompt of {longest} tokens and max_new_tokens={sampling.max_new_tokens} exceed the model's "
+                f"{limit} tokens: shorten the prompt or set max_new_tokens to at most {max(limit - longest, 0)}"
+            )
+        results: list[list[Completion]] = [[] for _ in rows]
+        order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
+        step = max(1, self._spec.batch_size // sampling.k)
+        for number, start in enumerate(range(0, len(order), step)):
+            batch = order[start : start + step]
+            drawn = self._draw([rows[index] for index in batch], sampling, _batch_seed(seed, number))
+            for position, index in enumerate(batch):
+                results[index] = drawn[position * sampling.k : (position + 1) * sampling.k]
+            advance(len(drawn))
+        return results
+
+    def score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
+        """One result for each answer, in order; an answer beyond the context is NotScored."""
+        tokenizer, model = self._load_tokenizer(), self._load_model()
+        limit = context_length(model.config)
+        results: list[TextScore | NotScored] = []
+        rows: dict[int, tuple[list[int], list[int]]] = {}
+        for index, answer in enumerate(answers):
+            prompt = render_prompt(tokenizer, answer.messages)
+            completion = completion_ids(tokenizer, answer.text, answer.ended)
+            total = len(prompt) + len(completion)
+            results.append(TextScore(logprob=0.0, tokens=len(completion), prompt_tokens=len(prompt)))
+            if limit is not None and total > limit:
+                reason = f"prompt and answer have {total} tokens, the model's context holds {limit}"
+                results[index] = NotScored(outcome="truncated", reason=reason)
+            elif completion:
+                rows[index] = (prompt, completion)
+        advance(len(answers) - len(rows))
+        for batch in self._score_batches(rows):
+            sums = sum_logprobs(self._model, [rows[index] for index in batch], self._pad_id())
+            for index, logprob in zip(batch, sums, strict=True):
+                prompt, completion = rows[index]
+                results[index] = TextScore(logprob=logprob, tokens=len(completion), prompt_tokens=len(prompt))
+            advance(len(batch))
+        return results
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Completion tokens of each text, the end-of-turn token included."""
+        tokenizer = self._load_tokenizer()
+        return [len(completion_ids(tokenizer, text, ended=True)) for text in texts]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Frees the model; a later call would load it again."""
+        if self._model is None:
+            return
+        self._model = None
+        gc.collect()
+        if self._device == "cuda":
+            import torch
+
+            torch.cuda.empty_cache()
+
+    def _load_tokenizer(self) -> Any:
+        if self._tokenizer is None:
+            self._tokenizer = load_tokenizer(self._policy.path, trust_remote_code=self._spec.trust_remote_code)
+        return self._tokenizer
+
+    def _load_model(self) -> Any:
+        if self._model is not None:
+            return self._model
+        import torch
+        from transformers import GenerationConfig
+
+        if self._spec.threads is not None:
+            torch.set_num_threads(self._spec.threads)
+        model = load_model(
+            self._policy.path,
+            dtype=self._dtype,
+            device=self._device,
+            trust_remote_code=self._spec.trust_remote_code,
+        )
+        self._stops = _stop_ids(self._load_tokenizer(), model)
+        # generate() fills every setting we leave open from here: a repetition penalty of the model's author must
+        # not change the draws.
+        blank: Any = GenerationConfig
+        model.generation_config = blank()
+        self._model = model
+        return model
+
+    def _draw(self, prompts: list[list[int]], sampling: Sampling, seed: int) -> list[Completion]:
+        """`sampling.k` completions of each of `prompts`, one prompt after the other."""
+        with quiet():
+            tokens, logprobs = draw_tokens(self._model, prompts, sampling, seed, self._stops, self._pad_id())
+        return [self._completion(*row) for row in zip(tokens, logprobs, strict=True)]
+
+    def _completion(self, tokens: list[int], logprobs: list[float]) -> Completion:
+        """The answer up to and including its first stop token; what follows that is padding."""
+        end = next((place for place, token in enumerate(tokens) if token in self._stops), None)
+        count = len(tokens) if end is None else end + 1
+        text = self._tokenizer.decode(tokens[:count], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return Completion(
+            text=text.strip(),
+            finish="length" if end is None else "stop",
+            tokens=count,
+            logprob=sum(logprobs[:count]),
+        )
+
+    def _pad_id(self) -> int:
+        pad = self._tokenizer.pad_token_id
+        return self._stops[0] if pad is None else int(pad)
+
+    def _score_batches(self, rows: dict[int, tuple[list[int], list[int]]]) -> Iterator[list[int]]:
+        """Keys of `rows`, shortest first, in batches that hold `score_batch_tokens` when padded."""
+        length = {index: len(prompt) + len(completion) for index, (prompt, completion) in rows.items()}
+        batch: list[int] = []
+        for index in sorted(length, key=length.__getitem__):
+            if batch and length[index] * (len(batch) + 1) > self._spec.score_batch_tokens:
+                yield batch
+                batch = []
+            batch.append(index)
+        if batch:
+            yield batch
+
+
+def _stop_ids(tokenizer: Any, model: Any) -> list[int]:
+    """The end-of-turn token first, then every other token at which the model's author stops."""
+    named = model.generation_config.eos_token_id
+    listed = named if isinstance(named, list) else [named]
+    ids = [end_of_turn_id(tokenizer), tokenizer.eos_token_id, *listed]
+    return list(dict.fromkeys(int(token) for token in ids if token is not None))
+
+
+def _batch_seed(seed: int, number: int) -> int:
+    """An independent stream for each batch of one call."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()[:7], "big")

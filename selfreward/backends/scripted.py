@@ -1,0 +1,173 @@
+"""A deterministic fake policy with adjustable skill, diversity and faults: no model, no torch.
+
+It answers from sixteen fixed outcomes a prompt. Outcome 0 of a sum ("What is 3 + 5?") is the right total, the others
+are near misses; the outcomes of any other prompt are sentences made of its own words. Draws depend on the policy's
+state, the prompt, the seed and the index alone, so nothing changes with batches or shards.
+"""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import accumulate
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from pydantic import Field
+
+from selfreward.artifacts.files import write_json
+from selfreward.backends.base import Advance, Answer, Completion, Conversation, NotScored, Sampling, TextScore
+from selfreward.errors import BackendError
+from selfreward.records import Policy
+from selfreward.spec import Spec
+
+OUTCOMES = 16
+STATE_FILE = "scripted.json"
+_CONTEXT = 2048
+_UNKNOWN_LOGPROB = -30.0
+_SUM = re.compile(r"(\d+) \+ (\d+)")
+_BANK = (
+    "water light people often early river people stone maybe mostly never small green winter reason bread music "
+    "night almost always garden simple honest answer slowly country school window market letter"
+).split()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptedState:
+    """The whole of a scripted policy. `skill` is the probability of outcome 0, `modes` how far the rest spreads."""
+
+    skill: float
+    modes: float
+
+
+class ScriptedSpec(Spec):
+    """Faults to plant, as shares of answers: cut by the token limit, refused, impossible to score."""
+
+    kind: Literal["scripted"] = "scripted"
+    cut_share: float = Field(0.0, ge=0, le=1)
+    refusal_share: float = Field(0.0, ge=0, le=1)
+    unscored_share: float = Field(0.0, ge=0, le=1)
+    unscored_outcome: Literal["unparsed", "refused", "truncated", "failed"] = "truncated"
+
+
+def write_state(folder: Path, state: ScriptedState) -> None:
+    """Writes a scripted policy to `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / STATE_FILE, asdict(state))
+
+
+def read_state(folder: Path) -> ScriptedState:
+    """The scripted policy in `folder`. Raises BackendError if there is none."""
+    path = folder / STATE_FILE
+    if not path.exists():
+        raise BackendError(f"{folder} holds no scripted policy: use model=scripted with backend=scripted")
+    return ScriptedState(**json.loads(path.read_text()))
+
+
+def probabilities(state: ScriptedState, temperature: float = 1.0) -> list[float]:
+    """The probability of each of the sixteen outcomes at a temperature above 0."""
+    spread = [math.exp(-rank / state.modes) for rank in range(OUTCOMES - 1)]
+    total = sum(spread)
+    plain = [state.skill] + [(1 - state.skill) * weight / total for weight in spread]
+    tempered = [math.pow(value, 1 / temperature) for value in plain]
+    return [value / sum(tempered) for value in tempered]
+
+
+def outcome_text(question: str, outcome: int) -> str:
+    """The answer that outcome number `outcome` gives to a question."""
+    if found := _SUM.search(question):
+        miss = (outcome + 1) // 2 * (1 if outcome % 2 else -1)
+        return f"The answer is {int(found[1]) + int(found[2]) + miss}."
+    picks = hashlib.sha256(f"{outcome}|{question}".encode()).digest()
+    return " ".join(_BANK[byte % len(_BANK)] for byte in picks[:8]).capitalize() + "."
+
+
+def outcome_of(question: str, text: str) -> int | None:
+    """Which outcome an answer is, or None for an answer this policy never gives."""
+    return next((number for number in range(OUTCOMES) if outcome_text(question, number) == text), None)
+
+
+class ScriptedBackend:
+    """The scripted policy as a Backend."""
+
+    def __init__(self, spec: ScriptedSpec, policy: Policy) -> None:
+        """Holds the policy's state; nothing else is ever loaded."""
+        self._spec = spec
+        self._policy = policy
+
+    @property
+    def identity(self) -> Mapping[str, str | int | float | bool]:
+        """The planted faults, and a version to raise when the script changes."""
+        return {"version": 1, **self._spec.model_dump()}
+
+    def __enter__(self) -> Self:
+        """The backend itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to free."""
+
+    def generate(
+        self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
+    ) -> list[list[Completion]]:
+        """`sampling.k` completions for each prompt; see Backend."""
+        state = read_state(self._policy.path)
+        greedy = sampling.temperature == 0
+        ends = list(accumulate(probabilities(state, sampling.temperature or 1.0)))
+        plain = [math.log(max(value, 1e-12)) for value in probabilities(state)]
+        best = plain.index(max(plain))
+        answers = []
+        for messages in prompts:
+            question = messages[-1].content
+            if len(question.split()) + sampling.max_new_tokens > _CONTEXT:
+                raise BackendError(
+                    f"a prompt of {len(question.split())} tokens and an answer of {sampling.max_new_tokens} do not fit "
+                    f"the context of {_CONTEXT} tokens: shorten the prompt or lower max_new_tokens"
+                )
+            drawn = []
+            for index in range(sampling.k):
+                luck = _uniforms(f"{seed}|{index}|{question}")
+                outcome = best if greedy else next((i for i, end in enumerate(ends) if luck[0] < end), OUTCOMES - 1)
+                drawn.append(self._completion(question, outcome, plain[outcome], luck))
+            answers.append(drawn)
+            advance(sampling.k)
+        return answers
+
+    def _completion(self, question: str, outcome: int, logprob: float, luck: list[float]) -> Completion:
+        text = outcome_text(question, outcome)
+        if luck[1] < self._spec.refusal_share:
+            text, logprob = "I'm sorry, but I can't help with that.", _UNKNOWN_LOGPROB
+        if luck[2] < self._spec.cut_share:
+            return Completion(text=text[:-1], finish="length", tokens=len(text.split()), logprob=logprob)
+        return Completion(text=text, finish="stop", tokens=len(text.split()) + 1, logprob=logprob)
+
+    def score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
+        """One result for each answer; see Backend."""
+        plain = [math.log(max(value, 1e-12)) for value in probabilities(read_state(self._policy.path))]
+        results: list[TextScore | NotScored] = []
+        for answer in answers:
+            question = answer.messages[-1].content
+            if _uniforms(f"score|{question}|{answer.text}")[0] < self._spec.unscored_share:
+                results.append(NotScored(outcome=self._spec.unscored_outcome, reason="planted fault"))
+            else:
+                outcome = outcome_of(question, answer.text)
+                logprob = _UNKNOWN_LOGPROB if outcome is None else plain[outcome]
+                tokens = len(answer.text.split()) + answer.ended
+                results.append(TextScore(logprob=logprob, tokens=tokens, prompt_tokens=len(question.split())))
+            advance(1)
+        return results
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Words of each text and the end of turn."""
+        return [len(text.split()) + 1 for text in texts]
+
+
+def _uniforms(name: str) -> list[float]:
+    """Three numbers in [0, 1) that depend on `name` alone."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return [int.from_bytes(digest[start : start + 8], "big") / 2**64 for start in (0, 8, 16)]

@@ -1,0 +1,29 @@
+"""`selfreward report RUN`: write the page of a run, beside the control run if there is one."""
+
+import argparse
+from pathlib import Path
+
+from selfreward.artifacts.runs import read_run
+from selfreward.commands.arguments import run_folder, run_parser
+from selfreward.report.control import check_control, find_control
+from selfreward.report.page import write_report
+
+
+def main(argv: list[str]) -> int:
+    """Writes report.html into the run's folder and prints its path. 0; raises SelfrewardError for a bad control."""
+    parser = run_parser("report", "Write the page of a run, report.html. It needs no network and no other file.")
+    parser.add_argument(
+        "--control",
+        metavar="RUN2",
+        help="the same run with select=random_pick (default: one is looked for in the same folder)",
+    )
+    parsed = parser.parse_args(argv)
+    view = read_run(run_folder(parsed))
+    if parsed.control is None:
+        control = find_control(view)
+    else:
+        control = read_run(run_folder(argparse.Namespace(run=parsed.control, runs=parsed.runs)))
+        check_control(view, control)
+    path: Path = write_report(view, control)
+    print(path)
+    return 0

@@ -1,0 +1,30 @@
+"""`selfreward status RUN`: what a run has made so far, and what it cost."""
+
+import json
+from pathlib import Path
+
+from selfreward.artifacts.runs import RunView, read_run
+from selfreward.commands.arguments import run_folder, run_parser
+
+
+def main(arguments: list[str]) -> int:
+    """Prints one line for each artifact of the run. Always 0 for a run that exists."""
+    parser = run_parser("status", "Show what a run has made so far.")
+    folder = run_folder(parser.parse_args(arguments))
+    view = read_run(folder)
+    for name, artifact in view.artifacts():
+        manifest = artifact.manifest
+        rows = ", ".join(f"{table.rows:,} {table.name}" for table in manifest.tables) or "-"
+        gone = " (bytes collected)" if manifest.collected else ""
+        print(f"{name:<22} {manifest.key[:8]}  {manifest.seconds:>8.1f} s  {rows}{gone}")
+    print(_progress(folder, view))
+    return 0
+
+
+def _progress(folder: Path, view: RunView) -> str:
+    asked = json.loads((folder / "config.json").read_text())["loop"]["iterations"]
+    updates = sum("update" in stages for stages in view.iterations)
+    seconds = sum(artifact.manifest.seconds for _, artifact in view.artifacts())
+    ended = len(view.iterations) > asked and "evaluate" in view.iterations[asked]
+    state = "complete" if ended else "unfinished: the same `selfreward run` command goes on"
+    return f"{view.name}: {updates} of {asked} updates, {seconds:,.0f} s of work, {state}"

@@ -1,0 +1,47 @@
+"""`selfreward verify RUN`: every byte read back, every digest taken anew, every link of the chain checked."""
+
+from selfreward.artifacts.manifest import content_digest
+from selfreward.artifacts.runs import RunView, read_run
+from selfreward.artifacts.store import Artifact
+from selfreward.artifacts.tables import digest_of_table
+from selfreward.commands.arguments import run_folder, run_parser
+from selfreward.errors import CorruptArtifact
+
+
+def main(arguments: list[str]) -> int:
+    """Prints one line for each artifact; 0 if all are whole, else CorruptArtifact with the folder to delete."""
+    parser = run_parser("verify", "Read every artifact of a run back and compare it with its digests.")
+    view = read_run(run_folder(parser.parse_args(arguments)))
+    check_chain(view)
+    collected = 0
+    for name, artifact in view.artifacts():
+        if artifact.manifest.collected:
+            collected += 1
+            print(f"{name}: bytes collected, manifest kept")
+            continue
+        artifact.check()
+        check_rows(artifact)
+        print(f"{name}: {len(artifact.manifest.files)} files whole, content {artifact.digest}")
+    print(f"{view.name}: {len(view.artifacts()) - collected} artifacts whole, {collected} collected")
+    return 0
+
+
+def check_rows(artifact: Artifact) -> None:
+    """Raises CorruptArtifact if the rows, read as data, do not have the digest that identifies them."""
+    manifest = artifact.manifest
+    for table in manifest.tables:
+        found = digest_of_table(sorted(artifact.path.glob(f"{table.name}-*.parquet")))
+        if found != table.row_digest:
+            raise CorruptArtifact(f"table {table.name} of {artifact.path} has other rows: delete the folder")
+    if content_digest(manifest.tables, manifest.files) != manifest.digest:
+        raise CorruptArtifact(f"{artifact.path}/manifest.json does not fit its own digests: delete the folder")
+
+
+def check_chain(view: RunView) -> None:
+    """Raises CorruptArtifact if an artifact was made from an input that the run does not hold in that form."""
+    held = {(artifact.key, artifact.digest) for _, artifact in view.artifacts()}
+    held_keys = {key for key, _ in held}
+    for name, artifact in view.artifacts():
+        for role, entry in artifact.manifest.inputs.items():
+            if entry.key in held_keys and (entry.key, entry.digest) not in held:
+                raise CorruptArtifact(f"{name} was made from another {role} ({entry.key}): delete {artifact.path}")

@@ -1,0 +1,1 @@
+"""Where prompts, human answers, gold pairs and start models come from."""

@@ -1,0 +1,106 @@
+"""Questions and pairs written by people, split so that no question is ever in two parts."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from selfreward.data.assets import asset_data
+from selfreward.errors import DataError
+from selfreward.records import GoldPair, Message, digest_of, make_prompt
+
+QuestionPart = Literal["pool", "train", "probe", "final"]
+PairPart = Literal["gate", "final"]
+
+# Where each part ends, as a share of the range of digests. A row's part follows from its question alone,
+# so that adding or losing other rows never moves it.
+_QUESTION_ENDS: dict[QuestionPart, float] = {"pool": 0.45, "train": 0.65, "probe": 0.80, "final": 1.0}
+_PAIR_ENDS: dict[PairPart, float] = {"gate": 0.5, "final": 1.0}
+
+Part = TypeVar("Part", bound=str)
+
+_OPTIONS = re.compile(r"A\. (?P<A>.*?)\nB\. (?P<B>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class HumanQuestion:
+    """A question and the correct answers that people wrote to it."""
+
+    question: str
+    answers: tuple[str, ...]
+
+
+def load_truthfulqa(part: QuestionPart) -> list[HumanQuestion]:
+    """The TruthfulQA questions of `part`, in the order of their digests; a repeated question is kept once.
+
+    Raises:
+        AssetError: the data has not been fetched.
+        DataError: a line is not a question with answers.
+    """
+    kept: dict[str, HumanQuestion] = {}
+    for where, row in _rows(asset_data("truthfulqa")):
+        question, answers = row.get("question"), row.get("answer")
+        if not isinstance(question, str) or not isinstance(answers, list):
+            raise DataError(f"{where}: no question with a list of answers: run `selfreward assets --verify`")
+        distinct = tuple(dict.fromkeys(str(answer).strip() for answer in answers))
+        key = _question_digest(question)
+        if _part_of(key, _QUESTION_ENDS) == part:
+            kept.setdefault(key, HumanQuestion(question.strip(), distinct))
+    return [kept[key] for key in sorted(kept)]
+
+
+def load_piqa(part: PairPart, system: str = "") -> list[GoldPair]:
+    """The PIQA pairs of `part`, in the order of their goals' digests; an empty `system` adds no turn.
+
+    Raises:
+        AssetError: the data has not been fetched.
+        DataError: a line is not a goal with a right and a wrong answer.
+    """
+    kept: dict[tuple[str, str], GoldPair] = {}
+    for where, row in _rows(asset_data("piqa")):
+        goal = str(row.get("question", "")).strip()
+        key = _question_digest(goal)
+        if _part_of(key, _PAIR_ENDS) != part:
+            continue
+        right, wrong = _right_and_wrong(where, row)
+        messages = make_prompt(goal, system=system, stratum="open", source="piqa").messages
+        pair = _gold_pair(messages, right, wrong)
+        kept[key, pair.id] = pair
+    return [kept[key] for key in sorted(kept)]
+
+
+def _gold_pair(messages: tuple[Message, ...], right: str, wrong: str) -> GoldPair:
+    turns = [(message.role, message.content) for message in messages]
+    return GoldPair(
+        id=digest_of("gold", "piqa", turns, right, wrong), messages=messages, right=right, wrong=wrong, source="piqa"
+    )
+
+
+def _right_and_wrong(where: str, row: dict[str, Any]) -> tuple[str, str]:
+    """The two options of a PIQA row, without their letters."""
+    options = _OPTIONS.fullmatch(str(row.get("options")))
+    letter = str(row.get("answer"))[:2]
+    if options is None or letter not in ("A.", "B."):
+        raise DataError(f"{where}: no options A and B with an answer: run `selfreward assets --verify`")
+    first, second = options["A"].strip(), options["B"].strip()
+    return (first, second) if letter == "A." else (second, first)
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each row of a jsonl file, with `path:line` for messages."""
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            yield f"{path}:{number}", json.loads(line)
+
+
+def _question_digest(question: str) -> str:
+    """The digest of the words of `question`: case, spacing and punctuation make no other question."""
+    return digest_of("question", " ".join(re.findall(r"\w+", question.casefold())))
+
+
+def _part_of(digest: str, ends: Mapping[Part, float]) -> Part:
+    """The part whose share of the digests holds `digest`."""
+    place = int(digest, 16) / 16 ** len(digest)
+    return next(part for part, end in ends.items() if place < end)

@@ -1,0 +1,88 @@
+"""How sure a mean over prompts is, and which temperature of the start model matches a given diversity.
+
+Shape suffixes: P prompts, T temperatures of the ladder. Prompts are the unit of resampling throughout: the
+candidates of one prompt are not independent draws.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean over `n` prompts and its confidence limits, in the unit of the values."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def bootstrap_mean(
+    values_P: NDArray[np.floating] | Sequence[float], seed: int, draws: int = 2000, level: float = 0.95
+) -> Interval | None:
+    """The mean of one value per prompt with its percentile bootstrap interval; None without values.
+
+    Formula: the (1 - level)/2 and (1 + level)/2 quantiles of the means of `draws` resamples of P prompts with
+    replacement. The same values in the same order and the same `seed` give the same limits. Biased: the
+    interval is too narrow, by a factor of about sqrt(1 - 1/P), and with one prompt it has no width at all.
+    Source: Efron and Tibshirani 1993, chapter 13.
+    """
+    if draws < 1 or not 0 < level < 1:
+        raise ValueError(f"{draws} draws at level {level}: need at least one draw and a level between 0 and 1")
+    sample_P = _finite(values_P)
+    count = len(sample_P)
+    if count == 0:
+        return None
+    rng = np.random.default_rng(seed)
+    # One resample at a time: draws x P indices at once would be gigabytes for a large prompt set.
+    means = [sample_P[rng.integers(count, size=count)].mean() for _ in range(draws)]
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(sample_P.mean()), float(low), float(high), count)
+
+
+def paired_difference(
+    a_P: NDArray[np.floating] | Sequence[float],
+    b_P: NDArray[np.floating] | Sequence[float],
+    seed: int,
+    draws: int = 2000,
+    level: float = 0.95,
+) -> Interval | None:
+    """The mean of a - b over the same prompts, with the interval of `bootstrap_mean`; None without prompts.
+
+    Row i of both belongs to one prompt, and prompts are resampled in pairs, so what makes a prompt easy or
+    varied for both cancels out. Positive where a is larger.
+    """
+    left_P, right_P = _finite(a_P), _finite(b_P)
+    if len(left_P) != len(right_P):
+        raise ValueError(f"{len(left_P)} and {len(right_P)} values cannot be paired")
+    return bootstrap_mean(left_P - right_P, seed, draws, level)
+
+
+def matched_weight(target: float, shares_T: Sequence[float]) -> tuple[int, int, float]:
+    """Where on a temperature ladder the distinct share equals `target`, as (i, j, w).
+
+    `shares_T` are the start model's distinct shares at ascending temperatures. For a target within their range
+    j is i + 1 and (1 - w) * shares_T[i] + w * shares_T[j] == target, with w in [0, 1]; any other metric of the
+    start model is then read off as (1 - w) * metric[i] + w * metric[j]. The shares need not rise throughout: of
+    several matching points the one at the highest temperature is returned. Out of range, i == j is the rung
+    with the nearest share (the hotter one of equals) and w is 0.
+    """
+    if not np.isfinite([target, *shares_T]).all() or len(shares_T) == 0:
+        raise ValueError(f"cannot match {target} on the shares {list(shares_T)}")
+    for i in reversed(range(len(shares_T) - 1)):
+        cool, hot = shares_T[i], shares_T[i + 1]
+        if min(cool, hot) <= target <= max(cool, hot):
+            return i, i + 1, (target - cool) / (hot - cool) if hot != cool else 1.0
+    nearest = min(reversed(range(len(shares_T))), key=lambda rung: abs(shares_T[rung] - target))
+    return nearest, nearest, 0.0
+
+
+def _finite(values_P: NDArray[np.floating] | Sequence[float]) -> NDArray[np.float64]:
+    array_P = np.asarray(values_P, dtype=np.float64)
+    if array_P.ndim != 1 or not np.isfinite(array_P).all():
+        raise ValueError(f"need one finite value per prompt, not an array of shape {array_P.shape} with gaps")
+    return array_P

@@ -1,0 +1,11 @@
+"""Judges: one file per kind, one union to choose from."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from selfreward.judges.likelihood import LikelihoodSpec
+from selfreward.judges.verifier import VerifierSpec
+
+AnyJudge = LikelihoodSpec | VerifierSpec
+JudgeSpec = Annotated[AnyJudge, Field(discriminator="kind")]

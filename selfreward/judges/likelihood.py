@@ -1,0 +1,53 @@
+"""The policy's own confidence as a judge: the mean log-probability of an answer's tokens."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal
+
+from selfreward.backends.base import Advance, Answer, Backend, TextScore
+from selfreward.judges.base import Item, Judge, PolicyJudgeBase, pointwise
+from selfreward.records import Judgment, Policy, Usage, digest_of
+from selfreward.spec import identity
+
+
+class LikelihoodSpec(PolicyJudgeBase):
+    """Scores an answer by its mean token log-probability under the judging policy, in nats per token (<= 0)."""
+
+    kind: Literal["likelihood"] = "likelihood"
+
+    def build(self, backend: Backend | None, policy: Policy | None) -> Judge:
+        """The judge over `backend`, which holds the judging `policy`."""
+        assert backend is not None and policy is not None
+        return partial(judge_likelihood, self, backend, policy)
+
+
+def judge_likelihood(
+    spec: LikelihoodSpec, backend: Backend, policy: Policy, items: Sequence[Item], advance: Advance
+) -> list[Judgment]:
+    """One judgment for each item, in order.
+
+    A candidate drawn from the judging policy itself already carries this quantity (temperature 1, untruncated), so
+    its sampling log-probability is reused. An answer cut by the token limit is scored without an end of turn.
+    """
+    judge = digest_of("likelihood", identity(spec), policy.digest)
+    judgments: dict[str, Judgment] = {}
+    owed = []
+    for prompt, candidate in items:
+        if candidate.policy_digest == policy.digest and candidate.tokens > 0:
+            score = candidate.logprob / candidate.tokens
+            judgments[candidate.id] = pointwise((prompt, candidate), judge=judge, score=score, raw="sampling logprob")
+            advance(1)
+        else:
+            owed.append((prompt, candidate))
+    answers = [Answer(messages=p.messages, text=c.text, ended=c.finish == "stop") for p, c in owed]
+    for item, result in zip(owed, backend.score(answers, advance) if answers else [], strict=True):
+        if not isinstance(result, TextScore):
+            judgment = pointwise(item, judge=judge, outcome=result.outcome, score=None, raw=result.reason)
+        elif result.tokens == 0:
+            judgment = pointwise(item, judge=judge, outcome="unparsed", score=None, raw="empty answer")
+        else:
+            usage = Usage(prompt_tokens=result.prompt_tokens + result.tokens, completion_tokens=0)
+            score = result.logprob / result.tokens
+            judgment = pointwise(item, judge=judge, score=score, raw="scored logprob", usage=usage)
+        judgments[item[1].id] = judgment
+    return [judgments[candidate.id] for _, candidate in items]

@@ -1,0 +1,40 @@
+"""A judge that compares the extracted answer with the prompt's references; it needs no model."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal
+
+from selfreward.answers import extract_answer, is_right
+from selfreward.backends.base import Advance, Backend
+from selfreward.judges.base import Item, Judge, JudgeBase, pointwise
+from selfreward.records import Judgment, Policy, digest_of
+from selfreward.spec import identity
+
+
+class VerifierSpec(JudgeBase):
+    """Scores 1 for a right answer and 0 for a wrong one; a prompt without a way to compare is `unparsed`."""
+
+    kind: Literal["verifier"] = "verifier"
+
+    def build(self, backend: Backend | None, policy: Policy | None) -> Judge:
+        """The judge; it uses neither backend nor policy."""
+        return partial(judge_verifier, self)
+
+
+def judge_verifier(spec: VerifierSpec, items: Sequence[Item], advance: Advance) -> list[Judgment]:
+    """One judgment for each item, in order; how answers are compared is the prompt's `match`."""
+    judge = digest_of("verifier", identity(spec))
+    judgments = []
+    for prompt, candidate in items:
+        right = is_right(prompt, candidate.text)
+        if right is None:
+            judgment = pointwise(
+                (prompt, candidate), judge=judge, outcome="unparsed", score=None, raw="nothing to compare with"
+            )
+        else:
+            answer = extract_answer(candidate.text, prompt)
+            raw = "no answer found" if answer is None else answer
+            judgment = pointwise((prompt, candidate), judge=judge, score=float(right), raw=raw)
+        judgments.append(judgment)
+        advance(1)
+    return judgments

@@ -1,0 +1,160 @@
+"""What flows through the loop: frozen rows whose ids come from their content, never from row order."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Role = Literal["system", "user", "assistant"]
+Stratum = Literal["closed", "open"]
+Match = Literal["exact", "numeric", "regex", "set"]
+Finish = Literal["stop", "length"]
+Origin = Literal["self", "human"]
+Outcome = Literal["scored", "unparsed", "refused", "truncated", "failed"]
+Verdict = Literal["first", "second", "tie"]
+
+
+def digest_of(*parts: object) -> str:
+    """The first 16 hex digits of the SHA-256 of `parts` in canonical JSON."""
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """A conversation to answer. `closed` prompts have one short right answer, `open` ones do not.
+
+    `references` are accepted answers (closed) or human answers (open); `match` says how an answer is
+    compared with them and is None where no comparison makes sense.
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    stratum: Stratum
+    source: str
+    references: tuple[str, ...]
+    match: Match | None
+
+
+def make_prompt(
+    question: str,
+    *,
+    system: str,
+    stratum: Stratum,
+    source: str,
+    references: tuple[str, ...] = (),
+    match: Match | None = None,
+) -> Prompt:
+    """A single-turn prompt whose id is the digest of its messages; an empty `system` adds no turn."""
+    turns: list[tuple[Role, str]] = [("system", system)] if system else []
+    turns.append(("user", question))
+    return Prompt(
+        id=digest_of("prompt", turns),
+        messages=tuple(Message(role=role, content=content) for role, content in turns),
+        stratum=stratum,
+        source=source,
+        references=references,
+        match=match,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One sampled answer.
+
+    `tokens` counts completion tokens, the end-of-turn token included where the answer ended by itself
+    (`finish == "stop"`). `logprob` is their summed log-probability in nats under the policy itself: at
+    temperature 1 and without truncation, whatever the sampling settings were.
+    """
+
+    id: str
+    prompt_id: str
+    index: int
+    text: str
+    text_hash: str
+    finish: Finish
+    tokens: int
+    logprob: float
+    policy_key: str
+    policy_digest: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens a judgment cost; a reused log-probability costs none."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgment:
+    """One verdict on one candidate, or on several in the given order.
+
+    A missing verdict is a value: `score` and `verdict` are refused unless `outcome == "scored"`.
+    """
+
+    prompt_id: str
+    candidate_ids: tuple[str, ...]
+    order: tuple[int, ...]
+    judge: str
+    rubric: str | None
+    dimension: str | None
+    principle: str | None
+    repeat: int
+    outcome: Outcome
+    score: float | None
+    verdict: Verdict | None
+    raw: str
+    usage: Usage
+
+    def __post_init__(self) -> None:
+        has_verdict = self.score is not None or self.verdict is not None
+        if has_verdict != (self.outcome == "scored"):
+            raise ValueError(f"outcome {self.outcome!r} with score {self.score!r} and verdict {self.verdict!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One conversation to train on. `tokens` counts the answer's tokens, end of turn included."""
+
+    id: str
+    prompt_id: str
+    messages: tuple[Message, ...]
+    text: str
+    origin: Origin
+    stratum: Stratum
+    tokens: int
+    score: float | None
+    candidate_id: str | None
+    iteration: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldPair:
+    """A prompt with a right and a wrong answer, both written by people, kept out of all training."""
+
+    id: str
+    messages: tuple[Message, ...]
+    right: str
+    wrong: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A model on disk: its folder, the key of the artifact it came from, and the digest of its bytes."""
+
+    path: Path
+    key: str
+    digest: str

@@ -1,0 +1,259 @@
+"""What a run committed, as the page needs it. None stands for what was not made or does not exist."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from statistics import fmean
+from typing import Any
+
+from selfreward.artifacts import Artifact
+from selfreward.artifacts.runs import RunView
+from selfreward.diversity.sharpening import GREEDY, EvaluatedAnswer
+from selfreward.diversity.statistics import Interval, paired_difference
+from selfreward.records import Finish, Prompt, Stratum
+from selfreward.stages.measure import PromptMeasure
+
+_SEED = 0  # of the intervals taken here; those of the stages come with their own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """The start model at the temperature that gives the same distinct share, and what the policy gains over it."""
+
+    temperature: float
+    distinct_share: float
+    off_ladder: bool
+    pass_1: float
+    gain: Interval | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What `evaluate` found out about one policy; `since_*` are paired differences from the start model."""
+
+    greedy: Interval | None
+    pass_1: Interval | None
+    pass_k: Interval | None
+    k: int | None
+    distinct_share: float | None
+    gold: Interval | None
+    mean_tokens: Mapping[Stratum, float | None]
+    since_greedy: Interval | None
+    since_pass_1: Interval | None
+    matched: Matched | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What `measure` found out about one policy on the probe; `mean_tokens` by stratum."""
+
+    closed_distinct_share: float | None
+    open_distance: float | None
+    open_distinct2: float | None
+    human_nll: float | None
+    mean_tokens: Mapping[Stratum, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yield:
+    """How candidates became training rows: rows drawn, judgments by outcome, `selection.json`, `mixing.json`."""
+
+    drawn: int | None
+    outcomes: Mapping[str, int]
+    selection: Mapping[str, int] | None
+    mixing: Mapping[str, Any] | None
+    rows_trained: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Wall time of a stage and the tokens it produced or read, where it counts them."""
+
+    seconds: float
+    tokens: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One iteration: policy M`t`, and the round that trains the next one."""
+
+    t: int
+    evaluation: Evaluation | None
+    measurement: Measurement | None
+    yielded: Yield | None
+    costs: Mapping[str, Cost]
+
+
+@dataclass(frozen=True, slots=True)
+class GreedyAnswer:
+    """One answer at temperature 0; `right` is None where nothing says so."""
+
+    text: str
+    right: bool | None
+    finish: Finish
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A held-out prompt and what each policy answers; None where a policy was not evaluated."""
+
+    prompt: Prompt
+    answers: tuple[GreedyAnswer | None, ...]
+
+
+def read_config(view: RunView) -> dict[str, Any] | None:
+    """The settings that the run was started with."""
+    path = view.folder / "config.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def read_steps(view: RunView) -> tuple[Step, ...]:
+    """Every iteration of the run, however far it came."""
+    return tuple(_step(t, stages) for t, stages in enumerate(view.iterations))
+
+
+def read_samples(view: RunView, per_stratum: int = 3) -> list[Sample]:
+    """The first held-out prompts of both strata with the greedy answers of all policies."""
+    if "held_out" not in view.sources:
+        return []
+    prompts = list(view.sources["held_out"].records(Prompt))
+    chosen = [one for one in prompts if one.stratum == "closed"][:per_stratum]
+    chosen += [one for one in prompts if one.stratum == "open"][:per_stratum]
+    columns = [_greedy_answers(stages.get("evaluate")) for stages in view.iterations]
+    return [Sample(prompt, tuple(column.get(prompt.id) for column in columns)) for prompt in chosen]
+
+
+def running_minimum(steps: tuple[Step, ...]) -> list[tuple[int, float]]:
+    """For every policy with a human NLL, (t, the lowest human NLL up to then)."""
+    known = [
+        (step.t, step.measurement.human_nll)
+        for step in steps
+        if step.measurement is not None and step.measurement.human_nll is not None
+    ]
+    lowest = accumulate((nll for _, nll in known), min)
+    return [(t, nll) for (t, _), nll in zip(known, lowest, strict=True)]
+
+
+def open_change(view: RunView, quantity: str, since: int, until: int) -> Interval | None:
+    """The paired difference of a PromptMeasure quantity over the open probe prompts that have it in both policies."""
+    before, after = (_open_values(view.iterations[t].get("measure"), quantity) for t in (since, until))
+    both = sorted(before.keys() & after.keys())
+    return paired_difference([after[one] for one in both], [before[one] for one in both], _SEED)
+
+
+def control_gap(view: RunView, control: RunView) -> tuple[int, Interval] | None:
+    """At the last policy that both runs evaluated, how much higher this run's pass@1 is, prompt by prompt."""
+    for t in reversed(range(1, min(len(view.iterations), len(control.iterations)))):
+        own, other = (_right_shares(run.iterations[t].get("evaluate")) for run in (view, control))
+        both = sorted(own.keys() & other.keys())
+        gap = paired_difference([own[one] for one in both], [other[one] for one in both], _SEED)
+        if gap is not None:
+            return t, gap
+    return None
+
+
+def _step(t: int, stages: Mapping[str, Artifact]) -> Step:
+    return Step(
+        t=t,
+        evaluation=_evaluation(stages["evaluate"]) if "evaluate" in stages else None,
+        measurement=_measurement(stages["measure"]) if "measure" in stages else None,
+        yielded=_yield(stages) if "sample" in stages else None,
+        costs={name: _cost(artifact) for name, artifact in stages.items()},
+    )
+
+
+def _evaluation(artifact: Artifact) -> Evaluation:
+    metrics = artifact.json("metrics")
+    closed, since = metrics.get("closed") or {}, metrics.get("since_start") or {}
+    k = artifact.manifest.identity["spec"]["k"]  # type: ignore[call-overload, index]
+    return Evaluation(
+        greedy=_interval(closed.get("greedy_accuracy")),
+        pass_1=_interval(closed.get("pass_at_1")),
+        pass_k=_interval(closed.get(f"pass_at_{k}")),
+        k=k,
+        distinct_share=closed.get("distinct_share"),
+        gold=_interval((metrics.get("gold") or {}).get("accuracy")),
+        mean_tokens=_mean_tokens(metrics),
+        since_greedy=_interval(since.get("greedy_accuracy")),
+        since_pass_1=_interval(since.get("pass_at_1")),
+        matched=_matched(metrics.get("matched")),
+    )
+
+
+def _matched(found: dict[str, Any] | None) -> Matched | None:
+    if found is None:
+        return None
+    return Matched(
+        temperature=found["temperature"],
+        distinct_share=found["distinct_share"],
+        off_ladder=found["off_ladder"],
+        pass_1=found["pass_at_1"],
+        gain=_interval(found["gain"]["pass_at_1"]),
+    )
+
+
+def _measurement(artifact: Artifact) -> Measurement:
+    metrics = artifact.json("metrics")
+    closed, open_ = metrics.get("closed") or {}, metrics.get("open") or {}
+    return Measurement(
+        closed_distinct_share=closed.get("distinct_share"),
+        open_distance=open_.get("pairwise_distance"),
+        open_distinct2=open_.get("distinct2"),
+        human_nll=open_.get("human_nll"),
+        mean_tokens=_mean_tokens(metrics),
+    )
+
+
+def _yield(stages: Mapping[str, Artifact]) -> Yield:
+    judged = stages["judge"].manifest.counts if "judge" in stages else {}
+    return Yield(
+        drawn=stages["sample"].rows(),
+        outcomes={name: int(number) for name, number in judged.items() if name != "tokens"},
+        selection=stages["select"].json("selection") if "select" in stages else None,
+        mixing=stages["mix"].json("mixing") if "mix" in stages else None,
+        rows_trained=stages["update"].json("training").get("rows_trained") if "update" in stages else None,
+    )
+
+
+def _cost(artifact: Artifact) -> Cost:
+    counted = [int(value) for name, value in artifact.manifest.counts.items() if name.endswith("tokens")]
+    return Cost(artifact.manifest.seconds, sum(counted) if counted else None)
+
+
+def _mean_tokens(metrics: dict[str, Any]) -> dict[Stratum, float | None]:
+    strata: tuple[Stratum, ...] = ("closed", "open")
+    return {stratum: (metrics.get(stratum) or {}).get("mean_tokens") for stratum in strata}
+
+
+def _interval(found: dict[str, Any] | None) -> Interval | None:
+    return None if found is None else Interval(**found)
+
+
+def _greedy_answers(evaluated: Artifact | None) -> dict[str, GreedyAnswer]:
+    if evaluated is None:
+        return {}
+    return {
+        row.prompt_id: GreedyAnswer(row.text, row.right, row.finish)
+        for row in evaluated.records(EvaluatedAnswer)
+        if row.temperature == GREEDY
+    }
+
+
+def _right_shares(evaluated: Artifact | None) -> dict[str, float]:
+    """The share of right sampled answers of each held-out prompt, at the temperature of the evaluation."""
+    if evaluated is None:
+        return {}
+    temperature = evaluated.manifest.identity["spec"]["temperature"]  # type: ignore[call-overload, index]
+    right: dict[str, list[bool]] = {}
+    for row in evaluated.records(EvaluatedAnswer):
+        if row.temperature == temperature and row.right is not None:
+            right.setdefault(row.prompt_id, []).append(row.right)
+    return {prompt_id: fmean(marks) for prompt_id, marks in right.items()}
+
+
+def _open_values(measured: Artifact | None, quantity: str) -> dict[str, float]:
+    if measured is None:
+        return {}
+    rows = (row for row in measured.records(PromptMeasure, "prompts") if row.stratum == "open")
+    return {row.prompt_id: value for row in rows if (value := getattr(row, quantity)) is not None}

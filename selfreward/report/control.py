@@ -1,0 +1,57 @@
+"""The control of a run: the same run with candidates picked by lot, at equal budget."""
+
+from typing import Any
+
+from selfreward.artifacts.runs import RunView, read_run
+from selfreward.errors import ConfigError
+from selfreward.report.content import read_config
+
+RANDOM = "random_pick"
+
+
+def find_control(view: RunView) -> RunView | None:
+    """The first run beside this one, by name, whose settings differ in `run` and `select.kind` alone; else None."""
+    own = read_config(view)
+    if own is None or own["select"]["kind"] == RANDOM:
+        return None
+    for folder in sorted(view.folder.resolve().parent.glob("*/config.json")):
+        other = read_run(folder.parent)
+        config = read_config(other)
+        if config is not None and picks_by_lot(config) and _comparable(config) == _comparable(own):
+            return other
+    return None
+
+
+def check_control(view: RunView, control: RunView) -> None:
+    """Raises ConfigError if `control` picks no candidates by lot, or asks other prompts or another start model."""
+    config = read_config(control)
+    if config is None or not picks_by_lot(config):
+        raise ConfigError(f"--control {control.name} is no control run: it was not run with select={RANDOM}")
+    ours, theirs = (
+        {name: artifact.digest for name, artifact in run.sources.items()} for run in (view, control)
+    )
+    differing = sorted(name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name])
+    if differing:
+        raise ConfigError(f"--control {control.name} has another {differing[0]} source than {view.name}")
+    if start_digest(view) != start_digest(control):
+        raise ConfigError(f"--control {control.name} starts from another model than {view.name}")
+
+
+def picks_by_lot(config: dict[str, Any]) -> bool:
+    """Whether a run with these settings is a control run."""
+    return bool(config["select"]["kind"] == RANDOM)
+
+
+def start_digest(view: RunView) -> str | None:
+    """The digest of the start model, as the first measurement or evaluation of it noted it."""
+    stages = view.iterations[0] if view.iterations else {}
+    for stage in ("measure", "evaluate"):
+        if stage in stages and "policy" in stages[stage].manifest.inputs:
+            return stages[stage].manifest.inputs["policy"].digest
+    return None
+
+
+def _comparable(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings that a run and its control share."""
+    select = {name: value for name, value in config["select"].items() if name != "kind"}
+    return {**config, "run": None, "select": select}

@@ -1,0 +1,51 @@
+"""How numbers are written, the same everywhere on the page; what is missing is a dash."""
+
+from selfreward.diversity.statistics import Interval
+
+DASH = "–"
+MINUS = "−"
+
+
+def share(value: float | None) -> str:
+    """Three digits behind the point."""
+    return DASH if value is None else f"{value:.3f}".replace("-", MINUS)
+
+
+def change(value: float | None) -> str:
+    """A difference, always with its sign."""
+    return DASH if value is None else f"{value:+.3f}".replace("-", MINUS)
+
+
+def limits(found: Interval | None, *, signed: bool = False) -> str:
+    """The 95% limits in brackets; nothing where there is no interval."""
+    write = change if signed else share
+    return "" if found is None else f"[{write(found.low)}, {write(found.high)}]"
+
+
+def change_with_limits(found: Interval | None) -> str:
+    """A difference and its limits."""
+    return DASH if found is None else f"{change(found.value)} {limits(found, signed=True)}"
+
+
+def count(value: int | None) -> str:
+    """A whole number."""
+    return DASH if value is None else f"{value:,}"
+
+
+def tokens(value: float | None) -> str:
+    """A mean number of tokens."""
+    return DASH if value is None else f"{value:.1f}"
+
+
+def seconds(value: float | None) -> str:
+    """A duration: seconds below two minutes, then minutes, then hours."""
+    if value is None:
+        return DASH
+    if value < 120:
+        return f"{value:.1f} s"
+    return f"{value / 60:.1f} min" if value < 7200 else f"{value / 3600:.1f} h"
+
+
+def plural(value: int, noun: str) -> str:
+    """`1 update`, `3 updates`."""
+    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"

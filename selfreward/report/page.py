@@ -1,0 +1,193 @@
+"""Puts the page of a run together and writes it."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from selfreward.artifacts.files import write_atomically
+from selfreward.artifacts.runs import RunView
+from selfreward.report.content import Evaluation, Step, read_config, read_samples, read_steps
+from selfreward.report.control import picks_by_lot, start_digest
+from selfreward.report.figures import DASH, change_with_limits, limits, plural, share, tokens
+from selfreward.report.graphs import diversity, human_nll, lengths, quality
+from selfreward.report.markup import Child, Markup, element, joined
+from selfreward.report.rounds import costs, funnels, human_rows
+from selfreward.report.samples import side_by_side
+from selfreward.report.tables import section, table
+from selfreward.report.verdict import judge_run
+
+REPORT_FILE = "report.html"
+# The page never loads or runs anything; a browser is told to refuse it, should anything ever slip in.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def write_report(view: RunView, control: RunView | None) -> Path:
+    """Writes the page of a run from what it has committed so far; its path."""
+    path = view.folder / REPORT_FILE
+    write_atomically(path, render(view, control).encode())
+    return path
+
+
+def render(view: RunView, control: RunView | None) -> str:
+    """The page as HTML text."""
+    config, steps = read_config(view), read_steps(view)
+    control_steps = read_steps(control) if control is not None else ()
+    body = element(
+        "main",
+        _header(view, config, steps, control),
+        section(
+            "Policies",
+            "Held-out questions and gold pairs, which no training ever sees. In brackets: 95% intervals over prompts.",
+            _policies(steps),
+        ),
+        section(
+            "How good, how varied",
+            "Every line starts at M0, the start model. Bars are 95% intervals. Quality comes from held-out questions, "
+            "everything else from the fixed probe.",
+            element("div", *quality(steps, control_steps), *diversity(steps), *human_nll(steps), *lengths(steps),
+                    class_="grid"),
+            _control_note(config, control),
+        ),
+        section(
+            "From candidates to training rows",
+            "Every candidate is counted once: as selected, or under the first reason that took it out.",
+            funnels(steps),
+        ),
+        section("Human data", "Each human row is used once. Shares are of answer tokens.", human_rows(steps)),
+        section(
+            "Time and tokens",
+            "Wall time of each stage. A stage that an earlier run had made already is listed with what it took there.",
+            costs(steps),
+        ),
+        section(
+            "The same prompts, policy by policy",
+            "Greedy answers to the first held-out prompts of both strata, in the order of the source: none is picked "
+            "for effect.",
+            side_by_side(read_samples(view)),
+        ),
+        _provenance(view, config),
+    )
+    return f"<!doctype html>\n{_document(view.name, body).html}\n"
+
+
+def _document(name: str, body: Markup) -> Markup:
+    style = Markup(files("selfreward.report").joinpath("style.css").read_text())
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", f"{name} – selfreward report"),
+        element("style", style),
+    )
+    return element("html", head, element("body", body), lang="en")
+
+
+def _header(
+    view: RunView, config: dict[str, Any] | None, steps: tuple[Step, ...], control: RunView | None
+) -> Markup:
+    verdict = judge_run(view, steps, control)
+    found = [
+        element("div", element("dt", finding.about), element("dd", finding.text)) for finding in verdict.findings
+    ]
+    return element(
+        "header",
+        element("p", "selfreward report", class_="eyebrow"),
+        element("h1", view.name),
+        element("p", _progress(config, steps), class_="progress"),
+        element("p", verdict.headline, class_="verdict"),
+        element("dl", *found, class_="findings") if found else "",
+    )
+
+
+def _progress(config: dict[str, Any] | None, steps: tuple[Step, ...]) -> str:
+    updates = sum("update" in step.costs for step in steps)
+    if config is None:
+        return f"{plural(updates, 'update')} so far; how many were asked for is not known."
+    asked = config["loop"]["iterations"]
+    if len(steps) > asked and steps[asked].evaluation is not None:
+        return f"Complete: {plural(asked, 'update')}."
+    return f"Unfinished: {updates} of {plural(asked, 'update')}. The same `selfreward run` command goes on."
+
+
+def _policies(steps: tuple[Step, ...]) -> Markup:
+    known = [step.evaluation for step in steps if step.evaluation is not None]
+    k = known[0].k if known else None
+    head = (
+        "policy", "greedy accuracy", "pass@1", f"pass@{k or 'k'}", "distinct share", "M0 at that share: pass@1",
+        "at temperature", "gain over it", "gold accuracy", "tokens, closed", "tokens, open",
+    )
+    rows = [(f"M{step.t}", *(_policy_cells(step.evaluation))) for step in steps]
+    return table(head, rows) if rows else element("p", DASH)
+
+
+def _policy_cells(found: Evaluation | None) -> tuple[Child, ...]:
+    if found is None:
+        return (DASH,) * 10
+    matched = found.matched
+    off = " (off ladder)" if matched is not None and matched.off_ladder else ""
+    return (
+        *(
+            joined((share(one.value), element("small", limits(one)))) if one is not None else DASH
+            for one in (found.greedy, found.pass_1, found.pass_k)
+        ),
+        share(found.distinct_share),
+        share(matched.pass_1) if matched is not None else DASH,
+        f"{matched.temperature:.2f}{off}" if matched is not None else DASH,
+        _gain(found),
+        joined((share(found.gold.value), element("small", limits(found.gold)))) if found.gold is not None else DASH,
+        tokens(found.mean_tokens["closed"]),
+        tokens(found.mean_tokens["open"]),
+    )
+
+
+def _gain(found: Evaluation) -> Child:
+    if found.matched is None or found.matched.gain is None:
+        return DASH
+    value, _, bounds = change_with_limits(found.matched.gain).partition(" ")
+    return joined((value, element("small", bounds)))
+
+
+def _control_note(config: dict[str, Any] | None, control: RunView | None) -> Markup:
+    if control is not None:
+        return element("p", "The control is ", element("code", control.name), ": the same run, candidates by lot.")
+    if config is not None and picks_by_lot(config):
+        return element("p", "This run picks its candidates by lot: it is a control for others.")
+    name = "NAME" if config is None else f"{config['run']}-control"
+    command = element("code", f"selfreward run ... select=random_pick run={name}")
+    return element(
+        "p",
+        "No control run was found, so nothing here tells what the judge adds to picking candidates by lot. To make "
+        "one, give the command of this run again with two settings changed: ", command, ", then write this page anew.",
+        class_="hint",
+    )
+
+
+def _provenance(view: RunView, config: dict[str, Any] | None) -> Markup:
+    artifacts = view.artifacts()
+    manifests = [artifact.manifest for _, artifact in artifacts]
+    versions = sorted({manifest.versions.get("selfreward", DASH) for manifest in manifests}) or [DASH]
+    commits = sorted({manifest.commit or "none known" for manifest in manifests}) or [DASH]
+    facts = (
+        ("start model", start_digest(view) or DASH),
+        ("selfreward", ", ".join(versions)),
+        ("commit", ", ".join(commits)),
+    )
+    rows = [
+        (name, element("code", f"store/{one.manifest.stage}/{one.key}"), element("code", one.digest), one.manifest.made)
+        for name, one in artifacts
+    ]
+    settings = DASH if config is None else json.dumps(config, indent=2, ensure_ascii=False)
+    return element(
+        "footer",
+        element("h2", "Where this comes from"),
+        element("p", "Every number on this page comes from the folders listed here. ", element("code", "selfreward "
+                f"verify {view.name}"), " reads them back, byte by byte."),
+        element("dl", *(element("div", element("dt", name), element("dd", element("code", value)))
+                        for name, value in facts), class_="facts"),
+        element("details", element("summary", "Settings"), element("pre", settings)),
+        element("details", element("summary", f"Artifacts ({len(rows)})"),
+                table(("link", "folder", "digest", "made"), rows, words=True)),
+    )

@@ -1,0 +1,134 @@
+"""What happened between two policies: where candidates went, what human data was spent, what it cost."""
+
+from collections.abc import Mapping
+
+from selfreward.report.charts import Bar, bar_chart
+from selfreward.report.content import Cost, Step, Yield
+from selfreward.report.figures import DASH, count, seconds, share
+from selfreward.report.markup import Child, Markup, element, joined
+from selfreward.report.tables import table
+
+_CANDIDATES, _OWN, _HUMAN = 7, 0, 3
+_STAGES = ("measure", "evaluate", "sample", "judge", "select", "decide", "mix", "update")
+_TOTALS = {"prompts", "prompts_without_selection", "candidates", "selected"}
+
+
+def funnels(steps: tuple[Step, ...]) -> Markup:
+    """One bar chart for each round that has sampled, all on one scale."""
+    rounds = [(step.t, step.yielded) for step in steps if step.yielded is not None]
+    if not rounds:
+        return element("p", "Nothing sampled yet.", class_="empty")
+    scale = max(found.drawn or 0 for _, found in rounds)
+    return element("div", *(_funnel(t, found, scale) for t, found in rounds), class_="grid")
+
+
+def human_rows(steps: tuple[Step, ...]) -> Markup:
+    """What each round asked for, what it got, and what is left in the pool."""
+    mixed = [(step.t, step.yielded.mixing) for step in steps if step.yielded is not None and step.yielded.mixing]
+    if not mixed:
+        return element("p", "Nothing mixed yet.", class_="empty")
+    head = (
+        "round", "share asked", "share got", "own rows", "human rows", "human rows drawn", "spent so far",
+        "left in the pool", "tokens missing",
+    )
+    rows = [
+        (
+            f"M{t} → M{t + 1}",
+            share(found["real_share_asked"]),
+            share(found["real_share_tokens"]),
+            *(
+                count(found[name])
+                for name in (
+                    "self_rows", "human_rows", "human_rows_drawn", "human_rows_spent", "human_rows_left",
+                    "short_tokens",
+                )
+            ),
+        )
+        for t, found in mixed
+    ]
+    return table(head, rows)
+
+
+def costs(steps: tuple[Step, ...]) -> Markup:
+    """Stages by iterations, with totals."""
+    made = {stage for step in steps for stage in step.costs}
+    rows: list[tuple[Child, ...]] = [
+        (stage, *(_cost(step.costs.get(stage)) for step in steps), _cost(_sum([step.costs.get(stage) for step in steps])))
+        for stage in _STAGES
+        if stage in made
+    ]
+    if not rows:
+        return element("p", DASH)
+    totals = [_sum(list(step.costs.values())) for step in steps]
+    rows.append(("all", *(_cost(total) for total in totals), _cost(_sum(totals))))
+    return table(("stage", *(f"iteration {step.t}" for step in steps), "all"), rows)
+
+
+def _funnel(t: int, found: Yield, scale: int) -> Markup:
+    chart = bar_chart(_bars(found), scale=scale, title=f"Candidates of round {t}")
+    return element("figure", element("h3", f"M{t} → M{t + 1}"), chart, element("figcaption", _caption(found)))
+
+
+def _bars(found: Yield) -> list[Bar]:
+    bars = [_bar("drawn", found.drawn or 0)]
+    if found.selection is not None:
+        bars += _selection_bars(found.selection, found.drawn)
+    if found.mixing is not None:
+        own, human = found.mixing["self_rows"], found.mixing["human_rows"]
+        bars.append(Bar("trained on", ((own, _OWN), (human, _HUMAN)), f"{own:,} own (dark) + {human:,} human (light)"))
+    return bars
+
+
+def _selection_bars(selection: Mapping[str, int], drawn: int | None) -> list[Bar]:
+    left = selection["candidates"]
+    bars = [_bar("looked at", left, "the first of each prompt")] if left != drawn else []
+    unscored = [name for name in selection if name.startswith("unscored:")]
+    known = {"cut", "empty", *unscored, "below_threshold", "duplicate", "passed_over"}
+    reasons = [
+        ("whole", ["cut", "empty"]),
+        ("scored", unscored),
+        ("good enough", ["below_threshold"]),
+        ("distinct", ["duplicate"]),
+        ("selected", ["passed_over", *sorted(selection.keys() - known - _TOTALS)]),
+    ]
+    for name, taken in reasons:
+        counted = {reason: selection[reason] for reason in taken if reason in selection}
+        if name == "good enough" and not counted:
+            continue
+        left -= sum(counted.values())
+        note = ", ".join(f"−{number:,} {reason.replace('_', ' ')}" for reason, number in counted.items() if number)
+        bars.append(_bar(name, left, note))
+    return bars
+
+
+def _bar(name: str, number: int, note: str = "") -> Bar:
+    return Bar(name, ((number, _CANDIDATES),), note)
+
+
+def _caption(found: Yield) -> str:
+    told = []
+    if found.selection is not None:
+        asked, without = found.selection["prompts"], found.selection["prompts_without_selection"]
+        told.append(f"{asked:,} prompts, {without:,} of them with nothing to select.")
+    if found.outcomes:
+        outcomes = ", ".join(f"{name} {number:,}" for name, number in sorted(found.outcomes.items()))
+        told.append(f"Judgments: {outcomes}.")
+    if found.rows_trained is not None:
+        told.append(f"The update saw {found.rows_trained:,} rows.")
+    return " ".join(told)
+
+
+def _cost(found: Cost | None) -> Child:
+    if found is None:
+        return DASH
+    if found.tokens is None:
+        return seconds(found.seconds)
+    return joined((seconds(found.seconds), element("small", f"{found.tokens:,} tokens")))
+
+
+def _sum(found: list[Cost | None]) -> Cost | None:
+    there = [one for one in found if one is not None]
+    if not there:
+        return None
+    counted = [one.tokens for one in there if one.tokens is not None]
+    return Cost(sum(one.seconds for one in there), sum(counted) if counted else None)

@@ -1,0 +1,24 @@
+"""Sections and tables, so that all of the page looks alike."""
+
+from collections.abc import Sequence
+
+from selfreward.report.markup import Child, Markup, element
+
+
+def section(title: str, intro: str, *children: Child) -> Markup:
+    """A part of the page with its heading and one line on how to read it."""
+    return element("section", element("h2", title), element("p", intro, class_="intro"), *children)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Child]], *, words: bool = False) -> Markup:
+    """A table whose first column names the rows; it scrolls sideways by itself on a narrow screen.
+
+    Cells are aligned as numbers unless they are `words`.
+    """
+    titles = element("tr", *(element("th", title, scope="col") for title in head))
+    body = [
+        element("tr", element("th", name, scope="row"), *(element("td", cell) for cell in cells))
+        for name, *cells in rows
+    ]
+    whole = element("table", element("thead", titles), element("tbody", *body), class_="words" if words else "numbers")
+    return element("div", whole, class_="scroll")

@@ -1,0 +1,181 @@
+"""The verdict in plain words, computed from committed numbers; it claims no more than the intervals allow."""
+
+from dataclasses import dataclass
+
+from selfreward.artifacts.runs import RunView
+from selfreward.diversity.statistics import Interval
+from selfreward.report.content import Evaluation, Step, control_gap, open_change, running_minimum
+from selfreward.report.figures import change, change_with_limits, limits, plural, share
+
+_FEW = 100  # prompts; below, only large differences show
+_TOO_FEW = 10  # prompts; below, a bootstrap interval means nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found out: what about, and the sentence."""
+
+    about: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The headline and the findings under it."""
+
+    headline: str
+    findings: list[Finding]
+
+
+def judge_run(view: RunView, steps: tuple[Step, ...], control: RunView | None) -> Verdict:
+    """What the run shows so far about its last policy."""
+    evaluated = [step for step in steps if step.evaluation is not None]
+    if not evaluated:
+        return Verdict("Nothing has been evaluated yet.", [])
+    last = evaluated[-1]
+    if last.t == 0:
+        return Verdict("Only the start model has been evaluated, so there is nothing to compare yet.", [])
+    distance, nll = _open_changes(view, steps, last.t)
+    findings = [*_closed_findings(steps, last), *_open_findings(steps, last.t, distance, nll)]
+    if control is not None:
+        findings.append(Finding("Against the control", _against(view, control)))
+    findings += _how_sure(last, distance)
+    return Verdict(f"{_quality(last)}; {_openness(distance, nll)}.", findings)
+
+
+def clear(found: Interval | None) -> bool:
+    """Whether an interval leaves 0 out, over enough prompts to mean it."""
+    return found is not None and found.n >= _TOO_FEW and (found.low > 0 or found.high < 0)
+
+
+def sharpening(evaluation: Evaluation) -> str:
+    """How the change in pass@1 stands to the start model at matched diversity, in a few words."""
+    since, matched = evaluation.since_pass_1, evaluation.matched
+    if since is None or matched is None or matched.gain is None:
+        return "matched diversity is not known"
+    if matched.off_ladder:
+        return "its diversity is beyond what M0 was sampled at, so sharpening cannot be told apart"
+    if clear(matched.gain):
+        if matched.gain.value < 0:
+            return "at the same diversity M0 does better"
+        return "sharpening alone does not explain it" if clear(since) else "at the same diversity it does better than M0"
+    if not clear(since) or since.value < 0:
+        return "at the same diversity no clear difference from M0 is left"
+    # An interval that holds 0 may also hold the whole change: then there is nothing to say about "most".
+    if matched.gain.high < since.value / 2:
+        return "most of this is sharpening"
+    return "sharpening may be all of it"
+
+
+def _quality(last: Step) -> str:
+    assert last.evaluation is not None
+    since = last.evaluation.since_pass_1
+    if since is None:
+        return f"M{last.t} was asked no closed question with a known answer"
+    if not clear(since):
+        told = "is neither clearly better nor clearly worse than M0 on closed questions"
+    else:
+        told = f"answers closed questions {'better' if since.value > 0 else 'worse'} than M0"
+    return f"M{last.t} {told}; {sharpening(last.evaluation)}"
+
+
+def _openness(distance: Interval | None, nll: Interval | None) -> str:
+    if distance is None and nll is None:
+        return "nothing is known about its open answers"
+    if not clear(distance) or distance is None:
+        told = ["its open answers are no clearly more or less varied"]
+    else:
+        told = [f"its open answers grew {'more varied' if distance.value > 0 else 'more alike'}"]
+    if clear(nll) and nll is not None:
+        told.append(f"it finds human answers {'less' if nll.value > 0 else 'more'} likely")
+    return " and ".join(told)
+
+
+def _closed_findings(steps: tuple[Step, ...], last: Step) -> list[Finding]:
+    first, own = steps[0].evaluation, last.evaluation
+    assert own is not None
+    if own.pass_1 is None or own.since_pass_1 is None:
+        return []
+    greedy = _moved("Greedy accuracy", first.greedy if first else None, own.greedy, own.since_greedy)
+    pass_1 = _moved("pass@1", first.pass_1 if first else None, own.pass_1, own.since_pass_1)
+    found = [Finding("Closed questions", f"{greedy}; {pass_1}. {plural(own.pass_1.n, 'held-out question')}.")]
+    if own.matched is not None and own.matched.gain is not None:
+        matched = own.matched
+        text = (
+            f"M0 sampled at temperature {matched.temperature:.2f} gives as many distinct answers (share "
+            f"{share(matched.distinct_share)}, M{last.t} {share(own.distinct_share)}) and a pass@1 of "
+            f"{share(matched.pass_1)}. Against that, {change_with_limits(matched.gain)} of the "
+            f"{change(own.since_pass_1.value)} remains: {sharpening(own)}."
+        )
+        found.append(Finding("At matched diversity", text))
+    return found
+
+
+def _open_findings(
+    steps: tuple[Step, ...], until: int, distance: Interval | None, nll: Interval | None
+) -> list[Finding]:
+    then, now = steps[0].measurement, steps[until].measurement
+    if then is None or now is None:
+        return []
+    told = []
+    if distance is not None:
+        told.append(
+            f"Pairwise distance {_clearly(distance)}: {share(then.open_distance)} → {share(now.open_distance)}, "
+            f"{change_with_limits(distance)} over {plural(distance.n, 'probe prompt')}."
+        )
+    if nll is not None and now.human_nll is not None:
+        lowest = min(running_minimum(steps)[: until + 1], key=lambda pair: pair[1])
+        place = "its lowest so far" if lowest[1] == now.human_nll else (
+            f"{change(now.human_nll - lowest[1])} above its lowest, at M{lowest[0]}"
+        )
+        told.append(
+            f"Human answers {_clearly(nll)} in NLL: {share(then.human_nll)} → {share(now.human_nll)} nats/token, "
+            f"{change_with_limits(nll)}; that is {place}."
+        )
+    return [Finding("Open prompts", " ".join(told))] if told else []
+
+
+def _open_changes(view: RunView, steps: tuple[Step, ...], until: int) -> tuple[Interval | None, Interval | None]:
+    if steps[0].measurement is None or steps[until].measurement is None:
+        return None, None
+    return open_change(view, "pairwise_distance", 0, until), open_change(view, "human_nll", 0, until)
+
+
+def _against(view: RunView, control: RunView) -> str:
+    found = control_gap(view, control)
+    if found is None:
+        return f"{control.name} has no policy evaluated yet that this run has too."
+    t, gap = found
+    if not clear(gap):
+        told = "no clear difference: what the judge prefers did not show in accuracy"
+    else:
+        told = f"choosing by the judge did {'better' if gap.value > 0 else 'worse'} than choosing by lot"
+    return f"At M{t}, pass@1 differs by {change_with_limits(gap)} from {control.name}, which picks by lot: {told}."
+
+
+def _how_sure(last: Step, distance: Interval | None) -> list[Finding]:
+    assert last.evaluation is not None
+    since = last.evaluation.since_pass_1
+    told = []
+    for found, noun in ((since, "held-out question"), (distance, "open probe prompt")):
+        if found is not None and found.n < _TOO_FEW:
+            told.append(f"{plural(found.n, noun)}: far too few for any claim.")
+        elif found is not None and found.n < _FEW:
+            told.append(
+                f"{plural(found.n, noun)} are few: a difference smaller than about "
+                f"{share((found.high - found.low) / 2)} would not show."
+            )
+    return [Finding("How sure", " ".join(told))] if told else []
+
+
+def _moved(name: str, then: Interval | None, now: Interval | None, since: Interval | None) -> str:
+    if now is None:
+        return f"{name} is not known"
+    start = "" if then is None else f"{share(then.value)} {limits(then)} → "
+    return f"{name} {start}{share(now.value)} {limits(now)}, {_clearly(since)}: {change_with_limits(since)}"
+
+
+def _clearly(found: Interval | None) -> str:
+    if not clear(found) or found is None:
+        return "did not clearly change"
+    return "rose" if found.value > 0 else "fell"

@@ -1,0 +1,126 @@
+"""Evaluate: held-out prompts and the final gold set. Nothing here feeds the loop."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from pydantic import Field, PositiveInt, model_validator
+
+from selfreward.answers import extract_answer, is_right
+from selfreward.artifacts import Artifact, Output, derive_seed
+from selfreward.backends.base import Answer, Backend, TextScore
+from selfreward.backends.draw import AnswerLengths, draw_candidates
+from selfreward.diversity.sharpening import GREEDY, EvaluatedAnswer, compare_with_start, summarise
+from selfreward.diversity.statistics import bootstrap_mean
+from selfreward.records import Candidate, GoldPair, Policy, Prompt
+from selfreward.spec import Json, Spec
+
+VERSION = 1
+
+class EvaluateSpec(Spec):
+    """One greedy answer and `k` sampled ones for every held-out prompt.
+
+    The start model is sampled at every temperature of `ladder` too (ascending), so that each later policy can be
+    set beside the start model at the temperature that gives the same diversity.
+    """
+
+    k: PositiveInt = 4
+    temperature: float = Field(0.9, gt=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_new_tokens: AnswerLengths = AnswerLengths()
+    ladder: tuple[float, ...] = (0.15, 0.3, 0.45, 0.6, 0.75)
+
+    @model_validator(mode="after")
+    def _ladder_ascends_below_the_temperature(self) -> "EvaluateSpec":
+        rungs = (GREEDY, *self.ladder, self.temperature)
+        if list(rungs) != sorted(set(rungs)):
+            raise ValueError(f"evaluate.ladder={list(self.ladder)} must rise between 0 and evaluate.temperature")
+        return self
+
+
+def evaluate(
+    out: Output,
+    spec: EvaluateSpec,
+    *,
+    seed: int,
+    backend: Backend,
+    policy: Policy,
+    held_out: Artifact,
+    gold: Artifact,
+    baseline: Artifact | None,
+) -> None:
+    """Table `rows` of EvaluatedAnswer and `metrics.json`.
+
+    Without a `baseline` this is the start model, sampled on the whole ladder. With one, the metrics hold the paired
+    differences from it and from the start model at matched diversity.
+    """
+    prompts = list(held_out.records(Prompt))
+    ladder = spec.ladder if baseline is None else ()
+    answers: list[EvaluatedAnswer] = []
+    total = len(prompts) * (1 + spec.k * (1 + len(ladder)))
+    with out.table(EvaluatedAnswer) as table, out.progress(total, "answers") as advance:
+        for shard, temperature in enumerate((GREEDY, spec.temperature, *ladder)):
+            # Only questions with one short right answer can be matched, so the ladder asks no others.
+            asked = [prompt for prompt in prompts if prompt.stratum == "closed"] if temperature in ladder else prompts
+            candidates = draw_candidates(
+                backend,
+                policy,
+                asked,
+                k=1 if temperature == GREEDY else spec.k,
+                temperature=temperature,
+                top_p=spec.top_p,
+                max_new_tokens=spec.max_new_tokens,
+                seed=derive_seed(seed, shard),
+                advance=advance,
+            )
+            out.count(completion_tokens=sum(candidate.tokens for candidate in candidates))
+            read = _read(asked, candidates, temperature)
+            table.write(read)
+            answers += read
+    metrics = summarise(answers, spec.k, spec.temperature, seed)
+    metrics["gold"] = _gold(out, backend, list(gold.records(GoldPair)), seed)
+    if baseline is not None:
+        start = list(baseline.records(EvaluatedAnswer))
+        rungs = (GREEDY, *spec.ladder, spec.temperature)
+        metrics |= compare_with_start(answers, start, spec.temperature, rungs, seed)
+    out.write_json("metrics", metrics)
+
+
+def _read(prompts: Sequence[Prompt], candidates: Sequence[Candidate], temperature: float) -> list[EvaluatedAnswer]:
+    by_id = {prompt.id: prompt for prompt in prompts}
+    rows = []
+    for candidate in candidates:
+        prompt = by_id[candidate.prompt_id]
+        rows.append(
+            EvaluatedAnswer(
+                prompt_id=prompt.id,
+                stratum=prompt.stratum,
+                temperature=temperature,
+                index=candidate.index,
+                text=candidate.text,
+                answer=extract_answer(candidate.text, prompt) if prompt.stratum == "closed" else None,
+                right=is_right(prompt, candidate.text),
+                finish=candidate.finish,
+                tokens=candidate.tokens,
+            )
+        )
+    return rows
+
+
+def _gold(out: Output, backend: Backend, pairs: Sequence[GoldPair], seed: int) -> Json:
+    """How often the policy finds the right answer of a gold pair likelier, per token, than the wrong one."""
+    if not pairs:
+        return None
+    answers = [Answer(messages=pair.messages, text=text) for pair in pairs for text in (pair.right, pair.wrong)]
+    with out.progress(len(answers), "gold answers") as advance:
+        scores = backend.score(answers, advance)
+    wins = []
+    for right, wrong in zip(scores[::2], scores[1::2], strict=True):
+        if isinstance(right, TextScore) and isinstance(wrong, TextScore):
+            gap = right.logprob / right.tokens - wrong.logprob / wrong.tokens
+            wins.append(1.0 if gap > 0 else 0.5 if gap == 0 else 0.0)
+    found = bootstrap_mean(wins, seed)
+    return {
+        "pairs": len(pairs),
+        "scored": len(wins),
+        "accuracy": None if found is None else asdict(found),
+    }

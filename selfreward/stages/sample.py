@@ -1,0 +1,59 @@
+"""Sample: k candidates a prompt from the live policy."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from pydantic import Field, PositiveInt
+
+from selfreward.artifacts import Artifact, Output, derive_seed
+from selfreward.backends.base import Backend
+from selfreward.backends.draw import AnswerLengths, draw_candidates
+from selfreward.records import Candidate, Policy, Prompt
+from selfreward.spec import Spec
+
+VERSION = 1
+T = TypeVar("T")
+
+
+class SampleSpec(Spec):
+    """How candidates are drawn. `k` is what is drawn; `select.k` is what is used of it."""
+
+    k: PositiveInt = 4
+    temperature: float = Field(0.9, gt=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_new_tokens: AnswerLengths = AnswerLengths()
+    shard_prompts: PositiveInt = 32
+
+
+def sample(
+    out: Output, spec: SampleSpec, *, seed: int, backend: Backend, policy: Policy, prompts: Artifact
+) -> None:
+    """Table `rows` of Candidate: `spec.k` for each prompt, in the order of `prompts`, then by index."""
+    with out.table(Candidate) as table, out.progress(prompts.rows() * spec.k, "answers") as advance:
+        for shard, asked in enumerate(in_batches(prompts.records(Prompt), spec.shard_prompts)):
+            kept = table.kept()
+            if kept is not None:
+                out.count(completion_tokens=sum(row["tokens"] for row in kept))
+                advance(len(kept))
+                continue
+            candidates = draw_candidates(
+                backend,
+                policy,
+                asked,
+                k=spec.k,
+                temperature=spec.temperature,
+                top_p=spec.top_p,
+                max_new_tokens=spec.max_new_tokens,
+                seed=derive_seed(seed, shard),
+                advance=advance,
+            )
+            table.write(candidates)
+            out.count(completion_tokens=sum(candidate.tokens for candidate in candidates))
+
+
+def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """`items` in lists of `size`, the last one perhaps shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

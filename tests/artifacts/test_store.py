@@ -1,0 +1,215 @@
+"""The store: what decides a key, what survives a crash, what is refused."""
+
+import errno
+import json
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from selfreward.artifacts import Artifact, Output, Store
+from selfreward.errors import CollectedArtifact, CorruptArtifact, StoreError
+from selfreward.records import Message
+from selfreward.spec import Spec, execution, neutral
+from tests.support import Silent
+
+VERSION = 1
+
+
+class PoemSpec(Spec):
+    """Settings of the stage under test."""
+
+    lines: int = 6
+    shard_lines: int = 2
+    workers: int = execution(1)
+    rhyme: str | None = neutral(None)
+
+
+calls: list[int] = []
+
+
+def poem(out: Output, spec: PoemSpec, *, seed: int = 0, theme: Artifact | None = None) -> None:
+    """Writes `spec.lines` rows in shards."""
+    words = "" if theme is None else " ".join(row.content for row in theme.records(Message))
+    with out.table(Message) as table:
+        for start in range(0, spec.lines, spec.shard_lines):
+            if table.kept() is None:
+                calls.append(start)
+                end = min(start + spec.shard_lines, spec.lines)
+                table.write(Message(role="user", content=f"{words}{seed}:{n}") for n in range(start, end))
+    out.write_json("about", {"lines": spec.lines})
+
+
+def broken_poem(out: Output, spec: PoemSpec) -> None:
+    """Writes one shard and fails."""
+    with out.table(Message) as table:
+        table.write([Message(role="user", content="0:0"), Message(role="user", content="0:1")])
+        raise ValueError("no muse")
+
+
+broken_poem.__name__ = "poem"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    calls.clear()
+    return Store(tmp_path / "store", Silent())
+
+
+def test_a_second_run_makes_nothing(store: Store) -> None:
+    first = store.run(poem, PoemSpec())
+    calls.clear()
+    second = store.run(poem, PoemSpec())
+    assert calls == []
+    assert (second.key, second.digest) == (first.key, first.digest)
+    assert [row.content for row in second.records(Message)] == [f"0:{n}" for n in range(6)]
+    assert second.json("about") == {"lines": 6}
+
+
+def test_execution_and_neutral_settings_are_no_part_of_the_key(store: Store) -> None:
+    plain = store.run(poem, PoemSpec())
+    assert store.run(poem, PoemSpec(workers=8)).key == plain.key
+    assert store.run(poem, PoemSpec(rhyme=None)).key == plain.key
+    assert store.run(poem, PoemSpec(rhyme="abba")).key != plain.key
+    assert store.run(poem, PoemSpec(lines=5)).key != plain.key
+    assert store.run(poem, PoemSpec(), seed=1).key != plain.key
+
+
+def test_how_rows_are_cut_into_shards_is_not_their_identity(store: Store) -> None:
+    twos, threes = store.run(poem, PoemSpec(shard_lines=2)), store.run(poem, PoemSpec(shard_lines=3))
+    assert twos.key != threes.key
+    assert twos.digest == threes.digest
+
+
+def test_an_input_counts_by_its_content(store: Store) -> None:
+    twos, threes = store.run(poem, PoemSpec(shard_lines=2)), store.run(poem, PoemSpec(shard_lines=3))
+    other = store.run(poem, PoemSpec(lines=4))
+    assert store.run(poem, PoemSpec(), theme=twos).key == store.run(poem, PoemSpec(), theme=threes).key
+    assert store.run(poem, PoemSpec(), theme=other).key != store.run(poem, PoemSpec(), theme=twos).key
+
+
+def test_finished_shards_outlive_a_failure(store: Store) -> None:
+    with pytest.raises(ValueError, match="no muse") as caught:
+        store.run(broken_poem, PoemSpec())
+    assert any("in stage poem" in note for note in caught.value.__notes__)
+    artifact = store.run(poem, PoemSpec())
+    assert calls == [2, 4]
+    assert artifact.digest == Store(store.root.parent / "other", Silent()).run(poem, PoemSpec()).digest
+
+
+def test_the_keys_of_this_version_do_not_move(store: Store) -> None:
+    artifact = store.run(poem, PoemSpec(), seed=7)
+    assert artifact.key == "6f9cb9c985469231"
+    assert artifact.digest == "GOLDEN_DIGEST"
+
+
+def test_an_altered_file_is_refused_and_the_folder_to_delete_is_named(store: Store) -> None:
+    artifact = store.run(poem, PoemSpec())
+    shard = artifact.path / "rows-00001.parquet"
+    shard.write_bytes(shard.read_bytes()[:-1] + b"?")
+    with pytest.raises(CorruptArtifact, match=f"delete the folder {artifact.path}"):
+        store.run(poem, PoemSpec())
+
+
+def test_a_touched_but_equal_file_is_accepted(store: Store) -> None:
+    artifact = store.run(poem, PoemSpec())
+    calls.clear()
+    os.utime(artifact.path / "rows-00000.parquet", ns=(1, 1))
+    assert store.run(poem, PoemSpec()).digest == artifact.digest
+    assert calls == []
+
+
+def test_a_replaced_input_is_refused_even_with_its_old_size_and_time(store: Store) -> None:
+    theme = store.run(poem, PoemSpec(lines=4))
+    shard = theme.path / "rows-00000.parquet"
+    stat = shard.stat()
+    shard.write_bytes(bytes(reversed(shard.read_bytes())))
+    os.utime(shard, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    fresh = Store(store.root, Silent())
+    with pytest.raises(CorruptArtifact, match="not the file that was written"):
+        fresh.run(poem, PoemSpec(), theme=fresh.run(poem, PoemSpec(lines=4)))
+
+
+def test_a_torn_shard_of_an_unfinished_stage_is_named(store: Store) -> None:
+    with pytest.raises(ValueError, match="no muse"):
+        store.run(broken_poem, PoemSpec())
+    shard = next((store.root / "poem").glob("*/rows-00000.parquet"))
+    shard.write_bytes(shard.read_bytes()[:20])
+    with pytest.raises(CorruptArtifact, match=f"delete the folder {shard.parent}"):
+        store.run(poem, PoemSpec())
+
+
+def test_without_a_manifest_there_is_no_artifact(store: Store) -> None:
+    artifact = store.run(poem, PoemSpec())
+    (artifact.path / "manifest.json").unlink()
+    calls.clear()
+    assert store.run(poem, PoemSpec()).digest == artifact.digest
+    assert calls == [], "whole shards are taken over"
+
+
+def test_a_full_disk_is_one_clear_line(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("selfreward.artifacts.output.write_parquet", full)
+    with pytest.raises(StoreError, match="no space left for poem .* run the same command again"):
+        store.run(poem, PoemSpec())
+    monkeypatch.undo()
+    assert store.run(poem, PoemSpec()).rows() == 6
+
+
+def test_a_miss_names_the_setting_that_changed(store: Store) -> None:
+    store.run(poem, PoemSpec())
+    reporter = Silent()
+    Store(store.root, reporter).run(poem, PoemSpec(lines=5))
+    assert reporter.lines[0].endswith("poem.lines 6 -> 5")
+
+
+def test_collected_bytes_are_asked_for_by_name(store: Store) -> None:
+    theme = store.run(poem, PoemSpec())
+    manifest = theme.path / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "collected": True}))
+    fresh = Store(store.root, Silent())
+    collected = fresh.run(poem, PoemSpec())
+    assert collected.digest == theme.digest, "the chain can still be walked"
+    with pytest.raises(CollectedArtifact, match="selfreward gc"):
+        fresh.run(poem, PoemSpec(lines=2), theme=collected)
+
+
+def _race(root: Path, ready: "multiprocessing.synchronize.Barrier", results: "multiprocessing.Queue[object]") -> None:
+    calls.clear()
+    ready.wait()
+    artifact = Store(root, Silent()).run(poem, PoemSpec(lines=200, shard_lines=1))
+    results.put((artifact.digest, len(calls)))
+
+
+def test_of_two_processes_one_works_and_the_other_reads(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready, results = context.Barrier(2), context.Queue()
+    workers = [context.Process(target=_race, args=(tmp_path, ready, results)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    (one, made_one), (two, made_two) = results.get(timeout=60), results.get(timeout=60)
+    for worker in workers:
+        worker.join()
+    assert one == two
+    assert sorted((made_one, made_two)) == [0, 200]
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
+    pid = os.fork()
+    if pid == 0:
+
+        def stop(*_: object) -> None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        import selfreward.artifacts.store as module
+
+        module.manifests.write_manifest = stop  # type: ignore[assignment]
+        Store(tmp_path, Silent()).run(poem, PoemSpec())
+        os._exit(1)
+    _, status = os.waitpid(pid, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert Store(tmp_path, Silent()).run(poem, PoemSpec()).rows() == 6

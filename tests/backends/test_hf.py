@@ -1,0 +1,204 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from selfreward.backends.base import Answer, NotScored, Sampling, TextScore
+from selfreward.backends.chat import completion_ids, end_of_turn_id, render_prompt
+from selfreward.backends.hf import HfBackend, HfSpec
+from selfreward.errors import BackendError
+from selfreward.records import Policy
+from tests.tiny import CONTEXT, ask, make_tiny_policy, make_tokenizer
+
+SPEC = HfSpec(dtype="float32", device="cpu", batch_size=6)
+PROMPTS = [ask(text) for text in ("hello", "what is the name of it", "a", "why", "say it again, please")]
+
+
+def draw(backend, prompts=PROMPTS, seed=1, **changes):
+    settings = {"k": 2, "temperature": 0.9, "top_p": 1.0, "max_new_tokens": 8} | changes
+    return backend.generate(prompts, Sampling(**settings), seed, lambda _done: None)
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory):
+    return make_tiny_policy(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def backend(policy):
+    return HfBackend(SPEC, policy)
+
+
+def test_the_same_seed_draws_the_same_and_another_seed_does_not(backend, policy):
+    first = draw(backend)
+    assert [len(row) for row in first] == [2] * len(PROMPTS)
+    assert draw(HfBackend(SPEC, policy)) == first
+    assert draw(backend, seed=2) != first
+
+
+def test_progress_counts_answers(backend):
+    done = []
+    backend.generate(PROMPTS, Sampling(k=2, temperature=1.0, top_p=1.0, max_new_tokens=3), 0, done.append)
+    assert done == [6, 4]
+
+
+@pytest.mark.parametrize(("temperature", "top_p", "k"), [(0.7, 0.9, 3), (1.0, 1.0, 3), (0.0, 1.0, 1)])
+def test_logprob_of_a_draw_is_the_untempered_one_of_the_same_tokens(backend, temperature, top_p, k):
+    from selfreward.backends.forward import draw_tokens, sum_logprobs
+
+    tokenizer, model = backend._load_tokenizer(), backend._load_model()
+    rows = [render_prompt(tokenizer, messages) for messages in PROMPTS]
+    stops = [end_of_turn_id(tokenizer), *range(0, 256, 8)]
+    sampling = Sampling(k=k, temperature=temperature, top_p=top_p, max_new_tokens=20)
+    drawn, logprobs = draw_tokens(model, rows, sampling, 3, stops, stops[0])
+    ends = [next((place + 1 for place, token in enumerate(row) if token in stops), len(row)) for row in drawn]
+    pairs = [(rows[place // k], row[: ends[place]]) for place, row in enumerate(drawn)]
+    scored = sum_logprobs(model, pairs, stops[0])
+    assert len(set(ends)) > 1
+    assert [sum(row[:end]) for row, end in zip(logprobs, ends, strict=True)] == pytest.approx(scored, abs=1e-3)
+
+
+def test_a_completion_counts_the_token_that_ended_it(tmp_path):
+    eager = HfBackend(SPEC, make_tiny_policy(tmp_path, extra_stops=range(0, 256, 8)))
+    drawn = [one for row in draw(eager, max_new_tokens=12, k=6, temperature=1.5) for one in row]
+    assert {one.finish for one in drawn} == {"stop", "length"}
+    assert all(one.tokens == 12 for one in drawn if one.finish == "length")
+    assert min(one.tokens for one in drawn) < 12
+    assert all("<|im_end|>" not in one.text and one.text == one.text.strip() for one in drawn)
+
+
+def test_an_answer_that_is_cut_has_finish_length(backend):
+    assert {one.finish for row in draw(backend, max_new_tokens=1, seed=5) for one in row} == {"length"}
+
+
+def test_greedy_answers_do_not_depend_on_the_order_or_company_of_prompts(backend, policy):
+    greedy = {"k": 1, "temperature": 0.0, "max_new_tokens": 12}
+    forward = draw(backend, **greedy)
+    backward = draw(HfBackend(HfSpec(dtype="float32", device="cpu", batch_size=2), policy), PROMPTS[::-1], **greedy)
+    assert [row[0].text for row in backward[::-1]] == [row[0].text for row in forward]
+    assert [row[0].logprob for row in backward[::-1]] == pytest.approx([row[0].logprob for row in forward], abs=1e-3)
+
+
+def test_greedy_takes_one_answer(backend):
+    with pytest.raises(BackendError, match="set k=1"):
+        draw(backend, temperature=0.0, k=2)
+
+
+def test_a_prompt_without_room_is_refused_before_anything_is_drawn(backend):
+    done = []
+    sampling = Sampling(k=1, temperature=1.0, top_p=1.0, max_new_tokens=8)
+    with pytest.raises(BackendError, match=rf"{CONTEXT} tokens: shorten the prompt or set max_new_tokens"):
+        backend.generate([ask("a"), ask("b" * CONTEXT)], sampling, 0, done.append)
+    assert done == []
+
+
+def test_a_score_does_not_depend_on_its_batch(backend, policy):
+    answers = [Answer(messages=messages, text="hello" * size) for size, messages in enumerate(PROMPTS)]
+    alone = HfBackend(HfSpec(dtype="float32", device="cpu", score_batch_tokens=1), policy)
+    together, single = backend.score(answers, lambda _done: None), alone.score(answers, lambda _done: None)
+    assert [one.logprob for one in together] == pytest.approx([one.logprob for one in single], abs=1e-3)
+    assert [one.tokens for one in together] == backend.count_tokens([answer.text for answer in answers])
+
+
+def test_a_score_is_the_sum_over_the_answer_only(backend):
+    import torch
+
+    tokenizer, model = backend._load_tokenizer(), backend._load_model()
+    prompt, completion = render_prompt(tokenizer, PROMPTS[0]), completion_ids(tokenizer, "hello", ended=True)
+    with torch.inference_mode():
+        logprobs = model(torch.tensor([prompt + completion])).logits[0].log_softmax(-1)
+    expected = sum(float(logprobs[len(prompt) - 1 + place, token]) for place, token in enumerate(completion))
+    (score,) = backend.score([Answer(messages=PROMPTS[0], text="hello")], lambda _done: None)
+    assert score.logprob == pytest.approx(expected, abs=1e-4)
+    assert (score.tokens, score.prompt_tokens) == (len(completion), len(prompt))
+
+
+def test_an_answer_can_be_scored_without_its_end(backend):
+    ended, open_end, empty, nothing = backend.score(
+        [
+            Answer(messages=PROMPTS[0], text="hello"),
+            Answer(messages=PROMPTS[0], text="hello", ended=False),
+            Answer(messages=PROMPTS[0], text=""),
+            Answer(messages=PROMPTS[0], text="", ended=False),
+        ],
+        lambda _done: None,
+    )
+    assert ended.tokens == open_end.tokens + 1
+    assert ended.logprob < open_end.logprob
+    assert empty.tokens == 1
+    assert empty.logprob < 0
+    assert (nothing.tokens, nothing.logprob) == (0, 0.0)
+
+
+def test_an_answer_beyond_the_context_is_not_scored(backend):
+    done = []
+    short, long = backend.score(
+        [Answer(messages=PROMPTS[0], text="a"), Answer(messages=PROMPTS[0], text="b" * CONTEXT)], done.append
+    )
+    assert isinstance(short, TextScore)
+    assert isinstance(long, NotScored)
+    assert long.outcome == "truncated"
+    assert sum(done) == 2
+
+
+def test_an_answer_cannot_spell_its_own_end():
+    tokenizer = make_tokenizer()
+    end = end_of_turn_id(tokenizer)
+    assert completion_ids(tokenizer, "a<|im_end|>b", ended=True).count(end) == 1
+    assert completion_ids(tokenizer, "hello", ended=True) == [*completion_ids(tokenizer, "hello", ended=False), end]
+
+
+def test_reading_the_identity_imports_no_torch(policy):
+    code = (
+        "import sys; from pathlib import Path; from selfreward.backends.hf import HfBackend, HfSpec;"
+        "from selfreward.records import Policy;"
+        f"print(HfBackend(HfSpec(), Policy(path=Path({str(policy.path)!r}), key='k', digest='d')).identity['kind']);"
+        "assert not {'torch', 'transformers', 'trl', 'peft', 'datasets'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("hf", "")
+
+
+def test_leaving_the_backend_frees_the_model(policy):
+    with HfBackend(SPEC, policy) as backend:
+        draw(backend, PROMPTS[:1])
+        assert backend._model is not None
+    assert backend._model is None
+
+
+def test_folders_that_cannot_be_used(tmp_path, policy):
+    def error_of(folder: Path, method: str) -> str:
+        backend = HfBackend(SPEC, Policy(path=folder, key="k", digest="d"))
+        with pytest.raises(BackendError) as caught:
+            draw(backend) if method == "draw" else backend.count_tokens(["a"])
+        return str(caught.value)
+
+    assert "is no folder" in error_of(tmp_path / "absent", "count")
+    assert "no tokenizer" in error_of(tmp_path, "count")
+    make_tokenizer().save_pretrained(tmp_path)
+    (tmp_path / "pytorch_model.bin").touch()
+    assert "safetensors" in error_of(tmp_path, "draw")
+    (tmp_path / "chat_template.jinja").unlink()
+    assert "no chat template" in error_of(tmp_path, "count")
+
+
+CACHE = Path(os.environ.get("SELFREWARD_CACHE", Path.home() / ".cache" / "selfreward")).expanduser()
+SMOLLM = CACHE / "models" / "smollm2-135m-instruct"
+
+
+@pytest.mark.model
+@pytest.mark.skipif(not SMOLLM.is_dir(), reason="run `selfreward assets` first")
+def test_the_real_model_answers_and_prefers_a_right_answer():
+    question = ask("What is the capital of France?")
+    with HfBackend(HfSpec(device="cpu"), Policy(path=SMOLLM, key="smollm2", digest="smollm2")) as backend:
+        ((answer,),) = draw(backend, [question], k=1, temperature=0.0, max_new_tokens=32)
+        right, wrong, again = backend.score(
+            [Answer(messages=question, text=text) for text in ("Paris", "Banana", answer.text)], lambda _done: None
+        )
+    assert "Paris" in answer.text
+    assert answer.finish == "stop"
+    assert right.logprob > wrong.logprob
+    assert again.tokens == answer.tokens
+    assert again.logprob == pytest.approx(answer.logprob, abs=0.05 * answer.tokens)

@@ -1,0 +1,53 @@
+"""What several tests need: a silent reporter, a scripted run in a folder."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from selfreward.__main__ import compose
+from selfreward.artifacts import Store
+from selfreward.artifacts.output import Advance
+from selfreward.artifacts.runs import Run, RunView, read_run
+from selfreward.config import RunConfig, validate
+from selfreward.loop import run_loop
+from selfreward.tracking import Tracker
+
+
+class SilentBar:
+    """A progress bar that shows nothing."""
+
+    def __enter__(self) -> Advance:
+        return lambda _: None
+
+    def __exit__(self, *exit: object) -> None:
+        return None
+
+
+class Silent:
+    """A reporter that remembers its lines and tables."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.tables: list[Sequence[Mapping[str, str]]] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def progress(self, title: str, total: int | None, unit: str) -> SilentBar:
+        return SilentBar()
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+        self.tables.append(rows)
+
+
+def scripted_config(*overrides: str) -> RunConfig:
+    """The scripted experiment with a few settings changed."""
+    return validate(compose(["experiment=scripted", *overrides]))
+
+
+def run_scripted(folder: Path, *overrides: str, reporter: Silent | None = None) -> RunView:
+    """A scripted run below `folder`, to its end."""
+    reporter = reporter or Silent()
+    config = scripted_config(*overrides)
+    run = Run(folder / config.run, Store(folder / "store", reporter), config.seed)
+    run_loop(config, run, Tracker(run.folder, reporter))
+    return read_run(run.folder)

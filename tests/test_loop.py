@@ -1,0 +1,230 @@
+"""The loop on a scripted policy: what is made once, what follows from a change, what stops it."""
+
+from pathlib import Path
+
+import pytest
+
+from selfreward.artifacts import Store
+from selfreward.artifacts.runs import Run, RunView, read_run
+from selfreward.errors import ConfigError, StageError, StarvedLoop
+from selfreward.loop import judging_policy, run_loop
+from selfreward.records import Candidate, Example, Judgment, Policy
+from selfreward.stages.mix import Spent
+from selfreward.tracking import Tracker, metrics_of_run
+from tests.support import Silent, run_scripted, scripted_config
+
+
+def digests(view: RunView) -> dict[str, str]:
+    return {name: artifact.digest for name, artifact in view.artifacts()}
+
+
+def made(reporter: Silent) -> list[str]:
+    return [line.split()[0] for line in reporter.lines]
+
+
+def test_every_stage_of_every_iteration_is_linked(tmp_path: Path) -> None:
+    view = run_scripted(tmp_path, "loop.iterations=2")
+    full = {"measure", "evaluate", "sample", "judge", "select", "decide", "mix", "update"}
+    assert [set(stages) for stages in view.iterations] == [full, full, {"measure", "evaluate"}]
+    assert set(view.sources) == {"train", "held_out", "probe", "human", "gold_final"}
+
+
+def test_the_same_command_again_makes_nothing(tmp_path: Path) -> None:
+    first = run_scripted(tmp_path)
+    reporter = Silent()
+    second = run_scripted(tmp_path, reporter=reporter)
+    assert made(reporter) == []
+    assert digests(first) == digests(second)
+
+
+def test_the_run_name_is_no_part_of_any_key(tmp_path: Path) -> None:
+    run_scripted(tmp_path)
+    reporter = Silent()
+    run_scripted(tmp_path, "run=another", reporter=reporter)
+    assert made(reporter) == []
+
+
+def test_more_iterations_redo_nothing(tmp_path: Path) -> None:
+    run_scripted(tmp_path, "loop.iterations=1")
+    reporter = Silent()
+    run_scripted(tmp_path, "loop.iterations=2", reporter=reporter)
+    assert made(reporter) == ["sample", "judge", "select", "decide", "mix", "update", "measure", "evaluate"]
+
+
+def test_fewer_iterations_leave_no_later_ones_in_the_run(tmp_path: Path) -> None:
+    run_scripted(tmp_path, "loop.iterations=2")
+    assert len(run_scripted(tmp_path, "loop.iterations=1").iterations) == 2
+
+
+def test_a_changed_update_redoes_only_what_follows(tmp_path: Path) -> None:
+    run_scripted(tmp_path, "loop.iterations=1")
+    reporter = Silent()
+    run_scripted(tmp_path, "loop.iterations=1", "update.rate=0.25", reporter=reporter)
+    assert made(reporter) == ["update", "measure", "evaluate"]
+    assert reporter.lines[0].endswith("update.rate 0.5 -> 0.25")
+
+
+def test_a_smaller_k_uses_the_candidates_already_drawn(tmp_path: Path) -> None:
+    run_scripted(tmp_path, "loop.iterations=1", "select.k=4")
+    reporter = Silent()
+    run_scripted(tmp_path, "loop.iterations=1", "select.k=2", reporter=reporter)
+    assert not {"sample", "judge"} & set(made(reporter))
+    assert reporter.lines[0].endswith("select.k 4 -> 2")
+
+
+def test_another_seed_draws_anew(tmp_path: Path) -> None:
+    one, two = run_scripted(tmp_path), run_scripted(tmp_path, "seed=1")
+    assert one.iterations[0]["sample"].digest != two.iterations[0]["sample"].digest
+
+
+def test_the_scripted_loop_gives_what_it_always_gave(tmp_path: Path) -> None:
+    view = run_scripted(tmp_path, "loop.iterations=1")
+    found = {stage: (artifact.key, artifact.digest) for stage, artifact in view.iterations[0].items()}
+    assert found == GOLDEN
+
+
+GOLDEN: dict[str, tuple[str, str]] = {}
+
+
+def test_self_training_sharpens_and_the_report_of_it_says_so(tmp_path: Path) -> None:
+    rows = metrics_of_run(run_scripted(tmp_path, "mix.real_share=0").folder)
+    first, last = rows[0], rows[-1]
+    assert last["eval/closed/pass_at_1"] > first["eval/closed/pass_at_1"] + 0.3
+    assert last["eval/closed/distinct_share"] < first["eval/closed/distinct_share"] / 2
+    assert last["matched/gain/pass_at_1_low"] < 0 < last["matched/gain/pass_at_1_high"]
+    assert last["diversity/open/pairwise_distance"] < first["diversity/open/pairwise_distance"]
+
+
+def test_real_share_is_counted_in_completion_tokens(tmp_path: Path) -> None:
+    view = run_scripted(tmp_path, "loop.iterations=2", "mix.real_share=0.3")
+    for stages in view.iterations[:-1]:
+        rows = list(stages["mix"].records(Example))
+        human = sum(row.tokens for row in rows if row.origin == "human")
+        share = human / sum(row.tokens for row in rows)
+        assert share == pytest.approx(0.3, abs=0.02)
+        assert stages["mix"].json("mixing")["real_share_tokens"] == pytest.approx(share)
+
+
+def test_no_human_row_is_spent_twice(tmp_path: Path) -> None:
+    view = run_scripted(tmp_path, "mix.real_share=0.3")
+    ledger = list(view.iterations[2]["mix"].records(Spent, "ledger"))
+    assert len({entry.example_id for entry in ledger}) == len(ledger)
+    used = [{r.id for r in view.iterations[t]["mix"].records(Example) if r.origin == "human"} for t in range(3)]
+    assert all(used)
+    assert not (used[0] & used[1] or used[1] & used[2] or used[0] & used[2])
+
+
+def test_a_dry_pool_is_said_to_be_dry(tmp_path: Path) -> None:
+    view = run_scripted(tmp_path, "mix.real_share=0.5", "data.human=20")
+    mixing = view.iterations[2]["mix"].json("mixing")
+    assert mixing["human_rows_left"] == 0
+    assert mixing["short_tokens"] > 0
+    assert mixing["real_share_tokens"] < 0.5
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [(["mix.data=replace"], [{2}]), (["mix.data=accumulate"], [{0, 1, 2}]), (["mix.data=last_n", "mix.last_n=2"], [{1, 2}])],
+)
+def test_what_stays_of_earlier_rounds(tmp_path: Path, settings: list[str], kept: list[set[int]]) -> None:
+    view = run_scripted(tmp_path, *settings)
+    rows = list(view.iterations[2]["mix"].records(Example))
+    assert [{row.iteration for row in rows if row.origin == "self"}] == kept
+    human = sum(row.tokens for row in rows if row.origin == "human")
+    assert human / sum(row.tokens for row in rows) == pytest.approx(0.2, abs=0.02)
+
+
+def test_the_verifier_judges_without_a_backend_and_open_prompts_stay_unscored(tmp_path: Path) -> None:
+    view = run_scripted(tmp_path, "judge=verifier", "select.threshold=1", "loop.iterations=1")
+    judged = view.iterations[0]["judge"]
+    assert "engine" not in judged.manifest.identity
+    assert "policy" not in judged.manifest.inputs
+    outcomes = {(row.outcome, row.score) for row in judged.records(Judgment)}
+    assert outcomes == {("scored", 1.0), ("scored", 0.0), ("unparsed", None)}
+    chosen = list(view.iterations[0]["select"].records(Example))
+    assert {row.score for row in chosen} == {1.0}
+    assert {row.stratum for row in chosen} == {"closed"}
+
+
+def test_the_live_judge_reuses_what_sampling_knew_and_another_policy_scores_anew(tmp_path: Path) -> None:
+    live = run_scripted(tmp_path, "loop.iterations=2", "run=live")
+    initial = run_scripted(tmp_path, "loop.iterations=2", "judge.policy=initial", "run=initial")
+    raw = [{row.raw for row in view.iterations[1]["judge"].records(Judgment)} for view in (live, initial)]
+    assert raw == [{"sampling logprob"}, {"scored logprob"}]
+    drawn = {row.id: row.logprob / row.tokens for row in live.iterations[1]["sample"].records(Candidate)}
+    assert all(
+        row.score == drawn[row.candidate_ids[0]] for row in live.iterations[1]["judge"].records(Judgment)
+    )
+    assert initial.iterations[1]["judge"].manifest.inputs["policy"].digest == live.iterations[0]["sample"].manifest.inputs["policy"].digest
+
+
+def test_previous_is_the_policy_before(tmp_path: Path) -> None:
+    view = run_scripted(tmp_path, "loop.iterations=3", "judge.policy=previous")
+    judges = [stages["judge"].manifest.inputs["policy"].digest for stages in view.iterations[:-1]]
+    drawers = [stages["sample"].manifest.inputs["policy"].digest for stages in view.iterations[:-1]]
+    assert judges == [drawers[0], drawers[0], drawers[1]]
+
+
+def test_an_external_judge_is_a_folder(tmp_path: Path) -> None:
+    run_scripted(tmp_path, "loop.iterations=0", "model.skill=0.9")
+    folder = next((tmp_path / "store" / ".models").iterdir())
+    view = run_scripted(tmp_path, "loop.iterations=1", "judge.policy=external", f"judge.path={folder}")
+    assert {row.raw for row in view.iterations[0]["judge"].records(Judgment)} == {"scored logprob"}
+
+
+def test_a_judge_that_never_scores_stops_the_loop_with_the_counts(tmp_path: Path) -> None:
+    with pytest.raises(StarvedLoop, match=r"0 own examples .*mix.min_rows asks for 8.*unscored:truncated 352") as caught:
+        run_scripted(tmp_path, "judge.policy=external", *_external(tmp_path), "backend.unscored_share=1")
+    assert caught.value.exit_status == 3
+
+
+def test_failed_judgments_stop_the_stage_and_are_owed(tmp_path: Path) -> None:
+    settings = ["judge.policy=external", *_external(tmp_path), "backend.unscored_outcome=failed"]
+    with pytest.raises(StageError, match="judgments failed .*judge.max_failed_share"):
+        run_scripted(tmp_path, *settings, "backend.unscored_share=0.5")
+    view = run_scripted(tmp_path, *settings, "backend.unscored_share=0.5", "judge.max_failed_share=1")
+    outcomes = view.iterations[0]["judge"].manifest.counts
+    assert outcomes["failed"] > 100
+    assert outcomes["failed"] + outcomes["scored"] == 352
+
+
+def _external(tmp_path: Path) -> list[str]:
+    run_scripted(tmp_path, "loop.iterations=0", "model.skill=0.9", "run=other")
+    return [f"judge.path={next((tmp_path / 'store' / '.models').iterdir())}"]
+
+
+def test_cut_answers_are_counted_and_not_trained_on(tmp_path: Path) -> None:
+    view = run_scripted(tmp_path, "backend.cut_share=0.5", "loop.iterations=1")
+    selection = view.iterations[0]["select"].json("selection")
+    assert 100 < selection["cut"] < 250
+    cut = {row.id for row in view.iterations[0]["sample"].records(Candidate) if row.finish == "length"}
+    assert not cut & {row.candidate_id for row in view.iterations[0]["select"].records(Example)}
+
+
+def test_a_resumed_run_tracks_what_an_unbroken_one_does(tmp_path: Path) -> None:
+    whole = metrics_of_run(run_scripted(tmp_path / "whole").folder)
+    config = scripted_config()
+    for _ in range(2):
+        run = Run(tmp_path / "broken" / config.run, Store(tmp_path / "broken" / "store", Silent()), config.seed)
+        run_loop(config, run, Tracker(run.folder, Silent()))
+    broken = metrics_of_run(read_run(tmp_path / "broken" / config.run).folder)
+    timeless = [[{n: v for n, v in row.items() if "seconds" not in n} for row in rows] for rows in (whole, broken)]
+    assert timeless[0] == timeless[1]
+
+
+def test_store_is_no_name_for_a_run() -> None:
+    with pytest.raises(ConfigError, match="run=store"):
+        scripted_config("run=store")
+
+
+def test_judging_policy_names_are_what_they_say(tmp_path: Path) -> None:
+    from selfreward.judges.likelihood import LikelihoodSpec
+    from selfreward.loop import State
+
+    policies = [Policy(path=tmp_path / name, key=name, digest=name) for name in ("m0", "m1", "m2")]
+    state = State(initial=policies[0], previous=policies[1], policy=policies[2])
+    found = [
+        judging_policy(LikelihoodSpec(policy=name), state, tmp_path).digest  # type: ignore[arg-type]
+        for name in ("initial", "previous", "live")
+    ]
+    assert found == ["m0", "m1", "m2"]

@@ -1,0 +1,70 @@
+"""A random llama of a few thousand weights with its own tokenizer, for tests of what is computed with a model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from selfreward.records import Message, Policy
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+CONTEXT = 128
+
+
+def make_tiny_policy(folder: Path, layers: int = 3, extra_stops: Sequence[int] = ()) -> Policy:
+    """A llama with `layers` layers, hidden size 32 and a byte-level vocabulary, written to `folder`.
+
+    It stops at `<|im_end|>`, which random weights seldom draw, and at `extra_stops`.
+    """
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = make_tokenizer()
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=True,
+        initializer_range=0.2,
+        bos_token_id=None,
+        eos_token_id=end,
+        pad_token_id=end,
+    )
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(config)
+    # A penalty that the author of a model might ship: it must change nothing here.
+    model.generation_config.repetition_penalty = 3.0
+    model.generation_config.eos_token_id = [end, *extra_stops]
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return Policy(path=folder, key="tiny", digest="tiny")
+
+
+def make_tokenizer():
+    """Bytes as tokens, two merges, and the control tokens of ChatML."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    symbols = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {symbol: index for index, symbol in enumerate([*symbols, "he", "ll"])}
+    core = Tokenizer(models.BPE(vocab=vocabulary, merges=[("h", "e"), ("l", "l")]))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        eos_token="<|im_end|>",
+        pad_token="<|im_end|>",
+        additional_special_tokens=["<|im_start|>"],
+    )
+    tokenizer.chat_template = CHAT_TEMPLATE
+    return tokenizer
+
+
+def ask(question: str) -> tuple[Message, ...]:
+    return (Message(role="user", content=question),)
