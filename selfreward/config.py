@@ -97,7 +97,9 @@ def validate(values: Mapping[str, Any]) -> RunConfig:
         first, others = error.errors()[0], error.error_count() - 1
         place = ".".join(str(part) for part in first["loc"] if part not in _KINDS)
         given = first["input"]
-        setting = f"{place}={given}: " if place and not isinstance(given, dict | Spec) else f"{place}: " if place else ""
+        setting = (
+            f"{place}={given}: " if place and not isinstance(given, dict | Spec) else f"{place}: " if place else ""
+        )
         reason = first["msg"].removeprefix("Value error, ")
         rest = f" ({others} more)" if others else ""
         raise ConfigError(f"{setting}{reason}{rest}") from error

@@ -89,9 +89,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                     candidates=candidates,
                     prompts=sources.train,
                 )
-        selected = stage(
-            select, config.select, candidates=candidates, judgments=judgments, prompts=sources.train
-        )
+        selected = stage(select, config.select, candidates=candidates, judgments=judgments, prompts=sources.train)
         decision = stage(
             decide,
             config.monitor,

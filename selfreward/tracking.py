@@ -34,7 +34,9 @@ _SUMMARY = {
 class SummaryPrinter(Protocol):
     """Where the table of a run is shown."""
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None: ...
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+        """Shows one table."""
+        ...
 
 
 @dataclass(frozen=True)

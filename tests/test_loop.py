@@ -124,7 +124,11 @@ def test_a_dry_pool_is_said_to_be_dry(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("settings", "kept"),
-    [(["mix.data=replace"], [{2}]), (["mix.data=accumulate"], [{0, 1, 2}]), (["mix.data=last_n", "mix.last_n=2"], [{1, 2}])],
+    [
+        (["mix.data=replace"], [{2}]),
+        (["mix.data=accumulate"], [{0, 1, 2}]),
+        (["mix.data=last_n", "mix.last_n=2"], [{1, 2}]),
+    ],
 )
 def test_what_stays_of_earlier_rounds(tmp_path: Path, settings: list[str], kept: list[set[int]]) -> None:
     view = run_scripted(tmp_path, *settings)
@@ -152,10 +156,11 @@ def test_the_live_judge_reuses_what_sampling_knew_and_another_policy_scores_anew
     raw = [{row.raw for row in view.iterations[1]["judge"].records(Judgment)} for view in (live, initial)]
     assert raw == [{"sampling logprob"}, {"scored logprob"}]
     drawn = {row.id: row.logprob / row.tokens for row in live.iterations[1]["sample"].records(Candidate)}
-    assert all(
-        row.score == drawn[row.candidate_ids[0]] for row in live.iterations[1]["judge"].records(Judgment)
+    assert all(row.score == drawn[row.candidate_ids[0]] for row in live.iterations[1]["judge"].records(Judgment))
+    assert (
+        initial.iterations[1]["judge"].manifest.inputs["policy"].digest
+        == live.iterations[0]["sample"].manifest.inputs["policy"].digest
     )
-    assert initial.iterations[1]["judge"].manifest.inputs["policy"].digest == live.iterations[0]["sample"].manifest.inputs["policy"].digest
 
 
 def test_previous_is_the_policy_before(tmp_path: Path) -> None:
@@ -173,7 +178,9 @@ def test_an_external_judge_is_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_judge_that_never_scores_stops_the_loop_with_the_counts(tmp_path: Path) -> None:
-    with pytest.raises(StarvedLoop, match=r"0 own examples .*mix.min_rows asks for 8.*unscored:truncated 352") as caught:
+    with pytest.raises(
+        StarvedLoop, match=r"0 own examples .*mix.min_rows asks for 8.*unscored:truncated 352"
+    ) as caught:
         run_scripted(tmp_path, "judge.policy=external", *_external(tmp_path), "backend.unscored_share=1")
     assert caught.value.exit_status == 3
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -128,7 +127,7 @@ def check_bytes(folder: Path, manifest: Manifest) -> None:
 
 def refresh_times(folder: Path, manifest: Manifest) -> Manifest:
     """The manifest with today's times of change, written back: for a store that was copied without them."""
-    files = tuple(replace(entry, mtime_ns=os.stat(folder / entry.path).st_mtime_ns) for entry in manifest.files)
+    files = tuple(replace(entry, mtime_ns=(folder / entry.path).stat().st_mtime_ns) for entry in manifest.files)
     fresh = replace(manifest, files=files)
     write_manifest(folder, fresh)
     return fresh

@@ -19,9 +19,13 @@ Advance = Callable[[int], None]
 class Reporter(Protocol):
     """Where a store tells what it does: a line, or progress towards a total."""
 
-    def say(self, line: str) -> None: ...
+    def say(self, line: str) -> None:
+        """Tells one line."""
+        ...
 
-    def progress(self, title: str, total: int | None, unit: str) -> AbstractContextManager[Advance]: ...
+    def progress(self, title: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
+        """Shows progress inside a block; the function it gives says that n more units are done."""
+        ...
 
 
 class Table:

@@ -24,9 +24,7 @@ class Run:
     store: Store
     seed: int
 
-    def source(
-        self, name: str, stage: Callable[..., None], spec: Spec, *, backend: Engine | None = None
-    ) -> Artifact:
+    def source(self, name: str, stage: Callable[..., None], spec: Spec, *, backend: Engine | None = None) -> Artifact:
         """An artifact that belongs to no iteration, linked as `sources/<name>`."""
         artifact = self.store.run(stage, spec, backend=backend)
         _link(self.folder / SOURCES / name, artifact.path)
@@ -109,7 +107,7 @@ def _link(link: Path, target: Path) -> None:
     """Points `link` at `target`; a reader sees the old target or the new one."""
     link.parent.mkdir(parents=True, exist_ok=True)
     relative = os.path.relpath(target, link.parent)
-    if link.is_symlink() and os.readlink(link) == relative:
+    if link.is_symlink() and str(link.readlink()) == relative:
         return
     scratch = link.with_name(f".{link.name}.{os.getpid()}")
     scratch.unlink(missing_ok=True)

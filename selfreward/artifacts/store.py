@@ -38,7 +38,9 @@ class Engine(Protocol):
     """What a stage computes with; only its identity counts in a key."""
 
     @property
-    def identity(self) -> Mapping[str, str | int | float | bool]: ...
+    def identity(self) -> Mapping[str, str | int | float | bool]:
+        """Name, version and whatever else decides the results."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ class Store:
                 files=files,
                 counts=out.counts,
                 seconds=round(time.monotonic() - started, 3),
-                made=datetime.now(UTC).isoformat(timespec="seconds"),
+                made=datetime.now(UTC).isoformat(timespec="microseconds"),
                 versions=_versions(),
                 commit=_commit(),
             )

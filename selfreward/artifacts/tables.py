@@ -85,15 +85,15 @@ def _plain_writer(hint: Any) -> Callable[[Any], Any] | None:
 
 
 @functools.cache
-def _reader_of(record_type: type[Record]) -> Callable[[Row], Record]:
+def _reader_of(record_type: type) -> Callable[[Row], Any]:
     hints = typing.get_type_hints(record_type)
     plans = {}
-    for field in fields(typing.cast(Any, record_type)):
+    for field in fields(record_type):
         convert = _plain_reader(_without_none(hints[field.name])[0])
         if convert is not None:
             plans[field.name] = convert
 
-    def read(row: Row) -> Record:
+    def read(row: Row) -> Any:
         for name, convert in plans.items():
             if row[name] is not None:
                 row[name] = convert(row[name])
@@ -152,5 +152,5 @@ def read_rows(path: Path) -> list[Row]:
 
 def read_records(path: Path, record_type: type[Record]) -> list[Record]:
     """The records of one Parquet shard, in order."""
-    read = _reader_of(record_type)
+    read = _reader_of(typing.cast(type, record_type))
     return [read(row) for row in read_rows(path)]

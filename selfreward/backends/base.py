@@ -65,7 +65,9 @@ class Backend(Protocol):
     """
 
     @property
-    def identity(self) -> Mapping[str, str | int | float | bool]: ...
+    def identity(self) -> Mapping[str, str | int | float | bool]:
+        """What decides the draws; see above."""
+        ...
 
     def generate(
         self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance

@@ -13,7 +13,7 @@ from selfreward.spec import Spec
 class AnswerLengths(Spec):
     """The longest answer, in tokens, for each stratum."""
 
-    closed: PositiveInt = 24
+    closed: PositiveInt = 32
     open: PositiveInt = 48
 
     def of(self, stratum: Stratum) -> int:

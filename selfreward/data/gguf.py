@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import io
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,16 +38,16 @@ def convert_gguf(folder: Path, target: Path) -> None:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the progress bars and warnings of transformers off the terminal; exceptions still come through."""
-    from transformers.utils import logging
+    from transformers.utils import logging as chatter
 
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    level, bars = chatter.get_verbosity(), chatter.is_progress_bar_enabled()
+    chatter.set_verbosity(logging.ERROR)
+    chatter.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         # Its GGUF reader draws a bar of its own, which no setting turns off.
         with contextlib.redirect_stderr(io.StringIO()):
             yield
     finally:
-        logging.set_verbosity(level)
+        chatter.set_verbosity(level)
         if bars:
-            logging.enable_progress_bar()
+            chatter.enable_progress_bar()  # type: ignore[no-untyped-call]

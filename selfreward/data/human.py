@@ -44,7 +44,8 @@ def load_truthfulqa(part: QuestionPart) -> list[HumanQuestion]:
         question, answers = row.get("question"), row.get("answer")
         if not isinstance(question, str) or not isinstance(answers, list):
             raise DataError(f"{where}: no question with a list of answers: run `selfreward assets --verify`")
-        distinct = tuple(dict.fromkeys(str(answer).strip() for answer in answers))
+        # A few of the answers in the file are empty.
+        distinct = tuple(dict.fromkeys(text for answer in answers if (text := str(answer).strip())))
         key = _question_digest(question)
         if _part_of(key, _QUESTION_ENDS) == part:
             kept.setdefault(key, HumanQuestion(question.strip(), distinct))

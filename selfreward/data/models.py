@@ -83,4 +83,6 @@ def _hub_folder(name: str, revision: str) -> Path:
         return Path(snapshot_download(name, revision=revision, allow_patterns=_WEIGHTS))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
         reason = str(error).splitlines()[0]
-        raise AssetError(f"{name}@{revision} cannot be had ({reason}): check the name, the revision, the network") from error
+        raise AssetError(
+            f"{name}@{revision} cannot be had ({reason}): check the name, the revision, the network"
+        ) from error

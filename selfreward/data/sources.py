@@ -37,7 +37,7 @@ Row = Prompt | HumanAnswer | GoldPair
 class SizedData(Spec):
     """How many rows each role takes; `system` is the system turn of every conversation, empty for none."""
 
-    system: str = "Answer briefly."
+    system: str = "Answer in one short sentence."
     train_closed: NonNegativeInt = 64
     train_open: NonNegativeInt = 24
     held_out_closed: NonNegativeInt = 60
@@ -162,7 +162,7 @@ class JsonlData(Spec):
     """
 
     kind: Literal["jsonl"] = "jsonl"
-    system: str = "Answer briefly."
+    system: str = "Answer in one short sentence."
     train: Path = execution(...)
     held_out: Path = execution(...)
     probe: Path = execution(...)

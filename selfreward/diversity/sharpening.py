@@ -89,14 +89,16 @@ def compare_with_start(
     own = _by_prompt(answers, "closed", temperature)
     if not _right(own):
         return {"since_start": None, "matched": None}
-    greedy_P, start_greedy_P = _right(_by_prompt(answers, "closed", GREEDY)), _right(_by_prompt(start, "closed", GREEDY))
+    greedy_P, start_greedy_P = (
+        _right(_by_prompt(answers, "closed", GREEDY)),
+        _right(_by_prompt(start, "closed", GREEDY)),
+    )
     own_P = _right(own)
     greedy = _interval(paired_difference(greedy_P, start_greedy_P, seed))
     ladder = [_rung(start, rung, len(next(iter(own.values())))) for rung in rungs]
     low, high, weight = matched_weight(_distinct(own), [rung.distinct for rung in ladder])
     matched_P = [
-        (1 - weight) * cool + weight * hot
-        for cool, hot in zip(ladder[low].right_P, ladder[high].right_P, strict=True)
+        (1 - weight) * cool + weight * hot for cool, hot in zip(ladder[low].right_P, ladder[high].right_P, strict=True)
     ]
     return {
         "since_start": {
@@ -138,7 +140,9 @@ def _right(groups: dict[str, list[EvaluatedAnswer]]) -> list[float]:
 
 
 def _distinct(groups: dict[str, list[EvaluatedAnswer]]) -> float:
-    shares = [distinct_share([one.text if one.answer is None else one.answer for one in group]) for group in groups.values()]
+    shares = [
+        distinct_share([one.text if one.answer is None else one.answer for one in group]) for group in groups.values()
+    ]
     return fmean(share for share in shares if share is not None)
 
 

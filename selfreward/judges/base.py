@@ -1,7 +1,6 @@
 """What every judge is: a function from prompts with candidates to judgments, one outcome for each, always."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 

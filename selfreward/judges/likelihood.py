@@ -17,7 +17,8 @@ class LikelihoodSpec(PolicyJudgeBase):
 
     def build(self, backend: Backend | None, policy: Policy | None) -> Judge:
         """The judge over `backend`, which holds the judging `policy`."""
-        assert backend is not None and policy is not None
+        assert backend is not None
+        assert policy is not None
         return partial(judge_likelihood, self, backend, policy)
 
 

@@ -7,12 +7,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from selfreward.report.figures import MINUS, share
 from selfreward.report.markup import Child, Markup, element
 
 _WIDTH = 460
 _HEIGHT = 270
 _TOP, _BOTTOM, _LEFT, _INSET = 34, 30, 50, 16
-_LETTER = 7.0  # about the width of a letter at the size of labels
+_LETTER = 8.4  # about the width of a letter at the size of labels
 _LINE = 17.0  # the least distance of two labels
 _DODGE = 5.0  # sideways distance of interval bars of the same policy
 _BAR_LEFT, _BAR_WIDTH, _BAR_HEIGHT = 88, 300, 13
@@ -137,7 +138,7 @@ def _axes(frame: _Frame, unit: str) -> list[Markup]:
     for tick in frame.ticks:
         y = frame.y(tick)
         parts.append(element("line", x1=_LEFT, x2=frame.right, y1=y, y2=y, class_="grid"))
-        parts.append(_text(f"{tick:.{decimals}f}".replace("-", "−"), _LEFT - 8, y + 4, "tick end"))
+        parts.append(_text(f"{tick:.{decimals}f}".replace("-", MINUS), _LEFT - 8, y + 4, "tick end"))
     every = math.ceil((frame.last + 1) / 10)
     for t in range(0, frame.last + 1, every):
         parts.append(_text(f"M{t}", frame.x(t), _HEIGHT - 8, "tick middle"))
@@ -194,8 +195,8 @@ def _extent(point: Point) -> list[float]:
 
 
 def _told(point: Point) -> str:
-    limits = "" if point.low is None or point.high is None else f" [{point.low:.3f}, {point.high:.3f}]"
-    return f"{point.value:.3f}{limits}"
+    limits = "" if point.low is None or point.high is None else f" [{share(point.low)}, {share(point.high)}]"
+    return f"{share(point.value)}{limits}"
 
 
 def _text(text: str, x: float, y: float, class_: str) -> Markup:

@@ -166,7 +166,7 @@ def _step(t: int, stages: Mapping[str, Artifact]) -> Step:
 def _evaluation(artifact: Artifact) -> Evaluation:
     metrics = artifact.json("metrics")
     closed, since = metrics.get("closed") or {}, metrics.get("since_start") or {}
-    k = artifact.manifest.identity["spec"]["k"]  # type: ignore[call-overload, index]
+    k = _setting(artifact, "k")
     return Evaluation(
         greedy=_interval(closed.get("greedy_accuracy")),
         pass_1=_interval(closed.get("pass_at_1")),
@@ -221,6 +221,13 @@ def _cost(artifact: Artifact) -> Cost:
     return Cost(artifact.manifest.seconds, sum(counted) if counted else None)
 
 
+def _setting(artifact: Artifact, name: str) -> Any:
+    """A setting of the stage, as it is part of the artifact's identity."""
+    spec = artifact.manifest.identity["spec"]
+    assert isinstance(spec, dict)
+    return spec[name]
+
+
 def _mean_tokens(metrics: dict[str, Any]) -> dict[Stratum, float | None]:
     strata: tuple[Stratum, ...] = ("closed", "open")
     return {stratum: (metrics.get(stratum) or {}).get("mean_tokens") for stratum in strata}
@@ -244,7 +251,7 @@ def _right_shares(evaluated: Artifact | None) -> dict[str, float]:
     """The share of right sampled answers of each held-out prompt, at the temperature of the evaluation."""
     if evaluated is None:
         return {}
-    temperature = evaluated.manifest.identity["spec"]["temperature"]  # type: ignore[call-overload, index]
+    temperature = _setting(evaluated, "temperature")
     right: dict[str, list[bool]] = {}
     for row in evaluated.records(EvaluatedAnswer):
         if row.temperature == temperature and row.right is not None:

@@ -27,9 +27,7 @@ def check_control(view: RunView, control: RunView) -> None:
     config = read_config(control)
     if config is None or not picks_by_lot(config):
         raise ConfigError(f"--control {control.name} is no control run: it was not run with select={RANDOM}")
-    ours, theirs = (
-        {name: artifact.digest for name, artifact in run.sources.items()} for run in (view, control)
-    )
+    ours, theirs = ({name: artifact.digest for name, artifact in run.sources.items()} for run in (view, control))
     differing = sorted(name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name])
     if differing:
         raise ConfigError(f"--control {control.name} has another {differing[0]} source than {view.name}")

@@ -2,8 +2,8 @@
 
 from selfreward.diversity.statistics import Interval
 
-DASH = "–"
-MINUS = "−"
+DASH = "\u2013"
+MINUS = "\u2212"
 
 
 def share(value: float | None) -> str:
@@ -42,7 +42,7 @@ def seconds(value: float | None) -> str:
     if value is None:
         return DASH
     if value < 120:
-        return f"{value:.1f} s"
+        return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
     return f"{value / 60:.1f} min" if value < 7200 else f"{value / 3600:.1f} h"
 
 

@@ -66,9 +66,7 @@ def lengths(steps: tuple[Step, ...]) -> list[Markup]:
     return _figure("Answer length", "tokens", caption, series, steps)
 
 
-def _figure(
-    title: str, unit: str, caption: str, series: Sequence[Series], steps: tuple[Step, ...]
-) -> list[Markup]:
+def _figure(title: str, unit: str, caption: str, series: Sequence[Series], steps: tuple[Step, ...]) -> list[Markup]:
     drawn = [one for one in series if one.points]
     chart: Child = element("p", "Nothing measured yet.", class_="empty")
     if drawn:

@@ -45,8 +45,14 @@ def render(view: RunView, control: RunView | None) -> str:
             "How good, how varied",
             "Every line starts at M0, the start model. Bars are 95% intervals. Quality comes from held-out questions, "
             "everything else from the fixed probe.",
-            element("div", *quality(steps, control_steps), *diversity(steps), *human_nll(steps), *lengths(steps),
-                    class_="grid"),
+            element(
+                "div",
+                *quality(steps, control_steps),
+                *diversity(steps),
+                *human_nll(steps),
+                *lengths(steps),
+                class_="grid",
+            ),
             _control_note(config, control),
         ),
         section(
@@ -54,7 +60,7 @@ def render(view: RunView, control: RunView | None) -> str:
             "Every candidate is counted once: as selected, or under the first reason that took it out.",
             funnels(steps),
         ),
-        section("Human data", "Each human row is used once. Shares are of answer tokens.", human_rows(steps)),
+        section("Human data", "Each human row is drawn once at most. Shares are of answer tokens.", human_rows(steps)),
         section(
             "Time and tokens",
             "Wall time of each stage. A stage that an earlier run had made already is listed with what it took there.",
@@ -66,7 +72,7 @@ def render(view: RunView, control: RunView | None) -> str:
             "for effect.",
             side_by_side(read_samples(view)),
         ),
-        _provenance(view, config),
+        _provenance(view, config, control),
     )
     return f"<!doctype html>\n{_document(view.name, body).html}\n"
 
@@ -79,19 +85,15 @@ def _document(name: str, body: Markup) -> Markup:
         element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
-        element("title", f"{name} – selfreward report"),
+        element("title", f"{name} {DASH} selfreward report"),
         element("style", style),
     )
     return element("html", head, element("body", body), lang="en")
 
 
-def _header(
-    view: RunView, config: dict[str, Any] | None, steps: tuple[Step, ...], control: RunView | None
-) -> Markup:
+def _header(view: RunView, config: dict[str, Any] | None, steps: tuple[Step, ...], control: RunView | None) -> Markup:
     verdict = judge_run(view, steps, control)
-    found = [
-        element("div", element("dt", finding.about), element("dd", finding.text)) for finding in verdict.findings
-    ]
+    found = [element("div", element("dt", finding.about), element("dd", finding.text)) for finding in verdict.findings]
     return element(
         "header",
         element("p", "selfreward report", class_="eyebrow"),
@@ -109,15 +111,24 @@ def _progress(config: dict[str, Any] | None, steps: tuple[Step, ...]) -> str:
     asked = config["loop"]["iterations"]
     if len(steps) > asked and steps[asked].evaluation is not None:
         return f"Complete: {plural(asked, 'update')}."
-    return f"Unfinished: {updates} of {plural(asked, 'update')}. The same `selfreward run` command goes on."
+    return f"Unfinished: {updates} of {plural(asked, 'update')}. The same command goes on from there."
 
 
 def _policies(steps: tuple[Step, ...]) -> Markup:
     known = [step.evaluation for step in steps if step.evaluation is not None]
     k = known[0].k if known else None
     head = (
-        "policy", "greedy accuracy", "pass@1", f"pass@{k or 'k'}", "distinct share", "M0 at that share: pass@1",
-        "at temperature", "gain over it", "gold accuracy", "tokens, closed", "tokens, open",
+        "policy",
+        "greedy accuracy",
+        "pass@1",
+        f"pass@{k or 'k'}",
+        "distinct share",
+        "M0 at that share: pass@1",
+        "at temperature",
+        "gain over it",
+        "gold accuracy",
+        "tokens, closed",
+        "tokens, open",
     )
     rows = [(f"M{step.t}", *(_policy_cells(step.evaluation))) for step in steps]
     return table(head, rows) if rows else element("p", DASH)
@@ -152,7 +163,9 @@ def _gain(found: Evaluation) -> Child:
 
 def _control_note(config: dict[str, Any] | None, control: RunView | None) -> Markup:
     if control is not None:
-        return element("p", "The control is ", element("code", control.name), ": the same run, candidates by lot.")
+        return element(
+            "p", "The control is ", element("code", control.name), ": the same run, candidates by lot.", class_="hint"
+        )
     if config is not None and picks_by_lot(config):
         return element("p", "This run picks its candidates by lot: it is a control for others.")
     name = "NAME" if config is None else f"{config['run']}-control"
@@ -160,13 +173,17 @@ def _control_note(config: dict[str, Any] | None, control: RunView | None) -> Mar
     return element(
         "p",
         "No control run was found, so nothing here tells what the judge adds to picking candidates by lot. To make "
-        "one, give the command of this run again with two settings changed: ", command, ", then write this page anew.",
+        "one, give the command of this run again with two settings changed: ",
+        command,
+        ", then write this page anew.",
         class_="hint",
     )
 
 
-def _provenance(view: RunView, config: dict[str, Any] | None) -> Markup:
+def _provenance(view: RunView, config: dict[str, Any] | None, control: RunView | None) -> Markup:
     artifacts = view.artifacts()
+    if control is not None:
+        artifacts += [(f"{control.name}/{name}", artifact) for name, artifact in control.artifacts()]
     manifests = [artifact.manifest for _, artifact in artifacts]
     versions = sorted({manifest.versions.get("selfreward", DASH) for manifest in manifests}) or [DASH]
     commits = sorted({manifest.commit or "none known" for manifest in manifests}) or [DASH]
@@ -183,11 +200,23 @@ def _provenance(view: RunView, config: dict[str, Any] | None) -> Markup:
     return element(
         "footer",
         element("h2", "Where this comes from"),
-        element("p", "Every number on this page comes from the folders listed here. ", element("code", "selfreward "
-                f"verify {view.name}"), " reads them back, byte by byte."),
-        element("dl", *(element("div", element("dt", name), element("dd", element("code", value)))
-                        for name, value in facts), class_="facts"),
+        element(
+            "p",
+            "Every number on this page comes from the folders listed here. Changes on open prompts and against the "
+            "control are taken from their tables, prompt by prompt; ratios, sums and minima are made of what is "
+            "listed; all else is copied as the stages wrote it. ",
+            element("code", f"selfreward verify {view.name}"),
+            " reads them back, byte by byte.",
+        ),
+        element(
+            "dl",
+            *(element("div", element("dt", name), element("dd", element("code", value))) for name, value in facts),
+            class_="facts",
+        ),
         element("details", element("summary", "Settings"), element("pre", settings)),
-        element("details", element("summary", f"Artifacts ({len(rows)})"),
-                table(("link", "folder", "digest", "made"), rows, words=True)),
+        element(
+            "details",
+            element("summary", f"Artifacts ({len(rows)})"),
+            table(("link", "folder", "digest", "made"), rows, words=True),
+        ),
     )

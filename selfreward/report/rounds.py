@@ -1,10 +1,10 @@
 """What happened between two policies: where candidates went, what human data was spent, what it cost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from selfreward.report.charts import Bar, bar_chart
 from selfreward.report.content import Cost, Step, Yield
-from selfreward.report.figures import DASH, count, seconds, share
+from selfreward.report.figures import DASH, MINUS, count, seconds, share
 from selfreward.report.markup import Child, Markup, element, joined
 from selfreward.report.tables import table
 
@@ -15,11 +15,11 @@ _TOTALS = {"prompts", "prompts_without_selection", "candidates", "selected"}
 
 def funnels(steps: tuple[Step, ...]) -> Markup:
     """One bar chart for each round that has sampled, all on one scale."""
-    rounds = [(step.t, step.yielded) for step in steps if step.yielded is not None]
+    rounds = [(step.t, step.yielded, _bars(step.yielded)) for step in steps if step.yielded is not None]
     if not rounds:
         return element("p", "Nothing sampled yet.", class_="empty")
-    scale = max(found.drawn or 0 for _, found in rounds)
-    return element("div", *(_funnel(t, found, scale) for t, found in rounds), class_="grid")
+    scale = max(sum(number for number, _ in bar.parts) for _, _, bars in rounds for bar in bars)
+    return element("div", *(_funnel(t, found, bars, scale) for t, found, bars in rounds), class_="grid")
 
 
 def human_rows(steps: tuple[Step, ...]) -> Markup:
@@ -28,8 +28,15 @@ def human_rows(steps: tuple[Step, ...]) -> Markup:
     if not mixed:
         return element("p", "Nothing mixed yet.", class_="empty")
     head = (
-        "round", "share asked", "share got", "own rows", "human rows", "human rows drawn", "spent so far",
-        "left in the pool", "tokens missing",
+        "round",
+        "share asked",
+        "share got",
+        "own rows",
+        "human rows",
+        "human rows drawn",
+        "spent so far",
+        "left in the pool",
+        "tokens missing",
     )
     rows = [
         (
@@ -39,7 +46,11 @@ def human_rows(steps: tuple[Step, ...]) -> Markup:
             *(
                 count(found[name])
                 for name in (
-                    "self_rows", "human_rows", "human_rows_drawn", "human_rows_spent", "human_rows_left",
+                    "self_rows",
+                    "human_rows",
+                    "human_rows_drawn",
+                    "human_rows_spent",
+                    "human_rows_left",
                     "short_tokens",
                 )
             ),
@@ -53,19 +64,16 @@ def costs(steps: tuple[Step, ...]) -> Markup:
     """Stages by iterations, with totals."""
     made = {stage for step in steps for stage in step.costs}
     rows: list[tuple[Child, ...]] = [
-        (stage, *(_cost(step.costs.get(stage)) for step in steps), _cost(_sum([step.costs.get(stage) for step in steps])))
-        for stage in _STAGES
-        if stage in made
+        (stage, *_cost_cells([step.costs.get(stage) for step in steps])) for stage in _STAGES if stage in made
     ]
     if not rows:
         return element("p", DASH)
-    totals = [_sum(list(step.costs.values())) for step in steps]
-    rows.append(("all", *(_cost(total) for total in totals), _cost(_sum(totals))))
+    rows.append(("all", *_cost_cells([_sum(list(step.costs.values())) for step in steps])))
     return table(("stage", *(f"iteration {step.t}" for step in steps), "all"), rows)
 
 
-def _funnel(t: int, found: Yield, scale: int) -> Markup:
-    chart = bar_chart(_bars(found), scale=scale, title=f"Candidates of round {t}")
+def _funnel(t: int, found: Yield, bars: list[Bar], scale: int) -> Markup:
+    chart = bar_chart(bars, scale=scale, title=f"Candidates of round {t}")
     return element("figure", element("h3", f"M{t} → M{t + 1}"), chart, element("figcaption", _caption(found)))
 
 
@@ -75,7 +83,7 @@ def _bars(found: Yield) -> list[Bar]:
         bars += _selection_bars(found.selection, found.drawn)
     if found.mixing is not None:
         own, human = found.mixing["self_rows"], found.mixing["human_rows"]
-        bars.append(Bar("trained on", ((own, _OWN), (human, _HUMAN)), f"{own:,} own (dark) + {human:,} human (light)"))
+        bars.append(Bar("trained on", ((own, _OWN), (human, _HUMAN)), f"{own:,} own, then {human:,} human"))
     return bars
 
 
@@ -96,7 +104,9 @@ def _selection_bars(selection: Mapping[str, int], drawn: int | None) -> list[Bar
         if name == "good enough" and not counted:
             continue
         left -= sum(counted.values())
-        note = ", ".join(f"−{number:,} {reason.replace('_', ' ')}" for reason, number in counted.items() if number)
+        note = ", ".join(
+            f"{MINUS}{number:,} {reason.replace('_', ' ')}" for reason, number in counted.items() if number
+        )
         bars.append(_bar(name, left, note))
     return bars
 
@@ -118,6 +128,11 @@ def _caption(found: Yield) -> str:
     return " ".join(told)
 
 
+def _cost_cells(found: list[Cost | None]) -> list[Child]:
+    """One cell for each iteration, and their total."""
+    return [_cost(one) for one in (*found, _sum(found))]
+
+
 def _cost(found: Cost | None) -> Child:
     if found is None:
         return DASH
@@ -126,7 +141,7 @@ def _cost(found: Cost | None) -> Child:
     return joined((seconds(found.seconds), element("small", f"{found.tokens:,} tokens")))
 
 
-def _sum(found: list[Cost | None]) -> Cost | None:
+def _sum(found: Sequence[Cost | None]) -> Cost | None:
     there = [one for one in found if one is not None]
     if not there:
         return None

@@ -17,11 +17,9 @@ def side_by_side(samples: Sequence[Sample]) -> Markup:
 
 
 def _sample(sample: Sample) -> Markup:
-    turns = [message for message in sample.prompt.messages if message.role != "system"]
-    asked = [
-        element("p", message.content if len(turns) == 1 else f"{message.role}: {message.content}", class_="said", dir="auto")
-        for message in turns
-    ]
+    turns = [turn for turn in sample.prompt.messages if turn.role != "system"]
+    said = [turn.content if len(turns) == 1 else f"{turn.role}: {turn.content}" for turn in turns]
+    asked = [element("p", text, class_="said", dir="auto") for text in said]
     references = element("ul", *(element("li", one, class_="said", dir="auto") for one in sample.prompt.references))
     return element(
         "article",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from selfreward.artifacts.runs import RunView
 from selfreward.diversity.statistics import Interval
-from selfreward.report.content import Evaluation, Step, control_gap, open_change, running_minimum
+from selfreward.report.content import Evaluation, Matched, Step, control_gap, open_change, running_minimum
 from selfreward.report.figures import change, change_with_limits, limits, plural, share
 
 _FEW = 100  # prompts; below, only large differences show
@@ -39,7 +39,7 @@ def judge_run(view: RunView, steps: tuple[Step, ...], control: RunView | None) -
     findings = [*_closed_findings(steps, last), *_open_findings(steps, last.t, distance, nll)]
     if control is not None:
         findings.append(Finding("Against the control", _against(view, control)))
-    findings += _how_sure(last, distance)
+    findings.append(_how_sure(last, distance))
     return Verdict(f"{_quality(last)}; {_openness(distance, nll)}.", findings)
 
 
@@ -58,7 +58,7 @@ def sharpening(evaluation: Evaluation) -> str:
     if clear(matched.gain):
         if matched.gain.value < 0:
             return "at the same diversity M0 does better"
-        return "sharpening alone does not explain it" if clear(since) else "at the same diversity it does better than M0"
+        return "at the same diversity it does better than M0"
     if not clear(since) or since.value < 0:
         return "at the same diversity no clear difference from M0 is left"
     # An interval that holds 0 may also hold the whole change: then there is nothing to say about "most".
@@ -72,11 +72,18 @@ def _quality(last: Step) -> str:
     since = last.evaluation.since_pass_1
     if since is None:
         return f"M{last.t} was asked no closed question with a known answer"
-    if not clear(since):
-        told = "is neither clearly better nor clearly worse than M0 on closed questions"
+    if clear(since):
+        told = f"is right {'more' if since.value > 0 else 'less'} often than M0 when sampled"
     else:
-        told = f"answers closed questions {'better' if since.value > 0 else 'worse'} than M0"
-    return f"M{last.t} {told}; {sharpening(last.evaluation)}"
+        told = "is neither clearly better nor clearly worse than M0 when sampled"
+    return f"M{last.t} {told} ({sharpening(last.evaluation)}), {_greedily(last.evaluation.since_greedy)}"
+
+
+def _greedily(since: Interval | None) -> str:
+    """The greedy answer does not depend on the temperature, so a change in it is never sharpening alone."""
+    if since is None or not clear(since):
+        return "with no clear change when greedy"
+    return f"and right {'more' if since.value > 0 else 'less'} often when greedy"
 
 
 def _openness(distance: Interval | None, nll: Interval | None) -> str:
@@ -100,15 +107,25 @@ def _closed_findings(steps: tuple[Step, ...], last: Step) -> list[Finding]:
     pass_1 = _moved("pass@1", first.pass_1 if first else None, own.pass_1, own.since_pass_1)
     found = [Finding("Closed questions", f"{greedy}; {pass_1}. {plural(own.pass_1.n, 'held-out question')}.")]
     if own.matched is not None and own.matched.gain is not None:
-        matched = own.matched
-        text = (
-            f"M0 sampled at temperature {matched.temperature:.2f} gives as many distinct answers (share "
-            f"{share(matched.distinct_share)}, M{last.t} {share(own.distinct_share)}) and a pass@1 of "
-            f"{share(matched.pass_1)}. Against that, {change_with_limits(matched.gain)} of the "
-            f"{change(own.since_pass_1.value)} remains: {sharpening(own)}."
-        )
-        found.append(Finding("At matched diversity", text))
+        found.append(Finding("At matched diversity", _beside_matched(last.t, own, own.matched, own.since_pass_1)))
     return found
+
+
+def _beside_matched(t: int, own: Evaluation, matched: Matched, since: Interval) -> str:
+    if matched.off_ladder:
+        place = (
+            f"No temperature that M0 was sampled at gives the distinct share of M{t}, {share(own.distinct_share)}. "
+            f"The nearest, {matched.temperature:.2f}, gives {share(matched.distinct_share)}"
+        )
+    else:
+        place = (
+            f"M0 sampled at temperature {matched.temperature:.2f} gives the distinct share of M{t}, "
+            f"{share(own.distinct_share)}"
+        )
+    return (
+        f"{place}, and a pass@1 of {share(matched.pass_1)}. Against that, {change_with_limits(matched.gain)} of the "
+        f"{change(since.value)} remains: {sharpening(own)}."
+    )
 
 
 def _open_findings(
@@ -125,8 +142,10 @@ def _open_findings(
         )
     if nll is not None and now.human_nll is not None:
         lowest = min(running_minimum(steps)[: until + 1], key=lambda pair: pair[1])
-        place = "its lowest so far" if lowest[1] == now.human_nll else (
-            f"{change(now.human_nll - lowest[1])} above its lowest, at M{lowest[0]}"
+        place = (
+            "its lowest so far"
+            if lowest[1] == now.human_nll
+            else (f"{change(now.human_nll - lowest[1])} above its lowest, at M{lowest[0]}")
         )
         told.append(
             f"Human answers {_clearly(nll)} in NLL: {share(then.human_nll)} → {share(now.human_nll)} nats/token, "
@@ -153,19 +172,20 @@ def _against(view: RunView, control: RunView) -> str:
     return f"At M{t}, pass@1 differs by {change_with_limits(gap)} from {control.name}, which picks by lot: {told}."
 
 
-def _how_sure(last: Step, distance: Interval | None) -> list[Finding]:
+def _how_sure(last: Step, distance: Interval | None) -> Finding:
     assert last.evaluation is not None
-    since = last.evaluation.since_pass_1
-    told = []
-    for found, noun in ((since, "held-out question"), (distance, "open probe prompt")):
+    told = ["This is one run with one seed: intervals say how another draw of prompts would differ, not another run."]
+    checked = (
+        (last.evaluation.since_pass_1, "held-out question", "pass@1"),
+        (distance, "open probe prompt", "pairwise distance"),
+    )
+    for found, noun, quantity in checked:
         if found is not None and found.n < _TOO_FEW:
             told.append(f"{plural(found.n, noun)}: far too few for any claim.")
         elif found is not None and found.n < _FEW:
-            told.append(
-                f"{plural(found.n, noun)} are few: a difference smaller than about "
-                f"{share((found.high - found.low) / 2)} would not show."
-            )
-    return [Finding("How sure", " ".join(told))] if told else []
+            half = share((found.high - found.low) / 2)
+            told.append(f"{plural(found.n, noun)} are few: a change in {quantity} below about {half} would not show.")
+    return Finding("How sure", " ".join(told))
 
 
 def _moved(name: str, then: Interval | None, now: Interval | None, since: Interval | None) -> str:

@@ -16,6 +16,7 @@ from selfreward.spec import Json, Spec
 
 VERSION = 1
 
+
 class EvaluateSpec(Spec):
     """One greedy answer and `k` sampled ones for every held-out prompt.
 
@@ -27,7 +28,7 @@ class EvaluateSpec(Spec):
     temperature: float = Field(0.9, gt=0)
     top_p: float = Field(1.0, gt=0, le=1)
     max_new_tokens: AnswerLengths = AnswerLengths()
-    ladder: tuple[float, ...] = (0.15, 0.3, 0.45, 0.6, 0.75)
+    ladder: tuple[float, ...] = (0.2, 0.4, 0.65)
 
     @model_validator(mode="after")
     def _ladder_ascends_below_the_temperature(self) -> "EvaluateSpec":

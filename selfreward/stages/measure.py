@@ -135,9 +135,7 @@ def _measure_prompt(
     )
 
 
-def _summary(
-    spec: MeasureSpec, rows: Sequence[PromptMeasure], texts: Mapping[str, Sequence[str]]
-) -> dict[str, Json]:
+def _summary(spec: MeasureSpec, rows: Sequence[PromptMeasure], texts: Mapping[str, Sequence[str]]) -> dict[str, Json]:
     summary: dict[str, Json] = {}
     strata: tuple[Stratum, ...] = ("closed", "open")
     for stratum in strata:

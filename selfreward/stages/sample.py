@@ -26,9 +26,7 @@ class SampleSpec(Spec):
     shard_prompts: PositiveInt = 32
 
 
-def sample(
-    out: Output, spec: SampleSpec, *, seed: int, backend: Backend, policy: Policy, prompts: Artifact
-) -> None:
+def sample(out: Output, spec: SampleSpec, *, seed: int, backend: Backend, policy: Policy, prompts: Artifact) -> None:
     """Table `rows` of Candidate: `spec.k` for each prompt, in the order of `prompts`, then by index."""
     with out.table(Candidate) as table, out.progress(prompts.rows() * spec.k, "answers") as advance:
         for shard, asked in enumerate(in_batches(prompts.records(Prompt), spec.shard_prompts)):

@@ -55,9 +55,7 @@ def main() -> None:
     """Runs the task in the file named on the command line and writes `result.json` beside it."""
     path = Path(sys.argv[1])
     task = json.loads(path.read_text())
-    policy = Policy(
-        path=Path(task["policy"]["path"]), key=task["policy"]["key"], digest=task["policy"]["digest"]
-    )
+    policy = Policy(path=Path(task["policy"]["path"]), key=task["policy"]["key"], digest=task["policy"]["digest"])
     result = train_rft(
         RftSpec.model_validate(task["spec"]),
         policy,

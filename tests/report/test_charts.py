@@ -1,0 +1,89 @@
+"""Charts: numbers in, SVG out."""
+
+import re
+from itertools import pairwise
+from xml.etree import ElementTree
+
+import pytest
+
+from selfreward.report.charts import Bar, Point, Series, bar_chart, line_chart, nice_ticks, spread
+
+
+def _line(name: str, *values: float, kind: int = 0) -> Series:
+    return Series(name, kind, tuple(Point(x, value, value - 0.1, value + 0.1) for x, value in enumerate(values)))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.0, 1.0, [0.0, 0.25, 0.5, 0.75, 1.0]),
+        (0.31, 0.58, [0.3, 0.4, 0.5, 0.6]),
+        (-3.0, 12.0, [-5.0, 0.0, 5.0, 10.0, 15.0]),
+        (2.5, 2.5, [2.2, 2.4, 2.6, 2.8]),
+    ],
+)
+def test_ticks_are_round_and_enclose_the_data(low, high, ticks):
+    assert nice_ticks(low, high) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.0), (-1e-12, 1e-12), (1e6, 1e6), (0.1234, 0.1235), (-7.0, 9000.0)])
+def test_ticks_always_enclose_with_a_positive_step(low, high):
+    ticks = nice_ticks(low, high)
+    assert ticks[0] <= low + 1e-12
+    assert ticks[-1] >= high - 1e-12
+    assert 2 <= len(ticks) <= 8
+    assert all(a < b for a, b in pairwise(ticks))
+
+
+def test_labels_keep_their_distance_and_order():
+    placed = spread([100.0, 101.0, 99.0, 20.0], gap=15, low=10, high=110)
+    assert placed == [95.0, 110.0, 80.0, 20.0]
+    assert spread([50.0], gap=15, low=10, high=110) == [50.0]
+
+
+def test_an_axis_writes_as_many_decimals_as_its_step_needs():
+    svg = line_chart([Series("a", 0, (Point(0, 0.0), Point(1, 1.0)))], last=1, unit="share", title="t").html
+    assert ">0.25<" in svg
+    assert ">0.75<" in svg
+
+
+def test_a_line_chart_is_well_formed_and_says_its_numbers():
+    svg = line_chart([_line("pass@1", 0.3, 0.5), _line("greedy", 0.31, 0.52, kind=1)], last=1, unit="u", title="Q").html
+    root = ElementTree.fromstring(svg)
+    told = [title.text for title in root.iter("title")]
+    assert told == [
+        "Q",
+        "pass@1, M0: 0.300 [0.200, 0.400]",
+        "pass@1, M1: 0.500 [0.400, 0.600]",
+        "greedy, M0: 0.310 [0.210, 0.410]",
+        "greedy, M1: 0.520 [0.420, 0.620]",
+    ]
+    heights = [float(found) for found in re.findall(r'y="([\d.]+)" class="label', svg)]
+    assert abs(heights[0] - heights[1]) >= 16.9
+
+
+def test_a_line_higher_in_value_is_drawn_higher():
+    svg = line_chart([Series("a", 0, (Point(0, 1.0), Point(1, 2.0)))], last=1, unit="u", title="t").html
+    first, second = re.findall(r"[ML]([\d.]+) ([\d.]+)", re.search(r'<path d="([^"]+)" class="line"', svg)[1])
+    assert float(second[1]) < float(first[1])
+    assert float(second[0]) > float(first[0])
+
+
+def test_hostile_names_stay_text():
+    svg = line_chart([_line('<script>"x', 0.1)], last=0, unit="<b>", title="&").html
+    assert "<script" not in svg
+    assert "<b>" not in svg
+    ElementTree.fromstring(svg)
+
+
+def test_a_chart_without_points_is_refused():
+    with pytest.raises(ValueError, match="at least one point"):
+        line_chart([Series("a", 0, ())], last=3, unit="u", title="t")
+
+
+def test_bars_share_one_scale():
+    svg = bar_chart([Bar("drawn", ((352, 0),)), Bar("kept", ((88, 0), (88, 3)), "176 went")], scale=352, title="t").html
+    widths = [float(found) for found in re.findall(r'width="([\d.]+)"', svg)]
+    assert widths == [300.0, 75.0, 75.0]
+    assert [">352<" in svg, ">176<" in svg, ">176 went<" in svg] == [True, True, True]
+    ElementTree.fromstring(bar_chart([Bar("none", ((0, 0),))], scale=0, title="t").html)

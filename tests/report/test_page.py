@@ -1,0 +1,220 @@
+"""The page: whole, safe, exact, and written for any state of a run."""
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from selfreward.artifacts import Store
+from selfreward.artifacts.runs import Run, RunView, read_run
+from selfreward.backends import scripted
+from selfreward.commands import report
+from selfreward.diversity.statistics import Interval
+from selfreward.errors import ConfigError, StoreError
+from selfreward.loop import run_loop
+from selfreward.report.content import Evaluation, Matched, read_steps
+from selfreward.report.control import find_control
+from selfreward.report.markup import element, visible
+from selfreward.report.page import render
+from selfreward.report.rounds import _selection_bars
+from selfreward.report.verdict import judge_run, sharpening
+from selfreward.tracking import Tracker
+from tests.support import Silent, run_scripted, scripted_config
+
+HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\u202egnp.exe\x07</style>'
+
+
+class Page(HTMLParser):
+    """What a browser would see: tags, attributes, text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def _write_config(folder: Path, *overrides: str) -> None:
+    config = scripted_config(*overrides)
+    (folder / config.run).mkdir(parents=True, exist_ok=True)
+    (folder / config.run / "config.json").write_text(json.dumps(config.model_dump(mode="json")))
+
+
+def _run(folder: Path, *overrides: str) -> RunView:
+    overrides = (f"store.runs={folder}", *overrides)
+    _write_config(folder, *overrides)
+    return run_scripted(folder, *overrides)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    faults = ("backend.cut_share=0.05", "select.threshold=-3.0")
+    _run(folder, "run=main", *faults)
+    _run(folder, "run=lot", "select=random_pick", *faults)
+    return folder
+
+
+def test_the_page_is_one_file_that_loads_and_runs_nothing(runs):
+    page = Page(render(read_run(runs / "main"), read_run(runs / "lot")))
+    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+    assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("src", "href", "style")]
+    assert "http" not in render(read_run(runs / "main"), None).replace("http-equiv", "")
+
+
+def test_the_page_writes_what_the_stages_committed(runs):
+    view = read_run(runs / "main")
+    text = Page(render(view, read_run(runs / "lot"))).text
+    for stages in view.iterations:
+        metrics = stages["evaluate"].json("metrics")
+        for name in ("greedy_accuracy", "pass_at_1", "pass_at_4"):
+            found = metrics["closed"][name]
+            assert f"{found['value']:.3f}[{found['low']:.3f}, {found['high']:.3f}]" in text
+        if metrics.get("matched"):
+            assert f"{metrics['matched']['pass_at_1']:.3f}" in text
+    for stages in view.iterations[:-1]:
+        selection, mixing = stages["select"].json("selection"), stages["mix"].json("mixing")
+        left_out = {name: number for name, number in selection.items() if name in ("cut", "duplicate", "passed_over")}
+        for name, number in (*left_out.items(), ("below_threshold", selection.get("below_threshold", 0))):
+            assert number == 0 or f"\u2212{number:,} {name.replace('_', ' ')}" in text
+        assert f"{mixing['self_rows']:,} own, then {mixing['human_rows']:,} human" in text
+        assert f"{mixing['real_share_tokens']:.3f}" in text
+    assert all(artifact.key in text and artifact.digest in text for _, artifact in view.artifacts())
+
+
+def test_a_funnel_ends_at_the_rows_that_were_selected(runs):
+    for step in read_steps(read_run(runs / "main"))[:-1]:
+        selection = step.yielded.selection
+        bars = _selection_bars(selection, step.yielded.drawn)
+        assert bars[-1].parts[0][0] == selection["selected"]
+
+
+def test_the_same_run_gives_the_same_page(runs):
+    view = read_run(runs / "main")
+    assert render(view, None) == render(view, None)
+
+
+def test_hostile_text_stays_text(tmp_path, monkeypatch):
+    plain = scripted.outcome_text
+    monkeypatch.setattr(scripted, "outcome_text", lambda question, outcome: plain(question, outcome) + HOSTILE)
+    view = _run(tmp_path, "loop.iterations=1")
+    config = json.loads((view.folder / "config.json").read_text())
+    (view.folder / "config.json").write_text(json.dumps({**config, HOSTILE: HOSTILE}))
+    html = render(view, None)
+    page = Page(html)
+    assert not {"script", "img"} & set(page.tags)
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    assert "\u202e" not in html
+    assert "⟨U+202E⟩gnp.exe⟨U+0007⟩" in page.text
+    assert "<script>alert(1)</script>" in page.text
+    assert page.tags.count("style") == html.count("</style>") == 1
+
+
+def test_only_markup_passes_through_an_element():
+    built = element("p", "<i>", element("b", "&"), title='"><i onclick=x>')
+    assert built.html == '<p title="&quot;&gt;&lt;i onclick=x&gt;">&lt;i&gt;<b>&amp;</b></p>'
+    assert visible("a\nb\tc\u2066\u200b\x00\ud800") == "a\nb\tc⟨U+2066⟩⟨U+200B⟩⟨U+0000⟩⟨U+D800⟩"
+    assert visible("naïve 日本 می‌خواهم 👩‍🔬") == "naïve 日本 می‌خواهم 👩‍🔬"
+
+
+@pytest.mark.parametrize("stage", ["measure", "evaluate", "sample", "judge", "select", "decide", "mix", "update"])
+@pytest.mark.parametrize("iteration", [0, 1])
+def test_an_unfinished_run_has_a_page_too(runs, stage, iteration):
+    whole = read_run(runs / "main")
+    order = ["measure", "evaluate", "sample", "judge", "select", "decide", "mix", "update"]
+    last = {name: whole.iterations[iteration][name] for name in order[: order.index(stage)]}
+    cut = replace(whole, iterations=(*whole.iterations[:iteration], last))
+    text = Page(render(cut, None)).text
+    assert f"Unfinished: {iteration} of 3 updates" in text
+    assert "None" not in re.sub(r"commit.*", "", text.split("Where this comes from")[0])
+
+
+def test_a_run_with_nothing_in_it_has_a_page(tmp_path):
+    text = Page(render(RunView(tmp_path / "empty", {}, ()), None)).text
+    assert "Nothing has been evaluated yet." in text
+
+
+def test_a_run_without_closed_or_open_prompts_has_a_page(tmp_path):
+    closed = ("train_open", "held_out_open", "probe_open")
+    view = _run(tmp_path, "run=closed", "loop.iterations=1", *(f"data.{name}=0" for name in closed))
+    assert "nothing is known about its open answers" in Page(render(view, None)).text
+    open_ = ("train_closed", "held_out_closed", "probe_closed", "gold_final")
+    view = _run(tmp_path, "run=open", "loop.iterations=1", *(f"data.{name}=0" for name in open_))
+    assert "was asked no closed question" in Page(render(view, None)).text
+
+
+def test_few_prompts_are_said_to_be_few(tmp_path):
+    view = _run(tmp_path, "loop.iterations=1", "data.held_out_closed=4", "data.probe_open=4")
+    verdict = judge_run(view, read_steps(view), None)
+    assert "neither clearly better nor clearly worse" in verdict.headline
+    assert "4 held-out questions: far too few for any claim." in verdict.findings[-1].text
+
+
+def _evaluation(
+    since: tuple[float, float, float], gain: tuple[float, float, float], *, off: bool = False
+) -> Evaluation:
+    moved, kept = (Interval(*values, 200) for values in (since, gain))
+    matched = Matched(temperature=0.5, distinct_share=0.5, off_ladder=off, pass_1=0.5, gain=kept)
+    return Evaluation(
+        greedy=None, pass_1=None, pass_k=None, k=4, distinct_share=0.5, gold=None, mean_tokens={},
+        since_greedy=None, since_pass_1=moved, matched=matched,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("since", "gain", "said"),
+    [
+        ((0.30, 0.20, 0.40), (0.01, -0.03, 0.05), "most of this is sharpening"),
+        ((0.30, 0.20, 0.40), (0.10, -0.02, 0.22), "sharpening may be all of it"),
+        ((0.30, 0.20, 0.40), (0.10, 0.04, 0.16), "at the same diversity it does better than M0"),
+        ((0.30, 0.20, 0.40), (-0.10, -0.16, -0.04), "at the same diversity M0 does better"),
+        ((0.01, -0.05, 0.07), (0.00, -0.05, 0.05), "at the same diversity no clear difference from M0 is left"),
+        ((-0.30, -0.40, -0.20), (0.0, -0.05, 0.05), "at the same diversity no clear difference from M0 is left"),
+    ],
+)
+def test_the_verdict_claims_what_the_intervals_allow(since, gain, said):
+    assert sharpening(_evaluation(since, gain)) == said
+    assert "cannot be told apart" in sharpening(_evaluation(since, gain, off=True))
+
+
+def test_a_control_is_found_by_its_settings(runs, tmp_path):
+    found = find_control(read_run(runs / "main"))
+    assert found is not None
+    assert found.name == "lot"
+    assert find_control(read_run(runs / "lot")) is None
+    alone = _run(tmp_path, "run=alone", "loop.iterations=0")
+    assert find_control(alone) is None
+    assert "select=random_pick run=alone-control" in Page(render(alone, None)).text
+
+
+def test_the_command_writes_the_page_and_prints_its_path(runs, capsys):
+    assert report.main(["main", "--runs", str(runs)]) == 0
+    path = Path(capsys.readouterr().out.strip())
+    assert path == runs / "main" / "report.html"
+    assert "Against the control" in path.read_text()
+    assert report.main(["main", "--runs", str(runs), "--control", "lot"]) == 0
+
+
+def test_a_wrong_control_is_refused(runs):
+    with pytest.raises(ConfigError, match="no control run"):
+        report.main(["lot", "--runs", str(runs), "--control", "main"])
+    with pytest.raises(StoreError, match="there is no run"):
+        report.main(["main", "--runs", str(runs), "--control", "nobody"])
+    overrides = (f"store.runs={runs}", "run=other", "select=random_pick", "data.train_open=20", "loop.iterations=0")
+    _write_config(runs, *overrides)
+    config = scripted_config(*overrides)
+    run = Run(runs / "other", Store(runs / "store", Silent()), config.seed)
+    run_loop(config, run, Tracker(run.folder, Silent()))
+    with pytest.raises(ConfigError, match="another train source"):
+        report.main(["main", "--runs", str(runs), "--control", "other"])

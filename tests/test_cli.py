@@ -1,0 +1,221 @@
+"""The command line, as a person uses it: exit statuses, one-line errors, resuming, two at once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SCRIPTED = ["run", "experiment=scripted"]
+
+
+def selfreward(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "selfreward", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
+    done = selfreward(*SCRIPTED, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_no_command_prints_the_usage(tmp_path: Path) -> None:
+    done = selfreward(cwd=tmp_path)
+    assert done.returncode == 0
+    assert "selfreward run experiment=quickstart" in done.stdout
+
+
+def test_an_unknown_command_is_a_mistake(tmp_path: Path) -> None:
+    done = selfreward("train", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no command 'train'" in done.stderr
+
+
+def test_a_run_leaves_what_it_promises(finished: Path) -> None:
+    rows = [json.loads(line) for line in (finished / "runs/scripted/metrics.jsonl").read_text().splitlines()]
+    assert [row["loop/iteration"] for row in rows] == [0, 1, 2, 3]
+    assert (finished / "runs/scripted/config.json").exists()
+    assert sorted(path.name for path in finished.iterdir()) == ["runs"], "nothing is written elsewhere"
+
+
+def test_the_same_command_again_imports_no_torch_and_makes_nothing(finished: Path) -> None:
+    code = (
+        "import sys; from selfreward.__main__ import main; sys.argv = ['selfreward', *sys.argv[1:]]; "
+        "status = main(); print(status, 'torch' in sys.modules, 'transformers' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *SCRIPTED], cwd=finished, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0 False False"
+    assert "first of its kind" not in done.stderr
+
+
+def test_status_and_verify_of_a_finished_run(finished: Path) -> None:
+    status = selfreward("status", "scripted", cwd=finished)
+    assert status.returncode == 0
+    assert "3 of 3 updates" in status.stdout
+    assert "complete" in status.stdout
+    verify = selfreward("verify", "scripted", cwd=finished)
+    assert verify.returncode == 0
+    assert "31 artifacts whole, 0 collected" in verify.stdout
+
+
+def test_an_unknown_setting_keeps_hydras_words(tmp_path: Path) -> None:
+    done = selfreward(*SCRIPTED, "sample.beams=3", cwd=tmp_path)
+    assert done.returncode != 0
+    assert "Could not override 'sample.beams'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("sample.k=0", "selfreward: sample.k=0: Input should be greater than 0"),
+        ("select.k=9", "selfreward: select.k=9 is more than sample.k=4: draw as many as you use, sample.k=9"),
+    ],
+)
+def test_a_wrong_value_is_one_line_and_status_2(tmp_path: Path, override: str, line: str) -> None:
+    done = selfreward(*SCRIPTED, override, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [line]
+
+
+def test_a_missing_model_folder_is_one_line(tmp_path: Path) -> None:
+    done = selfreward("run", "model.path=/nowhere/model", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == (
+        "selfreward: model.path=/nowhere/model is no folder: give the folder of a saved model"
+    )
+
+
+def test_without_assets_the_command_to_fetch_them_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SELFREWARD_CACHE", str(tmp_path / "empty"))
+    done = selfreward("run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "run `selfreward assets`" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_hub_model_wants_a_revision(tmp_path: Path) -> None:
+    done = selfreward("run", "model.name=someone/model", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "pin it with model.revision=<commit>" in done.stderr
+
+
+def test_too_little_to_train_on_is_status_3_with_the_counts(tmp_path: Path) -> None:
+    done = selfreward(*SCRIPTED, "backend.cut_share=1", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "0 own examples to train on" in done.stderr
+    assert "cut 352" in done.stderr
+
+
+def _jsonl(folder: Path, name: str, rows: list[dict[str, object]]) -> str:
+    (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return name
+
+
+JSONL = ["experiment=scripted", "data=jsonl", "data.held_out=held.jsonl", "data.probe=probe.jsonl", "mix.real_share=0"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"prompt": "What is 1 + 1?"}, {"prompt": "  "}], "train prompt 2 is empty"),
+        ([{"prompt": "What is 1 + 1?"}] * 2, "train prompt 2 repeats an earlier one"),
+        ([], "there is no train prompt"),
+        ([{"question": "What is 1 + 1?"}], "train.jsonl:1 is no train row"),
+        ([{"prompt": "word " * 3000}], "do not fit the context"),
+    ],
+)
+def test_bad_prompts_are_named(tmp_path: Path, rows: list[dict[str, object]], message: str) -> None:
+    _jsonl(tmp_path, "held.jsonl", [{"prompt": "What is 2 + 2?", "stratum": "closed", "references": ["4"]}])
+    _jsonl(tmp_path, "probe.jsonl", [{"prompt": "Why is the sky blue?", "references": ["Light scatters."]}])
+    train = _jsonl(tmp_path, "train.jsonl", rows)
+    done = selfreward("run", *JSONL, f"data.train={train}", cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr.splitlines()[-1] + done.stderr
+
+
+def test_own_files_run_to_the_end(tmp_path: Path) -> None:
+    _jsonl(tmp_path, "held.jsonl", [{"prompt": "What is 2 + 2?", "stratum": "closed", "references": ["4"]}])
+    _jsonl(tmp_path, "probe.jsonl", [{"prompt": "Why is the sky blue?", "references": ["Light scatters."]}])
+    _jsonl(tmp_path, "train.jsonl", [{"prompt": f"What is {n} + 1?"} for n in range(40)])
+    _jsonl(tmp_path, "human.jsonl", [{"prompt": f"Why {n}?", "answer": "So it is."} for n in range(40)])
+    _jsonl(tmp_path, "gold.jsonl", [{"prompt": "Boil water", "right": "heat it", "wrong": "freeze it"}])
+    settings = ["data.train=train.jsonl", "data.human=human.jsonl", "data.gold_final=gold.jsonl", "mix.real_share=0.2"]
+    done = selfreward("run", *JSONL, *settings, "loop.iterations=1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    big = [*SCRIPTED, "data.train_closed=40000", "loop.iterations=1"]
+    started = subprocess.Popen(
+        [sys.executable, "-m", "selfreward", *big], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("runs/store/sample/*/rows-00010.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(started.pid, signal.SIGINT)
+    _, said = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert said.splitlines()[-1] == "selfreward: stopped; the same command goes on from here"
+    assert "Traceback" not in said
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/store/sample/*/*.parquet")}
+    done = selfreward(*big, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert all(path.stat().st_mtime_ns == changed for path, changed in kept.items())
+
+
+def test_two_processes_on_one_run_end_with_one_result(tmp_path: Path, finished: Path) -> None:
+    command = [sys.executable, "-m", "selfreward", *SCRIPTED]
+    both = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=120)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    verify = selfreward("verify", "scripted", cwd=tmp_path)
+    assert verify.stdout == selfreward("verify", "scripted", cwd=finished).stdout
+
+
+def test_gc_keeps_the_last_policy_and_the_run_can_go_on(tmp_path: Path) -> None:
+    assert selfreward(*SCRIPTED, cwd=tmp_path).returncode == 0
+    dry = selfreward("gc", "scripted", "--dry-run", cwd=tmp_path)
+    assert dry.stdout.count("would delete") == 2
+    assert selfreward("gc", "scripted", cwd=tmp_path).stdout.count("deleting") == 2
+    assert "29 artifacts whole, 2 collected" in selfreward("verify", "scripted", cwd=tmp_path).stdout
+    again = selfreward(*SCRIPTED, "loop.iterations=4", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    blocked = selfreward(*SCRIPTED, "loop.iterations=4", "sample.temperature=0.5", cwd=tmp_path)
+    assert blocked.returncode == 0, "another run trains its own policies"
+    needed = selfreward(*SCRIPTED, "measure.k=3", cwd=tmp_path)
+    assert needed.returncode == 2
+    assert "selfreward gc" in needed.stderr
+
+
+def test_an_altered_shard_is_refused_by_run_and_verify(tmp_path: Path) -> None:
+    assert selfreward(*SCRIPTED, cwd=tmp_path).returncode == 0
+    shard = next(tmp_path.glob("runs/scripted/iter-001/sample/rows-00000.parquet"))
+    shard.write_bytes(shard.read_bytes()[:-9] + b"corrupted")
+    for arguments in (["verify", "scripted"], SCRIPTED):
+        done = selfreward(*arguments, cwd=tmp_path)
+        assert done.returncode == 2
+        assert "delete the folder" in done.stderr
+
+
+def test_commands_explain_themselves(tmp_path: Path) -> None:
+    for command in ("status", "report", "verify", "gc", "assets"):
+        done = selfreward(command, "--help", cwd=tmp_path)
+        assert done.returncode == 0
+        assert f"selfreward {command}" in done.stdout
+
+
+def test_a_run_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    for command in ("status", "report", "verify", "gc"):
+        done = selfreward(command, "ghost", cwd=tmp_path)
+        assert done.returncode == 2
+        assert "there is no run" in done.stderr

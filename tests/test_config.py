@@ -1,0 +1,133 @@
+"""Settings: every yaml fits, every default is written down once, every mistake is one clear line."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from selfreward.__main__ import compose, conf_folder
+from selfreward.backends import HfSpec, ScriptedSpec
+from selfreward.config import LoopSpec, RunConfig, StoreSpec, validate
+from selfreward.data.models import HfModel, ScriptedModel
+from selfreward.data.sources import EmbeddedData, ScriptedData
+from selfreward.errors import ConfigError
+from selfreward.judges import LikelihoodSpec, VerifierSpec
+from selfreward.spec import Spec, identity
+from selfreward.stages.decide import MonitorSpec
+from selfreward.stages.evaluate import EvaluateSpec
+from selfreward.stages.measure import MeasureSpec
+from selfreward.stages.mix import MixSpec
+from selfreward.stages.sample import SampleSpec
+from selfreward.stages.select import BestOfK, RandomPick
+from selfreward.updates import RftSpec, ScriptedUpdate
+
+SPECS: dict[str, type[Spec]] = {
+    "model/smollm2": HfModel,
+    "model/scripted": ScriptedModel,
+    "backend/hf": HfSpec,
+    "backend/scripted": ScriptedSpec,
+    "data/embedded": EmbeddedData,
+    "data/scripted": ScriptedData,
+    "loop/default": LoopSpec,
+    "measure/default": MeasureSpec,
+    "evaluate/default": EvaluateSpec,
+    "sample/default": SampleSpec,
+    "judge/likelihood": LikelihoodSpec,
+    "judge/verifier": VerifierSpec,
+    "select/best_of_k": BestOfK,
+    "select/random_pick": RandomPick,
+    "mix/default": MixSpec,
+    "update/rft": RftSpec,
+    "update/scripted": ScriptedUpdate,
+    "store/default": StoreSpec,
+}
+OWN_DEFAULTS = {"monitor/fixed", "measure/hashing", "data/jsonl"}
+EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_yaml_writes_every_field_at_its_default(name: str) -> None:
+    written = yaml.safe_load((conf_folder() / f"{name}.yaml").read_text())
+    spec = SPECS[name]
+    assert written == spec().model_dump(mode="json")
+
+
+def test_every_group_file_is_known_to_this_test() -> None:
+    files = {
+        path.relative_to(conf_folder()).with_suffix("").as_posix()
+        for path in conf_folder().glob("*/*.yaml")
+        if path.parent.name != "experiment"
+    }
+    assert files == SPECS.keys() | OWN_DEFAULTS
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_composes(name: str) -> None:
+    assert validate(compose([f"experiment={name}"])).run == name
+
+
+def test_the_real_share_is_set_in_one_place() -> None:
+    config = validate(compose(["mix.real_share=0.35"]))
+    assert config.monitor == MonitorSpec(real_share=0.35)
+    assert config.mix.real_share == 0.35
+    assert "real_share" not in identity(config.mix)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["sample.k=0"], r"sample\.k=0: .*greater than 0"),
+        (["select.k=0"], r"select\.k=0: .*greater than 0"),
+        (["select.k=8"], r"select\.k=8 is more than sample\.k=4: .*sample\.k=8"),
+        (["select.top=5"], r"select\.top=5 is more than select\.k=4"),
+        (["+sample.beams=3"], r"sample\.beams=3: Extra inputs"),
+        (["sample.temperature=-1"], r"sample\.temperature=-1: .*greater than 0"),
+        (["mix.real_share=1"], r"real_share=1"),
+        (["mix.data=last_n"], r"mix\.data=last_n needs mix\.last_n"),
+        (["judge.policy=external"], r"judge\.policy=external .* needs judge\.path=<model folder>"),
+        (["judge.path=/tmp"], r"judge\.policy=live with judge\.path=/tmp"),
+        (["judge.policy=someone"], r"judge\.policy=someone: .*'live'"),
+        (["backend=scripted"], r"scripted goes with scripted alone"),
+        (["evaluate.ladder=[0.5,0.3]"], r"evaluate\.ladder=\[0\.5, 0\.3\] must rise"),
+        (["run=../escape"], r"run=../escape: .*pattern"),
+        (["model.kind=gguf"], r"model"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_to_change(overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        validate(compose(overrides))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_configuration_loads_no_heavy_package() -> None:
+    code = "import selfreward.config, selfreward.loop, sys; print(*(set(sys.modules) & set(sys.argv[1:])))"
+    heavy = ["torch", "transformers", "trl", "vllm", "datasets", "wandb", "peft"]
+    done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def _specs(model: type[BaseModel]) -> set[type[BaseModel]]:
+    found = {model}
+    for field in model.model_fields.values():
+        for part in (field.annotation, *get_args(field.annotation)):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                found |= _specs(part)
+    return found
+
+
+def test_every_part_is_frozen_and_refuses_unknown_names() -> None:
+    for spec in _specs(RunConfig):
+        assert spec.model_config["frozen"]
+        assert spec.model_config["extra"] == "forbid"
+
+
+def test_paths_and_worker_settings_are_in_no_identity() -> None:
+    config = validate(compose([]))
+    for name in RunConfig.model_fields:
+        part = getattr(config, name)
+        if isinstance(part, Spec):
+            assert not any(isinstance(value, Path) for value in identity(part).values())

@@ -1,0 +1,82 @@
+"""Documentation that is true: metric names, commands, links."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from selfreward.__main__ import USAGE, compose
+from selfreward.config import validate
+from selfreward.tracking import metrics_of_run
+from tests.support import run_scripted
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def documented_names() -> list[re.Pattern[str]]:
+    """Every name in the first column of docs/metrics.md as a pattern; an interval allows its limits."""
+    patterns = []
+    for line in (ROOT / "docs/metrics.md").read_text().splitlines():
+        if not line.startswith("| `"):
+            continue
+        first = line.split("|")[1]
+        names = re.findall(r"`([^`]+)`", first)
+        for name in names:
+            full = f"{names[0].rsplit('/', 1)[0]}/{name.removeprefix('.../')}" if name.startswith("...") else name
+            pattern = re.escape(full).replace(r"\{stratum\}", "(closed|open)")
+            pattern = pattern.replace(r"\{k\}", r"\d+").replace(r"\{stage\}", r"\w+").replace(r"\*", r"\w+")
+            patterns.append(re.compile(pattern + ("(_low|_high)?" if "(interval)" in first else "")))
+    return patterns
+
+
+def test_every_metric_is_defined(tmp_path: Path) -> None:
+    rows = metrics_of_run(run_scripted(tmp_path, "backend.cut_share=0.1", "backend.refusal_share=0.1").folder)
+    patterns = documented_names()
+    emitted = {name for row in rows for name in row} - {"train/skill", "train/modes"}
+    assert sorted(name for name in emitted if not any(pattern.fullmatch(name) for pattern in patterns)) == []
+
+
+def test_every_definition_is_of_a_metric_that_exists(tmp_path: Path) -> None:
+    rows = metrics_of_run(run_scripted(tmp_path).folder)
+    emitted = {name for row in rows for name in row}
+    rare = re.compile(r"select/|judge/|train/|cost/")
+    unused = [p.pattern for p in documented_names() if not any(p.fullmatch(name) for name in emitted)]
+    assert [pattern for pattern in unused if not rare.match(pattern)] == []
+
+
+def commands() -> list[tuple[str, str]]:
+    found = []
+    for page in PAGES:
+        text = page.read_text().replace("\\\n", " ")
+        for command in re.findall(r"^ {4}(selfreward run .*)$", text, re.MULTILINE):
+            found.append((page.name, command.split("#")[0].strip()))
+    return found
+
+
+@pytest.mark.parametrize(("page", "command"), commands())
+def test_every_run_command_composes(page: str, command: str) -> None:
+    overrides = command.split()[2:]
+    if "-m" not in overrides:
+        validate(compose(overrides))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_script_and_file_that_is_named_exists(page: Path) -> None:
+    for name in re.findall(r"(?:bash|python) (scripts/[\w.]+)", page.read_text()):
+        assert (ROOT / name).exists(), name
+    for name in re.findall(r"\]\(([\w./-]+)\)", page.read_text()):
+        assert (page.parent / name).exists(), name
+
+
+def test_every_command_of_the_usage_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for command in re.findall(r"^  (\w+) ", USAGE, re.MULTILINE):
+        assert f"selfreward {command}" in readme, command
+
+
+def test_no_module_is_longer_than_a_person_reads() -> None:
+    long = {
+        path.name: n for path in (ROOT / "selfreward").rglob("*.py") if (n := len(path.read_text().splitlines())) > 300
+    }
+    assert long == {}
