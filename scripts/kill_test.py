@@ -60,7 +60,7 @@ def arm(point: str) -> None:
         case "sample":
             sampling.draw_candidates = on_call(2, die, sampling.draw_candidates)
         case "judge":
-            judging._refuse_failures = on_call(2, die, judging._refuse_failures)
+            judging._judge_shard = on_call(2, die, judging._judge_shard)
         case "step":
             train = training.train_rft
             advance = on_call(4, die, lambda *_: None)

@@ -83,7 +83,16 @@ def test_the_scripted_loop_gives_what_it_always_gave(tmp_path: Path) -> None:
     assert found == GOLDEN
 
 
-GOLDEN: dict[str, tuple[str, str]] = {}
+GOLDEN = {
+    "measure": ("a04e68b8168f0b06", "74f26c4143d4d418"),
+    "evaluate": ("87e99f96787283fd", "e52cb4eb0962a7f2"),
+    "sample": ("a7a7b3bb972b70b9", "fc5e5f0875ad15cd"),
+    "judge": ("25385c1b27843bf1", "a421ce4ce632beec"),
+    "select": ("0aa626b464bb2806", "b1623c55d681c6c8"),
+    "decide": ("b6dc05503b2f9885", "c8a8537a1bf13360"),
+    "mix": ("4a2cde5e00881b87", "5673836f36344bb7"),
+    "update": ("47a7db59a8e96c76", "96564eea5faff899"),
+}
 
 
 def test_self_training_sharpens_and_the_report_of_it_says_so(tmp_path: Path) -> None:

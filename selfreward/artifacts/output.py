@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from selfreward.artifacts.files import write_json
 from selfreward.artifacts.manifest import TableEntry
-from selfreward.artifacts.tables import Row, lines_of, read_rows, rows_of, write_parquet
+from selfreward.artifacts.tables import Row, lines_of, read_records, rows_of, write_parquet
 from selfreward.spec import Json
 
 Advance = Callable[[int], None]
+Record = TypeVar("Record")
 
 
 class Reporter(Protocol):
@@ -28,29 +29,36 @@ class Reporter(Protocol):
         ...
 
 
-class Table:
+class Table(Generic[Record]):
     """Writes one table shard by shard; shards finished before a crash are kept and count as written.
 
     Shards are asked for in order, so the digest of the rows is at hand when the last one is done.
     """
 
-    def __init__(self, folder: Path, name: str, record_type: type) -> None:
+    def __init__(self, folder: Path, name: str, record_type: type[Record]) -> None:
         """Writes `<name>-00000.parquet`, `<name>-00001.parquet` ... in `folder`."""
         self._folder, self._name, self._type = folder, name, record_type
         self._digest = hashlib.sha256()
         self._rows = 0
         self._shards = 0
 
-    def kept(self) -> list[Row] | None:
-        """The rows of the next shard if it is on disk already, which is then taken as written; else None."""
+    def shard(self, make: Callable[[], list[Record]], advance: Advance | None = None) -> list[Record]:
+        """The records of the next shard: those on disk if an earlier process finished it, else what `make` makes.
+
+        Records taken from disk are told to `advance`; `make` tells of its own progress.
+        """
         path = self._path()
         if not path.exists():
-            return None
-        rows = read_rows(path)
-        self._take(rows)
-        return rows
+            records = make()
+            self.write(records)
+            return records
+        records = read_records(path, self._type)
+        if advance is not None:
+            advance(len(records))
+        self._take(rows_of(records, self._type))
+        return records
 
-    def write(self, records: Iterable[object]) -> None:
+    def write(self, records: Iterable[Record]) -> None:
         """Writes the next shard, whole or not at all."""
         rows = rows_of(records, self._type)
         path = self._path()
@@ -88,7 +96,7 @@ class Output:
     tables: list[TableEntry] = field(default_factory=list)
 
     @contextmanager
-    def table(self, record_type: type, name: str = "rows") -> Iterator[Table]:
+    def table(self, record_type: type[Record], name: str = "rows") -> Iterator[Table[Record]]:
         """A table to write; it is listed in the manifest when the block ends without an error."""
         table = Table(self.path, name, record_type)
         yield table

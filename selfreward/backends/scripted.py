@@ -29,7 +29,37 @@ STATE_FILE = "scripted.json"
 _CONTEXT = 2048
 _UNKNOWN_LOGPROB = -30.0
 _SUM = re.compile(r"(\d+) \+ (\d+)")
-_BANK = ["water", "light", "people", "often", "early", "river", "stone", "maybe", "mostly", "never", "small", "green", "winter", "reason", "bread", "music", "night", "almost", "always", "garden", "simple", "honest", "answer", "slowly", "country", "school", "window", "market", "letter"]
+_BANK = [
+    "water",
+    "light",
+    "people",
+    "often",
+    "early",
+    "river",
+    "stone",
+    "maybe",
+    "mostly",
+    "never",
+    "small",
+    "green",
+    "winter",
+    "reason",
+    "bread",
+    "music",
+    "night",
+    "almost",
+    "always",
+    "garden",
+    "simple",
+    "honest",
+    "answer",
+    "slowly",
+    "country",
+    "school",
+    "window",
+    "market",
+    "letter",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfreward.diversity.estimators import words
+from selfreward.backends.local import quiet
 from selfreward.errors import AssetError
 
 Embedder = Callable[[Sequence[str]], NDArray[np.float64]]
@@ -54,8 +55,9 @@ def embed_minilm(texts: Sequence[str], folder: Path) -> NDArray[np.float64]:
     import torch
     from transformers import AutoModel, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32).eval()
+    with quiet():
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32).eval()
     batches = []
     with torch.inference_mode():
         for start in range(0, len(texts), _BATCH):

@@ -1,7 +1,8 @@
 """Evaluate: held-out prompts and the final gold set. Nothing here feeds the loop."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -62,7 +63,8 @@ def evaluate(
         for shard, temperature in enumerate((GREEDY, spec.temperature, *ladder)):
             # Only questions with one short right answer can be matched, so the ladder asks no others.
             asked = [prompt for prompt in prompts if prompt.stratum == "closed"] if temperature in ladder else prompts
-            candidates = draw_candidates(
+            draw = partial(
+                draw_candidates,
                 backend,
                 policy,
                 asked,
@@ -73,10 +75,8 @@ def evaluate(
                 seed=derive_seed(seed, shard),
                 advance=advance,
             )
-            out.count(completion_tokens=sum(candidate.tokens for candidate in candidates))
-            read = _read(asked, candidates, temperature)
-            table.write(read)
-            answers += read
+            answers += table.shard(partial(_answer, draw, asked, temperature), advance)
+    out.count(completion_tokens=sum(answer.tokens for answer in answers))
     metrics = summarise(answers, spec.k, spec.temperature, seed)
     metrics["gold"] = _gold(out, backend, list(gold.records(GoldPair)), seed)
     if baseline is not None:
@@ -86,10 +86,12 @@ def evaluate(
     out.write_json("metrics", metrics)
 
 
-def _read(prompts: Sequence[Prompt], candidates: Sequence[Candidate], temperature: float) -> list[EvaluatedAnswer]:
+def _answer(
+    draw: Callable[[], list[Candidate]], prompts: Sequence[Prompt], temperature: float
+) -> list[EvaluatedAnswer]:
     by_id = {prompt.id: prompt for prompt in prompts}
     rows = []
-    for candidate in candidates:
+    for candidate in draw():
         prompt = by_id[candidate.prompt_id]
         rows.append(
             EvaluatedAnswer(

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
-from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts import Advance, Artifact, Output
 from selfreward.backends.base import Backend
 from selfreward.errors import StageError
 from selfreward.judges import AnyJudge
-from selfreward.judges.base import Item
+from selfreward.judges.base import Item, Judge
 from selfreward.records import Candidate, Judgment, Policy, Prompt
 
 VERSION = 1
@@ -27,21 +28,12 @@ def judge(
 
     Raises StageError, leaving the finished shards, when more than `spec.max_failed_share` of a shard failed.
     """
-    build = spec.build(backend, policy)
+    ask = spec.build(backend, policy)
     with out.table(Judgment) as table, out.progress(candidates.rows(), "judgments") as advance:
         for items in _items(prompts, candidates):
-            kept = table.kept()
-            if kept is None:
-                judgments = build(items, advance)
-                _refuse_failures(judgments, spec.max_failed_share)
-                table.write(judgments)
-                outcomes = Counter(str(judgment.outcome) for judgment in judgments)
-                tokens = sum(j.usage.prompt_tokens + j.usage.completion_tokens for j in judgments)
-            else:
-                advance(len(kept))
-                outcomes = Counter(row["outcome"] for row in kept)
-                tokens = sum(row["usage"]["prompt_tokens"] + row["usage"]["completion_tokens"] for row in kept)
-            out.count(tokens=tokens, **outcomes)
+            judgments = table.shard(partial(_judge_shard, spec, ask, items, advance), advance)
+            tokens = sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in judgments)
+            out.count(tokens=tokens, **Counter(str(one.outcome) for one in judgments))
 
 
 def _items(prompts: Artifact, candidates: Artifact) -> Iterator[list[Item]]:
@@ -56,10 +48,12 @@ def _items(prompts: Artifact, candidates: Artifact) -> Iterator[list[Item]]:
         yield [(found[candidate.prompt_id], candidate) for candidate in shard]
 
 
-def _refuse_failures(judgments: list[Judgment], allowed: float) -> None:
+def _judge_shard(spec: AnyJudge, ask: Judge, items: list[Item], advance: Advance) -> list[Judgment]:
+    judgments = ask(items, advance)
     failed = [judgment for judgment in judgments if judgment.outcome == "failed"]
-    if len(failed) > allowed * len(judgments):
+    if len(failed) > spec.max_failed_share * len(judgments):
         raise StageError(
             f"{len(failed)} of {len(judgments)} judgments failed ({failed[0].raw}), judge.max_failed_share allows "
-            f"{allowed:.0%}: run the same command again to retry them, or raise judge.max_failed_share"
+            f"{spec.max_failed_share:.0%}: run the same command again to retry them, or raise judge.max_failed_share"
         )
+    return judgments

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from statistics import fmean
 from typing import Literal
@@ -71,19 +72,21 @@ def measure(out: Output, spec: MeasureSpec, *, seed: int, backend: Backend, poli
     drawn: list[Candidate] = []
     with out.table(Candidate) as table, out.progress(len(prompts) * spec.k, "answers") as advance:
         for shard, asked in enumerate(in_batches(prompts, spec.shard_prompts)):
-            candidates = draw_candidates(
-                backend,
-                policy,
-                asked,
-                k=spec.k,
-                temperature=spec.temperature,
-                top_p=spec.top_p,
-                max_new_tokens=spec.max_new_tokens,
-                seed=derive_seed(seed, shard),
-                advance=advance,
+            drawn += table.shard(
+                partial(
+                    draw_candidates,
+                    backend,
+                    policy,
+                    asked,
+                    k=spec.k,
+                    temperature=spec.temperature,
+                    top_p=spec.top_p,
+                    max_new_tokens=spec.max_new_tokens,
+                    seed=derive_seed(seed, shard),
+                    advance=advance,
+                ),
+                advance,
             )
-            table.write(candidates)
-            drawn += candidates
     out.count(completion_tokens=sum(candidate.tokens for candidate in drawn))
     answers = {prompt_id: list(group) for prompt_id, group in groupby(drawn, key=lambda one: one.prompt_id)}
     human_nll = _human_nll(out, backend, [prompt for prompt in prompts if prompt.stratum == "open"])

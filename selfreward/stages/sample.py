@@ -1,6 +1,7 @@
 """Sample: k candidates a prompt from the live policy."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
@@ -30,23 +31,21 @@ def sample(out: Output, spec: SampleSpec, *, seed: int, backend: Backend, policy
     """Table `rows` of Candidate: `spec.k` for each prompt, in the order of `prompts`, then by index."""
     with out.table(Candidate) as table, out.progress(prompts.rows() * spec.k, "answers") as advance:
         for shard, asked in enumerate(in_batches(prompts.records(Prompt), spec.shard_prompts)):
-            kept = table.kept()
-            if kept is not None:
-                out.count(completion_tokens=sum(row["tokens"] for row in kept))
-                advance(len(kept))
-                continue
-            candidates = draw_candidates(
-                backend,
-                policy,
-                asked,
-                k=spec.k,
-                temperature=spec.temperature,
-                top_p=spec.top_p,
-                max_new_tokens=spec.max_new_tokens,
-                seed=derive_seed(seed, shard),
-                advance=advance,
+            candidates = table.shard(
+                partial(
+                    draw_candidates,
+                    backend,
+                    policy,
+                    asked,
+                    k=spec.k,
+                    temperature=spec.temperature,
+                    top_p=spec.top_p,
+                    max_new_tokens=spec.max_new_tokens,
+                    seed=derive_seed(seed, shard),
+                    advance=advance,
+                ),
+                advance,
             )
-            table.write(candidates)
             out.count(completion_tokens=sum(candidate.tokens for candidate in candidates))
 
 

@@ -1,7 +1,8 @@
 """Source: prompts, human answers and gold pairs as tables, checked once."""
 
 from collections.abc import Callable, Iterator
-from typing import cast
+from functools import partial
+from typing import TypeVar, cast
 
 from selfreward.artifacts import Output
 from selfreward.backends.base import Backend
@@ -13,6 +14,7 @@ from selfreward.stages.sample import in_batches
 
 VERSION = 1
 _SHARD_ROWS = 4096
+Record = TypeVar("Record")
 
 
 class SourceSpec(Spec):
@@ -41,13 +43,11 @@ def source(out: Output, spec: SourceSpec, *, backend: Backend | None = None) -> 
         _write(out, GoldPair, cast(Iterator[GoldPair], rows))
 
 
-def _write(out: Output, record_type: type, records: Iterator[Prompt] | Iterator[Example] | Iterator[GoldPair]) -> int:
+def _write(out: Output, record_type: type[Record], records: Iterator[Record]) -> int:
     written = 0
     with out.table(record_type) as table:
-        for batch in in_batches(cast(Iterator[object], records), _SHARD_ROWS):
-            written += len(batch)
-            if table.kept() is None:
-                table.write(batch)
+        for batch in in_batches(records, _SHARD_ROWS):
+            written += len(table.shard(partial(list, batch)))
     return written
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from selfreward.artifacts import Advance
+from selfreward.backends.device import resolve_device, resolve_dtype
 from selfreward.records import Example, Policy
 from selfreward.spec import Json
 from selfreward.updates.child import train_in_scratch
@@ -25,7 +26,9 @@ def engine_of(spec: AnyUpdate) -> dict[str, Json]:
     """What decides the outcome of an update besides its settings; reading it loads nothing."""
     match spec:
         case RftSpec():
-            return {name: version(name) for name in ("torch", "transformers", "trl", "peft")}
+            device = resolve_device(spec.device)
+            versions: dict[str, Json] = {name: version(name) for name in ("torch", "transformers", "trl", "peft")}
+            return {**versions, "device": device, "compute": resolve_dtype(spec.compute, device)}
         case ScriptedUpdate():
             return {"version": 1}
 

