@@ -56,6 +56,23 @@ def test_fewer_iterations_leave_no_later_ones_in_the_run(tmp_path: Path) -> None
     assert len(run_scripted(tmp_path, "loop.iterations=1").iterations) == 2
 
 
+def test_a_run_with_changed_settings_shows_nothing_of_the_old_one(tmp_path: Path) -> None:
+    run_scripted(tmp_path)
+    config = scripted_config("sample.temperature=0.8")
+    run = Run(tmp_path / config.run, Store(tmp_path / "store", Silent()), config.seed)
+
+    class Stop(Tracker):
+        def iteration(self, t: int) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_loop(config, run, Stop(run.folder, Silent()))
+    view = read_run(run.folder)
+    assert len(view.iterations) == 1
+    assert view.iterations[0].keys() == {"measure", "evaluate", "sample", "judge", "select", "decide", "mix", "update"}
+    assert view.iterations[0]["sample"].manifest.identity["spec"]["temperature"] == 0.8
+
+
 def test_a_changed_update_redoes_only_what_follows(tmp_path: Path) -> None:
     run_scripted(tmp_path, "loop.iterations=1")
     reporter = Silent()

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from selfreward.artifacts.identity import derive_seed
@@ -23,11 +23,12 @@ class Run:
     folder: Path
     store: Store
     seed: int
+    _linked: set[Path] = field(default_factory=set)
 
     def source(self, name: str, stage: Callable[..., None], spec: Spec, *, backend: Engine | None = None) -> Artifact:
         """An artifact that belongs to no iteration, linked as `sources/<name>`."""
         artifact = self.store.run(stage, spec, backend=backend)
-        _link(self.folder / SOURCES / name, artifact.path)
+        self._link(self.folder / SOURCES / name, artifact.path)
         return artifact
 
     def stage(
@@ -47,7 +48,7 @@ class Run:
         """
         seed = derive_seed(self.seed, iteration, stage.__name__) if random else None
         artifact = self.store.run(stage, spec, seed=seed, backend=backend, engine=engine, **inputs)
-        _link(self.folder / f"iter-{iteration:03d}" / stage.__name__, artifact.path)
+        self._link(self.folder / f"iter-{iteration:03d}" / stage.__name__, artifact.path)
         return artifact
 
     def forget_after(self, iteration: int) -> None:
@@ -56,8 +57,26 @@ class Run:
             found = _ITERATION.fullmatch(folder.name)
             if found and int(found[1]) > iteration:
                 for link in folder.iterdir():
-                    link.unlink()
-                folder.rmdir()
+                    link.unlink(missing_ok=True)
+
+    def _link(self, link: Path, target: Path) -> None:
+        """Points `link` at `target`; a reader sees the old target or the new one.
+
+        Where it pointed elsewhere, the settings of this run have changed: whatever it has not come to yet is the old
+        run's, and is unlinked.
+        """
+        self._linked.add(link)
+        relative = os.path.relpath(target, link.parent)
+        if link.is_symlink():
+            if str(link.readlink()) == relative:
+                return
+            for other in set(self.folder.glob("iter-*/*")) - self._linked:
+                other.unlink(missing_ok=True)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        scratch = link.with_name(f".{link.name}.{os.getpid()}")
+        scratch.unlink(missing_ok=True)
+        scratch.symlink_to(relative)
+        scratch.replace(link)
 
 
 @dataclass(frozen=True)
@@ -86,7 +105,7 @@ def read_run(folder: Path) -> RunView:
     """The run in `folder`. Raises StoreError where there is none."""
     if not folder.is_dir():
         raise StoreError(f"there is no run {folder}: `selfreward run run={folder.name}` makes one")
-    numbered = sorted(path for path in folder.glob("iter-*") if _ITERATION.fullmatch(path.name))
+    numbered = sorted(path for path in folder.glob("iter-*") if _ITERATION.fullmatch(path.name) and any(path.iterdir()))
     return RunView(
         folder=folder,
         sources=_artifacts_in(folder / SOURCES),
@@ -101,15 +120,3 @@ def _artifacts_in(folder: Path) -> dict[str, Artifact]:
         if manifest is not None:
             found[link.name] = Artifact(link.resolve(), manifest)
     return found
-
-
-def _link(link: Path, target: Path) -> None:
-    """Points `link` at `target`; a reader sees the old target or the new one."""
-    link.parent.mkdir(parents=True, exist_ok=True)
-    relative = os.path.relpath(target, link.parent)
-    if link.is_symlink() and str(link.readlink()) == relative:
-        return
-    scratch = link.with_name(f".{link.name}.{os.getpid()}")
-    scratch.unlink(missing_ok=True)
-    scratch.symlink_to(relative)
-    scratch.replace(link)

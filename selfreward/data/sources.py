@@ -73,7 +73,13 @@ class EmbeddedData(SizedData):
                 yield from load_everyday("held_out", self.system)[::-1][: self.probe_closed]
                 yield from self._open("probe", self.probe_open)
             case "human":
-                pool = [(one, answer) for one in load_truthfulqa("pool") for answer in one.answers]
+                # To learn "I have no comment" would be to learn to decline.
+                pool = [
+                    (one, answer)
+                    for one in load_truthfulqa("pool")
+                    for answer in one.answers
+                    if answer.rstrip(".") != "I have no comment"
+                ]
                 for one, answer in pool[: self.human]:
                     yield HumanAnswer(prompt=self._prompt(one), text=answer)
             case "gold_gate":

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from selfreward.diversity.estimators import words
 from selfreward.backends.local import quiet
+from selfreward.diversity.estimators import words
 from selfreward.errors import AssetError
 
 Embedder = Callable[[Sequence[str]], NDArray[np.float64]]
