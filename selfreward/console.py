@@ -11,7 +11,6 @@ from rich.progress import (
     ProgressColumn,
     Task,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
@@ -26,7 +25,7 @@ class _RateColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         """The rate of a task, or a dash before there is one."""
         speed = task.finished_speed or task.speed
-        return Text("-" if speed is None else f"{speed:,.1f} {task.fields['unit']}/s")
+        return Text("-" if speed is None else f"{speed:,.1f}/s")
 
 
 class ConsoleBar:
@@ -37,10 +36,9 @@ class ConsoleBar:
         self._console, self._title, self._total, self._unit = console, title, total, unit
         self._progress = Progress(
             TextColumn("  {task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=16),
             MofNCompleteColumn(),
             _RateColumn(),
-            TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
@@ -50,7 +48,7 @@ class ConsoleBar:
     def __enter__(self) -> Advance:
         """Starts the bar; the result says that n more units are done."""
         self._progress.start()
-        task = self._progress.add_task(f"{self._title} {self._unit}", total=self._total, unit=self._unit)
+        task = self._progress.add_task(f"{self._title} {self._unit}", total=self._total)
         started = self._progress.get_time()
         self._started = started
 

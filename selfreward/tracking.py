@@ -20,19 +20,24 @@ _SUMMARY = {
     "t": "loop/iteration",
     "greedy": "eval/closed/greedy_accuracy",
     "pass@1": "eval/closed/pass_at_1",
-    "M0 matched": "matched/pass_at_1",
+    "matched": "matched/pass_at_1",
     "gain": "matched/gain/pass_at_1",
     "distinct": "eval/closed/distinct_share",
-    "open distance": "diversity/open/pairwise_distance",
-    "human NLL": "diversity/open/human_nll",
+    "open": "diversity/open/pairwise_distance",
+    "NLL": "diversity/open/human_nll",
     "gold": "eval/gold/accuracy",
-    "trained": "train/rows_trained",
-    "human rows": "mix/human_rows_spent",
+    "rows": "train/rows_trained",
+    "human": "mix/human_rows_drawn",
 }
+_TITLE = "{run} after iteration {t} (gain: pass@1 beyond M0 at the same diversity, matched; see docs/metrics.md)"
 
 
 class SummaryPrinter(Protocol):
     """Where the table of a run is shown."""
+
+    def say(self, line: str) -> None:
+        """Shows one line."""
+        ...
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
         """Shows one table."""
@@ -52,7 +57,30 @@ class Tracker:
         lines = "".join(f"{json.dumps(row, sort_keys=True, allow_nan=False)}\n" for row in rows)
         write_atomically(self.folder / METRICS_FILE, lines.encode())
         shown = [{column: _cell(row.get(name)) for column, name in _SUMMARY.items()} for row in rows]
-        self.printer.table(f"{self.folder.name}, after iteration {t}", list(_SUMMARY), shown)
+        for line in training_counts(rows[t]):
+            self.printer.say(line)
+        self.printer.table(_TITLE.format(run=self.folder.name, t=t), list(_SUMMARY), shown)
+
+
+def training_counts(row: Mapping[str, Metric]) -> list[str]:
+    """What changed this iteration's training set, each count with what it is out of; nothing for the last policy."""
+    if "mix/self_rows" not in row:
+        return []
+    reasons = ("cut", "empty", "below_threshold", "duplicate", "passed_over")
+    left_out = [f"{name} {row[f'select/{name}']}" for name in reasons if row.get(f"select/{name}")]
+    left_out += [f"{name.removeprefix('select/')} {value}" for name, value in row.items() if "/unscored:" in name]
+    lines = [
+        f"  selected {row['select/selected']} of {row['select/candidates']} candidates "
+        f"({', '.join(left_out) or 'all'}); {row['select/prompts_without_selection']} of {row['select/prompts']} prompts gave none",
+        f"  mixed {row['mix/self_rows']} own rows and {row['mix/human_rows']} human ones, "
+        f"{row['mix/real_share_tokens']:.1%} of the tokens ({row['mix/real_share_asked']:.1%} asked); "
+        f"{row['mix/human_rows_left']} human rows are left",
+    ]
+    if row["mix/short_tokens"]:
+        lines.append(f"  the human pool is dry: {row['mix/short_tokens']} tokens short of the share asked for")
+    if row.get("train/rows_too_long"):
+        lines.append(f"  {row['train/rows_too_long']} rows were too long to train on (update.max_tokens)")
+    return lines
 
 
 def metrics_of_run(folder: Path) -> list[dict[str, Metric]]:

@@ -19,7 +19,7 @@ def digests(view: RunView) -> dict[str, str]:
 
 
 def made(reporter: Silent) -> list[str]:
-    return [line.split()[0] for line in reporter.lines]
+    return [line.split()[0] for line in reporter.lines if not line.startswith(" ")]
 
 
 def test_every_stage_of_every_iteration_is_linked(tmp_path: Path) -> None:
@@ -141,7 +141,9 @@ def test_no_human_row_is_spent_twice(tmp_path: Path) -> None:
 
 
 def test_a_dry_pool_is_said_to_be_dry(tmp_path: Path) -> None:
-    view = run_scripted(tmp_path, "mix.real_share=0.5", "data.human=20")
+    reporter = Silent()
+    view = run_scripted(tmp_path, "mix.real_share=0.5", "data.human=20", reporter=reporter)
+    assert any("the human pool is dry" in line for line in reporter.lines)
     mixing = view.iterations[2]["mix"].json("mixing")
     assert mixing["human_rows_left"] == 0
     assert mixing["short_tokens"] > 0
@@ -226,8 +228,14 @@ def _external(tmp_path: Path) -> list[str]:
     return [f"judge.path={next((tmp_path / 'store' / '.models').iterdir())}"]
 
 
+def cut_of(view: RunView) -> int:
+    return view.iterations[0]["select"].json("selection")["cut"]
+
+
 def test_cut_answers_are_counted_and_not_trained_on(tmp_path: Path) -> None:
-    view = run_scripted(tmp_path, "backend.cut_share=0.5", "loop.iterations=1")
+    reporter = Silent()
+    view = run_scripted(tmp_path, "backend.cut_share=0.5", "loop.iterations=1", reporter=reporter)
+    assert any("selected" in line and f"of 352 candidates (cut {cut_of(view)}" in line for line in reporter.lines)
     selection = view.iterations[0]["select"].json("selection")
     assert 100 < selection["cut"] < 250
     cut = {row.id for row in view.iterations[0]["sample"].records(Candidate) if row.finish == "length"}
