@@ -71,7 +71,8 @@ def training_counts(row: Mapping[str, Metric]) -> list[str]:
     left_out += [f"{name.removeprefix('select/')} {value}" for name, value in row.items() if "/unscored:" in name]
     lines = [
         f"  selected {row['select/selected']} of {row['select/candidates']} candidates "
-        f"({', '.join(left_out) or 'all'}); {row['select/prompts_without_selection']} of {row['select/prompts']} prompts gave none",
+        f"({', '.join(left_out) or 'all'}); "
+        f"{row['select/prompts_without_selection']} of {row['select/prompts']} prompts gave none",
         f"  mixed {row['mix/self_rows']} own rows and {row['mix/human_rows']} human ones, "
         f"{row['mix/real_share_tokens']:.1%} of the tokens ({row['mix/real_share_asked']:.1%} asked); "
         f"{row['mix/human_rows_left']} human rows are left",

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from selfreward.backends.base import Advance, Backend, Sampling
 from selfreward.records import Candidate, Policy, Prompt, Stratum, digest_of
@@ -21,24 +21,29 @@ class AnswerLengths(Spec):
         return self.closed if stratum == "closed" else self.open
 
 
+class Decoding(Spec):
+    """How answers are drawn: `k` a prompt, at a temperature, from the most likely tokens that make up `top_p`."""
+
+    k: PositiveInt = 4
+    temperature: float = Field(0.9, gt=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_new_tokens: AnswerLengths = AnswerLengths()
+
+
 def draw_candidates(
-    backend: Backend,
-    policy: Policy,
-    prompts: Sequence[Prompt],
-    *,
-    k: int,
-    temperature: float,
-    top_p: float,
-    max_new_tokens: AnswerLengths,
-    seed: int,
-    advance: Advance,
+    backend: Backend, policy: Policy, prompts: Sequence[Prompt], decoding: Decoding, *, seed: int, advance: Advance
 ) -> list[Candidate]:
-    """`k` candidates for each prompt, in the order of `prompts`, then by index."""
+    """`decoding.k` candidates for each prompt, in the order of `prompts`, then by index."""
     drawn: dict[str, list[Candidate]] = {}
     strata: tuple[Stratum, ...] = ("closed", "open")
     for stratum in strata:
         asked = [prompt for prompt in prompts if prompt.stratum == stratum]
-        sampling = Sampling(k=k, temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens.of(stratum))
+        sampling = Sampling(
+            k=decoding.k,
+            temperature=decoding.temperature,
+            top_p=decoding.top_p,
+            max_new_tokens=decoding.max_new_tokens.of(stratum),
+        )
         answers = backend.generate([prompt.messages for prompt in asked], sampling, seed, advance) if asked else []
         for prompt, completions in zip(asked, answers, strict=True):
             drawn[prompt.id] = [

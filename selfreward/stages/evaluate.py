@@ -4,31 +4,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import model_validator
 
 from selfreward.answers import extract_answer, is_right
 from selfreward.artifacts import Artifact, Output, derive_seed
 from selfreward.backends.base import Answer, Backend, TextScore
-from selfreward.backends.draw import AnswerLengths, draw_candidates
+from selfreward.backends.draw import Decoding, draw_candidates
 from selfreward.diversity.sharpening import GREEDY, EvaluatedAnswer, compare_with_start, summarise
 from selfreward.diversity.statistics import bootstrap_mean
 from selfreward.records import Candidate, GoldPair, Policy, Prompt
-from selfreward.spec import Json, Spec
+from selfreward.spec import Json
 
 VERSION = 1
 
 
-class EvaluateSpec(Spec):
+class EvaluateSpec(Decoding):
     """One greedy answer and `k` sampled ones for every held-out prompt.
 
     The start model is sampled at every temperature of `ladder` too (ascending), so that each later policy can be
     set beside the start model at the temperature that gives the same diversity.
     """
 
-    k: PositiveInt = 4
-    temperature: float = Field(0.9, gt=0)
-    top_p: float = Field(1.0, gt=0, le=1)
-    max_new_tokens: AnswerLengths = AnswerLengths()
     ladder: tuple[float, ...] = (0.2, 0.4, 0.65)
 
     @model_validator(mode="after")
@@ -63,17 +59,10 @@ def evaluate(
         for shard, temperature in enumerate((GREEDY, spec.temperature, *ladder)):
             # Only questions with one short right answer can be matched, so the ladder asks no others.
             asked = [prompt for prompt in prompts if prompt.stratum == "closed"] if temperature in ladder else prompts
+            # A copy is not validated again: greedy decoding is temperature 0, which no setting may be.
+            decoding = spec.model_copy(update={"temperature": temperature, "k": 1 if temperature == GREEDY else spec.k})
             draw = partial(
-                draw_candidates,
-                backend,
-                policy,
-                asked,
-                k=1 if temperature == GREEDY else spec.k,
-                temperature=temperature,
-                top_p=spec.top_p,
-                max_new_tokens=spec.max_new_tokens,
-                seed=derive_seed(seed, shard),
-                advance=advance,
+                draw_candidates, backend, policy, asked, decoding, seed=derive_seed(seed, shard), advance=advance
             )
             answers += table.shard(partial(_answer, draw, asked, temperature), advance)
     out.count(completion_tokens=sum(answer.tokens for answer in answers))

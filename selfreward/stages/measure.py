@@ -14,7 +14,7 @@ from pydantic import Field, PositiveInt
 from selfreward.answers import distinct_key
 from selfreward.artifacts import Artifact, Output, derive_seed
 from selfreward.backends.base import Answer, Backend, TextScore
-from selfreward.backends.draw import AnswerLengths, draw_candidates
+from selfreward.backends.draw import Decoding, draw_candidates
 from selfreward.data.assets import asset_model
 from selfreward.diversity.embed import embed_hashing, embed_minilm
 from selfreward.diversity.estimators import (
@@ -25,23 +25,20 @@ from selfreward.diversity.estimators import (
     refused,
 )
 from selfreward.records import Candidate, Policy, Prompt, Stratum
-from selfreward.spec import Json, Spec
+from selfreward.spec import Json
 from selfreward.stages.sample import in_batches
 
 VERSION = 1
 
 
-class MeasureSpec(Spec):
+class MeasureSpec(Decoding):
     """The probe: its decoding is its own and never changes with `sample`, so the gauge stays where it is.
 
     `distinct2_size` bigrams are drawn for rarefied distinct-2 of a stratum, so that the length of answers does not
     move it.
     """
 
-    k: PositiveInt = 4
     temperature: float = Field(1.0, gt=0)
-    top_p: float = Field(1.0, gt=0, le=1)
-    max_new_tokens: AnswerLengths = AnswerLengths()
     shard_prompts: PositiveInt = 32
     distinct2_size: PositiveInt = 200
     embedder: Literal["hashing", "all-minilm-l6-v2"] = "all-minilm-l6-v2"
@@ -72,21 +69,10 @@ def measure(out: Output, spec: MeasureSpec, *, seed: int, backend: Backend, poli
     drawn: list[Candidate] = []
     with out.table(Candidate) as table, out.progress(len(prompts) * spec.k, "answers") as advance:
         for shard, asked in enumerate(in_batches(prompts, spec.shard_prompts)):
-            drawn += table.shard(
-                partial(
-                    draw_candidates,
-                    backend,
-                    policy,
-                    asked,
-                    k=spec.k,
-                    temperature=spec.temperature,
-                    top_p=spec.top_p,
-                    max_new_tokens=spec.max_new_tokens,
-                    seed=derive_seed(seed, shard),
-                    advance=advance,
-                ),
-                advance,
+            draw = partial(
+                draw_candidates, backend, policy, asked, spec, seed=derive_seed(seed, shard), advance=advance
             )
+            drawn += table.shard(draw, advance)
     out.count(completion_tokens=sum(candidate.tokens for candidate in drawn))
     answers = {prompt_id: list(group) for prompt_id, group in groupby(drawn, key=lambda one: one.prompt_id)}
     human_nll = _human_nll(out, backend, [prompt for prompt in prompts if prompt.stratum == "open"])

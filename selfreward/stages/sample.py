@@ -5,25 +5,20 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 
 from selfreward.artifacts import Artifact, Output, derive_seed
 from selfreward.backends.base import Backend
-from selfreward.backends.draw import AnswerLengths, draw_candidates
+from selfreward.backends.draw import Decoding, draw_candidates
 from selfreward.records import Candidate, Policy, Prompt
-from selfreward.spec import Spec
 
 VERSION = 1
 T = TypeVar("T")
 
 
-class SampleSpec(Spec):
+class SampleSpec(Decoding):
     """How candidates are drawn. `k` is what is drawn; `select.k` is what is used of it."""
 
-    k: PositiveInt = 4
-    temperature: float = Field(0.9, gt=0)
-    top_p: float = Field(1.0, gt=0, le=1)
-    max_new_tokens: AnswerLengths = AnswerLengths()
     shard_prompts: PositiveInt = 32
 
 
@@ -31,21 +26,10 @@ def sample(out: Output, spec: SampleSpec, *, seed: int, backend: Backend, policy
     """Table `rows` of Candidate: `spec.k` for each prompt, in the order of `prompts`, then by index."""
     with out.table(Candidate) as table, out.progress(prompts.rows() * spec.k, "answers") as advance:
         for shard, asked in enumerate(in_batches(prompts.records(Prompt), spec.shard_prompts)):
-            candidates = table.shard(
-                partial(
-                    draw_candidates,
-                    backend,
-                    policy,
-                    asked,
-                    k=spec.k,
-                    temperature=spec.temperature,
-                    top_p=spec.top_p,
-                    max_new_tokens=spec.max_new_tokens,
-                    seed=derive_seed(seed, shard),
-                    advance=advance,
-                ),
-                advance,
+            draw = partial(
+                draw_candidates, backend, policy, asked, spec, seed=derive_seed(seed, shard), advance=advance
             )
+            candidates = table.shard(draw, advance)
             out.count(completion_tokens=sum(candidate.tokens for candidate in candidates))
 
 
