@@ -12,6 +12,7 @@ a manifest. The folder of the killed run is printed and kept.
 import argparse
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -148,21 +149,24 @@ def run_random(kills: int, seed: int) -> bool:
         _, status = os.waitpid(pid, 0)
         return os.WIFEXITED(status)
 
-    whole = Path(tempfile.mkdtemp(prefix="selfreward-whole-"))
+    scratch = Path(tempfile.mkdtemp(prefix="selfreward-kills-"))
+    whole = scratch / "whole"
     began = time.monotonic()
     start(whole, None)
     length = time.monotonic() - began
     luck = random.Random(seed)
     killed, runs = 0, 0
     while killed < kills:
-        folder = Path(tempfile.mkdtemp(prefix="selfreward-kills-"))
         runs += 1
+        folder = scratch / f"run-{runs}"
         while killed < kills and not start(folder, luck.uniform(0, length / 3)):
             killed += 1
         start(folder, None)
         if not _compare(folder, whole, quiet=True):
             print(f"run {runs} ended otherwise: {folder}")
             return False
+        shutil.rmtree(folder)
+    shutil.rmtree(scratch)
     print(f"{killed} kills over {runs} runs: every run ended with the digests of the run left alone")
     return True
 

@@ -117,8 +117,12 @@ class Store:
 
         The stage is called as `stage(out, spec, **inputs)`, with `seed` and `backend` where they are not None. An
         input that is None is no part of the key; `engine` names what the stage computes with if that is no backend.
-        Raises what the stage raises, with the stage and its folder noted, StoreError
-        for a full disk, CorruptArtifact for bytes that changed.
+
+        Raises:
+            StoreError: the disk is full.
+            CorruptArtifact: bytes have changed since they were written.
+            CollectedArtifact: bytes are needed that `selfreward gc` deleted.
+            Exception: whatever the stage raises, with the stage and its folder noted.
         """
         given = {name: value for name, value in inputs.items() if value is not None}
         engine = dict(backend.identity) if backend is not None else engine
