@@ -22,13 +22,13 @@ from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend
 from selfreward.config import validate
 from selfreward.data.models import start_policy
-from selfreward.loop import load_sources
 from selfreward.stages.decide import decide
 from selfreward.stages.judge import judge
 from selfreward.stages.measure import measure
 from selfreward.stages.mix import mix
 from selfreward.stages.sample import sample
 from selfreward.stages.select import select
+from selfreward.stages.source import load_sources
 
 K = 4
 
@@ -66,7 +66,8 @@ def run_size(candidates: int, folder: Path) -> dict[str, float]:
     )
     run = Run(folder / "bench", Store(folder / "store", Quiet()), config.seed)
     start = start_policy(config.model, run.store.root)
-    sources = load_sources(config, run, start)
+    with open_backend(config.backend, start) as backend:
+        sources = load_sources(config.data, run, backend)
     seconds: dict[str, float] = {}
 
     def timed(stage, *arguments, **inputs) -> Artifact:

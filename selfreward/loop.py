@@ -16,7 +16,6 @@ from selfreward.backends import open_backend
 from selfreward.backends.base import Backend
 from selfreward.config import RunConfig
 from selfreward.data.models import folder_policy, start_policy
-from selfreward.data.sources import Role
 from selfreward.judges.base import PolicyJudgeBase
 from selfreward.records import Policy
 from selfreward.stages.decide import decide
@@ -26,7 +25,7 @@ from selfreward.stages.measure import measure
 from selfreward.stages.mix import mix
 from selfreward.stages.sample import sample
 from selfreward.stages.select import select
-from selfreward.stages.source import SourceSpec, source
+from selfreward.stages.source import load_sources
 from selfreward.stages.update import policy_of, update
 from selfreward.tracking import Tracker
 from selfreward.updates import engine_of
@@ -45,21 +44,11 @@ class State:
     training: Artifact | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sources:
-    """The tables a run reads from outside."""
-
-    train: Artifact
-    held_out: Artifact
-    probe: Artifact
-    human: Artifact
-    gold_final: Artifact
-
-
 def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
     """Runs `config` to its last iteration. Raises StarvedLoop when there is too little to train on."""
     start = start_policy(config.model, run.store.root)
-    sources = load_sources(config, run, start)
+    with open_backend(config.backend, start) as backend:
+        sources = load_sources(config.data, run, backend)
     state = State(initial=start, previous=start, policy=start)
     run.forget_after(config.loop.iterations)
     for t in range(config.loop.iterations + 1):
@@ -119,24 +108,6 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             decision=decision,
             training=training,
         )
-
-
-def load_sources(config: RunConfig, run: Run, start: Policy) -> Sources:
-    """The tables of every role; human answers are counted in tokens of the start policy's tokenizer."""
-    content = config.data.fingerprint()
-
-    def load(role: Role, backend: Backend | None = None) -> Artifact:
-        return run.source(role, source, SourceSpec(role=role, data=config.data, content=content), backend=backend)
-
-    with open_backend(config.backend, start) as backend:
-        human = load("human", backend)
-    return Sources(
-        train=load("train"),
-        held_out=load("held_out"),
-        probe=load("probe"),
-        human=human,
-        gold_final=load("gold_final"),
-    )
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """Source: prompts, human answers and gold pairs as tables, checked once."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar, cast
 
-from selfreward.artifacts import Output
+from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts.runs import Run
 from selfreward.backends.base import Backend
-from selfreward.data.sources import DataSpec, HumanAnswer, Role, check_prompts
+from selfreward.data.sources import AnyData, DataSpec, HumanAnswer, Role, check_prompts
 from selfreward.errors import DataError
 from selfreward.records import Example, GoldPair, Prompt, digest_of
 from selfreward.spec import Spec
@@ -23,6 +25,33 @@ class SourceSpec(Spec):
     role: Role
     data: DataSpec
     content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """The tables that a run reads from outside."""
+
+    train: Artifact
+    held_out: Artifact
+    probe: Artifact
+    human: Artifact
+    gold_final: Artifact
+
+
+def load_sources(data: AnyData, run: Run, backend: Backend) -> Sources:
+    """The table of every role; human answers are counted in tokens of the policy that `backend` holds."""
+    content = data.fingerprint()
+
+    def load(role: Role, counter: Backend | None = None) -> Artifact:
+        return run.source(role, source, SourceSpec(role=role, data=data, content=content), backend=counter)
+
+    return Sources(
+        train=load("train"),
+        held_out=load("held_out"),
+        probe=load("probe"),
+        human=load("human", backend),
+        gold_final=load("gold_final"),
+    )
 
 
 def source(out: Output, spec: SourceSpec, *, backend: Backend | None = None) -> None:

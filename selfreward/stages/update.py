@@ -1,10 +1,7 @@
 """Update: the next policy, trained on this round's mixture."""
 
-from pathlib import Path
-
 from selfreward.artifacts import Artifact, Output
 from selfreward.records import Example, Policy
-from selfreward.spec import Spec
 from selfreward.updates import AnyUpdate, run_update
 
 VERSION = 1
@@ -20,6 +17,3 @@ def update(out: Output, spec: AnyUpdate, *, seed: int, policy: Policy, training:
 def policy_of(updated: Artifact) -> Policy:
     """The policy that an update made."""
     return Policy(path=updated.path / "model", key=updated.key, digest=updated.digest)
-
-
-__all__ = ["Path", "Spec", "policy_of", "update"]
