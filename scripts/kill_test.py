@@ -38,6 +38,11 @@ def digests(folder: Path) -> dict[str, str]:
     return {name: artifact.digest for name, artifact in read_run(folder).artifacts()}
 
 
+def die_after(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Does the work, so that it is done and not yet written, and dies."""
+    return lambda *arguments, **named: die(work(*arguments, **named))
+
+
 def on_call(number: int, then: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
     """A function that is `otherwise` until its `number`-th call, which is `then`."""
     calls = 0
@@ -59,9 +64,9 @@ def arm(point: str) -> None:
 
     match point:
         case "sample":
-            sampling.draw_candidates = on_call(2, die, sampling.draw_candidates)
+            sampling.draw_candidates = on_call(2, die_after(sampling.draw_candidates), sampling.draw_candidates)
         case "judge":
-            judging._judge_shard = on_call(2, die, judging._judge_shard)
+            judging._judge_shard = on_call(2, die_after(judging._judge_shard), judging._judge_shard)
         case "step":
             train = training.train_rft
             advance = on_call(4, die, lambda *_: None)
