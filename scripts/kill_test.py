@@ -201,7 +201,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--against", type=Path, help="the runs folder of a finished run to compare with")
     parser.add_argument("settings", nargs="*")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     if arguments.mode == "random":
         return 0 if run_random(arguments.kills, arguments.seed) else 1
     return 0 if run_points(arguments.settings, arguments.against) else 1

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTED = ["run", "experiment=scripted"]
+SCRIPTED = [
+    "run",
+    "experiment=scripted",
+    "data.train_closed=24",
+    "data.train_open=8",
+    "data.held_out_closed=12",
+    "data.held_out_open=4",
+    "evaluate.ladder=[0.4]",
+]
 
 
 def selfreward(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -113,7 +121,7 @@ def test_too_little_to_train_on_is_status_3_with_the_counts(tmp_path: Path) -> N
     done = selfreward(*SCRIPTED, "backend.cut_share=1", cwd=tmp_path)
     assert done.returncode == 3
     assert "0 own examples to train on" in done.stderr
-    assert "cut 352" in done.stderr
+    assert "cut 128" in done.stderr
 
 
 def _jsonl(folder: Path, name: str, rows: list[dict[str, object]]) -> str:
@@ -155,7 +163,7 @@ def test_own_files_run_to_the_end(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    big = [*SCRIPTED, "data.train_closed=40000", "loop.iterations=1"]
+    big = [*SCRIPTED, "data.train_closed=4000", "sample.shard_prompts=16", "loop.iterations=1"]
     started = subprocess.Popen(
         [sys.executable, "-m", "selfreward", *big], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     )

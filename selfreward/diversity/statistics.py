@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_BLOCK = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -38,8 +40,10 @@ def bootstrap_mean(
     if count == 0:
         return None
     rng = np.random.default_rng(seed)
-    # One resample at a time: draws x P indices at once would be gigabytes for a large prompt set.
-    means = [sample_P[rng.integers(count, size=count)].mean() for _ in range(draws)]
+    # A block of resamples at a time: draws x P indices at once would be gigabytes for a large prompt set.
+    block = max(1, _BLOCK // count)
+    blocks = [min(block, draws - start) for start in range(0, draws, block)]
+    means = np.concatenate([sample_P[rng.integers(count, size=(rows, count))].mean(axis=1) for rows in blocks])
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(sample_P.mean()), float(low), float(high), count)
 
