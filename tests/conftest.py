@@ -1,0 +1,6 @@
+"""Laws are tried on fifty examples each; a slow machine is no failure."""
+
+from hypothesis import settings
+
+settings.register_profile("selfreward", max_examples=50, deadline=None)
+settings.load_profile("selfreward")
