@@ -12,6 +12,7 @@ from selfreward.artifacts import Artifact, Output
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example
 from selfreward.spec import Spec, execution
+from selfreward.stages.sample import in_batches
 
 VERSION = 1
 _SHARD_ROWS = 4096
@@ -76,13 +77,8 @@ def mix(
     fresh = _draw(human, {entry.example_id for entry in spent}, wanted, seed, iteration)
     drawn_tokens = sum(example.tokens for example in fresh)
     with out.table(Example) as table:
-        shard: list[Example] = []
-        for example in chain(_own_rows(spec, selected, previous, iteration), fresh):
-            shard.append(example)
-            if len(shard) == _SHARD_ROWS:
-                table.write(shard)
-                shard = []
-        table.write(shard)
+        for shard in in_batches(chain(_own_rows(spec, selected, previous, iteration), fresh), _SHARD_ROWS):
+            table.write(shard)
     ledger = spent + [Spent(example_id=one.id, iteration=iteration, tokens=one.tokens) for one in fresh]
     with out.table(Spent, "ledger") as table:
         table.write(ledger)
