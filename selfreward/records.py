@@ -141,6 +141,29 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreferencePair:
+    """Two answers to one prompt, the first preferred. Tokens as in `Example`.
+
+    `margin` is how much better the chosen one is, in the judge's (or the raters') own unit; None where nobody said.
+    With origin `human`, `chosen` was written by a person; `rejected` too, unless `rejected_id` names a candidate.
+    """
+
+    id: str
+    prompt_id: str
+    messages: tuple[Message, ...]
+    chosen: str
+    rejected: str
+    origin: Origin
+    stratum: Stratum
+    chosen_tokens: int
+    rejected_tokens: int
+    margin: float | None
+    chosen_id: str | None
+    rejected_id: str | None
+    iteration: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GoldPair:
     """A prompt with a right and a wrong answer, both written by people, kept out of all training."""
 

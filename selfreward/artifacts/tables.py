@@ -9,6 +9,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from selfreward.artifacts.files import canonical
 from selfreward.errors import CorruptArtifact
 
 Record = TypeVar("Record")
+Item = TypeVar("Item")
 Row = dict[str, Any]
 
 _PRIMITIVES: dict[type, pa.DataType] = {
@@ -154,3 +156,10 @@ def read_records(path: Path, record_type: type[Record]) -> list[Record]:
     """The records of one Parquet shard, in order."""
     read = _reader_of(typing.cast(type, record_type))
     return [read(row) for row in read_rows(path)]
+
+
+def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """`items` in lists of `size`, the last one perhaps shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

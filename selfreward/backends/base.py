@@ -23,12 +23,13 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One drawn answer; `tokens` and `logprob` as in `records.Candidate`."""
+    """One drawn answer; `tokens` and `logprob` as in `records.Candidate`, and the prompt's token count."""
 
     text: str
     finish: Finish
     tokens: int
     logprob: float
+    prompt_tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,17 @@ class TextScore:
 
     logprob: float
     tokens: int
+    prompt_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionScore:
+    """For each option, in order, the log-probability in nats of its token as the first of the answer.
+
+    They are those of the whole vocabulary at temperature 1, so their probabilities add up to 1 at most.
+    """
+
+    logprobs: tuple[float, ...]
     prompt_tokens: int
 
 
@@ -81,6 +93,15 @@ class Backend(Protocol):
 
     def score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
         """One result for each answer, in order; an answer beyond the context is NotScored, never cut."""
+        ...
+
+    def score_options(
+        self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
+    ) -> list[OptionScore | NotScored]:
+        """One result for each prompt, in order, from one forward pass each; nothing is generated.
+
+        Raises BackendError for an option that is more than one token of the model, or the same token as another.
+        """
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

@@ -1,5 +1,7 @@
 """From conversations and answers to tokens: the same functions for sampling, for scoring and for training."""
 
+import itertools
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,10 +10,45 @@ from selfreward.records import Message
 
 
 def render_prompt(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
-    """Token ids of the conversation under the model's chat template, up to where the answer begins."""
+    """Token ids of the conversation under the model's chat template, up to where the answer begins.
+
+    Text that spells a control token stays text: no message can end its own turn or open another.
+    """
     turns = [{"role": message.role, "content": message.content} for message in messages]
+    control = _control_tokens(tokenizer)
+    if control is not None and any(control.search(message.content) for message in messages):
+        return _render_apart(tokenizer, turns, control)
     ids = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=True, return_dict=False)
     return [int(token) for token in ids]
+
+
+def _render_apart(tokenizer: Any, turns: list[dict[str, str]], control: re.Pattern[str]) -> list[int]:
+    """As the template renders `turns`, with every spelled-out control token as the tokens of its letters."""
+    mark = next(
+        mark for number in itertools.count() if not any((mark := f"[[{number}]]") in turn["content"] for turn in turns)
+    )
+    spelled = [text for turn in turns for text in control.findall(turn["content"])]
+    marked = [{**turn, "content": control.sub(lambda _: mark, turn["content"])} for turn in turns]
+    rendered = tokenizer.apply_chat_template(marked, add_generation_prompt=True, tokenize=False)
+    pieces = rendered.split(mark)
+    if len(pieces) != len(spelled) + 1:
+        raise BackendError(
+            f"the chat template of {tokenizer.name_or_path} drops or repeats parts of a message, so its control "
+            "tokens cannot be told from text: use a template that writes every message once"
+        )
+    ids: list[int] = []
+    for piece, text in itertools.zip_longest(pieces, spelled):
+        ids += tokenizer(piece, add_special_tokens=False)["input_ids"]
+        if text is not None:
+            ids += tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    return [int(token) for token in ids]
+
+
+def _control_tokens(tokenizer: Any) -> re.Pattern[str] | None:
+    """A pattern for the text of every control token of the model; None for a model without any."""
+    added = {entry.content for entry in tokenizer.added_tokens_decoder.values() if entry.special}
+    spelled = sorted({*tokenizer.all_special_tokens, *added}, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, spelled))) if spelled else None
 
 
 def completion_ids(tokenizer: Any, text: str, ended: bool) -> list[int]:
@@ -22,6 +59,23 @@ def completion_ids(tokenizer: Any, text: str, ended: bool) -> list[int]:
     """
     ids = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
     return [*map(int, ids), *([end_of_turn_id(tokenizer)] if ended else [])]
+
+
+def option_ids(tokenizer: Any, options: Sequence[str]) -> list[int]:
+    """The token of each option as the start of an answer.
+
+    Raises:
+        BackendError: an option of several tokens, or two options that are the same token.
+    """
+    ids = [completion_ids(tokenizer, option, ended=False) for option in options]
+    for option, tokens in zip(options, ids, strict=True):
+        if len(tokens) != 1:
+            raise BackendError(
+                f"{option!r} is {len(tokens)} tokens to this model, an option must be one: choose others"
+            )
+    if len({tokens[0] for tokens in ids}) < len(ids):
+        raise BackendError(f"two of the options {', '.join(options)} are the same token to this model: choose others")
+    return [tokens[0] for tokens in ids]
 
 
 def end_of_turn_id(tokenizer: Any) -> int:

@@ -63,6 +63,21 @@ def sum_logprobs(model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: i
     return [sum(next(flat) for _ in completion) for _, completion in rows]
 
 
+def next_token_logprobs(model: Any, prompts: Sequence[list[int]], wanted: Sequence[int], pad: int) -> list[list[float]]:
+    """The log-probability, in nats, of each `wanted` token right after each prompt: prompts x wanted."""
+    import torch
+
+    width = max(map(len, prompts))
+    ids = torch.tensor([row + [pad] * (width - len(row)) for row in prompts], device=model.device)
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in prompts], device=model.device)
+    last = torch.zeros((len(prompts), width), dtype=torch.bool)
+    last[range(len(prompts)), [len(row) - 1 for row in prompts]] = True
+    with torch.inference_mode():
+        logprobs = _logits_at(model, ids, mask, last.to(model.device)).float().log_softmax(-1)
+    found: list[list[float]] = logprobs[:, list(wanted)].tolist()
+    return found
+
+
 def _settings(sampling: Sampling, stops: list[int], pad: int) -> Any:
     """Generation settings that name everything which could change the draws."""
     from transformers import GenerationConfig

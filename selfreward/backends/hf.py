@@ -9,10 +9,19 @@ from typing import Any, Literal, Self
 
 from pydantic import PositiveInt
 
-from selfreward.backends.base import Advance, Answer, Completion, Conversation, NotScored, Sampling, TextScore
-from selfreward.backends.chat import completion_ids, end_of_turn_id, render_prompt
+from selfreward.backends.base import (
+    Advance,
+    Answer,
+    Completion,
+    Conversation,
+    NotScored,
+    OptionScore,
+    Sampling,
+    TextScore,
+)
+from selfreward.backends.chat import completion_ids, end_of_turn_id, option_ids, render_prompt
 from selfreward.backends.device import resolve_device, resolve_dtype
-from selfreward.backends.forward import draw_tokens, sum_logprobs
+from selfreward.backends.forward import draw_tokens, next_token_logprobs, sum_logprobs
 from selfreward.backends.local import context_length, load_model, load_tokenizer, quiet
 from selfreward.errors import BackendError
 from selfreward.records import Policy
@@ -117,6 +126,31 @@ class HfBackend:
             advance(len(batch))
         return results
 
+    def score_options(
+        self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
+    ) -> list[OptionScore | NotScored]:
+        """One result for each prompt, in order; a prompt beyond the context is NotScored."""
+        tokenizer, model = self._load_tokenizer(), self._load_model()
+        wanted = option_ids(tokenizer, options)
+        limit = context_length(model.config)
+        results: list[OptionScore | NotScored] = []
+        rows: dict[int, tuple[list[int], list[int]]] = {}
+        for index, messages in enumerate(prompts):
+            prompt = render_prompt(tokenizer, messages)
+            results.append(OptionScore(logprobs=(), prompt_tokens=len(prompt)))
+            if limit is not None and len(prompt) >= limit:
+                reason = f"the prompt has {len(prompt)} tokens, the model's context holds {limit}"
+                results[index] = NotScored(outcome="truncated", reason=reason)
+            else:
+                rows[index] = (prompt, [])
+        advance(len(prompts) - len(rows))
+        for batch in self._score_batches(rows):
+            asked = [rows[index][0] for index in batch]
+            for index, logprobs in zip(batch, next_token_logprobs(model, asked, wanted, self._pad_id()), strict=True):
+                results[index] = OptionScore(logprobs=tuple(logprobs), prompt_tokens=len(rows[index][0]))
+            advance(len(batch))
+        return results
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Completion tokens of each text, the end-of-turn token included."""
         tokenizer = self._load_tokenizer()
@@ -169,9 +203,10 @@ class HfBackend:
         """`sampling.k` completions of each of `prompts`, one prompt after the other."""
         with quiet():
             tokens, logprobs = draw_tokens(self._model, prompts, sampling, seed, self._stops, self._pad_id())
-        return [self._completion(*row) for row in zip(tokens, logprobs, strict=True)]
+        asked = [prompt for prompt in prompts for _ in range(sampling.k)]
+        return [self._completion(*row) for row in zip(asked, tokens, logprobs, strict=True)]
 
-    def _completion(self, tokens: list[int], logprobs: list[float]) -> Completion:
+    def _completion(self, prompt: list[int], tokens: list[int], logprobs: list[float]) -> Completion:
         """The answer up to and including its first stop token; what follows that is padding."""
         end = next((place for place, token in enumerate(tokens) if token in self._stops), None)
         count = len(tokens) if end is None else end + 1
@@ -181,6 +216,7 @@ class HfBackend:
             finish="length" if end is None else "stop",
             tokens=count,
             logprob=sum(logprobs[:count]),
+            prompt_tokens=len(prompt),
         )
 
     def _pad_id(self) -> int:

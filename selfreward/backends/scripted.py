@@ -19,7 +19,16 @@ from typing import Literal, Self
 from pydantic import Field
 
 from selfreward.artifacts.files import write_json
-from selfreward.backends.base import Advance, Answer, Completion, Conversation, NotScored, Sampling, TextScore
+from selfreward.backends.base import (
+    Advance,
+    Answer,
+    Completion,
+    Conversation,
+    NotScored,
+    OptionScore,
+    Sampling,
+    TextScore,
+)
 from selfreward.errors import BackendError
 from selfreward.records import Policy
 from selfreward.spec import Spec
@@ -169,9 +178,14 @@ class ScriptedBackend:
         text = outcome_text(question, outcome)
         if luck[1] < self._spec.refusal_share:
             text, logprob = "I'm sorry, but I can't help with that.", _UNKNOWN_LOGPROB
-        if luck[2] < self._spec.cut_share:
-            return Completion(text=text[:-1], finish="length", tokens=len(text.split()), logprob=logprob)
-        return Completion(text=text, finish="stop", tokens=len(text.split()) + 1, logprob=logprob)
+        cut = luck[2] < self._spec.cut_share
+        return Completion(
+            text=text[:-1] if cut else text,
+            finish="length" if cut else "stop",
+            tokens=len(text.split()) + (not cut),
+            logprob=logprob,
+            prompt_tokens=len(question.split()),
+        )
 
     def score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
         """One result for each answer; see Backend."""
@@ -186,6 +200,19 @@ class ScriptedBackend:
                 logprob = _UNKNOWN_LOGPROB if outcome is None else plain[outcome]
                 tokens = len(answer.text.split()) + answer.ended
                 results.append(TextScore(logprob=logprob, tokens=tokens, prompt_tokens=len(question.split())))
+            advance(1)
+        return results
+
+    def score_options(
+        self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
+    ) -> list[OptionScore | NotScored]:
+        """Options by lot, the same for the same prompt; see Backend."""
+        results: list[OptionScore | NotScored] = []
+        for messages in prompts:
+            question = messages[-1].content
+            weights = [0.05 + _uniforms(f"option|{question}|{option}")[0] for option in options]
+            logprobs = tuple(math.log(weight / (sum(weights) + 1)) for weight in weights)
+            results.append(OptionScore(logprobs=logprobs, prompt_tokens=len(question.split())))
             advance(1)
         return results
 

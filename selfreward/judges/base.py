@@ -1,4 +1,4 @@
-"""What every judge is: a function from prompts with candidates to judgments, one outcome for each, always."""
+"""What every judge is: a function from prompts with candidates, and a seed, to judgments; each has an outcome."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from selfreward.records import Candidate, Judgment, Outcome, Prompt, Usage
 from selfreward.spec import Spec, execution
 
 Item = tuple[Prompt, Candidate]
-Judge = Callable[[Sequence[Item], Advance], list[Judgment]]
+Judge = Callable[[Sequence[Item], int, Advance], list[Judgment]]
 JudgingPolicy = Literal["live", "previous", "initial", "external"]
 NO_USAGE = Usage(prompt_tokens=0, completion_tokens=0)
 

@@ -23,7 +23,7 @@ class LikelihoodSpec(PolicyJudgeBase):
 
 
 def judge_likelihood(
-    spec: LikelihoodSpec, backend: Backend, policy: Policy, items: Sequence[Item], advance: Advance
+    spec: LikelihoodSpec, backend: Backend, policy: Policy, items: Sequence[Item], seed: int, advance: Advance
 ) -> list[Judgment]:
     """One judgment for each item, in order.
 

@@ -21,7 +21,7 @@ class VerifierSpec(JudgeBase):
         return partial(judge_verifier, self)
 
 
-def judge_verifier(spec: VerifierSpec, items: Sequence[Item], advance: Advance) -> list[Judgment]:
+def judge_verifier(spec: VerifierSpec, items: Sequence[Item], seed: int, advance: Advance) -> list[Judgment]:
     """One judgment for each item, in order; how answers are compared is the prompt's `match`."""
     judge = digest_of("verifier", identity(spec))
     judgments = []

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
-from selfreward.artifacts import Advance, Artifact, Output
+from selfreward.artifacts import Advance, Artifact, Output, derive_seed
 from selfreward.backends.base import Backend
 from selfreward.errors import StageError
 from selfreward.judges import AnyJudge
@@ -30,8 +30,9 @@ def judge(
     """
     ask = spec.build(backend, policy)
     with out.table(Judgment) as table, out.progress(candidates.rows(), "judgments") as advance:
-        for items in _items(prompts, candidates):
-            judgments = table.shard(partial(_judge_shard, spec, ask, items, advance), advance)
+        for shard, items in enumerate(_items(prompts, candidates)):
+            make = partial(_judge_shard, spec, ask, items, derive_seed(seed, shard), advance)
+            judgments = table.shard(make, advance)
             tokens = sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in judgments)
             out.count(tokens=tokens, **Counter(str(one.outcome) for one in judgments))
 
@@ -48,8 +49,8 @@ def _items(prompts: Artifact, candidates: Artifact) -> Iterator[list[Item]]:
         yield [(found[candidate.prompt_id], candidate) for candidate in shard]
 
 
-def _judge_shard(spec: AnyJudge, ask: Judge, items: list[Item], advance: Advance) -> list[Judgment]:
-    judgments = ask(items, advance)
+def _judge_shard(spec: AnyJudge, ask: Judge, items: list[Item], seed: int, advance: Advance) -> list[Judgment]:
+    judgments = ask(items, seed, advance)
     failed = [judgment for judgment in judgments if judgment.outcome == "failed"]
     if len(failed) > spec.max_failed_share * len(judgments):
         raise StageError(

@@ -13,6 +13,7 @@ from pydantic import Field, PositiveInt
 
 from selfreward.answers import distinct_key
 from selfreward.artifacts import Artifact, Output, derive_seed
+from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Answer, Backend, TextScore
 from selfreward.backends.draw import Decoding, draw_candidates
 from selfreward.data.assets import asset_model
@@ -26,7 +27,6 @@ from selfreward.diversity.estimators import (
 )
 from selfreward.records import Candidate, Policy, Prompt, Stratum
 from selfreward.spec import Json
-from selfreward.stages.sample import in_batches
 
 VERSION = 1
 

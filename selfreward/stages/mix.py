@@ -9,10 +9,10 @@ from typing import Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts.tables import in_batches
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example
 from selfreward.spec import Spec, execution
-from selfreward.stages.sample import in_batches
 
 VERSION = 1
 _SHARD_ROWS = 4096

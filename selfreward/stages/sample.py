@@ -1,19 +1,16 @@
 """Sample: k candidates a prompt from the live policy."""
 
-from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import islice
-from typing import TypeVar
 
 from pydantic import PositiveInt
 
 from selfreward.artifacts import Artifact, Output, derive_seed
+from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Backend
 from selfreward.backends.draw import Decoding, draw_candidates
 from selfreward.records import Candidate, Policy, Prompt
 
 VERSION = 1
-T = TypeVar("T")
 
 
 class SampleSpec(Decoding):
@@ -31,10 +28,3 @@ def sample(out: Output, spec: SampleSpec, *, seed: int, backend: Backend, policy
             )
             candidates = table.shard(draw, advance)
             out.count(completion_tokens=sum(candidate.tokens for candidate in candidates))
-
-
-def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """`items` in lists of `size`, the last one perhaps shorter."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch

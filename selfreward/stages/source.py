@@ -7,12 +7,12 @@ from typing import TypeVar, cast
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.runs import Run
+from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Backend
 from selfreward.data.sources import AnyData, DataSpec, HumanAnswer, Role, check_prompts
 from selfreward.errors import DataError
 from selfreward.records import Example, GoldPair, Prompt, digest_of
 from selfreward.spec import Spec
-from selfreward.stages.sample import in_batches
 
 VERSION = 1
 _SHARD_ROWS = 4096
