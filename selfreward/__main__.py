@@ -13,7 +13,9 @@ USAGE = """usage: selfreward COMMAND ...
   run [SETTING=VALUE ...]  run the loop; run it again to resume       selfreward run experiment=quickstart
   status RUN               what a run has made so far
   report RUN               write the run's page, report.html
+  explain RUN [ID]         where a training row comes from; without ID, list the rows
   verify RUN               read every byte of a run back
+  compare RUN [RUN ...]    one table and one page of several runs, or of the cells of a sweep
   gc RUN                   delete the weights that a run no longer needs
   assets                   fetch the embedded model and data, once
 
@@ -61,13 +63,15 @@ def main() -> int:
 
 
 def _commands() -> dict[str, Callable[[list[str]], int]]:
-    from selfreward.commands import assets, gc, report, status, verify
+    from selfreward.commands import assets, compare, explain, gc, report, status, verify
 
     return {
         "run": _run,
         "status": status.main,
         "report": report.main,
+        "explain": explain.main,
         "verify": verify.main,
+        "compare": compare.main,
         "gc": gc.main,
         "assets": assets.main,
     }
@@ -75,10 +79,14 @@ def _commands() -> dict[str, Callable[[list[str]], int]]:
 
 def _run(arguments: list[str]) -> int:
     import hydra
+    from hydra._internal.utils import get_args_parser
     from omegaconf import DictConfig
 
     from selfreward.commands.run import run
 
+    parsed = get_args_parser().parse_args(arguments)
+    if parsed.multirun and not parsed.help:
+        return _sweep(arguments, parsed.overrides)
     outcome: list[SelfrewardError | KeyboardInterrupt] = []
 
     @hydra.main(config_path=str(conf_folder()), config_name="config", version_base="1.3")
@@ -94,6 +102,57 @@ def _run(arguments: list[str]) -> int:
     if outcome:
         raise outcome[0]
     return 0
+
+
+def _sweep(arguments: list[str], overrides: list[str]) -> int:
+    """Runs every cell, wherever Hydra's launcher puts it; tells how each one ended."""
+    import hydra
+    from hydra._internal.utils import run_and_report
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import DictConfig
+
+    from selfreward.commands.sweep import begun, plan_sweep, run_cell, settings_of, summary
+    from selfreward.config import SweepCell
+
+    cells, swept, first = run_and_report(lambda: expand(overrides))
+    sweep = plan_sweep(str(first["run"]), Path(first["store"]["runs"]), cells, swept)
+
+    # This may run in another process: it tells what happened through files alone.
+    @hydra.main(config_path=str(conf_folder()), config_name="config", version_base="1.3")
+    def task(config: DictConfig) -> None:
+        settings = settings_of(list(HydraConfig.get().overrides.task), sweep.swept)
+        run_cell(lambda: _plain(config), sweep, SweepCell(name=sweep.name, settings=settings))
+
+    sys.argv = ["selfreward run", *arguments]
+    try:
+        task()
+    finally:
+        lines, status = summary(sweep)
+        if begun(sweep):
+            print(*lines, sep="\n", file=sys.stderr)
+    return status
+
+
+def expand(overrides: list[str]) -> tuple[list[list[str]], set[str], dict[str, Any]]:
+    """The overrides of every cell, as Hydra expands them; the names of what is swept; the first cell's settings."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from omegaconf import OmegaConf
+
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+        typed = parser.parse_overrides(overrides)
+        (cells,) = BasicSweeper.split_arguments(typed, None)
+        first = hydra_compose("config", overrides=cells[0], return_hydra_config=True)
+        # An experiment may bring axes of its own.
+        params = OmegaConf.select(first, "hydra.sweeper.params") or {}
+        parsed = parser.parse_overrides([f"{name}={values}" for name, values in params.items()]) + typed
+        (cells,) = BasicSweeper.split_arguments(parsed, None)
+    swept = {one.key_or_group for one in parsed if one.is_sweep_override()}
+    return cells, swept, {"run": first.run, "store": {"runs": first.store.runs}}
 
 
 def _plain(config: Any) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
 from selfreward.backends import BackendSpec, ScriptedSpec
 from selfreward.data.models import ModelSpec, ScriptedModel
-from selfreward.data.sources import DataSpec, JsonlData
+from selfreward.data.own import OwnData
+from selfreward.data.sources import DataSpec
 from selfreward.errors import ConfigError
 from selfreward.judges import JudgeSpec
 from selfreward.judges.base import PolicyJudgeBase
@@ -17,9 +18,14 @@ from selfreward.stages.decide import MonitorSpec
 from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
+from selfreward.stages.pairs import PreferencePairs
+from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.sample import SampleSpec
 from selfreward.stages.select import SelectSpec
-from selfreward.updates import ScriptedUpdate, UpdateSpec
+from selfreward.tracking import TrackerSpec
+from selfreward.updates import DpoSpec, RftSpec, ScriptedUpdate, UpdateSpec
+
+RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._=,-]*$"
 
 
 class LoopSpec(Spec):
@@ -35,10 +41,18 @@ class StoreSpec(Spec):
     keep_policies: Literal["all", "last"] = execution("all")
 
 
-class RunConfig(Spec):
-    """Everything a run is made of. Its name is no part of any key."""
+class SweepCell(Spec):
+    """The sweep that a run is a cell of, and what is swept there with this cell's values, as they were typed."""
 
-    run: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._=,-]*$")
+    name: str
+    settings: dict[str, str]
+
+
+class RunConfig(Spec):
+    """Everything a run is made of. Its name and its sweep are no part of any key."""
+
+    run: str = Field(pattern=RUN_NAME)
+    sweep: SweepCell | None = None
     seed: NonNegativeInt
     model: ModelSpec
     backend: BackendSpec
@@ -46,6 +60,7 @@ class RunConfig(Spec):
     loop: LoopSpec
     measure: MeasureSpec
     evaluate: EvaluateSpec
+    prompts: PromptsSpec
     sample: SampleSpec
     judge: JudgeSpec
     select: SelectSpec
@@ -53,6 +68,7 @@ class RunConfig(Spec):
     mix: MixSpec
     update: UpdateSpec
     store: StoreSpec
+    tracker: TrackerSpec
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "RunConfig":
@@ -63,8 +79,7 @@ class RunConfig(Spec):
                 f"select.k={self.select.k} is more than sample.k={self.sample.k}: draw as many as you use, sample.k="
                 f"{self.select.k}"
             )
-        if self.select.top > self.select.k:
-            raise ValueError(f"select.top={self.select.top} is more than select.k={self.select.k}")
+        self._check_select()
         kinds = {
             isinstance(self.model, ScriptedModel),
             isinstance(self.backend, ScriptedSpec),
@@ -77,9 +92,27 @@ class RunConfig(Spec):
             )
         if isinstance(self.judge, PolicyJudgeBase):
             self._check_judge(self.judge)
-        if self.monitor.real_share > 0 and isinstance(self.data, JsonlData) and self.data.human is None:
+        if self.monitor.real_share > 0 and isinstance(self.data, OwnData) and self.data.human is None:
             raise ValueError(f"mix.real_share={self.monitor.real_share} needs human answers: give data.human a file")
         return self
+
+    def _check_select(self) -> None:
+        pairs = isinstance(self.select, PreferencePairs)
+        if isinstance(self.select, PreferencePairs):
+            if self.select.k < 2:
+                raise ValueError("select.k=1 makes no preference pair: set select.k to 2 or more")
+        elif self.select.top > self.select.k:
+            raise ValueError(f"select.top={self.select.top} is more than select.k={self.select.k}")
+        if (isinstance(self.update, DpoSpec) and not pairs) or (isinstance(self.update, RftSpec) and pairs):
+            raise ValueError(
+                f"update={self.update.kind} with select={self.select.kind}: update=dpo goes with "
+                "select=preference_pairs, update=rft with select=best_of_k or random_pick"
+            )
+        if self.prompts.human > 0 and not pairs:
+            raise ValueError(
+                f"prompts.human={self.prompts.human} with select={self.select.kind}: human prompts are sampled for "
+                "preference pairs alone, set prompts.human=0"
+            )
 
     def _check_judge(self, judge: PolicyJudgeBase) -> None:
         if (judge.policy == "external") != (judge.path is not None):
@@ -95,7 +128,9 @@ def validate(values: Mapping[str, Any]) -> RunConfig:
         return RunConfig.model_validate(values)
     except ValidationError as error:
         first, others = error.errors()[0], error.error_count() - 1
-        place = ".".join(str(part) for part in first["loc"] if part not in _KINDS)
+        # The kind that was chosen follows the name of its part, or of a role of the data; elsewhere it is a setting.
+        loc = first["loc"]
+        place = ".".join(str(part) for at, part in enumerate(loc) if at not in (1, 3) or part not in _KINDS)
         given = first["input"]
         setting = (
             f"{place}={given}: " if place and not isinstance(given, dict | Spec) else f"{place}: " if place else ""
@@ -105,4 +140,20 @@ def validate(values: Mapping[str, Any]) -> RunConfig:
         raise ConfigError(f"{setting}{reason}{rest}") from error
 
 
-_KINDS = {"hf", "scripted", "embedded", "jsonl", "likelihood", "verifier", "best_of_k", "random_pick", "rft"}
+_KINDS = {
+    "hf",
+    "vllm",
+    "scripted",
+    "embedded",
+    "files",
+    "file",
+    "hub",
+    "likelihood",
+    "rubric",
+    "verifier",
+    "best_of_k",
+    "random_pick",
+    "preference_pairs",
+    "rft",
+    "dpo",
+}

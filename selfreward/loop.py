@@ -4,31 +4,28 @@ It holds no state of its own: every line asks the store for an artifact, which i
 is calling it again.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend
-from selfreward.backends.base import Backend
 from selfreward.config import RunConfig
-from selfreward.data.models import folder_policy, start_policy
-from selfreward.judges.base import PolicyJudgeBase
+from selfreward.data.models import start_policy
 from selfreward.records import Policy
 from selfreward.stages.decide import decide
 from selfreward.stages.evaluate import evaluate
 from selfreward.stages.judge import judge
+from selfreward.stages.judging import Policies, open_judge
 from selfreward.stages.measure import measure
 from selfreward.stages.mix import mix
+from selfreward.stages.prompts import prompts
 from selfreward.stages.sample import sample
 from selfreward.stages.select import select
 from selfreward.stages.source import load_sources
 from selfreward.stages.update import policy_of, update
 from selfreward.tracking import Tracker
-from selfreward.updates import engine_of
+from selfreward.updates import engine_of, reference_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +37,7 @@ class State:
     policy: Policy
     measured: Artifact | None = None
     evaluated: Artifact | None = None
+    asked: Artifact | None = None
     decision: Artifact | None = None
     training: Artifact | None = None
 
@@ -68,17 +66,26 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             if t == config.loop.iterations:
                 tracker.iteration(t)
                 return
-            candidates = stage(sample, config.sample, backend=backend, policy=policy, prompts=sources.train)
-            with open_judge(config, state, backend, run.store.root) as (judge_backend, judging):
+            asked = stage(
+                prompts,
+                config.prompts,
+                train=sources.train,
+                human=sources.human,
+                previous=state.asked,
+                training=state.training,
+            )
+            candidates = stage(sample, config.sample, backend=backend, policy=policy, prompts=asked)
+            judges = Policies(live=policy, previous=state.previous, initial=state.initial)
+            with open_judge(config.judge, config.backend, judges, backend, run.store.root) as (judge_backend, judging):
                 judgments = stage(
                     judge,
                     config.judge,
                     backend=judge_backend,
                     policy=judging,
                     candidates=candidates,
-                    prompts=sources.train,
+                    prompts=asked,
                 )
-        selected = stage(select, config.select, candidates=candidates, judgments=judgments, prompts=sources.train)
+        selected = stage(select, config.select, candidates=candidates, judgments=judgments, prompts=asked)
         decision = stage(
             decide,
             config.monitor,
@@ -89,13 +96,20 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             previous=state.decision,
         )
         training = stage(
-            mix, config.mix, selected=selected, decision=decision, human=sources.human, previous=state.training
+            mix,
+            config.mix,
+            selected=selected,
+            decision=decision,
+            human=sources.human,
+            human_pairs=sources.human_pairs,
+            previous=state.training,
         )
         trained = stage(
             update,
             config.update,
             engine=engine_of(config.update),
             policy=state.initial if config.update.init == "initial" else policy,
+            reference=reference_of(config.update, policy=policy, initial=state.initial),
             training=training,
         )
         tracker.iteration(t)
@@ -105,37 +119,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             policy=policy_of(trained),
             measured=state.measured or measured,
             evaluated=state.evaluated or evaluated,
+            asked=asked,
             decision=decision,
             training=training,
         )
-
-
-@contextmanager
-def open_judge(
-    config: RunConfig, state: State, live: Backend, store: Path
-) -> Iterator[tuple[Backend | None, Policy | None]]:
-    """The policy that judges and a backend that holds it; neither for a judge that is no policy."""
-    spec = config.judge
-    if not isinstance(spec, PolicyJudgeBase):
-        yield None, None
-        return
-    judging = judging_policy(spec, state, store)
-    if judging.digest == state.policy.digest:
-        yield live, judging
-        return
-    with open_backend(config.backend, judging) as backend:
-        yield backend, judging
-
-
-def judging_policy(spec: PolicyJudgeBase, state: State, store: Path) -> Policy:
-    """The policy that judges at this iteration."""
-    match spec.policy:
-        case "live":
-            return state.policy
-        case "previous":
-            return state.previous
-        case "initial":
-            return state.initial
-        case "external":
-            assert spec.path is not None
-            return folder_policy(spec.path, store)

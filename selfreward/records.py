@@ -145,7 +145,9 @@ class PreferencePair:
     """Two answers to one prompt, the first preferred. Tokens as in `Example`.
 
     `margin` is how much better the chosen one is, in the judge's (or the raters') own unit; None where nobody said.
-    With origin `human`, `chosen` was written by a person; `rejected` too, unless `rejected_id` names a candidate.
+    With origin `self`, the ids are those of the candidates. With origin `human`, `chosen` was written by a person, and
+    `chosen_id` is that of the human example behind it, if there is one; `rejected` is a person's too, unless
+    `rejected_id` names a candidate.
     """
 
     id: str
@@ -161,6 +163,9 @@ class PreferencePair:
     chosen_id: str | None
     rejected_id: str | None
     iteration: int | None
+
+
+TrainingRow = Example | PreferencePair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

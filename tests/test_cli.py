@@ -73,7 +73,7 @@ def test_status_and_verify_of_a_finished_run(finished: Path) -> None:
     assert "complete" in status.stdout
     verify = selfreward("verify", "scripted", cwd=finished)
     assert verify.returncode == 0
-    assert "31 artifacts whole, 0 collected" in verify.stdout
+    assert "40 artifacts whole, 0 collected" in verify.stdout
 
 
 def test_an_unknown_setting_keeps_hydras_words(tmp_path: Path) -> None:
@@ -129,16 +129,16 @@ def _jsonl(folder: Path, name: str, rows: list[dict[str, object]]) -> str:
     return name
 
 
-JSONL = ["experiment=scripted", "data=jsonl", "data.held_out=held.jsonl", "data.probe=probe.jsonl", "mix.real_share=0"]
+JSONL = ["experiment=scripted", "data=files", "data.held_out=held.jsonl", "data.probe=probe.jsonl", "mix.real_share=0"]
 
 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([{"prompt": "What is 1 + 1?"}, {"prompt": "  "}], "train prompt 2 is empty"),
-        ([{"prompt": "What is 1 + 1?"}] * 2, "train prompt 2 repeats an earlier one"),
+        ([{"prompt": "  "}] * 2, "there is no train prompt, empty 2"),
+        ([{"prompt": "What is 2 + 2?"}] * 2, "all 1 train prompts are asked in the roles that are measured"),
         ([], "there is no train prompt"),
-        ([{"question": "What is 1 + 1?"}], "train.jsonl:1 is no train row"),
+        ([{"text": "What is 1 + 1?"}], "train.jsonl:1 (train) has no column for the prompt"),
         ([{"prompt": "word " * 3000}], "do not fit the context"),
     ],
 )
@@ -195,7 +195,7 @@ def test_gc_keeps_the_last_policy_and_the_run_can_go_on(tmp_path: Path) -> None:
     dry = selfreward("gc", "scripted", "--dry-run", cwd=tmp_path)
     assert dry.stdout.count("would delete") == 2
     assert selfreward("gc", "scripted", cwd=tmp_path).stdout.count("deleting") == 2
-    assert "29 artifacts whole, 2 collected" in selfreward("verify", "scripted", cwd=tmp_path).stdout
+    assert "38 artifacts whole, 2 collected" in selfreward("verify", "scripted", cwd=tmp_path).stdout
     again = selfreward(*SCRIPTED, "loop.iterations=4", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     blocked = selfreward(*SCRIPTED, "loop.iterations=4", "sample.temperature=0.5", cwd=tmp_path)
@@ -216,14 +216,14 @@ def test_an_altered_shard_is_refused_by_run_and_verify(tmp_path: Path) -> None:
 
 
 def test_commands_explain_themselves(tmp_path: Path) -> None:
-    for command in ("status", "report", "verify", "gc", "assets"):
+    for command in ("status", "report", "explain", "verify", "compare", "gc", "assets"):
         done = selfreward(command, "--help", cwd=tmp_path)
         assert done.returncode == 0
         assert f"selfreward {command}" in done.stdout
 
 
 def test_a_run_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
-    for command in ("status", "report", "verify", "gc"):
+    for command in ("status", "report", "explain", "verify", "compare", "gc"):
         done = selfreward(command, "ghost", cwd=tmp_path)
         assert done.returncode == 2
         assert "there is no run" in done.stderr

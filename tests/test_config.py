@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel
 
 from selfreward.__main__ import compose, conf_folder
-from selfreward.backends import HfSpec, ScriptedSpec
+from selfreward.backends import HfSpec, ScriptedSpec, VllmSpec
 from selfreward.config import LoopSpec, RunConfig, StoreSpec, validate
 from selfreward.data.models import HfModel, ScriptedModel
 from selfreward.data.sources import EmbeddedData, ScriptedData
@@ -21,31 +21,39 @@ from selfreward.stages.decide import MonitorSpec
 from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
+from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.sample import SampleSpec
-from selfreward.stages.select import BestOfK, RandomPick
-from selfreward.updates import RftSpec, ScriptedUpdate
+from selfreward.stages.select import BestOfK, PreferencePairs, RandomPick
+from selfreward.tracking import TrackerSpec
+from selfreward.updates import DpoSpec, RftSpec, ScriptedUpdate
 
 SPECS: dict[str, type[Spec]] = {
     "model/smollm2": HfModel,
     "model/scripted": ScriptedModel,
     "backend/hf": HfSpec,
     "backend/scripted": ScriptedSpec,
+    "backend/vllm": VllmSpec,
     "data/embedded": EmbeddedData,
     "data/scripted": ScriptedData,
     "loop/default": LoopSpec,
     "measure/default": MeasureSpec,
     "evaluate/default": EvaluateSpec,
+    "prompts/default": PromptsSpec,
     "sample/default": SampleSpec,
     "judge/likelihood": LikelihoodSpec,
     "judge/verifier": VerifierSpec,
     "select/best_of_k": BestOfK,
     "select/random_pick": RandomPick,
+    "select/preference_pairs": PreferencePairs,
     "mix/default": MixSpec,
     "update/rft": RftSpec,
+    "update/dpo": DpoSpec,
     "update/scripted": ScriptedUpdate,
     "store/default": StoreSpec,
+    "tracker/default": TrackerSpec,
 }
-OWN_DEFAULTS = {"monitor/fixed", "measure/hashing", "data/jsonl"}
+OWN_DEFAULTS = {"judge/rubric", "rubric/additive_five_point", "rubric/five_point_quality", "rubric/right_or_wrong"}
+OWN_DEFAULTS |= {"monitor/fixed", "measure/hashing", "data/files", "data/hub"}
 EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
 
 
@@ -60,7 +68,7 @@ def test_every_group_file_is_known_to_this_test() -> None:
     files = {
         path.relative_to(conf_folder()).with_suffix("").as_posix()
         for path in conf_folder().glob("*/*.yaml")
-        if path.parent.name != "experiment"
+        if path.parent.name not in ("experiment", "size")
     }
     assert files == SPECS.keys() | OWN_DEFAULTS
 

@@ -7,8 +7,10 @@ import pytest
 from selfreward.artifacts import Store
 from selfreward.artifacts.runs import Run, RunView, read_run
 from selfreward.errors import ConfigError, StageError, StarvedLoop
-from selfreward.loop import judging_policy, run_loop
+from selfreward.judges import LikelihoodSpec
+from selfreward.loop import run_loop
 from selfreward.records import Candidate, Example, Judgment, Policy
+from selfreward.stages.judging import Policies, judging_policy
 from selfreward.stages.mix import Spent
 from selfreward.tracking import Tracker, metrics_of_run
 from tests.support import Silent, run_scripted, scripted_config
@@ -18,15 +20,20 @@ def digests(view: RunView) -> dict[str, str]:
     return {name: artifact.digest for name, artifact in view.artifacts()}
 
 
+def misses(reporter: Silent) -> list[str]:
+    return [line for line in reporter.lines if not line.startswith(" ")]
+
+
 def made(reporter: Silent) -> list[str]:
-    return [line.split()[0] for line in reporter.lines if not line.startswith(" ")]
+    return [line.split()[0] for line in misses(reporter)]
 
 
 def test_every_stage_of_every_iteration_is_linked(tmp_path: Path) -> None:
     view = run_scripted(tmp_path, "loop.iterations=2")
-    full = {"measure", "evaluate", "sample", "judge", "select", "decide", "mix", "update"}
+    full = {"measure", "evaluate", "prompts", "sample", "judge", "select", "decide", "mix", "update"}
     assert [set(stages) for stages in view.iterations] == [full, full, {"measure", "evaluate"}]
-    assert set(view.sources) == {"train", "held_out", "probe", "human", "gold_final"}
+    roles = {"train", "held_out", "probe", "target", "human", "human_pairs", "gold_gate", "gold_final"}
+    assert set(view.sources) == roles | {"clean_train", "clean_human", "clean_human_pairs"}
 
 
 def test_the_same_command_again_makes_nothing(tmp_path: Path) -> None:
@@ -48,7 +55,7 @@ def test_more_iterations_redo_nothing(tmp_path: Path) -> None:
     run_scripted(tmp_path, "loop.iterations=1")
     reporter = Silent()
     run_scripted(tmp_path, "loop.iterations=2", reporter=reporter)
-    assert made(reporter) == ["sample", "judge", "select", "decide", "mix", "update", "measure", "evaluate"]
+    assert made(reporter) == ["prompts", "sample", "judge", "select", "decide", "mix", "update", "measure", "evaluate"]
 
 
 def test_fewer_iterations_leave_no_later_ones_in_the_run(tmp_path: Path) -> None:
@@ -69,7 +76,17 @@ def test_a_run_with_changed_settings_shows_nothing_of_the_old_one(tmp_path: Path
         run_loop(config, run, Stop(run.folder, Silent()))
     view = read_run(run.folder)
     assert len(view.iterations) == 1
-    assert view.iterations[0].keys() == {"measure", "evaluate", "sample", "judge", "select", "decide", "mix", "update"}
+    assert view.iterations[0].keys() == {
+        "measure",
+        "evaluate",
+        "prompts",
+        "sample",
+        "judge",
+        "select",
+        "decide",
+        "mix",
+        "update",
+    }
     assert view.iterations[0]["sample"].manifest.identity["spec"]["temperature"] == 0.8
 
 
@@ -78,7 +95,7 @@ def test_a_changed_update_redoes_only_what_follows(tmp_path: Path) -> None:
     reporter = Silent()
     run_scripted(tmp_path, "loop.iterations=1", "update.rate=0.25", reporter=reporter)
     assert made(reporter) == ["update", "measure", "evaluate"]
-    assert reporter.lines[0].endswith("update.rate 0.5 -> 0.25")
+    assert misses(reporter)[0].endswith("update.rate 0.5 -> 0.25")
 
 
 def test_a_smaller_k_uses_the_candidates_already_drawn(tmp_path: Path) -> None:
@@ -86,7 +103,7 @@ def test_a_smaller_k_uses_the_candidates_already_drawn(tmp_path: Path) -> None:
     reporter = Silent()
     run_scripted(tmp_path, "loop.iterations=1", "select.k=2", reporter=reporter)
     assert not {"sample", "judge"} & set(made(reporter))
-    assert reporter.lines[0].endswith("select.k 4 -> 2")
+    assert misses(reporter)[0].endswith("select.k 4 -> 2")
 
 
 def test_another_seed_draws_anew(tmp_path: Path) -> None:
@@ -103,12 +120,13 @@ def test_the_scripted_loop_gives_what_it_always_gave(tmp_path: Path) -> None:
 GOLDEN = {
     "measure": ("a04e68b8168f0b06", "74f26c4143d4d418"),
     "evaluate": ("87e99f96787283fd", "e52cb4eb0962a7f2"),
-    "sample": ("a7a7b3bb972b70b9", "fc5e5f0875ad15cd"),
-    "judge": ("25385c1b27843bf1", "a421ce4ce632beec"),
-    "select": ("0aa626b464bb2806", "b1623c55d681c6c8"),
+    "prompts": ("d61b0740133e47f0", "96cdfffc089aa147"),
+    "sample": ("b14c95abf944e564", "fc5e5f0875ad15cd"),
+    "judge": ("78802ecdae6f838a", "a421ce4ce632beec"),
+    "select": ("a7716cfb7088eae7", "b1623c55d681c6c8"),
     "decide": ("b6dc05503b2f9885", "c8a8537a1bf13360"),
-    "mix": ("4a2cde5e00881b87", "5673836f36344bb7"),
-    "update": ("47a7db59a8e96c76", "96564eea5faff899"),
+    "mix": ("86acb986b0337ec9", "570fd2558a9704ec"),
+    "update": ("8faa910430db0a38", "96564eea5faff899"),
 }
 
 
@@ -146,7 +164,7 @@ def test_a_dry_pool_is_said_to_be_dry(tmp_path: Path) -> None:
     assert any("the human pool is dry" in line for line in reporter.lines)
     mixing = view.iterations[2]["mix"].json("mixing")
     assert mixing["human_rows_left"] == 0
-    assert mixing["short_tokens"] > 0
+    assert mixing["short"] > 0
     assert mixing["real_share_tokens"] < 0.5
 
 
@@ -259,13 +277,10 @@ def test_store_is_no_name_for_a_run() -> None:
 
 
 def test_judging_policy_names_are_what_they_say(tmp_path: Path) -> None:
-    from selfreward.judges.likelihood import LikelihoodSpec
-    from selfreward.loop import State
-
-    policies = [Policy(path=tmp_path / name, key=name, digest=name) for name in ("m0", "m1", "m2")]
-    state = State(initial=policies[0], previous=policies[1], policy=policies[2])
+    first, before, now = (Policy(path=tmp_path / name, key=name, digest=name) for name in ("m0", "m1", "m2"))
+    policies = Policies(initial=first, previous=before, live=now)
     found = [
-        judging_policy(LikelihoodSpec(policy=name), state, tmp_path).digest  # type: ignore[arg-type]
+        judging_policy(LikelihoodSpec(policy=name), policies, tmp_path).digest  # type: ignore[arg-type]
         for name in ("initial", "previous", "live")
     ]
     assert found == ["m0", "m1", "m2"]

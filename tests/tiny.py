@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from selfreward.records import Message, Policy
+from selfreward.records import Example, Message, Policy, PreferencePair
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -12,7 +12,7 @@ CHAT_TEMPLATE = (
 CONTEXT = 128
 
 
-def make_tiny_policy(folder: Path, layers: int = 3, extra_stops: Sequence[int] = ()) -> Policy:
+def make_tiny_policy(folder: Path, layers: int = 3, extra_stops: Sequence[int] = (), head_size: int = 8) -> Policy:
     """A llama with `layers` layers, hidden size 32 and a byte-level vocabulary, written to `folder`.
 
     It stops at `<|im_end|>`, which random weights seldom draw, and at `extra_stops`.
@@ -28,6 +28,7 @@ def make_tiny_policy(folder: Path, layers: int = 3, extra_stops: Sequence[int] =
         intermediate_size=64,
         num_hidden_layers=layers,
         num_attention_heads=4,
+        head_dim=head_size,
         num_key_value_heads=2,
         max_position_embeddings=CONTEXT,
         tie_word_embeddings=True,
@@ -68,3 +69,36 @@ def make_tokenizer():
 
 def ask(question: str) -> tuple[Message, ...]:
     return (Message(role="user", content=question),)
+
+
+def make_example(number: int, text: str = "hello you", question: str = "what is it") -> Example:
+    return Example(
+        id=str(number),
+        prompt_id=str(number),
+        messages=ask(f"{question} {number}"),
+        text=text,
+        origin="self",
+        stratum="closed",
+        tokens=0,
+        score=None,
+        candidate_id=None,
+        iteration=0,
+    )
+
+
+def make_pair(number: int, chosen: str = "hello you", rejected: str = "no way out") -> PreferencePair:
+    return PreferencePair(
+        id=str(number),
+        prompt_id=str(number),
+        messages=ask(f"what is it {number}"),
+        chosen=chosen,
+        rejected=rejected,
+        origin="self",
+        stratum="closed",
+        chosen_tokens=0,
+        rejected_tokens=0,
+        margin=1.0,
+        chosen_id=None,
+        rejected_id=None,
+        iteration=0,
+    )

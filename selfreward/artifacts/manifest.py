@@ -24,11 +24,16 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableEntry:
-    """One table: its row count and the SHA-256 of its rows as canonical JSON lines."""
+    """One table: its shards, its row count and the SHA-256 of its rows as canonical JSON lines."""
 
     name: str
+    shards: int
     rows: int
     row_digest: str
+
+    def paths(self, folder: Path) -> list[Path]:
+        """The files of the table in the artifact's `folder`, in order."""
+        return [folder / shard_name(self.name, number) for number in range(self.shards)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,11 @@ class Manifest:
     versions: dict[str, str]
     commit: str | None
     collected: bool = False
+
+
+def shard_name(table: str, number: int) -> str:
+    """The file that holds one shard of a table."""
+    return f"{table}-{number:05d}.parquet"
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from selfreward.artifacts.files import write_json
-from selfreward.artifacts.manifest import TableEntry
+from selfreward.artifacts.manifest import TableEntry, shard_name
 from selfreward.artifacts.tables import Row, lines_of, read_records, rows_of, write_parquet
 from selfreward.spec import Json
 
@@ -69,10 +69,10 @@ class Table(Generic[Record]):
 
     def entry(self) -> TableEntry:
         """The table as the manifest lists it."""
-        return TableEntry(name=self._name, rows=self._rows, row_digest=self._digest.hexdigest())
+        return TableEntry(name=self._name, shards=self._shards, rows=self._rows, row_digest=self._digest.hexdigest())
 
     def _path(self) -> Path:
-        return self._folder / f"{self._name}-{self._shards:05d}.parquet"
+        return self._folder / shard_name(self._name, self._shards)
 
     def _take(self, rows: list[Row]) -> None:
         for line in lines_of(rows):

@@ -25,9 +25,18 @@ class Run:
     seed: int
     _linked: set[Path] = field(default_factory=set)
 
-    def source(self, name: str, stage: Callable[..., None], spec: Spec, *, backend: Engine | None = None) -> Artifact:
+    def source(
+        self,
+        name: str,
+        stage: Callable[..., None],
+        spec: Spec,
+        *,
+        backend: Engine | None = None,
+        engine: Mapping[str, Json] | None = None,
+        **inputs: Input | None,
+    ) -> Artifact:
         """An artifact that belongs to no iteration, linked as `sources/<name>`."""
-        artifact = self.store.run(stage, spec, backend=backend)
+        artifact = self.store.run(stage, spec, seed=None, backend=backend, engine=engine, **inputs)
         self._link(self.folder / SOURCES / name, artifact.path)
         return artifact
 
@@ -111,6 +120,11 @@ def read_run(folder: Path) -> RunView:
         sources=_artifacts_in(folder / SOURCES),
         iterations=tuple(_artifacts_in(path) for path in numbered),
     )
+
+
+def read_iteration(folder: Path, iteration: int) -> Mapping[str, Artifact]:
+    """What one iteration of the run in `folder` has committed so far, by stage."""
+    return _artifacts_in(folder / f"iter-{iteration:03d}")
 
 
 def _artifacts_in(folder: Path) -> dict[str, Artifact]:

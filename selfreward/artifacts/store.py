@@ -24,7 +24,7 @@ import selfreward
 from selfreward.artifacts import manifest as manifests
 from selfreward.artifacts.files import locked, sync_files, sync_folder
 from selfreward.artifacts.identity import explain_miss, key_of
-from selfreward.artifacts.manifest import InputEntry, Manifest
+from selfreward.artifacts.manifest import InputEntry, Manifest, TableEntry
 from selfreward.artifacts.output import Output, Reporter
 from selfreward.artifacts.tables import read_records
 from selfreward.errors import CollectedArtifact, CorruptArtifact, StoreError
@@ -63,7 +63,7 @@ class Artifact:
     def shards(self, record_type: type[Record], table: str = "rows") -> Iterator[list[Record]]:
         """The records of a table, one list a shard, in order; one shard is in memory at a time."""
         self._need_bytes()
-        for path in sorted(self.path.glob(f"{table}-*.parquet")):
+        for path in self._table(table).paths(self.path):
             yield read_records(path, record_type)
 
     def records(self, record_type: type[Record], table: str = "rows") -> Iterator[Record]:
@@ -71,9 +71,16 @@ class Artifact:
         for shard in self.shards(record_type, table):
             yield from shard
 
+    def has(self, table: str) -> bool:
+        """Whether there is a table of this name."""
+        return any(entry.name == table for entry in self.manifest.tables)
+
+    def _table(self, name: str) -> TableEntry:
+        return {entry.name: entry for entry in self.manifest.tables}[name]
+
     def rows(self, table: str = "rows") -> int:
-        """The number of rows of a table; KeyError if there is no such table."""
-        return {entry.name: entry.rows for entry in self.manifest.tables}[table]
+        """The number of rows of a table."""
+        return self._table(table).rows
 
     def json(self, name: str) -> dict[str, Any]:
         """The content of `<name>.json`; small files outlive `selfreward gc`."""

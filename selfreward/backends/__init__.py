@@ -7,18 +7,22 @@ from pydantic import Field
 from selfreward.backends.base import Backend
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.scripted import ScriptedBackend, ScriptedSpec
+from selfreward.backends.vllm import VllmBackend, VllmSpec
 from selfreward.records import Policy
 
-BackendSpec = Annotated[HfSpec | ScriptedSpec, Field(discriminator="kind")]
+AnyBackend = HfSpec | ScriptedSpec | VllmSpec
+BackendSpec = Annotated[AnyBackend, Field(discriminator="kind")]
 
 
-__all__ = ["Backend", "BackendSpec", "HfSpec", "ScriptedSpec", "open_backend"]
+__all__ = ["AnyBackend", "Backend", "BackendSpec", "HfSpec", "ScriptedSpec", "VllmSpec", "open_backend"]
 
 
-def open_backend(spec: HfSpec | ScriptedSpec, policy: Policy) -> Backend:
+def open_backend(spec: AnyBackend, policy: Policy) -> Backend:
     """A backend holding `policy`; nothing is loaded until a stage needs it."""
     match spec:
         case HfSpec():
             return HfBackend(spec, policy)
         case ScriptedSpec():
             return ScriptedBackend(spec, policy)
+        case VllmSpec():
+            return VllmBackend(spec, policy)

@@ -37,6 +37,11 @@ def draw_tokens(
 
 def sum_logprobs(model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int) -> list[float]:
     """The summed log-probability, in nats, of the completion of each (prompt, completion) after its prompt."""
+    return [sum(logprobs) for logprobs in token_logprobs(model, rows, pad)]
+
+
+def token_logprobs(model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int) -> list[list[float]]:
+    """The log-probability, in nats, of every token of the completion of each (prompt, completion)."""
     import torch
 
     width = max(len(prompt) + len(completion) for prompt, completion in rows)
@@ -60,7 +65,7 @@ def sum_logprobs(model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: i
             for start in range(0, len(targets), _POSITIONS_AT_ONCE)
         ]
     flat = iter(torch.cat(picked)[:, 0].tolist())
-    return [sum(next(flat) for _ in completion) for _, completion in rows]
+    return [[next(flat) for _ in completion] for _, completion in rows]
 
 
 def next_token_logprobs(model: Any, prompts: Sequence[list[int]], wanted: Sequence[int], pad: int) -> list[list[float]]:

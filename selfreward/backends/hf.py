@@ -19,11 +19,11 @@ from selfreward.backends.base import (
     Sampling,
     TextScore,
 )
-from selfreward.backends.chat import completion_ids, end_of_turn_id, option_ids, render_prompt
+from selfreward.backends.chat import completion_ids, option_ids
 from selfreward.backends.device import resolve_device, resolve_dtype
 from selfreward.backends.forward import draw_tokens, next_token_logprobs, sum_logprobs
 from selfreward.backends.local import context_length, load_model, load_tokenizer, quiet
-from selfreward.errors import BackendError
+from selfreward.backends.rows import Row, answers_to_score, completion_of, prompts_to_draw, prompts_to_score, stop_ids
 from selfreward.records import Policy
 from selfreward.spec import Spec, execution
 
@@ -79,17 +79,8 @@ class HfBackend:
         Raises:
             BackendError: a prompt that leaves no room for the answer, or k > 1 at temperature 0.
         """
-        if sampling.temperature == 0 and sampling.k > 1:
-            raise BackendError(f"temperature 0 would draw {sampling.k} equal answers: set k=1, or a temperature")
         tokenizer, model = self._load_tokenizer(), self._load_model()
-        rows = [render_prompt(tokenizer, messages) for messages in prompts]
-        limit = context_length(model.config)
-        longest = max(map(len, rows), default=0)
-        if limit is not None and longest + sampling.max_new_tokens > limit:
-            raise BackendError(
-                f"a prompt of {longest} tokens and max_new_tokens={sampling.max_new_tokens} exceed the model's "
-                f"{limit} tokens: shorten the prompt or set max_new_tokens to at most {max(limit - longest, 0)}"
-            )
+        rows = prompts_to_draw(tokenizer, prompts, sampling, context_length(model.config))
         results: list[list[Completion]] = [[] for _ in rows]
         order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
         step = max(1, self._spec.batch_size // sampling.k)
@@ -104,19 +95,7 @@ class HfBackend:
     def score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
         """One result for each answer, in order; an answer beyond the context is NotScored."""
         tokenizer, model = self._load_tokenizer(), self._load_model()
-        limit = context_length(model.config)
-        results: list[TextScore | NotScored] = []
-        rows: dict[int, tuple[list[int], list[int]]] = {}
-        for index, answer in enumerate(answers):
-            prompt = render_prompt(tokenizer, answer.messages)
-            completion = completion_ids(tokenizer, answer.text, answer.ended)
-            total = len(prompt) + len(completion)
-            results.append(TextScore(logprob=0.0, tokens=len(completion), prompt_tokens=len(prompt)))
-            if limit is not None and total > limit:
-                reason = f"prompt and answer have {total} tokens, the model's context holds {limit}"
-                results[index] = NotScored(outcome="truncated", reason=reason)
-            elif completion:
-                rows[index] = (prompt, completion)
+        results, rows = answers_to_score(tokenizer, answers, context_length(model.config))
         advance(len(answers) - len(rows))
         for batch in self._score_batches(rows):
             sums = sum_logprobs(self._model, [rows[index] for index in batch], self._pad_id())
@@ -132,17 +111,7 @@ class HfBackend:
         """One result for each prompt, in order; a prompt beyond the context is NotScored."""
         tokenizer, model = self._load_tokenizer(), self._load_model()
         wanted = option_ids(tokenizer, options)
-        limit = context_length(model.config)
-        results: list[OptionScore | NotScored] = []
-        rows: dict[int, tuple[list[int], list[int]]] = {}
-        for index, messages in enumerate(prompts):
-            prompt = render_prompt(tokenizer, messages)
-            results.append(OptionScore(logprobs=(), prompt_tokens=len(prompt)))
-            if limit is not None and len(prompt) >= limit:
-                reason = f"the prompt has {len(prompt)} tokens, the model's context holds {limit}"
-                results[index] = NotScored(outcome="truncated", reason=reason)
-            else:
-                rows[index] = (prompt, [])
+        results, rows = prompts_to_score(tokenizer, prompts, context_length(model.config))
         advance(len(prompts) - len(rows))
         for batch in self._score_batches(rows):
             asked = [rows[index][0] for index in batch]
@@ -191,7 +160,7 @@ class HfBackend:
             device=self._device,
             trust_remote_code=self._spec.trust_remote_code,
         )
-        self._stops = _stop_ids(self._load_tokenizer(), model)
+        self._stops = stop_ids(self._load_tokenizer(), model.generation_config)
         # generate() fills every setting we leave open from here: a repetition penalty of the model's author must
         # not change the draws.
         blank: Any = GenerationConfig
@@ -204,26 +173,13 @@ class HfBackend:
         with quiet():
             tokens, logprobs = draw_tokens(self._model, prompts, sampling, seed, self._stops, self._pad_id())
         asked = [prompt for prompt in prompts for _ in range(sampling.k)]
-        return [self._completion(*row) for row in zip(asked, tokens, logprobs, strict=True)]
-
-    def _completion(self, prompt: list[int], tokens: list[int], logprobs: list[float]) -> Completion:
-        """The answer up to and including its first stop token; what follows that is padding."""
-        end = next((place for place, token in enumerate(tokens) if token in self._stops), None)
-        count = len(tokens) if end is None else end + 1
-        text = self._tokenizer.decode(tokens[:count], skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return Completion(
-            text=text.strip(),
-            finish="length" if end is None else "stop",
-            tokens=count,
-            logprob=sum(logprobs[:count]),
-            prompt_tokens=len(prompt),
-        )
+        return [completion_of(self._tokenizer, *row, self._stops) for row in zip(asked, tokens, logprobs, strict=True)]
 
     def _pad_id(self) -> int:
         pad = self._tokenizer.pad_token_id
         return self._stops[0] if pad is None else int(pad)
 
-    def _score_batches(self, rows: dict[int, tuple[list[int], list[int]]]) -> Iterator[list[int]]:
+    def _score_batches(self, rows: dict[int, Row]) -> Iterator[list[int]]:
         """Keys of `rows`, shortest first, in batches that hold `score_batch_tokens` when padded."""
         length = {index: len(prompt) + len(completion) for index, (prompt, completion) in rows.items()}
         batch: list[int] = []
@@ -234,14 +190,6 @@ class HfBackend:
             batch.append(index)
         if batch:
             yield batch
-
-
-def _stop_ids(tokenizer: Any, model: Any) -> list[int]:
-    """The end-of-turn token first, then every other token at which the model's author stops."""
-    named = model.generation_config.eos_token_id
-    listed = named if isinstance(named, list) else [named]
-    ids = [end_of_turn_id(tokenizer), tokenizer.eos_token_id, *listed]
-    return list(dict.fromkeys(int(token) for token in ids if token is not None))
 
 
 def _batch_seed(seed: int, number: int) -> int:

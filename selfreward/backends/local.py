@@ -15,9 +15,9 @@ def load_tokenizer(folder: Path, *, trust_remote_code: bool) -> Any:
     Raises:
         BackendError: no such folder, no tokenizer in it, or one without a chat template.
     """
+    _check_folder(folder)
     from transformers import AutoTokenizer
 
-    _check_folder(folder)
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(
@@ -39,15 +39,10 @@ def load_model(folder: Path, *, dtype: Dtype, device: Device, trust_remote_code:
     Raises:
         BackendError: no such folder, no safetensors weights in it, a model that cannot be loaded, or no such device.
     """
+    check_weights(folder)
     import torch
     from transformers import AutoModelForCausalLM
 
-    _check_folder(folder)
-    if not any(folder.glob("*.safetensors")):
-        raise BackendError(
-            f"{folder} has no *.safetensors weights, the only format read here: "
-            "load the model once and write it with save_pretrained"
-        )
     if device == "cuda" and not torch.cuda.is_available():
         raise BackendError("this torch finds no CUDA device: set device=cpu, or install a CUDA build of torch")
     try:
@@ -62,6 +57,35 @@ def load_model(folder: Path, *, dtype: Dtype, device: Device, trust_remote_code:
     except (OSError, ValueError) as error:
         raise BackendError(f"no model can be loaded from {folder}: {_first_line(error)}") from error
     return model.to(device).eval()
+
+
+def load_configs(folder: Path, *, trust_remote_code: bool) -> tuple[Any, Any]:
+    """The configuration of the model in `folder` and its generation config, without the model.
+
+    Raises:
+        BackendError: no such folder, or no model configuration in it.
+    """
+    _check_folder(folder)
+    from transformers import AutoConfig, GenerationConfig
+
+    make: Any = GenerationConfig
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code, local_files_only=True)
+        if not (folder / "generation_config.json").exists():
+            return config, make.from_model_config(config)
+        return config, make.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise BackendError(f"no model can be loaded from {folder}: {_first_line(error)}") from error
+
+
+def check_weights(folder: Path) -> None:
+    """Raises BackendError where `folder` is none or has no safetensors weights."""
+    _check_folder(folder)
+    if not any(folder.glob("*.safetensors")):
+        raise BackendError(
+            f"{folder} has no *.safetensors weights, the only format read here: "
+            "load the model once and write it with save_pretrained"
+        )
 
 
 def context_length(config: Any) -> int | None:

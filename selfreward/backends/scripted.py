@@ -2,7 +2,8 @@
 
 It answers from sixteen fixed outcomes a prompt. Outcome 0 of a sum ("What is 3 + 5?") is the right total, the others
 are near misses; the outcomes of any other prompt are sentences made of its own words. Draws depend on the policy's
-state, the prompt, the seed and the index alone, so nothing changes with batches or shards.
+state, the prompt, the seed and the index alone, so nothing changes with batches or shards. Asked to judge an answer, it
+replies as `scripted_judge` says.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from dataclasses import asdict, dataclass
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
 from pydantic import Field
 
@@ -29,14 +30,16 @@ from selfreward.backends.base import (
     Sampling,
     TextScore,
 )
+from selfreward.backends.scripted_judge import JudgeTask, judge_reply, judge_task, option_logprobs
 from selfreward.errors import BackendError
 from selfreward.records import Policy
-from selfreward.spec import Spec
+from selfreward.spec import Spec, identity, neutral
 
 OUTCOMES = 16
 STATE_FILE = "scripted.json"
 _CONTEXT = 2048
 _UNKNOWN_LOGPROB = -30.0
+_JUDGED_LOGPROB = -5.0
 _SUM = re.compile(r"(\d+) \+ (\d+)")
 _BANK = [
     "water",
@@ -80,13 +83,17 @@ class ScriptedState:
 
 
 class ScriptedSpec(Spec):
-    """Faults to plant, as shares of answers: cut by the token limit, refused, impossible to score."""
+    """Faults to plant, as shares of answers: cut by the token limit, refused, impossible to score.
+
+    `unparsed_share` is that of the judge's replies that state no score.
+    """
 
     kind: Literal["scripted"] = "scripted"
     cut_share: float = Field(0.0, ge=0, le=1)
     refusal_share: float = Field(0.0, ge=0, le=1)
     unscored_share: float = Field(0.0, ge=0, le=1)
     unscored_outcome: Literal["unparsed", "refused", "truncated", "failed"] = "truncated"
+    unparsed_share: float = neutral(0.0, ge=0, le=1)
 
 
 def write_state(folder: Path, state: ScriptedState) -> None:
@@ -137,7 +144,8 @@ class ScriptedBackend:
     @property
     def identity(self) -> Mapping[str, str | int | float | bool]:
         """The planted faults, and a version to raise when the script changes."""
-        return {"version": 1, **self._spec.model_dump()}
+        faults = cast(dict[str, str | int | float | bool], identity(self._spec))
+        return {"version": 1, **faults}
 
     def __enter__(self) -> Self:
         """The backend itself."""
@@ -160,6 +168,7 @@ class ScriptedBackend:
         answers = []
         for messages in prompts:
             question = messages[-1].content
+            task = judge_task(question)
             if len(question.split()) + sampling.max_new_tokens > _CONTEXT:
                 raise BackendError(
                     f"a prompt of {len(question.split())} tokens and an answer of {sampling.max_new_tokens} do not fit "
@@ -168,14 +177,22 @@ class ScriptedBackend:
             drawn = []
             for index in range(sampling.k):
                 luck = _uniforms(f"{seed}|{index}|{question}")
+                if task is not None:
+                    reply = self._verdict(task, question, luck, greedy=greedy)
+                    drawn.append(self._completion(question, reply, _JUDGED_LOGPROB, luck))
+                    continue
                 outcome = best if greedy else next((i for i, end in enumerate(ends) if luck[0] < end), OUTCOMES - 1)
-                drawn.append(self._completion(question, outcome, plain[outcome], luck))
+                drawn.append(self._completion(question, outcome_text(question, outcome), plain[outcome], luck))
             answers.append(drawn)
             advance(sampling.k)
         return answers
 
-    def _completion(self, question: str, outcome: int, logprob: float, luck: list[float]) -> Completion:
-        text = outcome_text(question, outcome)
+    def _verdict(self, task: JudgeTask, question: str, luck: list[float], *, greedy: bool) -> str:
+        right = outcome_of(task.question, task.answer) == 0
+        unparsed = _uniforms(f"unparsed|{luck[0]}|{question}")[0] < self._spec.unparsed_share
+        return judge_reply(task, right=right, luck=None if greedy else luck[0], unparsed=unparsed)
+
+    def _completion(self, question: str, text: str, logprob: float, luck: list[float]) -> Completion:
         if luck[1] < self._spec.refusal_share:
             text, logprob = "I'm sorry, but I can't help with that.", _UNKNOWN_LOGPROB
         cut = luck[2] < self._spec.cut_share
@@ -206,12 +223,18 @@ class ScriptedBackend:
     def score_options(
         self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
     ) -> list[OptionScore | NotScored]:
-        """Options by lot, the same for the same prompt; see Backend."""
+        """Options by lot, the same for the same prompt, or as a judge of the answer sees them; see Backend."""
         results: list[OptionScore | NotScored] = []
         for messages in prompts:
             question = messages[-1].content
-            weights = [0.05 + _uniforms(f"option|{question}|{option}")[0] for option in options]
-            logprobs = tuple(math.log(weight / (sum(weights) + 1)) for weight in weights)
+            task = judge_task(question)
+            if task is not None and all(option.isdecimal() for option in options):
+                right = outcome_of(task.question, task.answer) == 0
+                unparsed = _uniforms(f"unparsed|{question}")[0] < self._spec.unparsed_share
+                logprobs = option_logprobs(task, options, right=right, unparsed=unparsed)
+            else:
+                weights = [0.05 + _uniforms(f"option|{question}|{option}")[0] for option in options]
+                logprobs = tuple(math.log(weight / (sum(weights) + 1)) for weight in weights)
             results.append(OptionScore(logprobs=logprobs, prompt_tokens=len(question.split())))
             advance(1)
         return results

@@ -2,16 +2,21 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from selfreward.artifacts import Store
 from selfreward.artifacts.files import write_atomically
-from selfreward.artifacts.runs import Run
+from selfreward.artifacts.runs import Run, read_run
 from selfreward.commands.gc import collect
 from selfreward.config import RunConfig, validate
 from selfreward.console import ConsoleReporter
 from selfreward.loop import run_loop
+from selfreward.report.control import find_control
+from selfreward.report.page import REPORT_FILE, render
 from selfreward.tracking import Tracker
+from selfreward.tracking.wandb import WandbRun
 
 
 def run(values: Mapping[str, Any]) -> None:
@@ -23,10 +28,22 @@ def run(values: Mapping[str, Any]) -> None:
     _write_config(config)
     if config.monitor.real_share == 0:
         reporter.say("mix.real_share=0: this run trains on its own answers alone")
-    run_loop(config, Run(folder, store, config.seed), Tracker(folder, reporter))
+    with _wandb_run(config, folder, store, reporter) as wandb:
+        run_loop(config, Run(folder, store, config.seed), Tracker(folder, reporter, wandb))
+        if wandb is not None and wandb.is_open:
+            view = read_run(folder)
+            wandb.attach(REPORT_FILE, render(view, find_control(view), texts=config.tracker.log_text))
     if config.store.keep_policies == "last":
         collect(folder, store, reporter.say)
     reporter.say(f"done: {folder}/metrics.jsonl; `selfreward report {config.run}` writes the page")
+
+
+def _wandb_run(
+    config: RunConfig, folder: Path, store: Store, reporter: ConsoleReporter
+) -> AbstractContextManager[WandbRun | None]:
+    if config.tracker.wandb == "disabled":
+        return nullcontext()
+    return WandbRun(config.tracker, folder, store.root, config.model_dump(mode="json"), reporter.say)
 
 
 def _write_config(config: RunConfig) -> None:

@@ -1,10 +1,13 @@
-"""`selfreward status RUN`: what a run has made so far, and what it cost."""
+"""`selfreward status RUN`: what a run has made so far, what it cost, and what it kept."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
+from selfreward.provenance.yields import cost_per_row, making_of, yield_of
 
 
 def main(arguments: list[str]) -> int:
@@ -17,8 +20,23 @@ def main(arguments: list[str]) -> int:
         rows = ", ".join(f"{table.rows:,} {table.name}" for table in manifest.tables) or "-"
         gone = " (bytes collected)" if manifest.collected else ""
         print(f"{name:<22} {manifest.key[:8]}  {manifest.seconds:>8.1f} s  {rows}{gone}")
+    for t, stages in enumerate(view.iterations):
+        if "mix" in stages:
+            print(_yield(t, stages))
     print(_progress(folder, view))
     return 0
+
+
+def _yield(t: int, stages: Mapping[str, Artifact]) -> str:
+    found, made = yield_of(stages), making_of(cost_per_row(stages))
+    line = (
+        f"iteration {t}: {found.drawn:,} candidates of {found.prompts:,} prompts, {found.scored:,} judgments scored, "
+        f"{found.eligible:,} candidates eligible, {found.kept:,} own rows kept"
+    )
+    if made is None:
+        return line
+    tokens = "" if made.tokens is None else f" and {made.tokens:,.1f} tokens"
+    return f"{line}; {made.seconds:.3g} s{tokens} a row"
 
 
 def _progress(folder: Path, view: RunView) -> str:

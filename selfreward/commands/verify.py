@@ -30,7 +30,7 @@ def check_rows(artifact: Artifact) -> None:
     """Raises CorruptArtifact if the rows, read as data, do not have the digest that identifies them."""
     manifest = artifact.manifest
     for table in manifest.tables:
-        found = digest_of_table(sorted(artifact.path.glob(f"{table.name}-*.parquet")))
+        found = digest_of_table(table.paths(artifact.path))
         if found != table.row_digest:
             raise CorruptArtifact(f"table {table.name} of {artifact.path} has other rows: delete the folder")
     if content_digest(manifest.tables, manifest.files) != manifest.digest:

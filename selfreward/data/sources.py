@@ -1,14 +1,8 @@
-"""The sources of a run. Each gives, for a role, prompts or human answers or gold pairs; roles never overlap.
+"""The sources that come with the project, and the union of all sources."""
 
-Roles: `train` prompts to sample, `held_out` prompts to evaluate on, `probe` prompts to measure on, `human` answers to
-mix in, `gold_gate` and `gold_final` pairs of a right and a wrong answer.
-"""
-
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt
 
@@ -16,22 +10,11 @@ from selfreward.artifacts.files import sha256_of
 from selfreward.data.assets import asset_data
 from selfreward.data.everyday import load_everyday
 from selfreward.data.human import HumanQuestion, load_piqa, load_truthfulqa
-from selfreward.errors import DataError
-from selfreward.records import GoldPair, Message, Prompt, digest_of, make_prompt
-from selfreward.spec import Spec, execution
-
-Role = Literal["train", "held_out", "probe", "human", "gold_gate", "gold_final"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HumanAnswer:
-    """An answer that a person wrote to a prompt."""
-
-    prompt: Prompt
-    text: str
-
-
-Row = Prompt | HumanAnswer | GoldPair
+from selfreward.data.overlap import OverlapSpec
+from selfreward.data.own import OwnData
+from selfreward.data.roles import HumanAnswer, HumanPair, Role, Row
+from selfreward.records import GoldPair, Prompt, digest_of, make_prompt
+from selfreward.spec import Spec, execution, neutral
 
 
 class SizedData(Spec):
@@ -47,6 +30,7 @@ class SizedData(Spec):
     human: NonNegativeInt | None = None
     gold_gate: NonNegativeInt = 40
     gold_final: NonNegativeInt = 40
+    overlap: OverlapSpec = execution(OverlapSpec())
 
 
 class EmbeddedData(SizedData):
@@ -54,7 +38,7 @@ class EmbeddedData(SizedData):
 
     kind: Literal["embedded"] = "embedded"
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, _: Role) -> str:
         """A digest of the files behind the rows."""
         files = (Path(__file__).with_name("everyday.jsonl"), asset_data("truthfulqa"), asset_data("piqa"))
         return digest_of([sha256_of(path) for path in files])
@@ -86,6 +70,8 @@ class EmbeddedData(SizedData):
                 yield from load_piqa("gate", system=self.system)[: self.gold_gate]
             case "gold_final":
                 yield from load_piqa("final", system=self.system)[: self.gold_final]
+            case "human_pairs" | "target":
+                return
 
     def _open(self, part: Literal["train", "probe", "final"], count: int) -> Iterator[Prompt]:
         for one in load_truthfulqa(part)[:count]:
@@ -102,8 +88,9 @@ class ScriptedData(SizedData):
 
     kind: Literal["scripted"] = "scripted"
     human: NonNegativeInt | None = 200
+    human_pairs: NonNegativeInt = neutral(0)
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, _: Role) -> str:
         """Nothing is read, so nothing can change."""
         return "scripted-1"
 
@@ -120,6 +107,18 @@ class ScriptedData(SizedData):
                 for number in range(self.human or 0):
                     text = f"People tell the story of topic {number} in many ways."
                     yield HumanAnswer(prompt=self._topic(3, number), text=text)
+            case "human_pairs":
+                for number in range(self.human_pairs):
+                    prompt = self._sum(6, number)
+                    total = int(prompt.references[0])
+                    yield HumanPair(
+                        prompt=prompt,
+                        chosen=f"The answer is {total}.",
+                        rejected=f"The answer is {total - 1}.",
+                        margin=None,
+                    )
+            case "target":
+                return
             case "gold_gate" | "gold_final":
                 count = self.gold_gate if role == "gold_gate" else self.gold_final
                 for number in range(count):
@@ -160,90 +159,5 @@ class ScriptedData(SizedData):
         )
 
 
-class JsonlData(Spec):
-    """Your own files, one JSON object a line.
-
-    Prompts: {"prompt", "stratum": "closed" or "open", "references": [...], "match"}, all but the first optional.
-    Human answers: {"prompt", "answer"}. Gold pairs: {"prompt", "right", "wrong"}. Files count by their content.
-    """
-
-    kind: Literal["jsonl"] = "jsonl"
-    system: str = "Answer in one short sentence."
-    train: Path = execution(...)
-    held_out: Path = execution(...)
-    probe: Path = execution(...)
-    human: Path | None = execution(None)
-    gold_gate: Path | None = execution(None)
-    gold_final: Path | None = execution(None)
-
-    def fingerprint(self) -> str:
-        """A digest of the files behind the rows."""
-        paths = (self.train, self.held_out, self.probe, self.human, self.gold_gate, self.gold_final)
-        return digest_of([None if path is None else sha256_of(_existing(path)) for path in paths])
-
-    def rows(self, role: Role) -> Iterator[Row]:
-        """The rows of a role in the order of its file; none where no file is given."""
-        path: Path | None = getattr(self, role)
-        if path is None:
-            return
-        for place, line in _lines(_existing(path)):
-            try:
-                yield self._row(role, line)
-            except (KeyError, ValueError, TypeError) as error:
-                raise DataError(f"{place} is no {role} row ({error!r}): see docs/data.md") from error
-
-    def _row(self, role: Role, line: dict[str, Any]) -> Row:
-        if role in ("gold_gate", "gold_final"):
-            prompt = make_prompt(line["prompt"], system=self.system, stratum="open", source=role)
-            return GoldPair(
-                id=digest_of("gold", prompt.id, line["right"], line["wrong"]),
-                messages=prompt.messages,
-                right=line["right"],
-                wrong=line["wrong"],
-                source=role,
-            )
-        stratum = line.get("stratum", "open")
-        if stratum not in ("closed", "open"):
-            raise ValueError(f"stratum {stratum!r} is neither closed nor open")
-        prompt = make_prompt(
-            line["prompt"],
-            system=self.system,
-            stratum=stratum,
-            source=role,
-            references=tuple(line.get("references", ())),
-            match=line.get("match", "exact" if stratum == "closed" else None),
-        )
-        return HumanAnswer(prompt=prompt, text=line["answer"]) if role == "human" else prompt
-
-
-AnyData = EmbeddedData | ScriptedData | JsonlData
+AnyData = EmbeddedData | ScriptedData | OwnData
 DataSpec = Annotated[AnyData, Field(discriminator="kind")]
-
-
-def check_prompts(prompts: Iterator[Prompt], role: Role) -> Iterator[Prompt]:
-    """`prompts`, unchanged. Raises DataError at the first empty or repeated one."""
-    seen: set[str] = set()
-    for number, prompt in enumerate(prompts, start=1):
-        question: Message = prompt.messages[-1]
-        if not question.content.strip():
-            raise DataError(f"{role} prompt {number} is empty: delete it or write a question")
-        if prompt.id in seen:
-            raise DataError(f"{role} prompt {number} repeats an earlier one ({question.content[:60]!r}): delete it")
-        seen.add(prompt.id)
-        yield prompt
-
-
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise DataError(f"{path} does not exist: give the path of a .jsonl file")
-    return path
-
-
-def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    with path.open() as file:
-        for number, text in enumerate(file, start=1):
-            if text.strip():
-                try:
-                    yield f"{path}:{number}", json.loads(text)
-                except ValueError as error:
-                    raise DataError(f"{path}:{number} is not JSON ({error})") from error

@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from selfreward.judges.likelihood import LikelihoodSpec
+from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.verifier import VerifierSpec
 
-AnyJudge = LikelihoodSpec | VerifierSpec
+AnyJudge = LikelihoodSpec | RubricSpec | VerifierSpec
 JudgeSpec = Annotated[AnyJudge, Field(discriminator="kind")]

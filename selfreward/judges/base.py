@@ -33,7 +33,15 @@ class PolicyJudgeBase(JudgeBase):
 
 
 def pointwise(
-    item: Item, *, judge: str, outcome: Outcome = "scored", score: float | None, raw: str, usage: Usage = NO_USAGE
+    item: Item,
+    *,
+    judge: str,
+    outcome: Outcome = "scored",
+    score: float | None,
+    raw: str,
+    usage: Usage = NO_USAGE,
+    rubric: str | None = None,
+    repeat: int = 0,
 ) -> Judgment:
     """A judgment of one candidate by itself."""
     prompt, candidate = item
@@ -42,10 +50,10 @@ def pointwise(
         candidate_ids=(candidate.id,),
         order=(0,),
         judge=judge,
-        rubric=None,
+        rubric=rubric,
         dimension=None,
         principle=None,
-        repeat=0,
+        repeat=repeat,
         outcome=outcome,
         score=score,
         verdict=None,

@@ -50,11 +50,15 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """Where values land: the plot's right edge, the x range, the ticks of the y axis."""
+    """Where values land: the plot's right edge, the names along x, the ticks of the y axis."""
 
     right: float
-    last: int
+    names: Sequence[str]
     ticks: list[float]
+
+    @property
+    def last(self) -> int:
+        return len(self.names) - 1
 
     def x(self, t: float) -> float:
         left, right = _LEFT + _INSET, self.right - _INSET
@@ -65,8 +69,12 @@ class _Frame:
         return _HEIGHT - _BOTTOM - (_HEIGHT - _BOTTOM - _TOP) * (value - low) / (high - low)
 
 
-def line_chart(series: Sequence[Series], *, last: int, unit: str, title: str) -> Markup:
-    """Lines over the policies M0 to M`last`, with interval bars and each name at the end of its line.
+def line_chart(
+    series: Sequence[Series], *, last: int, unit: str, title: str, names: Sequence[str] | None = None
+) -> Markup:
+    """Lines over x = 0 to `last`, with interval bars and each name at the end of its line.
+
+    Along x stand `names`, one for each x; without them the policies M0 to M`last`.
 
     Raises ValueError if no series has a point.
     """
@@ -75,14 +83,15 @@ def line_chart(series: Sequence[Series], *, last: int, unit: str, title: str) ->
     if not values:
         raise ValueError("a chart needs at least one point")
     longest = max(len(one.name) for one in drawn)
-    frame = _Frame(_WIDTH - longest * _LETTER - 14, last, nice_ticks(min(values), max(values)))
+    places = [f"M{t}" for t in range(last + 1)] if names is None else names
+    frame = _Frame(_WIDTH - longest * _LETTER - 14, places, nice_ticks(min(values), max(values)))
     has_limits = any(point.low is not None for one in drawn for point in one.points)
     parts: list[Child] = [*_axes(frame, unit)]
     for number, one in enumerate(drawn):
         offset = (number - (len(drawn) - 1) / 2) * _DODGE if has_limits else 0.0
         parts.append(_line(frame, one, offset))
     parts += _labels(frame, drawn)
-    return _svg(_WIDTH, _HEIGHT, title, parts)
+    return svg(_WIDTH, _HEIGHT, title, parts)
 
 
 def bar_chart(bars: Sequence[Bar], *, scale: int, title: str) -> Markup:
@@ -90,17 +99,17 @@ def bar_chart(bars: Sequence[Bar], *, scale: int, title: str) -> Markup:
     parts: list[Child] = []
     y = 4.0
     for bar in bars:
-        parts.append(_text(bar.name, _BAR_LEFT - 8, y + 11, "name end"))
+        parts.append(label(bar.name, _BAR_LEFT - 8, y + 11, "name end"))
         x = float(_BAR_LEFT)
         for count, kind in bar.parts:
             width = _BAR_WIDTH * count / max(scale, 1)
             parts.append(element("rect", x=x, y=y, width=width, height=_BAR_HEIGHT, class_=f"fill k{kind}"))
             x += width
-        parts.append(_text(f"{sum(count for count, _ in bar.parts):,}", x + 6, y + 11, "value"))
+        parts.append(label(f"{sum(count for count, _ in bar.parts):,}", x + 6, y + 11, "value"))
         if bar.note:
-            parts.append(_text(bar.note, _BAR_LEFT, y + 28, "note"))
+            parts.append(label(bar.note, _BAR_LEFT, y + 28, "note"))
         y += 40 if bar.note else 24
-    return _svg(_WIDTH, y, title, parts)
+    return svg(_WIDTH, y, title, parts)
 
 
 def nice_ticks(low: float, high: float) -> list[float]:
@@ -113,6 +122,13 @@ def nice_ticks(low: float, high: float) -> list[float]:
     step = next(size * power for size in (1, 2, 2.5, 5, 10) if size * power >= raw * (1 - 1e-9))
     first, final = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [number * step for number in range(first, final + 1)]
+
+
+def tick_labels(ticks: Sequence[float]) -> list[str]:
+    """Evenly spaced ticks with as many decimals as their step needs."""
+    step = ticks[1] - ticks[0]
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9)) + (1 if _has_half(step) else 0)
+    return [f"{tick:.{decimals}f}".replace("-", MINUS) for tick in ticks]
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -132,16 +148,14 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
 
 
 def _axes(frame: _Frame, unit: str) -> list[Markup]:
-    step = frame.ticks[1] - frame.ticks[0]
-    decimals = max(0, -math.floor(math.log10(step) + 1e-9)) + (1 if _has_half(step) else 0)
-    parts = [_text(unit, _LEFT - 40, 14, "unit")]
-    for tick in frame.ticks:
+    parts = [label(unit, _LEFT - 40, 14, "unit")]
+    for tick, written in zip(frame.ticks, tick_labels(frame.ticks), strict=True):
         y = frame.y(tick)
         parts.append(element("line", x1=_LEFT, x2=frame.right, y1=y, y2=y, class_="grid"))
-        parts.append(_text(f"{tick:.{decimals}f}".replace("-", MINUS), _LEFT - 8, y + 4, "tick end"))
+        parts.append(label(written, _LEFT - 8, y + 4, "tick end"))
     every = math.ceil((frame.last + 1) / 10)
     for t in range(0, frame.last + 1, every):
-        parts.append(_text(f"M{t}", frame.x(t), _HEIGHT - 8, "tick middle"))
+        parts.append(label(frame.names[t], frame.x(t), _HEIGHT - 8, "tick middle"))
     return parts
 
 
@@ -159,8 +173,8 @@ def _line(frame: _Frame, series: Series, offset: float) -> Markup:
             low, high = frame.y(point.low), frame.y(point.high)
             bar = f"M{x:.1f} {low:.1f}V{high:.1f}M{x - 3:.1f} {low:.1f}h6M{x - 3:.1f} {high:.1f}h6"
             parts.append(element("path", d=bar, class_="limits"))
-        told = element("title", f"{series.name}, M{point.x}: {_told(point)}")
-        parts.append(element("path", told, d=_marker(series.kind, x, y), class_="marker"))
+        told = element("title", f"{series.name}, {frame.names[point.x]}: {told_with_limits(point)}")
+        parts.append(element("path", told, d=marker(series.kind, x, y), class_="marker"))
     return element("g", *parts, class_=f"series k{series.kind}")
 
 
@@ -174,11 +188,12 @@ def _labels(frame: _Frame, drawn: Sequence[Series]) -> list[Markup]:
         if abs(end - y) > 3 or one.points[-1].x < frame.last:
             tie = f"M{start:.1f} {end:.1f}L{frame.right + 3:.1f} {y:.1f}"
             parts.append(element("path", d=tie, class_=f"tie k{one.kind}"))
-        parts.append(_text(one.name, frame.right + 6, y + 4, f"label k{one.kind}"))
+        parts.append(label(one.name, frame.right + 6, y + 4, f"label k{one.kind}"))
     return parts
 
 
-def _marker(kind: int, x: float, y: float) -> str:
+def marker(kind: int, x: float, y: float) -> str:
+    """The outline of the marker of a kind, centred on a place."""
     match kind % 4:
         case 0:
             return f"M{x - 4:.1f} {y:.1f}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z"
@@ -194,15 +209,18 @@ def _extent(point: Point) -> list[float]:
     return [value for value in (point.value, point.low, point.high) if value is not None]
 
 
-def _told(point: Point) -> str:
+def told_with_limits(point: Point) -> str:
+    """A value and its limits, for those who point at it."""
     limits = "" if point.low is None or point.high is None else f" [{share(point.low)}, {share(point.high)}]"
     return f"{share(point.value)}{limits}"
 
 
-def _text(text: str, x: float, y: float, class_: str) -> Markup:
+def label(text: str, x: float, y: float, class_: str) -> Markup:
+    """Text at a place; the class says how it is aligned."""
     return element("text", text, x=x, y=y, class_=class_)
 
 
-def _svg(width: float, height: float, title: str, parts: Sequence[Child]) -> Markup:
+def svg(width: float, height: float, title: str, parts: Sequence[Child]) -> Markup:
+    """A drawing that fills its column, with its title for those who do not see it."""
     named = element("title", title)
     return element("svg", named, *parts, viewBox=f"0 0 {width:.0f} {height:.0f}", role="img", aria_label=title)

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from statistics import fmean
-from typing import Any
+from typing import Any, get_args
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.diversity.sharpening import GREEDY, EvaluatedAnswer
 from selfreward.diversity.statistics import Interval, paired_difference
-from selfreward.records import Finish, Prompt, Stratum
+from selfreward.records import Finish, Outcome, Prompt, Stratum
 from selfreward.stages.measure import PromptMeasure
 
 _SEED = 0  # of the intervals taken here; those of the stages come with their own
@@ -159,7 +159,7 @@ def _step(t: int, stages: Mapping[str, Artifact]) -> Step:
         evaluation=_evaluation(stages["evaluate"]) if "evaluate" in stages else None,
         measurement=_measurement(stages["measure"]) if "measure" in stages else None,
         yielded=_yield(stages) if "sample" in stages else None,
-        costs={name: _cost(artifact) for name, artifact in stages.items()},
+        costs={name: cost_of(artifact) for name, artifact in stages.items()},
     )
 
 
@@ -209,14 +209,15 @@ def _yield(stages: Mapping[str, Artifact]) -> Yield:
     judged = stages["judge"].manifest.counts if "judge" in stages else {}
     return Yield(
         drawn=stages["sample"].rows(),
-        outcomes={name: int(number) for name, number in judged.items() if name != "tokens"},
+        outcomes={name: int(judged[name]) for name in get_args(Outcome) if name in judged},
         selection=stages["select"].json("selection") if "select" in stages else None,
         mixing=stages["mix"].json("mixing") if "mix" in stages else None,
         rows_trained=stages["update"].json("training").get("rows_trained") if "update" in stages else None,
     )
 
 
-def _cost(artifact: Artifact) -> Cost:
+def cost_of(artifact: Artifact) -> Cost:
+    """What an artifact took to make."""
     counted = [int(value) for name, value in artifact.manifest.counts.items() if name.endswith("tokens")]
     return Cost(artifact.manifest.seconds, sum(counted) if counted else None)
 

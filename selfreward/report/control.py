@@ -1,4 +1,4 @@
-"""The control of a run: the same run with candidates picked by lot, at equal budget."""
+"""The control of a run: the same run with candidates, or the order in pairs, picked by lot, at equal budget."""
 
 from typing import Any
 
@@ -6,13 +6,11 @@ from selfreward.artifacts.runs import RunView, read_run
 from selfreward.errors import ConfigError
 from selfreward.report.content import read_config
 
-RANDOM = "random_pick"
-
 
 def find_control(view: RunView) -> RunView | None:
-    """The first run beside this one, by name, whose settings differ in `run` and `select.kind` alone; else None."""
+    """The first run beside this one, by name, whose settings differ in what is picked by lot alone; else None."""
     own = read_config(view)
-    if own is None or own["select"]["kind"] == RANDOM:
+    if own is None or picks_by_lot(own):
         return None
     for folder in sorted(view.folder.resolve().parent.glob("*/config.json")):
         other = read_run(folder.parent)
@@ -26,9 +24,13 @@ def check_control(view: RunView, control: RunView) -> None:
     """Raises ConfigError if `control` picks no candidates by lot, or asks other prompts or another start model."""
     config = read_config(control)
     if config is None or not picks_by_lot(config):
-        raise ConfigError(f"--control {control.name} is no control run: it was not run with select={RANDOM}")
+        raise ConfigError(
+            f"--control {control.name} is no control run: it ran without select=random_pick or select.pairs=coin"
+        )
     ours, theirs = ({name: artifact.digest for name, artifact in run.sources.items()} for run in (view, control))
-    differing = sorted(name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name])
+    differing = [
+        name for name in sorted(ours.keys() & theirs.keys(), key=_as_loaded_first) if ours[name] != theirs[name]
+    ]
     if differing:
         raise ConfigError(f"--control {control.name} has another {differing[0]} source than {view.name}")
     if start_digest(view) != start_digest(control):
@@ -37,7 +39,12 @@ def check_control(view: RunView, control: RunView) -> None:
 
 def picks_by_lot(config: dict[str, Any]) -> bool:
     """Whether a run with these settings is a control run."""
-    return bool(config["select"]["kind"] == RANDOM)
+    return bool(config["select"]["kind"] == "random_pick" or config["select"].get("pairs") == "coin")
+
+
+def control_setting(config: dict[str, Any]) -> str:
+    """The setting that makes a control of a run with these settings."""
+    return "select.pairs=coin" if config["select"]["kind"] == "preference_pairs" else "select=random_pick"
 
 
 def start_digest(view: RunView) -> str | None:
@@ -51,5 +58,10 @@ def start_digest(view: RunView) -> str | None:
 
 def _comparable(config: dict[str, Any]) -> dict[str, Any]:
     """The settings that a run and its control share."""
-    select = {name: value for name, value in config["select"].items() if name != "kind"}
-    return {**config, "run": None, "select": select}
+    select = {name: value for name, value in config["select"].items() if name not in ("kind", "pairs")}
+    return {**config, "run": None, "sweep": None, "tracker": None, "select": select}
+
+
+def _as_loaded_first(source: str) -> tuple[bool, str]:
+    """Sources as they were loaded come before what was left of them."""
+    return source.startswith("clean_"), source

@@ -1,25 +1,25 @@
 """Puts the page of a run together and writes it."""
 
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import RunView
 from selfreward.report.content import Evaluation, Step, read_config, read_samples, read_steps
-from selfreward.report.control import picks_by_lot, start_digest
+from selfreward.report.control import control_setting, picks_by_lot, start_digest
+from selfreward.report.document import document
 from selfreward.report.figures import DASH, change_with_limits, limits, plural, share, tokens
 from selfreward.report.graphs import diversity, human_nll, lengths, quality
 from selfreward.report.markup import Child, Markup, element, joined
+from selfreward.report.preferences import preference_training
 from selfreward.report.rounds import costs, funnels, human_rows
 from selfreward.report.samples import side_by_side
 from selfreward.report.tables import section, table
 from selfreward.report.verdict import judge_run
+from selfreward.report.yields import per_kept_row
 
 REPORT_FILE = "report.html"
-# The page never loads or runs anything; a browser is told to refuse it, should anything ever slip in.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def write_report(view: RunView, control: RunView | None) -> Path:
@@ -29,8 +29,8 @@ def write_report(view: RunView, control: RunView | None) -> Path:
     return path
 
 
-def render(view: RunView, control: RunView | None) -> str:
-    """The page as HTML text."""
+def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str:
+    """The page as HTML text; without a single prompt or answer unless `texts`."""
     config, steps = read_config(view), read_steps(view)
     control_steps = read_steps(control) if control is not None else ()
     body = element(
@@ -60,35 +60,33 @@ def render(view: RunView, control: RunView | None) -> str:
             "Every candidate is counted once: as selected, or under the first reason that took it out.",
             funnels(steps),
         ),
-        section("Human data", "Each human row is drawn once at most. Shares are of answer tokens.", human_rows(steps)),
+        *preference_training(view),
+        section(
+            "Human data",
+            "Each human row is drawn once at most. Shares are of answer tokens, of preference pairs where those are "
+            "trained on.",
+            human_rows(steps),
+        ),
         section(
             "Time and tokens",
             "Wall time of each stage. A stage that an earlier run had made already is listed with what it took there.",
             costs(steps),
         ),
         section(
+            "What one kept row took",
+            "A kept row is one of the policy's own, new in the training set of its round. Below the line of what makes "
+            "a row, every stage by itself.",
+            per_kept_row(view),
+        ),
+        section(
             "The same prompts, policy by policy",
             "Greedy answers to the first held-out prompts of both strata, in the order of the source: none is picked "
             "for effect.",
-            side_by_side(read_samples(view)),
+            side_by_side(read_samples(view)) if texts else element("p", "Left out of this copy.", class_="empty"),
         ),
         _provenance(view, config, control),
     )
-    return f"<!doctype html>\n{_document(view.name, body).html}\n"
-
-
-def _document(name: str, body: Markup) -> Markup:
-    style = Markup(files("selfreward.report").joinpath("style.css").read_text())
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", f"{name} {DASH} selfreward report"),
-        element("style", style),
-    )
-    return element("html", head, element("body", body), lang="en")
+    return document(f"{view.name} {DASH} selfreward report", body)
 
 
 def _header(view: RunView, config: dict[str, Any] | None, steps: tuple[Step, ...], control: RunView | None) -> Markup:
@@ -169,7 +167,8 @@ def _control_note(config: dict[str, Any] | None, control: RunView | None) -> Mar
     if config is not None and picks_by_lot(config):
         return element("p", "This run picks its candidates by lot: it is a control for others.")
     name = "NAME" if config is None else f"{config['run']}-control"
-    command = element("code", f"selfreward run ... select=random_pick run={name}")
+    setting = "select=random_pick" if config is None else control_setting(config)
+    command = element("code", f"selfreward run ... {setting} run={name}")
     return element(
         "p",
         "No control run was found, so nothing here tells what the judge adds to picking candidates by lot. To make "

@@ -9,8 +9,9 @@ from selfreward.report.markup import Child, Markup, element, joined
 from selfreward.report.tables import table
 
 _CANDIDATES, _OWN, _HUMAN = 7, 0, 3
-_STAGES = ("measure", "evaluate", "sample", "judge", "select", "decide", "mix", "update")
+_STAGES = ("measure", "evaluate", "prompts", "sample", "judge", "select", "decide", "mix", "update")
 _TOTALS = {"prompts", "prompts_without_selection", "candidates", "selected"}
+_OF_PAIRS = {"pairs", "ties", "below_margin", "human_pairs", "human_prompts_without_pair"}
 
 
 def funnels(steps: tuple[Step, ...]) -> Markup:
@@ -36,13 +37,13 @@ def human_rows(steps: tuple[Step, ...]) -> Markup:
         "human rows drawn",
         "spent so far",
         "left in the pool",
-        "tokens missing",
+        "missing",
     )
     rows = [
         (
             f"M{t} → M{t + 1}",
             share(found["real_share_asked"]),
-            share(found["real_share_tokens"]),
+            share(found["real_share_rows" if found["unit"] == "pairs" else "real_share_tokens"]),
             *(
                 count(found[name])
                 for name in (
@@ -51,7 +52,7 @@ def human_rows(steps: tuple[Step, ...]) -> Markup:
                     "human_rows_drawn",
                     "human_rows_spent",
                     "human_rows_left",
-                    "short_tokens",
+                    "short",
                 )
             ),
         )
@@ -97,7 +98,7 @@ def _selection_bars(selection: Mapping[str, int], drawn: int | None) -> list[Bar
         ("scored", unscored),
         ("good enough", ["below_threshold"]),
         ("distinct", ["duplicate"]),
-        ("selected", ["passed_over", *sorted(selection.keys() - known - _TOTALS)]),
+        ("selected", ["passed_over", *sorted(selection.keys() - known - _TOTALS - _OF_PAIRS)]),
     ]
     for name, taken in reasons:
         counted = {reason: selection[reason] for reason in taken if reason in selection}
@@ -120,6 +121,8 @@ def _caption(found: Yield) -> str:
     if found.selection is not None:
         asked, without = found.selection["prompts"], found.selection["prompts_without_selection"]
         told.append(f"{asked:,} prompts, {without:,} of them with nothing to select.")
+        if "pairs" in found.selection:
+            told.append(f"{found.selection['pairs']:,} pairs; {found.selection['ties']:,} ties made none.")
     if found.outcomes:
         outcomes = ", ".join(f"{name} {number:,}" for name, number in sorted(found.outcomes.items()))
         told.append(f"Judgments: {outcomes}.")

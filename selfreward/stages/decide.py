@@ -39,7 +39,7 @@ def decide(
             "rule": "fixed",
             "why": f"mix.real_share is fixed at {spec.real_share}",
             "seen": {stratum: _changes(then[stratum], now[stratum]) for stratum in now},
-            "rows_selected": selected.rows(),
+            "rows_selected": selected.rows("pairs" if selected.has("pairs") else "rows"),
         },
     )
 

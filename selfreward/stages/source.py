@@ -1,6 +1,6 @@
-"""Source: prompts, human answers and gold pairs as tables, checked once."""
+"""Source: prompts, human answers and pairs as tables, what is no use left out and counted, overlaps dropped."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar, cast
@@ -9,14 +9,18 @@ from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.runs import Run
 from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Backend
-from selfreward.data.sources import AnyData, DataSpec, HumanAnswer, Role, check_prompts
+from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, HumanPair, LeftOut, Role
+from selfreward.data.sources import AnyData, DataSpec
 from selfreward.errors import DataError
-from selfreward.records import Example, GoldPair, Prompt, digest_of
+from selfreward.records import Example, GoldPair, PreferencePair, Prompt, digest_of
 from selfreward.spec import Spec
+from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_told, likeness_told
 
 VERSION = 1
 _SHARD_ROWS = 4096
+_NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
 Record = TypeVar("Record")
+Given = TypeVar("Given")
 
 
 class SourceSpec(Spec):
@@ -29,47 +33,102 @@ class SourceSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """The tables that a run reads from outside."""
+    """The tables that a run reads from outside; those it trains on share no question with those it measures on."""
 
     train: Artifact
     held_out: Artifact
     probe: Artifact
+    target: Artifact
     human: Artifact
+    human_pairs: Artifact
+    gold_gate: Artifact
     gold_final: Artifact
 
 
 def load_sources(data: AnyData, run: Run, backend: Backend) -> Sources:
     """The table of every role; human answers are counted in tokens of the policy that `backend` holds."""
-    content = data.fingerprint()
 
     def load(role: Role, counter: Backend | None = None) -> Artifact:
-        return run.source(role, source, SourceSpec(role=role, data=data, content=content), backend=counter)
+        spec = SourceSpec(role=role, data=data, content=data.fingerprint(role))
+        table = run.source(role, source, spec, backend=counter)
+        if told := left_out_told(role, table):
+            run.store.reporter.say(told)
+        return table
 
+    held_out, probe, target = load("held_out"), load("probe"), load("target")
+    gold_gate, gold_final = load("gold_gate"), load("gold_final")
+    trained: dict[TrainedRole, Artifact] = {
+        "train": load("train"),
+        "human": load("human", backend),
+        "human_pairs": load("human_pairs", backend),
+    }
+    checked = {
+        role: run.source(
+            f"clean_{role}",
+            clean,
+            CleanSpec(role=role, overlap=data.overlap),
+            table=table,
+            held_out=held_out,
+            probe=probe,
+            target=target,
+            gold_gate=gold_gate,
+            gold_final=gold_final,
+        )
+        for role, table in trained.items()
+    }
+    run.store.reporter.say(cleaning_told(checked))
+    run.store.reporter.say(likeness_told(checked["train"]))
+    # A check that drops nothing gives the table as it was, so that no key hangs on how the check is made.
+    cleaned = {role: checked[role] if checked[role].rows("dropped") else table for role, table in trained.items()}
     return Sources(
-        train=load("train"),
-        held_out=load("held_out"),
-        probe=load("probe"),
-        human=load("human", backend),
-        gold_final=load("gold_final"),
+        train=cleaned["train"],
+        held_out=held_out,
+        probe=probe,
+        target=target,
+        human=cleaned["human"],
+        human_pairs=cleaned["human_pairs"],
+        gold_gate=gold_gate,
+        gold_final=gold_final,
     )
 
 
-def source(out: Output, spec: SourceSpec, *, backend: Backend | None = None) -> None:
-    """Table `rows`: Prompt (train, held_out, probe), Example (human) or GoldPair (gold_gate, gold_final).
+def left_out_told(role: str, table: Artifact) -> str | None:
+    """What was left out of a source, each count with what it is out of; None where nothing was."""
+    counts = table.manifest.counts
+    left_out = {name.removeprefix("left_out:"): n for name, n in counts.items() if name.startswith("left_out:")}
+    if not left_out:
+        return None
+    reasons = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in sorted(left_out.items()))
+    return f"  {role}: {table.rows()} of {table.rows() + sum(left_out.values())} rows; left out: {reasons}"
 
-    Human answers need a `backend` to count their tokens. Raises DataError for empty or repeated prompts, and for a
-    role without the rows that the loop cannot do without.
+
+def source(out: Output, spec: SourceSpec, *, backend: Backend | None = None) -> None:
+    """Table `rows`: Prompt, or by role Example (human), PreferencePair (human_pairs), GoldPair (gold_...).
+
+    Human answers need a `backend` to count their tokens. Rows that are empty, repeated or of no use are counted as
+    `left_out:<reason>`. Raises DataError for a row that cannot be read, and for a role without the rows that the loop
+    cannot do without.
     """
-    rows = spec.data.rows(spec.role)
-    if spec.role in ("train", "held_out", "probe"):
-        prompts = check_prompts(cast(Iterator[Prompt], rows), spec.role)
-        if _write(out, Prompt, prompts) == 0:
-            raise DataError(f"there is no {spec.role} prompt: check data.{spec.role} and its sizes")
+    rows = (row for row in spec.data.rows(spec.role) if not _left_out(out, row))
+    if spec.role in PROMPT_ROLES:
+        written = _write(out, Prompt, cast(Iterator[Prompt], rows))
     elif spec.role == "human":
         assert backend is not None
-        _write(out, Example, _examples(backend, cast(Iterator[HumanAnswer], rows)))
+        written = _write(out, Example, _examples(backend, cast(Iterator[HumanAnswer], rows)))
+    elif spec.role == "human_pairs":
+        assert backend is not None
+        written = _write(out, PreferencePair, _pairs(backend, cast(Iterator[HumanPair], rows)))
     else:
-        _write(out, GoldPair, cast(Iterator[GoldPair], rows))
+        written = _write(out, GoldPair, cast(Iterator[GoldPair], rows))
+    if written == 0 and spec.role in _NEEDED:
+        left_out = "".join(f", {name.removeprefix('left_out:')} {count}" for name, count in sorted(out.counts.items()))
+        raise DataError(f"there is no {spec.role} prompt{left_out}: check data.{spec.role} and its sizes")
+
+
+def _left_out(out: Output, row: object) -> bool:
+    if isinstance(row, LeftOut):
+        out.count(**{f"left_out:{row.reason}": 1})
+    return isinstance(row, LeftOut)
 
 
 def _write(out: Output, record_type: type[Record], records: Iterator[Record]) -> int:
@@ -81,18 +140,46 @@ def _write(out: Output, record_type: type[Record], records: Iterator[Record]) ->
 
 
 def _examples(backend: Backend, answers: Iterator[HumanAnswer]) -> Iterator[Example]:
-    count: Callable[[list[str]], list[int]] = backend.count_tokens
-    for batch in in_batches(answers, _SHARD_ROWS):
-        for answer, tokens in zip(batch, count([one.text for one in batch]), strict=True):
-            yield Example(
-                id=digest_of("human", answer.prompt.id, answer.text),
-                prompt_id=answer.prompt.id,
-                messages=answer.prompt.messages,
-                text=answer.text,
-                origin="human",
-                stratum=answer.prompt.stratum,
-                tokens=tokens,
-                score=None,
-                candidate_id=None,
-                iteration=None,
-            )
+    for answer, (tokens,) in _counted(backend, answers, lambda one: [one.text]):
+        yield Example(
+            id=digest_of("human", answer.prompt.id, answer.text),
+            prompt_id=answer.prompt.id,
+            messages=answer.prompt.messages,
+            text=answer.text,
+            origin="human",
+            stratum=answer.prompt.stratum,
+            tokens=tokens,
+            score=None,
+            candidate_id=None,
+            iteration=None,
+        )
+
+
+def _pairs(backend: Backend, pairs: Iterator[HumanPair]) -> Iterator[PreferencePair]:
+    for pair, (chosen_tokens, rejected_tokens) in _counted(backend, pairs, lambda one: [one.chosen, one.rejected]):
+        yield PreferencePair(
+            id=digest_of("human_pair", pair.prompt.id, pair.chosen, pair.rejected),
+            prompt_id=pair.prompt.id,
+            messages=pair.prompt.messages,
+            chosen=pair.chosen,
+            rejected=pair.rejected,
+            origin="human",
+            stratum=pair.prompt.stratum,
+            chosen_tokens=chosen_tokens,
+            rejected_tokens=rejected_tokens,
+            margin=pair.margin,
+            chosen_id=None,
+            rejected_id=None,
+            iteration=None,
+        )
+
+
+def _counted(
+    backend: Backend, rows: Iterator[Given], texts_of: Callable[[Given], Sequence[str]]
+) -> Iterator[tuple[Given, list[int]]]:
+    """Each row with the tokens of its texts."""
+    for batch in in_batches(rows, _SHARD_ROWS):
+        texts = [texts_of(row) for row in batch]
+        counts = iter(backend.count_tokens([text for group in texts for text in group]))
+        for row, group in zip(batch, texts, strict=True):
+            yield row, [next(counts) for _ in group]

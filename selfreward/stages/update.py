@@ -1,16 +1,20 @@
 """Update: the next policy, trained on this round's mixture."""
 
 from selfreward.artifacts import Artifact, Output
-from selfreward.records import Example, Policy
+from selfreward.records import Example, Policy, PreferencePair, TrainingRow
 from selfreward.updates import AnyUpdate, run_update
 
-VERSION = 1
+VERSION = 2
 
 
-def update(out: Output, spec: AnyUpdate, *, seed: int, policy: Policy, training: Artifact) -> None:
+def update(
+    out: Output, spec: AnyUpdate, *, seed: int, policy: Policy, reference: Policy | None, training: Artifact
+) -> None:
     """Folder `model` with the trained policy, and `training.json` with what the training saw."""
+    rows: list[TrainingRow] = []
+    rows += training.records(PreferencePair, "pairs") if training.has("pairs") else training.records(Example)
     with out.progress(None, "steps") as advance:
-        result = run_update(spec, policy, list(training.records(Example)), out.path / "model", seed, advance)
+        result = run_update(spec, policy, reference, rows, out.path / "model", seed, advance)
     out.write_json("training", result)
 
 

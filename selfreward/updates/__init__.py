@@ -8,37 +8,51 @@ from typing import Annotated
 from pydantic import Field
 
 from selfreward.artifacts import Advance
-from selfreward.backends.device import resolve_device, resolve_dtype
-from selfreward.records import Example, Policy
+from selfreward.records import Policy, TrainingRow
 from selfreward.spec import Json
-from selfreward.updates.child import train_in_scratch
+from selfreward.updates.child import Task, train_in_scratch
+from selfreward.updates.dpo import DpoSpec
 from selfreward.updates.rft import RftSpec
 from selfreward.updates.scripted import ScriptedUpdate, train_scripted
+from selfreward.updates.training import compute_of, device_of
 
-AnyUpdate = RftSpec | ScriptedUpdate
+AnyUpdate = RftSpec | DpoSpec | ScriptedUpdate
 UpdateSpec = Annotated[AnyUpdate, Field(discriminator="kind")]
 
 
-__all__ = ["AnyUpdate", "RftSpec", "ScriptedUpdate", "UpdateSpec", "engine_of", "run_update"]
+__all__ = ["AnyUpdate", "DpoSpec", "RftSpec", "ScriptedUpdate", "UpdateSpec", "engine_of", "reference_of", "run_update"]
 
 
 def engine_of(spec: AnyUpdate) -> dict[str, Json]:
     """What decides the outcome of an update besides its settings; reading it loads nothing."""
     match spec:
-        case RftSpec():
-            device = resolve_device(spec.device)
+        case RftSpec() | DpoSpec():
             versions: dict[str, Json] = {name: version(name) for name in ("torch", "transformers", "trl", "peft")}
-            return {**versions, "device": device, "compute": resolve_dtype(spec.compute, device)}
+            return {**versions, "device": device_of(spec), "compute": compute_of(spec)}
         case ScriptedUpdate():
             return {"version": 1}
 
 
+def reference_of(spec: AnyUpdate, *, policy: Policy, initial: Policy) -> Policy | None:
+    """The policy that the update ties to: the one that drew the candidates, or the first; None where there is none."""
+    if not isinstance(spec, DpoSpec):
+        return None
+    return initial if spec.reference == "initial" else policy
+
+
 def run_update(
-    spec: AnyUpdate, policy: Policy, examples: Sequence[Example], out: Path, seed: int, advance: Advance
+    spec: AnyUpdate,
+    policy: Policy,
+    reference: Policy | None,
+    rows: Sequence[TrainingRow],
+    out: Path,
+    seed: int,
+    advance: Advance,
 ) -> dict[str, Json]:
-    """Trains `policy` on `examples` into the folder `out`; what the training saw, as `training.json` keeps it."""
+    """Trains `policy` on `rows` into the folder `out`; what the training saw, as `training.json` keeps it."""
     match spec:
-        case RftSpec():
-            return train_in_scratch(spec, policy, examples, out, seed, advance)
+        case RftSpec() | DpoSpec():
+            task = Task(spec=spec, policy=policy, reference=reference, rows=rows, out=out, seed=seed)
+            return train_in_scratch(task, advance)
         case ScriptedUpdate():
-            return train_scripted(spec, policy, examples, out)
+            return train_scripted(spec, policy, rows, out)

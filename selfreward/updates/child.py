@@ -9,41 +9,69 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from selfreward.artifacts import Advance
 from selfreward.artifacts.tables import read_records, rows_of, write_parquet
 from selfreward.backends.device import resolve_device
 from selfreward.errors import BackendError
-from selfreward.records import Example, Policy
+from selfreward.records import Example, Policy, PreferencePair, TrainingRow
 from selfreward.spec import Json
+from selfreward.updates.dpo import DpoSpec, train_dpo
 from selfreward.updates.rft import RftSpec, train_rft
+from selfreward.updates.training import StepAdvance
+
+TrainingSpec = RftSpec | DpoSpec
 
 
-def train_in_scratch(
-    spec: RftSpec, policy: Policy, examples: Sequence[Example], out: Path, seed: int, advance: Advance
-) -> dict[str, Json]:
-    """Trains as `train_rft` does, in a folder that does not outlive it; in a child process where a GPU is used."""
-    apart = spec.isolate == "always" or (spec.isolate == "auto" and resolve_device(spec.device) == "cuda")
-    with tempfile.TemporaryDirectory(prefix="scratch-", dir=out.parent) as scratch:
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A training: `reference` is the policy that a preference loss ties to; rows suit the kind of `spec`."""
+
+    spec: TrainingSpec
+    policy: Policy
+    reference: Policy | None
+    rows: Sequence[TrainingRow]
+    out: Path
+    seed: int
+
+
+def train_in_scratch(task: Task, advance: Advance) -> dict[str, Json]:
+    """What the training saw. It runs in a folder that does not outlive it; in a child process where a GPU is used."""
+    isolate = task.spec.isolate
+    apart = isolate == "always" or (isolate == "auto" and resolve_device(task.spec.device) == "cuda")
+    with tempfile.TemporaryDirectory(prefix="scratch-", dir=task.out.parent) as scratch:
         if apart:
-            return _train_apart(spec, policy, examples, out, Path(scratch), seed)
-        return asdict(train_rft(spec, policy, examples, out, Path(scratch), seed, lambda step, steps: advance(1)))
+            return _train_apart(task, Path(scratch))
+        return _train(task, Path(scratch), lambda step, steps: advance(1))
 
 
-def _train_apart(
-    spec: RftSpec, policy: Policy, examples: Sequence[Example], out: Path, scratch: Path, seed: int
-) -> dict[str, Json]:
-    write_parquet(scratch / "examples.parquet", rows_of(examples, Example), Example)
-    task = {
-        "spec": spec.model_dump(mode="json"),
-        "policy": {"path": str(policy.path.resolve()), "key": policy.key, "digest": policy.digest},
-        "out": str(out.resolve()),
-        "seed": seed,
+def _train(task: Task, scratch: Path, advance: StepAdvance) -> dict[str, Json]:
+    match task.spec:
+        case RftSpec():
+            examples = [row for row in task.rows if isinstance(row, Example)]
+            return train_rft(task.spec, task.policy, examples, task.out, scratch, task.seed, advance)
+        case DpoSpec():
+            assert task.reference is not None
+            pairs = [row for row in task.rows if isinstance(row, PreferencePair)]
+            return train_dpo(task.spec, task.policy, task.reference, pairs, task.out, scratch, task.seed, advance)
+
+
+def _train_apart(task: Task, scratch: Path) -> dict[str, Json]:
+    row_type = _row_type(task.spec)
+    write_parquet(scratch / "rows.parquet", rows_of(task.rows, row_type), row_type)
+    described = {
+        "spec": task.spec.model_dump(mode="json"),
+        "policy": _written(task.policy),
+        "reference": None if task.reference is None else _written(task.reference),
+        "out": str(task.out.resolve()),
+        "seed": task.seed,
     }
     path = scratch / "task.json"
-    path.write_text(json.dumps(task))
+    path.write_text(json.dumps(described))
     child = subprocess.run([sys.executable, "-m", "selfreward.updates.child", str(path)], check=False)
     if child.returncode != 0:
         raise BackendError(f"training ended with status {child.returncode}: its own message stands above")
@@ -51,21 +79,35 @@ def _train_apart(
     return result
 
 
+def _row_type(spec: TrainingSpec) -> type[Example] | type[PreferencePair]:
+    return Example if isinstance(spec, RftSpec) else PreferencePair
+
+
+def _written(policy: Policy) -> dict[str, str]:
+    return {"path": str(policy.path.resolve()), "key": policy.key, "digest": policy.digest}
+
+
+def _read(written: dict[str, str]) -> Policy:
+    return Policy(path=Path(written["path"]), key=written["key"], digest=written["digest"])
+
+
 def main() -> None:
     """Runs the task in the file named on the command line and writes `result.json` beside it."""
     path = Path(sys.argv[1])
-    task = json.loads(path.read_text())
-    policy = Policy(path=Path(task["policy"]["path"]), key=task["policy"]["key"], digest=task["policy"]["digest"])
-    result = train_rft(
-        RftSpec.model_validate(task["spec"]),
-        policy,
-        read_records(path.parent / "examples.parquet", Example),
-        Path(task["out"]),
-        path.parent / "trainer",
-        task["seed"],
-        lambda step, steps: print(f"  step {step} of {steps}", file=sys.stderr),
+    described = json.loads(path.read_text())
+    spec: TrainingSpec = TypeAdapter(TrainingSpec).validate_python(described["spec"])
+    task = Task(
+        spec=spec,
+        policy=_read(described["policy"]),
+        reference=None if described["reference"] is None else _read(described["reference"]),
+        rows=read_records(path.parent / "rows.parquet", _row_type(spec)),
+        out=Path(described["out"]),
+        seed=described["seed"],
     )
-    (path.parent / "result.json").write_text(json.dumps(asdict(result)))
+    result = _train(
+        task, path.parent / "trainer", lambda step, steps: print(f"  step {step} of {steps}", file=sys.stderr)
+    )
+    (path.parent / "result.json").write_text(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from selfreward.backends.scripted import ScriptedState, outcome_of, read_state, write_state
-from selfreward.records import Example, Policy
+from selfreward.records import Example, Policy, TrainingRow
 from selfreward.spec import Json, Spec
 
 
@@ -21,18 +21,19 @@ class ScriptedUpdate(Spec):
     init: Literal["previous", "initial"] = "previous"
 
 
-def train_scripted(spec: ScriptedUpdate, policy: Policy, examples: Sequence[Example], out: Path) -> dict[str, Json]:
-    """What the training saw; writes the new policy to `out`.
+def train_scripted(spec: ScriptedUpdate, policy: Policy, rows: Sequence[TrainingRow], out: Path) -> dict[str, Json]:
+    """What the training saw; writes the new policy to `out`. Of a preference pair, the chosen answer is shown.
 
     Skill moves towards the share of outcome 0 among closed examples. `modes` moves towards the effective number
     (exponential of the entropy) of the outcomes shown; an answer that no outcome gives, such as a human one, counts
     as an outcome of its own.
     """
     state = read_state(policy.path)
-    shown = [(outcome_of(one.messages[-1].content, one.text), one) for one in examples]
-    closed = [outcome == 0 for outcome, one in shown if one.stratum == "closed"]
+    texts = [row.text if isinstance(row, Example) else row.chosen for row in rows]
+    shown = [(outcome_of(row.messages[-1].content, text), row, text) for row, text in zip(rows, texts, strict=True)]
+    closed = [outcome == 0 for outcome, row, _ in shown if row.stratum == "closed"]
     skill = sum(closed) / len(closed) if closed else state.skill
-    counts = Counter(one.text if outcome is None else str(outcome) for outcome, one in shown)
+    counts = Counter(text if outcome is None else str(outcome) for outcome, _, text in shown)
     shares = [count / len(shown) for count in counts.values()]
     modes = math.exp(-sum(share * math.log(share) for share in shares))
     after = ScriptedState(
@@ -40,4 +41,4 @@ def train_scripted(spec: ScriptedUpdate, policy: Policy, examples: Sequence[Exam
         modes=state.modes + spec.rate * (modes - state.modes),
     )
     write_state(out, after)
-    return {"rows_trained": len(examples), "skill": after.skill, "modes": after.modes}
+    return {"rows_trained": len(rows), "skill": after.skill, "modes": after.modes}

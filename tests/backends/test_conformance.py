@@ -2,16 +2,19 @@
 
 import math
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from selfreward.backends import Backend, HfSpec, ScriptedSpec, open_backend
+from selfreward.backends import Backend, HfSpec, ScriptedSpec, VllmSpec, open_backend
 from selfreward.backends.base import Answer, NotScored, Sampling, TextScore
 from selfreward.backends.scripted import ScriptedState, write_state
 from selfreward.errors import BackendError
 from selfreward.records import Message, Policy
 from tests.tiny import make_tiny_policy
+
+pytestmark = pytest.mark.xdist_group("torch")
 
 
 def scripted(folder: Path) -> Backend:
@@ -24,7 +27,15 @@ def hf(folder: Path) -> Backend:
     return open_backend(HfSpec(dtype="float32", device="cpu"), make_tiny_policy(folder, extra_stops=[68, 220]))
 
 
-BACKENDS: dict[str, Callable[[Path], Backend]] = {"scripted": scripted, "hf": hf}
+def vllm(folder: Path) -> Backend:
+    policy = make_tiny_policy(folder, extra_stops=[68, 220], head_size=32)
+    return open_backend(VllmSpec(dtype="float32", kv_cache_gib=0.25), policy)
+
+
+BACKENDS: dict[str, Callable[[Path], Backend]] = {"scripted": scripted, "hf": hf, "vllm": vllm}
+NEEDS = {
+    "vllm": [pytest.mark.vllm, pytest.mark.skipif(find_spec("vllm") is None, reason="run scripts/setup_vllm.sh")],
+}
 PROMPTS = [(Message(role="user", content=f"What is {n} + 2?"),) for n in range(5)]
 SAMPLING = Sampling(k=3, temperature=0.9, top_p=1.0, max_new_tokens=8)
 GREEDY = Sampling(k=1, temperature=0.0, top_p=1.0, max_new_tokens=8)
@@ -34,7 +45,7 @@ def nothing(_: int) -> None:
     """Progress that nobody watches."""
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=NEEDS.get(name, ())) for name in BACKENDS])
 def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     with BACKENDS[request.param](tmp_path_factory.mktemp(request.param)) as opened:
         yield opened

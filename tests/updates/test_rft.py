@@ -6,28 +6,15 @@ from selfreward.backends.base import Answer
 from selfreward.backends.chat import completion_ids, render_prompt
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.errors import ConfigError, StarvedLoop
-from selfreward.records import Example, Policy
+from selfreward.records import Policy
 from selfreward.updates import rft
 from selfreward.updates.rft import RftSpec, train_rft
-from tests.tiny import ask, make_tiny_policy, make_tokenizer
+from tests.tiny import make_example, make_tiny_policy, make_tokenizer
+
+pytestmark = pytest.mark.xdist_group("torch")
 
 SPEC = RftSpec(learning_rate=5e-3, batch_size=4, epochs=2, top_layers=1, lora_rank=4, compute="float32", device="cpu")
 MODES = ("full", "top_layers", "lora")
-
-
-def make_example(number, text="hello you", question="what is it"):
-    return Example(
-        id=str(number),
-        prompt_id=str(number),
-        messages=ask(f"{question} {number}"),
-        text=text,
-        origin="self",
-        stratum="closed",
-        tokens=0,
-        score=None,
-        candidate_id=None,
-        iteration=0,
-    )
 
 
 EXAMPLES = [make_example(number) for number in range(10)]
@@ -84,11 +71,11 @@ def test_training_raises_its_answers_and_saves_what_was_trained(policy, before, 
     assert saved == pytest.approx(in_memory, abs=1e-4)
     assert sum(saved) > sum(before) + 1
     assert steps == [(number, 6) for number in range(1, 7)]
-    assert (result.rows_trained, result.rows_too_long, result.steps) == (10, 0, 6)
-    assert result.tokens_trained == 2 * 10 * len(completion_ids(make_tokenizer(), "hello you", ended=True))
-    assert 0 < result.mean_loss < 10
-    assert 0 < result.trainable_parameters <= result.total_parameters
-    assert (result.trainable_parameters == result.total_parameters) == (mode == "full")
+    assert (result["rows_trained"], result["rows_too_long"], result["steps"]) == (10, 0, 6)
+    assert result["tokens_trained"] == 2 * 10 * len(completion_ids(make_tokenizer(), "hello you", ended=True))
+    assert 0 < result["mean_loss"] < 10
+    assert 0 < result["trainable_parameters"] <= result["total_parameters"]
+    assert (result["trainable_parameters"] == result["total_parameters"]) == (mode == "full")
 
 
 def test_what_is_saved_names_no_folder_and_keeps_the_configs(policy, tmp_path):
@@ -121,8 +108,8 @@ def test_top_layers_leaves_every_other_weight_alone(policy, tmp_path):
 def test_the_loss_is_that_of_the_answers_alone(policy, before, tmp_path):
     # One batch of everything: the loss of its one step is the untrained mean over the answers' tokens.
     result, _ = train(policy, tmp_path, batch_size=10, epochs=1)
-    assert result.steps == 1
-    assert result.mean_loss == pytest.approx(-sum(before) / result.tokens_trained, abs=1e-4)
+    assert result["steps"] == 1
+    assert result["mean_loss"] == pytest.approx(-sum(before) / result["tokens_trained"], abs=1e-4)
 
 
 def test_rows_are_the_tokens_that_the_backend_scores(policy):
@@ -138,7 +125,7 @@ def test_rows_are_the_tokens_that_the_backend_scores(policy):
 def test_rows_that_are_too_long_are_left_out_and_counted(policy, tmp_path):
     long = [make_example(100 + number, text="x" * 80) for number in range(3)]
     result, after = train(policy, tmp_path, [*EXAMPLES, *long], max_tokens=90, epochs=1)
-    assert (result.rows_trained, result.rows_too_long) == (10, 3)
+    assert (result["rows_trained"], result["rows_too_long"]) == (10, 3)
     (tmp_path / "without").mkdir()
     _, without = train(policy, tmp_path / "without", EXAMPLES, max_tokens=90, epochs=1)
     assert (after.path / "model.safetensors").read_bytes() == (without.path / "model.safetensors").read_bytes()

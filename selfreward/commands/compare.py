@@ -1,0 +1,106 @@
+"""`selfreward compare RUN [RUN ...]`: one table and one page of several runs, or of the cells of a sweep."""
+
+import argparse
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from selfreward.artifacts.files import canonical, write_atomically
+from selfreward.artifacts.runs import RunView, read_run
+from selfreward.commands.arguments import run_folder
+from selfreward.commands.sweep import STATE_FILE, CellState, read_state
+from selfreward.report.comparison import render_comparison
+from selfreward.report.comparison_cells import (
+    Cell,
+    Comparison,
+    State,
+    compare,
+    costs_of,
+    flat_settings,
+    untold_differences,
+)
+from selfreward.report.comparison_table import csv_text, notes, plain_table
+from selfreward.report.content import read_config
+from selfreward.tracking import metrics_of_run
+
+PAGE_FILE = "comparison.html"
+TABLE_FILE = "comparison.csv"
+
+
+def main(arguments: list[str]) -> int:
+    """Prints the table, writes it and the page, prints where. 0; raises StoreError for a run that is not there."""
+    parser = argparse.ArgumentParser(
+        prog="selfreward compare",
+        description="Compare runs by quality, diversity and cost; the name of a sweep stands for all its cells.",
+    )
+    parser.add_argument("run", nargs="+", metavar="RUN", help="the name of a run or of a sweep")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="the folder of runs (default: runs)")
+    parser.add_argument(
+        "--out", type=Path, help="the folder to write into (default: the sweep's, or RUNS/comparison-DIGEST)"
+    )
+    parsed = parser.parse_args(arguments)
+    asked = [run_folder(argparse.Namespace(run=name, runs=parsed.runs)) for name in parsed.run]
+    found = {folder: _members(folder) for folder in dict.fromkeys(asked)}
+    comparison = compare(
+        " ".join(folder.name for folder in found),
+        [read_cell(folder) for folder in dict.fromkeys(one for members in found.values() for one in members)],
+    )
+    out: Path = parsed.out or _default_out(list(found))
+    write_comparison(comparison, out)
+    for line in _told(comparison):
+        print(line)
+    print(out / TABLE_FILE, out / PAGE_FILE, sep="\n")
+    return 0
+
+
+def read_cell(folder: Path) -> Cell:
+    """The run in `folder` with its metrics and costs. Raises StoreError where there is none."""
+    view, state = read_run(folder), read_state(folder)
+    config = read_config(view)
+    return Cell(
+        name=view.name,
+        settings=state.cell.settings if state is not None else {},
+        config=None if config is None else flat_settings(config),
+        state=_state(view, state, None if config is None else config["loop"]["iterations"]),
+        error=state.error if state is not None and state.status == "failed" else None,
+        rows=metrics_of_run(folder),
+        costs=costs_of(view),
+    )
+
+
+def write_comparison(comparison: Comparison, out: Path) -> None:
+    """Writes the table and the page into `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / TABLE_FILE, csv_text(comparison).encode())
+    write_atomically(out / PAGE_FILE, render_comparison(comparison).encode())
+
+
+def _members(folder: Path) -> list[Path]:
+    """The cells of the sweep that `folder` is named after; the folder itself if there is no such sweep."""
+    states = {path.parent: read_state(path.parent) for path in sorted(folder.parent.glob(f"*/{STATE_FILE}"))}
+    cells = [one for one, state in states.items() if state is not None and state.cell.name == folder.name]
+    return cells or [folder]
+
+
+def _state(view: RunView, state: CellState | None, asked: int | None) -> State:
+    """What is committed tells whether a run is done: a cell that is being looked at again says that it is pending."""
+    if state is not None and state.status == "failed":
+        return "failed"
+    if asked is not None and len(view.iterations) > asked and "evaluate" in view.iterations[asked]:
+        return "done"
+    return "unfinished" if view.iterations else "not started"
+
+
+def _default_out(asked: Sequence[Path]) -> Path:
+    first = asked[0]
+    if len(asked) == 1:
+        return first
+    digest = hashlib.sha256(canonical(dict.fromkeys(sorted(folder.name for folder in asked)))).hexdigest()[:8]
+    return first.parent / f"comparison-{digest}"
+
+
+def _told(comparison: Comparison) -> list[str]:
+    lines = [*plain_table(comparison), "", *notes(comparison)]
+    if differing := untold_differences(comparison):
+        lines.append(f"these runs also differ in {', '.join(differing)}")
+    return lines

@@ -1,0 +1,174 @@
+"""The cells of a sweep: what they are called, how each of them ended, what is told of all of them.
+
+Cells may run in other processes or on other machines, so each one leaves `cell.json` in its run's folder.
+"""
+
+import hashlib
+import json
+import os
+import re
+import traceback
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from selfreward.artifacts.files import canonical, write_atomically
+from selfreward.commands.run import run
+from selfreward.config import RUN_NAME, SweepCell
+from selfreward.console import ConsoleReporter
+from selfreward.errors import ConfigError, SelfrewardError
+
+STATE_FILE = "cell.json"
+_CRASHED = 1
+_MISTAKE = 2
+_LONGEST = 120  # a folder's name may hold 255 bytes; this leaves a screen's line readable
+_NOT_SWEPT = ("run", "store.runs")
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """All cells of one command, and the folder of runs they share."""
+
+    name: str
+    runs: Path
+    cells: tuple[SweepCell, ...]
+
+    @property
+    def swept(self) -> frozenset[str]:
+        """The names of the settings that are swept."""
+        return frozenset(name for cell in self.cells for name in cell.settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellState:
+    """How a cell ended. It is `pending` until it has: not reached yet, at work, or stopped on the way."""
+
+    cell: SweepCell
+    status: Literal["pending", "done", "failed"] = "pending"
+    error: str | None = None
+    exit_status: int | None = None
+
+
+def plan_sweep(name: str, runs: Path, overrides: Sequence[Sequence[str]], swept: Collection[str]) -> Sweep:
+    """The sweep whose cells are given by `overrides`. Raises ConfigError for settings that no sweep can have."""
+    if not re.fullmatch(RUN_NAME, name):
+        raise ConfigError(f"run={name}: a name is made of letters, digits and ._=,- and starts with a letter or digit")
+    for setting in _NOT_SWEPT:
+        if setting in swept:
+            raise ConfigError(f"{setting} cannot be swept: cells share a store and are named by what differs in them")
+    if "experiment" in swept and not any(one.startswith("run=") for one in overrides[0]):
+        raise ConfigError("a sweep of experiment has no name of its own: give it one, run=NAME")
+    return Sweep(name, runs, tuple(SweepCell(name=name, settings=settings_of(one, swept)) for one in overrides))
+
+
+def settings_of(overrides: Sequence[str], swept: Collection[str]) -> dict[str, str]:
+    """The swept settings among `overrides`, by name."""
+    pairs = (one.lstrip("+").partition("=") for one in overrides)
+    return dict(sorted((name, value) for name, _, value in pairs if name in swept))
+
+
+def cell_run(cell: SweepCell) -> str:
+    """The name of a cell's run: the sweep's name and what is swept, whatever order it was typed in.
+
+    A name that had to be shortened, or cleaned of characters that a run's name cannot have, ends with a digest of
+    the settings, so that two cells never share one.
+    """
+    if not cell.settings:
+        return cell.name
+    exact = ",".join(f"{name}={value}" for name, value in sorted(cell.settings.items()))
+    clean = ",".join(
+        f"{re.sub(r'[^A-Za-z0-9._]', '-', name)}={re.sub(r'[^A-Za-z0-9._-]', '-', value)}"
+        for name, value in sorted(cell.settings.items())
+    )
+    whole = f"{cell.name}.{clean}"
+    if clean == exact and len(whole) <= _LONGEST:
+        return whole
+    digest = hashlib.sha256(canonical(dict(cell.settings))).hexdigest()[:8]
+    return f"{whole[: _LONGEST - 9]}-{digest}"
+
+
+def run_cell(compose: Callable[[], Mapping[str, Any]], sweep: Sweep, cell: SweepCell) -> None:
+    """Runs one cell with the settings that `compose` gives, and notes how it ended.
+
+    Whatever goes wrong is noted and told, so that the other cells go on.
+    """
+    for other in sweep.cells:
+        _note_pending(sweep, other)
+    reporter = ConsoleReporter()
+    name = cell_run(cell)
+    reporter.say(f"cell {list(sweep.cells).index(cell) + 1} of {len(sweep.cells)}: {name}")
+    state = CellState(cell=cell)
+    write_state(sweep.runs / name, state)
+    try:
+        run({**compose(), "run": name, "sweep": cell.model_dump()})
+        state = replace(state, status="done", exit_status=0)
+    except SelfrewardError as error:
+        told = "; ".join((str(error), *getattr(error, "__notes__", ())))
+        reporter.say(f"selfreward: {told}")
+        state = replace(state, status="failed", error=told, exit_status=error.exit_status)
+    except Exception as error:  # noqa: BLE001 - a defect in one cell is no reason to lose the others; it is told whole
+        traceback.print_exc()
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        state = replace(state, status="failed", error=told, exit_status=_CRASHED)
+    write_state(sweep.runs / name, state)
+
+
+def write_state(folder: Path, state: CellState) -> None:
+    """Writes `cell.json`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / STATE_FILE, _state_bytes(state))
+
+
+def read_state(folder: Path) -> CellState | None:
+    """How the cell in `folder` ended; None where there is none."""
+    path = folder / STATE_FILE
+    if not path.exists():
+        return None
+    content = json.loads(path.read_text())
+    return CellState(**{**content, "cell": SweepCell(**content["cell"])})
+
+
+def summary(sweep: Sweep) -> tuple[list[str], int]:
+    """A line for the sweep and one for each cell, and the exit status of them all.
+
+    That is 0 if every cell is done, the status of the cells that failed if it is the same for all, and 2 otherwise.
+    """
+    states = [read_state(sweep.runs / cell_run(cell)) or CellState(cell=cell) for cell in sweep.cells]
+    done = sum(state.status == "done" for state in states)
+    lines = [f"sweep {sweep.name}: {done} of {len(states)} cells done", *(_line(state) for state in states)]
+    statuses = {_MISTAKE if state.exit_status is None else state.exit_status for state in states} - {0}
+    return lines, 0 if not statuses else statuses.pop() if len(statuses) == 1 else _MISTAKE
+
+
+def begun(sweep: Sweep) -> bool:
+    """Whether any cell was reached, now or earlier."""
+    return any((sweep.runs / cell_run(cell) / STATE_FILE).exists() for cell in sweep.cells)
+
+
+def _line(state: CellState) -> str:
+    settings = " ".join(f"{name}={value}" for name, value in state.cell.settings.items()) or cell_run(state.cell)
+    ended = f"  {state.status:<8} {settings}"
+    return ended if state.error is None else f"{ended}: {state.error} (exit status {state.exit_status})"
+
+
+def _note_pending(sweep: Sweep, cell: SweepCell) -> None:
+    """Leaves a note for a cell that has none, so that one that is never reached is missed.
+
+    Another process may note that the cell is done meanwhile; linking, unlike renaming, never replaces that.
+    """
+    folder = sweep.runs / cell_run(cell)
+    if (folder / STATE_FILE).exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    scratch = folder / f".{STATE_FILE}.{os.getpid()}.new"
+    scratch.write_bytes(_state_bytes(CellState(cell=cell)))
+    with suppress(FileExistsError):
+        (folder / STATE_FILE).hardlink_to(scratch)
+    scratch.unlink()
+
+
+def _state_bytes(state: CellState) -> bytes:
+    content = {**asdict(state), "cell": state.cell.model_dump()}
+    return f"{json.dumps(content, indent=2)}\n".encode()

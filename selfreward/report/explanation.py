@@ -1,0 +1,192 @@
+"""An explanation as plain text, from the top down. Text from models and data stands behind a bar, nothing else does."""
+
+from collections.abc import Iterator, Sequence
+from textwrap import shorten
+
+from selfreward.provenance.chain import Explanation, HumanOrigin, RowStory, TrainingSet, candidates_of
+from selfreward.provenance.rounds import Considered, Link, PolicyName, Round
+from selfreward.records import Example, Judgment, PreferencePair, Prompt
+from selfreward.report.figures import plural
+from selfreward.report.markup import visible
+from selfreward.report.reasons import fate, rule_in_words
+from selfreward.spec import Json
+
+_BAR = "│ "
+_LONGEST = 60  # characters of a setting
+
+
+def explanation_lines(told: Explanation) -> Iterator[str]:
+    """The lines of an explanation, without ends of line."""
+    yield f"{told.kind} {told.id} of run {told.run}"
+    for story in told.rows:
+        yield from _row(story)
+    if told.kind in ("candidate", "prompt") and not told.rows:
+        yield from ("", f"No training row came of this {told.kind}; below is why.")
+    if told.prompt is not None:
+        yield from _prompt(told.prompt)
+    for one in told.rounds:
+        yield from _round(one, told)
+
+
+def quoted(text: str, indent: int) -> Iterator[str]:
+    """Text from outside, each line behind a bar, so that it can neither move the cursor nor pass for ours."""
+    for line in (text or "(nothing)").split("\n"):
+        yield f"{' ' * indent}{_BAR}{visible(line)}"
+
+
+def _row(story: RowStory) -> Iterator[str]:
+    row = story.row
+    yield from ("", f"Training row {row.id}")
+    yield from _facts(
+        [
+            (
+                "kind",
+                "example: one answer to train on" if isinstance(row, Example) else "pair: one answer over another",
+            ),
+            ("origin", _origin(row)),
+            ("came in", f"iteration {row.iteration}"),
+            *[("trained", _training_set(one, row.iteration)) for one in story.sets],
+            *_amounts(row),
+        ]
+    )
+    if story.human is not None:
+        yield from _human(story.human)
+    if story.human is not None and not candidates_of(row):
+        yield from _said([(message.role, message.content) for message in row.messages])
+    if isinstance(row, Example):
+        yield from _said([("answer", row.text)])
+    else:
+        yield from _said([("chosen", row.chosen), ("rejected", row.rejected)])
+    if story.human is not None and not candidates_of(row):
+        yield from _artifacts(story.human.spent.iteration, story.human.chain)
+
+
+def _said(texts: Sequence[tuple[str, str]]) -> Iterator[str]:
+    for name, text in texts:
+        yield f"  {name}"
+        yield from quoted(text, 4)
+
+
+def _origin(row: Example | PreferencePair) -> str:
+    if row.origin == "self":
+        return "self: the policy's own"
+    if isinstance(row, PreferencePair) and row.rejected_id is not None:
+        return "human: a person's answer over one of the policy"
+    return "human: written by people"
+
+
+def _amounts(row: Example | PreferencePair) -> list[tuple[str, str]]:
+    if isinstance(row, Example):
+        made_of = [] if row.candidate_id is None else [("candidate", row.candidate_id)]
+        return [*made_of, ("score", _score(row.score)), ("tokens", f"{row.tokens}")]
+    return [
+        ("chosen", f"{row.chosen_id or 'by people'}, {row.chosen_tokens} tokens"),
+        ("rejected", f"{row.rejected_id or 'by people'}, {row.rejected_tokens} tokens"),
+        ("margin", _score(row.margin)),
+    ]
+
+
+def _training_set(one: TrainingSet, came_in: int | None) -> str:
+    kept = "" if one.iteration == came_in else f", kept from iteration {came_in}"
+    policy = "no policy yet" if one.policy_key is None else f"M{one.iteration + 1}, update/{one.policy_key}"
+    return f"{policy}; as one of {plural(one.rows, 'row')} of mix/{one.key} (digest {one.digest}){kept}"
+
+
+def _human(origin: HumanOrigin) -> Iterator[str]:
+    mixing, data = origin.mixing, origin.source.get("data")
+    unit = mixing["unit"]
+    got = mixing["real_share_rows" if unit == "pairs" else "real_share_tokens"]
+    kind = data.get("kind") if isinstance(data, dict) else None
+    yield from _facts(
+        [
+            ("source", f"data={kind}, role {origin.role}; fingerprint of its content {origin.source.get('content')}"),
+            ("spent", f"in iteration {origin.spent.iteration}, once and for all; {origin.spent.tokens} tokens"),
+            ("real share", f"{got:.1%} of {unit}, {mixing['real_share_asked']:.1%} asked: {visible(origin.why)}"),
+            ("pool", f"{mixing['human_rows_drawn']} drawn that round, {mixing['human_rows_left']} left"),
+        ]
+    )
+
+
+def _prompt(prompt: Prompt) -> Iterator[str]:
+    compared = "not compared" if prompt.match is None else f"compared as {prompt.match}"
+    yield from ("", f"Prompt {prompt.id}")
+    yield f"  {prompt.stratum}, from {visible(prompt.source)}, {compared} with its references"
+    yield from _said([(message.role, message.content) for message in prompt.messages])
+    yield from _said([("reference", reference) for reference in prompt.references])
+
+
+def _round(one: Round, told: Explanation) -> Iterator[str]:
+    yield from ("", f"Iteration {one.iteration}: {plural(len(one.candidates), 'candidate')} of {_policy(one.policy)}")
+    if one.judge is not None:
+        yield f"  judged by {_policy(one.judge)}"
+    if one.rule is None:
+        yield "  not selected from yet"
+    else:
+        yield from (f"  {line}" for line in rule_in_words(one))
+        counted = {name.replace("_", " "): number for name, number in one.counts.items() if number}
+        told_of = [f"{name} {number}" for name, number in counted.items() if not name.startswith("prompts")]
+        yield f"  counted of this prompt: {', '.join(told_of)}"
+    for considered in one.candidates:
+        yield from _candidate(considered, one, told.id)
+    yield from _artifacts(one.iteration, one.chain)
+
+
+def _candidate(one: Considered, told: Round, asked: str) -> Iterator[str]:
+    candidate = one.candidate
+    mark = "  <- asked for" if candidate.id == asked else ""
+    yield from ("", f"  #{candidate.index} {fate(one, told)}{mark}")
+    ended = "ended by itself" if candidate.finish == "stop" else "cut by the token limit"
+    yield f"     candidate {candidate.id}, {plural(candidate.tokens, 'token')}, {ended}"
+    yield f"     log-probability {candidate.logprob:.4f} nats, seed {candidate.seed}, policy {candidate.policy_digest}"
+    yield from quoted(candidate.text, 5)
+    for number, judgment in enumerate(one.judgments, start=1):
+        yield from _judgment(judgment, number, len(one.judgments), candidate.id)
+
+
+def _judgment(one: Judgment, number: int, of: int, candidate_id: str) -> Iterator[str]:
+    verdict = "" if one.verdict is None else f", verdict {one.verdict}"
+    score = "" if one.score is None else f" {_score(one.score)}"
+    yield f"     judgment {number} of {of}: {one.outcome}{score}{verdict}"
+    facts = [f"judge {one.judge}", f"rubric {visible(one.rubric or 'none')}", f"repeat {one.repeat}"]
+    facts += [f"{name} {visible(value)}" for name in ("dimension", "principle") if (value := getattr(one, name))]
+    if len(one.candidate_ids) > 1:
+        place = one.order.index(one.candidate_ids.index(candidate_id)) + 1
+        facts.append(f"shown as number {place} of {len(one.candidate_ids)} (order {list(one.order)})")
+    used = one.usage
+    facts.append(f"{used.prompt_tokens} prompt and {used.completion_tokens} completion tokens")
+    yield f"       {', '.join(facts)}"
+    yield from quoted(one.raw, 7)
+
+
+def _artifacts(iteration: int, chain: Sequence[Link]) -> Iterator[str]:
+    yield from ("", f"  Artifacts of iteration {iteration}, each made from some of those above it")
+    for link in chain:
+        seed = "" if link.identity.get("seed") is None else f", seed {link.identity['seed']}"
+        yield f"    store/{link.stage}/{link.key}  digest {link.digest}, version {link.identity['version']}{seed}"
+        versions = ", ".join(f"{name} {version}" for name, version in sorted(link.versions.items()))
+        yield f"      made {link.made}, commit {link.commit or 'not known'}, {versions}"
+        for kind in ("spec", "engine"):
+            if told := _settings(link.identity.get(kind)):
+                yield f"      {'settings' if kind == 'spec' else kind} {told}"
+
+
+def _settings(value: Json, prefix: str = "") -> str:
+    """Settings on one line; long texts, such as rubrics, by their start."""
+    if not isinstance(value, dict):
+        return f"{prefix}={visible(shorten(str(value), _LONGEST, placeholder='…'))}" if value is not None else ""
+    parts = (_settings(inner, f"{prefix}.{name}" if prefix else name) for name, inner in value.items())
+    return ", ".join(part for part in parts if part)
+
+
+def _policy(one: PolicyName) -> str:
+    name = "a model from outside this run" if one.number is None else f"M{one.number}"
+    return f"{name} (key {one.key}, digest {one.digest})"
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> Iterator[str]:
+    for name, value in facts:
+        yield f"  {name:<11}{value}"
+
+
+def _score(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"

@@ -1,0 +1,118 @@
+"""A rule of selection, and what it did with each candidate, in words."""
+
+from selfreward.provenance.rounds import Considered, Round
+from selfreward.stages.examples import BestOfK, RandomPick
+from selfreward.stages.pairs import PreferencePairs
+from selfreward.stages.select import AnySelect
+
+
+def rule_in_words(told: Round) -> list[str]:
+    """Which candidates of a round may be chosen, and which of them are; empty before there is a selection."""
+    if told.rule is None:
+        return []
+    spec = told.rule.spec
+    enough = "" if spec.threshold is None else f" of at least {spec.threshold:g}"
+    once = "; of equal answers, the first in rank" if spec.dedup and not _is_anchor(told) else ""
+    return [
+        f"rule select={spec.kind}, seed {told.rule.seed}",
+        f"eligible: the first {spec.k} that ended by themselves, say something and have a score{enough}{once}",
+        f"chosen: {'the human answer over the worst of them' if _is_anchor(told) else _choice(spec)}",
+    ]
+
+
+def _is_anchor(told: Round) -> bool:
+    """Whether the prompt was sampled to set its human answer against the policy's own."""
+    return not told.counts.keys().isdisjoint({"human_pairs", "human_prompts_without_pair"})
+
+
+def _choice(spec: AnySelect) -> str:
+    match spec:
+        case BestOfK():
+            return f"the {spec.top} with the highest score; at equal scores, the one drawn first"
+        case RandomPick():
+            return f"{spec.top} by lot"
+        case PreferencePairs():
+            most = "all of them" if spec.per_prompt is None else f"at most {spec.per_prompt} a prompt"
+            return f"pairs whose scores differ by more than {spec.margin:g}: {_PAIRS[spec.pairs]}; {most}"
+
+
+_PAIRS = {
+    "best_worst": "the best over the worst",
+    "all": "every better one over every worse one, widest margin first",
+    "random": "the better over the worse, pairs by lot",
+    "coin": "pairs by lot, in an order by lot",
+}
+
+
+def fate(one: Considered, told: Round) -> str:
+    """What became of a candidate of a round, and why."""
+    if one.reason is None or told.rule is None:
+        return "no selection yet"
+    spec, reason = told.rule.spec, one.reason
+    score = "" if one.score is None else f", score {one.score:.4f}"
+    rank = "" if reason.rank is None else f", rank {reason.rank} of {_ranked(told)}"
+    match reason.name:
+        case "selected":
+            return f"{_selected(one, told)}{score}{rank}"
+        case "passed_over":
+            return f"passed over{score}{rank}: {_passed_over(told)}"
+        case "duplicate":
+            return f"duplicate{score}: gives the answer of {_named(told, reason.repeats)} again, which ranks higher"
+        case "same_as_human":
+            return f"passed over{score}: it says what the human answer says"
+        case "cut":
+            return f"cut{score}: the token limit ended it (sample.max_new_tokens)"
+        case "empty":
+            return f"empty{score}: it says nothing"
+        case "below_threshold":
+            return f"below threshold{score}: less than select.threshold={spec.threshold}"
+        case "beyond_k":
+            return f"beyond select.k{score}: only the first {spec.k} are looked at"
+        case name:
+            return f"{name}: no judgment of it was scored"
+
+
+def _selected(one: Considered, told: Round) -> str:
+    """`selected`, or over and under which others a candidate stands in pairs."""
+    mine = one.candidate.id
+    over = [_named(told, rejected) for chosen, rejected in told.pairs if chosen == mine]
+    under = [_named(told, chosen) for chosen, rejected in told.pairs if rejected == mine]
+    parts = [
+        f"{word} {', '.join(others)}" for word, others in (("chosen over", over), ("rejected for", under)) if others
+    ]
+    return "; ".join(parts) or "selected"
+
+
+def _passed_over(told: Round) -> str:
+    assert told.rule is not None
+    spec = told.rule.spec
+    match spec:
+        case BestOfK(top=top):
+            return f"select.top={top} and others rank higher"
+        case RandomPick(top=top):
+            return f"select.top={top} and the lot fell on others"
+        case PreferencePairs():
+            return _in_no_pair(spec, told)
+
+
+def _in_no_pair(spec: PreferencePairs, told: Round) -> str:
+    if _is_anchor(told):
+        return "it is not the worst"
+    if told.pairs:
+        best_worst = spec.pairs == "best_worst"
+        return "neither the best nor the worst" if best_worst else "the pairs that were kept are of others"
+    return (
+        "there is no other to compare it with"
+        if _ranked(told) == 1
+        else f"no two compared differ by more than {spec.margin:g}"
+    )
+
+
+def _ranked(told: Round) -> int:
+    return sum(other.reason is not None and other.reason.rank is not None for other in told.candidates)
+
+
+def _named(told: Round, candidate_id: str | None) -> str:
+    """The number of a candidate, or its id for what is none: a human answer."""
+    found = [one.candidate.index for one in told.candidates if one.candidate.id == candidate_id]
+    return f"#{found[0]}" if found else f"the human answer {candidate_id}"

@@ -1,0 +1,155 @@
+"""Clean: a table to train on without the rows that ask what is measured, and how like it the prompts are."""
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts.tables import in_batches
+from selfreward.data.overlap import OverlapSpec, find_overlaps
+from selfreward.data.roles import asked
+from selfreward.diversity.embed import embed_hashing
+from selfreward.diversity.two_sample import two_sample
+from selfreward.errors import DataError
+from selfreward.records import Example, GoldPair, PreferencePair, Prompt
+from selfreward.spec import Json, Spec
+
+VERSION = 1
+_SHARD_ROWS = 4096
+_COMPARED = 500
+_PERMUTATIONS = 199
+
+TrainedRole = Literal["train", "human", "human_pairs"]
+_RECORDS: Mapping[TrainedRole, type[Prompt] | type[Example] | type[PreferencePair]] = {
+    "train": Prompt,
+    "human": Example,
+    "human_pairs": PreferencePair,
+}
+
+
+class CleanSpec(Spec):
+    """The role of the table and what counts as an overlap."""
+
+    role: TrainedRole
+    overlap: OverlapSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """A row that is not trained on: what it asks, and which prompt of which measured role asks the same."""
+
+    id: str
+    text: str
+    against: str
+    other_id: str
+    other_text: str
+    kind: Literal["exact", "near"]
+    similarity: float
+
+
+def clean(
+    out: Output,
+    spec: CleanSpec,
+    *,
+    table: Artifact,
+    held_out: Artifact,
+    probe: Artifact,
+    target: Artifact,
+    gold_gate: Artifact,
+    gold_final: Artifact,
+) -> None:
+    """Table `rows` of `table` without overlaps, in order; table `dropped` of Dropped; counts for both.
+
+    For train prompts `prompts.json` says how far they are from those of `held_out` and `target`.
+
+    Raises DataError where no training prompt is left.
+    """
+    measured: list[tuple[str, Prompt | GoldPair]] = [
+        (name, row)
+        for name, artifact in (("held_out", held_out), ("probe", probe), ("target", target))
+        for row in artifact.records(Prompt)
+    ]
+    for name, artifact in (("gold_gate", gold_gate), ("gold_final", gold_final)):
+        measured += [(name, row) for row in artifact.records(GoldPair)]
+    rows = list(table.records(_RECORDS[spec.role]))
+    found = find_overlaps(
+        [asked(row.messages) for row in rows], [asked(row.messages) for _, row in measured], spec.overlap.near
+    )
+    dropped = []
+    for one in found:
+        (against, other), row = measured[one.other], rows[one.row]
+        dropped.append(
+            Dropped(
+                id=row.id,
+                text=asked(row.messages),
+                against=against,
+                other_id=other.id,
+                other_text=asked(other.messages),
+                kind=one.kind,
+                similarity=one.similarity,
+            )
+        )
+    gone = {one.row for one in found}
+    kept = [row for index, row in enumerate(rows) if index not in gone]
+    out.count(rows=len(rows), **Counter(f"dropped:{one.against}:{one.kind}" for one in dropped))
+    if spec.role == "train" and not kept:
+        raise DataError(
+            f"all {len(rows)} train prompts are asked in the roles that are measured, the first in "
+            f"{dropped[0].against} ({dropped[0].text[:60]!r}): give data.train other prompts"
+        )
+    if spec.role == "train":
+        ours = [asked(row.messages) for row in kept]
+        out.write_json("prompts", {name: _likeness(ours, theirs) for name, theirs in _likes(measured).items()})
+    with out.table(_RECORDS[spec.role]) as shards:
+        for batch in in_batches(kept, _SHARD_ROWS):
+            shards.write(batch)
+    with out.table(Dropped, "dropped") as shards:
+        for part in in_batches(dropped, _SHARD_ROWS):
+            shards.write(part)
+
+
+def _likes(measured: Sequence[tuple[str, Prompt | GoldPair]]) -> dict[str, list[str]]:
+    texts: dict[str, list[str]] = {}
+    for name, row in measured:
+        if name in ("held_out", "target"):
+            texts.setdefault(name, []).append(asked(row.messages))
+    return texts
+
+
+def _likeness(ours: Sequence[str], theirs: Sequence[str]) -> dict[str, Json]:
+    """The energy distance between two sets of prompts by their letter 3-grams; of large sets a sample is compared."""
+    draw = random.Random(0)
+    samples = [draw.sample(texts, min(_COMPARED, len(texts))) for texts in (ours, theirs)]
+    found = two_sample(*map(embed_hashing, samples), seed=0, permutations=_PERMUTATIONS)
+    assert found is not None
+    return {
+        "energy_distance": round(found.statistic, 6),
+        "p_value": found.p_value,
+        "compared": [len(one) for one in samples],
+    }
+
+
+def likeness_told(train: Artifact) -> str:
+    """How like the prompts of other roles the train prompts are."""
+    told = [
+        f"{name} at energy distance {found['energy_distance']:.3f}, p {found['p_value']:.3f}"
+        + (" (unlike)" if found["p_value"] < 0.05 else "")
+        for name, found in train.json("prompts").items()
+    ]
+    return f"  train prompts beside {'; '.join(told)}"
+
+
+def cleaning_told(checked: Mapping[TrainedRole, Artifact]) -> str:
+    """What the check dropped of each table, with what it is out of."""
+    told = []
+    for role, artifact in checked.items():
+        counts = artifact.manifest.counts
+        against: Counter[str] = Counter()
+        for name, count in counts.items():
+            if name.startswith("dropped:"):
+                against[name.split(":")[1]] += int(count)
+        where = ", ".join(f"{name} {count}" for name, count in sorted(against.items()))
+        told.append(f"{artifact.rows('dropped')} of {counts['rows']} {role}" + (f" ({where})" if where else ""))
+    return f"  overlap with what is measured: dropped {', '.join(told)}"

@@ -1,0 +1,92 @@
+"""The pool of one prompt: its candidates with their scores, and which of them may be trained on."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from statistics import fmean
+
+from pydantic import PositiveInt
+
+from selfreward.answers import distinct_key
+from selfreward.artifacts import Artifact
+from selfreward.records import Candidate, Judgment, Prompt
+from selfreward.spec import Spec
+
+
+class SelectBase(Spec):
+    """`k` candidates of each prompt are looked at, the first by index.
+
+    Candidates below `threshold` are left out; with `dedup`, so are those that give an answer given before.
+    """
+
+    k: PositiveInt = 4
+    threshold: float | None = None
+    dedup: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A candidate and the mean of its scored judgments; None, with the outcome, where no judgment was scored."""
+
+    candidate: Candidate
+    score: float | None
+    outcome: str
+
+    @property
+    def known(self) -> float:
+        """The score of an eligible candidate, which has one."""
+        assert self.score is not None
+        return self.score
+
+
+def pools(prompts: Artifact, candidates: Artifact, judgments: Artifact) -> Iterator[tuple[Prompt, list[Rated]]]:
+    """Every prompt with all its candidates, in the order of `prompts`."""
+    drawn = groupby(candidates.records(Candidate), key=lambda candidate: candidate.prompt_id)
+    judged = groupby(judgments.records(Judgment), key=lambda judgment: judgment.prompt_id)
+    for prompt, (drawn_for, group), (judged_for, verdicts) in zip(prompts.records(Prompt), drawn, judged, strict=True):
+        assert prompt.id == drawn_for == judged_for
+        yield prompt, rate(group, verdicts)
+
+
+def rate(candidates: Iterable[Candidate], judgments: Iterable[Judgment]) -> list[Rated]:
+    """The candidates of one prompt with their scores, from all the judgments of that prompt."""
+    by_candidate: dict[str, list[Judgment]] = {}
+    for judgment in judgments:
+        by_candidate.setdefault(judgment.candidate_ids[0], []).append(judgment)
+    return [_rate(candidate, by_candidate[candidate.id]) for candidate in candidates]
+
+
+def looked_at(spec: SelectBase, rated: Sequence[Rated]) -> list[Rated]:
+    """The first `spec.k` candidates by index, whatever the order of `rated`."""
+    return sorted((one for one in rated if one.candidate.index < spec.k), key=lambda one: one.candidate.index)
+
+
+def eligible(spec: SelectBase, pool: Iterable[Rated], counts: Counter[str]) -> Iterator[Rated]:
+    """The candidates that may be trained on; the others are counted under the first reason against them."""
+    for one in pool:
+        if one.candidate.finish == "length":
+            counts["cut"] += 1
+        elif not one.candidate.text.strip():
+            counts["empty"] += 1
+        elif one.score is None:
+            counts[f"unscored:{one.outcome}"] += 1
+        elif spec.threshold is not None and one.score < spec.threshold:
+            counts["below_threshold"] += 1
+        else:
+            yield one
+
+
+def first_of_each(prompt: Prompt, ranked: Iterable[Rated]) -> Iterator[Rated]:
+    """`ranked` without the candidates that repeat the answer of an earlier one."""
+    seen: set[str] = set()
+    for one in ranked:
+        given = distinct_key(prompt, one.candidate.text)
+        if given not in seen:
+            seen.add(given)
+            yield one
+
+
+def _rate(candidate: Candidate, judgments: Sequence[Judgment]) -> Rated:
+    scores = [judgment.score for judgment in judgments if judgment.score is not None]
+    return Rated(candidate, fmean(scores) if scores else None, judgments[0].outcome)

@@ -1,0 +1,120 @@
+"""Prompts: which prompts this round samples answers to."""
+
+import random
+from typing import Literal
+
+from pydantic import NonNegativeInt, PositiveInt, model_validator
+
+from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts.tables import in_batches
+from selfreward.errors import StarvedLoop
+from selfreward.records import Example, Prompt
+from selfreward.spec import Spec
+from selfreward.stages.mix import Spent
+
+VERSION = 1
+_SHARD_ROWS = 4096
+
+
+class PromptsSpec(Spec):
+    """What a round samples: all training prompts, or `count` of them.
+
+    `slice` takes the next `count` in the order of the source and starts over at the end; `without_replacement` draws
+    `count` by lot that no earlier round has had. `human` prompts of the human pool, with answers that are not spent
+    yet, are sampled along, to pair their human answers with the policy's own.
+    """
+
+    per_round: Literal["all", "slice", "without_replacement"] = "all"
+    count: PositiveInt | None = None
+    human: NonNegativeInt = 0
+
+    @model_validator(mode="after")
+    def _count_goes_with_its_mode(self) -> "PromptsSpec":
+        if (self.per_round == "all") != (self.count is None):
+            raise ValueError(
+                f"prompts.per_round={self.per_round} with prompts.count={self.count}: a slice or a draw, and nothing "
+                "else, needs prompts.count=<prompts a round>"
+            )
+        return self
+
+
+def prompts(
+    out: Output,
+    spec: PromptsSpec,
+    *,
+    seed: int,
+    train: Artifact,
+    human: Artifact,
+    previous: Artifact | None,
+    training: Artifact | None,
+) -> None:
+    """Table `rows` of Prompt to sample, table `human` of the Examples whose prompts are among them, `prompts.json`.
+
+    `previous` is this stage's artifact of the round before, `training` the training set before, with the ledger of
+    human examples spent. Raises StarvedLoop when fewer than `spec.count` prompts are left to draw.
+    """
+    before = None if previous is None else previous.json("prompts")
+    this_round = 0 if before is None else before["round"] + 1
+    asked, drawn = _own(spec, train, this_round, set() if before is None else set(before["drawn"]), seed)
+    examples = _human(spec, human, training, {prompt.id for prompt in asked}, seed)
+    with out.table(Prompt) as table:
+        for shard in in_batches([*asked, *map(_prompt_of, examples)], _SHARD_ROWS):
+            table.write(shard)
+    with out.table(Example, "human") as table:
+        table.write(examples)
+    out.write_json(
+        "prompts",
+        {
+            "round": this_round,
+            "prompts": len(asked),
+            "prompts_left": train.rows() - len(drawn) if drawn else None,
+            "human_prompts": len(examples),
+            "drawn": [*sorted(drawn)],
+        },
+    )
+
+
+def _own(
+    spec: PromptsSpec, train: Artifact, this_round: int, before: set[str], seed: int
+) -> tuple[list[Prompt], set[str]]:
+    """The training prompts of this round, in the order of the source, and the ids drawn so far."""
+    known = list(train.records(Prompt))
+    if spec.count is None:
+        return known, set()
+    if spec.per_round == "slice":
+        start = this_round * spec.count
+        places = {(start + offset) % len(known) for offset in range(min(spec.count, len(known)))}
+        return [prompt for place, prompt in enumerate(known) if place in places], set()
+    fresh = [prompt.id for prompt in known if prompt.id not in before]
+    if len(fresh) < spec.count:
+        raise StarvedLoop(
+            f"{len(fresh)} of {len(known)} training prompts are left in round {this_round}, prompts.count asks for "
+            f"{spec.count}: lower prompts.count or loop.iterations, or bring more prompts"
+        )
+    chosen = set(random.Random(seed).sample(fresh, spec.count))
+    return [prompt for prompt in known if prompt.id in chosen], before | chosen
+
+
+def _human(spec: PromptsSpec, human: Artifact, training: Artifact | None, asked: set[str], seed: int) -> list[Example]:
+    """Unspent human examples by lot, one a prompt, none of a prompt that is asked anyway."""
+    if spec.human == 0:
+        return []
+    spent = set() if training is None else {entry.example_id for entry in training.records(Spent, "ledger")}
+    pool = [example for example in human.records(Example) if example.id not in spent]
+    random.Random(seed).shuffle(pool)
+    one_each: dict[str, Example] = {}
+    for example in pool:
+        if example.prompt_id not in asked and len(one_each) < spec.human:
+            one_each.setdefault(example.prompt_id, example)
+    return list(one_each.values())
+
+
+def _prompt_of(example: Example) -> Prompt:
+    return Prompt(
+        id=example.prompt_id,
+        messages=example.messages,
+        stratum=example.stratum,
+        source="human",
+        references=(example.text,),
+        match=None,
+    )

@@ -1,0 +1,96 @@
+"""Writes the metrics of a run to metrics.jsonl, shows them, and hands them to W&B."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from selfreward.artifacts import Artifact
+from selfreward.artifacts.files import write_atomically
+from selfreward.artifacts.runs import read_iteration
+from selfreward.spec import Spec, execution
+from selfreward.tracking.metrics import METRICS_FILE, Metric, metrics_of_iteration, training_counts
+
+_SUMMARY = {
+    "t": "loop/iteration",
+    "greedy": "eval/closed/greedy_accuracy",
+    "pass@1": "eval/closed/pass_at_1",
+    "matched": "matched/pass_at_1",
+    "gain": "matched/gain/pass_at_1",
+    "distinct": "eval/closed/distinct_share",
+    "open": "diversity/open/pairwise_distance",
+    "NLL": "diversity/open/human_nll",
+    "gold": "eval/gold/accuracy",
+    "rows": "train/rows_trained",
+    "human": "mix/human_rows_drawn",
+}
+_TITLE = "{run} after iteration {t} (gain: pass@1 beyond M0 at the same diversity, matched; see docs/metrics.md)"
+
+
+class TrackerSpec(Spec):
+    """Whether and where W&B follows a run; no part of any key. Nothing is sent unless `wandb` is `online`.
+
+    `log_text` adds prompts and answers. `group` gathers runs that are no cells of one sweep.
+    """
+
+    wandb: Literal["online", "offline", "disabled"] = execution("disabled")
+    project: str = execution("selfreward", pattern=r"^[^/\\#?%:]{1,128}$")
+    entity: str | None = execution(None)
+    group: str | None = execution(None)
+    log_text: bool = execution(False)
+
+
+class SummaryPrinter(Protocol):
+    """Where the table of a run is shown."""
+
+    def say(self, line: str) -> None:
+        """Shows one line."""
+        ...
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+        """Shows one table."""
+        ...
+
+
+class Log(Protocol):
+    """Where else the metrics go; an iteration may come again, with more of its stages or with the same."""
+
+    def log(self, t: int, stages: Mapping[str, Artifact]) -> None:
+        """Takes what iteration `t` has committed."""
+        ...
+
+
+@dataclass
+class Tracker:
+    """Follows one run. It reads committed artifacts only, so a resumed run logs what an unbroken one does."""
+
+    folder: Path
+    printer: SummaryPrinter
+    wandb: Log | None = None
+    _rows: list[dict[str, Metric]] = field(default_factory=list, init=False)
+
+    def iteration(self, t: int) -> None:
+        """Writes the metrics of iteration `t`, the next one, to metrics.jsonl; shows what is new, and the end."""
+        assert t == len(self._rows), "iterations come in order"
+        stages = read_iteration(self.folder, t)
+        self._rows.append(metrics_of_iteration(t, stages))
+        lines = [json.dumps(row, sort_keys=True, allow_nan=False) for row in self._rows]
+        path = self.folder / METRICS_FILE
+        known = path.read_text().splitlines() if path.exists() else []
+        # A shorter run of the same name unlinked what followed: the end is where nothing does.
+        new, last = known[: t + 1] != lines, not read_iteration(self.folder, t + 1)
+        if new or (last and known != lines):
+            write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
+        if new:
+            for line in training_counts(self._rows[t]):
+                self.printer.say(line)
+        if new or last:
+            shown = [{column: _cell(row.get(name)) for column, name in _SUMMARY.items()} for row in self._rows]
+            self.printer.table(_TITLE.format(run=self.folder.name, t=t), list(_SUMMARY), shown)
+        if self.wandb is not None:
+            self.wandb.log(t, stages)
+
+
+def _cell(value: Metric) -> str:
+    return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,240 @@
+"""One W&B run for one recipe and seed, each iteration in it once. The only file that imports wandb.
+
+The W&B run belongs to the recipe, as artifacts do: it lives in `<store>/.wandb/<id>/`, and `<run>/wandb` links to
+it. An iteration is logged at W&B step 2t while it has no update, and at 2t + 1 once it has one, so that a run that
+is extended adds what its last iteration lacked, and the next step alone tells what W&B holds. What tells it is W&B:
+its server for a run that is online, its files for one that is not. `logged.json` only spares a finished run the
+question.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from selfreward.artifacts import Artifact
+from selfreward.artifacts.files import canonical, locked, write_atomically, write_json
+from selfreward.artifacts.runs import read_run
+from selfreward.errors import ConfigError
+from selfreward.tracking.metrics import metrics_of_iteration
+from selfreward.tracking.samples import COLUMNS, sample_answers
+from selfreward.tracking.tracker import TrackerSpec
+
+if TYPE_CHECKING:
+    import wandb
+
+AXIS = "loop/iteration"
+MEMORY = "logged.json"
+DIGESTS = "artifacts.json"
+# Known before an iteration trains; the rest comes with the update.
+_POLICY_STAGES = ("measure", "evaluate")
+# No part of the id: names and places, what the artifacts of iteration 0 tell better, and how long the run is.
+_NOT_RECIPE = {"run", "sweep", "store", "tracker", "model", "data", "backend"}
+
+
+class WandbRun:
+    """The W&B run that follows the run in `folder`. It is opened when there is something to log, closed on exit."""
+
+    def __init__(
+        self, spec: TrackerSpec, folder: Path, store: Path, settings: Mapping[str, Any], say: Callable[[str], None]
+    ) -> None:
+        """Starts nothing; `settings` is the whole configuration as plain values."""
+        self._spec, self._folder, self._store, self._settings, self._say = spec, folder, store, settings, say
+        self._stack = ExitStack()
+        self._run: wandb.Run | None = None
+        self._home: Path | None = None
+        self._next = 0
+
+    def __enter__(self) -> "WandbRun":
+        """Itself."""
+        return self
+
+    def log(self, t: int, stages: Mapping[str, Artifact]) -> None:
+        """Logs what W&B does not hold of iteration `t`. Raises ConfigError where W&B refuses or cannot be reached."""
+        if self._home is None:
+            self._home = self._store / ".wandb" / run_id(self._settings, self._folder)
+            self._next = _remembered(self._home)
+        step = 2 * t + ("update" in stages)
+        if step < self._next:
+            return
+        with _errors_of_wandb(self._spec):
+            run = self._run or self._open(self._home)
+            if step < self._next:
+                return
+            row: dict[str, Any] = dict(metrics_of_iteration(t, stages))
+            known = metrics_of_iteration(t, {name: stages[name] for name in _POLICY_STAGES})
+            if 2 * t < self._next:
+                row = {name: value for name, value in row.items() if name not in known} | {AXIS: t}
+            elif self._spec.log_text:
+                row["samples"] = self._samples(stages)
+            run.log(row, step=step, commit=True)
+            self._next = step + 1
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this process has logged something, or had to ask."""
+        return self._run is not None
+
+    def attach(self, name: str, content: str) -> None:
+        """Adds a file to the W&B run, if this process has opened it."""
+        if self._run is not None:
+            path = Path(self._run.dir) / name
+            path.write_text(content)
+            self._run.save(path, base_path=self._run.dir, policy="now", glob=False)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends the W&B run, as failed if there is an error; W&B has everything when this returns."""
+        with self._stack:
+            if self._run is not None and self._home is not None:
+                self.attach(DIGESTS, _digests(self._folder))
+                with _errors_of_wandb(self._spec):
+                    self._run.finish(exit_code=0 if error is None else 1)
+                write_json(self._home / MEMORY, {"id": self._home.name, "next_step": self._next})
+
+    def _open(self, home: Path) -> "wandb.Run":
+        """Opens the W&B run and asks it how far it is."""
+        import wandb
+
+        self._stack.enter_context(
+            locked(home / "lock", on_wait=lambda: self._say("W&B: another process logs this run, waiting"))
+        )
+        # Said first and to all of W&B: otherwise its own telemetry is sent even where nothing is to be.
+        wandb.setup(wandb.Settings(mode="offline", silent=True))
+        logs = sorted((home / "wandb").glob("*run-*/run-*.wandb"))
+        online = self._spec.wandb == "online" and self._can_go_online(home, logs)
+        held = 0 if online else max((_next_step(path) for path in logs), default=0)
+        _link(self._folder / "wandb", home / "wandb")
+        run = wandb.init(
+            id=home.name,
+            resume="allow",
+            mode="online" if online else "offline",
+            project=self._spec.project,
+            entity=self._spec.entity,
+            name=self._folder.name,
+            group=self._settings["sweep"]["name"] if self._settings["sweep"] else self._spec.group,
+            config=dict(self._settings),
+            dir=home,
+            settings=_quiet(),
+        )
+        self._run, self._next = run, run.step if online else held
+        run.define_metric(AXIS)
+        run.define_metric("*", step_metric=AXIS)
+        self._say(f"W&B: {run.url if online else f'offline; `wandb sync {self._folder}/wandb/offline-run-*` sends it'}")
+        return run
+
+    def _can_go_online(self, home: Path, logs: list[Path]) -> bool:
+        """Whether there is a key, and nothing logged offline that W&B must be sent first: it takes steps in order."""
+        waiting = [one for one in logs if one.parent.name.startswith("offline-") and not _synced(one)]
+        if waiting and any(_next_step(one) for one in waiting):
+            self._say("W&B: tracker.wandb=online, but a part of this run was logged offline and must be sent first")
+            return False
+        if not _has_key():
+            self._say("W&B: tracker.wandb=online, but there is no key: `wandb login` stores one")
+            return False
+        return True
+
+    def _samples(self, stages: Mapping[str, Artifact]) -> "wandb.Table":
+        import wandb
+
+        held_out = read_run(self._folder).sources["held_out"]
+        return wandb.Table(columns=COLUMNS, data=sample_answers(held_out, stages["evaluate"]))
+
+
+def run_id(settings: Mapping[str, Any], folder: Path) -> str:
+    """The id of the W&B run of the run in `folder`: of everything that decides its results, and not of its name.
+
+    The number of iterations does not count, so that a run that is extended goes on. Models, data and engine count by
+    the keys of the first artifacts.
+    """
+    recipe = {name: value for name, value in settings.items() if name not in _NOT_RECIPE}
+    recipe["loop"] = {name: value for name, value in recipe["loop"].items() if name != "iterations"}
+    view = read_run(folder)
+    recipe["sources"] = {name: artifact.digest for name, artifact in view.sources.items()}
+    recipe["start"] = {name: view.iterations[0][name].key for name in _POLICY_STAGES}
+    return hashlib.sha256(canonical(recipe)).hexdigest()[:16]
+
+
+def _quiet() -> "wandb.Settings":
+    """Numbers and settings, and nothing of the machine, the code or the terminal."""
+    import wandb
+
+    return wandb.Settings(
+        silent=True,
+        console="off",
+        symlink=False,
+        host="",
+        save_code=False,
+        disable_code=True,
+        disable_git=True,
+        allow_offline_artifacts=False,
+        x_disable_meta=True,
+        x_disable_stats=True,
+        x_disable_machine_info=True,
+        x_save_requirements=False,
+    )
+
+
+def _has_key() -> bool:
+    """Whether W&B finds a key where it looks for one."""
+    import wandb
+    from wandb.sdk.lib import wbauth
+
+    settings = wandb.setup().settings
+    return bool(settings.api_key or settings.identity_token_file or wbauth.read_netrc_auth(host=settings.base_url))
+
+
+def _next_step(log: Path) -> int:
+    """The step after the last one in a W&B file, 0 if it holds none; a torn end is as if it had not been written."""
+    from wandb.util import get_core_path
+
+    # A W&B process whose run was killed a moment ago may still write to the file it had opened, but not to this one.
+    write_atomically(log, log.read_bytes())
+    reader = [get_core_path(), "leet", "inspect", "--no-observability", "--json"]
+    command = [*reader, "--run-file", str(log), str(log.parent.parent)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    records = (json.loads(line) for line in told.splitlines())
+    return max((1 + record["history"]["item"]["_step"] for record in records if record["type"] == "history"), default=0)
+
+
+def _synced(log: Path) -> bool:
+    """Whether `wandb sync` has sent a W&B file."""
+    return log.with_suffix(".wandb.synced").exists()
+
+
+def _remembered(home: Path) -> int:
+    """The next step, as it was when the W&B run was last closed in order."""
+    memory = home / MEMORY
+    return int(json.loads(memory.read_text())["next_step"]) if memory.exists() else 0
+
+
+def _digests(folder: Path) -> str:
+    """Every artifact of the run by the name of its link, with key and digest, as JSON."""
+    found = {name: {"key": one.key, "digest": one.digest} for name, one in read_run(folder).artifacts()}
+    return json.dumps(found, indent=2)
+
+
+def _link(link: Path, target: Path) -> None:
+    """Points the folder of a run at the W&B files of its recipe."""
+    link.unlink(missing_ok=True)
+    link.symlink_to(os.path.relpath(target.resolve(), link.parent.resolve()))
+
+
+@contextmanager
+def _errors_of_wandb(spec: TrackerSpec) -> Iterator[None]:
+    """Turns what W&B raises into one line that says how to go on."""
+    import wandb
+
+    try:
+        yield
+    except wandb.Error as error:
+        first = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            f"tracker.wandb={spec.wandb}: W&B says {first!r}; run the same command again, or with tracker.wandb=offline"
+        ) from error

@@ -1,0 +1,246 @@
+"""Direct preference optimisation: the next policy learns to prefer, with TRL's DPOTrainer.
+
+Source: Rafailov et al. 2023 (2305.18290); with losses `[sigmoid, sft]` it is the loss of Iterative RPO (2404.19733),
+where the `sft` term here is a mean over the tokens of a batch, not over those of each answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from selfreward.backends.chat import completion_ids, render_prompt
+from selfreward.backends.forward import token_logprobs
+from selfreward.backends.local import load_model, load_tokenizer, quiet
+from selfreward.errors import StarvedLoop
+from selfreward.records import Policy, PreferencePair
+from selfreward.spec import Json
+from selfreward.updates.training import (
+    StepAdvance,
+    TrainingBase,
+    adapter,
+    compute_of,
+    device_of,
+    model_to_train,
+    save_model,
+    train,
+    trainer_settings,
+)
+
+Loss = Literal[
+    "sigmoid",
+    "sigmoid_norm",
+    "hinge",
+    "ipo",
+    "exo_pair",
+    "nca_pair",
+    "robust",
+    "bco_pair",
+    "sppo_hard",
+    "aot",
+    "aot_unpaired",
+    "apo_zero",
+    "apo_down",
+    "discopop",
+    "sft",
+]
+
+
+class DpoSpec(TrainingBase):
+    """How to train on preference pairs.
+
+    `loss` lists TRL's loss types, added up with `loss_weights` (all 1 where None): `[sigmoid, sft]` is DPO with the
+    likelihood of the chosen answer. `ld_alpha` weighs the tokens beyond the shorter answer's length, which makes the
+    loss less sensitive to length; 1 changes nothing. `reference` is the policy that `beta` ties to: the one that drew
+    the candidates, or the one of iteration 0; its log-probabilities are taken once, before training.
+    """
+
+    kind: Literal["dpo"] = "dpo"
+    learning_rate: float = Field(5e-6, gt=0)
+    loss: tuple[Loss, ...] = Field(("sigmoid",), min_length=1)
+    loss_weights: tuple[float, ...] | None = None
+    beta: float = Field(0.1, gt=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=0.5)
+    ld_alpha: float | None = Field(None, ge=0, le=1)
+    reference: Literal["previous", "initial"] = "previous"
+
+    @model_validator(mode="after")
+    def _losses_fit(self) -> "DpoSpec":
+        if self.loss_weights is not None and len(self.loss_weights) != len(self.loss):
+            raise ValueError(
+                f"update.loss_weights={list(self.loss_weights)} with update.loss={list(self.loss)}: one weight a loss"
+            )
+        if "exo_pair" in self.loss and self.label_smoothing == 0:
+            raise ValueError("update.loss=exo_pair needs update.label_smoothing above 0: try 0.001")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Token ids of a pair; both answers with their end of turn."""
+
+    prompt: list[int]
+    chosen: list[int]
+    rejected: list[int]
+
+    def __len__(self) -> int:
+        return len(self.prompt) + max(len(self.chosen), len(self.rejected))
+
+
+@dataclass(frozen=True, slots=True)
+class _Logprobs:
+    """Log-probabilities, in nats, of the tokens of both answers of a pair."""
+
+    chosen: list[float]
+    rejected: list[float]
+
+    @property
+    def margin(self) -> float:
+        return sum(self.chosen) - sum(self.rejected)
+
+
+def train_dpo(
+    spec: DpoSpec,
+    policy: Policy,
+    reference: Policy,
+    pairs: Sequence[PreferencePair],
+    out: Path,
+    scratch: Path,
+    seed: int,
+    advance: StepAdvance,
+) -> dict[str, Json]:
+    """Trains `policy` on `pairs`, writes the new model with its tokenizer to `out`; what the training saw and did.
+
+    `chosen_logprob_*` and `rejected_logprob_*` are means over the pairs of the summed log-probability of an answer,
+    in nats, before and after; `displaced_share` is the share of pairs whose chosen answer became less likely although
+    its margin over the rejected one grew (likelihood displacement, 2410.08847). On a CPU the same call writes the
+    same bytes.
+
+    Raises:
+        StarvedLoop: no pair is short enough.
+        ConfigError: `top_layers` exceeds the model's layers, or several GPUs are visible.
+        BackendError: a policy's folder cannot be loaded.
+    """
+    tokenizer = load_tokenizer(policy.path, trust_remote_code=spec.trust_remote_code)
+    rows = tokenize_pairs(tokenizer, pairs)
+    kept = [row for row in rows if len(row) <= spec.max_tokens]
+    if not kept:
+        raise StarvedLoop(
+            f"0 pairs to train on: all {len(rows)} are longer than update.max_tokens={spec.max_tokens}, so raise it"
+        )
+    with quiet():
+        referred = None if reference.digest == policy.digest else _logprobs_of(spec, reference, kept)
+        model = model_to_train(spec, policy)
+        before = _logprobs(spec, model, kept)
+        tokenizer.save_pretrained(out)
+        columns = _columns(spec, kept, before if referred is None else referred)
+        trained, result = train(partial(_make_trainer, spec, model, tokenizer, columns, scratch, seed), model, advance)
+        after = _logprobs(spec, trained.eval(), kept)
+        save_model(trained, out)
+    return {
+        "rows_trained": len(kept),
+        "rows_too_long": len(rows) - len(kept),
+        "tokens_trained": spec.epochs * sum(len(row.chosen) + len(row.rejected) for row in kept),
+        **asdict(result),
+        **_displacement(before, after),
+    }
+
+
+def tokenize_pairs(tokenizer: Any, pairs: Sequence[PreferencePair]) -> list[_Row]:
+    """One row for each pair, with exactly the tokens that the backend scores: prompt, answers, end of turn."""
+    return [
+        _Row(
+            render_prompt(tokenizer, pair.messages),
+            completion_ids(tokenizer, pair.chosen, ended=True),
+            completion_ids(tokenizer, pair.rejected, ended=True),
+        )
+        for pair in pairs
+    ]
+
+
+def _logprobs_of(spec: DpoSpec, policy: Policy, rows: Sequence[_Row]) -> list[_Logprobs]:
+    """As `_logprobs`, for a policy that is not kept in memory."""
+    model = load_model(policy.path, dtype="float32", device=device_of(spec), trust_remote_code=spec.trust_remote_code)
+    return _logprobs(spec, model, rows)
+
+
+def _logprobs(spec: DpoSpec, model: Any, rows: Sequence[_Row]) -> list[_Logprobs]:
+    """What the model gives to both answers of each row, in the number type that the steps calculate in."""
+    import torch
+
+    found = []
+    with torch.autocast(device_of(spec), dtype=torch.bfloat16, enabled=compute_of(spec) == "bfloat16"):
+        for start in range(0, len(rows), spec.batch_size):
+            batch = rows[start : start + spec.batch_size]
+            asked = [(row.prompt, answer) for row in batch for answer in (row.chosen, row.rejected)]
+            flat = token_logprobs(model, asked, pad=0)
+            found += [_Logprobs(*pair) for pair in zip(flat[::2], flat[1::2], strict=True)]
+    return found
+
+
+def _columns(spec: DpoSpec, rows: Sequence[_Row], referred: Sequence[_Logprobs]) -> dict[str, list[Any]]:
+    """What the trainer reads of each row; the reference's sums are weighed by length as it weighs the policy's."""
+    columns: dict[str, list[Any]] = {
+        "prompt_ids": [row.prompt for row in rows],
+        "chosen_ids": [row.chosen for row in rows],
+        "rejected_ids": [row.rejected for row in rows],
+        "ref_chosen_logps": [],
+        "ref_rejected_logps": [],
+    }
+    for one in referred:
+        shared = min(len(one.chosen), len(one.rejected))
+        beyond = 1.0 if spec.ld_alpha is None else spec.ld_alpha
+        for name, values in (("ref_chosen_logps", one.chosen), ("ref_rejected_logps", one.rejected)):
+            columns[name].append(sum(values[:shared]) + beyond * sum(values[shared:]))
+    return columns
+
+
+def _make_trainer(
+    spec: DpoSpec, model: Any, tokenizer: Any, columns: dict[str, list[Any]], scratch: Path, seed: int
+) -> Any:
+    from datasets import Dataset
+    from trl.trainer.dpo_config import DPOConfig
+    from trl.trainer.dpo_trainer import DPOTrainer
+
+    class Prepared(DPOTrainer):
+        """Takes rows that are tokens with the reference's log-probabilities; DPOConfig has no setting for it."""
+
+        def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+            return dataset
+
+        def _precompute_ref_logps(self, dataset: Any, *_: Any) -> Any:
+            return dataset
+
+    settings = trainer_settings(spec, len(columns["prompt_ids"]), scratch, seed)
+    return Prepared(
+        model=model,
+        args=DPOConfig(
+            **settings,
+            precompute_ref_log_probs=True,
+            loss_type=list(spec.loss),
+            loss_weights=None if spec.loss_weights is None else list(spec.loss_weights),
+            beta=spec.beta,
+            label_smoothing=spec.label_smoothing,
+            ld_alpha=spec.ld_alpha,
+        ),
+        train_dataset=Dataset.from_dict(columns),
+        processing_class=tokenizer,
+        peft_config=adapter(spec),
+    )
+
+
+def _displacement(before: Sequence[_Logprobs], after: Sequence[_Logprobs]) -> dict[str, Json]:
+    both = list(zip(before, after, strict=True))
+    displaced = [new.margin > old.margin and sum(new.chosen) < sum(old.chosen) for old, new in both]
+    return {
+        "chosen_logprob_before": fmean(sum(old.chosen) for old, _ in both),
+        "chosen_logprob_after": fmean(sum(new.chosen) for _, new in both),
+        "rejected_logprob_before": fmean(sum(old.rejected) for old, _ in both),
+        "rejected_logprob_after": fmean(sum(new.rejected) for _, new in both),
+        "margin_growth": fmean(new.margin - old.margin for old, new in both),
+        "displaced_share": fmean(displaced),
+    }

@@ -1,0 +1,190 @@
+"""What every training with TRL shares: its settings, what is frozen, how the trained policy is saved."""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
+from selfreward.backends.local import load_model
+from selfreward.errors import ConfigError
+from selfreward.records import Policy
+from selfreward.spec import Spec, execution
+
+StepAdvance = Callable[[int, int], None]
+
+
+class TrainingBase(Spec):
+    """How to train. Weights are float32; `compute` is the type that the steps calculate in.
+
+    `trainable` is all weights, the last `top_layers` decoder layers with the final norm, or LoRA adapters on every
+    linear layer, merged before saving; LoRA wants a learning rate about ten times that of the others. Rows of more
+    than `max_tokens` tokens (prompt and answer) are left out and counted, never cut. `init` names the policy that
+    training starts from: the one that drew the answers, or the one of iteration 0. With `isolate`, training runs in
+    a process of its own; `auto` does so on a GPU, whose memory comes back only that way.
+    """
+
+    learning_rate: float = Field(5e-5, gt=0)
+    batch_size: PositiveInt = 8
+    epochs: PositiveInt = 1
+    trainable: Literal["full", "top_layers", "lora"] = "top_layers"
+    top_layers: PositiveInt = 12
+    lora_rank: PositiveInt = 16
+    lora_alpha: PositiveInt = 32
+    warmup_steps: NonNegativeInt = 0
+    schedule: Literal["constant", "linear", "cosine"] = "linear"
+    max_grad_norm: float = Field(1.0, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    max_tokens: PositiveInt = 512
+    init: Literal["previous", "initial"] = "previous"
+    compute: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    gradient_checkpointing: bool = False
+    trust_remote_code: bool = False
+    isolate: Literal["auto", "always", "never"] = execution("auto")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What a trainer did: `mean_loss` is averaged over the steps."""
+
+    steps: int
+    mean_loss: float
+    trainable_parameters: int
+    total_parameters: int
+
+
+def device_of(spec: TrainingBase) -> Device:
+    """Where to train."""
+    return resolve_device(spec.device)
+
+
+def compute_of(spec: TrainingBase) -> Dtype:
+    """The type that the steps calculate in."""
+    return resolve_dtype(spec.compute, device_of(spec))
+
+
+def model_to_train(spec: TrainingBase, policy: Policy) -> Any:
+    """The policy's model in float32 with gradients where `spec.trainable` wants them.
+
+    Raises:
+        ConfigError: `top_layers` exceeds the model's layers.
+        BackendError: the policy's folder cannot be loaded.
+    """
+    model = load_model(policy.path, dtype="float32", device=device_of(spec), trust_remote_code=spec.trust_remote_code)
+    if spec.trainable == "top_layers":
+        _freeze_below(model, spec.top_layers)
+    return model
+
+
+def trainer_settings(spec: TrainingBase, rows: int, scratch: Path, seed: int) -> dict[str, Any]:
+    """The arguments that any TRL config takes: nothing is tokenised, cut, packed, saved or reported by the trainer.
+
+    Raises ConfigError where several GPUs are visible.
+    """
+    import torch
+
+    device = device_of(spec)
+    if device == "cuda" and torch.cuda.device_count() > 1:
+        raise ConfigError("several GPUs are visible and training uses one: set CUDA_VISIBLE_DEVICES=0")
+    constant = "constant_with_warmup" if spec.warmup_steps else "constant"
+    return {
+        "output_dir": str(scratch),
+        "use_cpu": device == "cpu",
+        "bf16": compute_of(spec) == "bfloat16",
+        "per_device_train_batch_size": spec.batch_size,
+        "num_train_epochs": spec.epochs,
+        "learning_rate": spec.learning_rate,
+        "lr_scheduler_type": constant if spec.schedule == "constant" else spec.schedule,
+        "warmup_steps": spec.warmup_steps,
+        "max_grad_norm": spec.max_grad_norm,
+        "weight_decay": spec.weight_decay,
+        "seed": seed,
+        "data_seed": seed,
+        "max_length": None,
+        "gradient_checkpointing": spec.gradient_checkpointing,
+        "dataloader_pin_memory": device == "cuda",
+        "logging_steps": max(1, math.ceil(rows / spec.batch_size)),
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+
+
+def adapter(spec: TrainingBase) -> Any:
+    """The LoRA settings, or None where none are wanted."""
+    if spec.trainable != "lora":
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=spec.lora_rank,
+        lora_alpha=spec.lora_alpha,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def train(make_trainer: Callable[[], Any], model: Any, advance: StepAdvance) -> tuple[Any, Trained]:
+    """The trained model, adapters merged, with the configs it had before, and what the trainer did.
+
+    The trainer writes its own choices into the model's configs; what is saved should differ in weights only.
+    """
+    from transformers import PrinterCallback
+
+    total = sum(weight.numel() for weight in model.parameters())
+    configs = copy.deepcopy(model.config), copy.deepcopy(model.generation_config)
+    trainer = make_trainer()
+    # It prints every log entry where progress bars are off.
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(_progress_callback(advance))
+    trainable = sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad)
+    outcome = trainer.train()
+    merge = getattr(trainer.model, "merge_and_unload", None)
+    trained = trainer.model if merge is None else merge()
+    trained.config, trained.generation_config = configs
+    return trained, Trained(
+        steps=outcome.global_step,
+        mean_loss=outcome.training_loss,
+        trainable_parameters=trainable,
+        total_parameters=total,
+    )
+
+
+def save_model(model: Any, out: Path) -> None:
+    """Writes weights and configs to `out`; the weights are one file, so that equal weights are equal bytes."""
+    model.save_pretrained(out, max_shard_size="1000GB")
+
+
+def _freeze_below(model: Any, top_layers: int) -> None:
+    """Leaves gradients to the last `top_layers` decoder layers and to the norm behind them."""
+    from torch.nn import ModuleList
+
+    base = model.base_model
+    lists = [(len(part), name) for name, part in base.named_modules() if isinstance(part, ModuleList)]
+    if not lists:
+        raise ConfigError(f"{type(model).__name__} has no list of decoder layers: set trainable=full or lora")
+    count, name = max(lists)
+    if top_layers > count:
+        raise ConfigError(f"top_layers={top_layers}, but the model has {count} layers: set at most {count}")
+    model.requires_grad_(False)
+    for layer in base.get_submodule(name)[-top_layers:]:
+        layer.requires_grad_(True)
+    for child, part in base.get_submodule(name.rpartition(".")[0]).named_children():
+        if "norm" in child or child == "ln_f":
+            part.requires_grad_(True)
+
+
+def _progress_callback(advance: StepAdvance) -> Any:
+    from transformers import TrainerCallback
+
+    class Progress(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            advance(state.global_step, state.max_steps)
+
+    return Progress()

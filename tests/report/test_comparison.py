@@ -1,0 +1,241 @@
+"""Comparisons: the same numbers as the runs, costs counted once, nothing dropped, nothing hostile let through."""
+
+import csv
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from selfreward.artifacts.runs import read_run
+from selfreward.commands import compare as command
+from selfreward.commands.sweep import CellState, cell_run, write_state
+from selfreward.config import SweepCell
+from selfreward.errors import StoreError
+from selfreward.report.comparison import render_comparison
+from selfreward.report.comparison_cells import (
+    Cell,
+    Comparison,
+    compare,
+    mean_metric,
+    paid,
+    replicates,
+    shared,
+    untold_differences,
+)
+from selfreward.report.comparison_charts import Square, heat_map
+from selfreward.report.comparison_table import notes, plain_table, shared_seconds
+from selfreward.report.content import Cost
+from selfreward.tracking import metrics_of_run
+from tests.support import run_scripted, scripted_config
+
+HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\u202e'
+FEW = (
+    "loop.iterations=1",
+    "data.train_closed=24",
+    "data.train_open=8",
+    "data.held_out_closed=20",
+    "evaluate.ladder=[0.4]",
+)
+
+
+class Page(HTMLParser):
+    """What a browser would see."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def _cell(folder: Path, settings: dict[str, str], *others: str, done: bool = True) -> None:
+    cell = SweepCell(name="s", settings=settings)
+    overrides = (f"run='{cell_run(cell)}'", *FEW, *(f"{name}={value}" for name, value in settings.items()), *others)
+    if done:
+        run_scripted(folder, *overrides)
+        config = scripted_config(*overrides).model_dump(mode="json")
+        (folder / cell_run(cell) / "config.json").write_text(json.dumps(config))
+    write_state(folder / cell_run(cell), CellState(cell=cell, status="done" if done else "pending"))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    for k in ("2", "4"):
+        for seed in ("0", "1"):
+            _cell(folder, {"select.k": k, "mix.real_share": "0", "seed": seed})
+    _cell(folder, {"select.k": "4", "mix.real_share": "0.3", "seed": "0"})
+    _cell(folder, {"select.k": "4", "mix.real_share": "0.3", "seed": "1"}, done=False)
+    failed = SweepCell(name="s", settings={"select.k": "2", "mix.real_share": "0.3", "seed": "0"})
+    state = CellState(cell=failed, status="failed", error="starved", exit_status=3)
+    write_state(folder / cell_run(failed), state)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def comparison(runs: Path) -> Comparison:
+    folders = sorted(path.parent for path in runs.glob("*/cell.json"))
+    return compare("s", [command.read_cell(folder) for folder in folders])
+
+
+def _of(comparison: Comparison, **settings: str) -> Cell:
+    wanted = {name.replace("__", "."): value for name, value in settings.items()}
+    (found,) = replicates(comparison, wanted)
+    return found
+
+
+def test_cells_have_the_numbers_of_their_runs(comparison, runs):
+    cell = _of(comparison, select__k="2", mix__real_share="0", seed="1")
+    last = metrics_of_run(runs / cell.name)[-1]
+    for name in ("eval/closed/pass_at_1", "matched/gain/pass_at_1_low", "diversity/open/human_nll"):
+        assert cell.metric(name) == last[name]
+    assert cell.human_rows == 0
+    assert _of(comparison, select__k="4", mix__real_share="0.3", seed="0").human_rows > 0
+
+
+def test_swept_settings_are_axes_and_seeds_are_replicates(comparison):
+    assert {axis.name: axis.values for axis in comparison.axes} == {
+        "select.k": ("2", "4"),
+        "mix.real_share": ("0", "0.3"),
+    }
+    assert comparison.seeds is not None and comparison.seeds.values == ("0", "1")
+    cells = replicates(comparison, {"select.k": "2", "mix.real_share": "0"})
+    value, n = mean_metric(cells, "eval/closed/pass_at_1")
+    assert n == 2
+    assert value == pytest.approx(sum(cell.metric("eval/closed/pass_at_1") for cell in cells) / 2)
+
+
+def test_what_follows_from_the_swept_settings_is_no_other_difference(comparison):
+    assert untold_differences(comparison) == {}
+
+
+def test_an_artifact_that_several_cells_use_is_paid_once(comparison, runs):
+    manifests = [json.loads(path.read_text()) for path in runs.glob("store/*/*/manifest.json")]
+    assert paid(comparison.cells).seconds == pytest.approx(sum(one["seconds"] for one in manifests))
+    for cell in comparison.done:
+        used = {artifact.path: artifact.manifest.seconds for _, artifact in read_run(runs / cell.name).artifacts()}
+        assert cell.cost.seconds == pytest.approx(sum(used.values()))
+        assert 0 < shared_seconds(comparison, cell) < cell.cost.seconds
+    sampled = next(one for one in shared(comparison.cells) if one.stage == "sample")
+    assert (sampled.artifacts, sampled.uses) == (2, 5), "one a seed"
+
+
+def test_shared_costs_of_a_small_example():
+    def cell(name: str, **costs: float) -> Cell:
+        priced = {(stage, "key"): Cost(seconds, 10) for stage, seconds in costs.items()}
+        return Cell(name=name, settings={"k": name}, config=None, state="done", error=None, rows=(), costs=priced)
+
+    found = compare("s", [cell("1", sample=8.0, update=2.0), cell("2", sample=8.0, mix=0.5)])
+    assert paid(found.cells) == Cost(10.5, 30)
+    assert [shared_seconds(found, one) for one in found.cells] == [8.0, 8.0]
+    assert notes(found) == [
+        "total paid 10.5 s (30 tokens) = 1.1 x the dearest run (10.0 s); apart they would have cost 18.5 s",
+        "made once for several runs: 1 sample (used 2 times)",
+    ]
+
+
+def test_no_cell_is_dropped_from_the_table(comparison):
+    head, *lines = plain_table(comparison)
+    assert "select.k" in head and "mix.real_share" in head
+    assert len(lines) == 7
+    assert sum("not started" in line for line in lines) == 1
+    assert sum("failed" in line for line in lines) == 1
+    assert notes(comparison)[0].endswith("failed: starved")
+
+
+def test_the_page_says_what_is_missing_and_maps_the_rest(comparison):
+    html = render_comparison(comparison)
+    page = Page(html)
+    assert "7 runs, 5 done, 1 failed, 1 not started." in page.text
+    assert "starved" in page.text
+    assert page.text.count("n=1 of 2") >= 5
+    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+    assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("src", "href", "style")]
+    for drawing in html.split("<svg")[1:]:
+        ElementTree.fromstring("<svg" + drawing.split("</svg>")[0] + "</svg>")
+    value, _ = mean_metric(replicates(comparison, {"select.k": "2", "mix.real_share": "0"}), "eval/closed/pass_at_1")
+    assert f"mix.real_share=0, select.k=2: {value:.3f}, n=2" in page.text
+
+
+def test_hostile_names_settings_and_errors_stay_text(comparison):
+    cells = [
+        replace(cell, name=f"{number}{HOSTILE}", settings={f"a{HOSTILE}": f"{number % 2}{HOSTILE}", "b": str(number)})
+        for number, cell in enumerate(comparison.cells)
+    ]
+    cells[0] = replace(cells[0], state="failed", error=HOSTILE)
+    html = render_comparison(compare(HOSTILE, cells))
+    page = Page(html)
+    assert not {"script", "img"} & set(page.tags)
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    assert "\u202e" not in html
+
+
+def test_one_swept_setting_gives_lines(comparison):
+    cells = [replace(cell, settings={"select.k": cell.settings["select.k"]}) for cell in comparison.done[:4]]
+    page = Page(render_comparison(compare("s", cells)))
+    assert "Along x: select.k." in page.text
+    assert "hollow" not in {value for name, value in page.attributes if name == "class"}
+
+
+def test_a_comparison_with_nothing_finished_has_a_page(comparison):
+    waiting = [cell for cell in comparison.cells if cell.state == "not started"]
+    assert "1 run, 0 done, 1 not started." in Page(render_comparison(compare("s", waiting))).text
+
+
+def test_a_map_darkens_with_the_value_and_keeps_empty_squares():
+    squares = {("a", "x"): Square(0.0, 1, 1), ("b", "x"): Square(1.0, 2, 2), ("c", "x"): Square(None, 0, 1, "failed")}
+    drawn = heat_map(["a", "b", "c"], ["x"], squares, x_name="k", y_name="share", title="t").html
+    depths = [float(rect.split('"')[0]) for rect in drawn.split('fill-opacity="')[1:]]
+    assert depths == [0.08, 0.58]
+    assert 'class="hollow"' in drawn and ">failed<" in drawn
+
+
+def test_the_command_compares_a_sweep_by_its_name(runs, capsys):
+    assert command.main(["s", "--runs", str(runs)]) == 0
+    out = capsys.readouterr().out
+    assert "total paid" in out and "made once for several runs" in out
+    rows = list(csv.DictReader((runs / "s/comparison.csv").read_text().splitlines()))
+    assert len(rows) == 7
+    for row in rows:
+        if row["state"] == "done":
+            last = metrics_of_run(runs / row["run"])[-1]
+            assert float(row["eval/closed/pass_at_1"]) == last["eval/closed/pass_at_1"]
+            assert float(row["diversity/open/pairwise_distance"]) == last["diversity/open/pairwise_distance"]
+    assert (runs / "s/comparison.html").exists()
+
+
+def test_the_command_compares_runs_that_belong_to_no_sweep(tmp_path, capsys):
+    for run, k in (("first", 2), ("second", 4)):
+        overrides = (f"run={run}", f"select.k={k}", *FEW)
+        run_scripted(tmp_path, *overrides)
+        config = scripted_config(*overrides).model_dump(mode="json")
+        (tmp_path / run / "config.json").write_text(json.dumps(config))
+    assert command.main(["first", "second", "--runs", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
+    head, first, second = capsys.readouterr().out.splitlines()[:3]
+    assert head.split()[:3] == ["#", "run", "select.k"]
+    assert (first.split()[1:3], second.split()[1:3]) == (["first", "2"], ["second", "4"])
+    assert (tmp_path / "out/comparison.csv").exists()
+
+
+def test_differences_that_nobody_swept_are_told(comparison):
+    cells = list(comparison.done)
+    cells[0] = replace(cells[0], config={**cells[0].config, "data.system": "Be brief."})
+    found = untold_differences(compare("s", cells))
+    assert list(found) == ["data.system"]
+    assert "Be brief." in found["data.system"]
+
+
+def test_a_run_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(StoreError, match="there is no run"):
+        command.main(["ghost", "--runs", str(tmp_path)])

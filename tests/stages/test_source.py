@@ -1,0 +1,140 @@
+"""Source: the table of each role, what is left out and said, and what the loop cannot do without."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfreward.artifacts import Store
+from selfreward.artifacts.runs import Run
+from selfreward.backends.base import Backend
+from selfreward.data.own import OwnData
+from selfreward.data.sources import ScriptedData
+from selfreward.errors import DataError
+from selfreward.records import Example, PreferencePair, Prompt
+from selfreward.stages.clean import Dropped
+from selfreward.stages.source import Sources, load_sources
+from tests.support import Silent
+
+
+class Counting:
+    """The part of a backend that sources use: a token a word, and one for the end."""
+
+    @property
+    def identity(self) -> dict[str, str]:
+        return {"name": "counting"}
+
+    def count_tokens(self, texts: list[str]) -> list[int]:
+        return [len(text.split()) + 1 for text in texts]
+
+
+COUNTING: Backend = Counting()  # type: ignore[assignment]
+
+
+def load(folder: Path, reporter: Silent | None = None, **roles: list[dict[str, Any]]) -> Sources:
+    paths = {}
+    for role, rows in roles.items():
+        paths[role] = folder / f"{role}.jsonl"
+        paths[role].write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    data = OwnData.model_validate({"system": "", **paths})
+    return load_sources(data, Run(folder / "run", Store(folder / "store", reporter or Silent()), 0), COUNTING)
+
+
+TRAIN = [{"prompt": f"Why is stone {number} heavy?"} for number in range(5)]
+HELD = [{"prompt": "What is the capital of Peru?"}, {"prompt": "How do whales sleep?"}]
+PROBE = [{"prompt": "When do owls hunt?"}]
+
+
+def test_human_pairs_become_a_table_with_tokens_of_the_policy(tmp_path: Path) -> None:
+    pairs = [{"prompt": "Name a sea.", "answers": ["The Baltic.", "A lake", "No"], "ratings": [5, 1, 1]}]
+    sources = load(tmp_path, train=TRAIN, held_out=HELD, probe=PROBE, human_pairs=pairs)
+    rows = list(sources.human_pairs.records(PreferencePair))
+    assert [(row.chosen, row.rejected, row.margin) for row in rows] == [
+        ("The Baltic.", "A lake", 4.0),
+        ("The Baltic.", "No", 4.0),
+    ]
+    assert [(row.chosen_tokens, row.rejected_tokens) for row in rows] == [(3, 3), (3, 2)]
+    assert {row.origin for row in rows} == {"human"}
+    assert {(row.chosen_id, row.rejected_id, row.iteration) for row in rows} == {(None, None, None)}
+    assert len({row.id for row in rows}) == 2
+
+
+def test_roles_without_data_are_empty_tables(tmp_path: Path) -> None:
+    sources = load(tmp_path, train=TRAIN, held_out=HELD, probe=PROBE)
+    tables = (sources.target, sources.human, sources.human_pairs, sources.gold_gate, sources.gold_final)
+    assert [table.rows() for table in tables] == [0] * 5
+
+
+def test_what_is_left_out_is_said_in_every_run_with_what_it_is_out_of(tmp_path: Path) -> None:
+    rows = [*TRAIN, TRAIN[0], {"prompt": ""}, {"prompt": " "}]
+    for _ in range(2):
+        reporter = Silent()
+        load(tmp_path, reporter, train=rows, held_out=HELD, probe=PROBE)
+        assert "  train: 5 of 8 rows; left out: empty 2, repeated 1" in reporter.lines
+
+
+def test_a_role_that_nothing_falls_to_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no held_out prompt, empty 1: check data.held_out"):
+        load(tmp_path, train=TRAIN, held_out=[{"prompt": " "}], probe=PROBE)
+
+
+def test_overlaps_are_dropped_from_everything_that_is_trained_on(tmp_path: Path) -> None:
+    asked_before = {"prompt": "Could you tell me the capital of Peru?"}
+    sources = load(
+        tmp_path,
+        reporter := Silent(),
+        train=[*TRAIN, asked_before, {"prompt": "What is the capital of Chile?"}],
+        human=[{**asked_before, "answer": "Lima."}, {"prompt": "Name a herb.", "answer": "Dill."}],
+        human_pairs=[{"prompt": "boil WATER", "chosen": "Heat it.", "rejected": "Cool it."}],
+        held_out=HELD,
+        probe=PROBE,
+        gold_gate=[{"prompt": "Boil water", "right": "Heat it.", "wrong": "Freeze it."}],
+    )
+    kept = [row.messages[-1].content for row in sources.train.records(Prompt)]
+    assert kept == [*(row["prompt"] for row in TRAIN), "What is the capital of Chile?"]
+    assert [row.text for row in sources.human.records(Example)] == ["Dill."]
+    assert sources.human_pairs.rows() == 0
+    (dropped,) = sources.train.records(Dropped, "dropped")
+    assert (dropped.text, dropped.against, dropped.kind) == (asked_before["prompt"], "held_out", "near")
+    assert dropped.other_text == "What is the capital of Peru?"
+    assert reporter.lines[-2] == (
+        "  overlap with what is measured: dropped 1 of 7 train (held_out 1), 1 of 2 human (held_out 1), "
+        "1 of 1 human_pairs (gold_gate 1)"
+    )
+
+
+def test_a_check_that_drops_nothing_gives_the_very_table(tmp_path: Path) -> None:
+    sources = load(tmp_path, train=TRAIN, held_out=HELD, probe=PROBE)
+    assert sources.train.manifest.stage == "source"
+
+
+def test_no_prompt_left_to_train_on_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"all 2 train prompts are asked .* first in held_out .*Peru"):
+        load(tmp_path, train=HELD, held_out=HELD, probe=PROBE)
+
+
+def test_several_turns_are_compared_as_a_whole(tmp_path: Path) -> None:
+    first = "I plan a trip along the coast of Chile."
+    turns = [{"role": "user", "content": first}, {"role": "assistant", "content": "How lovely."}]
+    talk = {"messages": [*turns, {"role": "user", "content": "What is the capital of Peru?"}]}
+    assert load(tmp_path, train=[talk], held_out=HELD, probe=PROBE).train.rows() == 1
+    with pytest.raises(DataError, match="all 1 train prompts"):
+        load(tmp_path, train=[talk], held_out=HELD, probe=[talk])
+
+
+def test_prompts_unlike_those_that_are_measured_are_told(tmp_path: Path) -> None:
+    poems = [
+        {"prompt": f"Write a long poem about the {word}."}
+        for word in ["sea", "sky", "moor", "dawn", "rain", "wind", "dusk"]
+    ]
+    sums = [{"prompt": f"What is {n} + {n}?"} for n in range(9)]
+    load(tmp_path, reporter := Silent(), train=poems, held_out=sums, probe=PROBE)
+    told = reporter.lines[-1]
+    assert told.startswith("  train prompts beside held_out at energy distance") and told.endswith("p 0.005 (unlike)")
+
+
+def test_scripted_pairs_are_there_when_they_are_asked_for(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", Store(tmp_path / "store", Silent()), 0)
+    assert load_sources(ScriptedData(), run, COUNTING).human_pairs.rows() == 0
+    assert load_sources(ScriptedData(human_pairs=7), run, COUNTING).human_pairs.rows() == 7

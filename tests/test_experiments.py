@@ -1,0 +1,50 @@
+"""Every experiment runs on the real embedded model, at debug size, to its end."""
+
+from pathlib import Path
+
+import pytest
+
+from selfreward.__main__ import compose
+from selfreward.artifacts.runs import read_run
+from selfreward.commands.run import run
+from selfreward.data.assets import asset_model, cache_folder
+from selfreward.errors import AssetError, StarvedLoop
+from selfreward.records import PreferencePair
+from tests.test_config import EXPERIMENTS
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    try:
+        asset_model("smollm2-135m-instruct")
+    except AssetError as error:
+        pytest.skip(f"{error} (looked in {cache_folder()})")
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - {"scripted"}))
+def test_it_runs_at_debug_size(name: str, runs: Path) -> None:
+    run(compose([f"experiment={name}", "size=debug", f"store.runs={runs}"]))
+    first, last = read_run(runs / name).iterations
+    assert first["update"].json("training")["rows_trained"] >= 1
+    assert "update" not in last
+    assert last["evaluate"].json("metrics")["closed"]["greedy_accuracy"]["n"] > 0
+
+
+def test_preference_training_says_what_it_did_to_the_chosen_answers(runs: Path) -> None:
+    run(compose(["experiment=dpo_self", "size=debug", f"store.runs={runs}"]))
+    (first, _) = read_run(runs / "dpo_self").iterations
+    training = first["update"].json("training")
+    pairs = list(first["mix"].records(PreferencePair, "pairs"))
+    assert training["rows_trained"] == len(pairs)
+    assert {pair.origin for pair in pairs} == {"self", "human"}
+    assert training["margin_growth"] > 0
+    assert 0 <= training["displaced_share"] <= 1
+
+
+def test_a_judge_that_states_no_score_starves_the_loop_with_the_counts(runs: Path) -> None:
+    rubric = "rubric@judge.rubric=additive_five_point"
+    with pytest.raises(StarvedLoop, match=r"unscored:"):
+        run(compose(["experiment=self_rewarding", "size=debug", "judge.repeats=1", rubric, f"store.runs={runs}"]))
