@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/setup.sh dev
-# Two processes, of which one computes with torch: two such on two cores would slow each other tenfold.
-OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadgroup -m "not model and not vllm" "$@"
+# One thread each: two processes with two torch threads each on two cores would slow each other tenfold.
+OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile -m "not model and not vllm" "$@"
 [ -z "${FAST:-}" ] || exit 0
 .venv/bin/selfreward assets
 .venv/bin/python -m pytest -m "model and not vllm" "$@"

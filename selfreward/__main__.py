@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ USAGE = """usage: selfreward COMMAND ...
 
 `selfreward run --help` lists the settings; `selfreward COMMAND --help` explains a command.
 """
+COMMANDS = ("run", "status", "report", "explain", "verify", "compare", "gc", "assets")
 INTERRUPTED = 130
 
 
@@ -45,14 +47,13 @@ def main() -> int:
     if command in ("-h", "--help"):
         print(USAGE, end="")
         return 0
-    commands = _commands()
-    if command not in commands:
+    if command not in COMMANDS:
         print(f"selfreward: there is no command {command!r}\n\n{USAGE}", end="", file=sys.stderr)
         return 2
     # A scheduler's SIGTERM stops a run as Ctrl-C does, so that locks and terminals are left in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return commands[command](arguments)
+        return _main_of(command)(arguments)
     except SelfrewardError as error:
         for line in (f"selfreward: {error}", *getattr(error, "__notes__", ())):
             print(line, file=sys.stderr)
@@ -62,19 +63,12 @@ def main() -> int:
         return INTERRUPTED
 
 
-def _commands() -> dict[str, Callable[[list[str]], int]]:
-    from selfreward.commands import assets, compare, explain, gc, report, status, verify
-
-    return {
-        "run": _run,
-        "status": status.main,
-        "report": report.main,
-        "explain": explain.main,
-        "verify": verify.main,
-        "compare": compare.main,
-        "gc": gc.main,
-        "assets": assets.main,
-    }
+def _main_of(command: str) -> Callable[[list[str]], int]:
+    """What runs a command; only its own module is loaded."""
+    if command == "run":
+        return _run
+    entry: Callable[[list[str]], int] = import_module(f"selfreward.commands.{command}").main
+    return entry
 
 
 def _run(arguments: list[str]) -> int:

@@ -1,9 +1,14 @@
 """What several tests need: a silent reporter, a scripted run in a folder."""
 
+import io
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
-from selfreward.__main__ import compose
+from selfreward.__main__ import compose, main
 from selfreward.artifacts import Store
 from selfreward.artifacts.output import Advance
 from selfreward.artifacts.runs import Run, RunView, read_run
@@ -37,6 +42,26 @@ class Silent:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
         self.tables.append(rows)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def selfreward(*arguments: str, cwd: Path) -> Done:
+    """The command line, in this process: a process of its own costs a second each time."""
+    out, err = io.StringIO(), io.StringIO()
+    with chdir(cwd), redirect_stdout(out), redirect_stderr(err), patch.object(sys, "argv", ["selfreward", *arguments]):
+        try:
+            status = main()
+        except SystemExit as exit_:  # argparse and Hydra end the process themselves
+            status = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    return Done(status, out.getvalue(), err.getvalue())
 
 
 def scripted_config(*overrides: str) -> RunConfig:

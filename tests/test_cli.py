@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import selfreward
+
 SCRIPTED = [
     "run",
     "experiment=scripted",
@@ -19,12 +21,6 @@ SCRIPTED = [
     "data.held_out_open=4",
     "evaluate.ladder=[0.4]",
 ]
-
-
-def selfreward(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "selfreward", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120
-    )
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ SCRIPT = Path(__file__).parent.parent / "scripts" / "kill_test.py"
 
 def test_killed_again_and_again_a_run_ends_the_same() -> None:
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), "random", "--kills", "10", "--seed", "5"],
+        [sys.executable, str(SCRIPT), "random", "--kills", "5", "--seed", "5"],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("10 kills over ")
+    assert done.stdout.startswith("5 kills over ")

@@ -18,13 +18,20 @@ from selfreward.artifacts.runs import read_run
 from selfreward.commands.sweep import cell_run, plan_sweep, read_state, run_cell, settings_of, summary
 from selfreward.config import RUN_NAME, SweepCell
 from selfreward.errors import ConfigError
-from tests.test_cli import SCRIPTED, selfreward
+from tests.support import Done, selfreward
+from tests.test_cli import SCRIPTED
 
 SMALL = [*SCRIPTED[1:], "loop.iterations=1"]
 
 
-def sweep(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def sweep(*arguments: str, cwd: Path) -> Done:
     return selfreward("run", "-m", *SMALL, *arguments, cwd=cwd)
+
+
+def sweep_apart(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """A sweep in a process of its own, so that what its workers say is heard too."""
+    command = [sys.executable, "-m", "selfreward", "run", "-m", *SMALL, *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
 
 
 def cell(**settings: str) -> SweepCell:
@@ -100,7 +107,7 @@ def test_a_defect_in_a_cell_is_told_and_stays_there(tmp_path: Path, capsys: pyte
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
     folder = tmp_path_factory.mktemp("swept")
     return folder, sweep("run=s", "select.k=2,4", "mix.min_rows=8,500", cwd=folder)
 
@@ -159,7 +166,7 @@ def test_a_value_that_is_not_allowed_fails_its_cell_alone(tmp_path: Path) -> Non
 
 def test_joblib_cells_share_what_both_need(tmp_path: Path) -> None:
     parallel = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
-    done = sweep("run=s", "select.k=2,4,9", *parallel, cwd=tmp_path)
+    done = sweep_apart("run=s", "select.k=2,4,9", *parallel, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "sweep s: 2 of 3 cells done" in done.stderr
     samples = [read_run(tmp_path / f"runs/s.select.k={k}").iterations[0]["sample"] for k in (2, 4)]
@@ -170,7 +177,7 @@ def test_joblib_cells_share_what_both_need(tmp_path: Path) -> None:
 
 
 def test_submitit_runs_cells_and_keeps_its_logs_below_the_sweep(tmp_path: Path) -> None:
-    done = sweep("run=s", "select.k=2,9", "hydra/launcher=submitit_local", cwd=tmp_path)
+    done = sweep_apart("run=s", "select.k=2,9", "hydra/launcher=submitit_local", cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "sweep s: 1 of 2 cells done" in done.stderr
     assert "select.k=9 is more than sample.k=4" in done.stderr

@@ -87,6 +87,8 @@ class ScriptedData(SizedData):
     """Sums and made-up topics without end, for tests, benchmarks and documentation; no file is read."""
 
     kind: Literal["scripted"] = "scripted"
+    # Its topics differ in their numbers alone, and no two roles share one.
+    overlap: OverlapSpec = execution(OverlapSpec(near=None))
     human: NonNegativeInt | None = 200
     human_pairs: NonNegativeInt = neutral(0)
 

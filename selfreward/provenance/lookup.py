@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
@@ -79,7 +77,9 @@ def records_where(
     artifact: Artifact, record_type: type[Record], column: str, value: str, table: str = "rows"
 ) -> list[Record]:
     """The records of a table whose `column` is `value`, in order. Only the shards that hold one are read whole."""
-    hits = _scan(artifact, table, column, pc.field(column) == value)["__filename"].unique().to_pylist()
+    from pyarrow.compute import field
+
+    hits = _scan(artifact, table, column, field(column) == value)["__filename"].unique().to_pylist()
     records = (record for path in sorted(hits) for record in read_records(Path(path), record_type))
     return [record for record in records if getattr(record, column) == value]
 
@@ -117,19 +117,24 @@ def input_of(view: RunView, iteration: int, artifact: Artifact, role: str) -> Ar
 
 
 def _ids(artifact: Artifact, table: str, prefix: str) -> list[str]:
-    return list(dict.fromkeys(_scan(artifact, table, "id", pc.starts_with(pc.field("id"), prefix))["id"].to_pylist()))
+    from pyarrow.compute import field, starts_with
+
+    return list(dict.fromkeys(_scan(artifact, table, "id", starts_with(field("id"), prefix))["id"].to_pylist()))
 
 
-def _scan(artifact: Artifact, table: str, column: str, condition: pc.Expression) -> pa.Table:
+def _scan(artifact: Artifact, table: str, column: str, condition: Any) -> pa.Table:
     """`column` and the shard's path of every row that meets `condition`.
 
     Raises CollectedArtifact for bytes that `selfreward gc` deleted, CorruptArtifact for bytes that cannot be read.
     """
+    # A run reads metrics through this module; these two cost it 0.2 s that only `explain` has use for.
+    from pyarrow.dataset import dataset
+
     if artifact.manifest.collected:
         raise CollectedArtifact(f"{artifact.path} was emptied by `selfreward gc`: its rows cannot be told any more")
     paths = next(entry for entry in artifact.manifest.tables if entry.name == table).paths(artifact.path)
     try:
-        shards = ds.dataset([str(path) for path in paths], format="parquet")
+        shards = dataset([str(path) for path in paths], format="parquet")
         return shards.to_table(columns=[column, "__filename"], filter=condition)
     except (pa.ArrowInvalid, OSError) as error:
         raise CorruptArtifact(f"{artifact.path} cannot be read ({error}): delete the folder") from error

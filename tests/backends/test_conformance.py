@@ -14,8 +14,6 @@ from selfreward.errors import BackendError
 from selfreward.records import Message, Policy
 from tests.tiny import make_tiny_policy
 
-pytestmark = pytest.mark.xdist_group("torch")
-
 
 def scripted(folder: Path) -> Backend:
     write_state(folder, ScriptedState(skill=0.3, modes=6.0))

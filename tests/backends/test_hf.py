@@ -12,8 +12,6 @@ from selfreward.errors import BackendError
 from selfreward.records import Policy
 from tests.tiny import CONTEXT, ask, make_tiny_policy, make_tokenizer
 
-pytestmark = pytest.mark.xdist_group("torch")
-
 SPEC = HfSpec(dtype="float32", device="cpu", batch_size=6)
 PROMPTS = [ask(text) for text in ("hello", "what is the name of it", "a", "why", "say it again, please")]
 

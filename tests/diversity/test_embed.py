@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from selfreward.diversity.embed import Embedder, embed_hashing, embed_minilm
 from selfreward.errors import AssetError
 
-pytestmark = pytest.mark.xdist_group("torch")
-
 CACHE = Path(os.environ.get("SELFREWARD_CACHE") or Path.home() / ".cache" / "selfreward")
 MINILM = CACHE / "models" / "all-minilm-l6-v2"
 TEXTS = ["the cat sat", "a cat", "the cat sat on the mat and the dog sat on the cat"]

@@ -11,8 +11,6 @@ from selfreward.records import Policy
 from selfreward.updates import DpoSpec, RftSpec, engine_of, run_update
 from tests.tiny import make_example, make_pair, make_tiny_policy
 
-pytestmark = pytest.mark.xdist_group("torch")
-
 PAIRS = [make_pair(n) for n in range(6)]
 SPEC = DpoSpec(device="cpu", trainable="full", batch_size=2)
 

@@ -13,8 +13,6 @@ from selfreward.records import Policy
 from selfreward.updates.dpo import DpoSpec, train_dpo
 from tests.tiny import make_pair, make_tiny_policy, make_tokenizer
 
-pytestmark = pytest.mark.xdist_group("torch")
-
 SPEC = DpoSpec(learning_rate=5e-3, batch_size=4, epochs=3, top_layers=1, lora_rank=4, compute="float32", device="cpu")
 PAIRS = [make_pair(number) for number in range(10)]
 
@@ -69,7 +67,7 @@ def test_training_starts_at_the_reference(policy, tmp_path):
     assert result["mean_loss"] == pytest.approx(math.log(2), abs=1e-4)
 
 
-@pytest.mark.parametrize("ld_alpha", [None, 0.0, 0.5, 1.0])
+@pytest.mark.parametrize("ld_alpha", [None, 0.5])
 def test_the_reference_is_weighed_by_length_as_the_policy_is(policy, tmp_path, ld_alpha):
     uneven = [make_pair(number, rejected="no way out of here at all") for number in range(4)]
     result, _ = train(policy, tmp_path, uneven, epochs=1, ld_alpha=ld_alpha)
@@ -121,7 +119,7 @@ def test_long_pairs_are_left_out_and_counted(policy, tmp_path):
         train(policy, tmp_path, max_tokens=5)
 
 
-@pytest.mark.parametrize("loss", ["hinge", "ipo", "apo_zero", "robust", "sigmoid_norm", "nca_pair", "discopop"])
+@pytest.mark.parametrize("loss", ["ipo", "robust", "sigmoid_norm"])
 def test_every_other_loss_runs(policy, tmp_path, loss):
     result, _ = train(policy, tmp_path, PAIRS[:4], epochs=1, loss=(loss,), label_smoothing=0.1)
     assert math.isfinite(result["mean_loss"])

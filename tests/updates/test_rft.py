@@ -11,8 +11,6 @@ from selfreward.updates import rft
 from selfreward.updates.rft import RftSpec, train_rft
 from tests.tiny import make_example, make_tiny_policy, make_tokenizer
 
-pytestmark = pytest.mark.xdist_group("torch")
-
 SPEC = RftSpec(learning_rate=5e-3, batch_size=4, epochs=2, top_layers=1, lora_rank=4, compute="float32", device="cpu")
 MODES = ("full", "top_layers", "lora")
 
