@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
@@ -64,6 +65,7 @@ def selfreward(*arguments: str, cwd: Path) -> Done:
     return Done(status, out.getvalue(), err.getvalue())
 
 
+@cache
 def scripted_config(*overrides: str) -> RunConfig:
     """The scripted experiment with a few settings changed."""
     return validate(compose(["experiment=scripted", *overrides]))
