@@ -47,12 +47,13 @@ def test_every_definition_is_of_a_metric_that_exists(tmp_path: Path) -> None:
 
 
 def commands() -> list[tuple[str, str]]:
-    found = []
+    """Every run command, with the first page that shows it."""
+    found: dict[str, str] = {}
     for page in PAGES:
         text = page.read_text().replace("\\\n", " ")
         for command in re.findall(r"^ {4}(selfreward run .*)$", text, re.MULTILINE):
-            found.append((page.name, command.split("#")[0].strip()))
-    return found
+            found.setdefault(command.split("#")[0].strip(), page.name)
+    return [(page, command) for command, page in found.items()]
 
 
 @pytest.mark.parametrize(("page", "command"), commands())

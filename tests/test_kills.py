@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parent.parent / "scripts" / "kill_test.py"
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_a_run_ends_the_same() -> None:
     done = subprocess.run(
         [sys.executable, str(SCRIPT), "random", "--kills", "5", "--seed", "5"],

@@ -119,7 +119,7 @@ def test_the_scripted_loop_gives_what_it_always_gave(tmp_path: Path) -> None:
 
 GOLDEN = {
     "measure": ("a04e68b8168f0b06", "74f26c4143d4d418"),
-    "evaluate": ("87e99f96787283fd", "e52cb4eb0962a7f2"),
+    "evaluate": ("2da69720667a208b", "3540d0ac3732ca16"),
     "prompts": ("d61b0740133e47f0", "96cdfffc089aa147"),
     "sample": ("b14c95abf944e564", "fc5e5f0875ad15cd"),
     "judge": ("78802ecdae6f838a", "a421ce4ce632beec"),
@@ -131,7 +131,8 @@ GOLDEN = {
 
 
 def test_self_training_sharpens_and_the_report_of_it_says_so(tmp_path: Path) -> None:
-    rows = metrics_of_run(run_scripted(tmp_path, "mix.real_share=0").folder)
+    whole = ["data.held_out_closed=60", "evaluate.ladder=[0.2,0.4,0.65]"]
+    rows = metrics_of_run(run_scripted(tmp_path, "mix.real_share=0", *whole).folder)
     first, last = rows[0], rows[-1]
     assert last["eval/closed/pass_at_1"] > first["eval/closed/pass_at_1"] + 0.3
     assert last["eval/closed/distinct_share"] < first["eval/closed/distinct_share"] / 2

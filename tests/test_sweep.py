@@ -176,6 +176,7 @@ def test_joblib_cells_share_what_both_need(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs"]
 
 
+@pytest.mark.slow
 def test_submitit_runs_cells_and_keeps_its_logs_below_the_sweep(tmp_path: Path) -> None:
     done = sweep_apart("run=s", "select.k=2,9", "hydra/launcher=submitit_local", cwd=tmp_path)
     assert done.returncode == 2, done.stderr

@@ -104,12 +104,14 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "runs" / "scripted"
 
 
+@pytest.mark.slow
 def test_a_run_killed_and_resumed_twice_holds_each_iteration_once(killed: Path) -> None:
     assert len(list((killed / "wandb").glob("offline-run-*"))) == 3
     assert [row["loop/iteration"] for row in history(killed)] == [0, 1, 2]
     assert history(killed) == [pytest.approx(row) for row in metrics(killed)]
 
 
+@pytest.mark.slow
 def test_every_part_is_the_same_run_of_the_same_group_with_the_iteration_as_its_axis(killed: Path) -> None:
     found = records(killed)
     runs = [record["run"] for record in found if record["type"] == "run"]
@@ -124,6 +126,7 @@ def test_every_part_is_the_same_run_of_the_same_group_with_the_iteration_as_its_
     assert {one.get("step_metric") for one in axes if one.get("glob_name") == "*"} == {"loop/iteration"}
 
 
+@pytest.mark.slow
 def test_report_and_digests_are_attached_and_no_text_is(killed: Path) -> None:
     last = sorted((killed / "wandb").glob("offline-run-*/files"))[-1]
     saved = [one["path"] for record in records(killed) if record["type"] == "files" for one in record["files"]["files"]]
@@ -136,6 +139,7 @@ def test_report_and_digests_are_attached_and_no_text_is(killed: Path) -> None:
     assert [text for text in texts(killed) if text.encode() in everything] == []
 
 
+@pytest.mark.slow
 def test_a_torn_end_is_as_if_it_had_not_been_written(killed: Path, tmp_path: Path) -> None:
     from selfreward.tracking.wandb import _next_step
 
@@ -150,6 +154,7 @@ def test_a_torn_end_is_as_if_it_had_not_been_written(killed: Path, tmp_path: Pat
     assert seen == [5, 5, 0, 0, 0]
 
 
+@pytest.mark.slow
 def test_nothing_left_to_log_imports_no_wandb_and_more_iterations_go_on(killed: Path) -> None:
     folder = killed.parent.parent
     before = len(list((killed / "wandb").glob("*")))

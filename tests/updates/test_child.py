@@ -15,6 +15,7 @@ PAIRS = [make_pair(n) for n in range(6)]
 SPEC = DpoSpec(device="cpu", trainable="full", batch_size=2)
 
 
+@pytest.mark.slow
 def test_a_child_process_trains_the_same_policy(tmp_path: Path) -> None:
     policy = make_tiny_policy(tmp_path / "start")
     steps: list[int] = []
