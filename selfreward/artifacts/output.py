@@ -10,10 +10,11 @@ from typing import Generic, Protocol, TypeVar
 
 from selfreward.artifacts.files import write_json
 from selfreward.artifacts.manifest import TableEntry, shard_name
-from selfreward.artifacts.tables import Row, lines_of, read_records, rows_of, write_parquet
+from selfreward.artifacts.tables import Row, in_batches, lines_of, read_records, rows_of, write_parquet
 from selfreward.spec import Json
 
 Advance = Callable[[int], None]
+SHARD_ROWS = 4096
 Record = TypeVar("Record")
 
 
@@ -66,6 +67,11 @@ class Table(Generic[Record]):
         write_parquet(scratch, rows, self._type)
         scratch.replace(path)
         self._take(rows)
+
+    def write_all(self, records: Iterable[Record]) -> None:
+        """Writes `records` in shards of `SHARD_ROWS`; none where there are none."""
+        for batch in in_batches(records, SHARD_ROWS):
+            self.write(batch)
 
     def entry(self) -> TableEntry:
         """The table as the manifest lists it."""

@@ -60,6 +60,12 @@ class Artifact:
         """The digest of its content."""
         return self.manifest.digest
 
+    @property
+    def tokens(self) -> int | None:
+        """Tokens drawn or read in making it; None for a stage that counts none."""
+        counted = [int(count) for name, count in self.manifest.counts.items() if name.endswith("tokens")]
+        return sum(counted) if counted else None
+
     def shards(self, record_type: type[Record], table: str = "rows") -> Iterator[list[Record]]:
         """The records of a table, one list a shard, in order; one shard is in memory at a time."""
         self._need_bytes()

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from selfreward.artifacts.runs import RunView
-from selfreward.provenance.lookup import Kind, find, input_of, iterations_of, records_where, training_table
+from selfreward.provenance.lookup import Kind, find, input_of, iterations_of, records_where
 from selfreward.provenance.rounds import Link, Round, chain_of, explain_round, link_of, prompt_of, tables_behind
 from selfreward.records import Candidate, Example, PreferencePair, Prompt, TrainingRow
 from selfreward.spec import Json
-from selfreward.stages.mix import Spent, ledger_id
+from selfreward.stages.mix import Spent, ledger_id, training_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from selfreward.artifacts.runs import RunView
-from selfreward.provenance.lookup import iterations_of, training_table
+from selfreward.provenance.lookup import iterations_of
 from selfreward.records import Example, Origin, TrainingRow
+from selfreward.stages.mix import training_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.artifacts.tables import read_records
 from selfreward.errors import CollectedArtifact, CorruptArtifact, StoreError
-from selfreward.records import Example, PreferencePair
+from selfreward.stages.mix import training_table
 
 Record = TypeVar("Record")
 Kind = Literal["example", "pair", "candidate", "prompt"]
@@ -66,11 +66,6 @@ def iterations_of(view: RunView, iteration: int | None = None) -> Sequence[int]:
         last = len(view.iterations) - 1
         raise StoreError(f"--iteration {iteration}: {view.name} has iterations 0 to {last}")
     return [iteration]
-
-
-def training_table(artifact: Artifact) -> tuple[Literal["rows", "pairs"], type[Example] | type[PreferencePair]]:
-    """The table of a selection or a training set, and its record type."""
-    return ("pairs", PreferencePair) if artifact.has("pairs") else ("rows", Example)
 
 
 def records_where(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from selfreward.artifacts import Artifact
-from selfreward.provenance.lookup import training_table
+from selfreward.stages.mix import training_table
 
 MAKING = ("sample", "judge", "select")
 """The stages that turn prompts into rows of the policy's own; what the others cost does not buy rows."""
@@ -94,5 +94,5 @@ def share_of(part: int | None, whole: int | None) -> float | None:
 
 
 def _per_row(artifact: Artifact, kept: int) -> RowCost:
-    counted = [number for name, number in artifact.manifest.counts.items() if name.endswith("tokens")]
-    return RowCost(artifact.manifest.seconds / kept, sum(counted) / kept if counted else None)
+    tokens = None if artifact.tokens is None else artifact.tokens / kept
+    return RowCost(artifact.manifest.seconds / kept, tokens)

@@ -218,8 +218,7 @@ def _yield(stages: Mapping[str, Artifact]) -> Yield:
 
 def cost_of(artifact: Artifact) -> Cost:
     """What an artifact took to make."""
-    counted = [int(value) for name, value in artifact.manifest.counts.items() if name.endswith("tokens")]
-    return Cost(artifact.manifest.seconds, sum(counted) if counted else None)
+    return Cost(artifact.manifest.seconds, artifact.tokens)
 
 
 def _setting(artifact: Artifact, name: str) -> Any:

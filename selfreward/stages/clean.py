@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from selfreward.artifacts import Artifact, Output
-from selfreward.artifacts.tables import in_batches
 from selfreward.data.overlap import OverlapSpec, find_overlaps
 from selfreward.data.roles import asked
 from selfreward.diversity.embed import embed_hashing
@@ -17,7 +16,6 @@ from selfreward.records import Example, GoldPair, PreferencePair, Prompt
 from selfreward.spec import Json, Spec
 
 VERSION = 1
-_SHARD_ROWS = 4096
 _COMPARED = 500
 _PERMUTATIONS = 199
 
@@ -103,11 +101,9 @@ def clean(
         ours = [asked(row.messages) for row in kept]
         out.write_json("prompts", {name: _likeness(ours, theirs) for name, theirs in _likes(measured).items()})
     with out.table(_RECORDS[spec.role]) as shards:
-        for batch in in_batches(kept, _SHARD_ROWS):
-            shards.write(batch)
+        shards.write_all(kept)
     with out.table(Dropped, "dropped") as shards:
-        for part in in_batches(dropped, _SHARD_ROWS):
-            shards.write(part)
+        shards.write_all(dropped)
 
 
 def _likes(measured: Sequence[tuple[str, Prompt | GoldPair]]) -> dict[str, list[str]]:

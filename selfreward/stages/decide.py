@@ -10,6 +10,7 @@ from pydantic import Field
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.spec import Json, Spec
+from selfreward.stages.mix import training_table
 
 VERSION = 1
 
@@ -39,7 +40,7 @@ def decide(
             "rule": "fixed",
             "why": f"mix.real_share is fixed at {spec.real_share}",
             "seen": {stratum: _changes(then[stratum], now[stratum]) for stratum in now},
-            "rows_selected": selected.rows("pairs" if selected.has("pairs") else "rows"),
+            "rows_selected": selected.rows(training_table(selected)[0]),
         },
     )
 

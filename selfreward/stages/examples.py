@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 
 from selfreward.artifacts import derive_seed
 from selfreward.records import Example, Prompt, digest_of
-from selfreward.stages.pool import Rated, SelectBase, eligible, first_of_each, looked_at
+from selfreward.stages.pool import Rated, SelectBase, best_first, ranked
 
 
 class ExamplesBase(SelectBase):
@@ -37,16 +37,11 @@ def choose(
 
     The order of `rated` does not matter. Equal scores are ranked by index, the order they were drawn in.
     """
-    pool = looked_at(spec, rated)
-    ranked = sorted(eligible(spec, pool, counts), key=_ranking(spec, seed))
-    distinct = list(first_of_each(prompt, ranked)) if spec.dedup else ranked
-    chosen = distinct[: spec.top]
+    able = ranked(spec, prompt, rated, order_of(spec, seed), counts)
+    chosen = able[: spec.top]
     counts.update(
-        prompts=1,
-        candidates=len(pool),
-        duplicate=len(ranked) - len(distinct),
         selected=len(chosen),
-        passed_over=len(distinct) - len(chosen),
+        passed_over=len(able) - len(chosen),
         prompts_without_selection=0 if chosen else 1,
     )
     return chosen
@@ -69,9 +64,10 @@ def example_of(prompt: Prompt, chosen: Rated) -> Example:
     )
 
 
-def _ranking(spec: BestOfK | RandomPick, seed: int) -> Callable[[Rated], tuple[float, int]]:
+def order_of(spec: BestOfK | RandomPick, seed: int) -> Callable[[Rated], tuple[float, int]]:
+    """The order in which candidates are taken."""
     match spec:
         case BestOfK():
-            return lambda one: (-one.known, one.candidate.index)
+            return best_first
         case RandomPick():
             return lambda one: (random.Random(derive_seed(seed, one.candidate.id)).random(), one.candidate.index)

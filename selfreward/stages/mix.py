@@ -10,13 +10,11 @@ from typing import Literal, TypeVar
 from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.artifacts import Artifact, Output
-from selfreward.artifacts.tables import in_batches
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, PreferencePair
 from selfreward.spec import Spec, execution
 
 VERSION = 2
-_SHARD_ROWS = 4096
 
 
 class MixSpec(Spec):
@@ -69,7 +67,7 @@ def mix(
     sampled along. A pool that runs dry gives what it has, and `short` says how many tokens or pairs are missing.
     Raises StarvedLoop with fewer than `spec.min_rows` own rows this round.
     """
-    table = "pairs" if selected.has("pairs") else "rows"
+    table, _ = training_table(selected)
     if selected.rows(table) < spec.min_rows:
         raise StarvedLoop(_starved(spec, selected, table))
     iteration = 0 if previous is None else previous.json("mixing")["iteration"] + 1
@@ -106,8 +104,7 @@ def _mix(
     unspent = [row for row in pool if ledger_id(row) not in used]
     fresh = [replace(row, iteration=iteration) for row in _draw(unspent, wanted, seed)]
     with out.table(row_type, table) as written:
-        for shard in in_batches(chain(own_rows(), fresh), _SHARD_ROWS):
-            written.write(shard)
+        written.write_all(chain(own_rows(), fresh))
     ledger = spent + [Spent(example_id=ledger_id(row), iteration=iteration, tokens=tokens_of(row)) for row in fresh]
     with out.table(Spent, "ledger") as kept:
         kept.write(ledger)
@@ -132,6 +129,11 @@ def _mix(
             "short": max(0, round(wanted) - sum(map(_units, fresh))) if dry else 0,
         },
     )
+
+
+def training_table(artifact: Artifact) -> tuple[Literal["rows", "pairs"], type[Example] | type[PreferencePair]]:
+    """The table of a selection or a training set, and its record type."""
+    return ("pairs", PreferencePair) if artifact.has("pairs") else ("rows", Example)
 
 
 def tokens_of(row: Example | PreferencePair) -> int:

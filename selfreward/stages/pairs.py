@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 
 from selfreward.artifacts import derive_seed
 from selfreward.records import Example, PreferencePair, Prompt, digest_of
-from selfreward.stages.pool import Rated, SelectBase, eligible, first_of_each, looked_at
+from selfreward.stages.pool import Rated, SelectBase, best_first, eligible, looked_at, ranked
 
 
 class PreferencePairs(SelectBase):
@@ -35,20 +35,15 @@ def choose_pairs(
     A candidate counts as selected if it is in a pair. Of two candidates compared, `ties` counts those with equal
     scores and `below_margin` those closer than the margin.
     """
-    pool = looked_at(spec, rated)
-    ranked = sorted(eligible(spec, pool, counts), key=lambda one: (-one.known, one.candidate.index))
-    distinct = list(first_of_each(prompt, ranked)) if spec.dedup else ranked
+    able = ranked(spec, prompt, rated, best_first, counts)
     luck = random.Random(derive_seed(seed, prompt.id))
-    chosen = list(_far_enough(spec, _compared(spec, distinct, luck), counts))[: spec.per_prompt]
+    chosen = list(_far_enough(spec, _compared(spec, able, luck), counts))[: spec.per_prompt]
     if spec.pairs == "coin":
         chosen = [pair if luck.random() < 0.5 else pair[::-1] for pair in chosen]
     in_a_pair = {one.candidate.id for pair in chosen for one in pair}
     counts.update(
-        prompts=1,
-        candidates=len(pool),
-        duplicate=len(ranked) - len(distinct),
         selected=len(in_a_pair),
-        passed_over=len(distinct) - len(in_a_pair),
+        passed_over=len(able) - len(in_a_pair),
         pairs=len(chosen),
         prompts_without_selection=0 if chosen else 1,
     )
@@ -102,12 +97,12 @@ def anchor_pair(
     )
 
 
-def _compared(spec: PreferencePairs, ranked: Sequence[Rated], luck: random.Random) -> list[tuple[Rated, Rated]]:
+def _compared(spec: PreferencePairs, able: Sequence[Rated], luck: random.Random) -> list[tuple[Rated, Rated]]:
     """The pairs (better or equal, worse) to look at, in the order in which they are taken."""
-    pairs = list(combinations(ranked, 2))
+    pairs = list(combinations(able, 2))
     match spec.pairs:
         case "best_worst":
-            return [(ranked[0], ranked[-1])] if pairs else []
+            return [(able[0], able[-1])] if pairs else []
         case "all":
             return sorted(pairs, key=lambda pair: pair[1].known - pair[0].known)
         case "random" | "coin":

@@ -1,7 +1,7 @@
 """The pool of one prompt: its candidates with their scores, and which of them may be trained on."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import fmean
@@ -77,7 +77,27 @@ def eligible(spec: SelectBase, pool: Iterable[Rated], counts: Counter[str]) -> I
             yield one
 
 
-def first_of_each(prompt: Prompt, ranked: Iterable[Rated]) -> Iterator[Rated]:
+def ranked(
+    spec: SelectBase,
+    prompt: Prompt,
+    rated: Sequence[Rated],
+    order: Callable[[Rated], tuple[float, int]],
+    counts: Counter[str],
+) -> list[Rated]:
+    """The candidates that may be chosen, in `order`, whatever the order of `rated`; adds to `counts`."""
+    pool = looked_at(spec, rated)
+    allowed = sorted(eligible(spec, pool, counts), key=order)
+    distinct = list(_first_of_each(prompt, allowed)) if spec.dedup else allowed
+    counts.update(prompts=1, candidates=len(pool), duplicate=len(allowed) - len(distinct))
+    return distinct
+
+
+def best_first(one: Rated) -> tuple[float, int]:
+    """The order by score; equal scores by index, the order they were drawn in."""
+    return -one.known, one.candidate.index
+
+
+def _first_of_each(prompt: Prompt, ranked: Iterable[Rated]) -> Iterator[Rated]:
     """`ranked` without the candidates that repeat the answer of an earlier one."""
     seen: set[str] = set()
     for one in ranked:

@@ -6,14 +6,12 @@ from typing import Literal
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from selfreward.artifacts import Artifact, Output
-from selfreward.artifacts.tables import in_batches
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, Prompt
 from selfreward.spec import Spec
 from selfreward.stages.mix import Spent
 
 VERSION = 1
-_SHARD_ROWS = 4096
 
 
 class PromptsSpec(Spec):
@@ -58,8 +56,7 @@ def prompts(
     asked, drawn = _own(spec, train, this_round, set() if before is None else set(before["drawn"]), seed)
     examples = _human(spec, human, training, {prompt.id for prompt in asked}, seed)
     with out.table(Prompt) as table:
-        for shard in in_batches([*asked, *map(_prompt_of, examples)], _SHARD_ROWS):
-            table.write(shard)
+        table.write_all([*asked, *map(_prompt_of, examples)])
     with out.table(Example, "human") as table:
         table.write(examples)
     out.write_json(

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from selfreward.answers import distinct_key
 from selfreward.records import Example, Prompt
-from selfreward.stages.examples import BestOfK, RandomPick, choose
+from selfreward.stages.examples import BestOfK, RandomPick, choose, order_of
 from selfreward.stages.pairs import PreferencePairs, anchor_pair, choose_pairs
-from selfreward.stages.pool import Rated, SelectBase, eligible, looked_at
+from selfreward.stages.pool import Rated, SelectBase, best_first, eligible, looked_at, ranked
 from selfreward.stages.select import AnySelect
 
 
@@ -50,9 +50,10 @@ def explain_choice(spec: AnySelect, prompt: Prompt, rated: Sequence[Rated], seed
         case BestOfK() | RandomPick():
             chosen = {one.candidate.id for one in choose(spec, prompt, rated, seed, counts)}
     reasons = _left_out(spec, rated)
-    ranked = _ranked(spec, prompt, rated, seed)
-    first = {distinct_key(prompt, one.candidate.text): one.candidate.id for one in reversed(ranked)}
-    for rank, one in enumerate(ranked, start=1):
+    order = best_first if isinstance(spec, PreferencePairs) else order_of(spec, seed)
+    able = ranked(spec, prompt, rated, order, Counter())
+    first = {distinct_key(prompt, one.candidate.text): one.candidate.id for one in reversed(able)}
+    for rank, one in enumerate(able, start=1):
         name = "selected" if one.candidate.id in chosen else "passed_over"
         reasons[one.candidate.id] = Reason(name=name, rank=rank)
     for one in rated:
@@ -84,14 +85,3 @@ def _left_out(spec: SelectBase, rated: Sequence[Rated]) -> dict[str, Reason]:
         if not list(eligible(spec, [one], against)):
             reasons[one.candidate.id] = Reason(name=next(iter(against)))
     return reasons
-
-
-def _ranked(spec: AnySelect, prompt: Prompt, rated: Sequence[Rated], seed: int) -> list[Rated]:
-    """All candidates that could be chosen, in the order in which they would be."""
-    match spec:
-        case PreferencePairs():
-            # Pairs are made of the ranking that best-of-k takes the head of.
-            spec = BestOfK(k=spec.k, top=spec.k, threshold=spec.threshold, dedup=spec.dedup)
-            return choose(spec, prompt, rated, seed, Counter())
-        case BestOfK() | RandomPick():
-            return choose(spec.model_copy(update={"top": spec.k}), prompt, rated, seed, Counter())

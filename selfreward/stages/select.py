@@ -7,14 +7,12 @@ from typing import Annotated
 from pydantic import Field
 
 from selfreward.artifacts import Advance, Artifact, Output
-from selfreward.artifacts.tables import in_batches
 from selfreward.records import Example, PreferencePair, Prompt
 from selfreward.stages.examples import BestOfK, RandomPick, choose, example_of
 from selfreward.stages.pairs import PreferencePairs, anchor_pair, choose_pairs, pair_of
 from selfreward.stages.pool import Rated, pools
 
 VERSION = 2
-_SHARD_ROWS = 4096
 
 AnySelect = BestOfK | RandomPick | PreferencePairs
 SelectSpec = Annotated[AnySelect, Field(discriminator="kind")]
@@ -48,8 +46,7 @@ def select(
                         for prompt, group in rated
                         for pick in choose(spec, prompt, group, seed, counts)
                     )
-                    for shard in in_batches(examples, _SHARD_ROWS):
-                        table.write(shard)
+                    table.write_all(examples)
     out.write_json("selection", dict(counts))
 
 
@@ -66,8 +63,7 @@ def _write_pairs(
                 anchors.append(anchor)
 
     with out.table(PreferencePair, "pairs") as table:
-        for shard in in_batches(own(), _SHARD_ROWS):
-            table.write(shard)
+        table.write_all(own())
     with out.table(PreferencePair, "human_pairs") as table:
         table.write(anchors)
 

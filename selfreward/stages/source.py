@@ -6,6 +6,7 @@ from functools import partial
 from typing import TypeVar, cast
 
 from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts.output import SHARD_ROWS
 from selfreward.artifacts.runs import Run
 from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Backend
@@ -17,7 +18,6 @@ from selfreward.spec import Spec
 from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_told, likeness_told
 
 VERSION = 1
-_SHARD_ROWS = 4096
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
 Record = TypeVar("Record")
 Given = TypeVar("Given")
@@ -134,7 +134,7 @@ def _left_out(out: Output, row: object) -> bool:
 def _write(out: Output, record_type: type[Record], records: Iterator[Record]) -> int:
     written = 0
     with out.table(record_type) as table:
-        for batch in in_batches(records, _SHARD_ROWS):
+        for batch in in_batches(records, SHARD_ROWS):
             written += len(table.shard(partial(list, batch)))
     return written
 
@@ -178,7 +178,7 @@ def _counted(
     backend: Backend, rows: Iterator[Given], texts_of: Callable[[Given], Sequence[str]]
 ) -> Iterator[tuple[Given, list[int]]]:
     """Each row with the tokens of its texts."""
-    for batch in in_batches(rows, _SHARD_ROWS):
+    for batch in in_batches(rows, SHARD_ROWS):
         texts = [texts_of(row) for row in batch]
         counts = iter(backend.count_tokens([text for group in texts for text in group]))
         for row, group in zip(batch, texts, strict=True):

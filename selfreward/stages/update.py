@@ -1,7 +1,8 @@
 """Update: the next policy, trained on this round's mixture."""
 
 from selfreward.artifacts import Artifact, Output
-from selfreward.records import Example, Policy, PreferencePair, TrainingRow
+from selfreward.records import Policy, TrainingRow
+from selfreward.stages.mix import training_table
 from selfreward.updates import AnyUpdate, run_update
 
 VERSION = 2
@@ -11,8 +12,8 @@ def update(
     out: Output, spec: AnyUpdate, *, seed: int, policy: Policy, reference: Policy | None, training: Artifact
 ) -> None:
     """Folder `model` with the trained policy, and `training.json` with what the training saw."""
-    rows: list[TrainingRow] = []
-    rows += training.records(PreferencePair, "pairs") if training.has("pairs") else training.records(Example)
+    table, row_type = training_table(training)
+    rows: list[TrainingRow] = [*training.records(row_type, table)]
     with out.progress(None, "steps") as advance:
         result = run_update(spec, policy, reference, rows, out.path / "model", seed, advance)
     out.write_json("training", result)

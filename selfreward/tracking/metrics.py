@@ -64,9 +64,8 @@ def metrics_of_iteration(t: int, stages: Mapping[str, Artifact]) -> dict[str, Me
     row |= _flat("train", _json(stages.get("update"), "training"))
     for name, artifact in stages.items():
         row[f"cost/{name}/seconds"] = artifact.manifest.seconds
-        tokens = [value for count, value in artifact.manifest.counts.items() if count.endswith("tokens")]
-        if tokens:
-            row[f"cost/{name}/tokens"] = sum(tokens)
+        if artifact.tokens is not None:
+            row[f"cost/{name}/tokens"] = artifact.tokens
     return row | yield_metrics(stages)
 
 

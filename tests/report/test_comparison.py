@@ -3,7 +3,6 @@
 import csv
 import json
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -29,6 +28,7 @@ from selfreward.report.comparison_charts import Square, heat_map
 from selfreward.report.comparison_table import notes, plain_table, shared_seconds
 from selfreward.report.content import Cost
 from selfreward.tracking import metrics_of_run
+from tests.report.browser import Page
 from tests.support import run_scripted, scripted_config
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\u202e'
@@ -39,24 +39,6 @@ FEW = (
     "data.held_out_closed=20",
     "evaluate.ladder=[0.4]",
 )
-
-
-class Page(HTMLParser):
-    """What a browser would see."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def _cell(folder: Path, settings: dict[str, str], *others: str, done: bool = True) -> None:

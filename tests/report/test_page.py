@@ -3,7 +3,6 @@
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -22,27 +21,10 @@ from selfreward.report.page import render
 from selfreward.report.rounds import _selection_bars
 from selfreward.report.verdict import judge_run, sharpening
 from selfreward.tracking import Tracker
+from tests.report.browser import Page
 from tests.support import Silent, run_scripted, scripted_config
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\u202egnp.exe\x07</style>'
-
-
-class Page(HTMLParser):
-    """What a browser would see: tags, attributes, text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def _write_config(folder: Path, *overrides: str) -> None:
