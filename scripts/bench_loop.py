@@ -1,10 +1,12 @@
 #!/usr/bin/env python
-"""How fast rows go through sample, judge, select and mix, and whether memory grows with them.
+"""How fast rows go through sample, judge, select, decide and mix, and whether memory grows with them.
 
 Each size runs in a process of its own with the scripted backend, so the figures are those of the loop's own
 machinery: drawing from the script, records, Parquet, digests. Peak memory is the process's high-water mark.
 
     python scripts/bench_loop.py                   10,000 and 100,000 candidates
+
+It fails where 100,000 candidates take longer than 60 s, or ten times the input more than 1.15 times the memory.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from selfreward.backends import open_backend
 from selfreward.config import validate
 from selfreward.data.models import start_policy
 from selfreward.stages.decide import decide
+from selfreward.stages.diagnose import diagnose
 from selfreward.stages.judge import judge
 from selfreward.stages.measure import measure
 from selfreward.stages.mix import mix
@@ -31,6 +34,7 @@ from selfreward.stages.select import select
 from selfreward.stages.source import load_sources
 
 K = 4
+SECONDS, GROWTH = 60, 1.15
 
 
 class Quiet:
@@ -78,14 +82,18 @@ def run_size(candidates: int, folder: Path) -> dict[str, float]:
 
     with open_backend(config.backend, start) as backend:
         held = {"backend": backend, "policy": start}
-        measured = run.stage(0, measure, config.measure, probe=sources.probe, **held)
+        measured = run.stage(0, measure, config.measure, probe=sources.probe, baseline=None, **held)
         drawn = timed(sample, config.sample, prompts=sources.train, **held)
         judged = timed(judge, config.judge, candidates=drawn, prompts=sources.train, **held)
-    chosen = timed(select, config.select, candidates=drawn, judgments=judged, prompts=sources.train)
-    decision = run.stage(
-        0, decide, config.monitor, random=False, measured=measured, baseline=measured, selected=chosen, previous=None
+    detector = config.monitor.detector
+    diagnosis = run.stage(0, diagnose, detector, random=False, measured=measured, baseline=measured, previous=None)
+    made = {"candidates": drawn, "judgments": judged, "prompts": sources.train}
+    chosen = timed(select, config.select, **made, decision=None, first_candidates=None, first_judgments=None)
+    decision = timed(
+        decide, config.monitor.controller, diagnosis=diagnosis, selected=chosen, **made, training=None, previous=None
     )
-    timed(mix, config.mix, selected=chosen, decision=decision, human=sources.human, previous=None)
+    people = {"human": sources.human, "human_pairs": sources.human_pairs}
+    timed(mix, config.mix, selected=chosen, decision=decision, **people, previous=None)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {**seconds, "total": sum(seconds.values()), "peak_mb": peak}
 
@@ -100,15 +108,20 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             print(json.dumps(run_size(arguments.one, Path(folder))))
         return
-    peaks = []
+    peaks, slowest = [], 0.0
     for size in arguments.sizes:
         child = subprocess.run(
             [sys.executable, __file__, "--one", str(size)], check=True, capture_output=True, text=True
         )
         found = json.loads(child.stdout)
         peaks.append(found["peak_mb"])
+        slowest = max(slowest, found["total"] * 100_000 / size if size >= 100_000 else 0.0)
         print(f"{size:>9,} candidates  " + "  ".join(f"{name} {value:.1f}" for name, value in found.items()))
     print(f"peak memory, last to first: {peaks[-1] / peaks[0]:.2f}")
+    if slowest > SECONDS or peaks[-1] > GROWTH * peaks[0]:
+        raise SystemExit(
+            f"too slow or too large: at most {SECONDS} s for 100,000 candidates and {GROWTH} times the memory"
+        )
 
 
 if __name__ == "__main__":

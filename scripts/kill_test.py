@@ -66,7 +66,7 @@ def arm(point: str) -> None:
         case "sample":
             sampling.draw_candidates = on_call(2, die_after(sampling.draw_candidates), sampling.draw_candidates)
         case "judge":
-            judging._judge_shard = on_call(2, die_after(judging._judge_shard), judging._judge_shard)
+            judging.judge_shard = on_call(2, die_after(judging.judge_shard), judging.judge_shard)
         case "step":
             train = training.train_rft
             advance = on_call(4, die, lambda *_: None)

@@ -1,8 +1,9 @@
-"""The command line. `run` is composed by Hydra; the other commands take ordinary arguments."""
+"""The command line. Hydra composes the settings of runs and calibrations; the rest are ordinary arguments."""
 
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,29 @@ USAGE = """usage: selfreward COMMAND ...
   explain RUN [ID]         where a training row comes from; without ID, list the rows
   verify RUN               read every byte of a run back
   compare RUN [RUN ...]    one table and one page of several runs, or of the cells of a sweep
+  monitor ACTION ...       calibrate, check or replay the monitor of diversity
+  bench detector           hold the monitor against cases whose truth is known
+  seed-judge [SETTING ...] train a policy to judge, from answers that people ranked
+  labels ACTION ...        pairs of answers out to people, and what they said back as data
   gc RUN                   delete the weights that a run no longer needs
   assets                   fetch the embedded model and data, once
 
 `selfreward run --help` lists the settings; `selfreward COMMAND --help` explains a command.
 """
-COMMANDS = ("run", "status", "report", "explain", "verify", "compare", "gc", "assets")
+COMMANDS = (
+    "run",
+    "status",
+    "report",
+    "explain",
+    "verify",
+    "compare",
+    "monitor",
+    "bench",
+    "seed-judge",
+    "labels",
+    "gc",
+    "assets",
+)
 INTERRUPTED = 130
 
 
@@ -42,7 +60,7 @@ def compose(overrides: list[str]) -> dict[str, Any]:
 
 
 def main() -> int:
-    """The exit status: 0 done, 2 a mistake to mend, 3 too little to train on, 130 interrupted."""
+    """The exit status: 0 done, 2 a mistake to mend, 3 too little to train on, 130 interrupted; or a verdict's."""
     command, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
     if command in ("-h", "--help"):
         print(USAGE, end="")
@@ -67,8 +85,16 @@ def _main_of(command: str) -> Callable[[list[str]], int]:
     """What runs a command; only its own module is loaded."""
     if command == "run":
         return _run
-    entry: Callable[[list[str]], int] = import_module(f"selfreward.commands.{command}").main
-    return entry
+    entry: Callable[..., int] = import_module(f"selfreward.commands.{command.replace('-', '_')}").main
+    return partial(entry, compose=_composed) if command in ("monitor", "seed-judge", "labels") else entry
+
+
+def _composed(overrides: list[str]) -> dict[str, Any]:
+    """As `compose`; a mistake in the overrides ends the process in Hydra's words, as it does for `run`."""
+    from hydra._internal.utils import run_and_report
+
+    values: dict[str, Any] = run_and_report(lambda: compose(overrides))
+    return values
 
 
 def _run(arguments: list[str]) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
@@ -10,17 +10,19 @@ from selfreward.backends import BackendSpec, ScriptedSpec
 from selfreward.data.models import ModelSpec, ScriptedModel
 from selfreward.data.own import OwnData
 from selfreward.data.sources import DataSpec
+from selfreward.diversity.monitor import MonitorSpec
 from selfreward.errors import ConfigError
 from selfreward.judges import JudgeSpec
 from selfreward.judges.base import PolicyJudgeBase
+from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.spec import Spec, execution
-from selfreward.stages.decide import MonitorSpec
 from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
 from selfreward.stages.pairs import PreferencePairs
 from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.sample import SampleSpec
+from selfreward.stages.seed import SeedJudgeSpec
 from selfreward.stages.select import SelectSpec
 from selfreward.tracking import TrackerSpec
 from selfreward.updates import DpoSpec, RftSpec, ScriptedUpdate, UpdateSpec
@@ -92,9 +94,19 @@ class RunConfig(Spec):
             )
         if isinstance(self.judge, PolicyJudgeBase):
             self._check_judge(self.judge)
-        if self.monitor.real_share > 0 and isinstance(self.data, OwnData) and self.data.human is None:
-            raise ValueError(f"mix.real_share={self.monitor.real_share} needs human answers: give data.human a file")
+        self._check_monitor()
         return self
+
+    def _check_monitor(self) -> None:
+        if self.loop.iterations > self.monitor.horizon:
+            raise ValueError(
+                f"loop.iterations={self.loop.iterations} is more than monitor.horizon={self.monitor.horizon}, "
+                f"the rounds for which the rate of false alarms holds: set monitor.horizon={self.loop.iterations}"
+            )
+        acts = self.monitor.mode == "act"
+        name, share = ("monitor.ceiling", self.monitor.ceiling) if acts else ("mix.real_share", self.monitor.real_share)
+        if share > 0 and isinstance(self.data, OwnData) and self.data.human is None:
+            raise ValueError(f"{name}={share} needs human answers: give data.human a file")
 
     def _check_select(self) -> None:
         pairs = isinstance(self.select, PreferencePairs)
@@ -108,6 +120,12 @@ class RunConfig(Spec):
                 f"update={self.update.kind} with select={self.select.kind}: update=dpo goes with "
                 "select=preference_pairs, update=rft with select=best_of_k or random_pick"
             )
+        coin = isinstance(self.select, PreferencePairs) and self.select.pairs == "coin"
+        if coin and isinstance(self.update, DpoSpec) and self.update.margin_weight > 0:
+            raise ValueError(
+                f"update.margin_weight={self.update.margin_weight} with select.pairs=coin: the margins would tell what "
+                "the lot hides, set update.margin_weight=0"
+            )
         if self.prompts.human > 0 and not pairs:
             raise ValueError(
                 f"prompts.human={self.prompts.human} with select={self.select.kind}: human prompts are sampled for "
@@ -120,17 +138,43 @@ class RunConfig(Spec):
                 f"judge.policy={judge.policy} with judge.path={judge.path}: an external judge, and no other, needs "
                 "judge.path=<model folder>"
             )
+        if isinstance(judge, PairwiseSpec) and judge.budget is not None and judge.budget < self.sample.k - 1:
+            raise ValueError(
+                f"judge.budget={judge.budget} leaves some of sample.k={self.sample.k} answers out: set judge.budget to "
+                f"{self.sample.k - 1} or more, or null for all comparisons"
+            )
+
+
+class SeedJudgeConfig(RunConfig):
+    """A run, and what `selfreward seed-judge` makes a policy for it of."""
+
+    seed_judge: SeedJudgeSpec
+
+    @model_validator(mode="after")
+    def _update_learns_answers(self) -> "SeedJudgeConfig":
+        if self.update.kind == "dpo":
+            raise ValueError("update=dpo learns from pairs, seed-judge makes answers: set update=rft select=best_of_k")
+        return self
+
+
+Config = TypeVar("Config", bound=RunConfig)
 
 
 def validate(values: Mapping[str, Any]) -> RunConfig:
-    """The configuration in `values`. Raises ConfigError, one line for the first thing that is wrong."""
+    """The configuration of a run in `values`. Raises ConfigError, one line for the first thing that is wrong."""
+    return validate_as(RunConfig, values)
+
+
+def validate_as(config_type: type[Config], values: Mapping[str, Any]) -> Config:
+    """As `validate`, for a configuration that is more than that of a run."""
     try:
-        return RunConfig.model_validate(values)
+        return config_type.model_validate(values)
     except ValidationError as error:
         first, others = error.errors()[0], error.error_count() - 1
         # The kind that was chosen follows the name of its part, or of a role of the data; elsewhere it is a setting.
         loc = first["loc"]
-        place = ".".join(str(part) for at, part in enumerate(loc) if at not in (1, 3) or part not in _KINDS)
+        kinds = set() if loc[:1] == ("seed_judge",) else _KINDS
+        place = ".".join(str(part) for at, part in enumerate(loc) if at not in (1, 3) or part not in kinds)
         given = first["input"]
         setting = (
             f"{place}={given}: " if place and not isinstance(given, dict | Spec) else f"{place}: " if place else ""
@@ -149,6 +193,7 @@ _KINDS = {
     "file",
     "hub",
     "likelihood",
+    "pairwise",
     "rubric",
     "verifier",
     "best_of_k",

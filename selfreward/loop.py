@@ -1,19 +1,17 @@
-"""The loop: measure, evaluate, sample, judge, select, decide, mix, update, and again.
+"""The loop: measure, diagnose, evaluate, sample, judge, select, decide, mix, update, and again.
 
 It holds no state of its own: every line asks the store for an artifact, which is made if it is not there. Resuming
 is calling it again.
 """
 
-from dataclasses import dataclass, replace
 from functools import partial
 
-from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend
 from selfreward.config import RunConfig
 from selfreward.data.models import start_policy
-from selfreward.records import Policy
-from selfreward.stages.decide import decide
+from selfreward.stages.decide import decide, stop_reason
+from selfreward.stages.diagnose import diagnose
 from selfreward.stages.evaluate import evaluate
 from selfreward.stages.judge import judge
 from selfreward.stages.judging import Policies, open_judge
@@ -24,22 +22,9 @@ from selfreward.stages.sample import sample
 from selfreward.stages.select import select
 from selfreward.stages.source import load_sources
 from selfreward.stages.update import policy_of, update
+from selfreward.state import First, State
 from selfreward.tracking import Tracker
 from selfreward.updates import engine_of, reference_of
-
-
-@dataclass(frozen=True, kw_only=True)
-class State:
-    """What one iteration hands to the next; at iteration 0 there is nothing before."""
-
-    initial: Policy
-    previous: Policy
-    policy: Policy
-    measured: Artifact | None = None
-    evaluated: Artifact | None = None
-    asked: Artifact | None = None
-    decision: Artifact | None = None
-    training: Artifact | None = None
 
 
 def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
@@ -51,9 +36,24 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
     run.forget_after(config.loop.iterations)
     for t in range(config.loop.iterations + 1):
         stage = partial(run.stage, t)
-        policy = state.policy
+        policy, first = state.policy, state.first
         with open_backend(config.backend, policy) as backend:
-            measured = stage(measure, config.measure, backend=backend, policy=policy, probe=sources.probe)
+            measured = stage(
+                measure,
+                config.measure,
+                backend=backend,
+                policy=policy,
+                probe=sources.probe,
+                baseline=first.measured,
+            )
+            diagnosis = stage(
+                diagnose,
+                config.monitor.detector,
+                random=False,
+                measured=measured,
+                baseline=first.measured or measured,
+                previous=state.diagnosis,
+            )
             evaluated = stage(
                 evaluate,
                 config.evaluate,
@@ -61,7 +61,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 policy=policy,
                 held_out=sources.held_out,
                 gold=sources.gold_final,
-                baseline=state.evaluated,
+                baseline=first.evaluated,
             )
             if t == config.loop.iterations:
                 tracker.iteration(t)
@@ -85,16 +85,31 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                     candidates=candidates,
                     prompts=asked,
                 )
-        selected = stage(select, config.select, candidates=candidates, judgments=judgments, prompts=asked)
+        selected = stage(
+            select,
+            config.select,
+            candidates=candidates,
+            judgments=judgments,
+            prompts=asked,
+            decision=state.decision,
+            first_candidates=first.candidates,
+            first_judgments=first.judgments,
+        )
         decision = stage(
             decide,
-            config.monitor,
-            random=False,
-            measured=measured,
-            baseline=state.measured or measured,
+            config.monitor.controller,
+            diagnosis=diagnosis,
             selected=selected,
+            candidates=candidates,
+            judgments=judgments,
+            prompts=asked,
+            training=state.training,
             previous=state.decision,
         )
+        if (reason := stop_reason(decision)) is not None:
+            tracker.iteration(t)
+            run.store.reporter.say(reason)
+            return
         training = stage(
             mix,
             config.mix,
@@ -113,13 +128,13 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             training=training,
         )
         tracker.iteration(t)
-        state = replace(
-            state,
+        state = State(
+            initial=state.initial,
             previous=policy,
             policy=policy_of(trained),
-            measured=state.measured or measured,
-            evaluated=state.evaluated or evaluated,
+            first=first if t else First(measured, evaluated, candidates, judgments),
             asked=asked,
+            diagnosis=diagnosis,
             decision=decision,
             training=training,
         )

@@ -8,6 +8,7 @@ from typing import Literal
 
 Role = Literal["system", "user", "assistant"]
 Stratum = Literal["closed", "open"]
+STRATA: tuple[Stratum, ...] = ("closed", "open")
 Match = Literal["exact", "numeric", "regex", "set"]
 Finish = Literal["stop", "length"]
 Origin = Literal["self", "human"]

@@ -14,10 +14,10 @@ from selfreward.backends import HfSpec, ScriptedSpec, VllmSpec
 from selfreward.config import LoopSpec, RunConfig, StoreSpec, validate
 from selfreward.data.models import HfModel, ScriptedModel
 from selfreward.data.sources import EmbeddedData, ScriptedData
+from selfreward.diversity.monitor import MonitorSpec
 from selfreward.errors import ConfigError
 from selfreward.judges import LikelihoodSpec, VerifierSpec
 from selfreward.spec import Spec, identity
-from selfreward.stages.decide import MonitorSpec
 from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
@@ -53,7 +53,9 @@ SPECS: dict[str, type[Spec]] = {
     "tracker/default": TrackerSpec,
 }
 OWN_DEFAULTS = {"judge/rubric", "rubric/additive_five_point", "rubric/five_point_quality", "rubric/right_or_wrong"}
-OWN_DEFAULTS |= {"monitor/fixed", "measure/hashing", "data/files", "data/hub"}
+OWN_DEFAULTS |= {"judge/pairwise", "judge/constitution", "constitution/helpful_honest_harmless"}
+OWN_DEFAULTS |= {"comparison/better_answer", "comparison/by_principle", "comparison/right_answer"}
+OWN_DEFAULTS |= {"monitor/default", "monitor/act", "measure/hashing", "data/files", "data/hub", "seed_judge/default"}
 EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
 
 
@@ -78,7 +80,7 @@ def test_every_experiment_composes(name: str) -> None:
     assert validate(compose([f"experiment={name}"])).run == name
 
 
-def test_the_real_share_is_set_in_one_place() -> None:
+def test_the_real_share_is_set_in_one_place_and_the_monitor_has_its_defaults_otherwise() -> None:
     config = validate(compose(["mix.real_share=0.35"]))
     assert config.monitor == MonitorSpec(real_share=0.35)
     assert config.mix.real_share == 0.35
@@ -98,9 +100,15 @@ def test_the_real_share_is_set_in_one_place() -> None:
         (["mix.data=last_n"], r"mix\.data=last_n needs mix\.last_n"),
         (["judge.policy=external"], r"judge\.policy=external .* needs judge\.path=<model folder>"),
         (["judge.path=/tmp"], r"judge\.policy=live with judge\.path=/tmp"),
+        (["judge=pairwise", "judge.budget=2"], r"judge\.budget=2 leaves .* sample\.k=4 .*judge\.budget to 3 or more"),
         (["judge.policy=someone"], r"judge\.policy=someone: .*'live'"),
         (["backend=scripted"], r"scripted goes with scripted alone"),
         (["evaluate.ladder=[0.5,0.3]"], r"evaluate\.ladder=\[0\.5, 0\.3\] must rise"),
+        (["select.length_tier=1.5"], r"select\.length_tier=1\.5: .*less than 1"),
+        (
+            ["update=dpo", "select=preference_pairs", "select.pairs=coin", "update.margin_weight=0.1"],
+            r"update\.margin_weight=0\.1 with select\.pairs=coin: .*set update\.margin_weight=0",
+        ),
         (["run=../escape"], r"run=../escape: .*pattern"),
         (["model.kind=gguf"], r"model"),
     ],

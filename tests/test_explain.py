@@ -20,6 +20,7 @@ from selfreward.provenance.rounds import Round, explain_round
 from selfreward.provenance.yields import cost_per_row, making_of, yield_of
 from selfreward.records import Candidate, Example, Judgment, PreferencePair, Prompt, make_prompt
 from selfreward.report.explanation import explanation_lines
+from selfreward.report.reasons import fate
 from selfreward.report.yields import per_kept_row
 from selfreward.stages.examples import BestOfK
 from selfreward.stages.pool import Rated
@@ -61,6 +62,34 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> RunView:
         "data.human_pairs=20",
         "mix.real_share=0.2",
         "backend.cut_share=0.15",
+    )
+
+
+@pytest.fixture(scope="module")
+def ordered(tmp_path_factory: pytest.TempPathFactory) -> RunView:
+    """An alarm is answered at M2, so that the selection of iteration 3 follows its orders."""
+    settings = ("data.train_closed=24", "data.train_open=24", "data.human=60", "loop.iterations=4", "monitor=act")
+    more = ("monitor.cluster_cap=1", "monitor.novelty_quantile=0.3", "monitor.severe_drop=0.2")
+    return run_scripted(tmp_path_factory.mktemp("ordered"), *settings, *more)
+
+
+@pytest.fixture(scope="module")
+def ordered_pairs(tmp_path_factory: pytest.TempPathFactory) -> RunView:
+    """The same with pairs, which then reject answers of iteration 0."""
+    settings = ("data.train_closed=24", "data.train_open=12", "data.human=60", "loop.iterations=4", "monitor=act")
+    return run_scripted(tmp_path_factory.mktemp("pairs"), *settings, "select=preference_pairs", "prompts.human=4")
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> RunView:
+    """Pairs under both kinds of length control."""
+    return run_scripted(
+        tmp_path_factory.mktemp("short"),
+        *SMALL,
+        "select=preference_pairs",
+        "select.length_tier=0.4",
+        "select.length_penalty=0.05",
+        "prompts.human=4",
     )
 
 
@@ -134,12 +163,12 @@ def test_a_human_row_names_its_source_and_the_ledger(examples: RunView) -> None:
     assert story.human.chain[0].key == examples.sources["human"].key
     assert (story.human.spent.example_id, story.human.spent.iteration) == (row.id, 0)
     text = shown(examples, row.id)
-    assert "data=scripted" in text and "30.0% asked: mix.real_share is fixed at 0.3" in text
+    assert "data=scripted" in text and "30.0% asked: only observing, the share stays at 0.30" in text
     assert row.text in text and row.messages[-1].content in text
 
 
-def test_reasons_add_up_to_what_selection_counted(examples: RunView, pairs: RunView) -> None:
-    for view in (examples, pairs):
+def test_reasons_add_up_to_what_selection_counted(examples: RunView, pairs: RunView, short: RunView) -> None:
+    for view in (examples, pairs, short):
         counts = [Counter[str](), Counter[str]()]
         names = [Counter[str](), Counter[str]()]
         for t, one in rounds(view):
@@ -152,6 +181,26 @@ def test_reasons_add_up_to_what_selection_counted(examples: RunView, pairs: RunV
             assert {name: n for name, n in names[t].items() if name != "beyond_k"} == {
                 name: n for name, n in counted.items() if name in names[t]
             }
+
+
+def test_what_the_monitor_ordered_is_followed_when_it_is_told(ordered: RunView, ordered_pairs: RunView) -> None:
+    for view in (ordered, ordered_pairs):
+        orders = view.iterations[2]["decide"].json("decision")["orders"]
+        assert orders["novelty"], "otherwise this shows nothing"
+        told = [one for t, one in rounds(view) if t == 3]
+        counts = sum((Counter(one.counts) for one in told), Counter[str]())
+        assert dict(counts) == {name: n for name, n in view.iterations[3]["select"].json("selection").items() if n}
+        table = "pairs" if view is ordered_pairs else "rows"
+        assert all(one.rule is not None and one.rule.orders.novelty for one in told)
+        text = shown(view, next(iter(view.iterations[3]["select"].records(_row_type(table), table))).id)
+        assert "ordered by the monitor: " in text and "the most novel first" in text
+    assert "an answer of iteration 0" in "\n".join(
+        line for one in told[:40] for line in [fate(considered, one) for considered in one.candidates]
+    )
+
+
+def _row_type(table: str) -> type[Example] | type[PreferencePair]:
+    return PreferencePair if table == "pairs" else Example
 
 
 def test_every_reason_is_told_in_words(examples: RunView) -> None:
@@ -222,6 +271,30 @@ def test_a_human_pair_names_the_person_and_the_policys_worst(pairs: RunView) -> 
     text = shown(pairs, row.id)
     assert f"rejected for the human answer {row.chosen_id}" in text
     assert "the human answer over the worst of them" in text
+
+
+def test_a_pair_under_length_control_says_what_length_did(short: RunView) -> None:
+    rows = [one for one in short.iterations[0]["mix"].records(PreferencePair, "pairs") if one.origin == "self"]
+    for row in rows[:4]:
+        (one,) = explain(short, row.id).rounds
+        assert (row.chosen_id, row.rejected_id) in one.pairs
+        left = {each.candidate.id: (each.score or 0) - 0.05 * each.candidate.tokens for each in one.candidates}
+        assert row.margin == pytest.approx(left[str(row.chosen_id)] - left[str(row.rejected_id)])
+        text = shown(short, row.id)
+        assert "each token of an answer takes 0.05 off its score" in text
+        assert f"({left[str(row.chosen_id)]:.4f} after the penalty)" in text
+        assert "the shortest of the top tier over the longest of the bottom tier" in text
+
+
+def test_a_human_row_that_is_drawn_again_came_in_again(tmp_path: Path) -> None:
+    view = run_scripted(tmp_path, *SMALL, "data.human=6", "mix.max_uses=2", "mix.real_share=0.4")
+    ids = [{row.id for row in rows_of(view, t) if row.origin == "human"} for t in (0, 1)]
+    again = min(ids[0] & ids[1])
+    for t in (0, 1):
+        (story,) = explain(view, again, t).rows
+        assert story.human is not None and story.human.spent.iteration == t
+    assert [one.came_in for one in explain(view, again).rows[0].sets] == [0, 1]
+    assert "kept from" not in shown(view, again)
 
 
 def test_a_pair_that_people_wrote_has_no_candidates(pairs: RunView) -> None:
@@ -349,7 +422,7 @@ def test_yield_and_cost_agree_with_the_manifests(examples: RunView, pairs: RunVi
             assert found.eligible == sum(selection[name] for name in ("selected", "passed_over", "duplicate"))
             for name, cost in costs.items():
                 assert cost.seconds * found.kept == pytest.approx(stages[name].manifest.seconds)
-            row = metrics_of_iteration(t, stages)
+            row = metrics_of_iteration(t, stages, {})
             assert row["yield/kept_share"] == found.kept / found.drawn
             made = making_of(costs)
             assert made is not None and made.tokens is not None
@@ -373,7 +446,7 @@ def test_status_and_page_tell_the_yield(examples: RunView, capsys: pytest.Captur
 def test_no_kept_row_gives_no_cost(examples: RunView) -> None:
     last = examples.iterations[-1]
     assert cost_per_row(last) == {}
-    assert not any(name.startswith("yield/") or "per_row" in name for name in metrics_of_iteration(2, last))
+    assert not any(name.startswith("yield/") or "per_row" in name for name in metrics_of_iteration(2, last, {}))
     started = {name: examples.iterations[0][name] for name in ("sample", "judge")}
-    assert "yield/kept_rows" not in metrics_of_iteration(0, started)
-    assert "yield/drawn" in metrics_of_iteration(0, started)
+    assert "yield/kept_rows" not in metrics_of_iteration(0, started, {})
+    assert "yield/drawn" in metrics_of_iteration(0, started, {})

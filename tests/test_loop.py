@@ -30,8 +30,8 @@ def made(reporter: Silent) -> list[str]:
 
 def test_every_stage_of_every_iteration_is_linked(tmp_path: Path) -> None:
     view = run_scripted(tmp_path, "loop.iterations=2")
-    full = {"measure", "evaluate", "prompts", "sample", "judge", "select", "decide", "mix", "update"}
-    assert [set(stages) for stages in view.iterations] == [full, full, {"measure", "evaluate"}]
+    full = {"measure", "diagnose", "evaluate", "prompts", "sample", "judge", "select", "decide", "mix", "update"}
+    assert [set(stages) for stages in view.iterations] == [full, full, {"measure", "diagnose", "evaluate"}]
     roles = {"train", "held_out", "probe", "target", "human", "human_pairs", "gold_gate", "gold_final"}
     assert set(view.sources) == roles | {"clean_train", "clean_human", "clean_human_pairs"}
 
@@ -55,7 +55,10 @@ def test_more_iterations_redo_nothing(tmp_path: Path) -> None:
     run_scripted(tmp_path, "loop.iterations=1")
     reporter = Silent()
     run_scripted(tmp_path, "loop.iterations=2", reporter=reporter)
-    assert made(reporter) == ["prompts", "sample", "judge", "select", "decide", "mix", "update", "measure", "evaluate"]
+    assert made(reporter) == [
+        *("prompts", "sample", "judge", "select", "decide", "mix", "update"),
+        *("measure", "diagnose", "evaluate"),
+    ]
 
 
 def test_fewer_iterations_leave_no_later_ones_in_the_run(tmp_path: Path) -> None:
@@ -78,6 +81,7 @@ def test_a_run_with_changed_settings_shows_nothing_of_the_old_one(tmp_path: Path
     assert len(view.iterations) == 1
     assert view.iterations[0].keys() == {
         "measure",
+        "diagnose",
         "evaluate",
         "prompts",
         "sample",
@@ -94,7 +98,7 @@ def test_a_changed_update_redoes_only_what_follows(tmp_path: Path) -> None:
     run_scripted(tmp_path, "loop.iterations=1")
     reporter = Silent()
     run_scripted(tmp_path, "loop.iterations=1", "update.rate=0.25", reporter=reporter)
-    assert made(reporter) == ["update", "measure", "evaluate"]
+    assert made(reporter) == ["update", "measure", "diagnose", "evaluate"]
     assert misses(reporter)[0].endswith("update.rate 0.5 -> 0.25")
 
 

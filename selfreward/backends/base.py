@@ -23,13 +23,26 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One drawn answer; `tokens` and `logprob` as in `records.Candidate`, and the prompt's token count."""
+    """One drawn answer, the log-probability in nats of each of its tokens, and the prompt's token count.
+
+    The tokens are those of `records.Candidate`: with the end-of-turn token where the answer ended by itself, at
+    temperature 1 and without truncation whatever the sampling settings were.
+    """
 
     text: str
     finish: Finish
-    tokens: int
-    logprob: float
+    token_logprobs: tuple[float, ...]
     prompt_tokens: int
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens were drawn."""
+        return len(self.token_logprobs)
+
+    @property
+    def logprob(self) -> float:
+        """Their summed log-probability in nats."""
+        return sum(self.token_logprobs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from pydantic import Field, PositiveInt
 
-from selfreward.backends.base import Advance, Backend, Sampling
-from selfreward.records import Candidate, Policy, Prompt, Stratum, digest_of
+from selfreward.backends.base import Advance, Backend, Completion, Sampling
+from selfreward.records import STRATA, Candidate, Policy, Prompt, Stratum, digest_of
 from selfreward.spec import Spec
 
 
@@ -30,13 +30,12 @@ class Decoding(Spec):
     max_new_tokens: AnswerLengths = AnswerLengths()
 
 
-def draw_candidates(
-    backend: Backend, policy: Policy, prompts: Sequence[Prompt], decoding: Decoding, *, seed: int, advance: Advance
-) -> list[Candidate]:
-    """`decoding.k` candidates for each prompt, in the order of `prompts`, then by index."""
-    drawn: dict[str, list[Candidate]] = {}
-    strata: tuple[Stratum, ...] = ("closed", "open")
-    for stratum in strata:
+def draw_completions(
+    backend: Backend, prompts: Sequence[Prompt], decoding: Decoding, *, seed: int, advance: Advance
+) -> list[list[Completion]]:
+    """`decoding.k` completions for each prompt, in the order of `prompts`; each stratum is drawn at its own length."""
+    drawn: dict[str, list[Completion]] = {}
+    for stratum in STRATA:
         asked = [prompt for prompt in prompts if prompt.stratum == stratum]
         sampling = Sampling(
             k=decoding.k,
@@ -45,21 +44,30 @@ def draw_candidates(
             max_new_tokens=decoding.max_new_tokens.of(stratum),
         )
         answers = backend.generate([prompt.messages for prompt in asked], sampling, seed, advance) if asked else []
-        for prompt, completions in zip(asked, answers, strict=True):
-            drawn[prompt.id] = [
-                Candidate(
-                    id=digest_of("candidate", prompt.id, policy.digest, seed, index, completion.text),
-                    prompt_id=prompt.id,
-                    index=index,
-                    text=completion.text,
-                    text_hash=hashlib.sha256(completion.text.encode()).hexdigest()[:16],
-                    finish=completion.finish,
-                    tokens=completion.tokens,
-                    logprob=completion.logprob,
-                    policy_key=policy.key,
-                    policy_digest=policy.digest,
-                    seed=seed,
-                )
-                for index, completion in enumerate(completions)
-            ]
-    return [candidate for prompt in prompts for candidate in drawn[prompt.id]]
+        drawn |= {prompt.id: completions for prompt, completions in zip(asked, answers, strict=True)}
+    return [drawn[prompt.id] for prompt in prompts]
+
+
+def draw_candidates(
+    backend: Backend, policy: Policy, prompts: Sequence[Prompt], decoding: Decoding, *, seed: int, advance: Advance
+) -> list[Candidate]:
+    """`decoding.k` candidates for each prompt, in the order of `prompts`, then by index."""
+    return [
+        Candidate(
+            id=digest_of("candidate", prompt.id, policy.digest, seed, index, completion.text),
+            prompt_id=prompt.id,
+            index=index,
+            text=completion.text,
+            text_hash=hashlib.sha256(completion.text.encode()).hexdigest()[:16],
+            finish=completion.finish,
+            tokens=completion.tokens,
+            logprob=completion.logprob,
+            policy_key=policy.key,
+            policy_digest=policy.digest,
+            seed=seed,
+        )
+        for prompt, completions in zip(
+            prompts, draw_completions(backend, prompts, decoding, seed=seed, advance=advance), strict=True
+        )
+        for index, completion in enumerate(completions)
+    ]

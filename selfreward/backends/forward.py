@@ -1,11 +1,27 @@
 """What is computed with a transformers model in memory: drawing tokens and the log-probability of given ones."""
 
+import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from selfreward.backends.base import Sampling
 
 _POSITIONS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """What a model has computed of the first `length` tokens of several rows."""
+
+    length: int
+    cache: Any
+
+    def repeated(self, rows: int) -> Any:
+        """A copy of the cache for so many rows: the model adds to it what follows."""
+        cache = copy.deepcopy(self.cache)
+        cache.batch_repeat_interleave(rows)
+        return cache
 
 
 def draw_tokens(
@@ -35,28 +51,48 @@ def draw_tokens(
     return tokens.tolist(), recorder.finish(tokens[:, -1]).tolist()
 
 
-def sum_logprobs(model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int) -> list[float]:
+def can_share_prefix(model: Any) -> bool:
+    """Whether a model goes on from keys and values alone: one with recurrent layers does not."""
+    from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
+
+    layers = DynamicCache(config=model.config).layers
+    return model._supports_default_dynamic_cache() and all(
+        type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers
+    )
+
+
+def compute_prefix(model: Any, tokens: Sequence[int]) -> Prefix:
+    """What several rows that begin with `tokens` share, in one pass without logits."""
+    import torch
+    from transformers import DynamicCache
+
+    cache = DynamicCache(config=model.config)
+    with torch.inference_mode():
+        model.base_model(torch.tensor([tokens], device=model.device), past_key_values=cache, use_cache=True)
+    return Prefix(len(tokens), cache)
+
+
+def sum_logprobs(
+    model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int, prefix: Prefix | None = None
+) -> list[float]:
     """The summed log-probability, in nats, of the completion of each (prompt, completion) after its prompt."""
-    return [sum(logprobs) for logprobs in token_logprobs(model, rows, pad)]
+    return [sum(logprobs) for logprobs in token_logprobs(model, rows, pad, prefix)]
 
 
-def token_logprobs(model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int) -> list[list[float]]:
-    """The log-probability, in nats, of every token of the completion of each (prompt, completion)."""
+def token_logprobs(
+    model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int, prefix: Prefix | None = None
+) -> list[list[float]]:
+    """The log-probability, in nats, of every token of the completion of each (prompt, completion).
+
+    Every prompt begins with `prefix` and is longer than it.
+    """
     import torch
 
-    width = max(len(prompt) + len(completion) for prompt, completion in rows)
-    ids = torch.full((len(rows), width), pad)
-    mask = torch.zeros((len(rows), width), dtype=torch.long)
-    wanted = torch.zeros((len(rows), width), dtype=torch.bool)
-    for place, (prompt, completion) in enumerate(rows):
-        end = len(prompt) + len(completion)
-        ids[place, :end] = torch.tensor(prompt + completion)
-        mask[place, :end] = 1
-        # The logits at one position are the distribution of the token at the next.
-        wanted[place, len(prompt) - 1 : end - 1] = True
-    targets = ids.roll(-1, dims=1)[wanted].to(model.device)
+    # The logits at one position are the distribution of the token at the next.
+    wanted = [slice(len(prompt) - 1, len(prompt) + len(completion) - 1) for prompt, completion in rows]
+    targets = torch.tensor([token for _, completion in rows for token in completion], device=model.device)
     with torch.inference_mode():
-        logits = _logits_at(model, ids.to(model.device), mask.to(model.device), wanted.to(model.device))
+        logits = _logits_at(model, [prompt + completion for prompt, completion in rows], wanted, pad, prefix)
         picked = [
             logits[start : start + _POSITIONS_AT_ONCE]
             .float()
@@ -68,17 +104,18 @@ def token_logprobs(model: Any, rows: Sequence[tuple[list[int], list[int]]], pad:
     return [[next(flat) for _ in completion] for _, completion in rows]
 
 
-def next_token_logprobs(model: Any, prompts: Sequence[list[int]], wanted: Sequence[int], pad: int) -> list[list[float]]:
-    """The log-probability, in nats, of each `wanted` token right after each prompt: prompts x wanted."""
+def next_token_logprobs(
+    model: Any, prompts: Sequence[list[int]], wanted: Sequence[int], pad: int, prefix: Prefix | None = None
+) -> list[list[float]]:
+    """The log-probability, in nats, of each `wanted` token right after each prompt: prompts x wanted.
+
+    Every prompt begins with `prefix` and is longer than it.
+    """
     import torch
 
-    width = max(map(len, prompts))
-    ids = torch.tensor([row + [pad] * (width - len(row)) for row in prompts], device=model.device)
-    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in prompts], device=model.device)
-    last = torch.zeros((len(prompts), width), dtype=torch.bool)
-    last[range(len(prompts)), [len(row) - 1 for row in prompts]] = True
+    last = [slice(len(prompt) - 1, len(prompt)) for prompt in prompts]
     with torch.inference_mode():
-        logprobs = _logits_at(model, ids, mask, last.to(model.device)).float().log_softmax(-1)
+        logprobs = _logits_at(model, prompts, last, pad, prefix).float().log_softmax(-1)
     found: list[list[float]] = logprobs[:, list(wanted)].tolist()
     return found
 
@@ -100,18 +137,33 @@ def _settings(sampling: Sampling, stops: list[int], pad: int) -> Any:
     )
 
 
-def _logits_at(model: Any, ids: Any, mask: Any, wanted: Any) -> Any:
-    """Logits, positions x vocabulary, where `wanted` (rows x width) is true, row after row.
+def _logits_at(model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], pad: int, prefix: Prefix | None) -> Any:
+    """Logits, positions x vocabulary, at the `wanted` positions of each row, row after row.
 
     The output layer is shown only those positions; whatever the model does to its logits afterwards (scaling,
     capping) still happens.
     """
+    import torch
+
+    known = prefix.length if prefix else 0
+    width = max(map(len, rows))
+    ids = torch.full((len(rows), width), pad)
+    mask = torch.zeros((len(rows), width), dtype=torch.long)
+    asked = torch.zeros((len(rows), width), dtype=torch.bool)
+    for place, (row, positions) in enumerate(zip(rows, wanted, strict=True)):
+        ids[place, : len(row)] = torch.tensor(row)
+        mask[place, : len(row)] = 1
+        asked[place, positions] = True
+    asked = asked[:, known:].to(model.device)
+    # The mask covers the prefix too; from the cache's length the model knows the position of what follows.
+    inputs = {"input_ids": ids[:, known:].to(model.device), "attention_mask": mask.to(model.device)}
+    cache = prefix.repeated(len(rows)) if prefix else None
     head = model.get_output_embeddings()
     if head is None:
-        return model(input_ids=ids, attention_mask=mask, use_cache=False).logits[wanted]
-    hook = head.register_forward_pre_hook(lambda _layer, inputs: (inputs[0][wanted][None], *inputs[1:]))
+        return model(**inputs, past_key_values=cache, use_cache=cache is not None).logits[asked]
+    hook = head.register_forward_pre_hook(lambda _layer, states: (states[0][asked][None], *states[1:]))
     try:
-        return model(input_ids=ids, attention_mask=mask, use_cache=False).logits[0]
+        return model(**inputs, past_key_values=cache, use_cache=cache is not None).logits[0]
     finally:
         hook.remove()
 

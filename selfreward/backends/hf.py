@@ -21,18 +21,29 @@ from selfreward.backends.base import (
 )
 from selfreward.backends.chat import completion_ids, option_ids
 from selfreward.backends.device import resolve_device, resolve_dtype
-from selfreward.backends.forward import draw_tokens, next_token_logprobs, sum_logprobs
+from selfreward.backends.forward import (
+    Prefix,
+    can_share_prefix,
+    compute_prefix,
+    draw_tokens,
+    next_token_logprobs,
+    sum_logprobs,
+)
 from selfreward.backends.local import context_length, load_model, load_tokenizer, quiet
 from selfreward.backends.rows import Row, answers_to_score, completion_of, prompts_to_draw, prompts_to_score, stop_ids
+from selfreward.backends.sharing import group_rows
 from selfreward.records import Policy
 from selfreward.spec import Spec, execution
+
+# Raise it where the last digits of what is scored may change.
+_SCORING = 2
 
 
 class HfSpec(Spec):
     """`batch_size` counts answers in one call of generate; the draws depend on it.
 
-    `score_batch_tokens` is how many tokens, padding included, are scored at once. `dtype: auto` is bfloat16 where
-    the device computes in it, else float32.
+    `score_batch_tokens` is how many tokens, padding included, are scored at once; those of a beginning that all of them
+    share are computed once, and count half. `dtype: auto` is bfloat16 where the device computes in it, else float32.
     """
 
     kind: Literal["hf"] = "hf"
@@ -69,6 +80,7 @@ class HfBackend:
             "device": self._device,
             "batch_size": spec.batch_size,
             "score_batch_tokens": spec.score_batch_tokens,
+            "scoring": _SCORING,
         }
 
     def generate(
@@ -97,8 +109,8 @@ class HfBackend:
         tokenizer, model = self._load_tokenizer(), self._load_model()
         results, rows = answers_to_score(tokenizer, answers, context_length(model.config))
         advance(len(answers) - len(rows))
-        for batch in self._score_batches(rows):
-            sums = sum_logprobs(self._model, [rows[index] for index in batch], self._pad_id())
+        for batch, prefix in self._batches_to_score(rows):
+            sums = sum_logprobs(model, [rows[index] for index in batch], self._pad_id(), prefix)
             for index, logprob in zip(batch, sums, strict=True):
                 prompt, completion = rows[index]
                 results[index] = TextScore(logprob=logprob, tokens=len(completion), prompt_tokens=len(prompt))
@@ -113,9 +125,9 @@ class HfBackend:
         wanted = option_ids(tokenizer, options)
         results, rows = prompts_to_score(tokenizer, prompts, context_length(model.config))
         advance(len(prompts) - len(rows))
-        for batch in self._score_batches(rows):
-            asked = [rows[index][0] for index in batch]
-            for index, logprobs in zip(batch, next_token_logprobs(model, asked, wanted, self._pad_id()), strict=True):
+        for batch, prefix in self._batches_to_score(rows):
+            found = next_token_logprobs(model, [rows[index][0] for index in batch], wanted, self._pad_id(), prefix)
+            for index, logprobs in zip(batch, found, strict=True):
                 results[index] = OptionScore(logprobs=tuple(logprobs), prompt_tokens=len(rows[index][0]))
             advance(len(batch))
         return results
@@ -179,17 +191,11 @@ class HfBackend:
         pad = self._tokenizer.pad_token_id
         return self._stops[0] if pad is None else int(pad)
 
-    def _score_batches(self, rows: dict[int, Row]) -> Iterator[list[int]]:
-        """Keys of `rows`, shortest first, in batches that hold `score_batch_tokens` when padded."""
-        length = {index: len(prompt) + len(completion) for index, (prompt, completion) in rows.items()}
-        batch: list[int] = []
-        for index in sorted(length, key=length.__getitem__):
-            if batch and length[index] * (len(batch) + 1) > self._spec.score_batch_tokens:
-                yield batch
-                batch = []
-            batch.append(index)
-        if batch:
-            yield batch
+    def _batches_to_score(self, rows: dict[int, Row]) -> Iterator[tuple[list[int], Prefix | None]]:
+        """Keys of `rows` in batches, each with what its rows begin with, computed once for the batches of a group."""
+        for group in group_rows(rows, self._spec.score_batch_tokens, share=can_share_prefix(self._model)):
+            prefix = compute_prefix(self._model, group.prefix) if group.prefix else None
+            yield from ((batch, prefix) for batch in group.batches)
 
 
 def _batch_seed(seed: int, number: int) -> int:

@@ -52,8 +52,7 @@ def completion_of(
     return Completion(
         text=text.strip(),
         finish="length" if end is None else "stop",
-        tokens=count,
-        logprob=sum(logprobs[:count]),
+        token_logprobs=tuple(logprobs[:count]),
         prompt_tokens=len(prompt),
     )
 

@@ -30,7 +30,15 @@ from selfreward.backends.base import (
     Sampling,
     TextScore,
 )
-from selfreward.backends.scripted_judge import JudgeTask, judge_reply, judge_task, option_logprobs
+from selfreward.backends.scripted_judge import (
+    CompareTask,
+    JudgeTask,
+    compare_reply,
+    judge_reply,
+    judge_task,
+    letter_logprobs,
+    option_logprobs,
+)
 from selfreward.errors import BackendError
 from selfreward.records import Policy
 from selfreward.spec import Spec, identity, neutral
@@ -85,7 +93,8 @@ class ScriptedState:
 class ScriptedSpec(Spec):
     """Faults to plant, as shares of answers: cut by the token limit, refused, impossible to score.
 
-    `unparsed_share` is that of the judge's replies that state no score.
+    `unparsed_share` is that of the judge's replies that state no verdict, `position_bias` that of the comparisons in
+    which it takes the answer shown first for the better one.
     """
 
     kind: Literal["scripted"] = "scripted"
@@ -94,6 +103,7 @@ class ScriptedSpec(Spec):
     unscored_share: float = Field(0.0, ge=0, le=1)
     unscored_outcome: Literal["unparsed", "refused", "truncated", "failed"] = "truncated"
     unparsed_share: float = neutral(0.0, ge=0, le=1)
+    position_bias: float = neutral(0.0, ge=0, le=1)
 
 
 def write_state(folder: Path, state: ScriptedState) -> None:
@@ -187,20 +197,29 @@ class ScriptedBackend:
             advance(sampling.k)
         return answers
 
-    def _verdict(self, task: JudgeTask, question: str, luck: list[float], *, greedy: bool) -> str:
-        right = outcome_of(task.question, task.answer) == 0
+    def _verdict(self, task: JudgeTask | CompareTask, question: str, luck: list[float], *, greedy: bool) -> str:
         unparsed = _uniforms(f"unparsed|{luck[0]}|{question}")[0] < self._spec.unparsed_share
-        return judge_reply(task, right=right, luck=None if greedy else luck[0], unparsed=unparsed)
+        lot = None if greedy else luck[0]
+        if isinstance(task, CompareTask):
+            return compare_reply(task, merit=self._merit(task, question), luck=lot, unparsed=unparsed)
+        return judge_reply(task, right=_is_right(task.question, task.answer), luck=lot, unparsed=unparsed)
+
+    def _merit(self, task: CompareTask, question: str) -> float:
+        """How much better the first answer is, or seems to a judge who goes by the order: -1 to 1."""
+        if _uniforms(f"position|{question}")[0] < self._spec.position_bias:
+            return 1.0
+        return float(_is_right(task.question, task.first) - _is_right(task.question, task.second))
 
     def _completion(self, question: str, text: str, logprob: float, luck: list[float]) -> Completion:
         if luck[1] < self._spec.refusal_share:
             text, logprob = "I'm sorry, but I can't help with that.", _UNKNOWN_LOGPROB
         cut = luck[2] < self._spec.cut_share
+        tokens = len(text.split()) + (not cut)
         return Completion(
             text=text[:-1] if cut else text,
             finish="length" if cut else "stop",
-            tokens=len(text.split()) + (not cut),
-            logprob=logprob,
+            # The first token decides which answer it is, the others follow from it.
+            token_logprobs=(logprob, *(0.0,) * (tokens - 1)),
             prompt_tokens=len(question.split()),
         )
 
@@ -228,10 +247,12 @@ class ScriptedBackend:
         for messages in prompts:
             question = messages[-1].content
             task = judge_task(question)
-            if task is not None and all(option.isdecimal() for option in options):
-                right = outcome_of(task.question, task.answer) == 0
-                unparsed = _uniforms(f"unparsed|{question}")[0] < self._spec.unparsed_share
+            unparsed = _uniforms(f"unparsed|{question}")[0] < self._spec.unparsed_share
+            if isinstance(task, JudgeTask) and all(option.isdecimal() for option in options):
+                right = _is_right(task.question, task.answer)
                 logprobs = option_logprobs(task, options, right=right, unparsed=unparsed)
+            elif isinstance(task, CompareTask) and len(options) == 3:
+                logprobs = letter_logprobs(merit=self._merit(task, question), unparsed=unparsed)
             else:
                 weights = [0.05 + _uniforms(f"option|{question}|{option}")[0] for option in options]
                 logprobs = tuple(math.log(weight / (sum(weights) + 1)) for weight in weights)
@@ -242,6 +263,10 @@ class ScriptedBackend:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Words of each text and the end of turn."""
         return [len(text.split()) + 1 for text in texts]
+
+
+def _is_right(question: str, text: str) -> bool:
+    return outcome_of(question, text) == 0
 
 
 def _uniforms(name: str) -> list[float]:

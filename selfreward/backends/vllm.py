@@ -205,6 +205,8 @@ class VllmBackend:
             "max_model_len": limit,
             "gpu_memory_utilization": self._spec.gpu_memory_utilization,
             "kv_cache_memory_bytes": None if cache is None else int(cache * 2**30),
+            # A rubric is computed once for all that it is asked about. `score` gains nothing: a request for the
+            # log-probabilities of its prompt does not read the cache.
             "enable_prefix_caching": True,
             "generation_config": "vllm",  # not the model's author's
             "logprobs_mode": "raw_logprobs",

@@ -39,7 +39,7 @@ def collect(folder: Path, store: Store, say: Callable[[str], None], *, dry_run: 
         say(f"{'would delete' if dry_run else 'deleting'} {artifact.path} ({size / 1e6:,.0f} MB)")
         freed += size
         if not dry_run:
-            _empty(artifact, store)
+            empty(artifact, store)
     say(f"{'would free' if dry_run else 'freed'} {freed / 1e6:,.0f} MB")
 
 
@@ -50,8 +50,11 @@ def _last_policy(folder: Path) -> str | None:
     return keys[-1] if keys else None
 
 
-def _empty(artifact: Artifact, store: Store) -> None:
-    """Says first that the bytes are gone, then deletes them: a crash between leaves garbage, never a broken promise."""
+def empty(artifact: Artifact, store: Store) -> None:
+    """Deletes the weights of `artifact`.
+
+    It says first that the bytes are gone, then deletes them: a crash between leaves garbage, never a broken promise.
+    """
     label = f"{WEIGHTS} {artifact.key[:4]}"
     with locked(store.lock_of(WEIGHTS, artifact.key), on_wait=lambda: store.reporter.say(f"{label}: in use, waiting")):
         write_manifest(artifact.path, replace(artifact.manifest, collected=True))

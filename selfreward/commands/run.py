@@ -26,8 +26,10 @@ def run(values: Mapping[str, Any]) -> None:
     folder = config.store.runs / config.run
     store = Store(config.store.runs / "store", reporter)
     _write_config(config)
-    if config.monitor.real_share == 0:
-        reporter.say("mix.real_share=0: this run trains on its own answers alone")
+    acts = config.monitor.mode == "act"
+    name, share = ("monitor.floor", config.monitor.floor) if acts else ("mix.real_share", config.monitor.real_share)
+    if share == 0:
+        reporter.say(f"{name}=0: this run {'starts' if acts else 'trains'} on its own answers alone")
     with _wandb_run(config, folder, store, reporter) as wandb:
         run_loop(config, Run(folder, store, config.seed), Tracker(folder, reporter, wandb))
         if wandb is not None and wandb.is_open:

@@ -1,20 +1,19 @@
 """`selfreward status RUN`: what a run has made so far, what it cost, and what it kept."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.provenance.yields import cost_per_row, making_of, yield_of
+from selfreward.report.content import read_config
+from selfreward.stages.decide import stop_reason
 
 
 def main(arguments: list[str]) -> int:
     """Prints one line for each artifact of the run. Always 0 for a run that exists."""
     parser = run_parser("status", "Show what a run has made so far.")
-    folder = run_folder(parser.parse_args(arguments))
-    view = read_run(folder)
+    view = read_run(run_folder(parser.parse_args(arguments)))
     for name, artifact in view.artifacts():
         manifest = artifact.manifest
         rows = ", ".join(f"{table.rows:,} {table.name}" for table in manifest.tables) or "-"
@@ -23,7 +22,7 @@ def main(arguments: list[str]) -> int:
     for t, stages in enumerate(view.iterations):
         if "mix" in stages:
             print(_yield(t, stages))
-    print(_progress(folder, view))
+    print(_progress(view))
     return 0
 
 
@@ -39,10 +38,19 @@ def _yield(t: int, stages: Mapping[str, Artifact]) -> str:
     return f"{line}; {made.seconds:.3g} s{tokens} a row"
 
 
-def _progress(folder: Path, view: RunView) -> str:
-    asked = json.loads((folder / "config.json").read_text())["loop"]["iterations"]
+def _progress(view: RunView) -> str:
+    config = read_config(view)
+    if config is None:
+        return f"{view.name}: not begun"
+    asked = config["loop"]["iterations"]
     updates = sum("update" in stages for stages in view.iterations)
     seconds = sum(artifact.manifest.seconds for _, artifact in view.artifacts())
     ended = len(view.iterations) > asked and "evaluate" in view.iterations[asked]
-    state = "complete" if ended else "unfinished: the same `selfreward run` command goes on"
+    decided = view.iterations[-1].get("decide") if view.iterations else None
+    if ended:
+        state = "complete"
+    elif decided is not None and (stopped := stop_reason(decided)) is not None:
+        state = stopped
+    else:
+        state = "unfinished: the same `selfreward run` command goes on"
     return f"{view.name}: {updates} of {asked} updates, {seconds:,.0f} s of work, {state}"

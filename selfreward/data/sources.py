@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt
 
 from selfreward.artifacts.files import sha256_of
+from selfreward.backends.scripted import outcome_text
 from selfreward.data.assets import asset_data
 from selfreward.data.everyday import load_everyday
 from selfreward.data.human import HumanQuestion, load_piqa, load_truthfulqa
@@ -15,6 +16,9 @@ from selfreward.data.own import OwnData
 from selfreward.data.roles import HumanAnswer, HumanPair, Role, Row
 from selfreward.records import GoldPair, Prompt, digest_of, make_prompt
 from selfreward.spec import Spec, execution, neutral
+
+# The outcomes that people give in the scripted world: one that most give, and some of the policy's tail.
+_PEOPLE_SAY = (1, 1, 5, 10)
 
 
 class SizedData(Spec):
@@ -94,7 +98,7 @@ class ScriptedData(SizedData):
 
     def fingerprint(self, _: Role) -> str:
         """Nothing is read, so nothing can change."""
-        return "scripted-1"
+        return "scripted-3"
 
     def rows(self, role: Role) -> Iterator[Row]:
         """The rows of a role; roles use different numbers."""
@@ -107,8 +111,8 @@ class ScriptedData(SizedData):
                 yield from self._questions(2, self.probe_closed, self.probe_open)
             case "human":
                 for number in range(self.human or 0):
-                    text = f"People tell the story of topic {number} in many ways."
-                    yield HumanAnswer(prompt=self._topic(3, number), text=text)
+                    prompt = self._topic(3, number)
+                    yield HumanAnswer(prompt=prompt, text=prompt.references[number % len(prompt.references)])
             case "human_pairs":
                 for number in range(self.human_pairs):
                     prompt = self._sum(6, number)
@@ -152,12 +156,13 @@ class ScriptedData(SizedData):
         )
 
     def _topic(self, part: int, number: int) -> Prompt:
+        question = f"Tell me about topic {part}-{number}."
         return make_prompt(
-            f"Tell me about topic {part}-{number}.",
+            question,
             system=self.system,
             stratum="open",
             source="scripted/topics",
-            references=(f"Topic {number} is an old story that people like to tell.",),
+            references=tuple(outcome_text(question, outcome) for outcome in _PEOPLE_SAY),
         )
 
 

@@ -58,13 +58,15 @@ def embed_minilm(texts: Sequence[str], folder: Path) -> NDArray[np.float64]:
     with quiet():
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32).eval()
+    # Texts of like length share a batch, so that little of it is padding.
+    order_N = np.argsort([len(text) for text in texts], kind="stable")
     batches = []
     with torch.inference_mode():
         for start in range(0, len(texts), _BATCH):
-            batch = list(texts[start : start + _BATCH])
+            batch = [texts[index] for index in order_N[start : start + _BATCH]]
             inputs = tokenizer(batch, padding=True, truncation=True, max_length=_MINILM_TOKENS, return_tensors="pt")
             hidden_NLD = model(**inputs).last_hidden_state
             mask_NL1 = inputs["attention_mask"].unsqueeze(-1)
             means_ND = (hidden_NLD * mask_NL1).sum(dim=1) / mask_NL1.sum(dim=1)
             batches.append(torch.nn.functional.normalize(means_ND, dim=1).numpy().astype(np.float64))
-    return np.concatenate(batches)
+    return np.concatenate(batches)[np.argsort(order_N)]

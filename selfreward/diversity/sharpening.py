@@ -11,7 +11,7 @@ from statistics import fmean
 
 from selfreward.diversity.estimators import distinct_share, pass_at_k
 from selfreward.diversity.statistics import Interval, bootstrap_mean, matched_weight, paired_difference
-from selfreward.records import Finish, Stratum
+from selfreward.records import STRATA, Finish, Stratum
 from selfreward.spec import Json
 
 GREEDY = 0.0
@@ -51,8 +51,7 @@ def summarise(answers: Sequence[EvaluatedAnswer], k: int, temperature: float, se
     there is none to extract.
     """
     summary: dict[str, Json] = {}
-    strata: tuple[Stratum, ...] = ("closed", "open")
-    for stratum in strata:
+    for stratum in STRATA:
         greedy = _by_prompt(answers, stratum, GREEDY)
         sampled = _by_prompt(answers, stratum, temperature)
         if not sampled:

@@ -5,8 +5,9 @@ from typing import Annotated
 from pydantic import Field
 
 from selfreward.judges.likelihood import LikelihoodSpec
+from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.verifier import VerifierSpec
 
-AnyJudge = LikelihoodSpec | RubricSpec | VerifierSpec
+AnyJudge = LikelihoodSpec | PairwiseSpec | RubricSpec | VerifierSpec
 JudgeSpec = Annotated[AnyJudge, Field(discriminator="kind")]

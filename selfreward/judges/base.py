@@ -1,6 +1,7 @@
-"""What every judge is: a function from prompts with candidates, and a seed, to judgments; each has an outcome."""
+"""What every judge is: what it asks, what it concludes from that, and what all kinds of judges need."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,9 +12,22 @@ from selfreward.records import Candidate, Judgment, Outcome, Prompt, Usage
 from selfreward.spec import Spec, execution
 
 Item = tuple[Prompt, Candidate]
-Judge = Callable[[Sequence[Item], int, Advance], list[Judgment]]
+Ask = Callable[[Sequence[Item], int, Advance], list[Judgment]]
+Conclude = Callable[[Sequence[Item], Sequence[Judgment]], list[Judgment]]
 JudgingPolicy = Literal["live", "previous", "initial", "external"]
 NO_USAGE = Usage(prompt_tokens=0, completion_tokens=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """`ask` makes judgments of items, with a seed, and is what costs; all candidates of a prompt come in one call.
+
+    `conclude` is pure: from the items and what was asked of them it makes one judgment of each, in order. It is None
+    where what was asked is already about one candidate at a time.
+    """
+
+    ask: Ask
+    conclude: Conclude | None = None
 
 
 class JudgeBase(Spec):
@@ -60,3 +74,34 @@ def pointwise(
         raw=raw,
         usage=usage,
     )
+
+
+def first_alike(items: Sequence[Item]) -> dict[str, Item]:
+    """For the id of each candidate, the first candidate by index of the same prompt with the same text."""
+    firsts: dict[tuple[str, str], Item] = {}
+    for item in sorted(items, key=lambda item: item[1].index):
+        firsts.setdefault((item[0].id, item[1].text), item)
+    return {candidate.id: firsts[prompt.id, candidate.text] for prompt, candidate in items}
+
+
+def shared(judgment: Judgment, candidate: Candidate) -> Judgment:
+    """A judgment of one candidate, as that of another with the same text, which cost nothing more."""
+    if judgment.candidate_ids == (candidate.id,):
+        return judgment
+    return replace(judgment, candidate_ids=(candidate.id,), usage=NO_USAGE)
+
+
+def in_step(steps: int, whole: int, advance: Advance) -> Advance:
+    """A function that is told of `steps` in all, and tells `advance` of `whole` in proportion."""
+    if steps == 0:
+        advance(whole)
+        return lambda _: None
+    done = 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        before = done * whole // steps
+        done += more
+        advance(done * whole // steps - before)
+
+    return tell

@@ -19,7 +19,7 @@ class LikelihoodSpec(PolicyJudgeBase):
         """The judge over `backend`, which holds the judging `policy`."""
         assert backend is not None
         assert policy is not None
-        return partial(judge_likelihood, self, backend, policy)
+        return Judge(partial(judge_likelihood, self, backend, policy))
 
 
 def judge_likelihood(

@@ -1,19 +1,26 @@
-"""The score that a judge's reply states, and no other: nothing is guessed, rounded or filled in.
+"""The score or letter that a judge's reply states, and no other: nothing is guessed, rounded or filled in.
 
-A verdict is one line, `Score: 4`, or the end of a line after a full stop. It may be decorated (`**Score:** 4/5`,
-`Final score = four out of five.`) and followed by a remark (`Score: 4 - clear, but short`); docs/judges.md lists the
-forms. What the reply quotes or thinks aloud is not its verdict.
+A verdict is one line, `Score: 4` or `Verdict: A`, or the end of a line after a full stop. It may be decorated
+(`**Score:** 4/5`, `Final score = four out of five.`) and followed by a remark (`Score: 4 - clear, but short`);
+docs/judges.md lists the forms. What the reply quotes or thinks aloud is not its verdict.
 """
 
 import functools
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Generic, TypeVar
 
 from pydantic import PositiveInt, model_validator
 
 from selfreward.spec import Spec
+
+LETTERS = ("A", "B", "C")
+"""The verdicts of a comparison: the answer shown first is better, the one shown second, neither."""
+
+Value = TypeVar("Value")
 
 _WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 _NUMBER_WORD = "|".join(_WORDS)
@@ -23,7 +30,7 @@ _THOUGHT = re.compile(r".*</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNOR
 _QUOTED = re.compile(
     r"""
     (?P<fence>```|~~~).*?(?:(?P=fence)|\Z)
-    | <(?P<tag>answer|candidate|response|quote|blockquote|q|code|pre)>.*?(?:</(?P=tag)>|\Z)
+    | <(?P<tag>(?:answer|candidate|response)(?:_\w+)?|quote|blockquote|q|code|pre)>.*?(?:</(?P=tag)>|\Z)
     | `[^`\n]*` | "[^"]*" | “[^”]*” | „[^“”]*[“”] | «[^»]*» | 「[^」]*」 | 『[^』]*』
     | (?<!\w)'(?=\S)(?:[^']|(?<=\w)'(?=\w))*'(?!\w)
     """,
@@ -43,11 +50,27 @@ _OPENING = r"(?:[\s*_#]|</?[a-z][a-z0-9]*>)*+"
 _CLOSING = r"(?:[\s*_\"'`)\]}>]|</?[a-z][a-z0-9]*>)*+"
 _UNIT = r"(?:points?|pts?|stars?)?"
 _NUMBERLESS = rf"(?:(?!\d|\b(?:{_NUMBER_WORD}|half)\b)[^()])*"
-_REMARK = rf"""(?:
-    \((?=[^()]*[^\W\d_]){_NUMBERLESS}\)[.!]?\s*
-    | (?:(?<=\s)-+\s|[–—]|[,;]|\bbecause\s)(?!\s*(?:if|or|to|unless|when)\b)(?=[\s*_]*[^\W\d_]){_NUMBERLESS}
+_LETTERLESS = r"(?:(?!\b(?-i:[ABC])\b|\bti(?:e|ed)\b)[^()])*"
+
+
+def _remark(plain: str) -> str:
+    """What may follow a verdict; `plain` is text that holds no other."""
+    return rf"""(?:
+    \((?=[^()]*[^\W\d_]){plain}\)[.!]?\s*
+    | (?:(?<=\s)-+\s|[–—]|[,;]|\bbecause\s)(?!\s*(?:if|or|to|unless|when)\b)(?=[\s*_]*[^\W\d_]){plain}
     | (?:[.!]\s+|。)[*_]*(?=[^\W\d_]).*
 )"""  # noqa: RUF001
+
+
+_LETTER = re.compile(
+    rf"""
+    {_OPENING}[\[({{<"'`“]{{0,2}}{_OPENING}(?:(?:answer|option)\s+)?
+    (?P<stated>(?-i:[ABC])|tie)(?![\w-])
+    {_CLOSING}(?:is\s+(?:the\s+)?better(?:\s+answer)?)?{_CLOSING}
+    (?:[.!。]?{_CLOSING}|(?P<remark>{_remark(_LETTERLESS)}))
+    """,
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
 
 
 class Scale(Spec):
@@ -69,10 +92,10 @@ class Scale(Spec):
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
-    """One verdict line: its number, None where it holds no plain one, and whether it says that it is the final one."""
+class _Verdict(Generic[Value]):
+    """One verdict line: what it states, None where that is no plain value, and whether it says that it is final."""
 
-    number: Decimal | None
+    stated: Value | None
     final: bool
 
 
@@ -83,22 +106,38 @@ def read_score(reply: str, label: str, scale: Scale, answer: str = "") -> int | 
     unless the last alone is called final, total, overall, revised, corrected or updated. A verdict line that the
     judged `answer` holds word for word is the answer's, not the judge's.
     """
+    number = _read(reply, label, _head_of(label, _ends_of(scale)), _number_on(scale), _number, answer)
+    return int(number) if number is not None and number in scale.values() else None
+
+
+def read_letter(reply: str, label: str) -> str | None:
+    """The letter of `LETTERS` that `reply` states in a line named `label`, "tie" being C; as `read_score` reads."""
+    return _read(reply, label, _head_of(label, r"A.{1,9}C"), _LETTER, _letter)
+
+
+def _read(
+    reply: str,
+    label: str,
+    head: re.Pattern[str],
+    value: re.Pattern[str],
+    convert: Callable[[str], Value],
+    answer: str = "",
+) -> Value | None:
+    """What the last verdict states, unless one before it states something else."""
     foreign = {_bare(line) for line in _plain(answer).splitlines()}
-    verdicts: list[_Verdict] = []
+    verdicts: list[_Verdict[Value]] = []
     before = ""
     for line in _own_words(reply, label).splitlines():
         quoted = line.lstrip().startswith(">") or _bare(line) in foreign or _leads_in_quotation(before, label)
         if not quoted:
-            verdicts += _verdicts_of(line, label, scale)
+            verdicts += _verdicts_of(line, head, value, convert)
         before = _bare(line) or before
     if not verdicts:
         return None
     last = verdicts[-1]
-    rivals = [one for one in verdicts if one.number is not None and one.number != last.number]
+    rivals = [one for one in verdicts if one.stated is not None and one.stated != last.stated]
     settled = last.final and not any(one.final for one in rivals)
-    if last.number is None or last.number not in scale.values() or (rivals and not settled):
-        return None
-    return int(last.number)
+    return None if rivals and not settled else last.stated
 
 
 def _own_words(reply: str, label: str) -> str:
@@ -141,30 +180,38 @@ def _leads_in_quotation(line: str, label: str) -> bool:
     return line.endswith(":") and not (own and not _OTHERS.search(line))
 
 
-def _verdicts_of(line: str, label: str, scale: Scale) -> list[_Verdict]:
+def _verdicts_of(
+    line: str, head: re.Pattern[str], value: re.Pattern[str], convert: Callable[[str], Value]
+) -> list[_Verdict[Value]]:
     """The verdicts in one line; one that does not start the line must end it."""
-    head, number = _head_of(label, scale), _number_on(scale)
     heads = list(head.finditer(line))
     ends = [*(found.start() for found in heads), len(line)][1:]
     verdicts = []
     for found, end in zip(heads, ends, strict=True):
-        stated = number.fullmatch(line[found.end() : end])
+        stated = value.fullmatch(line[found.end() : end])
         if stated is None and found["separator"].lower() == "is":
             continue
         if stated is not None and found["inline"] is not None and stated["remark"]:
             stated = None
-        verdicts.append(_Verdict(None if stated is None else _value(stated["number"]), bool(found["final"])))
+        verdicts.append(_Verdict(None if stated is None else convert(stated["stated"]), bool(found["final"])))
     return verdicts
 
 
-def _value(text: str) -> Decimal:
+def _number(text: str) -> Decimal:
     return Decimal(_WORDS.index(text.lower())) if text.lower() in _WORDS else Decimal(text)
 
 
+def _letter(text: str) -> str:
+    return "C" if text.lower() == "tie" else text
+
+
+def _ends_of(scale: Scale) -> str:
+    return rf"{scale.lowest}\s*(?:-|–|to)\s*{scale.highest}|out\sof\s{scale.highest}|/\s?{scale.highest}"  # noqa: RUF001
+
+
 @functools.cache
-def _head_of(label: str, scale: Scale) -> re.Pattern[str]:
-    """A verdict up to its number: the label with what may stand before it, and a separator."""
-    ends = rf"{scale.lowest}\s*(?:-|–|to)\s*{scale.highest}|out\sof\s{scale.highest}|/\s?{scale.highest}"  # noqa: RUF001
+def _head_of(label: str, ends: str) -> re.Pattern[str]:
+    """A verdict up to what it states: the label with what may stand before and behind it, and a separator."""
     return re.compile(
         rf"""
         (?:^{_OPENING}(?:[-+•]\s+|\d{{1,2}}[.)]\s+)?|(?P<inline>(?:(?<=[.!?])(?=[\s*_<])|(?<=。))(?<!e\.g\.)(?<!i\.e\.)(?<!\bex\.))){_OPENING}
@@ -184,9 +231,9 @@ def _number_on(scale: Scale) -> re.Pattern[str]:
     return re.compile(
         rf"""
         {_OPENING}[\[({{<"'`“]{{0,2}}{_OPENING}
-        (?P<number>-?(?:0|[1-9]\d{{0,3}})(?:\.\d{{1,4}})?|{_NUMBER_WORD})(?![\w-])
+        (?P<stated>-?(?:0|[1-9]\d{{0,3}})(?:\.\d{{1,4}})?|{_NUMBER_WORD})(?![\w-])
         {_CLOSING}{_UNIT}{_CLOSING}(?:\(?(?:/|\b(?:out\s)?of\b)\s*{top}\b(?![-/]|\.\d))?{_CLOSING}{_UNIT}{_CLOSING}
-        (?:[.!。]?{_CLOSING}|(?P<remark>{_REMARK}))
+        (?:[.!。]?{_CLOSING}|(?P<remark>{_remark(_NUMBERLESS)}))
         """,
         re.VERBOSE | re.IGNORECASE | re.DOTALL,
     )

@@ -7,8 +7,9 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from selfreward.backends.base import Advance, Backend, Completion, Conversation, OptionScore, Sampling
-from selfreward.judges.base import Item, Judge, PolicyJudgeBase, pointwise
+from selfreward.backends.base import Advance, Backend, Completion, Conversation, Sampling
+from selfreward.judges.base import Item, Judge, PolicyJudgeBase, first_alike, in_step, pointwise, shared
+from selfreward.judges.options import chances_of
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.reply import read_score
 from selfreward.records import Judgment, Policy, Usage, digest_of
@@ -50,7 +51,7 @@ class RubricSpec(PolicyJudgeBase):
         """The judge over `backend`, which holds the judging `policy`."""
         assert backend is not None
         assert policy is not None
-        return partial(judge_by_rubric, self, backend, policy)
+        return Judge(partial(judge_by_rubric, self, backend, policy))
 
 
 def judge_by_rubric(
@@ -58,25 +59,24 @@ def judge_by_rubric(
 ) -> list[Judgment]:
     """The judgments of each item, in order: `spec.repeats` of them if sampled, else one.
 
-    A candidate whose prompt lacks the reference that the rubric shows is unparsed. Usage counts every reply as asked
-    by itself.
+    Candidates of a prompt with the same text are judged once, and share what came of it. A candidate whose prompt lacks
+    the reference that the rubric shows is unparsed. Usage counts every reply as asked by itself.
     """
     name = digest_of("rubric", identity(spec), policy.digest)
     judgment = partial(pointwise, judge=name, rubric=spec.rubric.name)
-    asked = [item for item in items if item[0].references or not spec.rubric.needs_reference]
+    firsts = first_alike(items)
+    distinct = [item for item in items if firsts[item[1].id] == item]
+    asked = [item for item in distinct if item[0].references or not spec.rubric.needs_reference]
     conversations = [_conversation(spec, item) for item in asked]
-    advance(len(items) - len(asked))
     if spec.method == "expected":
+        advance = in_step(len(asked), len(items), advance)
         results = _expected(spec, backend, asked, conversations, judgment, advance)
     else:
+        advance = in_step(len(asked) * spec.repeats, len(items), advance)
         results = _sampled(spec, backend, asked, conversations, judgment, seed, advance)
-    found = {item[1].id: judgments for item, judgments in zip(asked, results, strict=True)}
-    without = {
-        item[1].id: [judgment(item, outcome="unparsed", score=None, raw=_NO_REFERENCE)]
-        for item in items
-        if item[1].id not in found
-    }
-    return [one for _, candidate in items for one in (found | without)[candidate.id]]
+    found = {item[1].id: [judgment(item, outcome="unparsed", score=None, raw=_NO_REFERENCE)] for item in distinct}
+    found |= {item[1].id: judgments for item, judgments in zip(asked, results, strict=True)}
+    return [shared(one, candidate) for _, candidate in items for one in found[firsts[candidate.id][1].id]]
 
 
 def _conversation(spec: RubricSpec, item: Item) -> Conversation:
@@ -97,7 +97,7 @@ def _sampled(
     sampling = Sampling(
         k=spec.repeats, temperature=spec.temperature, top_p=spec.top_p, max_new_tokens=spec.max_new_tokens
     )
-    drawn = backend.generate(conversations, sampling, seed, _once_every(spec.repeats, advance))
+    drawn = backend.generate(conversations, sampling, seed, advance)
     return [
         [_read(spec.rubric, item, reply, partial(judgment, repeat=number)) for number, reply in enumerate(replies)]
         for item, replies in zip(items, drawn, strict=True)
@@ -122,33 +122,12 @@ def _expected(
     advance: Advance,
 ) -> list[list[Judgment]]:
     scores = spec.rubric.scale.values()
-    results = backend.score_options(conversations, [str(score) for score in scores], advance)
+    options = [str(score) for score in scores]
+    results = backend.score_options(conversations, options, advance)
     judgments = []
     for item, result in zip(items, results, strict=True):
-        if not isinstance(result, OptionScore):
-            judgments.append([judgment(item, outcome=result.outcome, score=None, raw=result.reason)])
-            continue
-        usage = Usage(prompt_tokens=result.prompt_tokens, completion_tokens=0)
-        chances = [math.exp(logprob) for logprob in result.logprobs]
-        mass = math.fsum(chances)
-        raw = " ".join(f"p({score})={chance:.6g}" for score, chance in zip(scores, chances, strict=True))
-        judged = partial(judgment, item, raw=f"{raw} mass={mass:.6g}", usage=usage)
-        if mass < spec.min_mass or mass == 0:
-            judgments.append([judged(outcome="unparsed", score=None)])
-        else:
-            mean = math.fsum(score * chance for score, chance in zip(scores, chances, strict=True)) / mass
-            judgments.append([judged(score=mean)])
+        chances = chances_of(result, options, spec.min_mass)
+        shares = chances.shares
+        mean = None if shares is None else math.fsum(score * share for score, share in zip(scores, shares, strict=True))
+        judgments.append([judgment(item, outcome=chances.outcome, score=mean, raw=chances.raw, usage=chances.usage)])
     return judgments
-
-
-def _once_every(count: int, advance: Advance) -> Advance:
-    """A function that tells `advance` of one more candidate with every `count` replies."""
-    replies = 0
-
-    def tell(more: int) -> None:
-        nonlocal replies
-        before = replies // count
-        replies += more
-        advance(replies // count - before)
-
-    return tell

@@ -18,7 +18,7 @@ class VerifierSpec(JudgeBase):
 
     def build(self, backend: Backend | None, policy: Policy | None) -> Judge:
         """The judge; it uses neither backend nor policy."""
-        return partial(judge_verifier, self)
+        return Judge(partial(judge_verifier, self))
 
 
 def judge_verifier(spec: VerifierSpec, items: Sequence[Item], seed: int, advance: Advance) -> list[Judgment]:

@@ -13,9 +13,13 @@ from selfreward.stages.mix import Spent, ledger_id, training_table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSet:
-    """A training set that holds the row, and the policy trained on it; None where the update has not been made."""
+    """A training set that holds the row, and the policy trained on it; None where the update has not been made.
+
+    `came_in` is the iteration that brought the row into this set: a human row may be drawn in more than one.
+    """
 
     iteration: int
+    came_in: int
     key: str
     digest: str
     rows: int
@@ -117,16 +121,17 @@ def _story(view: RunView, row: TrainingRow) -> RowStory:
     return RowStory(
         kind="example" if isinstance(row, Example) else "pair",
         row=row,
-        sets=tuple(_training_set(view, t) for t in later if _rows(view, t, "id", row.id)),
+        sets=tuple(_training_set(view, t, _made_in(found)) for t in later for found in _rows(view, t, "id", row.id)),
         human=_human_origin(view, row) if row.origin == "human" else None,
     )
 
 
-def _training_set(view: RunView, iteration: int) -> TrainingSet:
+def _training_set(view: RunView, iteration: int, came_in: int) -> TrainingSet:
     mixed, updated = view.iterations[iteration]["mix"], view.iterations[iteration].get("update")
     table, _ = training_table(mixed)
     return TrainingSet(
         iteration=iteration,
+        came_in=came_in,
         key=mixed.key,
         digest=mixed.digest,
         rows=mixed.rows(table),
@@ -147,9 +152,9 @@ def _human_origin(view: RunView, row: TrainingRow) -> HumanOrigin:
     return HumanOrigin(
         role=role,
         source=spec,
-        spent=spent[0],
+        spent=next(one for one in spent if one.iteration == iteration),
         mixing=mixed.json("mixing"),
-        why=input_of(view, iteration, mixed, "decision").json("decision")["why"],
+        why=input_of(view, iteration, mixed, "decision").json("decision")["course"]["why"],
         chain=(
             *(link_of(table) for table in tables),
             *(link for link in chain_of(view, iteration) if link.stage in ("decide", "mix", "update")),

@@ -7,10 +7,14 @@ from pydantic import TypeAdapter
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
+from selfreward.diversity.controller import Orders
 from selfreward.errors import CorruptArtifact
 from selfreward.provenance.lookup import input_of, records_where
 from selfreward.records import Candidate, Example, Judgment, Prompt
 from selfreward.spec import Json
+from selfreward.stages.anchors import worst_two
+from selfreward.stages.mix import training_table
+from selfreward.stages.novelty import lowered, orders_of
 from selfreward.stages.pairs import PreferencePairs
 from selfreward.stages.pool import Rated, rate
 from selfreward.stages.reasons import Choice, Reason, explain_anchor, explain_choice
@@ -49,10 +53,11 @@ class Considered:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The rule that chose, and the seed of its stage."""
+    """The rule that chose, with the `k` that was ordered, the seed of its stage, and what the monitor ordered."""
 
     spec: AnySelect
     seed: int
+    orders: Orders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +99,11 @@ def explain_round(view: RunView, iteration: int, prompt: Prompt) -> Round:
     sampled, judged, selected = stages["sample"], stages.get("judge"), stages.get("select")
     drawn = records_where(sampled, Candidate, "prompt_id", prompt.id)
     judgments = [] if judged is None else records_where(judged, Judgment, "prompt_id", prompt.id)
+    concluded = judged is not None and judged.has("evidence")
+    evidence = records_where(judged, Judgment, "prompt_id", prompt.id, "evidence") if judged and concluded else []
     rated = {one.candidate.id: one for one in rate(drawn, judgments)} if judgments else {}
-    choice = None if selected is None else _choice(view, iteration, selected, prompt, list(rated.values()))
+    rule = None if selected is None else _rule(view, iteration, selected)
+    choice = _choice(view, iteration, stages["select"], rule, prompt, list(rated.values())) if rule else None
     return Round(
         iteration=iteration,
         policy=policy_name(view, iteration, sampled),
@@ -103,13 +111,13 @@ def explain_round(view: RunView, iteration: int, prompt: Prompt) -> Round:
         candidates=tuple(
             Considered(
                 candidate=one,
-                judgments=tuple(judgment for judgment in judgments if one.id in judgment.candidate_ids),
+                judgments=tuple(judgment for judgment in (*evidence, *judgments) if one.id in judgment.candidate_ids),
                 score=rated[one.id].score if one.id in rated else None,
                 reason=choice.reasons[one.id] if choice else None,
             )
             for one in sorted(drawn, key=lambda candidate: candidate.index)
         ),
-        rule=None if selected is None else Rule(spec_of(selected), _seed(selected)),
+        rule=rule,
         counts=dict(choice.counts) if choice else {},
         pairs=choice.pairs if choice else (),
         chain=chain_of(view, iteration),
@@ -156,13 +164,33 @@ def policy_name(view: RunView, iteration: int, artifact: Artifact) -> PolicyName
     return PolicyName(number=number, key=used.key, digest=used.digest)
 
 
-def _choice(view: RunView, iteration: int, selected: Artifact, prompt: Prompt, rated: Sequence[Rated]) -> Choice:
-    spec = spec_of(selected)
+def _rule(view: RunView, iteration: int, selected: Artifact) -> Rule:
+    decided = "decision" in selected.manifest.inputs
+    orders = orders_of(input_of(view, iteration, selected, "decision") if decided else None)
+    return Rule(lowered(spec_of(selected), orders), _seed(selected), orders)
+
+
+def _choice(
+    view: RunView, iteration: int, selected: Artifact, rule: Rule, prompt: Prompt, rated: Sequence[Rated]
+) -> Choice:
     asked = input_of(view, iteration, selected, "prompts")
     human = records_where(asked, Example, "prompt_id", prompt.id, "human") if asked.has("human") else []
-    if human and isinstance(spec, PreferencePairs):
-        return explain_anchor(spec, prompt, human[0], rated)
-    return explain_choice(spec, prompt, rated, _seed(selected))
+    first: Sequence[Rated] = ()
+    if rule.orders.anchored:
+        drawn, judged = (input_of(view, iteration, selected, f"first_{name}") for name in ("candidates", "judgments"))
+        before = records_where(drawn, Candidate, "prompt_id", prompt.id)
+        verdicts = records_where(judged, Judgment, "prompt_id", prompt.id)
+        first = worst_two(rule.spec, prompt, rate(before, verdicts))
+    if human and isinstance(rule.spec, PreferencePairs):
+        return explain_anchor(rule.spec, prompt, human[0], rated, first)
+    kept = None if rule.orders.cluster_cap is None else _row_ids(selected, prompt.id)
+    return explain_choice(rule.spec, prompt, rated, rule.seed, rule.orders, first, kept)
+
+
+def _row_ids(selected: Artifact, prompt_id: str) -> set[str]:
+    """The ids of the rows that a selection made of one prompt."""
+    table, row_type = training_table(selected)
+    return {row.id for row in records_where(selected, row_type, "prompt_id", prompt_id, table)}
 
 
 def spec_of(selected: Artifact) -> AnySelect:

@@ -46,7 +46,7 @@ def yield_of(stages: Mapping[str, Artifact]) -> RoundYield:
     return RoundYield(
         prompts=selection.get("prompts"),
         drawn=None if sampled is None else sampled.rows(),
-        judgments=None if judged is None else judged.rows(),
+        judgments=None if judged is None else judged.rows("evidence" if judged.has("evidence") else "rows"),
         scored=None if judged is None else int(judged.manifest.counts.get("scored", 0)),
         looked_at=selection.get("candidates"),
         eligible=None if selected is None else selection["candidates"] - lost,

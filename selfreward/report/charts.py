@@ -40,6 +40,15 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Flag:
+    """Something that happened at `x`: a few letters above the plot, and what they stand for."""
+
+    x: int
+    letters: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
     """One bar: parts of (count, kind), drawn end to end, and a note below it."""
 
@@ -70,11 +79,19 @@ class _Frame:
 
 
 def line_chart(
-    series: Sequence[Series], *, last: int, unit: str, title: str, names: Sequence[str] | None = None
+    series: Sequence[Series],
+    *,
+    last: int,
+    unit: str,
+    title: str,
+    names: Sequence[str] | None = None,
+    band: tuple[float, float] | None = None,
+    flags: Sequence[Flag] = (),
 ) -> Markup:
     """Lines over x = 0 to `last`, with interval bars and each name at the end of its line.
 
-    Along x stand `names`, one for each x; without them the policies M0 to M`last`.
+    Along x stand `names`, one for each x; without them the policies M0 to M`last`. What lies between the two values
+    of `band` is shaded; `flags` stand above the plot.
 
     Raises ValueError if no series has a point.
     """
@@ -82,11 +99,12 @@ def line_chart(
     values = [value for one in drawn for point in one.points for value in _extent(point)]
     if not values:
         raise ValueError("a chart needs at least one point")
+    values += band or ()
     longest = max(len(one.name) for one in drawn)
     places = [f"M{t}" for t in range(last + 1)] if names is None else names
     frame = _Frame(_WIDTH - longest * _LETTER - 14, places, nice_ticks(min(values), max(values)))
     has_limits = any(point.low is not None for one in drawn for point in one.points)
-    parts: list[Child] = [*_axes(frame, unit)]
+    parts: list[Child] = [*_band(frame, band), *_axes(frame, unit), *(_flag(frame, one) for one in flags)]
     for number, one in enumerate(drawn):
         offset = (number - (len(drawn) - 1) / 2) * _DODGE if has_limits else 0.0
         parts.append(_line(frame, one, offset))
@@ -157,6 +175,20 @@ def _axes(frame: _Frame, unit: str) -> list[Markup]:
     for t in range(0, frame.last + 1, every):
         parts.append(label(frame.names[t], frame.x(t), _HEIGHT - 8, "tick middle"))
     return parts
+
+
+def _band(frame: _Frame, band: tuple[float, float] | None) -> list[Markup]:
+    if band is None:
+        return []
+    low, high = sorted(frame.y(value) for value in band)
+    return [element("rect", x=_LEFT, y=low, width=frame.right - _LEFT, height=high - low, class_="band")]
+
+
+def _flag(frame: _Frame, flag: Flag) -> Markup:
+    x = frame.x(flag.x)
+    told = element("title", f"{frame.names[flag.x]}: {flag.told}")
+    line = element("line", x1=x, x2=x, y1=_TOP - 4, y2=_HEIGHT - _BOTTOM, class_="flagged")
+    return element("g", told, line, label(flag.letters, x, _TOP - 7, "flag middle"))
 
 
 def _has_half(step: float) -> bool:

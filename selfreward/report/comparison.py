@@ -17,10 +17,11 @@ from selfreward.report.comparison_table import (
     DISTINCT,
     GAIN,
     GREEDY,
-    MEASURES,
     NLL,
     OPEN,
     PASS_1,
+    RISE,
+    SEM_DROP,
     Measure,
     cost_notes,
     failures,
@@ -33,7 +34,13 @@ from selfreward.report.figures import DASH, plural
 from selfreward.report.markup import Child, Markup, element
 from selfreward.report.tables import section
 
-_MAPPED = (PASS_1, GAIN, DISTINCT, OPEN, NLL)
+_QUALITY = (PASS_1, GAIN, DISTINCT, OPEN)
+_HEALTH = (SEM_DROP, NLL, RISE)
+_HEALTH_INTRO = (
+    "Drop of sem: how much closer the open answers of the last policy lie than those of M0, at equal length. Human "
+    "NLL, and its rise over its lowest earlier value: how unlikely human answers became. A setting that raises both "
+    "costs human mass; one that raises the drop alone may only have learned to answer as people do. Darker is higher."
+)
 _MOST_MAPPED = 4  # settings; of more, six pairs would be too many to read
 _MOST_VALUES = 12  # along one side of a map, so that its numbers can be read
 
@@ -56,7 +63,8 @@ def render_comparison(comparison: Comparison) -> str:
             "right is better: right more often, without giving variety away.",
             element("div", _over_distinct(comparison), _over_distance(comparison), class_="grid"),
         ),
-        section("What the settings do", _settings_intro(comparison), *_settings(comparison)),
+        section("What the settings do", _settings_intro(comparison), *_settings(comparison, _QUALITY)),
+        section("Health of the distribution", _HEALTH_INTRO, *_settings(comparison, _HEALTH)),
         section(
             "What it cost",
             "Wall time of every stage that a run uses, whichever run made it. Grey: artifacts that other runs here use "
@@ -152,17 +160,17 @@ def _settings_intro(comparison: Comparison) -> str:
     return told + "n counts runs. The darker a square, the higher the number."
 
 
-def _settings(comparison: Comparison) -> list[Markup]:
+def _settings(comparison: Comparison, measures: tuple[Measure, ...]) -> list[Markup]:
     match comparison.axes:
         case ():
             return [element("p", "Nothing that was swept differs.", class_="empty")]
         case (axis,):
-            return [element("div", *_lines(comparison, axis), class_="grid")]
+            return [element("div", *_lines(comparison, axis, measures), class_="grid")]
         case axes:
             fitting = [axis for axis in axes if len(axis.values) <= _MOST_VALUES][:_MOST_MAPPED]
             parts: list[Markup] = []
             for across, down in combinations(fitting, 2):
-                maps = [_map(comparison, across, down, measure) for measure in _MAPPED]
+                maps = [_map(comparison, across, down, measure) for measure in measures]
                 parts += [element("h3", f"{across.name} and {down.name}"), element("div", *maps, class_="grid")]
             if left := [axis.name for axis in axes if axis not in fitting]:
                 parts.append(element("p", f"Too many to map: {', '.join(left)}.", class_="hint"))
@@ -187,16 +195,16 @@ def _mean_square(runs: list[Cell], measure: Measure) -> Square:
     return Square(value, n, len(runs), "" if value is not None else ", ".join(states) or DASH)
 
 
-def _lines(comparison: Comparison, axis: Axis) -> list[Markup]:
+def _lines(comparison: Comparison, axis: Axis, measures: tuple[Measure, ...]) -> list[Markup]:
     """Each measure along the one setting that is swept; pass@1 with the start model at equal diversity below it."""
     matched = Measure("", "M0 matched", "matched/pass_at_1")
-    charts = [("Quality", "share right", [GREEDY, PASS_1, matched])]
-    charts += [(one.name[0].upper() + one.name[1:], one.name, [one]) for one in MEASURES if one not in (GREEDY, PASS_1)]
+    charts = [("Quality", "share right", [GREEDY, PASS_1, matched])] if PASS_1 in measures else []
+    charts += [(one.name[0].upper() + one.name[1:], one.name, [one]) for one in measures if one is not PASS_1]
     parts = []
-    for title, unit, measures in charts:
+    for title, unit, drawn in charts:
         series = [
             Series(one.short or one.name, kind, _along(comparison, axis, one), dashed=one is matched)
-            for kind, one in enumerate(measures)
+            for kind, one in enumerate(drawn)
         ]
         chart: Child = element("p", "No finished run has it.", class_="empty")
         if any(one.points for one in series):

@@ -10,8 +10,9 @@ from typing import Any, Literal
 from selfreward.artifacts.runs import RunView
 from selfreward.report.content import Cost, cost_of
 from selfreward.report.figures import DASH
+from selfreward.tracking.final import final_values
+from selfreward.tracking.monitor import Metric
 
-Metric = int | float | bool | str | None
 Row = Mapping[str, Metric]
 State = Literal["done", "unfinished", "failed", "not started"]
 
@@ -37,8 +38,10 @@ class Cell:
 
     @property
     def last(self) -> Row | None:
-        """The metrics of the last policy that was evaluated."""
-        return next((row for row in reversed(self.rows) if any(name.startswith("eval/") for name in row)), None)
+        """The metrics of the last policy that was evaluated, and how the run stood then (`final/`)."""
+        ends = (t for t, row in reversed([*enumerate(self.rows)]) if any(name.startswith("eval/") for name in row))
+        end = next(ends, None)
+        return None if end is None else {**self.rows[end], **final_values(self.rows[: end + 1])}
 
     def metric(self, name: str) -> float | None:
         """A metric of the last evaluated policy; None where it does not exist."""
@@ -50,7 +53,8 @@ class Cell:
         """Human rows spent on the last evaluated policy; None before anything was mixed."""
         if self.last is None:
             return None
-        spent = [row["mix/human_rows_spent"] for row in self.rows[: self.rows.index(self.last)] if _mixed(row)]
+        end = self.last["loop/iteration"]
+        spent = [row["mix/human_rows_spent"] for row in self.rows if _mixed(row) and row["loop/iteration"] != end]
         return spent[-1] if spent and isinstance(spent[-1], int) else None
 
     @property

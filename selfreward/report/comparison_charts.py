@@ -61,9 +61,19 @@ class Spending:
 
 
 def scatter(
-    marks: Sequence[Mark], starts: Sequence[Start], legend: Sequence[str], *, x_name: str, y_name: str, title: str
+    marks: Sequence[Mark],
+    starts: Sequence[Start],
+    legend: Sequence[str],
+    *,
+    x_name: str,
+    y_name: str,
+    title: str,
+    joined: bool = False,
 ) -> Markup:
-    """Quality over diversity, a numbered marker for each run. Raises ValueError if there is no mark."""
+    """Quality over diversity, a numbered marker for each run; `joined` by a line in their order, as one path.
+
+    Raises ValueError if there is no mark.
+    """
     if not marks:
         raise ValueError("a scatter needs at least one mark")
     known = [place for start in starts for place in start.places]
@@ -91,6 +101,9 @@ def scatter(
         x, y = starts[-1].at
         parts.append(label("M0", across(x) + 7, up(y) - 6, f"label k{_M0}"))
     numbered = [(across(mark.x), up(mark.y.value)) for mark in marks]
+    if joined:
+        path = " ".join(f"{'L' if i else 'M'}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(numbered))
+        parts.append(element("path", d=path, class_=f"line k{_kind(marks[0].kind)}"))
     for mark, (x, y), (at_x, at_y) in zip(marks, numbered, _free_places(numbered), strict=True):
         parts.append(_mark(mark, x, y, [up(limit) for limit in (mark.y.low, mark.y.high) if limit is not None]))
         parts.append(label(str(mark.number), at_x, at_y, "note"))

@@ -32,18 +32,31 @@ GAIN = Measure("gain", "gain over M0 at equal diversity", "matched/gain/pass_at_
 DISTINCT = Measure("distinct", "distinct share", "eval/closed/distinct_share")
 OPEN = Measure("open", "open pairwise distance", "diversity/open/pairwise_distance")
 NLL = Measure("NLL", "human NLL", "diversity/open/human_nll")
-MEASURES = (GREEDY, PASS_1, GAIN, DISTINCT, OPEN, NLL)
+SEM_DROP = Measure("sem drop", "drop of sem", "final/sem_drop", signed=True)
+RISE = Measure("rise", "rise of human NLL over its minimum", "final/human_nll_rise", signed=True)
+MEASURES = (GREEDY, PASS_1, GAIN, DISTINCT, OPEN, SEM_DROP, NLL, RISE)
 
 
 def plain_table(comparison: Comparison) -> list[str]:
     """The lines of the table: one for each run, columns aligned."""
-    head = ("#", *_names(comparison), "state", "t", *(one.short for one in MEASURES), "human", "seconds", "tokens")
+    head = (
+        "#",
+        *_names(comparison),
+        "state",
+        "t",
+        "alarm",
+        *(one.short for one in MEASURES),
+        "human",
+        "seconds",
+        "tokens",
+    )
     body = [
         (
             str(number),
             *_identity(comparison, cell),
             cell.state,
             _iteration(cell),
+            _alarm(cell),
             *(one.written(cell.metric(one.metric)) for one in MEASURES),
             count(cell.human_rows),
             f"{cell.cost.seconds:,.2f}",
@@ -90,7 +103,7 @@ def csv_text(comparison: Comparison) -> str:
     measured = [f"{one.metric}{end}" for one in MEASURES for end in ("", "_low", "_high")]
     swept = [axis.name for axis in comparison.columns]
     costs = ["seconds", "seconds_shared", "tokens"]
-    writer.writerow(["run", "state", "error", *swept, "iteration", *measured, "human_rows", *costs])
+    writer.writerow(["run", "state", "error", *swept, "iteration", *measured, "first_alarm", "human_rows", *costs])
     for cell in comparison.cells:
         last = {} if cell.last is None else cell.last
         writer.writerow(
@@ -101,6 +114,7 @@ def csv_text(comparison: Comparison) -> str:
                 *(setting(cell, name) for name in swept),
                 last.get("loop/iteration"),
                 *(last.get(name) for name in measured),
+                last.get("final/first_alarm"),
                 cell.human_rows,
                 round(cell.cost.seconds, 3),
                 round(shared_seconds(comparison, cell), 3),
@@ -117,6 +131,7 @@ def html_table(comparison: Comparison) -> Markup:
         *_names(comparison),
         "state",
         "policy",
+        "first alarm",
         *(one.name for one in MEASURES),
         "human rows",
         "time",
@@ -129,6 +144,7 @@ def html_table(comparison: Comparison) -> Markup:
             *_identity(comparison, cell),
             cell.state,
             DASH if cell.last is None else f"M{_iteration(cell)}",
+            _alarm(cell),
             *(_measured(cell, one) for one in MEASURES),
             count(cell.human_rows),
             seconds(cell.cost.seconds),
@@ -170,6 +186,12 @@ def _identity(comparison: Comparison, cell: Cell) -> tuple[str, ...]:
 
 def _iteration(cell: Cell) -> str:
     return DASH if cell.last is None else str(cell.last["loop/iteration"])
+
+
+def _alarm(cell: Cell) -> str:
+    """The first policy with an alarm, or a dash."""
+    first = None if cell.last is None else cell.last.get("final/first_alarm")
+    return DASH if first is None else f"M{first}"
 
 
 def _measured(cell: Cell, measure: Measure) -> Child:

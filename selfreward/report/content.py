@@ -12,7 +12,7 @@ from selfreward.artifacts.runs import RunView
 from selfreward.diversity.sharpening import GREEDY, EvaluatedAnswer
 from selfreward.diversity.statistics import Interval, paired_difference
 from selfreward.records import Finish, Outcome, Prompt, Stratum
-from selfreward.stages.measure import PromptMeasure
+from selfreward.stages.probed import PromptMeasure
 
 _SEED = 0  # of the intervals taken here; those of the stages come with their own
 
@@ -135,9 +135,9 @@ def running_minimum(steps: tuple[Step, ...]) -> list[tuple[int, float]]:
     return [(t, nll) for (t, _), nll in zip(known, lowest, strict=True)]
 
 
-def open_change(view: RunView, quantity: str, since: int, until: int) -> Interval | None:
-    """The paired difference of a PromptMeasure quantity over the open probe prompts that have it in both policies."""
-    before, after = (_open_values(view.iterations[t].get("measure"), quantity) for t in (since, until))
+def probe_change(view: RunView, stratum: Stratum, quantity: str, since: int, until: int) -> Interval | None:
+    """The paired difference of a PromptMeasure quantity over a stratum's prompts that have it in both policies."""
+    before, after = (_probe_values(view.iterations[t].get("measure"), stratum, quantity) for t in (since, until))
     both = sorted(before.keys() & after.keys())
     return paired_difference([after[one] for one in both], [before[one] for one in both], _SEED)
 
@@ -199,7 +199,7 @@ def _measurement(artifact: Artifact) -> Measurement:
     return Measurement(
         closed_distinct_share=closed.get("distinct_share"),
         open_distance=open_.get("pairwise_distance"),
-        open_distinct2=open_.get("distinct2"),
+        open_distinct2=(open_.get("across") or {}).get("distinct2"),
         human_nll=open_.get("human_nll"),
         mean_tokens=_mean_tokens(metrics),
     )
@@ -259,8 +259,8 @@ def _right_shares(evaluated: Artifact | None) -> dict[str, float]:
     return {prompt_id: fmean(marks) for prompt_id, marks in right.items()}
 
 
-def _open_values(measured: Artifact | None, quantity: str) -> dict[str, float]:
+def _probe_values(measured: Artifact | None, stratum: Stratum, quantity: str) -> dict[str, float]:
     if measured is None:
         return {}
-    rows = (row for row in measured.records(PromptMeasure, "prompts") if row.stratum == "open")
+    rows = (row for row in measured.records(PromptMeasure, "prompts") if row.stratum == stratum)
     return {row.prompt_id: value for row in rows if (value := getattr(row, quantity)) is not None}

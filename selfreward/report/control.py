@@ -57,8 +57,8 @@ def start_digest(view: RunView) -> str | None:
 
 
 def _comparable(config: dict[str, Any]) -> dict[str, Any]:
-    """The settings that a run and its control share."""
-    select = {name: value for name, value in config["select"].items() if name not in ("kind", "pairs")}
+    """The settings that a run and its control share; a lot knows no tiers."""
+    select = {name: value for name, value in config["select"].items() if name not in ("kind", "pairs", "length_tier")}
     return {**config, "run": None, "sweep": None, "tracker": None, "select": select}
 
 

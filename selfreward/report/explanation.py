@@ -45,7 +45,7 @@ def _row(story: RowStory) -> Iterator[str]:
             ),
             ("origin", _origin(row)),
             ("came in", f"iteration {row.iteration}"),
-            *[("trained", _training_set(one, row.iteration)) for one in story.sets],
+            *[("trained", _training_set(one)) for one in story.sets],
             *_amounts(row),
         ]
     )
@@ -86,8 +86,8 @@ def _amounts(row: Example | PreferencePair) -> list[tuple[str, str]]:
     ]
 
 
-def _training_set(one: TrainingSet, came_in: int | None) -> str:
-    kept = "" if one.iteration == came_in else f", kept from iteration {came_in}"
+def _training_set(one: TrainingSet) -> str:
+    kept = "" if one.iteration == one.came_in else f", kept from iteration {one.came_in}"
     policy = "no policy yet" if one.policy_key is None else f"M{one.iteration + 1}, update/{one.policy_key}"
     return f"{policy}; as one of {plural(one.rows, 'row')} of mix/{one.key} (digest {one.digest}){kept}"
 
@@ -97,10 +97,12 @@ def _human(origin: HumanOrigin) -> Iterator[str]:
     unit = mixing["unit"]
     got = mixing["real_share_rows" if unit == "pairs" else "real_share_tokens"]
     kind = data.get("kind") if isinstance(data, dict) else None
+    uses = mixing["max_uses"]
+    once = "once and for all" if uses == 1 else f"which may happen {uses} times"
     yield from _facts(
         [
             ("source", f"data={kind}, role {origin.role}; fingerprint of its content {origin.source.get('content')}"),
-            ("spent", f"in iteration {origin.spent.iteration}, once and for all; {origin.spent.tokens} tokens"),
+            ("spent", f"in iteration {origin.spent.iteration}, {once}; {origin.spent.tokens} tokens"),
             ("real share", f"{got:.1%} of {unit}, {mixing['real_share_asked']:.1%} asked: {visible(origin.why)}"),
             ("pool", f"{mixing['human_rows_drawn']} drawn that round, {mixing['human_rows_left']} left"),
         ]

@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 
 from selfreward.diversity.statistics import Interval
 from selfreward.records import Stratum
-from selfreward.report.charts import Point, Series, line_chart
+from selfreward.report.charts import Point, Series
 from selfreward.report.content import Evaluation, Measurement, Step, running_minimum
-from selfreward.report.figures import DASH, limits, share
-from selfreward.report.markup import Child, Markup, element, joined
-from selfreward.report.tables import table
+from selfreward.report.markup import Markup
+from selfreward.report.plots import line_figure, policies
 
 # One look for each quantity, in all charts.
 _GREEDY, _PASS_1, _REFERENCE, _CONTROL, _OPEN, _CLOSED, _OPEN_DISTINCT = range(7)
@@ -67,28 +66,7 @@ def lengths(steps: tuple[Step, ...]) -> list[Markup]:
 
 
 def _figure(title: str, unit: str, caption: str, series: Sequence[Series], steps: tuple[Step, ...]) -> list[Markup]:
-    drawn = [one for one in series if one.points]
-    chart: Child = element("p", "Nothing measured yet.", class_="empty")
-    if drawn:
-        chart = line_chart(drawn, last=len(steps) - 1, unit=unit, title=f"{title} ({unit})")
-    parts = [element("h3", title), chart, element("figcaption", caption)]
-    if drawn:
-        parts.append(element("details", element("summary", "Numbers"), _numbers(drawn, len(steps))))
-    return [element("figure", *parts)]
-
-
-def _numbers(series: Sequence[Series], policies: int) -> Markup:
-    columns = [{point.x: point for point in one.points} for one in series]
-    rows = [(f"M{t}", *(_cell(column.get(t)) for column in columns)) for t in range(policies)]
-    return table(("policy", *(one.name for one in series)), rows)
-
-
-def _cell(point: Point | None) -> Child:
-    if point is None:
-        return DASH
-    if point.low is None or point.high is None:
-        return share(point.value)
-    return joined((share(point.value), element("small", limits(Interval(point.value, point.low, point.high, 0)))))
+    return [line_figure(title, unit, caption, series, names=policies(len(steps)))]
 
 
 def _intervals(steps: tuple[Step, ...], pick: Callable[[Evaluation], Interval | None]) -> tuple[Point, ...]:

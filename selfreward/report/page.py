@@ -11,12 +11,15 @@ from selfreward.report.control import control_setting, picks_by_lot, start_diges
 from selfreward.report.document import document
 from selfreward.report.figures import DASH, change_with_limits, limits, plural, share, tokens
 from selfreward.report.graphs import diversity, human_nll, lengths, quality
+from selfreward.report.health import health
 from selfreward.report.markup import Child, Markup, element, joined
 from selfreward.report.preferences import preference_training
 from selfreward.report.rounds import costs, funnels, human_rows
 from selfreward.report.samples import side_by_side
+from selfreward.report.standing import ended
 from selfreward.report.tables import section, table
 from selfreward.report.verdict import judge_run
+from selfreward.report.watch import Watch, read_watches
 from selfreward.report.yields import per_kept_row
 
 REPORT_FILE = "report.html"
@@ -31,11 +34,11 @@ def write_report(view: RunView, control: RunView | None) -> Path:
 
 def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str:
     """The page as HTML text; without a single prompt or answer unless `texts`."""
-    config, steps = read_config(view), read_steps(view)
+    config, steps, watches = read_config(view), read_steps(view), read_watches(view)
     control_steps = read_steps(control) if control is not None else ()
     body = element(
         "main",
-        _header(view, config, steps, control),
+        _header(view, config, steps, watches, control),
         section(
             "Policies",
             "Held-out questions and gold pairs, which no training ever sees. In brackets: 95% intervals over prompts.",
@@ -55,6 +58,7 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
             ),
             _control_note(config, control),
         ),
+        health(view, steps, watches),
         section(
             "From candidates to training rows",
             "Every candidate is counted once: as selected, or under the first reason that took it out.",
@@ -89,21 +93,29 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
     return document(f"{view.name} {DASH} selfreward report", body)
 
 
-def _header(view: RunView, config: dict[str, Any] | None, steps: tuple[Step, ...], control: RunView | None) -> Markup:
-    verdict = judge_run(view, steps, control)
+def _header(
+    view: RunView,
+    config: dict[str, Any] | None,
+    steps: tuple[Step, ...],
+    watches: tuple[Watch, ...],
+    control: RunView | None,
+) -> Markup:
+    verdict = judge_run(view, steps, watches, control)
     found = [element("div", element("dt", finding.about), element("dd", finding.text)) for finding in verdict.findings]
     return element(
         "header",
         element("p", "selfreward report", class_="eyebrow"),
         element("h1", view.name),
-        element("p", _progress(config, steps), class_="progress"),
+        element("p", _progress(config, steps, ended(watches)), class_="progress"),
         element("p", verdict.headline, class_="verdict"),
         element("dl", *found, class_="findings") if found else "",
     )
 
 
-def _progress(config: dict[str, Any] | None, steps: tuple[Step, ...]) -> str:
+def _progress(config: dict[str, Any] | None, steps: tuple[Step, ...], stop: str | None) -> str:
     updates = sum("update" in step.costs for step in steps)
+    if stop is not None:
+        return f"Stopped by the monitor after {plural(updates, 'update')}: {stop}."
     if config is None:
         return f"{plural(updates, 'update')} so far; how many were asked for is not known."
     asked = config["loop"]["iterations"]

@@ -1,5 +1,6 @@
 """A rule of selection, and what it did with each candidate, in words."""
 
+from selfreward.diversity.controller import Orders
 from selfreward.provenance.rounds import Considered, Round
 from selfreward.stages.examples import BestOfK, RandomPick
 from selfreward.stages.pairs import PreferencePairs
@@ -13,11 +14,27 @@ def rule_in_words(told: Round) -> list[str]:
     spec = told.rule.spec
     enough = "" if spec.threshold is None else f" of at least {spec.threshold:g}"
     once = "; of equal answers, the first in rank" if spec.dedup and not _is_anchor(told) else ""
+    less = f"; each token of an answer takes {spec.length_penalty:g} off its score" if spec.length_penalty else ""
     return [
         f"rule select={spec.kind}, seed {told.rule.seed}",
         f"eligible: the first {spec.k} that ended by themselves, say something and have a score{enough}{once}",
-        f"chosen: {'the human answer over the worst of them' if _is_anchor(told) else _choice(spec)}",
+        f"chosen: {_anchored(spec) if _is_anchor(told) else _choice(spec)}{less}",
+        *_ordered(told.rule.orders),
     ]
+
+
+def _ordered(orders: Orders) -> list[str]:
+    """What the monitor ordered of the selection, on one line."""
+    parts = [] if orders.select_k is None else [f"at most {orders.select_k} candidates a prompt"]
+    if orders.novelty_quantile is not None:
+        parts.append(
+            f"the most novel first, of those with a score at or above the {orders.novelty_quantile:g} quantile"
+        )
+    if orders.cluster_cap is not None:
+        parts.append(f"at most {orders.cluster_cap} near-equal answers to open prompts in the whole round")
+    if orders.anchored:
+        parts.append("rejected answers are the worst of iteration 0")
+    return [f"ordered by the monitor: {'; '.join(parts)}"] if parts else []
 
 
 def _is_anchor(told: Round) -> bool:
@@ -25,15 +42,34 @@ def _is_anchor(told: Round) -> bool:
     return not told.counts.keys().isdisjoint({"human_pairs", "human_prompts_without_pair"})
 
 
+def _anchored(spec: AnySelect) -> str:
+    return f"the human answer over {'the worst of them' if _tier(spec) is None else _LONGEST}{_width(spec)}"
+
+
+def _tier(spec: AnySelect) -> float | None:
+    return None if isinstance(spec, RandomPick) else spec.length_tier
+
+
+def _width(spec: AnySelect) -> str:
+    tier = _tier(spec)
+    return "" if tier is None else f", a tier being {tier:.0%} of the way between the best and the worst score"
+
+
+_SHORTEST, _LONGEST = "the shortest of the top tier", "the longest of the bottom tier"
+
+
 def _choice(spec: AnySelect) -> str:
     match spec:
+        case BestOfK(length_tier=float()):
+            return f"{spec.top}, {_SHORTEST} first and then the highest score{_width(spec)}"
         case BestOfK():
             return f"the {spec.top} with the highest score; at equal scores, the one drawn first"
         case RandomPick():
             return f"{spec.top} by lot"
         case PreferencePairs():
             most = "all of them" if spec.per_prompt is None else f"at most {spec.per_prompt} a prompt"
-            return f"pairs whose scores differ by more than {spec.margin:g}: {_PAIRS[spec.pairs]}; {most}"
+            rule = _PAIRS[spec.pairs] if spec.length_tier is None else f"{_SHORTEST} over {_LONGEST}{_width(spec)}"
+            return f"pairs whose scores differ by more than {spec.margin:g}: {rule}; {most}"
 
 
 _PAIRS = {
@@ -49,7 +85,7 @@ def fate(one: Considered, told: Round) -> str:
     if one.reason is None or told.rule is None:
         return "no selection yet"
     spec, reason = told.rule.spec, one.reason
-    score = "" if one.score is None else f", score {one.score:.4f}"
+    score = _score(one, spec)
     rank = "" if reason.rank is None else f", rank {reason.rank} of {_ranked(told)}"
     match reason.name:
         case "selected":
@@ -66,16 +102,28 @@ def fate(one: Considered, told: Round) -> str:
             return f"empty{score}: it says nothing"
         case "below_threshold":
             return f"below threshold{score}: less than select.threshold={spec.threshold}"
+        case "over_cluster_cap":
+            cap = told.rule.orders.cluster_cap
+            return f"over the cap{score}{rank}: {cap} better-scored answers of the round say nearly the same"
         case "beyond_k":
             return f"beyond select.k{score}: only the first {spec.k} are looked at"
         case name:
             return f"{name}: no judgment of it was scored"
 
 
+def _score(one: Considered, spec: AnySelect) -> str:
+    """The judge's score, and what a penalty on length leaves of it."""
+    if one.score is None:
+        return ""
+    left = one.score - spec.length_penalty * one.candidate.tokens
+    return f", score {one.score:.4f}" + (f" ({left:.4f} after the penalty)" if spec.length_penalty else "")
+
+
 def _selected(one: Considered, told: Round) -> str:
     """`selected`, or over and under which others a candidate stands in pairs."""
     mine = one.candidate.id
-    over = [_named(told, rejected) for chosen, rejected in told.pairs if chosen == mine]
+    outside = "an answer of iteration 0" if told.rule is not None and told.rule.orders.anchored else "the human answer"
+    over = [_named(told, rejected, outside) for chosen, rejected in told.pairs if chosen == mine]
     under = [_named(told, chosen) for chosen, rejected in told.pairs if rejected == mine]
     parts = [
         f"{word} {', '.join(others)}" for word, others in (("chosen over", over), ("rejected for", under)) if others
@@ -87,6 +135,10 @@ def _passed_over(told: Round) -> str:
     assert told.rule is not None
     spec = told.rule.spec
     match spec:
+        case BestOfK(top=top) if told.rule.orders.novelty:
+            return f"select.top={top} and others were preferred, novel ones first"
+        case BestOfK(top=top, length_tier=float()):
+            return f"select.top={top} and others come first, the shortest of the top tier before all"
         case BestOfK(top=top):
             return f"select.top={top} and others rank higher"
         case RandomPick(top=top):
@@ -97,10 +149,12 @@ def _passed_over(told: Round) -> str:
 
 def _in_no_pair(spec: PreferencePairs, told: Round) -> str:
     if _is_anchor(told):
-        return "it is not the worst"
+        return "it is not the worst" if spec.length_tier is None else f"it is not {_LONGEST}"
     if told.pairs:
-        best_worst = spec.pairs == "best_worst"
-        return "neither the best nor the worst" if best_worst else "the pairs that were kept are of others"
+        assert told.rule is not None
+        if spec.pairs != "best_worst" or told.rule.orders.novelty or told.rule.orders.anchored:
+            return "the pairs that were kept are of others"
+        return "neither the best nor the worst" if spec.length_tier is None else f"neither {_SHORTEST} nor {_LONGEST}"
     return (
         "there is no other to compare it with"
         if _ranked(told) == 1
@@ -112,7 +166,7 @@ def _ranked(told: Round) -> int:
     return sum(other.reason is not None and other.reason.rank is not None for other in told.candidates)
 
 
-def _named(told: Round, candidate_id: str | None) -> str:
-    """The number of a candidate, or its id for what is none: a human answer."""
+def _named(told: Round, candidate_id: str | None, outside: str = "the human answer") -> str:
+    """The number of a candidate, or what it is and its id for one from `outside` the round."""
     found = [one.candidate.index for one in told.candidates if one.candidate.id == candidate_id]
-    return f"#{found[0]}" if found else f"the human answer {candidate_id}"
+    return f"#{found[0]}" if found else f"{outside} {candidate_id}"

@@ -9,9 +9,9 @@ from selfreward.report.markup import Child, Markup, element, joined
 from selfreward.report.tables import table
 
 _CANDIDATES, _OWN, _HUMAN = 7, 0, 3
-_STAGES = ("measure", "evaluate", "prompts", "sample", "judge", "select", "decide", "mix", "update")
+_STAGES = ("measure", "diagnose", "evaluate", "prompts", "sample", "judge", "select", "decide", "mix", "update")
 _TOTALS = {"prompts", "prompts_without_selection", "candidates", "selected"}
-_OF_PAIRS = {"pairs", "ties", "below_margin", "human_pairs", "human_prompts_without_pair"}
+_OF_PAIRS = {"pairs", "anchored", "ties", "below_margin", "human_pairs", "human_prompts_without_pair"}
 
 
 def funnels(steps: tuple[Step, ...]) -> Markup:

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from selfreward.artifacts.runs import RunView
 from selfreward.diversity.statistics import Interval
-from selfreward.report.content import Evaluation, Matched, Step, control_gap, open_change, running_minimum
+from selfreward.report.content import Evaluation, Matched, Step, control_gap, probe_change, running_minimum
 from selfreward.report.figures import change, change_with_limits, limits, plural, share
+from selfreward.report.standing import blind_spots, headline, standing
+from selfreward.report.watch import Watch
 
 _FEW = 100  # prompts; below, only large differences show
 _TOO_FEW = 10  # prompts; below, a bootstrap interval means nothing
@@ -27,7 +29,7 @@ class Verdict:
     findings: list[Finding]
 
 
-def judge_run(view: RunView, steps: tuple[Step, ...], control: RunView | None) -> Verdict:
+def judge_run(view: RunView, steps: tuple[Step, ...], watches: tuple[Watch, ...], control: RunView | None) -> Verdict:
     """What the run shows so far about its last policy."""
     evaluated = [step for step in steps if step.evaluation is not None]
     if not evaluated:
@@ -37,10 +39,14 @@ def judge_run(view: RunView, steps: tuple[Step, ...], control: RunView | None) -
         return Verdict("Only the start model has been evaluated, so there is nothing to compare yet.", [])
     distance, nll = _open_changes(view, steps, last.t)
     findings = [*_closed_findings(steps, last), *_open_findings(steps, last.t, distance, nll)]
+    if told := [*standing(watches), *_narrower_when_closed(view, steps, last.t)]:
+        findings.append(Finding("The monitor", " ".join(told)))
+    if missed := blind_spots(watches):
+        findings.append(Finding("Its blind spots", missed))
     if control is not None:
         findings.append(Finding("Against the control", _against(view, control)))
     findings.append(_how_sure(last, distance))
-    return Verdict(f"{_quality(last)}; {_openness(distance, nll)}.", findings)
+    return Verdict(f"{_quality(last)}; {_openness(distance, nll)}. {headline(watches)}".strip(), findings)
 
 
 def clear(found: Interval | None) -> bool:
@@ -157,7 +163,22 @@ def _open_findings(
 def _open_changes(view: RunView, steps: tuple[Step, ...], until: int) -> tuple[Interval | None, Interval | None]:
     if steps[0].measurement is None or steps[until].measurement is None:
         return None, None
-    return open_change(view, "pairwise_distance", 0, until), open_change(view, "human_nll", 0, until)
+    distance, nll = (probe_change(view, "open", name, 0, until) for name in ("pairwise_distance", "human_nll"))
+    return distance, nll
+
+
+def _narrower_when_closed(view: RunView, steps: tuple[Step, ...], until: int) -> list[str]:
+    """Fewer different answers to questions with one right answer are no contraction."""
+    then, now = steps[0].measurement, steps[until].measurement
+    if then is None or now is None:
+        return []
+    moved = probe_change(view, "closed", "distinct_share", 0, until)
+    if not clear(moved) or moved is None or moved.value > 0:
+        return []
+    return [
+        f"Closed probe prompts: distinct share {share(then.closed_distinct_share)} → "
+        f"{share(now.closed_distinct_share)}; with one right answer each that is sharpening, and raises no alarm."
+    ]
 
 
 def _against(view: RunView, control: RunView) -> str:

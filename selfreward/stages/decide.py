@@ -1,54 +1,126 @@
-"""Decide: how much real human data this round's training set holds, and why.
+"""Decide: how much real human data this round's training set holds, what the next selection must do, and why."""
 
-For now the share is fixed. What a calibrated rule will need is here already: the measurements of this policy, those
-of the baseline, and the decision before.
-"""
-
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from pydantic import Field
-
 from selfreward.artifacts import Artifact, Output
-from selfreward.spec import Json, Spec
-from selfreward.stages.mix import training_table
+from selfreward.diversity.controller import ControllerSpec, Course, Evidence, Orders, steer
+from selfreward.records import PreferencePair
+from selfreward.stages.mix import Spent, training_table
+from selfreward.stages.narrowing import narrowing
 
-VERSION = 1
-
-
-class MonitorSpec(Spec):
-    """`real_share` of the answer tokens to train on are human, in every round."""
-
-    real_share: float = Field(0.2, ge=0, lt=1)
+VERSION = 2
+_NOTHING_LEFT = 1e-6
 
 
 def decide(
     out: Output,
-    spec: MonitorSpec,
+    spec: ControllerSpec,
     *,
-    measured: Artifact,
-    baseline: Artifact,
+    seed: int,
+    diagnosis: Artifact,
     selected: Artifact,
+    candidates: Artifact,
+    judgments: Artifact,
+    prompts: Artifact,
+    training: Artifact | None,
     previous: Artifact | None,
 ) -> None:
-    """`decision.json`: the real share, the rule that set it, and what was seen (relative changes since iteration 0)."""
-    now, then = measured.json("metrics"), baseline.json("metrics")
+    """`decision.json`: real share, orders, the course they come from, and all that the rule was told.
+
+    `training` is the training set of the round before, whose ledger says what human data is spent. `replay` gives the
+    same course from the file alone.
+    """
+    seen = diagnosis.json("diagnosis")
+    before = None if previous is None else previous.json("decision")["course"]
+    told = told_of(spec, seen, selected, training, before)
+    course = replay(told)
     out.write_json(
         "decision",
         {
-            "round": 0 if previous is None else previous.json("decision")["round"] + 1,
-            "real_share": spec.real_share,
-            "rule": "fixed",
-            "why": f"mix.real_share is fixed at {spec.real_share}",
-            "seen": {stratum: _changes(then[stratum], now[stratum]) for stratum in now},
+            "round": course.round,
+            "real_share": course.real_share,
+            "human_left": _budget_left(spec, training),
+            "orders": asdict(course.orders),
+            "course": asdict(course),
+            **told,
+            "selection": narrowing(selected, candidates, judgments, prompts, seed),
+            "policy_ratio": _policy_ratio(seen["sem_ratios"]),
             "rows_selected": selected.rows(training_table(selected)[0]),
         },
     )
 
 
-def _changes(then: dict[str, Any], now: dict[str, Any]) -> Json:
-    """Relative change of each rate since the baseline; None where either is missing or the baseline is 0."""
-    watched = ("distinct_share", "pairwise_distance", "distinct2", "mean_tokens", "human_nll")
-    return {
-        name: None if then[name] is None or now[name] is None or then[name] == 0 else now[name] / then[name] - 1
-        for name in watched
-    }
+def told_of(
+    spec: ControllerSpec,
+    seen: Mapping[str, Any],
+    selected: Artifact,
+    training: Artifact | None,
+    before: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """All that the rule is told: `settings`, `evidence` and the `previous` course; `seen` is the diagnosis."""
+    evidence = _evidence(seen, selected, training, _budget_left(spec, training))
+    return {"settings": spec.model_dump(), "evidence": asdict(evidence), "previous": before}
+
+
+def replay(told: Mapping[str, Any]) -> Course:
+    """The course that follows from the `settings`, `evidence` and `previous` course of a decision."""
+    before = told["previous"]
+    return steer(
+        ControllerSpec(**told["settings"]),
+        Evidence(**told["evidence"]),
+        None if before is None else Course(**{**before, "orders": Orders(**before["orders"])}),
+    )
+
+
+def stop_reason(decision: Artifact) -> str | None:
+    """Why the run ends here; None where it goes on."""
+    stop = decision.json("decision")["course"]["stop"]
+    return None if stop is None else f"stopped by the monitor: {stop}"
+
+
+def _evidence(
+    seen: Mapping[str, Any], selected: Artifact, training: Artifact | None, budget_left: int | None
+) -> Evidence:
+    losses = [one for one in seen["findings"].values() if one["part"] == "loss" and one["hit"]]
+    mixed = None if training is None else training.json("mixing")
+    nll = seen["human_nll"]
+    return Evidence(
+        round=seen["round"],
+        state=seen["state"],
+        loss=max(((one["drop"] - one["margin"]) / one["margin"] for one in losses), default=0.0),
+        alarms=seen["standing"]["alarms"],
+        calm=seen["standing"]["calm"],
+        pairs=training_table(selected)[1] is PreferencePair,
+        select_k=_select_k(selected),
+        human_left=0 if mixed is not None and mixed["human_rows_left"] == 0 else budget_left,
+        human_wanted_short=mixed is not None and mixed["short"] > 0,
+        human_nll=nll,
+    )
+
+
+def _policy_ratio(sem_ratios: Sequence[float | None]) -> float | None:
+    """Diversity of this policy over that of the one before; None where one is not known or nothing was left."""
+    before, now = [None, *sem_ratios][-2:]
+    return now / before if before is not None and now is not None and before > _NOTHING_LEFT else None
+
+
+def _select_k(selected: Artifact) -> int:
+    """The setting, whatever an order has made of it."""
+    spec = selected.manifest.identity["spec"]
+    assert isinstance(spec, dict)
+    k = spec["k"]
+    assert isinstance(k, int)
+    return k
+
+
+def _budget_left(spec: ControllerSpec, training: Artifact | None) -> int | None:
+    """Human tokens, or pairs, that the budget still allows; None without a budget."""
+    if spec.budget is None:
+        return None
+    if training is None:
+        return spec.budget
+    spent = list(training.records(Spent, "ledger"))
+    units = len(spent) if training_table(training)[1] is PreferencePair else sum(one.tokens for one in spent)
+    return max(0, spec.budget - units)

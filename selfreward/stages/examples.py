@@ -2,14 +2,18 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import PositiveInt
 
 from selfreward.artifacts import derive_seed
+from selfreward.diversity.controller import Orders
 from selfreward.records import Example, Prompt, digest_of
-from selfreward.stages.pool import Rated, SelectBase, best_first, ranked
+from selfreward.spec import neutral
+from selfreward.stages.novelty import NO_ORDERS, most_novel
+from selfreward.stages.pool import Order, Rated, SelectBase, ranked
+from selfreward.stages.tiers import by_worth, shortest_first
 
 
 class ExamplesBase(SelectBase):
@@ -19,26 +23,42 @@ class ExamplesBase(SelectBase):
 
 
 class BestOfK(ExamplesBase):
-    """The best-scored candidates of each prompt: rejection sampling."""
+    """The best-scored candidates of each prompt: rejection sampling.
+
+    With `length_tier`, the shortest first of those whose scores lie within that share of the way from the best to the
+    worst, then the others by score.
+    """
 
     kind: Literal["best_of_k"] = "best_of_k"
+    length_tier: float | None = neutral(None, ge=0, lt=1)
 
 
 class RandomPick(ExamplesBase):
-    """Candidates by lot from those that best-of-k could have chosen: the control at equal budget."""
+    """Candidates by lot from those that best-of-k could have chosen: the control at equal budget.
+
+    A length penalty counts only where the monitor orders novelty among the better ones.
+    """
 
     kind: Literal["random_pick"] = "random_pick"
 
 
 def choose(
-    spec: BestOfK | RandomPick, prompt: Prompt, rated: Sequence[Rated], seed: int, counts: Counter[str]
+    spec: BestOfK | RandomPick,
+    prompt: Prompt,
+    rated: Sequence[Rated],
+    seed: int,
+    counts: Counter[str],
+    orders: Orders = NO_ORDERS,
 ) -> list[Rated]:
     """The candidates of one prompt to train on, at most `spec.top`, best or luckiest first; adds to `counts`.
 
-    The order of `rated` does not matter. Equal scores are ranked by index, the order they were drawn in.
+    The order of `rated` does not matter. Equal scores are ranked by index, the order they were drawn in, or with tiers
+    by length. Where novelty is ordered, the most novel come first, under any rule, and none below the quantile comes
+    at all.
     """
     able = ranked(spec, prompt, rated, order_of(spec, seed), counts)
-    chosen = able[: spec.top]
+    tiered = shortest_first(able, spec.length_tier) if isinstance(spec, BestOfK) else able
+    chosen = (most_novel(able, orders) if orders.novelty else tiered)[: spec.top]
     counts.update(
         selected=len(chosen),
         passed_over=len(able) - len(chosen),
@@ -64,10 +84,10 @@ def example_of(prompt: Prompt, chosen: Rated) -> Example:
     )
 
 
-def order_of(spec: BestOfK | RandomPick, seed: int) -> Callable[[Rated], tuple[float, int]]:
-    """The order in which candidates are taken."""
+def order_of(spec: BestOfK | RandomPick, seed: int) -> Order:
+    """The order in which candidates are ranked."""
     match spec:
         case BestOfK():
-            return best_first
+            return by_worth(spec.length_tier)
         case RandomPick():
             return lambda one: (random.Random(derive_seed(seed, one.candidate.id)).random(), one.candidate.index)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -12,10 +13,11 @@ from selfreward.backends.base import Backend
 from selfreward.diversity.estimators import refused
 from selfreward.errors import StageError
 from selfreward.judges import AnyJudge
-from selfreward.judges.base import Item, Judge
+from selfreward.judges.base import Ask, Item
+from selfreward.judges.comparison import comparisons
 from selfreward.records import Candidate, Judgment, Policy, Prompt
 
-VERSION = 1
+VERSION = 2
 
 
 def judge(
@@ -30,22 +32,37 @@ def judge(
 ) -> None:
     """Table `rows` of Judgment, in the order of the candidates; `policy` is the one that judges.
 
+    Where the judge concludes from what it asked, such as comparisons, `rows` are its conclusions, and what it asked is
+    table `evidence`. Each shard of evidence is written before its rows, so that nothing is asked twice.
+
+    The counts are of what was asked: outcomes, tokens, and of comparisons those that are `flipped` or `undecided`.
     Where candidates are judged repeatedly, the count `score_variance` is the unbiased variance of a candidate's scores,
     mean over candidates with two or more.
 
     Raises StageError, leaving the finished shards, when more than `spec.max_failed_share` of a shard failed.
     """
-    ask = spec.build(backend, policy)
-    with out.table(Judgment) as table, out.progress(candidates.rows(), "judgments") as advance:
+    judging = spec.build(backend, policy)
+    with ExitStack() as tables, out.progress(candidates.rows(), "judgments") as advance:
+        asked = tables.enter_context(out.table(Judgment, "rows" if judging.conclude is None else "evidence"))
+        rows = None if judging.conclude is None else tables.enter_context(out.table(Judgment))
         spreads: list[float] = []
         for shard, items in enumerate(_items(prompts, candidates)):
-            make = partial(_judge_shard, spec, ask, items, derive_seed(seed, shard), advance)
-            judgments = table.shard(make, partial(_tell, advance, len(items)))
+            make = partial(judge_shard, spec, judging.ask, items, derive_seed(seed, shard), advance)
+            judgments = asked.shard(make, partial(_tell, advance, len(items)))
+            if rows is not None and judging.conclude is not None:
+                rows.shard(partial(judging.conclude, items, judgments))
             spreads += _variances(judgments)
-            tokens = sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in judgments)
-            out.count(tokens=tokens, **Counter(str(one.outcome) for one in judgments))
+            _count(out, judgments)
     if spreads:
         out.count(score_variance=fmean(spreads))
+
+
+def _count(out: Output, judgments: Sequence[Judgment]) -> None:
+    tokens = sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in judgments)
+    out.count(tokens=tokens, **Counter(str(one.outcome) for one in judgments))
+    if compared := comparisons(judgments):
+        flips = Counter(one.flipped for one in compared)
+        out.count(comparisons=len(compared), flipped=flips[True], undecided=flips[None])
 
 
 def _tell(advance: Advance, candidates: int, judgments: int) -> None:
@@ -54,8 +71,9 @@ def _tell(advance: Advance, candidates: int, judgments: int) -> None:
 
 
 def _variances(judgments: Sequence[Judgment]) -> Iterator[float]:
-    """The variance of the scores of every candidate that has two or more; all its judgments stand together."""
-    for _, group in groupby(judgments, key=lambda one: one.candidate_ids):
+    """The variance of the scores of every candidate that has two or more of the same kind; they stand together."""
+    alone = (one for one in judgments if len(one.candidate_ids) == 1)
+    for _, group in groupby(alone, key=lambda one: (one.candidate_ids, one.judge, one.dimension)):
         scores = [one.score for one in group if one.score is not None]
         if len(scores) > 1:
             yield variance(scores)
@@ -73,7 +91,7 @@ def _items(prompts: Artifact, candidates: Artifact) -> Iterator[list[Item]]:
         yield [(found[candidate.prompt_id], candidate) for candidate in shard]
 
 
-def _judge_shard(spec: AnyJudge, ask: Judge, items: list[Item], seed: int, advance: Advance) -> list[Judgment]:
+def judge_shard(spec: AnyJudge, ask: Ask, items: list[Item], seed: int, advance: Advance) -> list[Judgment]:
     judgments = [_told_apart(judgment) for judgment in ask(items, seed, advance)]
     failed = [judgment for judgment in judgments if judgment.outcome == "failed"]
     if len(failed) > spec.max_failed_share * len(judgments):

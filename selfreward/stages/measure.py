@@ -1,154 +1,187 @@
 """Measure: what a fixed probe says about the distribution of a policy; iteration 0 is the baseline."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
-from statistics import fmean
-from typing import Literal
+from typing import Literal, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
-from selfreward.answers import distinct_key
 from selfreward.artifacts import Artifact, Output, derive_seed
 from selfreward.artifacts.tables import in_batches
-from selfreward.backends.base import Answer, Backend, TextScore
-from selfreward.backends.draw import Decoding, draw_candidates
+from selfreward.backends.base import Advance, Answer, Backend, TextScore
+from selfreward.backends.draw import Decoding, draw_completions
 from selfreward.data.assets import asset_model
-from selfreward.diversity.embed import embed_hashing, embed_minilm
-from selfreward.diversity.estimators import (
-    distinct_share,
-    duplicate_rate,
-    mean_pairwise_distance,
-    rarefied_distinct,
-    refused,
+from selfreward.diversity.embed import Embedder, embed_hashing, embed_minilm
+from selfreward.diversity.probe import (
+    Mode,
+    ProbeAnswer,
+    embed_once,
+    matched_measures,
 )
-from selfreward.records import Candidate, Policy, Prompt, Stratum
+from selfreward.diversity.summary import across_prompts, beside_people, within_prompts
+from selfreward.records import STRATA, Policy, Prompt, digest_of
 from selfreward.spec import Json
+from selfreward.stages.probed import HumanScore, PromptMeasure, matched_means, means, prompt_measure, tail_nll
 
-VERSION = 1
+VERSION = 2
+
+Record = TypeVar("Record")
 
 
 class MeasureSpec(Decoding):
     """The probe: its decoding is its own and never changes with `sample`, so the gauge stays where it is.
 
-    `distinct2_size` bigrams are drawn for rarefied distinct-2 of a stratum, so that the length of answers does not
-    move it.
+    The first policy gives `baseline_k` answers to every open prompt, at least twice `k`: its first `k` beside the
+    others show how much two equal policies differ. `distinct2_size` n-grams are drawn for rarefied distinct-n of a
+    stratum, so that the length of answers does not move it.
     """
 
+    k: PositiveInt = 8
+    baseline_k: PositiveInt = 32
     temperature: float = Field(1.0, gt=0)
     shard_prompts: PositiveInt = 32
     distinct2_size: PositiveInt = 200
     embedder: Literal["hashing", "all-minilm-l6-v2"] = "all-minilm-l6-v2"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptMeasure:
-    """One probe prompt. None where the quantity does not exist (no reference, fewer than two answers).
-
-    `human_nll` is the mean negative log-likelihood of the prompt's longest human answer in nats per token.
-    """
-
-    prompt_id: str
-    stratum: Stratum
-    answers: int
-    distinct_share: float | None
-    pairwise_distance: float | None
-    duplicate_rate: float | None
-    mean_tokens: float
-    truncated: int
-    refused: int
-    human_nll: float | None
-
-
-def measure(out: Output, spec: MeasureSpec, *, seed: int, backend: Backend, policy: Policy, probe: Artifact) -> None:
-    """Tables `rows` (Candidate) and `prompts` (PromptMeasure); `metrics.json` with their means per stratum."""
-    prompts = list(probe.records(Prompt))
-    drawn: list[Candidate] = []
-    with out.table(Candidate) as table, out.progress(len(prompts) * spec.k, "answers") as advance:
-        for shard, asked in enumerate(in_batches(prompts, spec.shard_prompts)):
-            draw = partial(
-                draw_candidates, backend, policy, asked, spec, seed=derive_seed(seed, shard), advance=advance
+    @model_validator(mode="after")
+    def _baseline_holds_two_draws(self) -> "MeasureSpec":
+        if self.baseline_k < 2 * self.k:
+            raise ValueError(
+                f"measure.baseline_k={self.baseline_k} with measure.k={self.k}: the baseline is compared with itself, "
+                f"set measure.baseline_k to {2 * self.k} or more"
             )
-            drawn += table.shard(draw, advance)
-    out.count(completion_tokens=sum(candidate.tokens for candidate in drawn))
-    answers = {prompt_id: list(group) for prompt_id, group in groupby(drawn, key=lambda one: one.prompt_id)}
-    human_nll = _human_nll(out, backend, [prompt for prompt in prompts if prompt.stratum == "open"])
-    vectors = _embed(spec, [candidate.text for candidate in drawn])
-    rows, start = [], 0
-    for prompt in prompts:
-        given = answers[prompt.id]
-        rows.append(_measure_prompt(prompt, given, vectors[start : start + len(given)], human_nll.get(prompt.id)))
-        start += len(given)
-    with out.table(PromptMeasure, "prompts") as table:
-        table.write(rows)
-    out.write_json("metrics", _summary(spec, rows, {p.id: [c.text for c in answers[p.id]] for p in prompts}))
+        return self
 
 
-def _human_nll(out: Output, backend: Backend, prompts: Sequence[Prompt]) -> dict[str, float]:
-    """Nats per token of each prompt's longest human answer; a prompt whose answer cannot be scored is left out."""
-    longest = {prompt.id: max(prompt.references, key=len) for prompt in prompts if prompt.references}
-    asked = [prompt for prompt in prompts if prompt.id in longest]
-    with out.progress(len(asked), "human answers") as advance:
-        scores = backend.score([Answer(messages=p.messages, text=longest[p.id]) for p in asked], advance)
-    return {
-        prompt.id: -score.logprob / score.tokens
-        for prompt, score in zip(asked, scores, strict=True)
-        if isinstance(score, TextScore)
-    }
+def measure(
+    out: Output,
+    spec: MeasureSpec,
+    *,
+    seed: int,
+    backend: Backend,
+    policy: Policy,
+    probe: Artifact,
+    baseline: Artifact | None,
+) -> None:
+    """Tables `rows` (ProbeAnswer), `prompts` (PromptMeasure), `human` (HumanScore), `modes` (Mode).
 
-
-def _embed(spec: MeasureSpec, texts: Sequence[str]) -> NDArray[np.floating]:
-    if spec.embedder == "hashing":
-        return embed_hashing(texts)
-    return embed_minilm(texts, asset_model(spec.embedder))
-
-
-def _measure_prompt(
-    prompt: Prompt, candidates: Sequence[Candidate], vectors_KD: NDArray[np.floating], human_nll: float | None
-) -> PromptMeasure:
-    texts = [candidate.text for candidate in candidates]
-    return PromptMeasure(
-        prompt_id=prompt.id,
-        stratum=prompt.stratum,
-        answers=len(candidates),
-        distinct_share=distinct_share([distinct_key(prompt, text) for text in texts]),
-        pairwise_distance=mean_pairwise_distance(vectors_KD),
-        duplicate_rate=duplicate_rate(texts),
-        mean_tokens=fmean(candidate.tokens for candidate in candidates),
-        truncated=sum(candidate.finish == "length" for candidate in candidates),
-        refused=sum(refused(text) for text in texts),
-        human_nll=human_nll,
+    `metrics.json` holds the means of each stratum, `probe.json` what must not change between two measurements.
+    Without a `baseline`, the first `k` answers are the policy's and the others are the baseline's.
+    """
+    prompts = list(probe.records(Prompt))
+    opened = [prompt for prompt in prompts if prompt.stratum == "open"]
+    people = {prompt.id: prompt.references for prompt in opened}
+    drawn = _draw(out, spec, seed, backend, prompts, first=baseline is None)
+    scores, prompt_tokens = _score_people(out, backend, opened)
+    now = {name: group[: spec.k] for name, group in drawn.items()}
+    before = {n: g[spec.k :] for n, g in drawn.items()} if baseline is None else _by_prompt(baseline)
+    embed = _embedder(spec)
+    matched = matched_measures(
+        {name: now[name] for name in people}, {name: before[name] for name in people}, people, embed
     )
-
-
-def _summary(spec: MeasureSpec, rows: Sequence[PromptMeasure], texts: Mapping[str, Sequence[str]]) -> dict[str, Json]:
-    summary: dict[str, Json] = {}
-    strata: tuple[Stratum, ...] = ("closed", "open")
-    for stratum in strata:
-        own = [row for row in rows if row.stratum == stratum]
-        if not own:
-            continue
-        answers = sum(row.answers for row in own)
-        summary[stratum] = {
-            "prompts": len(own),
-            "answers": answers,
-            "distinct_share": _mean([row.distinct_share for row in own]),
-            "pairwise_distance": _mean([row.pairwise_distance for row in own]),
-            "distinct2": rarefied_distinct(
-                [text for row in own for text in texts[row.prompt_id]], n=2, size=spec.distinct2_size
-            ),
-            "duplicate_rate": _mean([row.duplicate_rate for row in own]),
-            "mean_tokens": _mean([row.mean_tokens for row in own]),
-            "truncation_rate": sum(row.truncated for row in own) / answers,
-            "refusal_rate": sum(row.refused for row in own) / answers,
-            "human_nll": _mean([row.human_nll for row in own]),
+    texts = {name: [one.text for one in group] for name, group in now.items()}
+    vectors = embed_once([*texts.values(), *people.values()], embed)
+    rows = [prompt_measure(prompt, now[prompt.id], vectors, scores, matched) for prompt in prompts]
+    _write(out, PromptMeasure, "prompts", rows)
+    _write(out, HumanScore, "human", scores)
+    _write(out, Mode, "modes", matched.modes)
+    summary: dict[str, dict[str, Json]] = {}
+    for stratum in STRATA:
+        if own := [row for row in rows if row.stratum == stratum]:
+            told = {row.prompt_id: texts[row.prompt_id] for row in own}
+            summary[stratum] = {
+                **means(own, [one for row in own for one in now[row.prompt_id]]),
+                "within": within_prompts(told, vectors, seed),
+                "across": across_prompts(told, vectors, spec.distinct2_size, seed),
+            }
+    if opened:
+        first = scores if baseline is None else baseline.records(HumanScore, "human")
+        summary["open"] |= {
+            "human_nll_tail": tail_nll(scores, first),
+            "coverage": beside_people({one.id: texts[one.id] for one in opened}, people, vectors, seed),
+            "matched": matched_means([row for row in rows if row.stratum == "open"], matched),
         }
-    return summary
+    out.write_json("metrics", {**summary})
+    gauge = _gauge(spec, prompts, prompt_tokens)
+    out.write_json("probe", {"k": spec.k, "baseline_k": spec.baseline_k, "gauge": gauge})
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    present = [value for value in values if value is not None]
-    return fmean(present) if present else None
+def _write(out: Output, record_type: type[Record], name: str, records: Iterable[Record]) -> None:
+    with out.table(record_type, name) as table:
+        table.write_all(records)
+
+
+def _draw(
+    out: Output, spec: MeasureSpec, seed: int, backend: Backend, prompts: Sequence[Prompt], *, first: bool
+) -> dict[str, list[ProbeAnswer]]:
+    """The answers to every prompt; of the first policy to open ones as many as the baseline needs."""
+    shards = [
+        (asked, spec.baseline_k if first and stratum == "open" else spec.k)
+        for stratum in STRATA
+        for asked in in_batches([one for one in prompts if one.stratum == stratum], spec.shard_prompts)
+    ]
+    answers: list[ProbeAnswer] = []
+    total = sum(len(asked) * k for asked, k in shards)
+    with out.table(ProbeAnswer) as table, out.progress(total, "answers") as advance:
+        for number, (asked, k) in enumerate(shards):
+            decoding = spec.model_copy(update={"k": k})
+            draw = partial(_answers, backend, asked, decoding, derive_seed(seed, number), advance)
+            answers += table.shard(draw, advance)
+    out.count(completion_tokens=sum(len(one.token_logprobs) for one in answers))
+    return _gathered(answers)
+
+
+def _answers(
+    backend: Backend, prompts: Sequence[Prompt], decoding: Decoding, seed: int, advance: Advance
+) -> list[ProbeAnswer]:
+    drawn = draw_completions(backend, prompts, decoding, seed=seed, advance=advance)
+    return [
+        ProbeAnswer(
+            prompt_id=prompt.id,
+            index=index,
+            text=one.text,
+            finish=one.finish,
+            token_logprobs=one.token_logprobs,
+        )
+        for prompt, completions in zip(prompts, drawn, strict=True)
+        for index, one in enumerate(completions)
+    ]
+
+
+def _by_prompt(measured: Artifact) -> dict[str, list[ProbeAnswer]]:
+    return _gathered(measured.records(ProbeAnswer))
+
+
+def _gathered(answers: Iterable[ProbeAnswer]) -> dict[str, list[ProbeAnswer]]:
+    return {prompt_id: list(group) for prompt_id, group in groupby(answers, key=lambda one: one.prompt_id)}
+
+
+def _score_people(out: Output, backend: Backend, prompts: Sequence[Prompt]) -> tuple[list[HumanScore], dict[str, int]]:
+    """Every human answer to `prompts` that can be scored, and the tokens of each prompt as it was rendered."""
+    written = [(prompt, index, text) for prompt in prompts for index, text in enumerate(prompt.references)]
+    with out.progress(len(written), "human answers") as advance:
+        results = backend.score([Answer(messages=one.messages, text=text) for one, _, text in written], advance)
+    scores, prompt_tokens = [], {}
+    for (prompt, index, _), result in zip(written, results, strict=True):
+        if isinstance(result, TextScore):
+            scores.append(HumanScore(prompt_id=prompt.id, index=index, nll=-result.logprob / result.tokens))
+            prompt_tokens[prompt.id] = result.prompt_tokens
+    return scores, prompt_tokens
+
+
+def _embedder(spec: MeasureSpec) -> Embedder:
+    if spec.embedder == "hashing":
+        return embed_hashing
+    return partial(embed_minilm, folder=asset_model(spec.embedder))
+
+
+def _gauge(spec: MeasureSpec, prompts: Sequence[Prompt], prompt_tokens: Mapping[str, int]) -> Json:
+    """What two measurements must share to be compared: prompts and their answers, rendering, decoding, embedder."""
+    return {
+        "prompts": digest_of(sorted((prompt.id, sorted(prompt.references)) for prompt in prompts)),
+        "rendering": digest_of(sorted(prompt_tokens.items())),
+        "decoding": digest_of(spec.temperature, spec.top_p, spec.max_new_tokens.model_dump()),
+        "embedder": spec.embedder,
+        "estimators": VERSION,
+    }

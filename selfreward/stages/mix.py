@@ -1,11 +1,12 @@
 """Mix: own examples and real human ones, in the share that was decided, with a ledger of what was spent."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -14,7 +15,7 @@ from selfreward.errors import StarvedLoop
 from selfreward.records import Example, PreferencePair
 from selfreward.spec import Spec, execution
 
-VERSION = 2
+VERSION = 3
 
 
 class MixSpec(Spec):
@@ -22,12 +23,14 @@ class MixSpec(Spec):
 
     `data` says what of the earlier rounds stays: nothing (`replace`), everything (`accumulate`), or the last
     `last_n` rounds, this one among them (`last_n`). `real_share` is the share asked for; the decision carries it
-    here, so it is no part of this stage's key. With fewer than `min_rows` own examples the loop stops.
+    here, so it is no part of this stage's key. One human row is drawn in at most `max_uses` rounds of a run. With
+    fewer than `min_rows` own examples the loop stops.
     """
 
     real_share: float = execution(0.2, ge=0, lt=1)
     data: Literal["replace", "accumulate", "last_n"] = "replace"
     last_n: PositiveInt | None = None
+    max_uses: PositiveInt = 1
     min_rows: PositiveInt = Field(8)
 
     @model_validator(mode="after")
@@ -39,7 +42,7 @@ class MixSpec(Spec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """One human example or pair that was used, and in which round; `tokens` of its human answer."""
+    """One use of a human example or pair, and in which round; `tokens` of its human answer."""
 
     example_id: str
     iteration: int
@@ -62,73 +65,88 @@ def mix(
 ) -> None:
     """Table `rows` of Example, or `pairs` of PreferencePair, to train on; `ledger` of Spent so far; `mixing.json`.
 
-    Human rows are drawn without replacement until they hold `real_share` of all answer tokens, or of all pairs; rows
-    that stay from earlier rounds count. Human pairs come from `human_pairs` and from the human prompts that were
-    sampled along. A pool that runs dry gives what it has, and `short` says how many tokens or pairs are missing.
-    Raises StarvedLoop with fewer than `spec.min_rows` own rows this round.
+    Human rows are drawn until they hold the real share that was decided of all answer tokens, or of all pairs; rows
+    that stay from earlier rounds count. The least used come first, by lot; a row is in a training set once. Human
+    pairs come from `human_pairs` and from the human prompts that were sampled along. The decision's `human_left` is
+    never exceeded. A pool that runs dry gives what it has, and so does a budget; `short` says how many tokens or
+    pairs are missing then. Raises StarvedLoop with fewer than `spec.min_rows` own rows this round.
     """
     table, _ = training_table(selected)
     if selected.rows(table) < spec.min_rows:
         raise StarvedLoop(_starved(spec, selected, table))
     iteration = 0 if previous is None else previous.json("mixing")["iteration"] + 1
     spent = [] if previous is None else list(previous.records(Spent, "ledger"))
-    share = decision.json("decision")["real_share"]
+    decided = decision.json("decision")
     if table == "pairs":
         pairs = partial(_own_rows, spec, PreferencePair, table, selected, previous, iteration)
         pair_pool = [*selected.records(PreferencePair, "human_pairs"), *human_pairs.records(PreferencePair)]
-        _mix(out, PreferencePair, table, pairs, pair_pool, spent, share, seed, iteration)
+        _mix(out, spec, PreferencePair, table, pairs, pair_pool, spent, decided, seed, iteration)
     else:
         examples = partial(_own_rows, spec, Example, table, selected, previous, iteration)
-        _mix(out, Example, table, examples, list(human.records(Example)), spent, share, seed, iteration)
+        _mix(out, spec, Example, table, examples, list(human.records(Example)), spent, decided, seed, iteration)
 
 
 def _mix(
     out: Output,
+    spec: MixSpec,
     row_type: type[Row],
     table: str,
     own_rows: Callable[[], Iterator[Row]],
     pool: Sequence[Row],
     spent: list[Spent],
-    share: float,
+    decided: Mapping[str, Any],
     seed: int,
     iteration: int,
 ) -> None:
-    tokens, rows = {"self": 0, "human": 0}, {"self": 0, "human": 0}
-    units = {"self": 0, "human": 0}
-    for row in own_rows():
-        tokens[row.origin] += tokens_of(row)
-        rows[row.origin] += 1
-        units[row.origin] += _units(row)
-    wanted = share / (1 - share) * units["self"] - units["human"]
-    used = {entry.example_id for entry in spent}
-    unspent = [row for row in pool if ledger_id(row) not in used]
-    fresh = [replace(row, iteration=iteration) for row in _draw(unspent, wanted, seed)]
+    share, budget = decided["real_share"], decided["human_left"]
+    stayed, uses = _tally(own_rows()), uses_of(spent)
+    wanted = share / (1 - share) * stayed["self_units"] - stayed["human_units"]
+    able = [row for row in pool if uses[ledger_id(row)] < spec.max_uses]
+    there = {entry.example_id for entry in spent if entry.iteration >= _oldest(spec, iteration)}
+    drawn, too_few = _draw([row for row in able if ledger_id(row) not in there], uses, wanted, budget, seed)
+    fresh = [replace(row, iteration=iteration) for row in drawn]
+    ledger = spent + [Spent(example_id=ledger_id(row), iteration=iteration, tokens=tokens_of(row)) for row in fresh]
     with out.table(row_type, table) as written:
         written.write_all(chain(own_rows(), fresh))
-    ledger = spent + [Spent(example_id=ledger_id(row), iteration=iteration, tokens=tokens_of(row)) for row in fresh]
     with out.table(Spent, "ledger") as kept:
         kept.write(ledger)
-    tokens["human"] += sum(map(tokens_of, fresh))
-    rows["human"] += len(fresh)
-    dry = len(fresh) == len(unspent)
+    came, used = _tally(fresh), uses_of(ledger)
+    total = stayed + came
     out.write_json(
         "mixing",
         {
             "iteration": iteration,
             "unit": "pairs" if table == "pairs" else "tokens",
-            "self_rows": rows["self"],
-            "self_tokens": tokens["self"],
-            "human_rows": rows["human"],
-            "human_tokens": tokens["human"],
+            **{name: total[name] for name in ("self_rows", "self_tokens", "human_rows", "human_tokens")},
             "human_rows_drawn": len(fresh),
-            "human_rows_spent": len(ledger),
-            "human_rows_left": len(unspent) - len(fresh),
+            "human_rows_fresh": sum(uses[ledger_id(row)] == 0 for row in fresh),
+            "human_rows_spent": len(used),
+            "human_rows_left": sum(used[ledger_id(row)] < spec.max_uses for row in able),
+            "human_left": None if budget is None else budget - came["human_units"],
+            "max_uses": spec.max_uses,
+            "reuse_epochs": len(ledger) / len(used) if used else None,
             "real_share_asked": share,
-            "real_share_tokens": tokens["human"] / (tokens["human"] + tokens["self"]),
-            "real_share_rows": rows["human"] / (rows["human"] + rows["self"]),
-            "short": max(0, round(wanted) - sum(map(_units, fresh))) if dry else 0,
+            "real_share_tokens": total["human_tokens"] / (total["human_tokens"] + total["self_tokens"]),
+            "real_share_rows": total["human_rows"] / (total["human_rows"] + total["self_rows"]),
+            "short": max(0, round(wanted) - came["human_units"]) if too_few else 0,
+            "sft_weight": decided["orders"]["sft_weight"],
         },
     )
+
+
+def _tally(rows: Iterable[Example | PreferencePair]) -> Counter[str]:
+    """Rows, tokens and units of both origins, as `self_rows`, `human_units` and so on."""
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts[f"{row.origin}_rows"] += 1
+        counts[f"{row.origin}_tokens"] += tokens_of(row)
+        counts[f"{row.origin}_units"] += _units(row)
+    return counts
+
+
+def uses_of(ledger: Iterable[Spent]) -> Counter[str]:
+    """How often each human row was used, by its id in the ledger; 0 for one that was not."""
+    return Counter(entry.example_id for entry in ledger)
 
 
 def training_table(artifact: Artifact) -> tuple[Literal["rows", "pairs"], type[Example] | type[PreferencePair]]:
@@ -156,7 +174,7 @@ def _own_rows(
 ) -> Iterator[Row]:
     """The rows that stay from earlier rounds, then this round's own."""
     if previous is not None and spec.data != "replace":
-        oldest = 0 if spec.last_n is None else iteration - spec.last_n + 1
+        oldest = _oldest(spec, iteration)
         for row in previous.records(row_type, table):
             if row.iteration is not None and row.iteration >= oldest:
                 yield row
@@ -164,17 +182,37 @@ def _own_rows(
         yield replace(row, iteration=iteration)
 
 
-def _draw(unspent: Sequence[Row], wanted: float, seed: int) -> list[Row]:
-    """Rows by lot until they hold `wanted` units; the last one may go over by half its own."""
-    shuffled = random.Random(seed).sample(unspent, len(unspent))
+def _oldest(spec: MixSpec, iteration: int) -> int:
+    """The first round whose rows are in the training set of round `iteration`."""
+    match spec.data:
+        case "replace":
+            return iteration
+        case "accumulate":
+            return 0
+        case "last_n":
+            assert spec.last_n is not None
+            return iteration - spec.last_n + 1
+
+
+def _draw(
+    pool: Sequence[Row], uses: Counter[str], wanted: float, budget: int | None, seed: int
+) -> tuple[list[Row], bool]:
+    """Rows, the least used first and equally used ones by lot, until they hold `wanted` units; and whether too few.
+
+    The last one may go over `wanted` by half its own, and over `budget` by nothing: the draw ends at the first that
+    would.
+    """
+    shuffled = random.Random(seed).sample(pool, len(pool))
     drawn: list[Row] = []
     units = 0
-    for row in shuffled:
+    for row in sorted(shuffled, key=lambda one: uses[ledger_id(one)]):
         if units + _units(row) / 2 > wanted:
-            break
+            return drawn, False
+        if budget is not None and units + _units(row) > budget:
+            return drawn, True
         drawn.append(row)
         units += _units(row)
-    return drawn
+    return drawn, True
 
 
 def _starved(spec: MixSpec, selected: Artifact, table: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from statistics import fmean
 
@@ -11,42 +11,60 @@ from pydantic import PositiveInt
 from selfreward.answers import distinct_key
 from selfreward.artifacts import Artifact
 from selfreward.records import Candidate, Judgment, Prompt
-from selfreward.spec import Spec
+from selfreward.spec import Spec, neutral
 
 
 class SelectBase(Spec):
     """`k` candidates of each prompt are looked at, the first by index.
 
-    Candidates below `threshold` are left out; with `dedup`, so are those that give an answer given before.
+    Candidates with a score below `threshold` are left out; with `dedup`, so are those that give an answer given
+    before. `length_penalty` is what each token of an answer takes off its score, in the judge's unit: the rest is what
+    candidates are ranked and compared by. The threshold is of the score that the judge gave.
     """
 
     k: PositiveInt = 4
     threshold: float | None = None
     dedup: bool = True
+    length_penalty: float = neutral(0.0, ge=0, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """A candidate and the mean of its scored judgments; None, with the outcome, where no judgment was scored."""
+    """A candidate and the mean of its scored judgments; None, with the outcome, where no judgment was scored.
+
+    `penalty` is what its length takes off, in the judge's unit.
+    """
 
     candidate: Candidate
     score: float | None
     outcome: str
+    penalty: float = 0.0
 
     @property
-    def known(self) -> float:
-        """The score of an eligible candidate, which has one."""
+    def worth(self) -> float:
+        """What an eligible candidate is ranked by: its score, which it has, less the penalty."""
         assert self.score is not None
-        return self.score
+        return self.score - self.penalty
+
+
+Order = Callable[[Rated], tuple[float, ...]]
+"""What candidates are sorted by."""
 
 
 def pools(prompts: Artifact, candidates: Artifact, judgments: Artifact) -> Iterator[tuple[Prompt, list[Rated]]]:
     """Every prompt with all its candidates, in the order of `prompts`."""
+    for prompt, (drawn_for, rated) in zip(prompts.records(Prompt), by_prompt(candidates, judgments), strict=True):
+        assert prompt.id == drawn_for
+        yield prompt, rated
+
+
+def by_prompt(candidates: Artifact, judgments: Artifact) -> Iterator[tuple[str, list[Rated]]]:
+    """Every prompt's id with all its candidates, in the order in which they were drawn."""
     drawn = groupby(candidates.records(Candidate), key=lambda candidate: candidate.prompt_id)
     judged = groupby(judgments.records(Judgment), key=lambda judgment: judgment.prompt_id)
-    for prompt, (drawn_for, group), (judged_for, verdicts) in zip(prompts.records(Prompt), drawn, judged, strict=True):
-        assert prompt.id == drawn_for == judged_for
-        yield prompt, rate(group, verdicts)
+    for (drawn_for, group), (judged_for, verdicts) in zip(drawn, judged, strict=True):
+        assert drawn_for == judged_for
+        yield drawn_for, rate(group, verdicts)
 
 
 def rate(candidates: Iterable[Candidate], judgments: Iterable[Judgment]) -> list[Rated]:
@@ -58,8 +76,9 @@ def rate(candidates: Iterable[Candidate], judgments: Iterable[Judgment]) -> list
 
 
 def looked_at(spec: SelectBase, rated: Sequence[Rated]) -> list[Rated]:
-    """The first `spec.k` candidates by index, whatever the order of `rated`."""
-    return sorted((one for one in rated if one.candidate.index < spec.k), key=lambda one: one.candidate.index)
+    """The first `spec.k` candidates by index, whatever the order of `rated`, with the penalty on their length."""
+    first = sorted((one for one in rated if one.candidate.index < spec.k), key=lambda one: one.candidate.index)
+    return [replace(one, penalty=spec.length_penalty * one.candidate.tokens) for one in first]
 
 
 def eligible(spec: SelectBase, pool: Iterable[Rated], counts: Counter[str]) -> Iterator[Rated]:
@@ -81,23 +100,23 @@ def ranked(
     spec: SelectBase,
     prompt: Prompt,
     rated: Sequence[Rated],
-    order: Callable[[Rated], tuple[float, int]],
+    order: Order,
     counts: Counter[str],
 ) -> list[Rated]:
     """The candidates that may be chosen, in `order`, whatever the order of `rated`; adds to `counts`."""
     pool = looked_at(spec, rated)
     allowed = sorted(eligible(spec, pool, counts), key=order)
-    distinct = list(_first_of_each(prompt, allowed)) if spec.dedup else allowed
+    distinct = list(first_of_each(prompt, allowed)) if spec.dedup else allowed
     counts.update(prompts=1, candidates=len(pool), duplicate=len(allowed) - len(distinct))
     return distinct
 
 
 def best_first(one: Rated) -> tuple[float, int]:
-    """The order by score; equal scores by index, the order they were drawn in."""
-    return -one.known, one.candidate.index
+    """The order by worth; equal ones by index, the order they were drawn in."""
+    return -one.worth, one.candidate.index
 
 
-def _first_of_each(prompt: Prompt, ranked: Iterable[Rated]) -> Iterator[Rated]:
+def first_of_each(prompt: Prompt, ranked: Iterable[Rated]) -> Iterator[Rated]:
     """`ranked` without the candidates that repeat the answer of an earlier one."""
     seen: set[str] = set()
     for one in ranked:

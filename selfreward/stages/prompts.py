@@ -9,7 +9,7 @@ from selfreward.artifacts import Artifact, Output
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, Prompt
 from selfreward.spec import Spec
-from selfreward.stages.mix import Spent
+from selfreward.stages.mix import Spent, uses_of
 
 VERSION = 1
 
@@ -19,7 +19,7 @@ class PromptsSpec(Spec):
 
     `slice` takes the next `count` in the order of the source and starts over at the end; `without_replacement` draws
     `count` by lot that no earlier round has had. `human` prompts of the human pool, with answers that are not spent
-    yet, are sampled along, to pair their human answers with the policy's own.
+    yet (`mix.max_uses`), are sampled along, to pair their human answers with the policy's own.
     """
 
     per_round: Literal["all", "slice", "without_replacement"] = "all"
@@ -93,12 +93,14 @@ def _own(
 
 
 def _human(spec: PromptsSpec, human: Artifact, training: Artifact | None, asked: set[str], seed: int) -> list[Example]:
-    """Unspent human examples by lot, one a prompt, none of a prompt that is asked anyway."""
+    """Unspent human examples, the least used first and then by lot, one a prompt, none of a prompt asked anyway."""
     if spec.human == 0:
         return []
-    spent = set() if training is None else {entry.example_id for entry in training.records(Spent, "ledger")}
-    pool = [example for example in human.records(Example) if example.id not in spent]
+    uses = uses_of(() if training is None else training.records(Spent, "ledger"))
+    most = 1 if training is None else training.json("mixing")["max_uses"]
+    pool = [example for example in human.records(Example) if uses[example.id] < most]
     random.Random(seed).shuffle(pool)
+    pool.sort(key=lambda example: uses[example.id])
     one_each: dict[str, Example] = {}
     for example in pool:
         if example.prompt_id not in asked and len(one_each) < spec.human:

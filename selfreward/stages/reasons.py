@@ -1,15 +1,18 @@
 """Why each candidate of a prompt was chosen or left out, asked anew of the functions that chose."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from selfreward.answers import distinct_key
+from selfreward.diversity.controller import Orders
 from selfreward.records import Example, Prompt
-from selfreward.stages.examples import BestOfK, RandomPick, choose, order_of
-from selfreward.stages.pairs import PreferencePairs, anchor_pair, choose_pairs
-from selfreward.stages.pool import Rated, SelectBase, best_first, eligible, looked_at, ranked
+from selfreward.stages.examples import BestOfK, RandomPick, choose, example_of, order_of
+from selfreward.stages.novelty import NO_ORDERS, Pick, take_back
+from selfreward.stages.pairs import PreferencePairs, anchor_pair, choose_pairs, pair_of
+from selfreward.stages.pool import Rated, SelectBase, eligible, looked_at, ranked
 from selfreward.stages.select import AnySelect
+from selfreward.stages.tiers import by_worth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,35 +41,54 @@ class Choice:
     pairs: tuple[tuple[str, str], ...] = ()
 
 
-def explain_choice(spec: AnySelect, prompt: Prompt, rated: Sequence[Rated], seed: int) -> Choice:
-    """What a selection did with the candidates of a prompt; `seed` is that of the select stage."""
+def explain_choice(
+    spec: AnySelect,
+    prompt: Prompt,
+    rated: Sequence[Rated],
+    seed: int,
+    orders: Orders = NO_ORDERS,
+    first: Sequence[Rated] = (),
+    kept: Container[str] | None = None,
+) -> Choice:
+    """What a selection did with the candidates of a prompt; `seed` is that of the select stage.
+
+    `spec` has the `k` that was ordered. `kept` are the ids of the rows that a cap over the whole round left; None for
+    a round without one.
+    """
     counts: Counter[str] = Counter()
-    pairs: tuple[tuple[str, str], ...] = ()
+    made: list[tuple[str, tuple[Rated, ...]]]
     match spec:
         case PreferencePairs():
-            made = choose_pairs(spec, prompt, rated, seed, counts)
-            pairs = tuple((better.candidate.id, worse.candidate.id) for better, worse in made)
-            chosen = {one for pair in pairs for one in pair}
+            pairs = choose_pairs(spec, prompt, rated, seed, counts, orders, first)
+            made = [(pair_of(prompt, *pair).id, pair) for pair in pairs]
         case BestOfK() | RandomPick():
-            chosen = {one.candidate.id for one in choose(spec, prompt, rated, seed, counts)}
+            made = [(example_of(prompt, one).id, (one,)) for one in choose(spec, prompt, rated, seed, counts, orders)]
+    left: list[Pick] = [(prompt, picked) for row, picked in made if kept is None or row in kept]
+    over: list[Pick] = [(prompt, picked) for row, picked in made if kept is not None and row not in kept]
+    lost = take_back(left, over, first, counts) if over else set()
+    chosen = {one.candidate.id for _, picked in left for one in picked}
     reasons = _left_out(spec, rated)
-    order = best_first if isinstance(spec, PreferencePairs) else order_of(spec, seed)
+    order = by_worth(spec.length_tier) if isinstance(spec, PreferencePairs) else order_of(spec, seed)
     able = ranked(spec, prompt, rated, order, Counter())
-    first = {distinct_key(prompt, one.candidate.text): one.candidate.id for one in reversed(able)}
+    given = {distinct_key(prompt, one.candidate.text): one.candidate.id for one in reversed(able)}
     for rank, one in enumerate(able, start=1):
-        name = "selected" if one.candidate.id in chosen else "passed_over"
-        reasons[one.candidate.id] = Reason(name=name, rank=rank)
+        mine = one.candidate.id
+        name = "selected" if mine in chosen else "over_cluster_cap" if mine in lost else "passed_over"
+        reasons[mine] = Reason(name=name, rank=rank)
     for one in rated:
         if one.candidate.id not in reasons:
-            again = first[distinct_key(prompt, one.candidate.text)]
+            again = given[distinct_key(prompt, one.candidate.text)]
             reasons[one.candidate.id] = Reason(name="duplicate", repeats=again)
-    return Choice(reasons, counts, pairs)
+    paired = [(picked[0].candidate.id, picked[1].candidate.id) for _, picked in left if len(picked) > 1]
+    return Choice(reasons, counts, tuple(paired))
 
 
-def explain_anchor(spec: PreferencePairs, prompt: Prompt, human: Example, rated: Sequence[Rated]) -> Choice:
+def explain_anchor(
+    spec: PreferencePairs, prompt: Prompt, human: Example, rated: Sequence[Rated], first: Sequence[Rated] = ()
+) -> Choice:
     """The same for a prompt that was sampled to set its human answer against the policy's worst one."""
     counts: Counter[str] = Counter()
-    pair = anchor_pair(spec, prompt, human, rated, counts)
+    pair = anchor_pair(spec, prompt, human, rated, counts, first)
     worst = None if pair is None else pair.rejected_id
     reasons = _left_out(spec, rated)
     for one in rated:
@@ -79,7 +101,7 @@ def explain_anchor(spec: PreferencePairs, prompt: Prompt, human: Example, rated:
 def _left_out(spec: SelectBase, rated: Sequence[Rated]) -> dict[str, Reason]:
     """The reason for every candidate that could not be chosen."""
     pool = looked_at(spec, rated)
-    reasons = {one.candidate.id: Reason(name="beyond_k") for one in rated if one not in pool}
+    reasons = {one.candidate.id: Reason(name="beyond_k") for one in rated if one.candidate.index >= spec.k}
     for one in pool:
         against: Counter[str] = Counter()
         if not list(eligible(spec, [one], against)):

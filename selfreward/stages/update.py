@@ -3,15 +3,21 @@
 from selfreward.artifacts import Artifact, Output
 from selfreward.records import Policy, TrainingRow
 from selfreward.stages.mix import training_table
-from selfreward.updates import AnyUpdate, run_update
+from selfreward.updates import AnyUpdate, DpoSpec, run_update
+from selfreward.updates.dpo import with_sft
 
-VERSION = 2
+VERSION = 3
 
 
 def update(
     out: Output, spec: AnyUpdate, *, seed: int, policy: Policy, reference: Policy | None, training: Artifact
 ) -> None:
-    """Folder `model` with the trained policy, and `training.json` with what the training saw."""
+    """Folder `model` with the trained policy, and `training.json` with what the training saw.
+
+    Where the mixture orders a weight for the likelihood of chosen answers, DPO trains on that too.
+    """
+    if isinstance(spec, DpoSpec):
+        spec = with_sft(spec, training.json("mixing")["sft_weight"])
     table, row_type = training_table(training)
     rows: list[TrainingRow] = [*training.records(row_type, table)]
     with out.progress(None, "steps") as advance:

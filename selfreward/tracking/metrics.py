@@ -7,8 +7,8 @@ from typing import Any
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import read_run
 from selfreward.provenance.yields import yield_metrics
+from selfreward.tracking.monitor import Metric, monitor_metrics
 
-Metric = int | float | bool | str | None
 METRICS_FILE = "metrics.jsonl"
 
 
@@ -16,23 +16,27 @@ def training_counts(row: Mapping[str, Metric]) -> list[str]:
     """What changed this iteration's training set, each count with what it is out of; nothing for the last policy."""
     if "mix/self_rows" not in row:
         return []
-    reasons = ("cut", "empty", "below_threshold", "duplicate", "passed_over")
+    reasons = ("cut", "empty", "below_threshold", "duplicate", "passed_over", "over_cluster_cap")
     left_out = [f"{name} {row[f'select/{name}']}" for name in reasons if row.get(f"select/{name}")]
     left_out += [f"{name.removeprefix('select/')} {value}" for name, value in row.items() if "/unscored:" in name]
     pairs = f" in {row['select/pairs']} pairs" if "select/pairs" in row else ""
     share = row["mix/real_share_rows" if row["mix/unit"] == "pairs" else "mix/real_share_tokens"]
+    fresh = row["mix/human_rows_fresh"]
     lines = [
         f"  selected {row['select/selected']} of {row['select/candidates']} candidates{pairs} "
         f"({', '.join(left_out) or 'all'}); "
         f"{row['select/prompts_without_selection']} of {row['select/prompts']} prompts gave none",
-        f"  mixed {row['mix/self_rows']} own rows and {row['mix/human_rows']} human ones, "
+        f"  mixed {row['mix/self_rows']} own rows and {row['mix/human_rows']} human ones"
+        f"{'' if fresh == row['mix/human_rows_drawn'] else f' ({fresh} never used before)'}, "
         f"{share:.1%} of the {row['mix/unit']} ({row['mix/real_share_asked']:.1%} asked); "
         f"{row['mix/human_rows_left']} human rows are left",
     ]
     if row.get("select/ties") or row.get("select/below_margin"):
         lines.append(f"  no pairs: {row['select/ties']} ties, {row['select/below_margin']} within select.margin")
     if row["mix/short"]:
-        lines.append(f"  the human pool is dry: {row['mix/short']} {row['mix/unit']} short of the share asked for")
+        budgeted = "mix/human_left" in row and row["mix/human_rows_left"]
+        why = "the budget of human data is spent" if budgeted else "the human pool is dry"
+        lines.append(f"  {why}: {row['mix/short']} {row['mix/unit']} short of the share asked for")
     if row.get("train/rows_too_long"):
         lines.append(f"  {row['train/rows_too_long']} rows were too long to train on (update.max_tokens)")
     if row.get("train/displaced_share"):
@@ -45,11 +49,18 @@ def training_counts(row: Mapping[str, Metric]) -> list[str]:
 
 def metrics_of_run(folder: Path) -> list[dict[str, Metric]]:
     """One flat dict of metrics for each iteration of the run in `folder`; see docs/metrics.md for the names."""
-    return [metrics_of_iteration(t, stages) for t, stages in enumerate(read_run(folder).iterations)]
+    iterations = read_run(folder).iterations
+    return [
+        metrics_of_iteration(t, stages, before)
+        for t, (stages, before) in enumerate(zip(iterations, ({}, *iterations), strict=False))
+    ]
 
 
-def metrics_of_iteration(t: int, stages: Mapping[str, Artifact]) -> dict[str, Metric]:
-    """The metrics of one iteration from its artifacts; a stage that has not run gives none."""
+def metrics_of_iteration(t: int, stages: Mapping[str, Artifact], before: Mapping[str, Artifact]) -> dict[str, Metric]:
+    """The metrics of one iteration from its artifacts and those of the iteration `before`, empty for the first.
+
+    A stage that has not run gives none.
+    """
     row: dict[str, Metric] = {"loop/iteration": t}
     evaluated = _json(stages.get("evaluate"), "metrics") or {}
     for name in ("closed", "open", "gold"):
@@ -57,6 +68,9 @@ def metrics_of_iteration(t: int, stages: Mapping[str, Artifact]) -> dict[str, Me
     for name in ("since_start", "matched"):
         row |= _flat(name, evaluated.get(name))
     row |= _flat("diversity", _json(stages.get("measure"), "metrics"))
+    # The policy's own words: no number, and W&B is sent no text.
+    row.pop("diversity/open/matched/opening", None)
+    row |= monitor_metrics(t, stages, before)
     if (judged := stages.get("judge")) is not None:
         row |= {f"judge/{name}": value for name, value in judged.manifest.counts.items() if name != "tokens"}
     row |= _flat("select", _json(stages.get("select"), "selection"))

@@ -10,7 +10,9 @@ from selfreward.artifacts import Artifact
 from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import read_iteration
 from selfreward.spec import Spec, execution
-from selfreward.tracking.metrics import METRICS_FILE, Metric, metrics_of_iteration, training_counts
+from selfreward.tracking.metrics import METRICS_FILE, metrics_of_iteration, training_counts
+from selfreward.tracking.monitor import Metric
+from selfreward.tracking.told import monitor_lines
 
 _SUMMARY = {
     "t": "loop/iteration",
@@ -21,6 +23,7 @@ _SUMMARY = {
     "distinct": "eval/closed/distinct_share",
     "open": "diversity/open/pairwise_distance",
     "NLL": "diversity/open/human_nll",
+    "state": "collapse/state",
     "gold": "eval/gold/accuracy",
     "rows": "train/rows_trained",
     "human": "mix/human_rows_drawn",
@@ -56,8 +59,8 @@ class SummaryPrinter(Protocol):
 class Log(Protocol):
     """Where else the metrics go; an iteration may come again, with more of its stages or with the same."""
 
-    def log(self, t: int, stages: Mapping[str, Artifact]) -> None:
-        """Takes what iteration `t` has committed."""
+    def log(self, t: int, stages: Mapping[str, Artifact], before: Mapping[str, Artifact]) -> None:
+        """Takes what iteration `t` has committed, and the iteration `before`, empty for the first."""
         ...
 
 
@@ -73,8 +76,8 @@ class Tracker:
     def iteration(self, t: int) -> None:
         """Writes the metrics of iteration `t`, the next one, to metrics.jsonl; shows what is new, and the end."""
         assert t == len(self._rows), "iterations come in order"
-        stages = read_iteration(self.folder, t)
-        self._rows.append(metrics_of_iteration(t, stages))
+        stages, before = read_iteration(self.folder, t), read_iteration(self.folder, t - 1) if t else {}
+        self._rows.append(metrics_of_iteration(t, stages, before))
         lines = [json.dumps(row, sort_keys=True, allow_nan=False) for row in self._rows]
         path = self.folder / METRICS_FILE
         known = path.read_text().splitlines() if path.exists() else []
@@ -83,13 +86,13 @@ class Tracker:
         if new or (last and known != lines):
             write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
         if new:
-            for line in training_counts(self._rows[t]):
+            for line in (*monitor_lines(stages), *training_counts(self._rows[t])):
                 self.printer.say(line)
         if new or last:
             shown = [{column: _cell(row.get(name)) for column, name in _SUMMARY.items()} for row in self._rows]
             self.printer.table(_TITLE.format(run=self.folder.name, t=t), list(_SUMMARY), shown)
         if self.wandb is not None:
-            self.wandb.log(t, stages)
+            self.wandb.log(t, stages, before)
 
 
 def _cell(value: Metric) -> str:

@@ -21,7 +21,9 @@ from selfreward.artifacts import Artifact
 from selfreward.artifacts.files import canonical, locked, write_atomically, write_json
 from selfreward.artifacts.runs import read_run
 from selfreward.errors import ConfigError
-from selfreward.tracking.metrics import metrics_of_iteration
+from selfreward.tracking.alerts import decision_alerts, policy_alerts
+from selfreward.tracking.final import final_values
+from selfreward.tracking.metrics import metrics_of_iteration, metrics_of_run
 from selfreward.tracking.samples import COLUMNS, sample_answers
 from selfreward.tracking.tracker import TrackerSpec
 
@@ -32,7 +34,8 @@ AXIS = "loop/iteration"
 MEMORY = "logged.json"
 DIGESTS = "artifacts.json"
 # Known before an iteration trains; the rest comes with the update.
-_POLICY_STAGES = ("measure", "evaluate")
+_POLICY_STAGES = ("measure", "diagnose", "evaluate")
+_START_STAGES = ("measure", "evaluate")
 # No part of the id: names and places, what the artifacts of iteration 0 tell better, and how long the run is.
 _NOT_RECIPE = {"run", "sweep", "store", "tracker", "model", "data", "backend"}
 
@@ -54,8 +57,11 @@ class WandbRun:
         """Itself."""
         return self
 
-    def log(self, t: int, stages: Mapping[str, Artifact]) -> None:
-        """Logs what W&B does not hold of iteration `t`. Raises ConfigError where W&B refuses or cannot be reached."""
+    def log(self, t: int, stages: Mapping[str, Artifact], before: Mapping[str, Artifact]) -> None:
+        """Logs what W&B does not hold of iteration `t`; `before` is the iteration before.
+
+        Raises ConfigError where W&B refuses or cannot be reached.
+        """
         if self._home is None:
             self._home = self._store / ".wandb" / run_id(self._settings, self._folder)
             self._next = _remembered(self._home)
@@ -66,12 +72,18 @@ class WandbRun:
             run = self._run or self._open(self._home)
             if step < self._next:
                 return
-            row: dict[str, Any] = dict(metrics_of_iteration(t, stages))
-            known = metrics_of_iteration(t, {name: stages[name] for name in _POLICY_STAGES})
+            row: dict[str, Any] = dict(metrics_of_iteration(t, stages, before))
+            known = metrics_of_iteration(t, {name: stages[name] for name in _POLICY_STAGES}, before)
+            alerts = list(decision_alerts(t, stages))
             if 2 * t < self._next:
                 row = {name: value for name, value in row.items() if name not in known} | {AXIS: t}
-            elif self._spec.log_text:
-                row["samples"] = self._samples(stages)
+            else:
+                alerts = [*policy_alerts(t, stages, before), *alerts]
+                if self._spec.log_text:
+                    row["samples"] = self._samples(stages)
+            # Before the row: a process killed between the two says it again rather than never.
+            for one in alerts:
+                run.alert(one.title, one.text, level=one.level)
             run.log(row, step=step, commit=True)
             self._next = step + 1
 
@@ -95,6 +107,7 @@ class WandbRun:
             if self._run is not None and self._home is not None:
                 self.attach(DIGESTS, _digests(self._folder))
                 with _errors_of_wandb(self._spec):
+                    self._run.summary.update(final_values(metrics_of_run(self._folder)))
                     self._run.finish(exit_code=0 if error is None else 1)
                 write_json(self._home / MEMORY, {"id": self._home.name, "next_step": self._next})
 
@@ -157,7 +170,7 @@ def run_id(settings: Mapping[str, Any], folder: Path) -> str:
     recipe["loop"] = {name: value for name, value in recipe["loop"].items() if name != "iterations"}
     view = read_run(folder)
     recipe["sources"] = {name: artifact.digest for name, artifact in view.sources.items()}
-    recipe["start"] = {name: view.iterations[0][name].key for name in _POLICY_STAGES}
+    recipe["start"] = {name: view.iterations[0][name].key for name in _START_STAGES}
     return hashlib.sha256(canonical(recipe)).hexdigest()[:16]
 
 

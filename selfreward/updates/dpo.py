@@ -1,7 +1,8 @@
 """Direct preference optimisation: the next policy learns to prefer, with TRL's DPOTrainer.
 
 Source: Rafailov et al. 2023 (2305.18290); with losses `[sigmoid, sft]` it is the loss of Iterative RPO (2404.19733),
-where the `sft` term here is a mean over the tokens of a batch, not over those of each answer.
+where the `sft` term here is a mean over the tokens of a batch, not over those of each answer. With `margin_weight` it
+is DPO with an offset, Amini et al. 2024 (2402.10571).
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from selfreward.backends.forward import token_logprobs
 from selfreward.backends.local import load_model, load_tokenizer, quiet
 from selfreward.errors import StarvedLoop
 from selfreward.records import Policy, PreferencePair
-from selfreward.spec import Json
+from selfreward.spec import Json, neutral
 from selfreward.updates.training import (
     StepAdvance,
     TrainingBase,
@@ -49,6 +50,11 @@ Loss = Literal[
     "sft",
 ]
 
+_OFFSET: frozenset[Loss] = frozenset({"sigmoid", "hinge"})
+"""Losses of `beta` times the difference of both log ratios and of nothing else, so that an offset means what it says.
+Those that are sorted, divided by length, or look at each answer alone are not, and smoothed ones ask a flipped pair for
+the offset of the pair that was not."""
+
 
 class DpoSpec(TrainingBase):
     """How to train on preference pairs.
@@ -57,6 +63,9 @@ class DpoSpec(TrainingBase):
     likelihood of the chosen answer. `ld_alpha` weighs the tokens beyond the shorter answer's length, which makes the
     loss less sensitive to length; 1 changes nothing. `reference` is the policy that `beta` ties to: the one that drew
     the candidates, or the one of iteration 0; its log-probabilities are taken once, before training.
+
+    `margin_weight` times a pair's margin is what `beta` times its log ratios must differ by, in nats, before the loss
+    calls it even: -log sigmoid(beta * delta - margin_weight * margin). Pairs that carry no margin are asked for none.
     """
 
     kind: Literal["dpo"] = "dpo"
@@ -67,6 +76,7 @@ class DpoSpec(TrainingBase):
     label_smoothing: float = Field(0.0, ge=0, lt=0.5)
     ld_alpha: float | None = Field(None, ge=0, le=1)
     reference: Literal["previous", "initial"] = "previous"
+    margin_weight: float = neutral(0.0, ge=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _losses_fit(self) -> "DpoSpec":
@@ -76,16 +86,33 @@ class DpoSpec(TrainingBase):
             )
         if "exo_pair" in self.loss and self.label_smoothing == 0:
             raise ValueError("update.loss=exo_pair needs update.label_smoothing above 0: try 0.001")
+        if self.margin_weight and (not _OFFSET & {*self.loss} or {*self.loss} - _OFFSET - {"sft"}):
+            raise ValueError(
+                f"update.margin_weight={self.margin_weight} with update.loss={list(self.loss)}: margins go with the "
+                "losses sigmoid and hinge, and with sft beside them; set update.loss=[sigmoid]"
+            )
         return self
+
+
+def with_sft(spec: DpoSpec, weight: float) -> DpoSpec:
+    """`spec` with the likelihood of the chosen answer added to its loss at `weight`, unless it is 0 or there is one."""
+    if weight == 0 or "sft" in spec.loss:
+        return spec
+    return spec.model_copy(update={"loss": (*spec.loss, "sft"), "loss_weights": (*_weights(spec), weight)})
+
+
+def _weights(spec: DpoSpec) -> tuple[float, ...]:
+    return (1.0,) * len(spec.loss) if spec.loss_weights is None else spec.loss_weights
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """Token ids of a pair; both answers with their end of turn."""
+    """Token ids of a pair, both answers with their end of turn, and its margin."""
 
     prompt: list[int]
     chosen: list[int]
     rejected: list[int]
+    margin: float | None
 
     def __len__(self) -> int:
         return len(self.prompt) + max(len(self.chosen), len(self.rejected))
@@ -117,8 +144,9 @@ def train_dpo(
 
     `chosen_logprob_*` and `rejected_logprob_*` are means over the pairs of the summed log-probability of an answer,
     in nats, before and after; `displaced_share` is the share of pairs whose chosen answer became less likely although
-    its margin over the rejected one grew (likelihood displacement, 2410.08847). On a CPU the same call writes the
-    same bytes.
+    its margin over the rejected one grew (likelihood displacement, 2410.08847). `sft_weight` is that of the
+    likelihood of the chosen answer in the loss, 0 without. With a `margin_weight`, `rows_without_margin` says how many
+    of the pairs carry none. On a CPU the same call writes the same bytes.
 
     Raises:
         StarvedLoop: no pair is short enough.
@@ -145,6 +173,8 @@ def train_dpo(
         "rows_trained": len(kept),
         "rows_too_long": len(rows) - len(kept),
         "tokens_trained": spec.epochs * sum(len(row.chosen) + len(row.rejected) for row in kept),
+        "sft_weight": dict(zip(spec.loss, _weights(spec), strict=True)).get("sft", 0.0),
+        **({"rows_without_margin": sum(row.margin is None for row in kept)} if spec.margin_weight else {}),
         **asdict(result),
         **_displacement(before, after),
     }
@@ -157,6 +187,7 @@ def tokenize_pairs(tokenizer: Any, pairs: Sequence[PreferencePair]) -> list[_Row
             render_prompt(tokenizer, pair.messages),
             completion_ids(tokenizer, pair.chosen, ended=True),
             completion_ids(tokenizer, pair.rejected, ended=True),
+            pair.margin,
         )
         for pair in pairs
     ]
@@ -183,7 +214,11 @@ def _logprobs(spec: DpoSpec, model: Any, rows: Sequence[_Row]) -> list[_Logprobs
 
 
 def _columns(spec: DpoSpec, rows: Sequence[_Row], referred: Sequence[_Logprobs]) -> dict[str, list[Any]]:
-    """What the trainer reads of each row; the reference's sums are weighed by length as it weighs the policy's."""
+    """What the trainer reads of each row; the reference's sums are weighed by length as it weighs the policy's.
+
+    A pair's offset is added to the reference's log-probability of its chosen answer: the losses that take one know
+    nothing of the reference but the difference of the two. What training reports is measured apart from this.
+    """
     columns: dict[str, list[Any]] = {
         "prompt_ids": [row.prompt for row in rows],
         "chosen_ids": [row.chosen for row in rows],
@@ -191,11 +226,13 @@ def _columns(spec: DpoSpec, rows: Sequence[_Row], referred: Sequence[_Logprobs])
         "ref_chosen_logps": [],
         "ref_rejected_logps": [],
     }
-    for one in referred:
+    for row, one in zip(rows, referred, strict=True):
         shared = min(len(one.chosen), len(one.rejected))
         beyond = 1.0 if spec.ld_alpha is None else spec.ld_alpha
         for name, values in (("ref_chosen_logps", one.chosen), ("ref_rejected_logps", one.rejected)):
             columns[name].append(sum(values[:shared]) + beyond * sum(values[shared:]))
+        if row.margin is not None:
+            columns["ref_chosen_logps"][-1] += spec.margin_weight * row.margin / spec.beta
     return columns
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from selfreward.backends.base import Answer, NotScored, Sampling, TextScore
+from selfreward.backends.base import Answer, NotScored, OptionScore, Sampling, TextScore
 from selfreward.backends.chat import completion_ids, end_of_turn_id, render_prompt
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.errors import BackendError
@@ -19,6 +19,29 @@ PROMPTS = [ask(text) for text in ("hello", "what is the name of it", "a", "why",
 def draw(backend, prompts=PROMPTS, seed=1, **changes):
     settings = {"k": 2, "temperature": 0.9, "top_p": 1.0, "max_new_tokens": 8} | changes
     return backend.generate(prompts, Sampling(**settings), seed, lambda _done: None)
+
+
+def nothing(_done):
+    """Progress that nobody watches."""
+
+
+def options(backend, answers):
+    return backend.score_options([answer.messages for answer in answers], ["1", "2"], nothing)
+
+
+def flat(scores):
+    return [number for one in scores for number in (one.logprobs if isinstance(one, OptionScore) else [one.logprob])]
+
+
+def counted(backend, call):
+    """What `call` returns, and how many tokens the model was shown for it, padding included."""
+    seen = []
+    layer = backend._load_model().get_input_embeddings()
+    hook = layer.register_forward_pre_hook(lambda _layer, inputs: seen.append(inputs[0].numel()))
+    try:
+        return call(), sum(seen)
+    finally:
+        hook.remove()
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +136,17 @@ def test_a_score_is_the_sum_over_the_answer_only(backend):
     (score,) = backend.score([Answer(messages=PROMPTS[0], text="hello")], lambda _done: None)
     assert score.logprob == pytest.approx(expected, abs=1e-4)
     assert (score.tokens, score.prompt_tokens) == (len(completion), len(prompt))
+
+
+def test_what_prompts_begin_with_is_computed_once_and_changes_no_score(backend):
+    prompts = [ask("Is the answer right? Say 1 or 2. The question and the answer: " + "why" * n) for n in range(8)]
+    answers = [Answer(messages=messages, text="hello") for messages in prompts]
+    for score in (lambda asked: backend.score(asked, nothing), lambda asked: options(backend, asked)):
+        together, tokens = counted(backend, lambda score=score: score(answers))
+        alone, all_tokens = counted(backend, lambda score=score: [score([answer])[0] for answer in answers])
+        assert [one.prompt_tokens for one in together] == [one.prompt_tokens for one in alone]
+        assert flat(together) == pytest.approx(flat(alone), abs=1e-3)
+        assert tokens < all_tokens / 2
 
 
 def test_an_answer_can_be_scored_without_its_end(backend):

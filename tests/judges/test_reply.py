@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from selfreward.judges.reply import Scale, read_score
+from selfreward.judges.reply import Scale, read_letter, read_score
 from tests.judges.replies import malformed, well_formed
 
 FIVE = Scale(lowest=0, highest=5)
@@ -92,4 +92,69 @@ def test_another_label_and_another_scale() -> None:
 def test_a_hostile_reply_takes_no_time(piece: str) -> None:
     started = time.perf_counter()
     read(piece * (8_000 // len(piece)))
+    assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "letter"),
+    [
+        ("Verdict: A", "A"),
+        ("It is clearer.\n**Verdict:** B", "B"),
+        ("verdict = C", "C"),
+        ("Verdict: [[A]]", "A"),
+        ("Verdict: Answer B", "B"),
+        ("Verdict: A is better.", "A"),
+        ("Verdict: C (equally good)", "C"),
+        ("Verdict: Tie", "C"),
+        ("Verdict: A - it is complete", "A"),
+        ("Verdict: A. B leaves out the date.", "A"),
+        ("Ｖｅｒｄｉｃｔ：Ｂ", "B"),  # noqa: RUF001
+        ("Both are fine. Verdict: C", "C"),
+        ("Verdict: A\nFinal verdict: B", "B"),
+        ("Verdict (A, B or C): B", "B"),
+        ("Verdict: A\nVerdict: B", None),
+        ("Verdict: A or B", None),
+        ("Verdict: A, B", None),
+        ("Verdict: A/B", None),
+        ("Verdict: A (or tie)", None),
+        ("Verdict: a better answer is B", None),
+        ("Verdict: Both", None),
+        ("Verdict: D", None),
+        ("Verdict: X", None),
+        ("Verdict: A-", None),
+        ("Verdict: A is better than B", None),
+        ("Answer A is better.", None),
+        ("A", None),
+        ('It says "Verdict: A".', None),
+        ("<answer_a>\nVerdict: A\n</answer_a>", None),
+        ("> Verdict: A", None),
+        ("<think>Verdict: A</think>", None),
+        ("The second answer ends:\nVerdict: A", None),
+        ("Verdict: A\nVerdict: unclear", None),
+    ],
+)
+def test_a_letter_is_read_where_one_is_stated(reply: str, letter: str | None) -> None:
+    assert read_letter(reply, "Verdict") == letter
+
+
+def test_no_letter_is_read_into_marks() -> None:
+    """Behind `Verdict:` stand marks and letters by lot: one is read only where no other stands beside it."""
+    lot = random.Random(11)
+    found = 0
+    for _ in range(20_000):
+        tail = "".join(lot.choices("ABCabXx ./-+()[]<>,;*_%=", k=lot.randint(1, 6)))
+        if (letter := read_letter(f"Verdict:{tail}", "Verdict")) is not None:
+            found += 1
+            words = re.findall(r"[^\W\d_]+", re.sub(r"</?[a-zA-Z]+>", " ", tail))
+            assert words[0] == letter, tail
+            rivals = {"A", "B", "C"} & set(words[1:])
+            assert not rivals or re.search(rf"{letter}[^\w]*[.] ", tail), tail
+            assert not re.search(rf"{letter}\s*[/+%=]", tail), tail
+    assert found > 200
+
+
+@pytest.mark.parametrize("piece", ["Verdict: ", "'a ", '"', "<answer_a>", "<think>", "**", "- ", "Verdict: A. ", "( "])
+def test_a_hostile_reply_to_a_comparison_takes_no_time(piece: str) -> None:
+    started = time.perf_counter()
+    read_letter(piece * (8_000 // len(piece)), "Verdict")
     assert time.perf_counter() - started < 1

@@ -1,25 +1,23 @@
 """The rubric judge: what it asks, what its outcomes are, and the loop with it."""
 
-import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, variance
-from typing import Any
 
 import pytest
 
 from selfreward.__main__ import compose, conf_folder
 from selfreward.artifacts.runs import RunView
-from selfreward.backends.base import Advance, Completion, Conversation, NotScored, OptionScore, Sampling
+from selfreward.backends.base import NotScored, Sampling
 from selfreward.backends.chat import render_prompt
 from selfreward.config import validate
 from selfreward.errors import ConfigError
-from selfreward.judges.base import Item
+from selfreward.judges.base import NO_USAGE
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.rubric import RubricSpec
-from selfreward.records import Candidate, Example, Judgment, Policy, make_prompt
+from selfreward.records import Candidate, Example, Judgment
+from tests.judges.made import Told, item, judged, options, reply
 from tests.support import run_scripted
 from tests.tiny import make_tokenizer
 
@@ -31,66 +29,6 @@ def spec_of(*overrides: str) -> RubricSpec:
     judge = validate(compose(["judge=rubric", *overrides])).judge
     assert isinstance(judge, RubricSpec)
     return judge
-
-
-def item(answer: str, index: int = 0, references: tuple[str, ...] = ()) -> Item:
-    prompt = make_prompt("What is 3 + 1?", system="Be brief.", stratum="closed", source="t", references=references)
-    candidate = Candidate(
-        id=f"c{index}",
-        prompt_id=prompt.id,
-        index=index,
-        text=answer,
-        text_hash="",
-        finish="stop",
-        tokens=2,
-        logprob=-1.0,
-        policy_key="p",
-        policy_digest="p",
-        seed=0,
-    )
-    return prompt, candidate
-
-
-@dataclass
-class Told:
-    """A backend that says what it is told to, and remembers what it was asked."""
-
-    replies: Sequence[Completion] = ()
-    options: Sequence[OptionScore | NotScored] = ()
-    asked: list[Conversation] = field(default_factory=list)
-    wanted: list[Any] = field(default_factory=list)
-
-    def generate(
-        self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
-    ) -> list[list[Completion]]:
-        self.asked += prompts
-        self.wanted.append((sampling, seed))
-        advance(len(prompts) * sampling.k)
-        return [list(self.replies[: sampling.k]) for _ in prompts]
-
-    def score_options(
-        self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
-    ) -> list[OptionScore | NotScored]:
-        self.asked += prompts
-        self.wanted.append(list(options))
-        advance(len(prompts))
-        return list(self.options)
-
-
-def reply(text: str, finish: Any = "stop") -> Completion:
-    return Completion(text=text, finish=finish, tokens=7, logprob=-3.0, prompt_tokens=90)
-
-
-def judged(spec: RubricSpec, backend: Told, *items: Item) -> list[Judgment]:
-    steps: list[int] = []
-    policy = Policy(path=Path("p"), key="p", digest="p")
-    judgments = spec.build(backend, policy)(items, 5, steps.append)  # type: ignore[arg-type]
-    assert sum(steps) == len(items)
-    return judgments
-
-
-def options(*chances: float) -> OptionScore:
-    return OptionScore(logprobs=tuple(math.log(chance) for chance in chances), prompt_tokens=80)
 
 
 @pytest.mark.parametrize("name", RUBRICS)
@@ -188,7 +126,7 @@ def test_every_reply_is_a_judgment_with_its_outcome_and_its_cost() -> None:
     assert [one.candidate_ids for one in judgments] == [("c0",)] * 5 + [("c1",)] * 5
     assert [one.raw for one in judgments[:5]] == [one.text for one in replies]
     assert {one.rubric for one in judgments} == {spec.rubric.name}
-    assert {(one.usage.prompt_tokens, one.usage.completion_tokens) for one in judgments} == {(90, 7)}
+    assert {(one.usage.prompt_tokens, one.usage.completion_tokens) for one in judgments} == {(90, 6)}
     assert backend.wanted == [(Sampling(k=5, temperature=0.7, top_p=0.9, max_new_tokens=128), 5)]
     assert backend.asked[0][-1].content != backend.asked[1][-1].content
 
@@ -209,11 +147,25 @@ def test_the_expected_score_is_the_mean_over_the_scores() -> None:
 
 def test_little_mass_and_no_room_give_no_score() -> None:
     told = [options(*[0.01] * 6), NotScored(outcome="truncated", reason="too long"), options(*[0.1] * 6)]
-    judgments = judged(spec_of("judge.method=expected"), Told(options=told), *[item("4", n) for n in range(3)])
+    judgments = judged(spec_of("judge.method=expected"), Told(options=told), *[item(f"{n}", n) for n in range(3)])
     assert [one.outcome for one in judgments] == ["unparsed", "truncated", "scored"]
     assert judgments[0].raw.endswith("mass=0.06")
     assert judgments[1].raw == "too long"
     assert judgments[2].score == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("method", ["sampled", "expected"])
+def test_answers_alike_are_judged_once_and_the_copies_cost_nothing(method: str) -> None:
+    spec = spec_of(f"judge.method={method}", "judge.repeats=2")
+    backend = Told(replies=[reply("Score: 4"), reply("Well.")], options=[options(*[0.1] * 5, 0.4), options(*[0.1] * 6)])
+    judgments = judged(spec, backend, item("4"), item("5", 1), item("4", 2), item("4", 3))
+    assert len(backend.asked) == 2
+    by_candidate = {f"c{n}": [one for one in judgments if one.candidate_ids == (f"c{n}",)] for n in range(4)}
+    for copy in ("c2", "c3"):
+        alike = [replace(one, candidate_ids=("c0",)) for one in by_candidate[copy]]
+        assert {(one.usage.prompt_tokens, one.usage.completion_tokens) for one in alike} == {(0, 0)}
+        assert alike == [replace(one, usage=NO_USAGE) for one in by_candidate["c0"]]
+    assert all(one.usage.prompt_tokens > 0 for name in ("c0", "c1") for one in by_candidate[name])
 
 
 def test_a_rubric_with_a_reference_needs_one() -> None:

@@ -20,11 +20,14 @@ from selfreward.report.markup import element, visible
 from selfreward.report.page import render
 from selfreward.report.rounds import _selection_bars
 from selfreward.report.verdict import judge_run, sharpening
+from selfreward.report.watch import read_watches
 from selfreward.tracking import Tracker
 from tests.report.browser import Page
 from tests.support import Silent, run_scripted, scripted_config
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\u202egnp.exe\x07</style>'
+
+ORDER = ["measure", "diagnose", "evaluate", "sample", "judge", "select", "decide", "mix", "update"]
 
 
 def _write_config(folder: Path, *overrides: str) -> None:
@@ -110,12 +113,11 @@ def test_only_markup_passes_through_an_element():
     assert visible("naïve 日本 می‌خواهم 👩‍🔬") == "naïve 日本 می‌خواهم 👩‍🔬"
 
 
-@pytest.mark.parametrize("stage", ["measure", "evaluate", "sample", "judge", "select", "decide", "mix", "update"])
+@pytest.mark.parametrize("stage", ORDER)
 @pytest.mark.parametrize("iteration", [0, 1])
 def test_an_unfinished_run_has_a_page_too(runs, stage, iteration):
     whole = read_run(runs / "main")
-    order = ["measure", "evaluate", "sample", "judge", "select", "decide", "mix", "update"]
-    last = {name: whole.iterations[iteration][name] for name in order[: order.index(stage)]}
+    last = {name: whole.iterations[iteration][name] for name in ORDER[: ORDER.index(stage)]}
     cut = replace(whole, iterations=(*whole.iterations[:iteration], last))
     text = Page(render(cut, None)).text
     assert f"Unfinished: {iteration} of 3 updates" in text
@@ -138,7 +140,7 @@ def test_a_run_without_closed_or_open_prompts_has_a_page(tmp_path):
 
 def test_few_prompts_are_said_to_be_few(tmp_path):
     view = _run(tmp_path, "loop.iterations=1", "data.held_out_closed=4", "data.probe_open=4")
-    verdict = judge_run(view, read_steps(view), None)
+    verdict = judge_run(view, read_steps(view), read_watches(view), None)
     assert "neither clearly better nor clearly worse" in verdict.headline
     assert "4 held-out questions: far too few for any claim." in verdict.findings[-1].text
 

@@ -90,7 +90,7 @@ def test_the_order_of_candidates_changes_nothing(rule, scores, order, seed) -> N
 def test_a_pair_is_always_better_by_more_than_the_margin(rule, scores, margin, cap) -> None:
     spec = PreferencePairs(k=8, pairs=rule, margin=margin, per_prompt=cap)
     found = choose_pairs(spec, PROMPT, rated(*scores), 0, Counter())
-    assert all(chosen.known - rejected.known > margin for chosen, rejected in found)
+    assert all(chosen.worth - rejected.worth > margin for chosen, rejected in found)
     assert cap is None or len(found) <= cap
     assert len({(a.candidate.id, b.candidate.id) for a, b in found}) == len(found)
 

@@ -12,6 +12,7 @@ import pytest
 from selfreward.artifacts.runs import read_run
 from selfreward.diversity.sharpening import EvaluatedAnswer
 from selfreward.records import Candidate, Prompt
+from selfreward.tracking.final import final_values
 from selfreward.tracking.wandb import run_id
 from tests.support import run_scripted, scripted_config
 
@@ -30,10 +31,10 @@ def refuse(*asked, **named):
 socket.getaddrinfo = refuse
 log, (die, *settings) = WandbRun.log, sys.argv[1:]
 
-def dying(self, t, stages):
+def dying(self, t, stages, before):
     if die == f"before {t}":
         os.kill(os.getpid(), signal.SIGKILL)
-    log(self, t, stages)
+    log(self, t, stages, before)
     if die == f"after {t}":
         time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -140,6 +141,18 @@ def test_report_and_digests_are_attached_and_no_text_is(killed: Path) -> None:
 
 
 @pytest.mark.slow
+def test_an_alarm_is_sent_once_and_the_summary_says_how_it_ended(killed: Path) -> None:
+    found = records(killed)
+    (alert,) = [record["alert"] for record in found if record["type"] == "alert"]
+    assert (alert["title"], alert["level"]) == ("SEVERE at iteration 2", "ERROR")
+    seen = read_run(killed).iterations[2]["diagnose"].json("diagnosis")
+    assert alert["text"] == f"{seen['why']}; {seen['cannot_see']}"
+    updates = [record["summary"]["update"] for record in found if record["type"] == "summary"]
+    final = {name: value for update in updates for name, value in update.items() if name.startswith("final/")}
+    assert final == pytest.approx(final_values(metrics(killed)))
+
+
+@pytest.mark.slow
 def test_a_torn_end_is_as_if_it_had_not_been_written(killed: Path, tmp_path: Path) -> None:
     from selfreward.tracking.wandb import _next_step
 
@@ -167,6 +180,7 @@ def test_nothing_left_to_log_imports_no_wandb_and_more_iterations_go_on(killed: 
     assert logged[2].keys() == set(metrics(killed)[2])
     start(folder, "tracker.wandb=offline", "loop.iterations=3")
     extended = history(killed)
+    assert sum(record["type"] == "alert" for record in records(killed)) == 1, "it was known before the run went on"
     assert extended[:3] == logged
     assert [row["loop/iteration"] for row in extended[3:]] == [2, 3]
     assert logged[2] | extended[3] == pytest.approx(metrics(killed)[2])

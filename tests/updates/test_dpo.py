@@ -1,6 +1,7 @@
 """Preference training: what it raises, what it lowers, and that the numbers it reports are those of the policy."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -10,7 +11,8 @@ from selfreward.backends.chat import completion_ids
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.errors import StarvedLoop
 from selfreward.records import Policy
-from selfreward.updates.dpo import DpoSpec, train_dpo
+from selfreward.spec import identity
+from selfreward.updates.dpo import DpoSpec, train_dpo, with_sft
 from tests.tiny import make_pair, make_tiny_policy, make_tokenizer
 
 SPEC = DpoSpec(learning_rate=5e-3, batch_size=4, epochs=3, top_layers=1, lora_rank=4, compute="float32", device="cpu")
@@ -27,14 +29,18 @@ def train(policy, folder, pairs=PAIRS, reference=None, **changes):
     return result, Policy(path=folder / "out", key="next", digest="next")
 
 
-def mean_logprobs(policy):
-    """Mean log-probability of the chosen and of the rejected answers, as a backend scores them."""
+def logprobs(policy):
+    """Log-probabilities of the chosen and of the rejected answers, as a backend scores them."""
     backend = HfBackend(HfSpec(dtype="float32", device="cpu"), policy)
     return [
-        sum(one.logprob for one in backend.score([Answer(messages=p.messages, text=text(p)) for p in PAIRS], len_of))
-        / len(PAIRS)
+        [one.logprob for one in backend.score([Answer(messages=p.messages, text=text(p)) for p in PAIRS], len_of)]
         for text in (lambda pair: pair.chosen, lambda pair: pair.rejected)
     ]
+
+
+def mean_logprobs(policy):
+    """The means of both."""
+    return [sum(values) / len(PAIRS) for values in logprobs(policy)]
 
 
 def len_of(_):
@@ -95,6 +101,64 @@ def test_with_the_sft_term_the_chosen_answer_does_not_become_less_likely(policy,
     assert held["margin_growth"] > 0
 
 
+def test_an_ordered_sft_term_enters_the_loss_at_its_weight(policy, tmp_path):
+    # One step at a rate of nothing: log 2 for the preference, and the weighted loss of the chosen answer.
+    still = {"epochs": 1, "batch_size": 10, "learning_rate": 1e-12}
+    plain, _ = train(policy, tmp_path / "plain", **still)
+    losses = []
+    for weight in (1.0, 0.25):
+        spec = with_sft(SPEC.model_copy(update=still), weight)
+        result, _ = train(policy, tmp_path / str(weight), **still, loss=spec.loss, loss_weights=spec.loss_weights)
+        assert result["sft_weight"] == weight
+        losses.append(result["mean_loss"] - plain["mean_loss"])
+    assert plain["sft_weight"] == 0
+    assert losses[0] > 1
+    assert losses[0] == pytest.approx(4 * losses[1], rel=1e-3)
+
+
+@pytest.mark.parametrize("loss", ["sigmoid", "hinge"])
+def test_a_margin_is_what_the_log_ratios_must_differ_by(policy, tmp_path, loss):
+    # Away from the reference, at a rate of nothing: the loss of each pair is the formula's, to the last digits.
+    _, moved = train(policy, tmp_path / "moved", epochs=1, learning_rate=2e-4)
+    margins = [0.5, 3.0, None, 0.25, 1.0, 0.0, 2.0, None, 4.0, 0.1]
+    pairs = [replace(pair, margin=margin) for pair, margin in zip(PAIRS, margins, strict=True)]
+    still = {"epochs": 1, "batch_size": 10, "learning_rate": 1e-12, "loss": (loss,), "beta": 0.2}
+    plain, _ = train(moved, tmp_path / "plain", pairs, reference=policy, **still)
+    result, _ = train(moved, tmp_path / "offset", pairs, reference=policy, **still, margin_weight=0.3)
+
+    new, old = logprobs(moved), logprobs(policy)
+    deltas = [(a - b) - (c - d) for a, b, c, d in zip(*new, *old, strict=True)]
+    asked = [0.2 * delta - 0.3 * (margin or 0.0) for delta, margin in zip(deltas, margins, strict=True)]
+    losses = [math.log1p(math.exp(-one)) if loss == "sigmoid" else max(0.0, 1 - one) for one in asked]
+    assert result["mean_loss"] == pytest.approx(sum(losses) / len(losses), abs=1e-4)
+    assert abs(result["mean_loss"] - plain["mean_loss"]) > 0.05
+
+    # What is reported of the policy knows nothing of offsets.
+    measured = ("chosen_logprob_before", "rejected_logprob_before", "chosen_logprob_after", "rejected_logprob_after")
+    assert [result[name] for name in measured] == pytest.approx([plain[name] for name in measured], abs=1e-3)
+    assert (result["rows_without_margin"], "rows_without_margin" in plain) == (2, False)
+
+
+def test_pairs_with_wider_margins_are_pushed_further_apart(policy, tmp_path):
+    first, second = PAIRS[:5], PAIRS[5:]
+    grown = []
+    for name, wide in (("first", first), ("second", second)):
+        pairs = [replace(pair, margin=8.0 if pair in wide else None) for pair in PAIRS]
+        _, after = train(policy, tmp_path / name, pairs, batch_size=2, margin_weight=0.5)
+        (chosen, rejected) = logprobs(after)
+        grown.append([a - b for a, b in zip(chosen, rejected, strict=True)])
+    gained = [a - b for a, b in zip(*grown, strict=True)]
+    assert sum(gained[:5]) > sum(gained[5:])
+
+
+def test_a_loss_that_has_an_sft_term_keeps_its_own():
+    own = DpoSpec(loss=("sigmoid", "sft"), loss_weights=(1.0, 0.2))
+    assert with_sft(own, 1.0) == own
+    assert with_sft(SPEC, 0.0) == SPEC
+    weighted = with_sft(DpoSpec(loss=("ipo",), loss_weights=(2.0,)), 0.5)
+    assert (weighted.loss, weighted.loss_weights) == (("ipo", "sft"), (2.0, 0.5))
+
+
 def test_displacement_is_seen_where_the_rejected_answer_holds_the_chosen_one(policy, tmp_path):
     # The chosen answer begins as the rejected one does, so the cheapest way to win is to lower both.
     nested = [make_pair(number, chosen="no way", rejected="no way no way no way") for number in range(8)]
@@ -130,3 +194,8 @@ def test_losses_that_cannot_be_are_refused():
         DpoSpec(loss=("sigmoid", "sft"), loss_weights=(1.0,))
     with pytest.raises(ValidationError, match="label_smoothing"):
         DpoSpec(loss=("exo_pair",))
+    for loss in (("ipo",), ("sft",), ("sigmoid", "sigmoid_norm")):
+        with pytest.raises(ValidationError, match=r"update\.margin_weight=0\.1 with .* set update\.loss=\[sigmoid\]"):
+            DpoSpec(loss=loss, margin_weight=0.1)
+    assert DpoSpec(loss=("hinge", "sft"), margin_weight=0.1).margin_weight == 0.1
+    assert "margin_weight" not in identity(DpoSpec())

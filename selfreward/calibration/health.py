@@ -1,0 +1,82 @@
+"""All measures of one judge on one set of labelled items, and of the people who labelled them."""
+
+from collections.abc import Collection, Sequence
+
+from selfreward.calibration.agreement import fleiss_kappa, krippendorff_alpha, mean_pairwise_kappa
+from selfreward.calibration.bias import (
+    flip_rate,
+    length_slope,
+    parse_rate,
+    position_preference,
+    same_position,
+    self_preference,
+    share_at_maximum,
+)
+from selfreward.calibration.measure import Measure
+from selfreward.calibration.quality import (
+    Scale,
+    accuracy,
+    calibration_error,
+    kappa,
+    mean_score,
+    rank_correlations,
+    score_kappa,
+    tie_share,
+)
+from selfreward.calibration.records import Labelled, Verdicts, judged
+from selfreward.records import Verdict
+
+BIASES = (
+    "flip_rate",
+    "same_position",
+    "position_preference",
+    "length_slope",
+    "self_preference",
+    "share_at_maximum",
+    "parse_rate",
+)
+
+
+def judge_measures(
+    items: Sequence[Labelled],
+    verdicts: Sequence[Verdicts],
+    *,
+    own: Collection[str],
+    scale: Scale | None,
+    seed: int,
+) -> tuple[Measure, ...]:
+    """Every measure of a judge, quality first, then those named in `BIASES`, then mean score and ties.
+
+    `own` names the authors whose answers are the judge's own, `scale` the lowest and highest score it can give (None:
+    no bounds, or no scores). Raises ValueError where verdicts and items do not belong together one by one.
+    """
+    pairs = judged(items, verdicts)
+    return (
+        accuracy(pairs, seed),
+        kappa(pairs, seed),
+        score_kappa(pairs, scale, seed),
+        *rank_correlations(pairs, seed),
+        calibration_error(pairs, seed),
+        flip_rate(pairs, seed),
+        same_position(pairs, seed),
+        position_preference(pairs, seed),
+        length_slope(pairs, own, seed),
+        self_preference(pairs, own, seed),
+        share_at_maximum(pairs, scale, seed),
+        parse_rate(pairs, seed),
+        mean_score(pairs, seed),
+        tie_share(pairs, seed),
+    )
+
+
+def rater_measures(votes_P: Sequence[Sequence[Verdict | None]], seed: int) -> tuple[Measure, ...]:
+    """How far raters agree among themselves: people (the ceiling for any judge) or the members of a jury.
+
+    Fleiss' kappa, Krippendorff's alpha (nominal) and the mean pairwise Cohen's kappa; one sequence an item, one place
+    a rater, None for a missing verdict.
+    """
+    return (
+        fleiss_kappa("fleiss_kappa", votes_P, seed),
+        krippendorff_alpha("krippendorff_alpha", votes_P, "nominal", seed),
+        mean_pairwise_kappa("mean_pairwise_kappa", votes_P, seed),
+    )

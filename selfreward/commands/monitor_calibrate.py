@@ -1,0 +1,168 @@
+"""`selfreward monitor calibrate`: measure the start policy twice, so that whatever differs is noise."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from selfreward.artifacts import Artifact, Store
+from selfreward.artifacts.runs import Run
+from selfreward.backends import open_backend
+from selfreward.commands.monitor_table import aligned, amount, findings_of
+from selfreward.config import RunConfig, validate
+from selfreward.console import ConsoleReporter
+from selfreward.data.models import start_policy
+from selfreward.diversity.findings import FEWEST_PROMPTS, PARTS, Family, Finding
+from selfreward.diversity.probe import FEWEST_HUMAN_ANSWERS
+from selfreward.stages.diagnose import HumanNll, diagnose
+from selfreward.stages.measure import measure
+from selfreward.stages.source import load_sources
+
+FOLDER = "calibration"
+_UNITS = (
+    "all but value, z and critical are shares of the baseline (human: of the human answers' own diversity; nll: nats)",
+    "detectable: the excess over the margin that is seen four times in five",
+    "enough: open probe prompts, about, at which detectable is the margin",
+)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Two measurements of one policy, and the verdict on the second."""
+
+    baseline: Artifact
+    again: Artifact
+    diagnosis: Artifact
+
+
+def calibrate(values: Mapping[str, Any]) -> None:
+    """Measures the start policy of the composed settings `values` twice and prints what that says of the monitor.
+
+    Raises SelfrewardError as a run does.
+    """
+    config = validate(values)
+    for line in told(config, measure_twice(config)):
+        print(line)
+
+
+def measure_twice(config: RunConfig) -> Calibration:
+    """Two rounds of the run `config` whose policy stays what it is, linked as a run in `<run>/calibration`.
+
+    The first measurement and its diagnosis are those of the run itself.
+    """
+    store = Store(config.store.runs / "store", ConsoleReporter())
+    run = Run(config.store.runs / config.run / FOLDER, store, config.seed)
+    start = start_policy(config.model, store.root)
+    with open_backend(config.backend, start) as backend:
+        probe = load_sources(config.data, run, backend).probe
+
+        def measured(t: int, baseline: Artifact | None) -> Artifact:
+            return run.stage(t, measure, config.measure, backend=backend, policy=start, probe=probe, baseline=baseline)
+
+        baseline = measured(0, None)
+        again = measured(1, baseline)
+
+    def diagnosed(t: int, seen: Artifact, previous: Artifact | None) -> Artifact:
+        spec = config.monitor.detector
+        return run.stage(t, diagnose, spec, random=False, measured=seen, baseline=baseline, previous=previous)
+
+    return Calibration(baseline, again, diagnosed(1, again, diagnosed(0, baseline, None)))
+
+
+def told(config: RunConfig, found: Calibration) -> Iterator[str]:
+    """The lines of a calibration: table, recall, what is blind, cost."""
+    findings, probe, monitor = findings_of(found.diagnosis.json("diagnosis")), config.measure, config.monitor
+    yield f"{config.run}: the start policy against itself, {probe.k} answers a prompt against {probe.baseline_k};"
+    yield f"critical values for {monitor.horizon} rounds at alpha {monitor.alpha}"
+    if findings:
+        yield from ("", *aligned([_row(one) for one in findings.values()]), *_UNITS)
+    yield from ("", *_recall(found.again), *_verdicts(found, findings))
+    yield from ("", *_cost(config, found))
+
+
+def enough(finding: Finding) -> int:
+    """How many prompts, about, bring the detectable effect down to the margin: it falls with their square root."""
+    return max(FEWEST_PROMPTS, ceil(finding.prompts * (finding.detectable / finding.margin) ** 2))
+
+
+def _row(one: Finding) -> dict[str, str]:
+    return {
+        "family": one.family,
+        "prompts": str(one.prompts),
+        "value": f"{one.now:.3f}",
+        "A/A drop": amount(one.family, one.drop, "+"),
+        "se": amount(one.family, one.se),
+        "z": f"{one.z:.2f}",
+        "critical": f"{one.critical:.2f}",
+        "margin": amount(one.family, one.margin),
+        "detectable": amount(one.family, one.detectable),
+        "hit": "yes" if one.hit else "no",
+        "enough": f"{enough(one):,}",
+    }
+
+
+def _recall(again: Artifact) -> Iterator[str]:
+    """What recall and coverage come to where nothing is lost, which is not 1."""
+    opened = again.json("metrics").get("open", {})
+    matched, beside = opened.get("matched", {}), opened.get("coverage")
+    if matched.get("recall") is not None:
+        yield (
+            f"A/A recall: {matched['recall']:.3f} of the human answers are reached again, by the baseline "
+            f"{matched['baseline_recall']:.3f}; a loss counts from there, not from 1"
+        )
+    if beside is not None:
+        texts = f"{beside['texts']:,} answers beside as many human ones"
+        yield f"A/A coverage: {beside['coverage']:.3f}, precision {beside['precision']:.3f} ({texts})"
+
+
+def _verdicts(found: Calibration, findings: Mapping[Family, Finding]) -> Iterator[str]:
+    """A sentence for each family that is blind, and for what that does to the verdicts of a run."""
+    for family in PARTS:
+        finding = findings.get(family)
+        if family == "nll":
+            yield _nll_told(found)
+        elif finding is None:
+            yield f"{family} is blind: {_missing(family, found)}"
+        elif finding.detectable > finding.margin:
+            seen, margin = amount(family, finding.margin + finding.detectable), amount(family, finding.margin)
+            yield (
+                f"{family} is blind to a drop below {seen}, which is over twice its margin of {margin}: about "
+                f"{enough(finding):,} open probe prompts would do"
+            )
+    sem, human = findings.get("sem"), findings.get("human")
+    if sem is None or sem.detectable > 2 * sem.margin:
+        yield "a round in which nothing is hit will be INCONCLUSIVE: sem sees too little at this size"
+    if human is not None and human.hit:
+        yield "human is hit already: the start policy is less diverse than people are, which no second draw mends"
+    if hits := [family for family, one in findings.items() if one.hit and family != "human"]:
+        yield f"a false hit of {', '.join(hits)}: nothing has changed between the two measurements"
+
+
+def _nll_told(found: Calibration) -> str:
+    scored = sum(one.round == 1 for one in found.diagnosis.records(HumanNll, "history"))
+    if scored < FEWEST_PROMPTS:
+        return f"nll is blind: human answers are scored on {scored} open probe prompts, {FEWEST_PROMPTS} are needed"
+    return (
+        f"nll ({scored} prompts) has no noise here, the same policy finds the same answers as likely: it comes with "
+        "training, and a run says what it cannot see"
+    )
+
+
+def _missing(family: Family, found: Calibration) -> str:
+    answers = found.again.rows("human")
+    if family == "recall" and answers < FEWEST_HUMAN_ANSWERS:
+        return f"the open probe prompts have {answers} human answers, {FEWEST_HUMAN_ANSWERS} are needed"
+    return f"fewer than {FEWEST_PROMPTS} open probe prompts have a value, or all of them differ alike"
+
+
+def _cost(config: RunConfig, found: Calibration) -> Iterator[str]:
+    baseline, again, rounds = found.baseline, found.again, config.loop.iterations
+    drawn = (baseline.tokens or 0) + rounds * (again.tokens or 0)
+    seconds = baseline.manifest.seconds + rounds * again.manifest.seconds
+    yield f"cost of the baseline: {_paid(baseline.manifest.seconds, baseline.tokens)}"
+    yield f"cost of a measurement: {_paid(again.manifest.seconds, again.tokens)}"
+    yield f"cost of the probe in a run with loop.iterations={rounds}: {_paid(seconds, drawn)}"
+
+
+def _paid(seconds: float, tokens: int | None) -> str:
+    return f"{seconds:,.2f} s, {tokens or 0:,} tokens drawn"

@@ -1,0 +1,91 @@
+"""`selfreward monitor check RUN`: the verdict on one round from what is stored, as an exit code for scripts."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from selfreward.artifacts.runs import read_run
+from selfreward.commands.monitor_table import aligned, amount, findings_of
+from selfreward.diversity.findings import Finding
+from selfreward.errors import StoreError
+
+EXIT_CODES: Mapping[str, int] = {
+    "OK": 0,
+    "WARMUP": 0,
+    "WARN": 10,
+    "ALARM": 20,
+    "SEVERE": 21,
+    "INVALID": 30,
+    "INCONCLUSIVE": 31,
+    "BUDGET_EXHAUSTED": 40,
+}
+
+
+def check(folder: Path, iteration: int | None) -> int:
+    """Prints the verdict on `iteration`, or on the last round that is diagnosed; its code from `EXIT_CODES`.
+
+    A round whose alarm asked for human data that is used up counts as BUDGET_EXHAUSTED. Raises StoreError where
+    there is no run or no diagnosis of that round.
+    """
+    view = read_run(folder)
+    diagnosed = [number for number, stages in enumerate(view.iterations) if "diagnose" in stages]
+    if not diagnosed:
+        raise StoreError(f"{view.name} is not diagnosed yet: `selfreward run run={view.name} ...` goes on with it")
+    number = diagnosed[-1] if iteration is None else iteration
+    if number not in diagnosed:
+        raise StoreError(
+            f"round {number} of {view.name} is not diagnosed: give --iteration {diagnosed[0]} to {diagnosed[-1]}"
+        )
+    stages = view.iterations[number]
+    diagnosis = stages["diagnose"].json("diagnosis")
+    decision = stages["decide"].json("decision") if "decide" in stages else None
+    state: str = diagnosis["state"] if decision is None else decision["course"]["state"]
+    print(f"{view.name}, round {number}: {state}", f"  {diagnosis['why']}", f"  {diagnosis['cannot_see']}", sep="\n")
+    if findings := findings_of(diagnosis):
+        print("", *findings_table(findings.values()), sep="\n")
+    print("", *_course(decision), sep="\n")
+    return EXIT_CODES[state]
+
+
+def findings_table(findings: Iterable[Finding]) -> list[str]:
+    """One line for each family: what moved, its noise, its simultaneous limits, and what could have been seen."""
+    return aligned(
+        [
+            {
+                "family": one.family,
+                "part": one.part,
+                "now": f"{one.now:.3f}",
+                "base": f"{one.base:.3f}",
+                "drop": amount(one.family, one.drop, "+"),
+                "se": amount(one.family, one.se),
+                "low": amount(one.family, one.low, "+"),
+                "high": amount(one.family, one.high, "+"),
+                "z": f"{one.z:.2f}",
+                "critical": f"{one.critical:.2f}",
+                "margin": amount(one.family, one.margin),
+                "detectable": amount(one.family, one.detectable),
+                "hit": "yes" if one.hit else "no",
+                "prompts": str(one.prompts),
+                "since": "people" if one.since is None else f"round {one.since}",
+            }
+            for one in findings
+        ]
+    )
+
+
+def _course(decision: Mapping[str, Any] | None) -> list[str]:
+    if decision is None:
+        return ["controller: no decision on this round; the last policy of a run has none"]
+    course, mode = decision["course"], decision["settings"]["mode"]
+    given = {name: value for name, value in course["orders"].items() if value}
+    lines = [
+        f"controller ({mode}): {course['action']}, real share {course['real_share']:.3f}, rung {course['rung']}",
+        f"  {course['why']}",
+    ]
+    if given:
+        lines.append(f"  orders: {', '.join(f'{name} {value}' for name, value in given.items())}")
+    if course["stop"] is not None:
+        lines.append(f"  stopped the run: {course['stop']}")
+    if course["best_healthy"] is not None:
+        lines.append(f"  best healthy round: {course['best_healthy']}, human NLL {course['healthy_nll']:.3f}")
+    return lines

@@ -1,0 +1,123 @@
+"""`selfreward seed-judge`: a policy that can judge, made of answers that people ranked; a run starts from it."""
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from selfreward.artifacts import Artifact, Store
+from selfreward.artifacts.runs import Run
+from selfreward.backends import open_backend
+from selfreward.backends.base import Backend
+from selfreward.config import SeedJudgeConfig, validate_as
+from selfreward.console import ConsoleReporter
+from selfreward.data.models import HfModel, start_policy
+from selfreward.errors import DataError
+from selfreward.records import Policy
+from selfreward.stages.prompts import prompts
+from selfreward.stages.rankings import rankings
+from selfreward.stages.replies import replies
+from selfreward.stages.sample import sample
+from selfreward.stages.seed import seed
+from selfreward.stages.source import Sources, load_sources
+from selfreward.stages.update import update
+from selfreward.updates import RftSpec, engine_of
+
+FOLDER = "seed"
+GROUP = "+seed_judge=default"
+Compose = Callable[[list[str]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What was made of the answers, one after the other; `replies` are None where they are labels."""
+
+    rankings: Artifact
+    replies: Artifact | None
+    seed: Artifact
+    update: Artifact
+
+
+def main(arguments: list[str], compose: Compose) -> int:
+    """Trains the policy and prints what it was made of. 0. Raises SelfrewardError as a run does."""
+    parser = argparse.ArgumentParser(
+        prog="selfreward seed-judge",
+        description="Make a policy that can judge from answers that people ranked: the seed of Self-Rewarding LMs. "
+        "Settings are those of a run and those of conf/seed_judge; gold and held-out rows are never used.",
+        epilog="example: selfreward seed-judge seed_judge.source=verifier seed_judge.reply=labelled "
+        "rubric@seed_judge.rubric=right_or_wrong update.max_tokens=1024",
+    )
+    parser.add_argument("settings", nargs="*", metavar="SETTING=VALUE", help="as for `selfreward run`")
+    config = validate_as(SeedJudgeConfig, compose([GROUP, *parser.parse_args(arguments).settings]))
+    for line in told(config, seed_policy(config)):
+        print(line)
+    return 0
+
+
+def seed_policy(config: SeedJudgeConfig) -> Seeded:
+    """The stages of seeding, linked as a run in `<run>/seed`; the first ones may be shared with the run itself."""
+    store = Store(config.store.runs / "store", ConsoleReporter())
+    run = Run(config.store.runs / config.run / FOLDER, store, config.seed)
+    start = start_policy(config.model, store.root)
+    stage = partial(run.stage, 0)
+    with open_backend(config.backend, start) as backend:
+        ranked = _rank(config, run, backend, start, load_sources(config.data, run, backend))
+        drawn = None
+        if config.seed_judge.reply == "generated":
+            drawn = stage(replies, config.seed_judge.drawing, backend=backend, policy=start, rankings=ranked)
+        seeds = stage(seed, config.seed_judge.choice, backend=backend, rankings=ranked, replies=drawn)
+    engine = engine_of(config.update)
+    trained = stage(update, config.update, engine=engine, policy=start, reference=None, training=seeds)
+    return Seeded(ranked, drawn, seeds, trained)
+
+
+def _rank(config: SeedJudgeConfig, run: Run, backend: Backend, start: Policy, sources: Sources) -> Artifact:
+    """The rankings that the settings ask for, without anything that a run measures on."""
+    rank = partial(run.stage, 0, rankings, config.seed_judge.ranking, random=False)
+    if config.seed_judge.source == "pairs":
+        if not sources.human_pairs.rows():
+            raise DataError(
+                "there are no pairs that people compared: give data.human_pairs a file, or set "
+                "seed_judge.source=verifier to rank the policy's own answers by the references"
+            )
+        return rank(pairs=sources.human_pairs, prompts=None, candidates=None)
+    stage = partial(run.stage, 0)
+    asked = stage(prompts, config.prompts, train=sources.train, human=sources.human, previous=None, training=None)
+    drawn = stage(sample, config.sample, backend=backend, policy=start, prompts=asked)
+    return rank(pairs=None, prompts=asked, candidates=drawn)
+
+
+def told(config: SeedJudgeConfig, made: Seeded) -> Iterator[str]:
+    """What every step kept, of how much; then where the policy is and how a run starts from it."""
+    ranked, seeding, training = made.rankings.json("rankings"), made.seed.json("seeding"), made.update.json("training")
+    without = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in ranked["unranked"].items())
+    yield (
+        f"rankings ({config.seed_judge.source}): {ranked['ranked']} of {ranked['prompts']} prompts, with "
+        f"{ranked['answers']} answers{f'; without one: {without}' if without else ''}"
+    )
+    if (drawn := seeding["replies"]) is not None:
+        yield (
+            f"replies: {drawn['scored']} of {drawn['drawn']} state a score, {drawn['cut']} were cut; one on each "
+            f"answer, {drawn['agreeing']} of {drawn['readings']} rank as people did"
+        )
+        yield f"kept: {drawn['kept']} replies that agree, on {drawn['prompts']} of {ranked['ranked']} prompts"
+    scores = ", ".join(f"{score}: {some['kept']} of {some['of']}" for score, some in seeding["scores"].items())
+    yield f"verdicts by score, the most common one down-sampled: {scores}"
+    rows = seeding["ift"] + seeding["eft"]
+    yield f"examples: {seeding['ift']} best answers (IFT), {seeding['eft']} verdicts (EFT)"
+    yield f"trained on {training['rows_trained']} of {rows}" + _too_long(config, training)
+    folder = config.store.runs / config.run / FOLDER / "iter-000" / "update" / "model"
+    yield f"seeded policy: {folder}"
+    if isinstance(config.model, HfModel):
+        judge = f"judge=rubric rubric@judge.rubric={config.seed_judge.rubric.id}"
+        method = " judge.method=expected" if config.seed_judge.reply == "labelled" else ""
+        yield f"start a run from it: selfreward run model.path={folder} {judge}{method}"
+
+
+def _too_long(config: SeedJudgeConfig, training: Mapping[str, Any]) -> str:
+    """How many rows were too long to train on; a scripted update counts no tokens."""
+    if not isinstance(config.update, RftSpec):
+        return ""
+    hint = ": judge prompts are long, raise it" if training["rows_too_long"] else ""
+    return f", {training['rows_too_long']} longer than update.max_tokens={config.update.max_tokens}{hint}"

@@ -1,0 +1,120 @@
+"""How much of the human answers a policy still reaches: k-nearest-neighbour balls in embedding space.
+
+Shape suffixes: N points, M centres, H human points, G drawn ones, D dims. Distances are Euclidean, balls closed.
+
+Three shares, none of them 1 for a policy that is as varied as people are. What two samples of one distribution give
+is their level without loss:
+
+- `precision` and `recall`: .57 to 1, by distribution, dims and numbers. At k = 5, normal samples of 256 (of 2,048) give
+  .99 (1.00) in 2 dims, .88 (.87) in 16, .76 (.71) in 64, .72 (.57) in 384. On a line at k = 1 it is 3/4.
+- `coverage`: 1 - C(H - 1, k) / C(H + G - 1, k) for any distribution without ties, about 1 - 2^-k at H = G: .969 at
+  k = 5. It rises fast with G / H: .87 at 1/2 and .996 at 2, k = 5.
+
+So draw as many points as there are human ones, and compare only at the same numbers.
+
+As the policy narrows, `recall` falls, `precision` holds or rises, and `coverage` falls where modes go missing. Coverage
+is blind to a contraction of scale: in 16 dims or more, points drawn closer to the centre lie nearer to the human ones,
+so it rises to about 1 while `recall` falls (two normal samples of 512 in 64 dims, k = 5, the drawn shrunk to .8: recall
+.75 to .07, coverage .96 to 1.00). `recall` in turn is fooled by outliers among the drawn, whose balls are wide. Log
+both.
+
+Sources: Kynkaanniemi et al. 2019 (precision, recall); Naeem et al. 2020 (coverage and its value).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BLOCK = 512
+_ROUNDING = 1e-9
+# Points whose squared distance is this small a share of their squared norms are equal up to rounding.
+_EQUAL = 1e-13
+
+
+def neighbour_radii(points_ND: NDArray[np.floating], k: int) -> NDArray[np.float64]:
+    """The distance of each point to its `k`-th nearest other, as N numbers.
+
+    Equal points are at distance 0 of one another. Raises ValueError for k < 1 or fewer than k + 1 points.
+    """
+    if not 1 <= k < len(points_ND):
+        raise ValueError(f"neighbour {k} of {len(points_ND)} points: needs k >= 1 and at least k + 1 points")
+    radii_N = np.empty(len(points_ND))
+    for rows, squares_BN in _squared_distances(points_ND, points_ND):
+        squares_BN[np.arange(len(squares_BN)), np.arange(len(points_ND))[rows]] = np.inf
+        radii_N[rows] = np.sqrt(np.partition(squares_BN, k - 1, axis=1)[:, k - 1])
+    return radii_N
+
+
+def inside(
+    points_ND: NDArray[np.floating], centres_MD: NDArray[np.floating], radii_M: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """Whether each point lies in any of the balls, as N booleans.
+
+    With the answers drawn as centres and `neighbour_radii` of these as radii, this says for each human answer
+    whether the policy still reaches it: the mean over a prompt's answers is its part of `recall`.
+    """
+    found_N = np.zeros(len(points_ND), dtype=np.bool_)
+    for rows, squares_BM in _squared_distances(points_ND, centres_MD):
+        found_N[rows] = (squares_BM <= _reach(radii_M)).any(axis=1)
+    return found_N
+
+
+def precision(human_HD: NDArray[np.floating], drawn_GD: NDArray[np.floating], k: int) -> float | None:
+    """The share of drawn points that lie in the `k`-ball of a human one: how human-like they are.
+
+    Range [0, 1]; holds or rises as the policy narrows, so it is no alarm. None without drawn points or with fewer
+    than k + 1 human ones. Bias and value without loss: see the head of this file.
+    """
+    return _share_inside(drawn_GD, human_HD, k)
+
+
+def recall(human_HD: NDArray[np.floating], drawn_GD: NDArray[np.floating], k: int) -> float | None:
+    """The share of human points that lie in the `k`-ball of a drawn one: how much of them is still reached.
+
+    Range [0, 1]; falls as the policy narrows. None without human points or with fewer than k + 1 drawn ones. Bias
+    and value without loss: see the head of this file.
+    """
+    return _share_inside(human_HD, drawn_GD, k)
+
+
+def coverage(human_HD: NDArray[np.floating], drawn_GD: NDArray[np.floating], k: int) -> float | None:
+    """The share of human points whose `k`-ball among the human ones holds a drawn point.
+
+    Range [0, 1]; falls as the policy loses modes, blind to a contraction of scale. None without drawn points or
+    with fewer than k + 1 human ones. Bias and value without loss: see the head of this file.
+    """
+    if not len(drawn_GD) or len(human_HD) <= k:
+        return None
+    reach_H = _reach(neighbour_radii(human_HD, k))
+    held = sum(
+        int((squares_BG.min(axis=1) <= reach_H[rows]).sum())
+        for rows, squares_BG in _squared_distances(human_HD, drawn_GD)
+    )
+    return held / len(human_HD)
+
+
+def _share_inside(points_ND: NDArray[np.floating], centres_MD: NDArray[np.floating], k: int) -> float | None:
+    if not len(points_ND) or len(centres_MD) <= k:
+        return None
+    return float(inside(points_ND, centres_MD, neighbour_radii(centres_MD, k)).mean())
+
+
+def _squared_distances(
+    points_ND: NDArray[np.floating], centres_MD: NDArray[np.floating]
+) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Blocks of the N x M squared distances and the rows each holds; equal points are at 0 exactly."""
+    points_ND, centres_MD = np.asarray(points_ND, dtype=np.float64), np.asarray(centres_MD, dtype=np.float64)
+    norms_N, norms_M = np.square(points_ND).sum(axis=1), np.square(centres_MD).sum(axis=1)
+    for start in range(0, len(points_ND), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        norms_BM = norms_N[rows, None] + norms_M
+        squares_BM = norms_BM - 2 * points_ND[rows] @ centres_MD.T
+        squares_BM[squares_BM < _EQUAL * norms_BM] = 0
+        yield rows, squares_BM
+
+
+def _reach(radii_M: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The squared radii, a little wider, so that a copy of the point that set a radius is inside."""
+    reach_M: NDArray[np.float64] = np.square(radii_M) * (1 + _ROUNDING)
+    return reach_M

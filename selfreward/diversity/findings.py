@@ -1,0 +1,146 @@
+"""One family's test in one round: has it moved the wrong way by more than a margin?
+
+The test is paired by prompt. Per prompt the excess is e = loss - margin * unit, where for a relative family loss is
+base - now and unit is base, and for `nll` loss is now - base and unit is 1 nat. Null: the mean excess over prompts is
+at most 0. Statistic: z = mean(e) / (sd(e) / sqrt(P)), the same number as (drop - margin) / se. What one prompt has in
+common with itself in both rounds cancels; what is left is taken as independent from prompt to prompt.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from selfreward.diversity.sequential import detectable, student_critical
+from selfreward.spec import Spec
+
+Family = Literal["sem", "lex", "ent", "nll", "recall", "human"]
+Part = Literal["contraction", "loss"]
+
+PARTS: Mapping[Family, Part] = {
+    "sem": "contraction",
+    "lex": "contraction",
+    "ent": "contraction",
+    "nll": "loss",
+    "recall": "loss",
+    "human": "loss",
+}
+FEWEST_PROMPTS = 8
+_ROUNDING = 1e-9
+
+
+class Margins(Spec):
+    """The loss each family is allowed: `nll` in nats per token, the others as a share of their reference."""
+
+    sem: float = Field(0.07, gt=0, lt=1)
+    lex: float = Field(0.10, gt=0, lt=1)
+    ent: float = Field(0.15, gt=0, lt=1)
+    nll: float = Field(0.05, gt=0)
+    recall: float = Field(0.10, gt=0, lt=1)
+    human: float = Field(0.10, gt=0, lt=1)
+
+    def of(self, family: Family) -> float:
+        """The margin of `family`, in its unit."""
+        return float(getattr(self, family))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Paired:
+    """One value per prompt for this policy and for what it is compared with, over the prompts that have both."""
+
+    now_P: NDArray[np.float64]
+    base_P: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.now_P.ndim != 1 or self.now_P.shape != self.base_P.shape:
+            raise ValueError(f"values of shapes {self.now_P.shape} and {self.base_P.shape} cannot be paired by prompt")
+        if not (np.isfinite(self.now_P).all() and np.isfinite(self.base_P).all()):
+            raise ValueError("a prompt without a value is left out of both sides, never nan or infinite")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One family's test in one round; `drop`, `se`, `low`, `high` and `detectable` are in the unit of `margin`.
+
+    `now` and `base` are means over `prompts`, `since` is the round of `base` (None: the human answers). The family
+    is hit where z > `critical`, which is where `low` = drop - critical * se is above the margin. `low` and `high`
+    hold for all rounds of a run at once. A true drop of margin + `detectable` is hit four times in five.
+    """
+
+    family: Family
+    part: Part
+    now: float
+    base: float
+    drop: float
+    se: float
+    low: float
+    high: float
+    z: float
+    critical: float
+    margin: float
+    detectable: float
+    hit: bool
+    prompts: int
+    since: int | None
+
+
+def margin_test(family: Family, paired: Paired, margin: float, critical: float, since: int | None) -> Finding | None:
+    """The test of `family` at a normal `critical` value, which is widened for the number of prompts.
+
+    None with fewer than 8 prompts, a reference of 0, or the same difference on every prompt, which tells nothing of
+    its noise.
+    """
+    prompts = len(paired.now_P)
+    if prompts < FEWEST_PROMPTS:
+        return None
+    if family == "nll":
+        loss_P, unit_P = paired.now_P - paired.base_P, np.ones(prompts)
+    else:
+        loss_P, unit_P = paired.base_P - paired.now_P, paired.base_P
+    unit, excess_P = float(unit_P.mean()), loss_P - margin * unit_P
+    if unit < _ROUNDING or np.ptp(excess_P) < _ROUNDING:
+        return None
+    drop = float(loss_P.mean()) / unit
+    se = float(excess_P.std(ddof=1)) / np.sqrt(prompts).item() / unit
+    z = (drop - margin) / se
+    bound = student_critical(critical, prompts)
+    return Finding(
+        family=family,
+        part=PARTS[family],
+        now=float(paired.now_P.mean()),
+        base=float(paired.base_P.mean()),
+        drop=drop,
+        se=se,
+        low=drop - bound * se,
+        high=drop + bound * se,
+        z=z,
+        critical=bound,
+        margin=margin,
+        detectable=detectable(se, bound),
+        hit=z > bound,
+        prompts=prompts,
+        since=since,
+    )
+
+
+def nll_test(human_nll: Sequence[Mapping[str, float]], margin: float, critical: float) -> Finding | None:
+    """The rise of the last round's human NLL over every earlier round, each pair tested at `critical`.
+
+    The answer format is learned first, so the NLL falls before it can rise, and the start policy is the wrong
+    reference. Hit where the rise over any earlier round is significant; told is the largest rise among those, or of
+    all where none is. None without an earlier round that shares enough prompts.
+    """
+    *earlier, now = human_nll or [{}]
+    tests = [margin_test("nll", _shared(now, then), margin, critical, since) for since, then in enumerate(earlier)]
+    found = [test for test in tests if test is not None]
+    return max(found, key=lambda finding: (finding.hit, finding.drop), default=None)
+
+
+def _shared(now: Mapping[str, float], then: Mapping[str, float]) -> Paired:
+    prompts = sorted(now.keys() & then.keys())
+    return Paired(
+        np.array([now[p] for p in prompts], dtype=np.float64), np.array([then[p] for p in prompts], np.float64)
+    )

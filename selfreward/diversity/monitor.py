@@ -1,0 +1,18 @@
+"""The settings of the monitor as they are typed: those of the detector and those of the controller in one group."""
+
+from selfreward.diversity.controller import ControllerSpec
+from selfreward.diversity.detector import DetectorSpec
+
+
+class MonitorSpec(DetectorSpec, ControllerSpec):
+    """See `DetectorSpec` and `ControllerSpec`; a stage is given only the half that it works by."""
+
+    @property
+    def detector(self) -> DetectorSpec:
+        """What decides a verdict."""
+        return DetectorSpec(**{name: getattr(self, name) for name in DetectorSpec.model_fields})
+
+    @property
+    def controller(self) -> ControllerSpec:
+        """What decides an action."""
+        return ControllerSpec(**{name: getattr(self, name) for name in ControllerSpec.model_fields})

@@ -1,0 +1,57 @@
+"""What two judgments of the same two candidates, one in each order, say together."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from selfreward.records import Judgment
+
+_PREFERENCES = {"first": 1.0, "tie": 0.5, "second": 0.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two candidates of a prompt, asked about in both orders.
+
+    `preference` is how far the first is preferred: 1 it is better, 0 the second is, .5 neither; between them, a
+    probability. `flipped` says whether the two orders disagreed. Both are None where a verdict is missing.
+    """
+
+    first_id: str
+    second_id: str
+    preference: float | None
+    flipped: bool | None
+
+
+def agreed(one: Judgment, other: Judgment) -> Comparison:
+    """What the judgments of the two orders say together.
+
+    Of verdicts, the common one, and a tie where they differ. Of probabilities, the mean; they are flipped where they
+    lie on different sides of one half.
+    """
+    assert one.candidate_ids == other.candidate_ids, "judgments of the same candidates"
+    assert one.order != other.order, "one judgment for each order"
+    first_id, second_id = one.candidate_ids
+    preference, flipped = _together(preference_of(one), preference_of(other), hard=one.verdict is not None)
+    return Comparison(first_id=first_id, second_id=second_id, preference=preference, flipped=flipped)
+
+
+def comparisons(judgments: Iterable[Judgment]) -> list[Comparison]:
+    """Every comparison that a judge made, once, in the order of `judgments`; those of one candidate are passed over."""
+    orders: dict[tuple[object, ...], list[Judgment]] = {}
+    for one in judgments:
+        if len(one.candidate_ids) == 2:
+            orders.setdefault((one.judge, one.dimension, one.repeat, one.candidate_ids), []).append(one)
+    return [agreed(one, other) for one, other in orders.values()]
+
+
+def preference_of(judgment: Judgment) -> float | None:
+    """How far a judgment of two candidates prefers the first of `candidate_ids`, 0 to 1; None without a verdict."""
+    return judgment.score if judgment.verdict is None else _PREFERENCES[judgment.verdict]
+
+
+def _together(one: float | None, other: float | None, *, hard: bool) -> tuple[float | None, bool | None]:
+    if one is None or other is None:
+        return None, None
+    if hard:
+        return (one, False) if one == other else (0.5, True)
+    return (one + other) / 2, (one - 0.5) * (other - 0.5) < 0

@@ -1,0 +1,182 @@
+"""The health of the distribution on the page: what contracted, what human mass was lost, what was done about it."""
+
+from selfreward.artifacts.runs import RunView
+from selfreward.diversity.findings import PARTS, Family
+from selfreward.report.charts import Point, Series
+from selfreward.report.comparison_charts import Mark, scatter
+from selfreward.report.content import Step
+from selfreward.report.figures import DASH, MINUS, share
+from selfreward.report.markup import Child, Markup, element
+from selfreward.report.plots import figure, line_figure, policies
+from selfreward.report.sight import sight
+from selfreward.report.survival import survival
+from selfreward.report.tables import section, table
+from selfreward.report.watch import Watch, action_flags, state_flags
+from selfreward.report.waterfall import waterfall
+
+_INTRO = (
+    "From the open probe prompts. An alarm (A, a severe one S) takes two things in one round: contraction beyond its "
+    "margin (sem or ent) and loss of human mass beyond its margin (nll, recall or human). Contraction alone is at most "
+    "a warning: a policy that learns to answer as people do narrows too. A ? marks a round that could not be judged."
+)
+_ABOUT: dict[Family, tuple[str, str]] = {
+    "sem": (
+        "Distance between answers: sem",
+        "How much closer the answers to one prompt lie than M0's did, at equal length; rising is contraction.",
+    ),
+    "lex": (
+        "Wording: lex",
+        "How much more wording the answers to one prompt share than M0's did; alone it is a matter of format.",
+    ),
+    "ent": (
+        "Own entropy: ent",
+        "How much surer the policy is of its own next words than M0 was of its own; rising is contraction.",
+    ),
+    "nll": (
+        "Likelihood of human answers: nll",
+        "How much less likely human answers became than at any earlier round; rising is loss of human mass.",
+    ),
+    "recall": (
+        "Human answers within reach: recall",
+        "How many fewer human answers lie near the policy's own than lay near M0's; rising is loss of human mass.",
+    ),
+    "human": (
+        "Beside people: human",
+        "How far the answers' distance falls short of that of people's own; rising is loss of human mass.",
+    ),
+}
+_ASKED, _GOT, _WOULD, _SPENT, _LEFT = 0, 3, 2, 3, 5
+
+
+def health(view: RunView, steps: tuple[Step, ...], watches: tuple[Watch, ...]) -> Markup:
+    """The section of the page."""
+    if not watches:
+        return section("Health of the distribution", _INTRO, element("p", "Nothing diagnosed yet.", class_="empty"))
+    count = len(steps)
+    families = [_family(family, watches, count) for family in PARTS if any(family in one.findings for one in watches)]
+    missing = [family for family in PARTS if not any(family in one.findings for one in watches)]
+    unmeasured = [element("p", f"Never measured: {', '.join(missing)}.", class_="hint")] if missing else []
+    rest = [sight(watches), survival(view), _path(steps, watches), waterfall(watches)]
+    return section(
+        "Health of the distribution",
+        _INTRO,
+        _states(watches),
+        element("h3", "Each family against its margin", class_="apart"),
+        element(
+            "p",
+            "Bars hold for all rounds of the run at once; a family is hit where its whole bar lies above the shaded "
+            "margin. At M0 its own answers stand beside each other, so its distance from 0 is noise; beside people, it "
+            "is where the run starts from.",
+            class_="intro",
+        ),
+        element("div", *families, class_="grid"),
+        *unmeasured,
+        element("h3", "What it means, and what was done", class_="apart"),
+        element("div", *rest, *_human_data(steps, watches), class_="grid"),
+    )
+
+
+def _states(watches: tuple[Watch, ...]) -> Markup:
+    rows: list[tuple[Child, ...]] = []
+    for one in watches:
+        hits = [one.findings[family] for family in PARTS if family in one.findings and one.findings[family].hit]
+        ruling = one.ruling
+        rows.append(
+            (
+                f"M{one.t}",
+                element("span", one.state, class_="bad" if one.is_alarm else ""),
+                ", ".join(finding.family for finding in hits if finding.part == "contraction") or DASH,
+                ", ".join(finding.family for finding in hits if finding.part == "loss") or DASH,
+                DASH if ruling is None else share(ruling.real_share),
+                DASH if ruling is None else _action(one),
+            )
+        )
+    return table(("policy", "state", "contraction in", "loss in", "real share then", "controller"), rows)
+
+
+def _action(watch: Watch) -> str:
+    ruling = watch.ruling
+    assert ruling is not None
+    told = ruling.action if ruling.acts else "observing"
+    rung = f", rung {ruling.rung}" if ruling.acts and ruling.rung else ""
+    return f"{told}{rung}{', human data used up' if ruling.exhausted else ''}"
+
+
+def _family(family: Family, watches: tuple[Watch, ...], count: int) -> Markup:
+    title, caption = _ABOUT[family]
+    found = [(one.t, one.findings[family]) for one in watches if family in one.findings]
+    part = 1 if found[0][1].part == "loss" else 0
+    unit = "rise, nats per token" if family == "nll" else "drop, as a share"
+    return line_figure(
+        title,
+        unit,
+        caption,
+        [Series(family, part, tuple(Point(t, one.drop, one.low, one.high) for t, one in found))],
+        names=policies(count),
+        band=(0.0, found[0][1].margin),
+        flags=state_flags(watches),
+    )
+
+
+def _path(steps: tuple[Step, ...], watches: tuple[Watch, ...]) -> Markup:
+    """Quality against diversity, one place for each policy, joined in their order."""
+    ratios = {one.t: one.sem_ratio for one in watches}
+    greedy = any(step.evaluation is not None and step.evaluation.greedy is not None for step in steps)
+    quality = "greedy accuracy" if greedy else "gold accuracy"
+    caption = (
+        "One number for each policy, joined in their order: up is better answers, left is less varied ones, so a path "
+        "that goes left without going up pays variety for nothing."
+    )
+    marks = []
+    for step in steps:
+        found = None if step.evaluation is None else step.evaluation.greedy if greedy else step.evaluation.gold
+        ratio = ratios.get(step.t)
+        if found is not None and ratio is not None:
+            marks.append(Mark(step.t, f"M{step.t}", 0, ratio, Point(0, found.value, found.low, found.high)))
+    title = "Quality against diversity"
+    if not marks:
+        return figure(title, element("p", "Nothing measured yet.", class_="empty"), caption)
+    x_name = "open diversity, relative to M0"
+    drawn = scatter(marks, [], [], x_name=x_name, y_name=quality, title=f"{quality} over {x_name}", joined=True)
+    rows = [(one.told, share(one.x), share(one.y.value)) for one in marks]
+    return figure(title, drawn, caption, table(("policy", x_name, quality), rows))
+
+
+def _human_data(steps: tuple[Step, ...], watches: tuple[Watch, ...]) -> list[Markup]:
+    """The real share and the human rows, with what the controller did."""
+    ruled = [(one.t, one.ruling) for one in watches if one.ruling is not None]
+    mixed = [(step.t, step.yielded.mixing) for step in steps if step.yielded is not None and step.yielded.mixing]
+    pairs = any(found["unit"] == "pairs" for _, found in mixed)
+    got = "real_share_rows" if pairs else "real_share_tokens"
+    shares = [
+        Series("asked", _ASKED, tuple(Point(t, ruling.real_share) for t, ruling in ruled)),
+        Series("got", _GOT, tuple(Point(t, found[got]) for t, found in mixed)),
+    ]
+    if any(not ruling.acts for _, ruling in ruled):
+        would = tuple(Point(t, ruling.shadow_share) for t, ruling in ruled)
+        shares.append(Series("act would", _WOULD, would, dashed=True))
+    rows = [
+        Series("spent", _SPENT, tuple(Point(t, found["human_rows_spent"]) for t, found in mixed)),
+        Series("left", _LEFT, tuple(Point(t, found["human_rows_left"]) for t, found in mixed)),
+    ]
+    names, flags = policies(1 + max((t for t, _ in ruled), default=0)), action_flags(watches)
+    told = f"Above, what the controller did: + more of it, {MINUS} less, R a higher rung, dry where none was left."
+    return [
+        line_figure(
+            "Real share",
+            f"share of {'pairs' if pairs else 'answer tokens'}",
+            f"Human share of what each policy was trained on next, as asked and as the pool gave it. {told}",
+            shares,
+            names=names,
+            flags=flags,
+        ),
+        line_figure(
+            "Human rows",
+            "rows",
+            "Different human rows spent so far, and those that may still be drawn: at 0 the controller has only the "
+            "other rungs.",
+            rows,
+            names=names,
+            flags=flags,
+        ),
+    ]

@@ -1,0 +1,114 @@
+"""What the monitor said of each policy and what the controller did about it, as the page needs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from selfreward.artifacts import Artifact
+from selfreward.artifacts.runs import RunView
+from selfreward.diversity.controller import Action
+from selfreward.diversity.detector import State
+from selfreward.diversity.findings import Family, Finding
+from selfreward.report.charts import Flag
+from selfreward.report.figures import MINUS
+
+JUDGED = ("OK", "WARN", "ALARM", "SEVERE")
+_LETTERS: Mapping[State, str] = {"ALARM": "A", "SEVERE": "S", "INVALID": "?", "INCONCLUSIVE": "?"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What was decided after a policy was diagnosed; `acts` says whether the rule was followed or only watched.
+
+    `real_share` is what the round trains on, `shadow_share` what the rule would take. `exhausted`: an alarm asked for
+    human data and none was left. `selection_ratio`: see `stages.narrowing`.
+    """
+
+    acts: bool
+    action: Action
+    why: str
+    rung: int
+    real_share: float
+    shadow_share: float
+    exhausted: bool
+    stop: str | None
+    selection_ratio: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """The verdict on policy M`t`, and the ruling that followed, None where it has not come to one.
+
+    `alarms` counts fresh alarms in a row. `sem_ratio` is the open diversity over that of M0, at matched length.
+    """
+
+    t: int
+    state: State
+    alarms: int
+    why: str
+    cannot_see: str
+    findings: Mapping[Family, Finding]
+    sem_ratio: float | None
+    ruling: Ruling | None
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether an alarm stands, fresh or held."""
+        return self.state in ("ALARM", "SEVERE")
+
+
+def read_watches(view: RunView) -> tuple[Watch, ...]:
+    """The verdicts on all policies that were diagnosed."""
+    return tuple(_watch(t, stages) for t, stages in enumerate(view.iterations) if "diagnose" in stages)
+
+
+def state_flags(watches: tuple[Watch, ...]) -> list[Flag]:
+    """Where an alarm stood (A, S for a severe one) and where the monitor could not judge (?)."""
+    return [Flag(one.t, _LETTERS[one.state], one.state) for one in watches if one.state in _LETTERS]
+
+
+def action_flags(watches: tuple[Watch, ...]) -> list[Flag]:
+    """Where the controller did something, in letters."""
+    found = []
+    for one in watches:
+        if one.ruling is not None and (letters := _action(one.ruling)):
+            found.append(Flag(one.t, letters, one.ruling.why))
+    return found
+
+
+def _action(ruling: Ruling) -> str:
+    match ruling.action:
+        case "raise":
+            return "+"
+        case "decay":
+            return MINUS
+        case "escalate":
+            return f"R{ruling.rung}"
+        case "stop":
+            return "stop"
+        case "hold":
+            return "dry" if ruling.exhausted else ""
+
+
+def _watch(t: int, stages: Mapping[str, Artifact]) -> Watch:
+    seen = stages["diagnose"].json("diagnosis")
+    return Watch(
+        t=t,
+        state=seen["state"],
+        alarms=seen["standing"]["alarms"],
+        why=seen["why"],
+        cannot_see=seen["cannot_see"],
+        findings={family: Finding(**told) for family, told in seen["findings"].items()},
+        sem_ratio=seen["sem_ratios"][-1],
+        ruling=_ruling(stages["decide"].json("decision")) if "decide" in stages else None,
+    )
+
+
+def _ruling(decision: Mapping[str, Any]) -> Ruling:
+    course = decision["course"]
+    return Ruling(
+        acts=decision["settings"]["mode"] == "act",
+        exhausted=course["state"] == "BUDGET_EXHAUSTED",
+        selection_ratio=decision["selection"]["selection_ratio"],
+        **{name: course[name] for name in ("action", "why", "rung", "real_share", "shadow_share", "stop")},
+    )

@@ -1,0 +1,133 @@
+"""Diagnose: the verdict of the monitor on one policy, from its measurement, the baseline's, and what came before."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from selfreward.artifacts import Artifact, Output
+from selfreward.diversity.detector import DetectorSpec, ProbeRound, Standing
+from selfreward.diversity.detector import diagnose as judge_round
+from selfreward.diversity.findings import Family, Paired
+from selfreward.diversity.sequential import half_life
+from selfreward.diversity.summary import mean
+from selfreward.stages.probed import PromptMeasure
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HumanNll:
+    """How likely the human answers to one prompt were in one round, in nats per token."""
+
+    round: int
+    prompt_id: str
+    nll: float
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A verdict as it is written down, and the human NLL of all rounds up to it."""
+
+    diagnosis: Mapping[str, Any]
+    history: Sequence[HumanNll]
+
+
+def diagnose(
+    out: Output, spec: DetectorSpec, *, measured: Artifact, baseline: Artifact, previous: Artifact | None
+) -> None:
+    """`diagnosis.json`: state, findings by family, why, and what could not have been seen. Table `history` of HumanNll.
+
+    `baseline` is the measurement of iteration 0, which is compared with itself: its first answers with its others.
+    """
+    before = None if previous is None else Told(previous.json("diagnosis"), list(previous.records(HumanNll, "history")))
+    told = diagnosis_of(spec, measured, baseline, before)
+    with out.table(HumanNll, "history") as table:
+        table.write_all(told.history)
+    out.write_json("diagnosis", {**told.diagnosis})
+
+
+def diagnosis_of(spec: DetectorSpec, measured: Artifact, baseline: Artifact, previous: Told | None) -> Told:
+    """The verdict on `measured`, given the one on the round before; it reads the measurements and writes nothing."""
+    before = None if previous is None else previous.diagnosis
+    number = 0 if before is None else before["round"] + 1
+    rows = [row for row in measured.records(PromptMeasure, "prompts") if row.stratum == "open"]
+    history = [] if previous is None else list(previous.history)
+    history += [
+        HumanNll(round=number, prompt_id=row.prompt_id, nll=row.human_nll) for row in rows if row.human_nll is not None
+    ]
+    seen = _probe_round(number, rows, history, measured, baseline)
+    found = judge_round(spec, seen, None if before is None else Standing(**before["standing"]))
+    ratios = [*([] if before is None else before["sem_ratios"]), _sem_ratio(rows)]
+    falling = half_life([ratio for ratio in ratios if ratio is not None]) if None not in ratios else None
+    diagnosis = {
+        "round": number,
+        "state": found.state,
+        "why": found.why,
+        "cannot_see": found.cannot_see,
+        "standing": asdict(found.standing),
+        "findings": {one.family: asdict(one) for one in found.findings},
+        "human_nll": mean([row.human_nll for row in rows]),
+        "sem_ratios": ratios,
+        "half_life": None if falling is None else asdict(falling),
+        "guard": {
+            "duplicate_rate": seen.duplicate_rate,
+            "truncation_rate": seen.truncation_rate,
+            "baseline_truncation_rate": seen.baseline_truncation_rate,
+            "raw_sem_drop": seen.raw_sem_drop,
+        },
+    }
+    return Told(diagnosis, history)
+
+
+def _probe_round(
+    number: int, rows: Sequence[PromptMeasure], history: Sequence[HumanNll], measured: Artifact, baseline: Artifact
+) -> ProbeRound:
+    probe, first_probe = measured.json("probe"), baseline.json("probe")
+    now, then = measured.json("metrics").get("open", {}), baseline.json("metrics").get("open", {})
+    draws, total = probe["k"], first_probe["baseline_k"]
+    return ProbeRound(
+        number=number,
+        draws=draws,
+        baseline_draws=total - draws if number == 0 else total,
+        families=_families(rows),
+        human_nll=[{one.prompt_id: one.nll for one in history if one.round == past} for past in range(number + 1)],
+        raw_sem_drop=_drop(now.get("pairwise_distance"), then.get("pairwise_distance")),
+        duplicate_rate=now.get("duplicate_rate") or 0.0,
+        truncation_rate=now.get("truncation_rate") or 0.0,
+        baseline_truncation_rate=then.get("truncation_rate") or 0.0,
+        mismatch=_mismatch(probe["gauge"], first_probe["gauge"]),
+    )
+
+
+def _families(rows: Sequence[PromptMeasure]) -> dict[Family, Paired]:
+    return {
+        "sem": _paired((row.sem, row.baseline_sem) for row in rows),
+        "lex": _paired((row.lex, row.baseline_lex) for row in rows),
+        "ent": _paired((row.ent, row.baseline_ent) for row in rows),
+        "recall": _paired((row.recall, row.baseline_recall) for row in rows),
+        "human": _paired((row.sem, row.human_sem) for row in rows),
+    }
+
+
+def _paired(values: Iterable[tuple[float | None, float | None]]) -> Paired:
+    """The pairs that have both sides."""
+    both = [(now, base) for now, base in values if now is not None and base is not None]
+    return Paired(np.array([now for now, _ in both]), np.array([base for _, base in both]))
+
+
+def _sem_ratio(rows: Sequence[PromptMeasure]) -> float | None:
+    """Diversity now over the baseline's, at matched length."""
+    sem = _paired((row.sem, row.baseline_sem) for row in rows)
+    return float(sem.now_P.mean() / sem.base_P.mean()) if sem.base_P.sum() > 0 else None
+
+
+def _drop(now: float | None, then: float | None) -> float | None:
+    return None if now is None or not then else 1 - now / then
+
+
+def _mismatch(now: Mapping[str, object], then: Mapping[str, object]) -> str | None:
+    """What differs between two probes that should be one; None where nothing does."""
+    different = [name for name in then if now.get(name) != then[name]]
+    return f"its {', '.join(different)} changed" if different else None

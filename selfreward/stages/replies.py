@@ -1,0 +1,88 @@
+"""Replies: the start policy judges ranked answers, as a rubric judge asks it to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from pydantic import Field, PositiveInt
+
+from selfreward.artifacts import Advance, Artifact, Output, derive_seed
+from selfreward.artifacts.tables import in_batches
+from selfreward.backends.base import Backend, Conversation, Sampling
+from selfreward.judges.prompting import Rubric
+from selfreward.judges.reply import read_score
+from selfreward.records import Finish, Policy, Prompt
+from selfreward.spec import Spec
+from selfreward.stages.rankings import Ranking
+
+VERSION = 1
+
+
+class RepliesSpec(Spec):
+    """How replies are drawn: `repeats` for each answer. A shard holds those of `shard_prompts` rankings."""
+
+    rubric: Rubric
+    repeats: PositiveInt = 8
+    temperature: float = Field(0.7, gt=0)
+    top_p: float = Field(0.9, gt=0, le=1)
+    max_new_tokens: PositiveInt = 128
+    shard_prompts: PositiveInt = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A verdict on one answer: `text` states the `score`, which is None where it states none or was cut."""
+
+    prompt_id: str
+    answer_id: str
+    repeat: int
+    text: str
+    tokens: int
+    finish: Finish
+    score: int | None
+
+    @property
+    def stated(self) -> int:
+        """The score of a reply that states one."""
+        assert self.score is not None
+        return self.score
+
+
+def replies(out: Output, spec: RepliesSpec, *, seed: int, backend: Backend, policy: Policy, rankings: Artifact) -> None:
+    """Table `rows` of Reply: `spec.repeats` by `policy` for each ranked answer, in the order of `rankings`."""
+    total = rankings.json("rankings")["answers"] * spec.repeats
+    with out.table(Reply) as table, out.progress(total, "replies") as advance:
+        for shard, batch in enumerate(in_batches(rankings.records(Ranking), spec.shard_prompts)):
+            make = partial(_draw, spec, backend, batch, derive_seed(seed, shard), advance)
+            drawn = table.shard(make, advance)
+            out.count(completion_tokens=sum(reply.tokens for reply in drawn))
+
+
+def request(rubric: Rubric, prompt: Prompt, answer: str, *, explained: bool) -> Conversation:
+    """What a judge by `rubric` is asked about an answer to `prompt`."""
+    reference = "\n".join(prompt.references) or None
+    return rubric.ask(prompt.messages[-1].content, answer, reference, explained=explained)
+
+
+def _draw(spec: RepliesSpec, backend: Backend, batch: Sequence[Ranking], seed: int, advance: Advance) -> list[Reply]:
+    asked = [(ranking.prompt, answer) for ranking in batch for answer in ranking.answers]
+    conversations = [request(spec.rubric, prompt, answer.text, explained=True) for prompt, answer in asked]
+    sampling = Sampling(
+        k=spec.repeats, temperature=spec.temperature, top_p=spec.top_p, max_new_tokens=spec.max_new_tokens
+    )
+    drawn = backend.generate(conversations, sampling, seed, advance)
+    return [
+        Reply(
+            prompt_id=prompt.id,
+            answer_id=answer.id,
+            repeat=repeat,
+            text=reply.text,
+            tokens=reply.tokens,
+            finish=reply.finish,
+            score=None
+            if reply.finish == "length"
+            else read_score(reply.text, spec.rubric.label, spec.rubric.scale, answer=answer.text),
+        )
+        for (prompt, answer), completions in zip(asked, drawn, strict=True)
+        for repeat, reply in enumerate(completions)
+    ]

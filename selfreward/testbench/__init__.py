@@ -1,0 +1,1 @@
+"""Cases whose truth is known: the detector and the controller are held against them."""

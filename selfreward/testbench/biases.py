@@ -1,0 +1,133 @@
+"""Which bias measures planted judges move: each its own, and no other."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from selfreward.calibration.health import BIASES, judge_measures, rater_measures
+from selfreward.calibration.measure import Measure
+from selfreward.testbench.gold import Gold
+from selfreward.testbench.judges import JUDGES, PERFECT, Planted, ask, moved
+from selfreward.testbench.table import Cell, Row, Section
+
+MOVED = 0.5
+AT_REST = 0.15
+
+_QUALITY = ("accuracy", "kappa")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One judge: its measures at the first seed, and in which share of seeds each left the perfect judge's interval.
+
+    A measure that the judge or the perfect one lacks at the first seed has no rate.
+    """
+
+    judge: Planted
+    measures: Mapping[str, Measure]
+    rates: Mapping[str, float]
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether its own measures moved and no other; None where it has one of its own that nobody has."""
+        if not self.judge.moves <= self.rates.keys():
+            return None
+        return all(
+            rate >= MOVED if name in self.judge.moves else rate <= AT_REST for name, rate in self.rates.items()
+        )
+
+
+def judge_bench(gold: Gold, seed: int, seeds: int) -> Iterator[Sequence[Section]]:
+    """The sections of each part as it is done; the same gold, seed and number of seeds give the same figures."""
+    found = planted(gold, seed, seeds)
+    yield [_rates(gold, found, seeds), _measures(gold, found)]
+    if any(len(item.verdicts) > 1 for item in gold.people):
+        yield [_people(gold, seed)]
+
+
+def planted(gold: Gold, seed: int, seeds: int) -> list[Found]:
+    """Every planted judge, asked about the items of `seeds` draws."""
+    luck = np.random.SeedSequence(seed).generate_state(3 * seeds).reshape(seeds, 3).tolist()
+    rounds = [_round(gold, *lots) for lots in luck]
+    return [_found(judge, [one[judge.name] for one in rounds], [one[PERFECT.name] for one in rounds]) for judge in JUDGES]
+
+
+def _round(gold: Gold, draw: int, judge: int, resample: int) -> dict[str, tuple[Measure, ...]]:
+    """The measures of every planted judge, by its name, on one draw of items."""
+    items, own = gold.draw(draw), set() if gold.own is None else {gold.own}
+    return {
+        one.name: judge_measures(
+            items, ask(one, items, gold.own, gold.scale, judge), own=own, scale=gold.scale, seed=resample
+        )
+        for one in JUDGES
+    }
+
+
+def _found(
+    judge: Planted, rounds: Sequence[tuple[Measure, ...]], perfect: Sequence[tuple[Measure, ...]]
+) -> Found:
+    left = [moved(*pair) for pair in zip(rounds, perfect, strict=True)]
+    measures, rest = ({one.name: one for one in first[0]} for first in (rounds, perfect))
+    there = [name for name in BIASES if measures[name].interval is not None and rest[name].interval is not None]
+    return Found(
+        judge=judge,
+        measures=measures,
+        rates={name: sum(name in names for names in left) / len(left) for name in there},
+    )
+
+
+def _rates(gold: Gold, found: Sequence[Found], seeds: int) -> Section:
+    return Section(
+        title=f"Planted judges on {gold.name}: what moves",
+        reading=(
+            f"In which share of {seeds} draws of items and luck a bias measure leaves the perfect judge's 95% interval, "
+            "that is, the two intervals lie apart; `-` where either has none. A measure counts as moved, bold, if it "
+            f"leaves in at least {MOVED:.0%} of the draws: where the perfect judge's interval has no width, a correct "
+            "95% interval leaves it in about 5% of draws. A row holds if every measure of its own moved and every "
+            f"other one left in at most {AT_REST:.0%}; nothing is asked where its own does not exist."
+        ),
+        columns=("its own", *BIASES),
+        rows=tuple(
+            Row(
+                name=one.judge.name,
+                cells=(_own(one), *(_bold(one, name, f"{one.rates[name]:.2f}") for name in BIASES)),
+                passed=one.holds,
+            )
+            for one in found
+        ),
+    )
+
+
+def _measures(gold: Gold, found: Sequence[Found]) -> Section:
+    counted = {one.interval.n for one in found[0].measures.values() if one.interval is not None}
+    return Section(
+        title=f"Planted judges on {gold.name}: values",
+        reading=(
+            f"The first draw, {max(counted):,} items: value and 95% interval, bold where the measure moved by the table "
+            "above. Accuracy and kappa are quality, not bias."
+        ),
+        columns=(*BIASES, *_QUALITY),
+        rows=tuple(
+            Row(
+                name=one.judge.name,
+                cells=(
+                    *(_bold(one, name, told(one.measures[name])) for name in BIASES),
+                    *(told(one.measures[name]) for name in _QUALITY),
+                ),
+            )
+            for one in found
+        ),
+    )
+
+
+def _people(gold: Gold, seed: int) -> Section:
+    measures = rater_measures([item.verdicts for item in gold.people], seed)
+    return Section(
+        title=f"People among themselves on {gold.name}",
+        reading="How far they agree on all pairs of the file, the ceiling for any judge: value and 95% interval.",
+        columns=("agreement", "pairs", "left out"),
+        rows=tuple(
+            Row(name=one.name, cells=(told(one), one.interval and one.interval.n, one.left_out)) for one in measures
+        ),
+    )

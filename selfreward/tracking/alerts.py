@@ -1,0 +1,46 @@
+"""When somebody should be told at once: the monitor's state became worse, or a round could not be judged."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from selfreward.artifacts import Artifact
+from selfreward.diversity.detector import State
+
+_RANK: Mapping[State, int] = {"ALARM": 1, "SEVERE": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A title, a sentence with the numbers, and how grave it is in W&B's terms."""
+
+    title: str
+    text: str
+    level: Literal["WARN", "ERROR"]
+
+
+def policy_alerts(t: int, stages: Mapping[str, Artifact], before: Mapping[str, Artifact]) -> Iterator[Alert]:
+    """What is to be said of policy `t`: at ALARM or SEVERE, if it was not as bad before; at INVALID, every time.
+
+    Before counts what `before`, the iteration before, says of the last policy that could be judged.
+    """
+    if "diagnose" not in stages:
+        return
+    seen = stages["diagnose"].json("diagnosis")
+    state: State = seen["state"]
+    text = f"{seen['why']}; {seen['cannot_see']}"
+    stood: State = before["diagnose"].json("diagnosis")["standing"]["state"] if "diagnose" in before else "WARMUP"
+    if state == "INVALID":
+        yield Alert(f"INVALID at iteration {t}", text, "WARN")
+    elif _RANK.get(state, 0) > _RANK.get(stood, 0):
+        yield Alert(f"{state} at iteration {t}", text, "ERROR")
+
+
+def decision_alerts(t: int, stages: Mapping[str, Artifact]) -> Iterator[Alert]:
+    """What is to be said of decision `t`: that human data is used up, if the decision before could still have some."""
+    if "decide" not in stages:
+        return
+    told = stages["decide"].json("decision")
+    before = told["previous"]
+    if told["course"]["state"] == "BUDGET_EXHAUSTED" and (before is None or before["state"] != "BUDGET_EXHAUSTED"):
+        yield Alert(f"BUDGET_EXHAUSTED at iteration {t}", told["course"]["why"], "ERROR")

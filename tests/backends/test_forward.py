@@ -1,0 +1,68 @@
+import pytest
+
+from selfreward.backends.forward import can_share_prefix, compute_prefix, next_token_logprobs, token_logprobs
+
+START = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4]
+SHAPE = {
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "initializer_range": 0.3,
+    "pad_token_id": 0,
+}
+
+
+def full():
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    return LlamaForCausalLM(LlamaConfig(**SHAPE))
+
+
+def sliding():
+    from transformers import MistralConfig, MistralForCausalLM
+
+    return MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=7))
+
+
+def learned_positions():
+    from transformers import OPTConfig, OPTForCausalLM
+
+    return OPTForCausalLM(
+        OPTConfig(vocab_size=64, hidden_size=32, ffn_dim=64, num_hidden_layers=2, num_attention_heads=4, init_std=0.3)
+    )
+
+
+@pytest.fixture(scope="module", params=[full, sliding, learned_positions])
+def model(request):
+    import torch
+
+    torch.manual_seed(0)
+    return request.param().eval()
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [[[7]], [[7], [8, 2], [9, 9, 9, 1, 2, 3, 4, 5]], [[7, 1], [8, 2], [9, 3]], [[30], [30, 31, 32]]],
+    ids=["one row", "unequal", "equal", "one begins the other"],
+)
+def test_a_shared_prefix_changes_no_score(model, ends):
+    prompts = [START + end for end in ends]
+    rows = [(prompt, [40 + place, *range(place)]) for place, prompt in enumerate(prompts)]
+    prefix = compute_prefix(model, START)
+    for _ in range(2):  # the prefix serves as many batches as there are
+        for shared, whole in zip(token_logprobs(model, rows, 0, prefix), token_logprobs(model, rows, 0), strict=True):
+            assert shared == pytest.approx(whole, abs=1e-3)
+        shared = next_token_logprobs(model, prompts, [1, 2, 50], 0, prefix)
+        whole = [next_token_logprobs(model, [prompt], [1, 2, 50], 0)[0] for prompt in prompts]
+        assert shared == [pytest.approx(row, abs=1e-3) for row in whole]
+
+
+def test_a_model_with_recurrent_layers_shares_nothing(model):
+    from transformers import MambaConfig, MambaForCausalLM
+
+    assert can_share_prefix(model)
+    recurrent = MambaForCausalLM(MambaConfig(vocab_size=64, hidden_size=32, num_hidden_layers=2, state_size=4))
+    assert not can_share_prefix(recurrent)

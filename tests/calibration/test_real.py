@@ -1,0 +1,38 @@
+"""Published agreement of people, reproduced where their labels lie beside the checkout."""
+
+import json
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from selfreward.calibration.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
+from selfreward.calibration.measure import Measure
+
+REAL = Path(__file__).parents[2].parent / "shared" / "data"
+real = pytest.mark.skipif(not REAL.is_dir(), reason="the folder shared/data is not beside the checkout")
+CRITERIA = ("grammar", "fluency", "verbosity", "structure", "success", "overall")
+
+
+def value(measure: Measure) -> float:
+    assert measure.interval is not None, measure.why_missing
+    assert measure.interval.low < measure.interval.value < measure.interval.high
+    return measure.interval.value
+
+
+@real
+def test_pandalm_annotators() -> None:
+    rows = json.loads((REAL / "pandalm-testset/testset-v1.json").read_text())
+    votes = [[str(row[f"annotator{person}"]) for person in (1, 2, 3)] for row in rows]
+    assert value(fleiss_kappa("fleiss", votes, 0)) == pytest.approx(0.864, abs=5e-4)
+    columns = list(zip(*votes, strict=True))
+    pairs = [value(cohen_kappa("kappa", a, b, 0)) for a, b in combinations(columns, 2)]
+    assert pairs == pytest.approx([0.852, 0.879, 0.862], abs=5e-4)
+
+
+@real
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_recipe_ratings(criterion: str) -> None:
+    rows = json.loads((REAL / "recipe-ratings/meta_evaluation_recipes.json").read_text())["instances"]
+    ratings = [row["annotations"][criterion]["individual_human_scores"] for row in rows]
+    assert 0.36 <= value(krippendorff_alpha(criterion, ratings, "ordinal", 0)) <= 0.44

@@ -1,0 +1,138 @@
+"""The probe at matched length: length, a preamble and refusals move nothing, a lost mode does."""
+
+import random
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from selfreward.diversity.embed import embed_hashing
+from selfreward.diversity.probe import Matched, MatchedProbe, ProbeAnswer, matched_measures, usable
+
+MEANINGS = [
+    "the river carries cold water down from the mountains in spring",
+    "most doctors would tell you that nothing at all happens",
+    "a small bakery on the corner sells bread before sunrise",
+    "people once believed that whales were a kind of fish",
+    "your phone simply rings until somebody answers the call",
+    "seven lawyers argued about the meaning of one comma",
+]
+Texts = Mapping[str, Sequence[str]]
+
+
+def answer(prompt_id: str, index: int, text: str) -> ProbeAnswer:
+    logprobs = (-2.0,) * len(text.split())
+    return ProbeAnswer(prompt_id=prompt_id, index=index, text=text, finish="stop", token_logprobs=logprobs)
+
+
+def drawn(seed: int, k: int, meanings: int = len(MEANINGS), prompts: int = 30) -> dict[str, list[str]]:
+    luck = random.Random(seed)
+    return {
+        f"p{prompt}": [f"{luck.choice(MEANINGS[:meanings])} number {prompt}" for _ in range(k)]
+        for prompt in range(prompts)
+    }
+
+
+def probe(now: Texts, baseline: Texts, human: Texts | None = None) -> MatchedProbe:
+    def answers(texts: Texts) -> dict[str, list[ProbeAnswer]]:
+        return {name: [answer(name, index, text) for index, text in enumerate(group)] for name, group in texts.items()}
+
+    return matched_measures(answers(now), answers(baseline), human or {name: [] for name in now}, embed_hashing)
+
+
+def change(found: MatchedProbe, name: str) -> float:
+    """The relative change of a family's mean."""
+    now = [getattr(one, name) for one in found.prompts.values()]
+    before = [getattr(one, f"baseline_{name}") for one in found.prompts.values()]
+    return sum(now) / sum(before) - 1
+
+
+def test_two_draws_of_one_policy_differ_by_little() -> None:
+    found = probe(drawn(0, 8), drawn(1, 32))
+    assert abs(change(found, "sem")) < 0.05
+    assert abs(change(found, "lex")) < 0.05
+
+
+def test_a_policy_that_lost_meanings_is_less_varied() -> None:
+    found = probe(drawn(0, 8, meanings=2), drawn(1, 32))
+    assert change(found, "sem") < -0.3
+    assert change(found, "lex") < -0.3
+
+
+@pytest.mark.parametrize(
+    "corrupt",
+    [lambda text: f"Sure! Here is my answer: {text}", lambda text: f"{text}. {text}"],
+    ids=["preamble", "said twice"],
+)
+def test_a_preamble_and_length_are_no_contraction(corrupt) -> None:
+    now = {name: [corrupt(text) for text in group] for name, group in drawn(0, 8).items()}
+    found = probe(now, drawn(1, 32))
+    assert abs(change(found, "sem")) < 0.05
+    assert abs(change(found, "lex")) < 0.05
+
+
+def test_the_opening_that_was_taken_off_is_told() -> None:
+    now = {name: [f"Sure! Here is my answer: {text}" for text in group] for name, group in drawn(0, 8).items()}
+    assert probe(now, drawn(1, 32)).opening == ("sure", "here", "is", "my", "answer")
+    assert probe(drawn(0, 8), drawn(1, 32)).opening == ()
+
+
+def test_one_answer_to_everything_is_no_opening() -> None:
+    found = probe(drawn(0, 8, meanings=1), drawn(1, 32))
+    assert found.opening == ()
+    assert change(found, "sem") < -0.9
+
+
+def test_shorter_answers_are_compared_with_a_baseline_as_short() -> None:
+    now = {name: [" ".join(text.split()[:6]) for text in group] for name, group in drawn(0, 8).items()}
+    found = probe(now, drawn(1, 32))
+    assert found.words == 6
+    assert abs(change(found, "sem")) < 0.05
+
+
+def test_refusals_and_empty_answers_are_compared_with_nothing() -> None:
+    assert not usable(answer("p", 0, "I'm sorry, but I can't help with that."))
+    assert not usable(answer("p", 0, " ... "))
+    now = drawn(0, 8)
+    spoiled = {name: ["", "I'm sorry, but I can't help with that.", *group[2:]] for name, group in now.items()}
+    assert abs(change(probe(spoiled, drawn(1, 32)), "sem")) < 0.06
+
+
+def test_a_prompt_without_a_usable_answer_has_no_value() -> None:
+    now = drawn(0, 8)
+    now["p0"] = [""] * 8
+    lost = probe(now, drawn(1, 32)).prompts["p0"]
+    assert (lost.sem, lost.lex, lost.ent) == (None, None, None)
+    assert lost.baseline_sem is not None
+
+
+def test_entropy_is_of_the_first_tokens_alone() -> None:
+    surprising_end = ProbeAnswer(
+        prompt_id="p", index=0, text="one two three four five six", finish="stop", token_logprobs=(-1.0,) * 4 + (-9.0,)
+    )
+    short = ProbeAnswer(prompt_id="p", index=1, text="one two three four", finish="stop", token_logprobs=(-1.0,) * 4)
+    found = matched_measures({"p": [surprising_end, short]}, {"p": [short, short]}, {"p": []}, embed_hashing)
+    assert found.tokens == 4
+    assert found.prompts["p"].ent == pytest.approx(1.0)
+
+
+def test_human_answers_out_of_reach_are_lost_recall() -> None:
+    human = {name: [f"{meaning} number {name[1:]}" for meaning in MEANINGS] for name in drawn(0, 8)}
+    kept, lost = probe(drawn(0, 8), drawn(1, 32), human), probe(drawn(0, 8, meanings=1), drawn(1, 32), human)
+    assert change(kept, "recall") > -0.1
+    assert change(lost, "recall") < -0.3
+    assert {one.human_sem is None for one in lost.prompts.values()} == {False}
+
+
+def test_recall_needs_enough_human_answers() -> None:
+    human = {name: [MEANINGS[0]] for name in drawn(0, 8)}
+    one = next(iter(probe(drawn(0, 8), drawn(1, 32), human).prompts.values()))
+    assert (one.recall, one.baseline_recall) == (None, None)
+
+
+def test_modes_hold_the_whole_baseline_and_count_what_is_still_said() -> None:
+    found = probe(drawn(0, 8, meanings=2), drawn(1, 32))
+    mine = [mode for mode in found.modes if mode.prompt_id == "p3"]
+    assert sum(mode.mass for mode in mine) == pytest.approx(1)
+    assert sum(mode.hits for mode in mine) == 8
+    assert sum(mode.hits > 0 for mode in mine) <= 2
+    assert isinstance(found.prompts["p3"], Matched)

@@ -1,0 +1,174 @@
+"""The health of the distribution on the page: exact numbers, honest words, drawings that can be read."""
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from selfreward.artifacts.runs import RunView
+from selfreward.diversity.detector import State
+from selfreward.diversity.findings import PARTS, Family, Finding
+from selfreward.diversity.probe import Mode
+from selfreward.report.charts import Flag, Point, Series, line_chart
+from selfreward.report.content import read_steps
+from selfreward.report.page import render
+from selfreward.report.sight import in_margins
+from selfreward.report.standing import blind_spots, headline, standing
+from selfreward.report.survival import expected, still_given
+from selfreward.report.verdict import judge_run
+from selfreward.report.watch import Ruling, Watch, action_flags, read_watches, state_flags
+from selfreward.report.waterfall import falls_of
+from tests.report.browser import Page
+from tests.support import run_scripted
+
+FEW = ("data.train_closed=24", "data.train_open=12", "data.human=40", "loop.iterations=4")
+
+
+@pytest.fixture(scope="module")
+def alarming(tmp_path_factory: pytest.TempPathFactory) -> RunView:
+    """A world that loses human mass, until there is nobody left to ask for more."""
+    return run_scripted(tmp_path_factory.mktemp("run"), *FEW, "monitor=act")
+
+
+def finding(family: Family, drop: float, *, hit: bool = False) -> Finding:
+    return Finding(
+        family=family, part=PARTS[family], now=1 - drop, base=1.0, drop=drop, se=0.02, low=drop - 0.06,
+        high=drop + 0.06, z=(drop - 0.1) / 0.02, critical=3.0, margin=0.1, detectable=0.08, hit=hit, prompts=64,
+        since=0,
+    )  # fmt: skip
+
+
+def ruling(**changed: Any) -> Ruling:
+    plain: dict[str, Any] = {
+        "acts": True, "action": "hold", "why": "nothing to answer", "rung": 0, "real_share": 0.1, "shadow_share": 0.1,
+        "exhausted": False, "stop": None, "selection_ratio": None,
+    }  # fmt: skip
+    return Ruling(**{**plain, **changed})
+
+
+def watch(t: int, state: State, *findings: Finding, ruled: Ruling | None = None, **changed: Any) -> Watch:
+    plain: dict[str, Any] = {"alarms": 0, "why": "so it is", "cannot_see": "cannot see little", "sem_ratio": 1.0}
+    return Watch(t=t, state=state, findings={one.family: one for one in findings}, ruling=ruled, **{**plain, **changed})
+
+
+def test_the_page_writes_every_drop_with_its_limits(alarming: RunView) -> None:
+    text = Page(render(alarming, None)).text
+    assert "Health of the distribution" in text
+    for stages in alarming.iterations:
+        for found in stages["diagnose"].json("diagnosis")["findings"].values():
+            written = f"{found['drop']:.3f}[{found['low']:.3f}, {found['high']:.3f}]".replace("-", "\u2212")
+            assert written in text
+    assert "Never measured: nll, recall." in text
+    for title in ("What could have been seen", "Which meanings survive", "Who narrows", "Real share", "Human rows"):
+        assert title in text
+
+
+def test_every_drawing_is_well_formed_and_has_its_reading_help(alarming: RunView) -> None:
+    html = render(alarming, None)
+    for drawing in html.split("<svg")[1:]:
+        ElementTree.fromstring("<svg" + drawing.split("</svg>")[0] + "</svg>")
+    for figure in html.split("<figure")[1:]:
+        assert "<figcaption>" in figure.split("</figure>")[0]
+
+
+def test_alarms_and_actions_are_marked_where_they_were(alarming: RunView) -> None:
+    watches = read_watches(alarming)
+    states = [stages["diagnose"].json("diagnosis")["state"] for stages in alarming.iterations]
+    assert [flag.x for flag in state_flags(watches)] == [t for t, state in enumerate(states) if state == "SEVERE"] != []
+    marked = {flag.x: flag.letters for flag in action_flags(watches)}
+    decisions = [stages["decide"].json("decision")["course"] for stages in alarming.iterations[:-1]]
+    assert marked.keys() == {one["round"] for one in decisions if one["action"] != "hold"} != set()
+    assert any(letters.startswith("R") for letters in marked.values())
+
+
+def test_letters_of_states_and_actions() -> None:
+    states = [watch(t, state) for t, state in enumerate(("OK", "ALARM", "SEVERE", "INVALID", "INCONCLUSIVE"))]
+    assert [(one.x, one.letters) for one in state_flags(tuple(states))] == [(1, "A"), (2, "S"), (3, "?"), (4, "?")]
+    rulings = [
+        ruling(action="raise"),
+        ruling(action="decay"),
+        ruling(action="escalate", rung=3, exhausted=True),
+        ruling(action="stop"),
+        ruling(exhausted=True),
+        ruling(),
+    ]
+    found = action_flags(tuple(watch(t, "ALARM", ruled=one) for t, one in enumerate(rulings)))
+    assert [one.letters for one in found] == ["+", "\u2212", "R3", "stop", "dry"]
+
+
+def test_the_verdict_names_the_alarm_and_what_could_not_be_seen(alarming: RunView) -> None:
+    verdict = judge_run(alarming, read_steps(alarming), read_watches(alarming), None)
+    said = "The monitor stands at SEVERE, first at M2: contraction together with lost human mass."
+    assert verdict.headline.endswith(said)
+    told = {one.about: one.text for one in verdict.findings}
+    assert "M4 is SEVERE: sem moved by " in told["The monitor"]
+    assert "that is sharpening, and raises no alarm" in told["The monitor"]
+    assert told["Its blind spots"].startswith("Cannot see, at 80% power, a drop of sem below ")
+
+
+def test_contraction_with_kept_human_mass_is_no_collapse() -> None:
+    kept = (watch(2, "WARN", finding("sem", 0.3, hit=True), finding("nll", -0.2), finding("recall", 0.01)),)
+    assert headline(kept) == ""
+    said = "no loss of human mass beyond a margin was seen (nll, recall): that is convergence"
+    assert said in " ".join(standing(kept))
+    unknown = (watch(2, "WARN", finding("sem", 0.3, hit=True)),)
+    assert "whether human mass was lost was not measured" in " ".join(standing(unknown))
+    lost = (watch(2, "WARN", finding("sem", 0.01), finding("nll", 0.3, hit=True)),)
+    assert "Human mass was lost, but neither meaning nor entropy" in " ".join(standing(lost))
+    below = (watch(2, "WARN", finding("sem", 0.01), finding("human", 0.3, hit=True)),)
+    assert "may have been so from the start" in " ".join(standing(below)), "a gap to people is no loss by itself"
+
+
+def test_an_alarm_that_is_over_is_still_told() -> None:
+    course = (watch(2, "ALARM", alarms=1), watch(3, "ALARM"), watch(4, "OK"))
+    assert headline(course) == "The monitor raised ALARM at M2; M4 is OK."
+    assert standing(course)[-1] == "An alarm stood at M2, M3."
+    assert "Fresh evidence" not in " ".join(standing(course[:2])), "a held alarm is no fresh one"
+    assert headline((watch(1, "INVALID"),)) == "The monitor could not judge M1."
+    assert (headline(()), standing(()), blind_spots(())) == ("", [], "")
+
+
+def test_what_a_family_shows_falls_with_the_square_root_of_the_prompts() -> None:
+    found = finding("sem", 0.0)
+    assert in_margins(found, 64) == pytest.approx(0.8)
+    assert in_margins(found, 256) == pytest.approx(0.4)
+
+
+def test_the_parts_of_a_fall_add_up() -> None:
+    course = [
+        watch(0, "OK", ruled=ruling(selection_ratio=0.9, real_share=0.3), sem_ratio=1.0),
+        watch(1, "OK", ruled=ruling(), sem_ratio=0.8),
+        watch(2, "OK", ruled=ruling(), sem_ratio=None),
+        watch(3, "OK", sem_ratio=0.5),
+    ]
+    first, second = falls_of(course[:2]) + falls_of([course[1], watch(2, "OK", sem_ratio=0.6)])
+    assert first.by_selection == pytest.approx(-0.1)
+    assert first.by_the_rest == pytest.approx(-0.1)
+    assert (second.by_selection, second.by_the_rest) == (None, pytest.approx(-0.2))
+    assert [one.t for one in falls_of(course)] == [0], "nothing is said of a policy that was not measured"
+
+
+def test_rare_meanings_are_expected_to_be_missed() -> None:
+    common, rare = (Mode(prompt_id="p", mass=mass, answers=8, hits=hits) for mass, hits in ((0.5, 7), (1 / 32, 0)))
+    assert expected([common]) == pytest.approx(1 - 0.5**8)
+    assert expected([rare]) == pytest.approx(1 - (31 / 32) ** 8)
+    assert still_given([common, rare]) == 0.5
+
+
+def test_a_band_and_a_flag_are_drawn_where_they_belong() -> None:
+    series = [Series("sem", 0, (Point(0, 0.0), Point(1, 0.4)))]
+    plain = line_chart(series, last=1, unit="u", title="t").html
+    drawn = line_chart(series, last=1, unit="u", title="t", band=(0.0, 0.1), flags=[Flag(1, "S", "<b>")]).html
+    band = next(one for one in ElementTree.fromstring(drawn).iter("rect") if one.get("class") == "band")
+    assert float(band.get("height", 0)) == pytest.approx((270 - 30 - 34) / 4)
+    assert "band" not in plain and "flag" not in plain
+    assert ">S<" in drawn and "M1: &lt;b&gt;" in drawn
+
+
+def test_a_run_that_the_monitor_stopped_says_so(tmp_path: Path) -> None:
+    stops = ("loop.iterations=6", "monitor=act", "monitor.max_rung=1", "monitor.allow_stop=true")
+    view = run_scripted(tmp_path, *FEW[:3], *stops)
+    assert len(view.iterations) < 7
+    text = Page(render(view, None)).text
+    assert "Stopped by the monitor after " in text and "go back to round " in text

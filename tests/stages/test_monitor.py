@@ -1,0 +1,113 @@
+"""Measure, diagnose and decide in a scripted run: what a user reads in their files, and what moves nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from selfreward.artifacts.runs import RunView
+from selfreward.diversity.controller import ControllerSpec
+from selfreward.records import Example
+from selfreward.stages.decide import replay
+from selfreward.stages.mix import Spent
+from selfreward.stages.probed import HumanScore, PromptMeasure
+from tests.support import run_scripted
+
+ACTING = ("loop.iterations=5", "monitor=act", "mix.data=replace")
+
+
+@pytest.fixture(scope="module")
+def acting(tmp_path_factory: pytest.TempPathFactory) -> RunView:
+    return run_scripted(tmp_path_factory.mktemp("acting"), *ACTING)
+
+
+def course(view: RunView, t: int) -> dict:
+    return view.iterations[t]["decide"].json("decision")["course"]
+
+
+def test_a_loop_that_loses_human_mass_alarms_and_is_given_human_data(acting: RunView) -> None:
+    states = [stages["diagnose"].json("diagnosis")["state"] for stages in acting.iterations]
+    assert states[:2] == ["WARMUP", "WARMUP"]
+    assert set(states[2:]) <= {"ALARM", "SEVERE"}
+    shares = [course(acting, t)["real_share"] for t in range(5)]
+    assert shares[0] == shares[1] == ControllerSpec().floor
+    assert shares[1] < shares[2] < shares[3]
+    mixed = [stages["mix"].json("mixing") for stages in acting.iterations[:-1]]
+    for asked, got in zip(shares, mixed, strict=True):
+        assert got["real_share_asked"] == asked
+        assert got["short"] or got["real_share_tokens"] == pytest.approx(asked, abs=0.05)
+
+
+def test_the_last_policy_is_diagnosed_too(acting: RunView) -> None:
+    last = acting.iterations[-1]
+    assert {"measure", "diagnose", "evaluate"} == set(last)
+    assert last["diagnose"].json("diagnosis")["round"] == 5
+
+
+def test_every_decision_follows_from_its_file_alone(acting: RunView) -> None:
+    for stages in acting.iterations[:-1]:
+        told = json.loads((stages["decide"].path / "decision.json").read_text())
+        again = replay(told)
+        assert (again.real_share, again.rung, again.why) == tuple(
+            told["course"][name] for name in ("real_share", "rung", "why")
+        )
+
+
+def test_round_0_compares_the_policy_with_itself(acting: RunView) -> None:
+    found = acting.iterations[0]["diagnose"].json("diagnosis")
+    assert abs(found["findings"]["sem"]["z"]) < 4
+    assert "cannot see" in found["cannot_see"]
+
+
+def test_what_is_seen_is_in_rows_that_can_be_opened(acting: RunView) -> None:
+    first, later = (acting.iterations[t]["measure"] for t in (0, 3))
+    rows = [row for row in later.records(PromptMeasure, "prompts") if row.stratum == "open"]
+    told = later.json("metrics")["open"]["matched"]
+    assert told["sem"] == pytest.approx(sum(row.sem or 0 for row in rows) / len(rows))
+    assert told["baseline_sem"] > told["sem"]
+    assert {row.answers for row in rows} == {4}
+    assert later.json("probe")["gauge"] == first.json("probe")["gauge"]
+    finding = acting.iterations[3]["diagnose"].json("diagnosis")["findings"]["sem"]
+    assert finding["now"] == pytest.approx(told["sem"])
+    nll = [score.nll for score in later.records(HumanScore, "human")]
+    assert min(nll) > 0
+
+
+def test_closed_questions_raise_no_alarm(tmp_path: Path) -> None:
+    view = run_scripted(tmp_path, "loop.iterations=3", "data.probe_open=0", "data.probe_closed=30")
+    closed = [stages["measure"].json("metrics")["closed"]["distinct_share"] for stages in view.iterations]
+    states = [stages["diagnose"].json("diagnosis")["state"] for stages in view.iterations]
+    assert closed[-1] < closed[0]
+    assert set(states[2:]) == {"INCONCLUSIVE"}
+
+
+def test_observing_spends_the_fixed_share_and_says_what_it_would_do(tmp_path: Path) -> None:
+    view = run_scripted(tmp_path, "loop.iterations=4", "mix.real_share=0")
+    assert {course(view, t)["real_share"] for t in range(4)} == {0}
+    assert "act would" in course(view, 3)["why"]
+    assert course(view, 3)["shadow_share"] > ControllerSpec().floor
+    assert course(view, 3)["orders"]["novelty"] is False
+
+
+def test_a_run_stops_where_nothing_is_left_to_try_and_names_the_round_to_go_back_to(tmp_path: Path) -> None:
+    settings = ("loop.iterations=6", "monitor=act", "monitor.allow_stop=true", "monitor.max_rung=1")
+    view = run_scripted(tmp_path, *settings, "monitor.ceiling=0.2", "monitor.severe_drop=0.99")
+    stopped = course(view, len(view.iterations) - 1)
+    assert len(view.iterations) < 6
+    assert stopped["action"] == "stop"
+    assert f"go back to round {stopped['best_healthy']}" in stopped["stop"]
+    assert "mix" not in view.iterations[-1]
+
+
+def test_a_budget_is_never_exceeded_and_its_end_is_a_state(tmp_path: Path) -> None:
+    view = run_scripted(tmp_path, "loop.iterations=5", "monitor=act", "monitor.budget=200")
+    ledger = view.iterations[-2]["mix"].records(Spent, "ledger")
+    assert 150 < sum(row.tokens for row in ledger) <= 200
+    assert "BUDGET_EXHAUSTED" in {course(view, t)["state"] for t in range(5)}
+
+
+def test_novelty_is_ordered_for_the_next_selection(acting: RunView) -> None:
+    assert course(acting, 2)["rung"] == 3
+    assert acting.iterations[3]["select"].json("selection").get("over_cluster_cap") is not None
+    assert acting.iterations[2]["select"].json("selection").get("over_cluster_cap") is None
+    assert list(acting.iterations[3]["select"].records(Example))
