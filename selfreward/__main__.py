@@ -21,6 +21,7 @@ USAGE = """usage: selfreward COMMAND ...
   monitor ACTION ...       calibrate, check or replay the monitor of diversity
   bench detector           hold the monitor against cases whose truth is known
   seed-judge [SETTING ...] train a policy to judge, from answers that people ranked
+  judge calibrate ...      how far a judge can be trusted, on a file of labelled pairs
   labels ACTION ...        pairs of answers out to people, and what they said back as data
   gc RUN                   delete the weights that a run no longer needs
   assets                   fetch the embedded model and data, once
@@ -37,6 +38,7 @@ COMMANDS = (
     "monitor",
     "bench",
     "seed-judge",
+    "judge",
     "labels",
     "gc",
     "assets",
@@ -86,7 +88,7 @@ def _main_of(command: str) -> Callable[[list[str]], int]:
     if command == "run":
         return _run
     entry: Callable[..., int] = import_module(f"selfreward.commands.{command.replace('-', '_')}").main
-    return partial(entry, compose=_composed) if command in ("monitor", "seed-judge", "labels") else entry
+    return partial(entry, compose=_composed) if command in ("monitor", "seed-judge", "judge", "labels") else entry
 
 
 def _composed(overrides: list[str]) -> dict[str, Any]:

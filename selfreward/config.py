@@ -7,15 +7,18 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
 from selfreward.backends import BackendSpec, ScriptedSpec
+from selfreward.calibration.gate import GateSpec
 from selfreward.data.models import ModelSpec, ScriptedModel
 from selfreward.data.own import OwnData
 from selfreward.data.sources import DataSpec
 from selfreward.diversity.monitor import MonitorSpec
 from selfreward.errors import ConfigError
-from selfreward.judges import JudgeSpec
+from selfreward.judges import AnyJudge, JudgeSpec
 from selfreward.judges.base import PolicyJudgeBase
+from selfreward.judges.jury import JurySpec
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.spec import Spec, execution
+from selfreward.stages.duel import DuelSpec
 from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
@@ -65,6 +68,8 @@ class RunConfig(Spec):
     prompts: PromptsSpec
     sample: SampleSpec
     judge: JudgeSpec
+    gate: GateSpec
+    duel: DuelSpec | None
     select: SelectSpec
     monitor: MonitorSpec
     mix: MixSpec
@@ -92,8 +97,13 @@ class RunConfig(Spec):
                 f"model={self.model.kind}, backend={self.backend.kind} and update={self.update.kind} do not go "
                 "together: scripted goes with scripted alone"
             )
-        if isinstance(self.judge, PolicyJudgeBase):
-            self._check_judge(self.judge)
+        for name, one in _judges(self.judge).items():
+            if isinstance(one, PolicyJudgeBase):
+                _check_policy(name, one)
+            if isinstance(one, PairwiseSpec):
+                self._check_budget(name, one)
+        if self.duel is not None:
+            _check_policy("duel.judge", self.duel.judge)
         self._check_monitor()
         return self
 
@@ -132,17 +142,26 @@ class RunConfig(Spec):
                 "preference pairs alone, set prompts.human=0"
             )
 
-    def _check_judge(self, judge: PolicyJudgeBase) -> None:
-        if (judge.policy == "external") != (judge.path is not None):
+    def _check_budget(self, name: str, judge: PairwiseSpec) -> None:
+        if judge.budget is not None and judge.budget < self.sample.k - 1:
             raise ValueError(
-                f"judge.policy={judge.policy} with judge.path={judge.path}: an external judge, and no other, needs "
-                "judge.path=<model folder>"
+                f"{name}.budget={judge.budget} leaves some of sample.k={self.sample.k} answers out: set {name}.budget "
+                f"to {self.sample.k - 1} or more, or null for all comparisons"
             )
-        if isinstance(judge, PairwiseSpec) and judge.budget is not None and judge.budget < self.sample.k - 1:
-            raise ValueError(
-                f"judge.budget={judge.budget} leaves some of sample.k={self.sample.k} answers out: set judge.budget to "
-                f"{self.sample.k - 1} or more, or null for all comparisons"
-            )
+
+
+def _judges(judge: AnyJudge) -> dict[str, AnyJudge]:
+    """A judge and the members of a jury, by the names of their settings."""
+    members = judge.members if isinstance(judge, JurySpec) else {}
+    return {"judge": judge, **{f"judge.members.{name}": member for name, member in members.items()}}
+
+
+def _check_policy(name: str, judge: PolicyJudgeBase) -> None:
+    if (judge.policy == "external") != (judge.path is not None):
+        raise ValueError(
+            f"{name}.policy={judge.policy} with {name}.path={judge.path}: an external judge, and no other, needs "
+            f"{name}.path=<model folder>"
+        )
 
 
 class SeedJudgeConfig(RunConfig):
@@ -171,10 +190,12 @@ def validate_as(config_type: type[Config], values: Mapping[str, Any]) -> Config:
         return config_type.model_validate(values)
     except ValidationError as error:
         first, others = error.errors()[0], error.error_count() - 1
-        # The kind that was chosen follows the name of its part, or of a role of the data; elsewhere it is a setting.
+        # The kind that was chosen follows the name of its part, of a role of the data or of a member of a jury;
+        # elsewhere it is a setting.
         loc = first["loc"]
         kinds = set() if loc[:1] == ("seed_judge",) else _KINDS
-        place = ".".join(str(part) for at, part in enumerate(loc) if at not in (1, 3) or part not in kinds)
+        chosen = (1, 4) if loc[:3] == ("judge", "jury", "members") else (1, 3)
+        place = ".".join(str(part) for at, part in enumerate(loc) if at not in chosen or part not in kinds)
         given = first["input"]
         setting = (
             f"{place}={given}: " if place and not isinstance(given, dict | Spec) else f"{place}: " if place else ""
@@ -192,6 +213,8 @@ _KINDS = {
     "files",
     "file",
     "hub",
+    "dimensions",
+    "jury",
     "likelihood",
     "pairwise",
     "rubric",

@@ -13,8 +13,8 @@ from selfreward.data.models import start_policy
 from selfreward.stages.decide import decide, stop_reason
 from selfreward.stages.diagnose import diagnose
 from selfreward.stages.evaluate import evaluate
-from selfreward.stages.judge import judge
-from selfreward.stages.judging import Policies, open_judge
+from selfreward.stages.gate import gate_reason
+from selfreward.stages.judging import Bench, Policies, fight_duel, judge_round
 from selfreward.stages.measure import measure
 from selfreward.stages.mix import mix
 from selfreward.stages.prompts import prompts
@@ -38,14 +38,8 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
         stage = partial(run.stage, t)
         policy, first = state.policy, state.first
         with open_backend(config.backend, policy) as backend:
-            measured = stage(
-                measure,
-                config.measure,
-                backend=backend,
-                policy=policy,
-                probe=sources.probe,
-                baseline=first.measured,
-            )
+            ask = partial(stage, backend=backend, policy=policy)
+            measured = ask(measure, config.measure, probe=sources.probe, baseline=first.measured)
             diagnosis = stage(
                 diagnose,
                 config.monitor.detector,
@@ -54,14 +48,23 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 baseline=first.measured or measured,
                 previous=state.diagnosis,
             )
-            evaluated = stage(
+            evaluated = ask(
                 evaluate,
                 config.evaluate,
-                backend=backend,
-                policy=policy,
                 held_out=sources.held_out,
                 gold=sources.gold_final,
                 baseline=first.evaluated,
+            )
+            judges = Policies(live=policy, previous=state.previous, initial=state.initial)
+            bench = Bench(policies=judges, engine=config.backend, backend=backend, store=run.store.root)
+            duel = fight_duel(
+                stage,
+                config.duel,
+                bench,
+                held_out=sources.held_out,
+                evaluated=evaluated,
+                start=first.evaluated,
+                previous=state.evaluated,
             )
             if t == config.loop.iterations:
                 tracker.iteration(t)
@@ -74,22 +77,24 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 previous=state.asked,
                 training=state.training,
             )
-            candidates = stage(sample, config.sample, backend=backend, policy=policy, prompts=asked)
-            judges = Policies(live=policy, previous=state.previous, initial=state.initial)
-            with open_judge(config.judge, config.backend, judges, backend, run.store.root) as (judge_backend, judging):
-                judgments = stage(
-                    judge,
-                    config.judge,
-                    backend=judge_backend,
-                    policy=judging,
-                    candidates=candidates,
-                    prompts=asked,
-                )
+            candidates = ask(sample, config.sample, prompts=asked)
+            judged = judge_round(
+                stage,
+                config.judge,
+                config.gate,
+                bench,
+                gold=sources.gold_gate,
+                final=sources.gold_final,
+                candidates=candidates,
+                prompts=asked,
+                duel=duel,
+                previous=state.judged,
+            )
         selected = stage(
             select,
             config.select,
             candidates=candidates,
-            judgments=judgments,
+            judgments=judged.judgments,
             prompts=asked,
             decision=state.decision,
             first_candidates=first.candidates,
@@ -101,12 +106,12 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             diagnosis=diagnosis,
             selected=selected,
             candidates=candidates,
-            judgments=judgments,
+            judgments=judged.judgments,
             prompts=asked,
             training=state.training,
             previous=state.decision,
         )
-        if (reason := stop_reason(decision)) is not None:
+        if (reason := gate_reason(judged.gate) or stop_reason(decision)) is not None:
             tracker.iteration(t)
             run.store.reporter.say(reason)
             return
@@ -132,9 +137,11 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             initial=state.initial,
             previous=policy,
             policy=policy_of(trained),
-            first=first if t else First(measured, evaluated, candidates, judgments),
-            asked=asked,
+            first=first if t else First(measured, evaluated, candidates, judged.judgments),
             diagnosis=diagnosis,
+            evaluated=evaluated,
+            asked=asked,
+            judged=judged,
             decision=decision,
             training=training,
         )

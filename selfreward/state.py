@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from selfreward.artifacts import Artifact
 from selfreward.records import Policy
+from selfreward.stages.judging import Judged
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,9 @@ class State:
     previous: Policy
     policy: Policy
     first: First = First()
-    asked: Artifact | None = None
     diagnosis: Artifact | None = None
+    evaluated: Artifact | None = None
+    asked: Artifact | None = None
+    judged: Judged | None = None
     decision: Artifact | None = None
     training: Artifact | None = None

@@ -69,7 +69,7 @@ def test_status_and_verify_of_a_finished_run(finished: Path) -> None:
     assert "complete" in status.stdout
     verify = selfreward("verify", "scripted", cwd=finished)
     assert verify.returncode == 0
-    assert "40 artifacts whole, 0 collected" in verify.stdout
+    assert "50 artifacts whole, 0 collected" in verify.stdout
 
 
 def test_an_unknown_setting_keeps_hydras_words(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_gc_keeps_the_last_policy_and_the_run_can_go_on(tmp_path: Path) -> None:
     dry = selfreward("gc", "scripted", "--dry-run", cwd=tmp_path)
     assert dry.stdout.count("would delete") == 2
     assert selfreward("gc", "scripted", cwd=tmp_path).stdout.count("deleting") == 2
-    assert "38 artifacts whole, 2 collected" in selfreward("verify", "scripted", cwd=tmp_path).stdout
+    assert "48 artifacts whole, 2 collected" in selfreward("verify", "scripted", cwd=tmp_path).stdout
     again = selfreward(*SCRIPTED, "loop.iterations=4", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     blocked = selfreward(*SCRIPTED, "loop.iterations=4", "sample.temperature=0.5", cwd=tmp_path)

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from selfreward.__main__ import compose, conf_folder
 from selfreward.backends import HfSpec, ScriptedSpec, VllmSpec
+from selfreward.calibration.gate import GateSpec
 from selfreward.config import LoopSpec, RunConfig, StoreSpec, validate
 from selfreward.data.models import HfModel, ScriptedModel
 from selfreward.data.sources import EmbeddedData, ScriptedData
@@ -42,6 +43,7 @@ SPECS: dict[str, type[Spec]] = {
     "sample/default": SampleSpec,
     "judge/likelihood": LikelihoodSpec,
     "judge/verifier": VerifierSpec,
+    "gate/default": GateSpec,
     "select/best_of_k": BestOfK,
     "select/random_pick": RandomPick,
     "select/preference_pairs": PreferencePairs,
@@ -53,7 +55,8 @@ SPECS: dict[str, type[Spec]] = {
     "tracker/default": TrackerSpec,
 }
 OWN_DEFAULTS = {"judge/rubric", "rubric/additive_five_point", "rubric/five_point_quality", "rubric/right_or_wrong"}
-OWN_DEFAULTS |= {"judge/pairwise", "judge/constitution", "constitution/helpful_honest_harmless"}
+OWN_DEFAULTS |= {"duel/pairwise", "judge/pairwise", "judge/constitution", "constitution/helpful_honest_harmless"}
+OWN_DEFAULTS |= {"judge/jury", "judge/dimensions", "rubric/right", "rubric/helpful", "rubric/clear"}
 OWN_DEFAULTS |= {"comparison/better_answer", "comparison/by_principle", "comparison/right_answer"}
 OWN_DEFAULTS |= {"monitor/default", "monitor/act", "measure/hashing", "data/files", "data/hub", "seed_judge/default"}
 EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
@@ -101,6 +104,14 @@ def test_the_real_share_is_set_in_one_place_and_the_monitor_has_its_defaults_oth
         (["judge.policy=external"], r"judge\.policy=external .* needs judge\.path=<model folder>"),
         (["judge.path=/tmp"], r"judge\.policy=live with judge\.path=/tmp"),
         (["judge=pairwise", "judge.budget=2"], r"judge\.budget=2 leaves .* sample\.k=4 .*judge\.budget to 3 or more"),
+        (["judge=jury", "judge.members.pairwise.budget=2"], r"judge\.members\.pairwise\.budget=2 leaves .*k=4"),
+        (["judge=jury", "judge.members.rubric.policy=external"], r"judge\.members\.rubric\.path=<model folder>"),
+        (["judge=jury", "judge.members.rubric.top_p=2"], r"judge\.members\.rubric\.top_p=2: .*less than or equal to 1"),
+        (["judge=jury", "judge.quorum=4"], r"judge\.quorum=4 of 3 members: set judge\.quorum to 3"),
+        (["judge=jury", "judge.rule=weighted"], r"set judge\.weights=\{likelihood:1,pairwise:1,rubric:1\}"),
+        (["judge=dimensions", "judge.dimensions.right.at_least=6"], r"judge\.dimensions\.right: at_least=6\.0 on a"),
+        (["duel=pairwise", "duel.judge.policy=live"], r"duel\.judge\.policy=live would change from round to round"),
+        (["duel=pairwise", "duel.judge.policy=external"], r"duel\.judge\.policy=external .* needs duel\.judge\.path="),
         (["judge.policy=someone"], r"judge\.policy=someone: .*'live'"),
         (["backend=scripted"], r"scripted goes with scripted alone"),
         (["evaluate.ladder=[0.5,0.3]"], r"evaluate\.ladder=\[0\.5, 0\.3\] must rise"),

@@ -30,7 +30,8 @@ def made(reporter: Silent) -> list[str]:
 
 def test_every_stage_of_every_iteration_is_linked(tmp_path: Path) -> None:
     view = run_scripted(tmp_path, "loop.iterations=2")
-    full = {"measure", "diagnose", "evaluate", "prompts", "sample", "judge", "select", "decide", "mix", "update"}
+    full = {"measure", "diagnose", "evaluate", "prompts", "sample", "health", "judge", "gate", "select", "decide"}
+    full |= {"mix", "update"}
     assert [set(stages) for stages in view.iterations] == [full, full, {"measure", "diagnose", "evaluate"}]
     roles = {"train", "held_out", "probe", "target", "human", "human_pairs", "gold_gate", "gold_final"}
     assert set(view.sources) == roles | {"clean_train", "clean_human", "clean_human_pairs"}
@@ -56,7 +57,7 @@ def test_more_iterations_redo_nothing(tmp_path: Path) -> None:
     reporter = Silent()
     run_scripted(tmp_path, "loop.iterations=2", reporter=reporter)
     assert made(reporter) == [
-        *("prompts", "sample", "judge", "select", "decide", "mix", "update"),
+        *("prompts", "sample", "health", "judge", "gate", "select", "decide", "mix", "update"),
         *("measure", "diagnose", "evaluate"),
     ]
 
@@ -85,7 +86,9 @@ def test_a_run_with_changed_settings_shows_nothing_of_the_old_one(tmp_path: Path
         "evaluate",
         "prompts",
         "sample",
+        "health",
         "judge",
+        "gate",
         "select",
         "decide",
         "mix",
@@ -122,15 +125,18 @@ def test_the_scripted_loop_gives_what_it_always_gave(tmp_path: Path) -> None:
 
 
 GOLDEN = {
-    "measure": ("a04e68b8168f0b06", "74f26c4143d4d418"),
-    "evaluate": ("2da69720667a208b", "3540d0ac3732ca16"),
-    "prompts": ("d61b0740133e47f0", "96cdfffc089aa147"),
-    "sample": ("b14c95abf944e564", "fc5e5f0875ad15cd"),
-    "judge": ("78802ecdae6f838a", "a421ce4ce632beec"),
-    "select": ("a7716cfb7088eae7", "b1623c55d681c6c8"),
-    "decide": ("b6dc05503b2f9885", "c8a8537a1bf13360"),
-    "mix": ("86acb986b0337ec9", "570fd2558a9704ec"),
-    "update": ("8faa910430db0a38", "96564eea5faff899"),
+    "measure": ("551162a30bb4ff3a", "01f5108479b7f4f1"),
+    "diagnose": ("1bec2395bf772f6b", "8d502b22fbc18b50"),
+    "evaluate": ("9770637e4f41cc10", "3540d0ac3732ca16"),
+    "prompts": ("91fc2b30b551e0ed", "10d2295e92bce7c2"),
+    "sample": ("9e1ab0cd39889e6a", "fc5e5f0875ad15cd"),
+    "health": ("2cfb4278e76a3833", "6374dec07fa1a9bc"),
+    "judge": ("d3c539614c559e3e", "a421ce4ce632beec"),
+    "gate": ("8274d65de79fc68e", "2717068dfe63f0a2"),
+    "select": ("293168aedc123111", "b1623c55d681c6c8"),
+    "decide": ("28158fe9c4f3fce7", "7ac847affd300413"),
+    "mix": ("2f08cf730605234d", "bc0eed047ddd169e"),
+    "update": ("0d754b0defcd75a7", "f7421b2751ca3fda"),
 }
 
 
@@ -232,7 +238,13 @@ def test_a_judge_that_never_scores_stops_the_loop_with_the_counts(tmp_path: Path
     with pytest.raises(
         StarvedLoop, match=r"0 own examples .*mix.min_rows asks for 8.*unscored:truncated 352"
     ) as caught:
-        run_scripted(tmp_path, "judge.policy=external", *_external(tmp_path), "backend.unscored_share=1")
+        run_scripted(
+            tmp_path,
+            "judge.policy=external",
+            *_external(tmp_path),
+            "backend.unscored_share=1",
+            "gate.parse_rate.action=observe",
+        )
     assert caught.value.exit_status == 3
 
 

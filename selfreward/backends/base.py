@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from selfreward.records import Finish, Message, Outcome
+from selfreward.records import Finish, Message, Outcome, Policy
 
 Conversation = tuple[Message, ...]
 Advance = Callable[[int], None]
@@ -119,6 +119,10 @@ class Backend(Protocol):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Completion tokens of each text, the end-of-turn token included."""
+        ...
+
+    def holding(self, policy: Policy) -> "Backend":
+        """A backend of the same settings that holds another policy."""
         ...
 
     def __enter__(self) -> Self: ...

@@ -137,6 +137,10 @@ class HfBackend:
         tokenizer = self._load_tokenizer()
         return [len(completion_ids(tokenizer, text, ended=True)) for text in texts]
 
+    def holding(self, policy: Policy) -> "HfBackend":
+        """A backend of the same settings that holds another policy."""
+        return HfBackend(self._spec, policy)
+
     def __enter__(self) -> Self:
         return self
 

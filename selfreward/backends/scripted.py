@@ -157,6 +157,10 @@ class ScriptedBackend:
         faults = cast(dict[str, str | int | float | bool], identity(self._spec))
         return {"version": 1, **faults}
 
+    def holding(self, policy: Policy) -> "ScriptedBackend":
+        """A backend of the same settings that holds another policy."""
+        return ScriptedBackend(self._spec, policy)
+
     def __enter__(self) -> Self:
         """The backend itself."""
         return self

@@ -151,6 +151,10 @@ class VllmBackend:
         tokenizer = self._load_tokenizer()
         return [len(completion_ids(tokenizer, text, ended=True)) for text in texts]
 
+    def holding(self, policy: Policy) -> "VllmBackend":
+        """A backend of the same settings that holds another policy."""
+        return VllmBackend(self._spec, policy)
+
     def __enter__(self) -> Self:
         return self
 

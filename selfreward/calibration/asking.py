@@ -9,7 +9,9 @@ from selfreward.artifacts import derive_seed
 from selfreward.calibration.records import Labelled, Verdicts
 from selfreward.judges.base import Item
 from selfreward.judges.comparison import comparisons, preference_of
-from selfreward.records import Candidate, Judgment, Prompt, digest_of
+from selfreward.records import Candidate, Judgment, Outcome, Prompt, digest_of
+
+_ORDERS = ((0, 1), (1, 0))
 
 
 def shown(items: Sequence[Labelled], seed: int) -> list[Item]:
@@ -17,9 +19,7 @@ def shown(items: Sequence[Labelled], seed: int) -> list[Item]:
     return [pair for item in items for pair in _candidates(item, seed)]
 
 
-def verdicts_on(
-    items: Sequence[Labelled], asked: Sequence[Judgment], concluded: Sequence[Judgment]
-) -> list[Verdicts]:
+def verdicts_on(items: Sequence[Labelled], asked: Sequence[Judgment], concluded: Sequence[Judgment]) -> list[Verdicts]:
     """What was said of each of `items`, in order, by what was `asked` of `shown(items)` and `concluded` from it.
 
     Of a judge that compared the two, its preference over both orders. Of any other, its scores, an answer's the mean of
@@ -30,10 +30,8 @@ def verdicts_on(
 
 
 def _candidates(item: Labelled, seed: int) -> list[Item]:
-    # The prompt's id is the item's, because two items may ask the same. Nobody drew these answers: no policy, no tokens.
-    prompt = Prompt(
-        id=item.id, messages=item.messages, stratum="open", source=item.source, references=(), match=None
-    )
+    # The prompt has the item's id, because two items may ask the same. Nobody drew these answers: no policy, no tokens.
+    prompt = Prompt(id=item.id, messages=item.messages, stratum="open", source=item.source, references=(), match=None)
     answers = [("first", item.first), ("second", item.second)]
     random.Random(derive_seed(seed, item.id)).shuffle(answers)
     return [
@@ -70,7 +68,7 @@ def _by_prompt(judgments: Iterable[Judgment]) -> defaultdict[str, list[Judgment]
 
 def _verdicts(item: Labelled, asked: Sequence[Judgment], concluded: Sequence[Judgment]) -> Verdicts:
     compared = comparisons(asked)
-    if len(compared) == 1:
+    if len(compared) == 1 and len(asked) == len(_ORDERS):
         (one,) = compared
         mirrored = one.first_id != _id(item, "first")
         preference = 1 - one.preference if mirrored and one.preference is not None else one.preference
@@ -98,7 +96,7 @@ def _verdicts(item: Labelled, asked: Sequence[Judgment], concluded: Sequence[Jud
 
 def _first_shown(asked: Sequence[Judgment]) -> float | None:
     """The preference for the answer that was shown first, mean over both orders; None where one is missing."""
-    said = [(one.order == (0, 1), preference_of(one)) for one in asked]
+    said = [(one.order == _ORDERS[0], preference_of(one)) for one in asked]
     known = [preference if straight else 1 - preference for straight, preference in said if preference is not None]
     return fmean(known) if len(known) == len(said) else None
 
@@ -108,5 +106,5 @@ def _score(judgments: Sequence[Judgment], candidate_id: str) -> float | None:
     return fmean(scores) if scores else None
 
 
-def _missing(judgments: Sequence[Judgment]) -> str:
+def _missing(judgments: Sequence[Judgment]) -> Outcome:
     return next(one.outcome for one in judgments if one.outcome != "scored")

@@ -1,25 +1,33 @@
-"""`selfreward bench detector`: the monitor's detector and controller on cases whose truth is known."""
+"""`selfreward bench`: the monitor, and the measures of judges, on cases whose truth is known."""
 
 import argparse
 import sys
 import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from selfreward.testbench.bench import FULL, QUICK, detector_bench
-from selfreward.testbench.table import failures, markdown
+from selfreward.testbench.biases import judge_bench
+from selfreward.testbench.gold import made_gold, read_gold
+from selfreward.testbench.table import Section, failures, markdown
 
 
 def main(arguments: list[str]) -> int:
-    """Prints the tables as Markdown, and the seconds of each on standard error. 0 if every row holds, else 1."""
-    parser = argparse.ArgumentParser(
-        prog="selfreward bench", description="Hold the monitor against cases whose truth is known; see docs/bench.md."
-    )
-    parser.add_argument("subject", choices=["detector"], help="detector: the alarm and what the controller does of it")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same tables (default: 0)")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the runs: shows that it works, proves little")
-    parsed = parser.parse_args(arguments)
+    """Prints the tables as Markdown, and the seconds of each on standard error. 0 if every row holds, else 1.
+
+    Raises DataError for a gold file that cannot be read.
+    """
+    parsed = _parser().parse_args(arguments)
+    if parsed.subject == "detector":
+        return _tell(detector_bench(parsed.seed, QUICK if parsed.quick else FULL))
+    gold = made_gold(parsed.items) if parsed.gold is None else read_gold(parsed.gold, parsed.items)
+    return _tell(judge_bench(gold, parsed.seed, parsed.seeds))
+
+
+def _tell(parts: Iterable[Sequence[Section]]) -> int:
     failed: list[str] = []
     before = time.monotonic()
-    for sections in detector_bench(parsed.seed, QUICK if parsed.quick else FULL):
+    for sections in parts:
         print(markdown(sections), flush=True)
         now = time.monotonic()
         print(f"{sections[0].title}: {now - before:.1f} s", file=sys.stderr)
@@ -30,3 +38,30 @@ def main(arguments: list[str]) -> int:
     if not failed:
         print("every row holds")
     return 1 if failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="selfreward bench", description="Cases whose truth is known; see docs/bench.md."
+    )
+    subjects = parser.add_subparsers(dest="subject", required=True)
+    detector = subjects.add_parser("detector", help="the alarm and what the controller does of it")
+    judges = subjects.add_parser("judges", help="which bias measures judges with a known fault move")
+    for one in (detector, judges):
+        one.add_argument("--seed", type=int, default=0, help="the same seed gives the same tables (default: 0)")
+    detector.add_argument(
+        "--quick", action="store_true", help="a tenth of the runs: shows that it works, proves little"
+    )
+    judges.add_argument(
+        "--gold", type=Path, metavar="FILE", help="labelled pairs, see docs/labels.md (default: by lot)"
+    )
+    judges.add_argument("--items", type=_positive, default=200, help="pairs in a draw (default: 200)")
+    judges.add_argument("--seeds", type=_positive, default=20, help="draws of pairs and luck (default: 20)")
+    return parser
+
+
+def _positive(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return count

@@ -8,6 +8,7 @@ from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.provenance.yields import cost_per_row, making_of, yield_of
 from selfreward.report.content import read_config
 from selfreward.stages.decide import stop_reason
+from selfreward.stages.gate import gate_reason
 
 
 def main(arguments: list[str]) -> int:
@@ -46,11 +47,13 @@ def _progress(view: RunView) -> str:
     updates = sum("update" in stages for stages in view.iterations)
     seconds = sum(artifact.manifest.seconds for _, artifact in view.artifacts())
     ended = len(view.iterations) > asked and "evaluate" in view.iterations[asked]
-    decided = view.iterations[-1].get("decide") if view.iterations else None
-    if ended:
-        state = "complete"
-    elif decided is not None and (stopped := stop_reason(decided)) is not None:
-        state = stopped
-    else:
-        state = "unfinished: the same `selfreward run` command goes on"
+    unended = _stopped(view) or "unfinished: the same `selfreward run` command goes on"
+    state = "complete" if ended else unended
     return f"{view.name}: {updates} of {asked} updates, {seconds:,.0f} s of work, {state}"
+
+
+def _stopped(view: RunView) -> str | None:
+    """Why the run ended before its last iteration; None where nothing stopped it."""
+    last = view.iterations[-1] if view.iterations else {}
+    reasons = (("gate", gate_reason), ("decide", stop_reason))
+    return next((why for stage, reason in reasons if stage in last and (why := reason(last[stage])) is not None), None)

@@ -12,6 +12,7 @@ from selfreward.report.document import document
 from selfreward.report.figures import DASH, change_with_limits, limits, plural, share, tokens
 from selfreward.report.graphs import diversity, human_nll, lengths, quality
 from selfreward.report.health import health
+from selfreward.report.judging import judging
 from selfreward.report.markup import Child, Markup, element, joined
 from selfreward.report.preferences import preference_training
 from selfreward.report.rounds import costs, funnels, human_rows
@@ -59,6 +60,7 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
             _control_note(config, control),
         ),
         health(view, steps, watches),
+        judging(view, texts=texts),
         section(
             "From candidates to training rows",
             "Every candidate is counted once: as selected, or under the first reason that took it out.",

@@ -9,7 +9,8 @@ from selfreward.report.markup import Child, Markup, element, joined
 from selfreward.report.tables import table
 
 _CANDIDATES, _OWN, _HUMAN = 7, 0, 3
-_STAGES = ("measure", "diagnose", "evaluate", "prompts", "sample", "judge", "select", "decide", "mix", "update")
+_POLICY_STAGES = ("measure", "diagnose", "evaluate", "duel")
+_STAGES = (*_POLICY_STAGES, "prompts", "sample", "health", "judge", "gate", "select", "decide", "mix", "update")
 _TOTALS = {"prompts", "prompts_without_selection", "candidates", "selected"}
 _OF_PAIRS = {"pairs", "anchored", "ties", "below_margin", "human_pairs", "human_prompts_without_pair"}
 

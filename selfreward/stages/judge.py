@@ -1,7 +1,7 @@
 """Judge: one judgment, or more, for every candidate; a missing verdict is an outcome, never a number."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -13,8 +13,9 @@ from selfreward.backends.base import Backend
 from selfreward.diversity.estimators import refused
 from selfreward.errors import StageError
 from selfreward.judges import AnyJudge
-from selfreward.judges.base import Ask, Item
+from selfreward.judges.base import Ask, Item, Judge
 from selfreward.judges.comparison import comparisons
+from selfreward.judges.jury import JurySpec, disagreements
 from selfreward.records import Candidate, Judgment, Policy, Prompt
 
 VERSION = 2
@@ -29,32 +30,44 @@ def judge(
     prompts: Artifact,
     policy: Policy | None,
     backend: Backend | None = None,
+    **jurors: Policy,
 ) -> None:
     """Table `rows` of Judgment, in the order of the candidates; `policy` is the one that judges.
+
+    `jurors` are the policies that members of a jury name (`judges.jury.juror`).
 
     Where the judge concludes from what it asked, such as comparisons, `rows` are its conclusions, and what it asked is
     table `evidence`. Each shard of evidence is written before its rows, so that nothing is asked twice.
 
     The counts are of what was asked: outcomes, tokens, and of comparisons those that are `flipped` or `undecided`.
     Where candidates are judged repeatedly, the count `score_variance` is the unbiased variance of a candidate's scores,
-    mean over candidates with two or more.
+    mean over candidates with two or more. Of a jury, `jury_disagreement` is the mean over prompts that have one.
 
     Raises StageError, leaving the finished shards, when more than `spec.max_failed_share` of a shard failed.
     """
-    judging = spec.build(backend, policy)
+    judging = build_judge(spec, backend, policy, jurors)
     with ExitStack() as tables, out.progress(candidates.rows(), "judgments") as advance:
         asked = tables.enter_context(out.table(Judgment, "rows" if judging.conclude is None else "evidence"))
         rows = None if judging.conclude is None else tables.enter_context(out.table(Judgment))
         spreads: list[float] = []
+        disputes: list[float] = []
         for shard, items in enumerate(_items(prompts, candidates)):
             make = partial(judge_shard, spec, judging.ask, items, derive_seed(seed, shard), advance)
             judgments = asked.shard(make, partial(_tell, advance, len(items)))
             if rows is not None and judging.conclude is not None:
-                rows.shard(partial(judging.conclude, items, judgments))
+                concluded = rows.shard(partial(judging.conclude, items, judgments))
+                disputes += disagreements(concluded).values() if isinstance(spec, JurySpec) else []
             spreads += _variances(judgments)
             _count(out, judgments)
     if spreads:
         out.count(score_variance=fmean(spreads))
+    if disputes:
+        out.count(jury_disagreement=fmean(disputes))
+
+
+def build_judge(spec: AnyJudge, backend: Backend | None, policy: Policy | None, jurors: Mapping[str, Policy]) -> Judge:
+    """The judge of `spec` over `backend`, which holds `policy`; `jurors` as those of the stage."""
+    return spec.build(backend, policy, jurors) if isinstance(spec, JurySpec) else spec.build(backend, policy)
 
 
 def _count(out: Output, judgments: Sequence[Judgment]) -> None:
@@ -92,6 +105,7 @@ def _items(prompts: Artifact, candidates: Artifact) -> Iterator[list[Item]]:
 
 
 def judge_shard(spec: AnyJudge, ask: Ask, items: list[Item], seed: int, advance: Advance) -> list[Judgment]:
+    """What `ask` says of `items`. Raises StageError where more than `spec.max_failed_share` failed."""
     judgments = [_told_apart(judgment) for judgment in ask(items, seed, advance)]
     failed = [judgment for judgment in judgments if judgment.outcome == "failed"]
     if len(failed) > spec.max_failed_share * len(judgments):

@@ -1,16 +1,25 @@
-"""Which policy judges at an iteration, and a backend that holds it."""
+"""Who judges at an iteration, a backend that holds it, and the judging of a round with a look at its judge."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from selfreward.artifacts import Artifact
 from selfreward.backends import AnyBackend, open_backend
 from selfreward.backends.base import Backend
+from selfreward.calibration.gate import GateSpec
 from selfreward.data.models import folder_policy
 from selfreward.judges import AnyJudge
 from selfreward.judges.base import PolicyJudgeBase
+from selfreward.judges.jury import JurySpec, juror
 from selfreward.records import Policy
+from selfreward.stages.duel import DuelSpec, duel
+from selfreward.stages.gate import asks_to_freeze, gate
+from selfreward.stages.health import health
+from selfreward.stages.judge import judge
+
+Stage = Callable[..., Artifact]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,27 +31,125 @@ class Policies:
     initial: Policy
 
 
-@contextmanager
-def open_judge(
-    spec: AnyJudge, engine: AnyBackend, policies: Policies, live: Backend, store: Path
-) -> Iterator[tuple[Backend | None, Policy | None]]:
-    """A backend that holds the judging policy, and that policy; neither for a judge that is no policy.
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """The policies that may judge, the engine that holds one, and `backend`, which holds the live one already."""
 
-    `live` holds the live policy, and serves where that one judges.
+    policies: Policies
+    engine: AnyBackend
+    backend: Backend
+    store: Path
+
+    @contextmanager
+    def holding(self, policy: Policy | None) -> Iterator[Backend | None]:
+        """A backend that holds `policy`; none for a judge that is no policy."""
+        if policy is None or policy.digest == self.policies.live.digest:
+            yield None if policy is None else self.backend
+            return
+        with open_backend(self.engine, policy) as backend:
+            yield backend
+
+
+def jurors(spec: AnyJudge, policies: Policies, store: Path) -> dict[str, Policy]:
+    """The policies that members of a jury name, as inputs of the stages that ask it; none for another judge."""
+    if not isinstance(spec, JurySpec):
+        return {}
+    named = {juror(name): judging_policy(member, policies, store) for name, member in spec.named.items()}
+    return {name: policy for name, policy in named.items() if policy is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The judgments of a round, what the gate says of them, and the last judging policy that passed it, if any."""
+
+    judgments: Artifact
+    gate: Artifact
+    passed: Policy | None
+
+    @property
+    def frozen(self) -> Policy | None:
+        """The policy that judges from now on, whatever `judge.policy` says; None where that names it."""
+        return self.passed if self.gate.json("gate")["frozen"] else None
+
+
+def judge_round(
+    stage: Stage,
+    spec: AnyJudge,
+    gate_spec: GateSpec,
+    bench: Bench,
+    *,
+    gold: Artifact,
+    final: Artifact,
+    candidates: Artifact,
+    prompts: Artifact,
+    duel: Artifact | None,
+    previous: Judged | None,
+) -> Judged:
+    """Measures the judge on gold, judges the candidates, and passes both through the gate.
+
+    Where gold says to freeze, the last policy that passed judges this round already.
     """
+    passed = None if previous is None else previous.passed
+    frozen = None if previous is None else previous.frozen
+    members = jurors(spec, bench.policies, bench.store)
+    with ExitStack() as held:
+        policy = frozen or judging_policy(spec, bench.policies, bench.store)
+        backend = held.enter_context(bench.holding(policy))
+        measured = stage(
+            health, spec, backend=backend, policy=policy, gold=gold, final=final if gate_spec.final else None, **members
+        )
+        if passed not in (None, policy) and asks_to_freeze(gate_spec, measured):
+            held.close()
+            policy = passed
+            backend = held.enter_context(bench.holding(policy))
+        judgments = stage(
+            judge, spec, backend=backend, policy=policy, candidates=candidates, prompts=prompts, **members
+        )
+    gated = stage(
+        gate,
+        gate_spec,
+        health=measured,
+        judgments=judgments,
+        duel=duel,
+        previous=None if previous is None else previous.gate,
+    )
+    return Judged(judgments=judgments, gate=gated, passed=policy if gated.json("gate")["healthy"] else passed)
+
+
+def fight_duel(
+    stage: Stage,
+    spec: DuelSpec | None,
+    bench: Bench,
+    *,
+    held_out: Artifact,
+    evaluated: Artifact,
+    start: Artifact | None,
+    previous: Artifact | None,
+) -> Artifact | None:
+    """The duel of this policy's held-out answers with those of the start model and of the policy before.
+
+    None where no duel is asked for, and at iteration 0, which has nobody to meet.
+    """
+    if spec is None or start is None or previous is None:
+        return None
+    policy = judging_policy(spec.judge, bench.policies, bench.store)
+    with bench.holding(policy) as backend:
+        return stage(
+            duel,
+            spec,
+            backend=backend,
+            policy=policy,
+            held_out=held_out,
+            evaluated=evaluated,
+            start=start,
+            previous=previous,
+        )
+
+
+def judging_policy(spec: AnyJudge, policies: Policies, store: Path) -> Policy | None:
+    """The policy that `spec` names as the judge of this iteration; None for a judge that is no policy."""
     if not isinstance(spec, PolicyJudgeBase):
-        yield None, None
-        return
-    judging = judging_policy(spec, policies, store)
-    if judging.digest == policies.live.digest:
-        yield live, judging
-        return
-    with open_backend(engine, judging) as backend:
-        yield backend, judging
-
-
-def judging_policy(spec: PolicyJudgeBase, policies: Policies, store: Path) -> Policy:
-    """The policy that judges at this iteration."""
+        return None
     match spec.policy:
         case "live":
             return policies.live

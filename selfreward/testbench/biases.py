@@ -1,15 +1,15 @@
 """Which bias measures planted judges move: each its own, and no other."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
 from selfreward.calibration.health import BIASES, judge_measures, rater_measures
 from selfreward.calibration.measure import Measure
 from selfreward.testbench.gold import Gold
-from selfreward.testbench.judges import JUDGES, PERFECT, Planted, ask, moved
-from selfreward.testbench.table import Cell, Row, Section
+from selfreward.testbench.judges import JUDGES, PERFECT, Planted, moved, said
+from selfreward.testbench.table import Row, Section
 
 MOVED = 0.5
 AT_REST = 0.15
@@ -30,12 +30,10 @@ class Found:
 
     @property
     def holds(self) -> bool | None:
-        """Whether its own measures moved and no other; None where it has one of its own that nobody has."""
-        if not self.judge.moves <= self.rates.keys():
+        """Whether its own measures moved and no other; None for the perfect one, and where its own do not exist."""
+        if self.judge is PERFECT or not self.judge.moves <= self.rates.keys():
             return None
-        return all(
-            rate >= MOVED if name in self.judge.moves else rate <= AT_REST for name, rate in self.rates.items()
-        )
+        return all(rate >= MOVED if name in self.judge.moves else rate <= AT_REST for name, rate in self.rates.items())
 
 
 def judge_bench(gold: Gold, seed: int, seeds: int) -> Iterator[Sequence[Section]]:
@@ -50,7 +48,9 @@ def planted(gold: Gold, seed: int, seeds: int) -> list[Found]:
     """Every planted judge, asked about the items of `seeds` draws."""
     luck = np.random.SeedSequence(seed).generate_state(3 * seeds).reshape(seeds, 3).tolist()
     rounds = [_round(gold, *lots) for lots in luck]
-    return [_found(judge, [one[judge.name] for one in rounds], [one[PERFECT.name] for one in rounds]) for judge in JUDGES]
+    return [
+        _found(judge, [one[judge.name] for one in rounds], [one[PERFECT.name] for one in rounds]) for judge in JUDGES
+    ]
 
 
 def _round(gold: Gold, draw: int, judge: int, resample: int) -> dict[str, tuple[Measure, ...]]:
@@ -58,15 +58,13 @@ def _round(gold: Gold, draw: int, judge: int, resample: int) -> dict[str, tuple[
     items, own = gold.draw(draw), set() if gold.own is None else {gold.own}
     return {
         one.name: judge_measures(
-            items, ask(one, items, gold.own, gold.scale, judge), own=own, scale=gold.scale, seed=resample
+            items, said(one, items, gold.own, gold.scale, judge), own=own, scale=gold.scale, seed=resample
         )
         for one in JUDGES
     }
 
 
-def _found(
-    judge: Planted, rounds: Sequence[tuple[Measure, ...]], perfect: Sequence[tuple[Measure, ...]]
-) -> Found:
+def _found(judge: Planted, rounds: Sequence[tuple[Measure, ...]], perfect: Sequence[tuple[Measure, ...]]) -> Found:
     left = [moved(*pair) for pair in zip(rounds, perfect, strict=True)]
     measures, rest = ({one.name: one for one in first[0]} for first in (rounds, perfect))
     there = [name for name in BIASES if measures[name].interval is not None and rest[name].interval is not None]
@@ -81,17 +79,20 @@ def _rates(gold: Gold, found: Sequence[Found], seeds: int) -> Section:
     return Section(
         title=f"Planted judges on {gold.name}: what moves",
         reading=(
-            f"In which share of {seeds} draws of items and luck a bias measure leaves the perfect judge's 95% interval, "
-            "that is, the two intervals lie apart; `-` where either has none. A measure counts as moved, bold, if it "
-            f"leaves in at least {MOVED:.0%} of the draws: where the perfect judge's interval has no width, a correct "
-            "95% interval leaves it in about 5% of draws. A row holds if every measure of its own moved and every "
-            f"other one left in at most {AT_REST:.0%}; nothing is asked where its own does not exist."
+            f"In which share of {seeds} draws of items and luck a bias measure leaves the perfect judge's 95% "
+            "interval: the two intervals lie apart; `-` where either has none. The rule: a measure has moved, bold, if "
+            f"it leaves in at least {MOVED:.0%} of the draws, because where the perfect judge's interval has no width "
+            "a correct 95% interval leaves it in about 5% of them. A row holds if all measures of its own moved and "
+            f"every other one left in at most {AT_REST:.0%}; nothing is asked where its own does not exist."
         ),
         columns=("its own", *BIASES),
         rows=tuple(
             Row(
                 name=one.judge.name,
-                cells=(_own(one), *(_bold(one, name, f"{one.rates[name]:.2f}") for name in BIASES)),
+                cells=(
+                    ", ".join(name for name in BIASES if name in one.judge.moves),
+                    *(_rate(one, name) for name in BIASES),
+                ),
                 passed=one.holds,
             )
             for one in found
@@ -100,20 +101,21 @@ def _rates(gold: Gold, found: Sequence[Found], seeds: int) -> Section:
 
 
 def _measures(gold: Gold, found: Sequence[Found]) -> Section:
-    counted = {one.interval.n for one in found[0].measures.values() if one.interval is not None}
+    asked = found[0].measures["parse_rate"].interval
+    assert asked is not None, "every item is parsed or not"
     return Section(
         title=f"Planted judges on {gold.name}: values",
         reading=(
-            f"The first draw, {max(counted):,} items: value and 95% interval, bold where the measure moved by the table "
-            "above. Accuracy and kappa are quality, not bias."
+            f"The first draw, {asked.n:,} items: value and 95% interval, bold where the measure moved by the table "
+            f"above. Accuracy and kappa are quality, not bias. {_owned(gold)}"
         ),
         columns=(*BIASES, *_QUALITY),
         rows=tuple(
             Row(
                 name=one.judge.name,
                 cells=(
-                    *(_bold(one, name, told(one.measures[name])) for name in BIASES),
-                    *(told(one.measures[name]) for name in _QUALITY),
+                    *(_bold(one, name, _told(one.measures[name])) for name in BIASES),
+                    *(_told(one.measures[name]) for name in _QUALITY),
                 ),
             )
             for one in found
@@ -128,6 +130,27 @@ def _people(gold: Gold, seed: int) -> Section:
         reading="How far they agree on all pairs of the file, the ceiling for any judge: value and 95% interval.",
         columns=("agreement", "pairs", "left out"),
         rows=tuple(
-            Row(name=one.name, cells=(told(one), one.interval and one.interval.n, one.left_out)) for one in measures
+            Row(name=one.name, cells=(_told(one), None if one.interval is None else one.interval.n, one.left_out))
+            for one in measures
         ),
     )
+
+
+def _owned(gold: Gold) -> str:
+    return "No author is known." if gold.own is None else f"A judge's own answers are those by `{gold.own}`."
+
+
+def _rate(found: Found, name: str) -> str:
+    return _bold(found, name, f"{found.rates[name]:.2f}") if name in found.rates else "-"
+
+
+def _bold(found: Found, name: str, text: str) -> str:
+    return f"**{text}**" if found.rates.get(name, 0.0) >= MOVED else text
+
+
+def _told(measure: Measure) -> str:
+    if measure.interval is None:
+        return "-"
+    # Adding 0 makes a 0 of what rounds to -0.
+    value, low, high = (f"{round(one, 3) + 0.0:.3f}" for one in astuple(measure.interval)[:3])
+    return f"{value} [{low}, {high}]"

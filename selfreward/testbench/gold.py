@@ -48,14 +48,18 @@ def read_gold(path: Path, count: int) -> Gold:
     """`count` of the labelled pairs of a file for every seed, by lot, or all where there are no more.
 
     The author of most answers that stand against another's counts as the judge itself; people's ratings set the scale,
-    which is 1 to 5 where there are none. Raises DataError.
+    which is 1 to 5 where there are none. Pairs of the same text are left out, for no judge tells them apart. Raises
+    DataError.
     """
-    items = tuple(item.labelled for item in read_items(path)[0] if item.labelled.verdicts)
+    pairs = [item.labelled for item in read_items(path)[0]]
+    items = tuple(one for one in pairs if one.verdicts and one.first != one.second)
     if not items:
         raise DataError(f"{path} holds no pair with a verdict: give pairs that people labelled, see docs/labels.md")
     ratings = [one for item in items for one in (item.first_rating, item.second_rating) if one is not None]
     scale = (min(ratings), max(ratings)) if ratings else SCALE
-    return Gold(name=path.name, draw=partial(_drawn, items, count), own=_most_frequent(items), scale=scale, people=items)
+    return Gold(
+        name=path.name, draw=partial(_drawn, items, count), own=_most_frequent(items), scale=scale, people=items
+    )
 
 
 def made_items(count: int, seed: int) -> list[Labelled]:

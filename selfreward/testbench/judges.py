@@ -1,17 +1,19 @@
 """Judges whose fault is known: what they say of labelled items, in both orders and of each answer alone."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from selfreward.calibration.asking import shown, verdicts_on
 from selfreward.calibration.health import BIASES
 from selfreward.calibration.measure import Measure
 from selfreward.calibration.quality import Scale
 from selfreward.calibration.records import Labelled, Verdicts, majority
-from selfreward.judges.base import NO_USAGE
-from selfreward.judges.comparison import comparisons, preference_of
+from selfreward.judges.base import NO_USAGE, Item, pointwise
 from selfreward.records import Judgment, Verdict
+
+Pair = tuple[Item, Item]
 
 NOISE = 0.3
 PLACE = frozenset({"flip_rate", "same_position", "position_preference"})
@@ -22,7 +24,7 @@ _ORDERS = ((0, 1), (1, 0))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call for a verdict: the author whose answers are the judge's own, and which answer of the item is shown first.
+    """One call for a verdict: which answer of the item is shown first, and the author whose answers are its own.
 
     `luck` is a lot from 0 to 1, the same in both orders, so that a judge that errs by lot does not flip.
     """
@@ -47,29 +49,23 @@ class Planted:
     at_top: bool = False
 
 
-def ask(judge: Planted, items: Sequence[Labelled], own: str | None, scale: Scale, seed: int) -> list[Verdicts]:
-    """What `judge` says of every item, by its judgments: a verdict in each order and a score of each answer."""
-    luck_P = np.random.default_rng(seed).random(len(items))
+def said(judge: Planted, items: Sequence[Labelled], own: str | None, scale: Scale, seed: int) -> list[Verdicts]:
+    """What `judge` says of every item: its verdict on both answers in each order, and its score of each alone.
+
+    No answer may be the same as the other of its item.
+    """
+    candidates = shown(items, seed)
+    luck_P = np.random.default_rng(seed).random(len(items)).tolist()
+    compared: list[Judgment] = []
+    scored: list[Judgment] = []
+    for item, luck, pair in zip(items, luck_P, zip(candidates[::2], candidates[1::2], strict=True), strict=True):
+        verdicts = [judge.says(Call(item=item, own=own, shown=side, luck=luck)) for side in _sides(item, pair)]
+        compared += _comparison(judge, item, pair, verdicts)
+        scored += _scores(judge, item, pair, verdicts, scale)
     return [
-        heard(item, list(_judgments(judge, item, own, scale, float(luck))))
-        for item, luck in zip(items, luck_P, strict=True)
+        replace(one, first_score=other.first_score, second_score=other.second_score)
+        for one, other in zip(verdicts_on(items, compared, []), verdicts_on(items, [], scored), strict=True)
     ]
-
-
-def heard(item: Labelled, judgments: Sequence[Judgment]) -> Verdicts:
-    """What two judgments of both answers of `item`, one in each order, and one of each answer alone say together."""
-    first, second, *both = judgments
-    (comparison,) = comparisons(both)
-    shown = [_shown(one) for one in both]
-    return Verdicts(
-        id=item.id,
-        preference=comparison.preference,
-        flipped=comparison.flipped,
-        first_score=first.score,
-        second_score=second.score,
-        first_shown=None if None in shown else sum(one for one in shown if one is not None) / len(shown),
-        outcome=next((one.outcome for one in both if one.outcome != "scored"), "scored"),
-    )
 
 
 def moved(measures: Sequence[Measure], perfect: Sequence[Measure]) -> set[str]:
@@ -83,28 +79,46 @@ def moved(measures: Sequence[Measure], perfect: Sequence[Measure]) -> set[str]:
     return apart
 
 
-def _judgments(judge: Planted, item: Labelled, own: str | None, scale: Scale, luck: float) -> Iterator[Judgment]:
-    """A judgment of each answer, then one of both in each order."""
-    answers: tuple[Verdict, Verdict] = ("first", "second")
-    verdicts = [judge.says(Call(item=item, own=own, shown=shown, luck=luck)) for shown in answers]
-    scores = _scores(judge, item, verdicts, scale)
-    for answer, score in zip(answers, scores, strict=True):
-        yield _judgment(judge, item, (answer,), (0,), score=score)
+def _sides(item: Labelled, pair: Pair) -> tuple[Verdict, Verdict]:
+    """Which answer of `item` each of the two candidates is."""
+    return ("first", "second") if pair[0][1].text == item.first else ("second", "first")
+
+
+def _comparison(judge: Planted, item: Labelled, pair: Pair, verdicts: Sequence[Verdict | None]) -> Iterator[Judgment]:
+    """One judgment for each order, with a verdict about the candidates in order of index, as the pairwise judge's."""
+    mirrored = _sides(item, pair)[0] == "second"
     for order, verdict in zip(_ORDERS, verdicts, strict=True):
-        yield _judgment(judge, item, answers, order, verdict=verdict)
+        yield Judgment(
+            prompt_id=item.id,
+            candidate_ids=(pair[0][1].id, pair[1][1].id),
+            order=order,
+            judge=judge.name,
+            rubric=None,
+            dimension=None,
+            principle=None,
+            repeat=0,
+            outcome="unparsed" if verdict is None else "scored",
+            score=None,
+            verdict=_OPPOSITE[verdict] if mirrored and verdict is not None else verdict,
+            raw="",
+            usage=NO_USAGE,
+        )
 
 
 def _scores(
-    judge: Planted, item: Labelled, verdicts: Sequence[Verdict | None], scale: Scale
-) -> tuple[float | None, float | None]:
+    judge: Planted, item: Labelled, pair: Pair, verdicts: Sequence[Verdict | None], scale: Scale
+) -> Iterator[Judgment]:
     """People's ratings, exchanged where the judge says the opposite of people, so that the scores in all are theirs."""
     if None in verdicts:
-        return None, None
-    if judge.at_top:
-        return scale[1], scale[1]
-    one, other = _worth(item, scale)
+        for one in pair:
+            yield pointwise(one, judge=judge.name, outcome="unparsed", score=None, raw="")
+        return
+    worth: dict[Verdict, float] = dict(zip(("first", "second"), _worth(item, scale), strict=True))
     opposite = _OPPOSITE[_people(item)]
-    return (other, one) if opposite != "tie" and all(verdict == opposite for verdict in verdicts) else (one, other)
+    exchanged = opposite != "tie" and all(verdict == opposite for verdict in verdicts)
+    for one, side in zip(pair, _sides(item, pair), strict=True):
+        score = scale[1] if judge.at_top else worth[_OPPOSITE[side] if exchanged else side]
+        yield pointwise(one, judge=judge.name, score=score, raw="")
 
 
 def _worth(item: Labelled, scale: Scale) -> tuple[float, float]:
@@ -114,38 +128,6 @@ def _worth(item: Labelled, scale: Scale) -> tuple[float, float]:
     middle, apart = sum(scale) / 2, (scale[1] - scale[0]) / 4
     lead = {"first": apart, "second": -apart, "tie": 0.0}[_people(item)]
     return middle + lead, middle - lead
-
-
-def _judgment(
-    judge: Planted,
-    item: Labelled,
-    answers: tuple[str, ...],
-    order: tuple[int, ...],
-    *,
-    score: float | None = None,
-    verdict: Verdict | None = None,
-) -> Judgment:
-    return Judgment(
-        prompt_id=item.id,
-        candidate_ids=answers,
-        order=order,
-        judge=judge.name,
-        rubric=None,
-        dimension=None,
-        principle=None,
-        repeat=0,
-        outcome="unparsed" if score is None and verdict is None else "scored",
-        score=score,
-        verdict=verdict,
-        raw="",
-        usage=NO_USAGE,
-    )
-
-
-def _shown(judgment: Judgment) -> float | None:
-    """How far a judgment of two answers prefers the one that was shown first."""
-    preference = preference_of(judgment)
-    return preference if preference is None or judgment.order == _ORDERS[0] else 1 - preference
 
 
 def _people(item: Labelled) -> Verdict:

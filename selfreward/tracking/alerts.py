@@ -1,10 +1,11 @@
-"""When somebody should be told at once: the monitor's state became worse, or a round could not be judged."""
+"""When somebody should be told at once: monitor or judge became worse, or a round could not be judged."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from selfreward.artifacts import Artifact
+from selfreward.calibration.gate import STRENGTH, Action
 from selfreward.diversity.detector import State
 
 _RANK: Mapping[State, int] = {"ALARM": 1, "SEVERE": 2}
@@ -34,6 +35,18 @@ def policy_alerts(t: int, stages: Mapping[str, Artifact], before: Mapping[str, A
         yield Alert(f"INVALID at iteration {t}", text, "WARN")
     elif _RANK.get(state, 0) > _RANK.get(stood, 0):
         yield Alert(f"{state} at iteration {t}", text, "ERROR")
+
+
+def gate_alerts(t: int, stages: Mapping[str, Artifact], before: Mapping[str, Artifact]) -> Iterator[Alert]:
+    """What is to be said of judge `t`: that the gate warns, freezes or stops, if it did nothing as strong before."""
+    if "gate" not in stages:
+        return
+    told = stages["gate"].json("gate")
+    action: Action = told["action"]
+    stood: Action = before["gate"].json("gate")["action"] if "gate" in before else "observe"
+    if STRENGTH.index(action) > STRENGTH.index(stood):
+        why = "; ".join(f"{one['name']} {one['why']}" for one in told["findings"] if one["action"] == action)
+        yield Alert(f"judge: {action} at iteration {t}", why, "WARN" if action == "warn" else "ERROR")
 
 
 def decision_alerts(t: int, stages: Mapping[str, Artifact]) -> Iterator[Alert]:

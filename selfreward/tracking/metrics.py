@@ -7,6 +7,7 @@ from typing import Any
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import read_run
 from selfreward.provenance.yields import yield_metrics
+from selfreward.tracking.judging import judge_metrics
 from selfreward.tracking.monitor import Metric, monitor_metrics
 
 METRICS_FILE = "metrics.jsonl"
@@ -73,6 +74,7 @@ def metrics_of_iteration(t: int, stages: Mapping[str, Artifact], before: Mapping
     row |= monitor_metrics(t, stages, before)
     if (judged := stages.get("judge")) is not None:
         row |= {f"judge/{name}": value for name, value in judged.manifest.counts.items() if name != "tokens"}
+    row |= judge_metrics(stages)
     row |= _flat("select", _json(stages.get("select"), "selection"))
     row |= _flat("mix", _json(stages.get("mix"), "mixing"))
     row |= _flat("train", _json(stages.get("update"), "training"))

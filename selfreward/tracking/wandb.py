@@ -21,7 +21,7 @@ from selfreward.artifacts import Artifact
 from selfreward.artifacts.files import canonical, locked, write_atomically, write_json
 from selfreward.artifacts.runs import read_run
 from selfreward.errors import ConfigError
-from selfreward.tracking.alerts import decision_alerts, policy_alerts
+from selfreward.tracking.alerts import decision_alerts, gate_alerts, policy_alerts
 from selfreward.tracking.final import final_values
 from selfreward.tracking.metrics import metrics_of_iteration, metrics_of_run
 from selfreward.tracking.samples import COLUMNS, sample_answers
@@ -34,7 +34,7 @@ AXIS = "loop/iteration"
 MEMORY = "logged.json"
 DIGESTS = "artifacts.json"
 # Known before an iteration trains; the rest comes with the update.
-_POLICY_STAGES = ("measure", "diagnose", "evaluate")
+_POLICY_STAGES = ("measure", "diagnose", "evaluate", "duel")
 _START_STAGES = ("measure", "evaluate")
 # No part of the id: names and places, what the artifacts of iteration 0 tell better, and how long the run is.
 _NOT_RECIPE = {"run", "sweep", "store", "tracker", "model", "data", "backend"}
@@ -73,8 +73,9 @@ class WandbRun:
             if step < self._next:
                 return
             row: dict[str, Any] = dict(metrics_of_iteration(t, stages, before))
-            known = metrics_of_iteration(t, {name: stages[name] for name in _POLICY_STAGES}, before)
-            alerts = list(decision_alerts(t, stages))
+            of_policy = {name: stages[name] for name in _POLICY_STAGES if name in stages}
+            known = metrics_of_iteration(t, of_policy, before)
+            alerts = [*gate_alerts(t, stages, before), *decision_alerts(t, stages)]
             if 2 * t < self._next:
                 row = {name: value for name, value in row.items() if name not in known} | {AXIS: t}
             else:

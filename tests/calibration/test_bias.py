@@ -1,12 +1,12 @@
 """What moves a judge besides quality: hand-made regressions, and planted judges that move their own measure alone."""
 
-import json
 import random
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from scripts.gold_items import pandalm
 from selfreward.calibration.bias import (
     ScoreBin,
     flip_rate,
@@ -21,12 +21,17 @@ from selfreward.calibration.bias import (
 from selfreward.calibration.health import judge_measures
 from selfreward.calibration.measure import Measure
 from selfreward.calibration.quality import accuracy, kappa
-from selfreward.calibration.records import Judged, Labelled, judged
+from selfreward.calibration.records import Judged, Labelled, Verdicts, judged
 from selfreward.records import Verdict
-from tests.calibration.planted import MOVED, NOISY, OWN, SCALE, item, items_by_lot, moved, said, verdicts_of
+from selfreward.testbench import judges
+from selfreward.testbench.gold import OWN, SCALE, made_items
+from selfreward.testbench.judges import JUDGES, PERFECT, Planted, moved
+from tests.calibration.planted import item, said
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data"
 PANDALM = REAL / "pandalm-testset/testset-v1.json"
+NAMED = {judge.name: judge for judge in JUDGES}
+NOISY = [NAMED["random"], NAMED["wrong in 30% by lot"]]
 
 
 def value(measure: Measure) -> float:
@@ -96,8 +101,8 @@ def test_without_the_judges_own_a_mean_over_both_labels() -> None:
 
 
 def test_swapping_the_answers_changes_no_measure() -> None:
-    items = items_by_lot(60, seed=5)
-    verdicts = verdicts_of("noise", items, seed=5)
+    items = made_items(60, seed=5)
+    verdicts = judges.said(NAMED["wrong in 30% by lot"], items, OWN, SCALE, 5)
     swap: dict[Verdict, Verdict] = {"first": "second", "second": "first", "tie": "tie"}
     rng = random.Random(0)
     turned_items, turned = [], []
@@ -109,6 +114,8 @@ def test_swapping_the_answers_changes_no_measure() -> None:
                 second=one.first,
                 first_author=one.second_author,
                 second_author=one.first_author,
+                first_rating=one.second_rating,
+                second_rating=one.first_rating,
                 verdicts=tuple(swap[vote] for vote in one.verdicts),
             )
             assert verdict.preference is not None
@@ -146,44 +153,40 @@ def test_the_histogram_has_a_bin_a_score_or_twenty() -> None:
     assert score_histogram([(item(), said())]) == ()
 
 
-def panda() -> list[Labelled]:
-    """Every third item; people prefer llama-7b's answers in 70 of 100, so noise would move a plain difference."""
-    sides: dict[int, Verdict] = {0: "tie", 1: "first", 2: "second"}
-    gold = []
-    for row in json.loads(PANDALM.read_text())[::3]:
-        votes = [sides[row[f"annotator{person}"]] for person in (1, 2, 3)]
-        one, two = row["cmp_key"].split("_")
-        made = item(votes, number=row["idx"], authors=(one, two))
-        gold.append(replace(made, first=str(row["response1"]), second=str(row["response2"])))
-    return gold
-
-
 real = pytest.mark.skipif(not PANDALM.is_file(), reason="the folder shared/data is not beside the checkout")
 
 
 @pytest.fixture(scope="module", params=["by lot", pytest.param("real", marks=real)])
 def gold(request: pytest.FixtureRequest) -> tuple[list[Labelled], str]:
-    return (items_by_lot(300, seed=1), OWN) if request.param == "by lot" else (panda(), "llama-7b")
+    """Of the real items every third; people prefer llama-7b in 70 of 100, so noise would move a plain difference."""
+    return (made_items(300, seed=1), OWN) if request.param == "by lot" else (list(pandalm(PANDALM))[::3], "llama-7b")
 
 
-def measured(name: str, gold: tuple[list[Labelled], str], seed: int = 1) -> tuple[Measure, ...]:
+def asked(judge: Planted, gold: tuple[list[Labelled], str], seed: int = 1) -> list[Verdicts]:
     items, own = gold
-    return judge_measures(items, verdicts_of(name, items, seed, own), own={own}, scale=SCALE, seed=0)
+    return judges.said(judge, items, own, SCALE, seed)
 
 
-@pytest.mark.parametrize("name", [name for name in MOVED if name not in NOISY])
-def test_a_planted_bias_moves_its_own_measure_alone(name: str, gold: tuple[list[Labelled], str]) -> None:
-    assert moved(measured(name, gold), measured("perfect", gold)) == MOVED[name]
+def measured(judge: Planted, gold: tuple[list[Labelled], str]) -> tuple[Measure, ...]:
+    items, own = gold
+    return judge_measures(items, asked(judge, gold), own={own}, scale=SCALE, seed=0)
 
 
-@pytest.mark.parametrize("name", NOISY)
-def test_a_judge_that_errs_at_random_is_not_taken_for_a_biased_one(name: str, gold: tuple[list[Labelled], str]) -> None:
-    assert moved(measured(name, gold), measured("perfect", gold)) <= {"length_slope", "self_preference"}
+@pytest.mark.parametrize("judge", [one for one in JUDGES if one not in NOISY], ids=lambda judge: judge.name)
+def test_a_planted_bias_moves_its_own_measure_alone(judge: Planted, gold: tuple[list[Labelled], str]) -> None:
+    assert moved(measured(judge, gold), measured(PERFECT, gold)) == judge.moves
+
+
+@pytest.mark.parametrize("judge", NOISY, ids=lambda judge: judge.name)
+def test_a_judge_that_errs_at_random_is_not_taken_for_a_biased_one(
+    judge: Planted, gold: tuple[list[Labelled], str]
+) -> None:
+    assert moved(measured(judge, gold), measured(PERFECT, gold)) <= {"length_slope", "self_preference"}
     # A perfect judge's interval has no width here, so a 95% interval beside it leaves it 5 times in 100.
     items, own = gold
     left = {"length_slope": 0, "self_preference": 0}
     for seed in range(25):
-        pairs = judged(items, verdicts_of(name, items, seed, own))
+        pairs = judged(items, asked(judge, gold, seed))
         for measure in (length_slope(pairs, {own}, 0), self_preference(pairs, {own}, 0)):
             assert measure.interval is not None
             left[measure.name] += not measure.interval.low <= 0 <= measure.interval.high
@@ -192,10 +195,9 @@ def test_a_judge_that_errs_at_random_is_not_taken_for_a_biased_one(name: str, go
 
 
 def test_quality_falls_with_noise(gold: tuple[list[Labelled], str]) -> None:
-    items, own = gold
-    found = {name: judged(items, verdicts_of(name, items, 1, own)) for name in ("perfect", "noise", "random")}
-    assert [value(accuracy(found["perfect"], 0)), value(kappa(found["perfect"], 0))] == [1, 1]
-    noisy, chance = accuracy(found["noise"], 0).interval, kappa(found["random"], 0).interval
+    perfect, random_, noisy_ = (judged(gold[0], asked(judge, gold)) for judge in (PERFECT, *NOISY))
+    assert [value(accuracy(perfect, 0)), value(kappa(perfect, 0))] == [1, 1]
+    noisy, chance = accuracy(noisy_, 0).interval, kappa(random_, 0).interval
     assert noisy is not None and noisy.low < 0.7 < noisy.high
     assert chance is not None and chance.low < 0 < chance.high
 
@@ -210,4 +212,4 @@ def test_a_coin_at_every_call_flips_but_prefers_no_place(gold: tuple[list[Labell
         shown = (straight + 1 - swapped) / 2
         verdicts.append(replace(said(0, preference, flipped=straight != swapped, shown=shown), id=one.id))
     found = judge_measures(items, verdicts, own={own}, scale=SCALE, seed=0)
-    assert moved(found, measured("perfect", gold)) == {"flip_rate", "same_position"}
+    assert moved(found, measured(PERFECT, gold)) == {"flip_rate", "same_position"}

@@ -19,7 +19,8 @@ from selfreward.calibration.quality import (
 )
 from selfreward.calibration.records import Judged, Verdicts, judged, labelled, majority
 from selfreward.records import GoldPair, Verdict
-from tests.calibration.planted import SCALE, item, said
+from selfreward.testbench.gold import SCALE
+from tests.calibration.planted import item, said
 
 
 def pairs(*rows: tuple[list[Verdict], float | None]) -> list[Judged]:

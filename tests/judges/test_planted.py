@@ -32,6 +32,11 @@ JUDGES = {
     "pairwise, budget": ("judge=pairwise", "judge.budget=3"),
     "constitution, sampled": ("judge=constitution",),
     "constitution, probability": ("judge=constitution", "judge.method=probability"),
+    "dimensions, sampled": ("judge=dimensions",),
+    "dimensions, expected": ("judge=dimensions", "judge.method=expected"),
+    "jury, majority": ("judge=jury", "judge.members.rubric.temperature=0"),
+    "jury, mean rank": ("judge=jury", "judge.members.rubric.method=expected", "judge.rule=mean_rank"),
+    "jury, weighted": ("judge=jury", "judge.rule=weighted", "judge.weights={likelihood:1,pairwise:2,rubric:2}"),
 }
 COMPARING = [name for name in JUDGES if name.startswith(("pairwise", "constitution"))]
 K = 4

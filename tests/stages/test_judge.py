@@ -55,7 +55,7 @@ def test_a_judge_of_one_answer_at_a_time_has_rows_alone(tmp_path: Path) -> None:
 def test_killed_between_evidence_and_rows_it_ends_as_if_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = ("sample.shard_prompts=16",)
+    settings = ("sample.shard_prompts=16", "data.gold_gate=0")
     undisturbed = judged(tmp_path / "a", *settings)
     shards = len(list(undisturbed.shards(Judgment)))
     assert shards > 3

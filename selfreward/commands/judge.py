@@ -1,0 +1,71 @@
+"""`selfreward judge calibrate`: how far any judge can be trusted, on any file of labelled pairs, without a loop."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from selfreward.commands.judge_calibrate import Asked, calibrate_judge, told
+from selfreward.config import validate
+
+Compose = Callable[[list[str]], Mapping[str, Any]]
+
+ACTIONS = """actions:
+  calibrate [SETTING=VALUE ...] --gold FILE   agreement with people, biases, disagreements; a table and a page
+
+`selfreward judge ACTION --help` explains an action; docs/judges.md shows what comes of it.
+"""
+
+
+def main(arguments: list[str], compose: Compose) -> int:
+    """0, whatever the gate says of the judge; `compose` turns settings as they are typed into plain values.
+
+    Raises SelfrewardError for a mistake that the user can mend.
+    """
+    parser = argparse.ArgumentParser(prog="selfreward judge", description="Judges by themselves.", epilog=ACTIONS)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("action", choices=("calibrate",), metavar="ACTION")
+    parser.parse_args(arguments[:1])
+    parsed = _calibrate_parser().parse_intermixed_args(arguments[1:])
+    settings = [*parsed.settings, *([] if parsed.seed is None else [f"seed={parsed.seed}"])]
+    asked = Asked(gold=parsed.gold, items=parsed.items, own=parsed.own, out=parsed.out)
+    for line in told(*calibrate_judge(validate(compose(settings)), asked)):
+        print(line)
+    return 0
+
+
+def _calibrate_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="selfreward judge calibrate",
+        description="Ask a judge about pairs of answers that people labelled. Settings are those of a run: model, "
+        "backend and judge decide who is asked, gate what is said about it. The start model stands for every policy "
+        "but an external one.",
+        epilog="example: selfreward judge calibrate judge=pairwise judge.method=probability --gold pairs.jsonl "
+        "--items 200",
+    )
+    parser.add_argument("settings", nargs="*", metavar="SETTING=VALUE", help="as for `selfreward run`")
+    parser.add_argument(
+        "--gold", type=Path, required=True, metavar="FILE", help="labelled pairs in any form of docs/labels.md"
+    )
+    parser.add_argument("--items", type=_positive, metavar="N", help="only N of them, by lot (default: all)")
+    parser.add_argument("--seed", type=int, metavar="S", help="the same as seed=S")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the page goes (default: beside the links)")
+    parser.add_argument(
+        "--own",
+        type=_authors,
+        default=(),
+        metavar="AUTHOR,...",
+        help="authors in the file whose answers count as the judge's own",
+    )
+    return parser
+
+
+def _authors(text: str) -> tuple[str, ...]:
+    return tuple(author for author in text.split(",") if author)
+
+
+def _positive(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return count

@@ -1,0 +1,183 @@
+"""The work of `selfreward judge calibrate`: asks, measures, writes a page, and tells it as a table."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from selfreward.artifacts import Artifact, Store
+from selfreward.artifacts.files import write_atomically, write_json
+from selfreward.artifacts.runs import Run
+from selfreward.backends import open_backend
+from selfreward.calibration.bias import score_histogram
+from selfreward.calibration.gate import judge_gate
+from selfreward.calibration.health import judge_measures, rater_measures
+from selfreward.calibration.measure import Measure
+from selfreward.calibration.records import Labelled, Verdicts, judged
+from selfreward.commands.monitor_table import aligned
+from selfreward.config import RunConfig
+from selfreward.console import ConsoleReporter
+from selfreward.data.files import content_digest
+from selfreward.data.models import start_policy
+from selfreward.errors import ConfigError, DataError
+from selfreward.labelling.hardest import with_kinds
+from selfreward.labelling.items import read_items, write_items
+from selfreward.records import Judgment, Policy
+from selfreward.report.calibrated import Calibrated, against_chance, as_json, ceiling
+from selfreward.report.judge_page import render
+from selfreward.report.markup import visible
+from selfreward.spec import identity
+from selfreward.stages.calibrate import Dispute, LabelledSpec, calibrate, labelled_pairs
+from selfreward.stages.health import scale_of, why_unmeasured
+from selfreward.stages.judging import Bench, Policies, Stage, judging_policy, jurors
+
+FOLDER = "judge"
+PAGE, ITEMS, FIGURES = "judge.html", "items.jsonl", "measures.json"
+_LEFT_OUT = "left_out:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is asked besides the settings: the file, how many of its pairs, who counts as the judge, where it goes."""
+
+    gold: Path
+    items: int | None
+    own: tuple[str, ...]
+    out: Path | None
+
+
+def calibrate_judge(config: RunConfig, asked: Asked) -> tuple[Calibrated, Path]:
+    """Asks the judge of `config`, in the store and linked in `<run>/judge/<name of the file>`; writes page and files.
+
+    Returns what came of it and the folder it was written to. Raises SelfrewardError as a run does.
+    """
+    if (why := why_unmeasured(config.judge)) is not None:
+        raise ConfigError(f"judge={config.judge.kind} cannot be calibrated: {why}; choose another judge or rubric")
+    store = Store(config.store.runs / "store", ConsoleReporter())
+    run = Run(config.store.runs / config.run / FOLDER / asked.gold.resolve().stem, store, config.seed)
+    out = run.folder if asked.out is None else asked.out
+    if (out / ITEMS).resolve() == asked.gold.resolve():
+        raise DataError(f"{asked.gold} would be written over: give another folder with --out")
+    spec = LabelledSpec(path=asked.gold, content=content_digest(asked.gold), limit=asked.items)
+    pairs = run.source("pairs", labelled_pairs, spec)
+    _check_own(asked, pairs)
+    found = _measured(config, asked, pairs, *_judge(config, run, pairs))
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / PAGE, render(found).encode())
+    write_items(out / ITEMS, found.items)
+    write_json(out / FIGURES, as_json(found))
+    return found, out
+
+
+def _judge(config: RunConfig, run: Run, pairs: Artifact) -> tuple[Artifact, Policy | None]:
+    store = run.store.root
+    start = start_policy(config.model, store)
+    with open_backend(config.backend, start) as backend:
+        policies = Policies(live=start, previous=start, initial=start)
+        policy = judging_policy(config.judge, policies, store)
+        bench = Bench(policies=policies, engine=config.backend, backend=backend, store=store)
+        with bench.holding(policy) as holder:
+            stage: Stage = run.stage
+            members = jurors(config.judge, policies, store)
+            return stage(0, calibrate, config.judge, backend=holder, policy=policy, pairs=pairs, **members), policy
+
+
+def _check_own(asked: Asked, pairs: Artifact) -> None:
+    """Raises DataError for an author of `--own` who wrote nothing that is asked about."""
+    authors = {author for one in pairs.records(Labelled) for author in (one.first_author, one.second_author)} - {None}
+    if unknown := [author for author in asked.own if author not in authors]:
+        there = ", ".join(sorted(visible(str(author))[:40] for author in authors)) or "no authors"
+        raise DataError(f"--own {unknown[0]}: {asked.gold} has no answer by that author; it has {there}")
+
+
+def _measured(
+    config: RunConfig, asked: Asked, pairs: Artifact, artifact: Artifact, policy: Policy | None
+) -> Calibrated:
+    labelled, verdicts = list(pairs.records(Labelled)), list(artifact.records(Verdicts))
+    of_file = {item.id: item for item in read_items(asked.gold)[0]}
+    said = {one.id: one for one in verdicts}
+    disputed = {one.id: one.disagreement for one in artifact.records(Dispute, "disputes")}
+    items = [replace(of_file[id_], judge=one, disagreement=disputed.get(id_)) for id_, one in said.items()]
+    measures = judge_measures(labelled, verdicts, own=asked.own, scale=scale_of(config.judge), seed=config.seed)
+    counts = pairs.manifest.counts
+    return Calibrated(
+        gold=asked.gold.name,
+        judge=identity(config.judge),
+        policy=policy,
+        artifact=artifact,
+        items=with_kinds(items, config.seed),
+        judgments=list(artifact.records(Judgment, "evidence")),
+        measures=measures,
+        people=rater_measures([one.verdicts for one in labelled], config.seed),
+        scores=score_histogram(judged(labelled, verdicts)),
+        gate=judge_gate(config.gate, measures),
+        left_out={name.removeprefix(_LEFT_OUT): int(n) for name, n in counts.items() if name.startswith(_LEFT_OUT)},
+        not_asked=int(counts["pairs"]) - len(items),
+    )
+
+
+def told(found: Calibrated, out: Path) -> Iterator[str]:
+    """The lines of a calibration: table, people, what is missing, kinds of prompt, gate, where the page is."""
+    yield f"{found.judge['kind']} on {len(found.items):,} pairs of {visible(found.gold)}{_without(found)}"
+    yield f"{against_chance(found.measure('accuracy'))}."
+    yield ""
+    yield from aligned([_row(one, found.people) for one in found.measures if one.interval is not None])
+    yield ""
+    for one in found.people:
+        if one.interval is not None:
+            yield f"people among themselves: {one.name} {_limits(one)} on {one.interval.n:,} pairs"
+    for one in (*found.measures, *found.people):
+        if one.interval is None:
+            yield f"not measured: {one.name}: {one.why_missing}"
+    yield from ("", *_kinds(found))
+    yield from (f"scores: {_scores(found)}", "") if found.scores else ("",)
+    yield f"judgments: {', '.join(f'{name} {count:,}' for name, count in found.outcomes.items())}"
+    yield f"cost: {found.artifact.manifest.seconds:,.1f} s, {found.artifact.tokens or 0:,} tokens"
+    for finding in found.gate.findings:
+        if finding.bound is not None:
+            yield f"gate {finding.action}: {finding.name} {finding.why}"
+    yield f"gate: {found.gate.action} is what a run would do with this judge; nothing is stopped here"
+    yield f"{out / PAGE}"
+    yield f"{out / ITEMS}: the pairs with the judge's verdicts, for `selfreward labels export`"
+
+
+def _without(found: Calibrated) -> str:
+    counts = {**found.left_out, "not asked": found.not_asked}
+    given = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in counts.items() if count)
+    return f"; left out: {given}" if given else ""
+
+
+def _row(measure: Measure, people: tuple[Measure, ...]) -> dict[str, str]:
+    one, best = measure.interval, ceiling(measure.name, people)
+    assert one is not None, "only measures that exist are listed"
+    return {
+        "measure": measure.name,
+        "value": f"{one.value:.3f}",
+        "95% interval": f"[{one.low:.3f}, {one.high:.3f}]",
+        "n": f"{one.n:,}",
+        "left out": f"{measure.left_out:,}",
+        "people": "-" if best is None or best.interval is None else f"{best.interval.value:.3f}",
+    }
+
+
+def _limits(measure: Measure) -> str:
+    one = measure.interval
+    assert one is not None, "only measures that exist are told"
+    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+
+
+def _scores(found: Calibrated) -> str:
+    return ", ".join(
+        f"{one.low:.4g}{'' if one.low == one.high else f' to {one.high:.4g}'}: {one.count:,}" for one in found.scores
+    )
+
+
+def _kinds(found: Calibrated) -> list[str]:
+    rows = [
+        {
+            "kind of prompt": visible(one.kind),
+            "pairs": f"{one.items:,}",
+            "judge against people": f"{one.against:,} of {one.judged:,}",
+        }
+        for one in found.kinds
+    ]
+    return aligned(rows)

@@ -1,0 +1,135 @@
+"""Several rubrics, each asked about by itself, and what they say of an answer together."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from selfreward.backends.base import Advance, Backend
+from selfreward.judges.base import Item, Judge, PolicyJudgeBase, in_step, pointwise
+from selfreward.judges.prompting import Rubric
+from selfreward.judges.rubric import RubricSpec, judge_by_rubric
+from selfreward.records import Judgment, Policy, digest_of
+from selfreward.spec import Spec, identity
+
+DimensionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Dimension(Spec):
+    """A rubric, how much it counts beside the others, and the score on its own scale that an answer must reach."""
+
+    rubric: Rubric
+    weight: float = Field(1.0, gt=0, allow_inf_nan=False)
+    at_least: float | None = None
+
+    @model_validator(mode="after")
+    def _can_be_missed_and_reached(self) -> "Dimension":
+        scale = self.rubric.scale
+        if self.at_least is not None and not scale.lowest < self.at_least <= scale.highest:
+            raise ValueError(
+                f"at_least={self.at_least} on a scale from {scale.lowest} to {scale.highest}: set it above "
+                f"{scale.lowest} and to {scale.highest} at most, or to null"
+            )
+        return self
+
+    def share(self, score: float) -> float:
+        """How far up the scale a score is, 0 to 1."""
+        scale = self.rubric.scale
+        return (score - scale.lowest) / (scale.highest - scale.lowest)
+
+    def missed_by(self, score: float) -> bool:
+        """Whether a score is below the one that must be reached."""
+        return self.at_least is not None and score < self.at_least
+
+
+class DimensionsSpec(PolicyJudgeBase):
+    """Scores an answer by the weighted mean of its dimensions, each as a share of its scale: 0 to 1.
+
+    Where a dimension has an `at_least`, the mean is halved, and an answer that reaches them all has one half more: it
+    stands above every answer that misses one. Replies are drawn and read as by the `rubric` judge, one a dimension.
+    """
+
+    kind: Literal["dimensions"] = "dimensions"
+    dimensions: dict[DimensionName, Dimension] = Field(min_length=1)
+    method: Literal["sampled", "expected"] = "sampled"
+    temperature: float = Field(0.0, ge=0)
+    top_p: float = Field(0.9, gt=0, le=1)
+    max_new_tokens: PositiveInt = 128
+    min_mass: float = Field(0.5, ge=0, le=1)
+
+    def build(self, backend: Backend | None, policy: Policy | None) -> Judge:
+        """The judge over `backend`, which holds the judging `policy`."""
+        assert backend is not None
+        assert policy is not None
+        name = digest_of("dimensions", identity(self), policy.digest)
+        ask = partial(judge_dimensions, self, name, backend, policy)
+        return Judge(ask, partial(weigh, dict(sorted(self.dimensions.items())), name))
+
+
+def judge_dimensions(
+    spec: DimensionsSpec,
+    name: str,
+    backend: Backend,
+    policy: Policy,
+    items: Sequence[Item],
+    seed: int,
+    advance: Advance,
+) -> list[Judgment]:
+    """A judgment of each item in each dimension, the dimensions by name; they are asked one after the other."""
+    advance = in_step(len(spec.dimensions) * len(items), len(items), advance)
+    judgments = []
+    for called, dimension in sorted(spec.dimensions.items()):
+        rubric = RubricSpec(
+            rubric=dimension.rubric,
+            method=spec.method,
+            temperature=spec.temperature,
+            top_p=spec.top_p,
+            max_new_tokens=spec.max_new_tokens,
+            min_mass=spec.min_mass,
+        )
+        asked = judge_by_rubric(rubric, backend, policy, items, seed, advance)
+        judgments += [replace(one, judge=name, dimension=called) for one in asked]
+    return judgments
+
+
+def weigh(
+    dimensions: Mapping[str, Dimension], name: str, items: Sequence[Item], evidence: Sequence[Judgment]
+) -> list[Judgment]:
+    """One judgment of each item, in order, from its judgments in every dimension.
+
+    An item that lacks a score in a dimension has that one's outcome and no score; `raw` says which it is.
+    """
+    found: dict[str, dict[str, Judgment]] = {}
+    for one in evidence:
+        assert one.dimension is not None
+        found.setdefault(one.candidate_ids[0], {})[one.dimension] = one
+    return [_together(dimensions, name, item, found[item[1].id]) for item in items]
+
+
+def _together(
+    dimensions: Mapping[str, Dimension], name: str, item: Item, judgments: Mapping[str, Judgment]
+) -> Judgment:
+    missing = [called for called in dimensions if judgments[called].score is None]
+    if missing:
+        outcome = judgments[missing[0]].outcome
+        return pointwise(item, judge=name, outcome=outcome, score=None, raw=f"no score in {', '.join(missing)}")
+    scores = {called: one.score for called, one in judgments.items() if one.score is not None}
+    weights = [one.weight for one in dimensions.values()]
+    shares = [one.share(scores[called]) for called, one in dimensions.items()]
+    mean = math.fsum(map(math.prod, zip(weights, shares, strict=True))) / math.fsum(weights)
+    missed = [called for called, one in dimensions.items() if one.missed_by(scores[called])]
+    told = " ".join(f"{called}={scores[called]:.6g}" for called in dimensions)
+    below = f" below={','.join(missed)}" if missed else ""
+    return pointwise(
+        item, judge=name, score=_ranked(dimensions, mean, bool(missed)), raw=f"mean={mean:.6g} {told}{below}"
+    )
+
+
+def _ranked(dimensions: Mapping[str, Dimension], mean: float, missed: bool) -> float:
+    """The mean, or where something is required the upper half for those that reach it and the lower for the others."""
+    if all(one.at_least is None for one in dimensions.values()):
+        return mean
+    return mean / 2 if missed else 0.5 + mean / 2

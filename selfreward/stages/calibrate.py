@@ -1,0 +1,90 @@
+"""Calibrate: what a judge says of the pairs of a file that people labelled, outside of any loop."""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from pydantic import PositiveInt
+
+from selfreward.artifacts import Artifact, Output
+from selfreward.backends.base import Backend
+from selfreward.calibration.records import Labelled
+from selfreward.judges import AnyJudge
+from selfreward.judges.base import Conclude
+from selfreward.judges.base import Item as JudgedItem
+from selfreward.judges.jury import disagreements
+from selfreward.labelling.items import Item, read_items
+from selfreward.records import Judgment, Policy, digest_of
+from selfreward.spec import Spec, execution
+from selfreward.stages.judge import build_judge
+from selfreward.stages.opinions import write_opinions
+
+VERSION = 1
+
+
+class LabelledSpec(Spec):
+    """A file of pairs, which counts by the digest of its bytes; with `limit` no more than so many of them."""
+
+    path: Path = execution(...)
+    content: str
+    limit: PositiveInt | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """How far the members of a jury disagree on the pair with this id, from 0 to 1."""
+
+    id: str
+    disagreement: float
+
+
+def labelled_pairs(out: Output, spec: LabelledSpec) -> None:
+    """Table `rows` of Labelled; counts what was left out by reason. Raises DataError for a row that cannot be read."""
+    items, left_out = read_items(spec.path)
+    out.count(**{f"left_out:{reason}": count for reason, count in left_out.items()}, pairs=len(items))
+    with out.table(Labelled) as table:
+        table.write_all(item.labelled for item in limited(items, spec.limit))
+
+
+def limited(items: list[Item], limit: int | None) -> list[Item]:
+    """The `limit` items that come first by the digest of their id and texts, in the order of the file."""
+    if limit is None or limit >= len(items):
+        return items
+    digests = {one.id: digest_of("calibrate", one.id, one.labelled.first, one.labelled.second) for one in items}
+    chosen = set(heapq.nsmallest(limit, digests, key=digests.__getitem__))
+    return [item for item in items if item.id in chosen]
+
+
+def calibrate(
+    out: Output,
+    spec: AnyJudge,
+    *,
+    seed: int,
+    pairs: Artifact,
+    policy: Policy | None,
+    backend: Backend | None = None,
+    **jurors: Policy,
+) -> None:
+    """Tables `rows` of Verdicts, one for each of `pairs`, `evidence` of Judgment and, of a jury, `disputes` of Dispute.
+
+    `policy` judges, with `jurors` as in the stage `judge`. Raises StageError as that does.
+    """
+    items = list(pairs.records(Labelled))
+    judging, disputes = build_judge(spec, backend, policy, jurors), list[Dispute]()
+    if judging.conclude is not None:
+        judging = replace(judging, conclude=partial(_conclude, judging.conclude, disputes))
+    with out.progress(2 * len(items), "answers judged") as advance:
+        write_opinions(out, spec, judging, items, rows="rows", evidence="evidence", seed=seed, advance=advance)
+    with out.table(Dispute, "disputes") as table:
+        table.write_all(disputes)
+
+
+def _conclude(
+    conclude: Conclude, disputes: list[Dispute], answers: Sequence[JudgedItem], asked: Sequence[Judgment]
+) -> list[Judgment]:
+    """What is concluded; notes in `disputes` how far a jury disagreed, which `raw` of its conclusions alone says."""
+    concluded = conclude(answers, asked)
+    disputes += [Dispute(id=id_, disagreement=value) for id_, value in disagreements(concluded).items()]
+    return concluded

@@ -1,0 +1,108 @@
+"""Duel: whose held-out answers a judge that never changes finds better, this policy's or an earlier one's."""
+
+from collections.abc import Sequence
+
+from pydantic import model_validator
+
+from selfreward.artifacts import Artifact, Output, derive_seed
+from selfreward.backends.base import Backend
+from selfreward.calibration.bias import flip_rate, parse_rate, position_preference
+from selfreward.calibration.quality import tie_share
+from selfreward.calibration.records import Labelled, Verdicts, judged
+from selfreward.calibration.winrate import Match, length_controlled_win_rate, win_rate
+from selfreward.diversity.sharpening import GREEDY, EvaluatedAnswer
+from selfreward.judges.pairwise import PairwiseSpec
+from selfreward.records import Policy, Prompt
+from selfreward.spec import Json, Spec
+from selfreward.stages.health import written
+from selfreward.stages.opinions import write_opinions
+
+VERSION = 1
+
+
+class DuelSpec(Spec):
+    """The judge of duels: the initial policy or an external one, so that rounds can be compared."""
+
+    judge: PairwiseSpec
+
+    @model_validator(mode="after")
+    def _judge_never_changes(self) -> "DuelSpec":
+        if self.judge.policy not in ("initial", "external"):
+            raise ValueError(
+                f"duel.judge.policy={self.judge.policy} would change from round to round: set it to initial or external"
+            )
+        return self
+
+
+def duel(
+    out: Output,
+    spec: DuelSpec,
+    *,
+    seed: int,
+    backend: Backend,
+    policy: Policy,
+    held_out: Artifact,
+    evaluated: Artifact,
+    start: Artifact,
+    previous: Artifact,
+) -> None:
+    """`duel.json`: under `start` and `previous`, how this policy's greedy answers do against those of that policy.
+
+    Each of the two has the number of `prompts`, how many answers were `identical`, which are ties that nobody is asked
+    about, and `measures`: win rates plain and at equal length; of the others ties, flips, place and parse rate.
+
+    `policy` judges. What it said stands in tables of the same names, of Verdicts whose first answer is this policy's,
+    and what it was asked in `..._evidence`. Where the policy before is the start model, nothing is asked twice.
+    """
+    judging = spec.judge.build(backend, policy)
+    prompts, own = {one.id: one for one in held_out.records(Prompt)}, _greedy(evaluated)
+    met: dict[str, Json] = {}
+    for name, opponent in {"start": start, "previous": previous}.items():
+        if name == "previous" and opponent.digest == start.digest:
+            met[name] = met["start"]
+            continue
+        items = [_meeting(prompts[prompt_id], own[prompt_id], text) for prompt_id, text in _greedy(opponent).items()]
+        different = [one for one in items if one.first != one.second]
+        with out.progress(2 * len(different), "answers compared") as advance:
+            said = write_opinions(
+                out,
+                spec.judge,
+                judging,
+                different,
+                rows=name,
+                evidence=f"{name}_evidence",
+                seed=derive_seed(seed, name),
+                advance=advance,
+            )
+        met[name] = _result(items, different, said, seed)
+    out.write_json("duel", met)
+
+
+def _greedy(evaluated: Artifact) -> dict[str, str]:
+    return {one.prompt_id: one.text for one in evaluated.records(EvaluatedAnswer) if one.temperature == GREEDY}
+
+
+def _meeting(prompt: Prompt, own: str, other: str) -> Labelled:
+    return Labelled(id=prompt.id, messages=prompt.messages, first=own, second=other, verdicts=(), source=prompt.source)
+
+
+def _result(items: Sequence[Labelled], different: Sequence[Labelled], said: Sequence[Verdicts], seed: int) -> Json:
+    preferences = {one.id: one.preference for one in said}
+    matches = [
+        Match(
+            prompt_id=one.id,
+            # The same answer twice is a tie, whatever a judge would make of it.
+            preference=preferences.get(one.id, 0.5),
+            length_a=len(one.first),
+            length_b=len(one.second),
+        )
+        for one in items
+    ]
+    pairs = judged(different, said)
+    about = (tie_share, flip_rate, position_preference, parse_rate)
+    measures = [
+        win_rate(matches, seed),
+        length_controlled_win_rate(matches, seed),
+        *(one(pairs, seed) for one in about),
+    ]
+    return {"prompts": len(items), "identical": len(items) - len(different), "measures": written(measures)}

@@ -1,0 +1,160 @@
+"""Gate: whether this round's judgments may be trained on, by the judge's health and by the judgments themselves."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from statistics import fmean
+from typing import Any
+
+from selfreward.artifacts import Artifact, Output
+from selfreward.calibration.bias import histogram, top_share
+from selfreward.calibration.gate import GateDecision, GateFinding, GateSpec, decide, judge_gate, overoptimised
+from selfreward.calibration.measure import Measure, mean_of, missing
+from selfreward.calibration.quality import Scale
+from selfreward.records import Judgment
+from selfreward.stages.health import read, written
+
+VERSION = 1
+_TOLD = ("accuracy", "kappa", "flip_rate", "parse_rate", "share_at_maximum")
+_GOLD = ("accuracy", "lc_win_rate")
+
+
+def gate(
+    out: Output,
+    spec: GateSpec,
+    *,
+    seed: int,
+    health: Artifact,
+    judgments: Artifact,
+    duel: Artifact | None,
+    previous: Artifact | None,
+) -> None:
+    """`gate.json`: `action`, the strongest of all `findings`, `told` in lines, and what they rest on.
+
+    Findings are of the judge on gold, of this round's judgments (`round/...`), and of the proxy score against gold
+    over rounds (`over_optimised/...`); `duel`, if there is one, gives a gold measure too. `healthy` says that no bound
+    was crossed, which is no praise of what was not measured; `healthy_round` is the last such round up to this one.
+    `frozen` says that the judge of the last healthy round judges from the next round on, and `measures`, `scores` are
+    of this round's judgments. `previous` is the gate of the round before.
+    """
+    seen = health.json("health")
+    before = None if previous is None else previous.json("gate")
+    number = 0 if before is None else before["round"] + 1
+    here, scores = _of_round(judgments, seen, seed)
+    rounds = [*([] if before is None else before["rounds"]), _watched(seen, here, duel)]
+    on_gold = judge_gate(spec, read(seen["measures"]))
+    decision = decide([*on_gold.findings, *_on_round(spec, here), *_watch(spec, rounds)])
+    healthy = decision.action == "observe"
+    last = number if healthy else None if before is None else before["healthy_round"]
+    was_frozen = before is not None and before["frozen"]
+    frozen = was_frozen or (decision.action == "freeze" and last is not None)
+    lines = [_summary(spec, seen), *_acting(decision)]
+    if decision.action == "freeze" and not was_frozen:
+        lines.append(_freezing(last, judgments.manifest.inputs.get("policy") != health.manifest.inputs.get("policy")))
+    out.write_json(
+        "gate",
+        {
+            "round": number,
+            "action": decision.action,
+            "healthy": healthy,
+            "healthy_round": last,
+            "frozen": frozen,
+            "findings": [asdict(one) for one in decision.findings],
+            "measures": written(here),
+            "scores": [asdict(one) for one in histogram(scores)],
+            "rounds": rounds,
+            "told": [*lines],
+        },
+    )
+
+
+def asks_to_freeze(spec: GateSpec, health: Artifact) -> bool:
+    """Whether gold alone says that the judge should not judge this round."""
+    return judge_gate(spec, read(health.json("health")["measures"])).action == "freeze"
+
+
+def gate_reason(gated: Artifact) -> str | None:
+    """Why the run ends here; None where it goes on."""
+    told = gated.json("gate")
+    stops = [f"{one['name']} {one['why']}" for one in told["findings"] if one["action"] == "stop"]
+    return f"stopped by the gate of the judge: {'; '.join(stops)}" if stops else None
+
+
+def _of_round(judgments: Artifact, seen: Mapping[str, Any], seed: int) -> tuple[list[Measure], list[float]]:
+    """Parse rate, share at the maximum and mean score of this round's judgments over prompts, and all scores."""
+    scale: Scale | None = seen["scale"]
+    names = ("parse_rate", "share_at_maximum", "mean_score")
+    if "policy" not in judgments.manifest.inputs:
+        return [missing(name, "the judge is no policy") for name in names], []
+    asked = "evidence" if judgments.has("evidence") else "rows"
+    parsed = [fmean(one.outcome == "scored" for one in group) for group in _by_prompt(judgments, asked)]
+    scores = [[one.score for one in group if one.score is not None] for group in _by_prompt(judgments, "rows")]
+    top = [None if scale is None else top_share(some, scale) for some in scores]
+    means = [None if seen["relative"] or not some else fmean(some) for some in scores]
+    no_scores = "no candidate has a score"
+    no_top = "the judge's scores have no maximum" if scale is None else no_scores
+    no_mean = "scores among the candidates of a prompt cannot rise" if seen["relative"] else no_scores
+    measures = [
+        mean_of("parse_rate", parsed, seed, "nothing was judged"),
+        mean_of("share_at_maximum", top, seed, no_top),
+        mean_of("mean_score", means, seed, no_mean),
+    ]
+    return measures, [score for some in scores for score in some]
+
+
+def _by_prompt(judgments: Artifact, table: str) -> Iterable[list[Judgment]]:
+    """The judgments of each prompt; in evidence they need not stand together."""
+    found: dict[str, list[Judgment]] = {}
+    for one in judgments.records(Judgment, table):
+        found.setdefault(one.prompt_id, []).append(one)
+    return found.values()
+
+
+def _on_round(spec: GateSpec, here: list[Measure]) -> list[GateFinding]:
+    """What the rules say of this round's judgments, under names of their own."""
+    names = {one.name for one in here}
+    found = judge_gate(spec, here).findings
+    return [replace(one, name=f"round/{one.name}") for one in found if one.name in names]
+
+
+def _watched(seen: Mapping[str, Any], here: list[Measure], duel: Artifact | None) -> dict[str, Any]:
+    """What over-optimisation is looked for in, of one round: the proxy score and what gold says."""
+    won = missing("lc_win_rate", "no duel was fought")
+    if duel is not None:
+        (won,) = (one for one in read(duel.json("duel")["start"]["measures"]) if one.name == won.name)
+    return {
+        **written([one for one in here if one.name == "mean_score"]),
+        "accuracy": seen["measures"]["accuracy"],
+        **written([won]),
+    }
+
+
+def _watch(spec: GateSpec, rounds: list[dict[str, Any]]) -> list[GateFinding]:
+    of_round = [{one.name: one for one in read(measures)} for measures in rounds]
+    proxies = [one["mean_score"] for one in of_round]
+    return [overoptimised(spec, proxies, [one[name] for one in of_round]) for name in _GOLD]
+
+
+def _summary(spec: GateSpec, seen: Mapping[str, Any]) -> str:
+    measures = {one.name: one for one in read(seen["measures"])}
+    figures = [
+        f"{name} {one.value:.3g} ({one.low:.3g} to {one.high:.3g})"
+        for name in _TOLD
+        if (one := measures[name].interval) is not None
+    ]
+    if not figures:
+        return f"  judge not measured: {measures['accuracy'].why_missing}"
+    few = f"; fewer than gate.fewest_items={spec.fewest_items}, so nothing follows from gold"
+    return (
+        f"  judge on {seen['pairs']} gold pairs: {', '.join(figures)}{few if seen['pairs'] < spec.fewest_items else ''}"
+    )
+
+
+def _acting(decision: GateDecision) -> list[str]:
+    return [f"  gate {one.action}: {one.name} {one.why}" for one in decision.findings if one.action != "observe"]
+
+
+def _freezing(last: int | None, judged_already: bool) -> str:
+    if last is None:
+        return "  no earlier round passed the gate: the judge stays as it is"
+    since = "in this round and from now on" if judged_already else "from the next round on"
+    return f"  the judge is frozen: the policy that judged in round {last}, the last healthy one, judges {since}"

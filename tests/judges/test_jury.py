@@ -1,0 +1,245 @@
+"""The jury: how its members are asked, what they conclude, who abstains, and how far they disagree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfreward.__main__ import compose
+from selfreward.config import validate
+from selfreward.judges.base import Item, pointwise
+from selfreward.judges.jury import JurySpec, disagreement, disagreements, most_disputed
+from selfreward.judges.rubric import RubricSpec
+from selfreward.records import Judgment, Policy
+from tests.judges.made import Says, item, judged
+from tests.support import run_scripted
+
+RULES = ["majority", "mean_rank", "weighted"]
+Given = dict[str, list[float | None]]
+"""What each member gives the candidates, by their places."""
+
+
+def spec_of(*overrides: str) -> JurySpec:
+    judge = validate(compose(["judge=jury", *overrides])).judge
+    assert isinstance(judge, JurySpec)
+    return judge
+
+
+RUBRIC = spec_of().members["rubric"]
+
+
+def jury(names: Sequence[str], rule: str = "majority", **settings: Any) -> JurySpec:
+    """A jury of rubric judges."""
+    if rule == "weighted":
+        settings.setdefault("weights", dict.fromkeys(names, 1.0))
+    return JurySpec(members=dict.fromkeys(names, RUBRIC), rule=rule, **settings)
+
+
+def conclude(spec: JurySpec, scores: Given, items: Sequence[Item] | None = None) -> list[Judgment]:
+    """What a jury concludes where its members gave these scores."""
+    items = items or [item(f"answer {at}", at) for at in range(len(next(iter(scores.values()))))]
+    evidence = [
+        pointwise(
+            one,
+            judge=f"{name}:x",
+            outcome="unparsed" if (score := given[one[1].index]) is None else "scored",
+            score=score,
+            raw="",
+        )
+        for name, given in scores.items()
+        for one in items
+    ]
+    judge = spec.build(Says(lambda _: None), Policy(path=Path("p"), key="p", digest="p"))
+    assert judge.conclude is not None
+    return judge.conclude(items, evidence)
+
+
+def scores_of(spec: JurySpec, scores: Given) -> list[float | None]:
+    return [one.score for one in conclude(spec, scores)]
+
+
+def test_majority_is_the_share_that_ranks_it_first_and_ties_share_the_vote() -> None:
+    given: Given = {"a": [5.0, 1.0, 1.0], "b": [3.0, 3.0, 2.0], "c": [1.0, 2.0, 0.0]}
+    assert scores_of(jury("abc"), given) == pytest.approx([1.5 / 3, 1.5 / 3, 0])
+
+
+def test_mean_rank_is_one_for_the_best_of_all_and_zero_for_the_last() -> None:
+    given: Given = {"a": [5.0, 1.0, 3.0], "b": [0.9, 0.1, 0.1]}
+    assert scores_of(jury("ab", "mean_rank"), given) == pytest.approx([1, 0.125, 0.375])
+
+
+def test_weights_are_of_scores_in_deviations_so_that_scales_do_not_count() -> None:
+    given: Given = {"a": [1.0, 2.0], "b": [500.0, 100.0]}
+    assert scores_of(jury("ab", "weighted", weights={"a": 3.0, "b": 1.0}), given) == pytest.approx([-0.5, 0.5])
+    assert scores_of(jury("ab", "weighted"), given) == [0, 0]
+
+
+def test_raw_says_what_each_member_gave_and_how_far_they_disagree() -> None:
+    first, second = conclude(jury("abc"), {"a": [5.0, 1.0], "b": [0.5, 2.0], "c": [None, 4.0]})
+    assert first.raw == "disagreement=1 majority=0.5 members=2 of 3; a=5 b=0.5 c=null"
+    assert second.raw == "disagreement=1 majority=0.5 members=2 of 3; a=1 b=2 c=4"
+
+
+def test_below_the_quorum_an_answer_is_unparsed() -> None:
+    given: Given = {"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0, None], "c": [1.0, 2.0, None]}
+    assert [one.outcome for one in conclude(jury("abc"), given)] == ["scored", "scored", "unparsed"]
+    assert [one.outcome for one in conclude(jury("abc", quorum=1), given)] == ["scored"] * 3
+    assert [one.outcome for one in conclude(jury("abcd", quorum=4), given | {"d": [None] * 3})] == ["unparsed"] * 3
+
+
+def test_an_answer_alone_has_nobody_to_be_ranked_with() -> None:
+    (one,) = conclude(jury("ab"), {"a": [5.0], "b": [5.0]})
+    assert (one.outcome, one.score) == ("unparsed", None)
+    assert one.raw == "disagreement=null majority=null members=0 of 2; a=5 b=5"
+
+
+def test_a_copy_of_the_best_answer_splits_no_votes() -> None:
+    items = [item("best", 0), item("other", 1), item("best", 2)]
+    judgments = conclude(jury("abc"), {"a": [5.0, 1.0, 5.0], "b": [5.0, 1.0, 5.0], "c": [1.0, 5.0, 1.0]}, items)
+    assert [one.score for one in judgments] == pytest.approx([2 / 3, 1 / 3, 2 / 3])
+    assert [one.candidate_ids for one in judgments] == [("c0",), ("c1",), ("c2",)]
+
+
+def test_disagreement_is_that_of_kendall() -> None:
+    def of(*members: list[float | None]) -> float | None:
+        return disagreement([{str(at): one for at, one in enumerate(scores) if one is not None} for scores in members])
+
+    assert of([1.0, 2.0, 3.0], [10.0, 20.0, 30.0]) == 0
+    assert of([1.0, 2.0, 3.0], [3.0, 2.0, 1.0]) == 1
+    # Kendall 1948: ranks 1 4 2 3 / 1 3 2 4 / 2 4 1 3 have sums 4 11 5 10, S = 37 and W = 12 * 37 / (9 * 60).
+    assert of([1.0, 4.0, 2.0, 3.0], [1.0, 3.0, 2.0, 4.0], [2.0, 4.0, 1.0, 3.0]) == pytest.approx(1 - 37 / 45)
+    assert of([1.0, 1.0, 2.0], [1.0, 1.0, 2.0]) == 0
+    assert of([1.0, 2.0, None, 3.0], [1.0, 2.0, 5.0, 3.0]) == 0
+    assert of([1.0, 2.0], [None, 2.0]) is None
+    assert of([1.0, 1.0], [2.0, 2.0]) is None
+    assert of([1.0], [2.0]) is None
+
+
+PLACES = 4
+MEMBERS = "abc"
+GIVEN = st.fixed_dictionaries(
+    {name: st.lists(st.none() | st.integers(0, 4).map(float), min_size=PLACES, max_size=PLACES) for name in MEMBERS}
+)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(scores=GIVEN, order=st.permutations(range(PLACES)))
+def test_the_order_of_the_answers_does_not_matter(rule: str, scores: Given, order: list[int]) -> None:
+    spec = jury(MEMBERS, rule)
+    moved = {name: [scores[name][at] for at in order] for name in scores}
+    straight = conclude(spec, scores)
+    assert [(one.score, one.raw) for one in conclude(spec, moved)] == [
+        (straight[at].score, straight[at].raw) for at in order
+    ]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(scores=GIVEN)
+def test_who_abstains_has_no_vote(rule: str, scores: Given) -> None:
+    silent: Given = {"d": [None] * PLACES}
+    assert scores_of(jury("abcd", rule, quorum=1), scores | silent) == scores_of(jury("abc", rule, quorum=1), scores)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(scores=st.lists(st.integers(0, 9).map(float), min_size=2, max_size=5, unique=True))
+def test_a_unanimous_jury_agrees_and_ranks_as_its_members(rule: str, scores: list[float]) -> None:
+    judgments = conclude(jury(MEMBERS, rule), {name: list(scores) for name in MEMBERS})
+    assert set(disagreements(judgments).values()) == {0.0}
+    best = max(range(len(scores)), key=lambda at: scores[at])
+    given = [one.score for one in judgments if one.score is not None]
+    assert max(range(len(scores)), key=lambda at: given[at]) == best
+    assert rule == "majority" or sorted(range(len(scores)), key=lambda at: given[at]) == sorted(
+        range(len(scores)), key=lambda at: scores[at]
+    )
+
+
+def test_the_most_disputed_prompts_come_first_and_those_without_disagreement_not_at_all() -> None:
+    def told(prompt: str, disputed: str) -> Judgment:
+        raw = f"disagreement={disputed} majority=1 members=2 of 2; a=1 b=1"
+        return Judgment(**{**vars_of(pointwise(item("x"), judge="j", score=1.0, raw=raw)), "prompt_id": prompt})
+
+    judgments = [told("p", "0.25"), told("p", "0.25"), told("q", "1"), told("r", "null"), told("s", "0.25")]
+    assert most_disputed(judgments, 2) == ["q", "p"]
+    assert most_disputed(judgments, 9) == ["q", "p", "s"]
+
+
+def vars_of(judgment: Judgment) -> dict[str, Any]:
+    return {name: getattr(judgment, name) for name in Judgment.__dataclass_fields__}
+
+
+@dataclass
+class Loaded(Says):
+    """A backend that notes when it is asked and when it is freed."""
+
+    name: str = "live"
+    log: list[str] = field(default_factory=list)
+
+    def generate(self, *given: Any) -> Any:
+        self.log.append(f"{self.name} asked")
+        return super().generate(*given)
+
+    def holding(self, policy: Policy) -> "Loaded":
+        return Loaded(self.says, name=policy.digest, log=self.log)
+
+    def __enter__(self) -> "Loaded":
+        return self
+
+    def __exit__(self, *exit_: object) -> None:
+        self.log.append(f"{self.name} freed")
+
+
+def of_policy(policy: str) -> RubricSpec:
+    path = Path("model") if policy == "external" else None
+    assert isinstance(RUBRIC, RubricSpec)
+    return RUBRIC.model_copy(update={"policy": policy, "path": path})
+
+
+def test_members_are_asked_policy_by_policy_and_one_is_loaded_at_a_time() -> None:
+    backend = Loaded(lambda _: "Score: 4")
+    spec = JurySpec(
+        members={"a": of_policy("live"), "b": of_policy("external"), "c": of_policy("live"), "d": of_policy("initial")}
+    )
+    live, guest = (Policy(path=Path(name), key=name, digest=name) for name in ("live", "guest"))
+    judge = spec.build(backend, live, {"juror_b": guest, "juror_d": guest})
+    evidence = judge.ask([item("one")], 5, lambda _: None)
+    assert backend.log == ["live asked", "live asked", "live freed", "guest asked", "guest asked", "guest freed"]
+    assert [one.judge.split(":")[0] for one in evidence] == ["a", "b", "c", "d"]
+    with pytest.raises(KeyError, match="juror_b"):
+        spec.build(backend, live)
+
+
+def test_members_of_the_same_settings_draw_with_luck_of_their_own_and_nothing_is_freed() -> None:
+    backend = Loaded(lambda _: "Score: 4")
+    seeds: list[int] = []
+    drawn = backend.generate
+    backend.generate = lambda prompts, sampling, seed, advance: (  # type: ignore[method-assign]
+        seeds.append(seed) or drawn(prompts, sampling, seed, advance)
+    )
+    evidence = judged(jury("ab"), backend, item("one"), item("two", 1))
+    assert len(set(seeds)) == 2
+    assert backend.log == ["live asked", "live asked"]
+    assert len({one.judge for one in evidence}) == 2
+
+
+def test_a_scripted_loop_with_a_jury_of_two_policies(tmp_path: Path) -> None:
+    settings = ("judge=jury", "select=preference_pairs", "loop.iterations=2", "judge.members.rubric.policy=initial")
+    view = run_scripted(tmp_path, *settings)
+    first, second = (stages["judge"] for stages in view.iterations[:2])
+    rows = list(second.records(Judgment))
+    disputed = disagreements(rows)
+    counts = second.manifest.counts
+    assert counts["jury_disagreement"] == pytest.approx(sum(disputed.values()) / len(disputed))
+    assert counts["scored"] == second.rows("evidence") > second.rows()
+    assert {one.judge.split(":")[0] for one in second.records(Judgment, "evidence")} == {
+        "likelihood",
+        "pairwise",
+        "rubric",
+    }
+    assert {name: one.digest for name, one in second.manifest.inputs.items() if "juror" in name} == {
+        "juror_rubric": first.manifest.inputs["policy"].digest
+    }
+    assert second.manifest.inputs["policy"].digest != first.manifest.inputs["policy"].digest
