@@ -158,6 +158,7 @@ def test_own_files_run_to_the_end(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path) -> None:
     big = [*SCRIPTED, "data.train_closed=1500", "sample.shard_prompts=16", "loop.iterations=1"]
     started = subprocess.Popen(
@@ -177,6 +178,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path) -> No
     assert all(path.stat().st_mtime_ns == changed for path, changed in kept.items())
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_run_end_with_one_result(tmp_path: Path, finished: Path) -> None:
     command = [sys.executable, "-m", "selfreward", *SCRIPTED]
     both = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]

@@ -72,6 +72,7 @@ def test_the_settings_of_every_judge_are_valid(judge: str) -> None:
     assert config.judge.kind == judge.split(",")[0]
 
 
+@pytest.mark.slow
 def test_a_cell_is_asked_once_for_the_same_pairs_and_settings(tmp_path: Path) -> None:
     write_gold(tmp_path, pairs=12)
 

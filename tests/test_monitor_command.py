@@ -214,6 +214,7 @@ def test_calibrating_twice_makes_nothing_anew(tmp_path: Path) -> None:
     assert _files(tmp_path) == made
 
 
+@pytest.mark.slow
 def test_a_real_model_is_calibrated_too(tmp_path: Path) -> None:
     make_tiny_policy(tmp_path / "model")
     settings = ["experiment=scripted", "model=smollm2", "backend=hf", "update=rft", f"model.path={tmp_path / 'model'}"]

@@ -184,6 +184,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], lis
     return folder, files, ["model.path=tiny", "seed_judge.reply=labelled", *training]
 
 
+@pytest.mark.slow
 def test_a_random_model_learns_nothing_that_is_measured_and_a_run_starts_from_it(
     tiny: tuple[Path, list[str], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -164,6 +164,7 @@ def test_a_value_that_is_not_allowed_fails_its_cell_alone(tmp_path: Path) -> Non
     assert "  done     sample.k=4" in done.stderr
 
 
+@pytest.mark.slow
 def test_joblib_cells_share_what_both_need(tmp_path: Path) -> None:
     parallel = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     done = sweep_apart("run=s", "select.k=2,4,9", *parallel, cwd=tmp_path)
@@ -186,6 +187,7 @@ def test_submitit_runs_cells_and_keeps_its_logs_below_the_sweep(tmp_path: Path) 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_the_whole_sweep(tmp_path: Path) -> None:
     big = [*SMALL, "run=s", "data.train_closed=1500", "sample.shard_prompts=16", "seed=0,1"]
     started = subprocess.Popen(

@@ -260,6 +260,7 @@ def test_the_settings_of_the_documentation_are_settings() -> None:
 real = pytest.mark.skipif(not REAL.is_dir(), reason="the folder shared/data is not beside the checkout")
 
 
+@pytest.mark.slow
 @real
 def test_gsm8k_loads_without_code() -> None:
     data = own(

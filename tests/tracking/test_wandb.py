@@ -188,6 +188,7 @@ def test_nothing_left_to_log_imports_no_wandb_and_more_iterations_go_on(killed: 
     assert extended[4] == pytest.approx(metrics(killed)[3])
 
 
+@pytest.mark.slow
 def test_without_a_key_it_is_offline_and_with_leave_it_holds_texts(tmp_path: Path) -> None:
     done = start(tmp_path, "tracker.wandb=online", "tracker.log_text=true", "loop.iterations=0")
     said = [line for line in done.stderr.splitlines() if line.startswith("W&B:")]
