@@ -1,13 +1,16 @@
 """Measure, diagnose and decide in a scripted run: what a user reads in their files, and what moves nothing."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from selfreward.artifacts import Output
 from selfreward.artifacts.runs import RunView
 from selfreward.diversity.controller import ControllerSpec
 from selfreward.records import Example
+from selfreward.spec import Json
 from selfreward.stages.decide import replay
 from selfreward.stages.mix import Spent
 from selfreward.stages.probed import HumanScore, PromptMeasure
@@ -111,3 +114,26 @@ def test_novelty_is_ordered_for_the_next_selection(acting: RunView) -> None:
     assert acting.iterations[3]["select"].json("selection").get("over_cluster_cap") is not None
     assert acting.iterations[2]["select"].json("selection").get("over_cluster_cap") is None
     assert list(acting.iterations[3]["select"].records(Example))
+
+
+@pytest.mark.parametrize("dies_at", ["metrics", "decision", "mixing"])
+def test_interrupted_in_measure_decide_or_mix_it_decides_the_same_to_the_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, acting: RunView, dies_at: str
+) -> None:
+    write_json, seen = Output.write_json, Counter[str]()
+
+    def dies_the_second_time(out: Output, name: str, value: Json) -> None:
+        seen[name] += 1
+        if name == dies_at and seen[name] == 2:
+            raise KeyboardInterrupt
+        write_json(out, name, value)
+
+    monkeypatch.setattr(Output, "write_json", dies_the_second_time)
+    with pytest.raises(KeyboardInterrupt):
+        run_scripted(tmp_path, *ACTING)
+    monkeypatch.undo()
+    resumed = run_scripted(tmp_path, *ACTING)
+    for left_alone, again in zip(acting.iterations[:-1], resumed.iterations, strict=False):
+        assert (again["decide"].path / "decision.json").read_bytes() == (
+            left_alone["decide"].path / "decision.json"
+        ).read_bytes()
