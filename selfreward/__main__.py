@@ -19,7 +19,7 @@ USAGE = """usage: selfreward COMMAND ...
   verify RUN               read every byte of a run back
   compare RUN [RUN ...]    one table and one page of several runs, or of the cells of a sweep
   monitor ACTION ...       calibrate, check or replay the monitor of diversity
-  bench detector           hold the monitor against cases whose truth is known
+  bench SUBJECT            hold the monitor, or the measures of judges, against cases whose truth is known
   seed-judge [SETTING ...] train a policy to judge, from answers that people ranked
   judge calibrate ...      how far a judge can be trusted, on a file of labelled pairs
   labels ACTION ...        pairs of answers out to people, and what they said back as data
