@@ -22,6 +22,8 @@ from pathlib import Path
 from statistics import median
 from unittest.mock import patch
 
+from quiet import Quiet
+
 from selfreward.__main__ import compose
 from selfreward.artifacts import Artifact, Output, Store
 from selfreward.backends.base import Sampling
@@ -32,31 +34,13 @@ from selfreward.data.models import HfModel, start_policy
 from selfreward.judges.base import Item
 from selfreward.judges.reply import read_score
 from selfreward.judges.rubric import RubricSpec
-from selfreward.records import Candidate, Judgment, Prompt, digest_of
+from selfreward.records import Candidate, Judgment, Prompt, digest_of, undrawn
 from selfreward.spec import Spec
 from selfreward.stages.judge import judge
 
 VERSION = 1
 QUESTIONS = 16
 ANSWERS = 4
-
-
-class Quiet:
-    """A reporter that says nothing."""
-
-    def say(self, line: str) -> None:
-        """Says nothing."""
-
-    def progress(self, title: str, total: int | None, unit: str) -> "Quiet":
-        """No bar."""
-        return self
-
-    def __enter__(self):
-        """Counts nothing."""
-        return lambda _: None
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to end."""
 
 
 @dataclass(frozen=True)
@@ -94,25 +78,11 @@ def everyday_items() -> list[Item]:
     for prompt in known[:QUESTIONS]:
         others = [other.references[0] for other in known if other.source == prompt.source]
         wrong = [text for text in dict.fromkeys(others) if text not in prompt.references]
-        items += [(prompt, answer(prompt, n, text)) for n, text in enumerate([prompt.references[0], *wrong][:ANSWERS])]
+        items += [
+            (prompt, undrawn(digest_of("candidate", prompt.id, n), prompt.id, n, text))
+            for n, text in enumerate([prompt.references[0], *wrong][:ANSWERS])
+        ]
     return items
-
-
-def answer(prompt: Prompt, index: int, text: str) -> Candidate:
-    """An answer as if a policy had given it."""
-    return Candidate(
-        id=digest_of("candidate", prompt.id, index),
-        prompt_id=prompt.id,
-        index=index,
-        text=text,
-        text_hash=digest_of("text", text),
-        finish="stop",
-        tokens=1,
-        logprob=0.0,
-        policy_key="given",
-        policy_digest="given",
-        seed=0,
-    )
 
 
 def questions(out: Output, spec: Spec) -> None:

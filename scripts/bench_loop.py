@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from quiet import Quiet
+
 from selfreward.__main__ import compose
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import Run
@@ -35,24 +37,6 @@ from selfreward.stages.source import load_sources
 
 K = 4
 SECONDS, GROWTH = 60, 1.15
-
-
-class Quiet:
-    """A reporter that says nothing."""
-
-    def say(self, line: str) -> None:
-        """Says nothing."""
-
-    def progress(self, title: str, total: int | None, unit: str) -> "Quiet":
-        """No bar."""
-        return self
-
-    def __enter__(self):
-        """Counts nothing."""
-        return lambda _: None
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to end."""
 
 
 def run_size(candidates: int, folder: Path) -> dict[str, float]:

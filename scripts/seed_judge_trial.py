@@ -35,7 +35,7 @@ from selfreward.data.everyday import load_everyday
 from selfreward.data.models import start_policy
 from selfreward.judges.base import Item
 from selfreward.judges.rubric import RubricSpec
-from selfreward.records import Candidate, Policy, Prompt, digest_of
+from selfreward.records import Candidate, Policy, Prompt, digest_of, undrawn
 from selfreward.stages.update import policy_of
 
 SETTINGS = [
@@ -82,28 +82,14 @@ def references(prompts: Sequence[Prompt]) -> Answers:
             if other.source == prompt.source and is_right(prompt, other.references[0]) is False
         ]
         if others and is_right(prompt, prompt.references[0]):
-            pair = [made_up(prompt, at, text) for at, text in enumerate((prompt.references[0], lot.choice(others)))]
+            pair = [
+                undrawn(digest_of("trial", prompt.id, at, text), prompt.id, at, text)
+                for at, text in enumerate((prompt.references[0], lot.choice(others)))
+            ]
             items += [(prompt, candidate) for candidate in pair]
             right.append([pair[0].id])
             wrong.append([pair[1].id])
     return Answers("references", items, right, wrong)
-
-
-def made_up(prompt: Prompt, index: int, text: str) -> Candidate:
-    """A candidate that nobody drew; a rubric judge reads its text alone."""
-    return Candidate(
-        id=digest_of("trial", prompt.id, index, text),
-        prompt_id=prompt.id,
-        index=index,
-        text=text,
-        text_hash="",
-        finish="stop",
-        tokens=0,
-        logprob=0.0,
-        policy_key="",
-        policy_digest="",
-        seed=0,
-    )
 
 
 def own_answers(prompts: Sequence[Prompt], candidates: Sequence[Candidate]) -> Answers:

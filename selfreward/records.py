@@ -90,6 +90,23 @@ class Candidate:
     seed: int
 
 
+def undrawn(candidate_id: str, prompt_id: str, index: int, text: str, seed: int = 0) -> Candidate:
+    """A text to be judged as a candidate although no policy drew it: it has no tokens and names no policy."""
+    return Candidate(
+        id=candidate_id,
+        prompt_id=prompt_id,
+        index=index,
+        text=text,
+        text_hash=digest_of(text),
+        finish="stop",
+        tokens=0,
+        logprob=0.0,
+        policy_key="",
+        policy_digest="",
+        seed=seed,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens a judgment cost; a reused log-probability costs none."""

@@ -1,6 +1,6 @@
 """The base of every settings class, and the rule for which settings decide a result."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +14,14 @@ class Spec(BaseModel):
     """Settings of one part: frozen, typed, unknown names refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Part = TypeVar("Part", bound=Spec)
+
+
+def part_of(spec: Spec, part: type[Part]) -> Part:
+    """The settings of `spec` that `part`, one of its bases, declares: all that a stage working by those alone needs."""
+    return part(**{name: getattr(spec, name) for name in part.model_fields})
 
 
 def execution(default: Any, **constraints: Any) -> Any:

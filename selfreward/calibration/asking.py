@@ -9,7 +9,7 @@ from selfreward.artifacts import derive_seed
 from selfreward.calibration.records import Labelled, Verdicts
 from selfreward.judges.base import Item
 from selfreward.judges.comparison import comparisons, preference_of
-from selfreward.records import Candidate, Judgment, Outcome, Prompt, digest_of
+from selfreward.records import Judgment, Outcome, Prompt, digest_of, undrawn
 
 _ORDERS = ((0, 1), (1, 0))
 
@@ -30,29 +30,11 @@ def verdicts_on(items: Sequence[Labelled], asked: Sequence[Judgment], concluded:
 
 
 def _candidates(item: Labelled, seed: int) -> list[Item]:
-    # The prompt has the item's id, because two items may ask the same. Nobody drew these answers: no policy, no tokens.
+    # The prompt has the item's id, because two items may ask the same.
     prompt = Prompt(id=item.id, messages=item.messages, stratum="open", source=item.source, references=(), match=None)
     answers = [("first", item.first), ("second", item.second)]
     random.Random(derive_seed(seed, item.id)).shuffle(answers)
-    return [
-        (
-            prompt,
-            Candidate(
-                id=_id(item, side),
-                prompt_id=prompt.id,
-                index=index,
-                text=text,
-                text_hash=digest_of(text),
-                finish="stop",
-                tokens=0,
-                logprob=0.0,
-                policy_key="",
-                policy_digest="",
-                seed=seed,
-            ),
-        )
-        for index, (side, text) in enumerate(answers)
-    ]
+    return [(prompt, undrawn(_id(item, side), prompt.id, at, text, seed)) for at, (side, text) in enumerate(answers)]
 
 
 def _id(item: Labelled, side: str) -> str:

@@ -16,3 +16,11 @@ def run_folder(parsed: argparse.Namespace) -> Path:
     """The folder of the run that was asked for; a path to it is accepted too."""
     runs: Path = parsed.runs
     return runs / Path(parsed.run).name if not Path(parsed.run).is_dir() else Path(parsed.run)
+
+
+def positive(text: str) -> int:
+    """A count of at least 1, as the type of an argument. Raises ArgumentTypeError for less."""
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return count

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from selfreward.commands.arguments import positive
 from selfreward.testbench.bench import FULL, QUICK, detector_bench
 from selfreward.testbench.biases import judge_bench
 from selfreward.testbench.gold import made_gold, read_gold
@@ -55,13 +56,6 @@ def _parser() -> argparse.ArgumentParser:
     judges.add_argument(
         "--gold", type=Path, metavar="FILE", help="labelled pairs, see docs/labels.md (default: by lot)"
     )
-    judges.add_argument("--items", type=_positive, default=200, help="pairs in a draw (default: 200)")
-    judges.add_argument("--seeds", type=_positive, default=20, help="draws of pairs and luck (default: 20)")
+    judges.add_argument("--items", type=positive, default=200, help="pairs in a draw (default: 200)")
+    judges.add_argument("--seeds", type=positive, default=20, help="draws of pairs and luck (default: 20)")
     return parser
-
-
-def _positive(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return count

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from selfreward.commands.arguments import positive
 from selfreward.commands.judge_calibrate import Asked, calibrate_judge, told
 from selfreward.config import validate
 
@@ -47,7 +48,7 @@ def _calibrate_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--gold", type=Path, required=True, metavar="FILE", help="labelled pairs in any form of docs/labels.md"
     )
-    parser.add_argument("--items", type=_positive, metavar="N", help="only N of them, by lot (default: all)")
+    parser.add_argument("--items", type=positive, metavar="N", help="only N of them, by lot (default: all)")
     parser.add_argument("--seed", type=int, metavar="S", help="the same as seed=S")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the page goes (default: beside the links)")
     parser.add_argument(
@@ -62,10 +63,3 @@ def _calibrate_parser() -> argparse.ArgumentParser:
 
 def _authors(text: str) -> tuple[str, ...]:
     return tuple(author for author in text.split(",") if author)
-
-
-def _positive(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return count

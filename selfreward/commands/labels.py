@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from selfreward.commands.arguments import positive
 from selfreward.commands.monitor_table import aligned
 from selfreward.errors import ConfigError, DataError
 from selfreward.judges.prompting import ComparisonTexts, JudgeTexts, Rubric
@@ -197,7 +198,7 @@ def _export_parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", choices=("label-studio", "argilla"), required=True, help="the labelling tool")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
     parser.add_argument("--verdicts", type=Path, metavar="FILE", help="what a judge said of the pairs, by id")
-    parser.add_argument("--count", type=_positive, metavar="N", help="only the N hardest pairs, of all kinds of prompt")
+    parser.add_argument("--count", type=positive, metavar="N", help="only the N hardest pairs, of all kinds of prompt")
     parser.add_argument("--seed", type=int, default=0, help="of the order of answers and of lots (default: 0)")
     parser.add_argument("--rubric", metavar="NAME", help=f"what labellers are told to go by: {_RUBRIC}")
     return parser
@@ -220,10 +221,3 @@ def _stale_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, metavar="FILE", help="write them here, for `selfreward labels export`")
     parser.add_argument("--current", type=Path, metavar="FILE", help="write all other pairs here")
     return parser
-
-
-def _positive(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return count

@@ -13,7 +13,6 @@ from selfreward.records import GoldPair, Match, Message, Prompt, Stratum, digest
 
 Role = Literal["train", "held_out", "probe", "target", "human", "human_pairs", "gold_gate", "gold_final"]
 PROMPT_ROLES: tuple[Role, ...] = ("train", "held_out", "probe", "target")
-GOLD_ROLES: tuple[Role, ...] = ("gold_gate", "gold_final")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

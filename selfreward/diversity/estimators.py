@@ -81,7 +81,7 @@ def rarefied_distinct(texts: Sequence[str], n: int = 2, size: int = 1000) -> flo
     """
     if n < 1 or size < 1:
         raise ValueError(f"n-grams of {n} words in samples of {size}: both must be at least 1")
-    counts = Counter(gram for text in texts for gram in _ngrams(text, n))
+    counts = Counter(gram for text in texts for gram in ngrams(words(text), n))
     total = counts.total()
     if total < size:
         return None
@@ -132,8 +132,10 @@ def _plain(text: str) -> str:
     return text.casefold().replace("\u2019", "'")
 
 
-def _ngrams(text: str, n: int) -> Iterator[tuple[str, ...]]:
-    tokens = words(text)
+def ngrams(tokens: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
+    """The runs of `n` words in order, n at least 1; none in a shorter text."""
+    if n < 1:
+        raise ValueError(f"n-grams of {n} words: must be at least 1")
     return zip(*(tokens[start:] for start in range(n)), strict=False)
 
 

@@ -9,11 +9,11 @@ import re
 import zlib
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from unicodedata import normalize
 
-from selfreward.diversity.estimators import words
+from selfreward.diversity.estimators import ngrams, words
 
 _SHORTEST_OPENING = 3
 _STOPS = re.compile(r"(?:[^\w\s]|_)*\s*")
@@ -67,7 +67,7 @@ def ngram_distance(texts: Sequence[str], n: int = 3) -> float | None:
     """
     if len(texts) < 2:
         return None
-    sets = [set(_ngrams(tokens, n)) or {tuple(tokens)} for tokens in map(words, texts)]
+    sets = [set(ngrams(tokens, n)) or {tuple(tokens)} for tokens in map(words, texts)]
     pairs = math.comb(len(sets), 2)
     shared = ((len(one & other), len(one) + len(other)) for one, other in combinations(sets, 2))
     return 1 - math.fsum(both / (total - both) for both, total in shared) / pairs
@@ -139,7 +139,7 @@ def self_repetition(texts: Sequence[str], n: int = 6) -> float | None:
     """
     if len(texts) < 2:
         return None
-    sets = [set(_ngrams(words(text), n)) for text in texts]
+    sets = [set(ngrams(words(text), n)) for text in texts]
     holding = Counter(gram for grams in sets for gram in grams)
     return math.fsum(math.log1p(sum(holding[gram] - 1 for gram in grams)) for grams in sets) / len(sets)
 
@@ -177,14 +177,8 @@ def _by_word(texts: Sequence[list[str]], place: int) -> Iterable[list[list[str]]
     return groups.values()
 
 
-def _ngrams(tokens: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
-    if n < 1:
-        raise ValueError(f"n-grams of {n} words: must be at least 1")
-    return zip(*(tokens[start:] for start in range(n)), strict=False)
-
-
 def _pairs_of_ngrams(texts: Sequence[str], n: int) -> tuple[int, int] | None:
     """The ordered pairs of n-grams that are alike, and all; None without a pair."""
-    counts = Counter(gram for text in texts for gram in _ngrams(words(text), n))
+    counts = Counter(gram for text in texts for gram in ngrams(words(text), n))
     total = counts.total()
     return (sum(count * (count - 1) for count in counts.values()), total * (total - 1)) if total > 1 else None

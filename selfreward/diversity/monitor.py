@@ -2,6 +2,7 @@
 
 from selfreward.diversity.controller import ControllerSpec
 from selfreward.diversity.detector import DetectorSpec
+from selfreward.spec import part_of
 
 
 class MonitorSpec(DetectorSpec, ControllerSpec):
@@ -10,9 +11,9 @@ class MonitorSpec(DetectorSpec, ControllerSpec):
     @property
     def detector(self) -> DetectorSpec:
         """What decides a verdict."""
-        return DetectorSpec(**{name: getattr(self, name) for name in DetectorSpec.model_fields})
+        return part_of(self, DetectorSpec)
 
     @property
     def controller(self) -> ControllerSpec:
         """What decides an action."""
-        return ControllerSpec(**{name: getattr(self, name) for name in ControllerSpec.model_fields})
+        return part_of(self, ControllerSpec)

@@ -12,7 +12,6 @@ from selfreward.diversity.findings import Family, Finding
 from selfreward.report.charts import Flag
 from selfreward.report.figures import MINUS
 
-JUDGED = ("OK", "WARN", "ALARM", "SEVERE")
 _LETTERS: Mapping[State, str] = {"ALARM": "A", "SEVERE": "S", "INVALID": "?", "INCONCLUSIVE": "?"}
 
 

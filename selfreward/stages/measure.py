@@ -82,7 +82,10 @@ def measure(
     )
     texts = {name: [one.text for one in group] for name, group in now.items()}
     vectors = embed_once([*texts.values(), *people.values()], embed)
-    rows = [prompt_measure(prompt, now[prompt.id], vectors, scores, matched) for prompt in prompts]
+    nll: dict[str, list[float]] = {}
+    for score in scores:
+        nll.setdefault(score.prompt_id, []).append(score.nll)
+    rows = [prompt_measure(one, now[one.id], vectors, nll.get(one.id, ()), matched) for one in prompts]
     _write(out, PromptMeasure, "prompts", rows)
     _write(out, HumanScore, "human", scores)
     _write(out, Mode, "modes", matched.modes)

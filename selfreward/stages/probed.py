@@ -56,10 +56,10 @@ def prompt_measure(
     prompt: Prompt,
     answers: Sequence[ProbeAnswer],
     vectors: Vectors,
-    scores: Sequence[HumanScore],
+    human_nll: Sequence[float],
     matched: MatchedProbe,
 ) -> PromptMeasure:
-    """The row of one prompt."""
+    """The row of one prompt; `human_nll` holds that of each of its human answers."""
     texts = [one.text for one in answers]
     return PromptMeasure(
         prompt_id=prompt.id,
@@ -69,7 +69,7 @@ def prompt_measure(
         truncated=sum(one.finish == "length" for one in answers),
         refused=sum(refused(text) for text in texts),
         empty=sum(not words(text) for text in texts),
-        human_nll=mean([score.nll for score in scores if score.prompt_id == prompt.id]),
+        human_nll=mean(human_nll),
         **prompt_variety(texts, [distinct_key(prompt, text) for text in texts], vectors),
         **asdict(matched.prompts.get(prompt.id, UNMATCHED)),
     )

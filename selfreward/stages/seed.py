@@ -17,7 +17,7 @@ from selfreward.errors import StarvedLoop
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.reply import Scale
 from selfreward.records import Example, digest_of
-from selfreward.spec import Spec
+from selfreward.spec import Spec, part_of
 from selfreward.stages.rankings import RankedAnswer, Ranking, RankingsSpec
 from selfreward.stages.replies import RepliesSpec, Reply, request
 
@@ -54,17 +54,17 @@ class SeedJudgeSpec(RankingsSpec, RepliesSpec, SeedSpec):
     @property
     def ranking(self) -> RankingsSpec:
         """Who ranks."""
-        return RankingsSpec(source=self.source)
+        return part_of(self, RankingsSpec)
 
     @property
     def drawing(self) -> RepliesSpec:
         """How replies are drawn."""
-        return RepliesSpec(**{name: getattr(self, name) for name in RepliesSpec.model_fields})
+        return part_of(self, RepliesSpec)
 
     @property
     def choice(self) -> SeedSpec:
         """What is learned."""
-        return SeedSpec(**{name: getattr(self, name) for name in SeedSpec.model_fields})
+        return part_of(self, SeedSpec)
 
 
 def seed(
