@@ -15,11 +15,14 @@ from selfreward.diversity.monitor import MonitorSpec
 from selfreward.errors import ConfigError
 from selfreward.judges import AnyJudge, JudgeSpec
 from selfreward.judges.base import PolicyJudgeBase
+from selfreward.judges.dimensions import DimensionsSpec
 from selfreward.judges.jury import JurySpec
 from selfreward.judges.pairwise import PairwiseSpec
+from selfreward.judges.rubric import RubricSpec
 from selfreward.spec import Spec, execution
 from selfreward.stages.duel import DuelSpec
 from selfreward.stages.evaluate import EvaluateSpec
+from selfreward.stages.health import why_unmeasured
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
 from selfreward.stages.pairs import PreferencePairs
@@ -100,10 +103,17 @@ class RunConfig(Spec):
         for name, one in _judges(self.judge).items():
             if isinstance(one, PolicyJudgeBase):
                 _check_policy(name, one)
+                if name != "judge":
+                    _check_nothing_own(name, one)
             if isinstance(one, PairwiseSpec):
                 self._check_budget(name, one)
+            self._check_constrained(name, one)
+        if isinstance(self.judge, JurySpec) and self.judge.learns:
+            _check_measured(self.judge)
         if self.duel is not None:
             _check_policy("duel.judge", self.duel.judge)
+            self._check_constrained("duel.judge", self.duel.judge)
+            _check_nothing_own("duel.judge", self.duel.judge)
         self._check_monitor()
         return self
 
@@ -142,6 +152,15 @@ class RunConfig(Spec):
                 "preference pairs alone, set prompts.human=0"
             )
 
+    def _check_constrained(self, name: str, judge: AnyJudge) -> None:
+        if not isinstance(judge, RubricSpec | PairwiseSpec | DimensionsSpec):
+            return
+        if judge.constrained and self.backend.kind != "vllm":
+            raise ValueError(
+                f"{name}.constrained=true with backend={self.backend.kind}, which cannot hold a reply to a form: set "
+                f"backend=vllm, or {name}.constrained=false"
+            )
+
     def _check_budget(self, name: str, judge: PairwiseSpec) -> None:
         if judge.budget is not None and judge.budget < self.sample.k - 1:
             raise ValueError(
@@ -161,6 +180,22 @@ def _check_policy(name: str, judge: PolicyJudgeBase) -> None:
         raise ValueError(
             f"{name}.policy={judge.policy} with {name}.path={judge.path}: an external judge, and no other, needs "
             f"{name}.path=<model folder>"
+        )
+
+
+def _check_measured(jury: JurySpec) -> None:
+    for name, member in jury.members.items():
+        if (why := why_unmeasured(member)) is not None:
+            raise ValueError(
+                f"judge.weights=learned has nothing to learn about judge.members.{name}: {why}; take it out with "
+                f"~judge.members.{name}, or set judge.weights to a weight for every member"
+            )
+
+
+def _check_nothing_own(name: str, judge: PolicyJudgeBase) -> None:
+    if judge.own:
+        raise ValueError(
+            f"{name}.own={','.join(judge.own)}: only the judge of a run is held against gold, set judge.own instead"
         )
 
 
@@ -190,8 +225,8 @@ def validate_as(config_type: type[Config], values: Mapping[str, Any]) -> Config:
         return config_type.model_validate(values)
     except ValidationError as error:
         first, others = error.errors()[0], error.error_count() - 1
-        # The kind that was chosen follows the name of its part, of a role of the data or of a member of a jury;
-        # elsewhere it is a setting.
+        # The kind that was chosen follows the name of its part, of a role of the data or of a member of a jury, and the
+        # form of its weights that of theirs; elsewhere it is a setting.
         loc = first["loc"]
         kinds = set() if loc[:1] == ("seed_judge",) else _KINDS
         chosen = (1, 4) if loc[:3] == ("judge", "jury", "members") else (1, 3)
@@ -215,6 +250,7 @@ _KINDS = {
     "hub",
     "dimensions",
     "jury",
+    "by_hand",
     "likelihood",
     "pairwise",
     "rubric",

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +16,8 @@ Finish = Literal["stop", "length"]
 Origin = Literal["self", "human"]
 Outcome = Literal["scored", "unparsed", "refused", "truncated", "failed"]
 Verdict = Literal["first", "second", "tie"]
+SWAPPED: Mapping[Verdict, Verdict] = {"first": "second", "second": "first", "tie": "tie"}
+"""What a verdict is called when the two answers change places."""
 
 
 def digest_of(*parts: object) -> str:
@@ -188,13 +192,32 @@ TrainingRow = Example | PreferencePair
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldPair:
-    """A prompt with a right and a wrong answer, both written by people, kept out of all training."""
+    """A prompt with two answers of which most people prefer the right one, kept out of all training.
+
+    `verdicts` holds one verdict a person, `first` for the right answer, each person in the same place on every pair
+    where that is known. An author is the model or person that wrote an answer, None where nobody said.
+    """
 
     id: str
     messages: tuple[Message, ...]
     right: str
     wrong: str
     source: str
+    verdicts: tuple[Verdict, ...] = ("first",)
+    right_author: str | None = None
+    wrong_author: str | None = None
+
+    def __post_init__(self) -> None:
+        if majority(self.verdicts) != "first":
+            raise ValueError(f"verdicts {self.verdicts} of a gold pair, most of which are not for its right answer")
+
+
+def majority(verdicts: Sequence[Verdict]) -> Verdict | None:
+    """The verdict that more people gave than any other; None where two share that place, or nobody spoke."""
+    ranked = Counter(verdicts).most_common(2)
+    if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
+        return None
+    return ranked[0][0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

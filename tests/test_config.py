@@ -107,6 +107,8 @@ def test_the_real_share_is_set_in_one_place_and_the_monitor_has_its_defaults_oth
         (["judge=jury", "judge.members.pairwise.budget=2"], r"judge\.members\.pairwise\.budget=2 leaves .*k=4"),
         (["judge=jury", "judge.members.rubric.policy=external"], r"judge\.members\.rubric\.path=<model folder>"),
         (["judge=jury", "judge.members.rubric.top_p=2"], r"judge\.members\.rubric\.top_p=2: .*less than or equal to 1"),
+        (["judge=jury", "judge.members.rubric.own=[me]"], r"judge\.members\.rubric\.own=me: .*set judge\.own instead"),
+        (["duel=pairwise", "duel.judge.own=[me]"], r"duel\.judge\.own=me: .*set judge\.own instead"),
         (["judge=jury", "judge.quorum=4"], r"judge\.quorum=4 of 3 members: set judge\.quorum to 3"),
         (["judge=jury", "judge.rule=weighted"], r"set judge\.weights=\{likelihood:1,pairwise:1,rubric:1\}"),
         (["judge=dimensions", "judge.dimensions.right.at_least=6"], r"judge\.dimensions\.right: at_least=6\.0 on a"),

@@ -57,7 +57,7 @@ def careless(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
     folder = tmp_path_factory.mktemp("careless")
     write_gold(folder)
     faults = ("backend.position_bias=0.4", "backend.unparsed_share=0.2")
-    return folder, calibrate(folder, *SAMPLED, *faults, "--own", "me")
+    return folder, calibrate(folder, *SAMPLED, *faults, "judge.own=[me]")
 
 
 def test_a_judge_that_knows_agrees_with_people_and_stays_put(gold: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_judge_of_length_has_a_slope_and_no_other_bias(gold: Path, monkeypatch
         return float((len(task.first) > len(task.second)) - (len(task.first) < len(task.second)))
 
     monkeypatch.setattr(ScriptedBackend, "_merit", longer)
-    calibrate(gold, *PAIRWISE, "--own", "me")
+    calibrate(gold, *PAIRWISE, "judge.own=[me]")
     measures = figures(gold)["measures"]
     assert measures["length_slope"]["low"] > 0
     assert measures["self_preference"]["low"] <= 0 <= measures["self_preference"]["high"]
@@ -123,9 +123,10 @@ def test_a_judge_that_knows_its_own_answers_has_that_bias_alone(gold: Path, monk
         return float(task.first.startswith("My") - task.second.startswith("My"))
 
     monkeypatch.setattr(ScriptedBackend, "_merit", mine)
-    calibrate(gold, *PAIRWISE, "--own", "me")
+    calibrate(gold, *PAIRWISE, "judge.own=[me]")
     measures = figures(gold)["measures"]
     assert measures["self_preference"]["low"] > 0.2
+    assert figures(gold)["judge"]["own"] == ["me"]
     assert measures["length_slope"]["low"] <= 0 <= measures["length_slope"]["high"]
     assert measures["flip_rate"]["value"] == 0
 
@@ -161,6 +162,21 @@ def test_a_jury_tells_people_what_it_is_apart_on(gold: Path) -> None:
     assert figures(gold)["measures"]["accuracy"]["low"] > 0.5
 
 
+def test_a_jury_that_learns_is_measured_by_weights_of_the_other_pairs_and_tells_those_of_all(gold: Path) -> None:
+    jury = ("judge=jury", "rubric@judge.members.rubric.rubric=right_or_wrong", "judge.rule=weighted")
+    done = calibrate(gold, *jury, "judge.weights=learned", "--items", "20")
+    assert done.returncode == 0, done.stderr
+    found = figures(gold)
+    assert found["weights"].keys() == {"likelihood", "pairwise", "rubric"}
+    heaviest = max(found["weights"], key=found["weights"].__getitem__)
+    told = f"{heaviest} {found['weights'][heaviest]:.3g}"
+    assert f"weights learned on these pairs, each judged by those of the others: {told}" in done.stdout
+    assert told in Page((gold / "out/judge.html").read_text()).text
+    assert found["measures"]["accuracy"]["low"] > 0.5
+    assert calibrate(gold, *jury[:2], "--items", "20").returncode == 0
+    assert figures(gold)["weights"] is None
+
+
 def test_the_page_shows_what_is_behind_the_figures(careless: tuple[Path, Done]) -> None:
     folder, _ = careless
     found, html = figures(folder), (folder / "out/judge.html").read_text()
@@ -186,7 +202,7 @@ def test_the_same_again_asks_nothing_and_another_author_neither(
     monkeypatch.setattr(ScriptedBackend, "generate", None)
     faults = ("backend.position_bias=0.4", "backend.unparsed_share=0.2")
     page = (folder / "out/judge.html").read_bytes()
-    again = calibrate(folder, *SAMPLED, *faults, "--own", "me")
+    again = calibrate(folder, *SAMPLED, *faults, "judge.own=[me]")
     assert again.stdout == first.stdout
     assert (folder / "out/judge.html").read_bytes() == page
     other = calibrate(folder, *SAMPLED, *faults, "gate.parse_rate.below=0.95", "--out", "other")
@@ -274,7 +290,7 @@ def test_hostile_text_stays_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     [
         (["judge=verifier"], "judge=verifier cannot be calibrated: a verifier compares with references"),
         (["--gold", "none.jsonl"], "none.jsonl does not exist"),
-        (["--own", "m"], "--own m: gold.jsonl has no answer by that author; it has me, you"),
+        (["judge=pairwise", "judge.own=[m]"], "judge.own=m: gold.jsonl has no answer by that author; it has me, you"),
         (["judge=rubric", "judge.repeats=0"], "judge.repeats=0: Input should be greater than 0"),
     ],
 )

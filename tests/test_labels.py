@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from selfreward.data.own import FileSource, OwnData
 from selfreward.labelling.gold import read_labels
 from selfreward.labelling.items import read_items, write_items
+from selfreward.records import GoldPair
 from tests.labelling import tools
 from tests.labelling.test_hardest import judged
 from tests.labelling.tools import pair
@@ -43,6 +45,23 @@ def test_labels_go_out_and_come_back_as_gold(tool: str, tmp_path: Path) -> None:
     again = selfreward(*arguments, cwd=tmp_path)
     assert (again.returncode, again.stdout) == (2, "")
     assert "gold.jsonl is there already" in again.stderr
+
+
+def test_gold_from_labels_says_what_three_people_said_and_who_wrote_the_answers(tmp_path: Path) -> None:
+    items = [tools.replace_labelled(item, first_author="mine", second_author="yours") for item in ITEMS]
+    assert exported(tmp_path, items=items).returncode == 0
+    people = {who: tools.prefers(WANTED) for who in ("ann", "bob")}
+    people["zoe"] = tools.prefers({question: good.replace("good", "bad") for question, good in WANTED.items()})
+    returned = tools.label_studio(tmp_path / "out" / "label-studio", people)
+    done = selfreward("labels", "import", str(returned), "--key", "out/key.jsonl", "--out", "gold.jsonl", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    source = FileSource(path=tmp_path / "gold.jsonl")
+    gold = list(OwnData(system="", train=source, gold_gate=source).rows("gold_gate"))
+    assert len(gold) == 8
+    for one in gold:
+        assert isinstance(one, GoldPair)
+        assert one.verdicts == ("first", "first", "second")
+        assert (one.right[:4], one.right_author, one.wrong_author) == ("good", "mine", "yours")
 
 
 def test_labellers_read_the_words_of_the_rubric(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+from selfreward.errors import BackendError
 from selfreward.records import Finish, Message, Outcome, Policy
 
 Conversation = tuple[Message, ...]
@@ -13,12 +14,17 @@ Advance = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How to draw: k answers a prompt. Temperature 0 is greedy decoding and wants k = 1."""
+    """How to draw: k answers a prompt. Temperature 0 is greedy decoding and wants k = 1.
+
+    `pattern` is a regular expression that every whole answer which is not cut has to match: tokens that cannot lead to
+    a match are not drawn. It is written in what Python and ECMAScript share, without assertions or back-references.
+    """
 
     k: int
     temperature: float
     top_p: float
     max_new_tokens: int
+    pattern: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +32,8 @@ class Completion:
     """One drawn answer, the log-probability in nats of each of its tokens, and the prompt's token count.
 
     The tokens are those of `records.Candidate`: with the end-of-turn token where the answer ended by itself, at
-    temperature 1 and without truncation whatever the sampling settings were.
+    temperature 1 and without truncation whatever the sampling settings were. With a pattern, the probabilities are
+    those among the tokens that it allowed.
     """
 
     text: str
@@ -100,7 +107,7 @@ class Backend(Protocol):
         """`sampling.k` completions for each prompt, in the order of `prompts`; the same seed draws the same.
 
         `advance(n)` is called as n more answers are done. Raises BackendError for a prompt that leaves no room
-        for an answer in the model's context.
+        for an answer in the model's context, and for a pattern where the engine cannot hold answers to one.
         """
         ...
 
@@ -132,3 +139,11 @@ class Backend(Protocol):
     ) -> None:
         """Frees the model and its memory."""
         ...
+
+
+def refuse_pattern(sampling: Sampling) -> None:
+    """What an engine that cannot hold answers to a pattern does first: raises BackendError if it is asked to."""
+    if sampling.pattern is not None:
+        raise BackendError(
+            "this engine cannot hold an answer to a pattern: set backend=vllm, or judge.constrained=false"
+        )

@@ -30,7 +30,8 @@ def draw_tokens(
     """Tokens drawn after each prompt, and the log-probability in nats of each token at temperature 1.
 
     Both have `sampling.k` rows for each prompt, prompt after prompt, and all rows have the same length: what comes
-    after a row's first stop token is padding.
+    after a row's first stop token is padding. Where the model can go on from keys and values alone, each prompt is
+    read once and not k times.
     """
     import torch
     from transformers import LogitsProcessorList
@@ -39,16 +40,32 @@ def draw_tokens(
     ids = torch.tensor([[pad] * (width - len(row)) + row for row in prompts], device=model.device)
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts], device=model.device)
     recorder = _TokenLogprobs()
-    torch.manual_seed(seed)
     with torch.inference_mode():
+        # generate() would read every prompt k times: it repeats the rows first.
+        cache = _read_once(model, ids, mask, sampling.k) if width > 1 and can_share_prefix(model) else None
+        torch.manual_seed(seed)
         sequences = model.generate(
-            ids,
-            attention_mask=mask,
+            ids.repeat_interleave(sampling.k, dim=0),
+            attention_mask=mask.repeat_interleave(sampling.k, dim=0),
+            past_key_values=cache,
             generation_config=_settings(sampling, stops, pad),
             logits_processor=LogitsProcessorList([recorder]),
         )
     tokens = sequences[:, width:]
     return tokens.tolist(), recorder.finish(tokens[:, -1]).tolist()
+
+
+def _read_once(model: Any, ids: Any, mask: Any, k: int) -> Any:
+    """The keys and values of all but the last token of each row of `ids`, padded at the left, each row `k` times."""
+    from transformers import DynamicCache
+
+    cache = DynamicCache(config=model.config)
+    places = (mask.cumsum(-1) - 1).clamp(min=0)
+    model.base_model(
+        ids[:, :-1], attention_mask=mask[:, :-1], position_ids=places[:, :-1], past_key_values=cache, use_cache=True
+    )
+    cache.batch_repeat_interleave(k)
+    return cache
 
 
 def can_share_prefix(model: Any) -> bool:
@@ -129,7 +146,6 @@ def _settings(sampling: Sampling, stops: list[int], pad: int) -> Any:
     warpers = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0} if sampled else {}
     return make(
         max_new_tokens=sampling.max_new_tokens,
-        num_return_sequences=sampling.k,
         do_sample=sampled,
         eos_token_id=stops,
         pad_token_id=pad,

@@ -18,6 +18,7 @@ from selfreward.backends.base import (
     OptionScore,
     Sampling,
     TextScore,
+    refuse_pattern,
 )
 from selfreward.backends.chat import completion_ids, option_ids
 from selfreward.backends.device import resolve_device, resolve_dtype
@@ -35,8 +36,8 @@ from selfreward.backends.sharing import group_rows
 from selfreward.records import Policy
 from selfreward.spec import Spec, execution
 
-# Raise it where the last digits of what is scored may change.
-_SCORING = 2
+# Raise it where the last digits of what is drawn or scored may change.
+_NUMERICS = 3
 
 
 class HfSpec(Spec):
@@ -80,7 +81,7 @@ class HfBackend:
             "device": self._device,
             "batch_size": spec.batch_size,
             "score_batch_tokens": spec.score_batch_tokens,
-            "scoring": _SCORING,
+            "numerics": _NUMERICS,
         }
 
     def generate(
@@ -89,8 +90,9 @@ class HfBackend:
         """`sampling.k` completions for each prompt, in the order of `prompts`.
 
         Raises:
-            BackendError: a prompt that leaves no room for the answer, or k > 1 at temperature 0.
+            BackendError: a prompt that leaves no room for the answer, k > 1 at temperature 0, or a pattern.
         """
+        refuse_pattern(sampling)
         tokenizer, model = self._load_tokenizer(), self._load_model()
         rows = prompts_to_draw(tokenizer, prompts, sampling, context_length(model.config))
         results: list[list[Completion]] = [[] for _ in rows]

@@ -29,6 +29,7 @@ from selfreward.backends.base import (
     OptionScore,
     Sampling,
     TextScore,
+    refuse_pattern,
 )
 from selfreward.backends.scripted_judge import (
     CompareTask,
@@ -173,7 +174,8 @@ class ScriptedBackend:
     def generate(
         self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
     ) -> list[list[Completion]]:
-        """`sampling.k` completions for each prompt; see Backend."""
+        """`sampling.k` completions for each prompt; see Backend. They match no pattern."""
+        refuse_pattern(sampling)
         state = read_state(self._policy.path)
         greedy = sampling.temperature == 0
         ends = list(accumulate(probabilities(state, sampling.temperature or 1.0)))

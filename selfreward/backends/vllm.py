@@ -101,7 +101,10 @@ class VllmBackend:
             "logprobs": 0,
         }
         seeds = _prompt_seeds(seed, rows)
-        requests = [{"prompt": row, "params": params | {"seed": own}} for row, own in zip(rows, seeds, strict=True)]
+        requests = [
+            {"prompt": row, "params": params | {"seed": own}, "pattern": sampling.pattern}
+            for row, own in zip(rows, seeds, strict=True)
+        ]
         answers = self._ask(requests, lambda: advance(sampling.k))
         return [
             [
@@ -203,7 +206,6 @@ class VllmBackend:
         settings: dict[str, Any] = {
             "model": str(self._policy.path.resolve()),
             "load_format": "safetensors",
-            "skip_tokenizer_init": True,
             "trust_remote_code": self._spec.trust_remote_code,
             "dtype": resolve_dtype(self._spec.dtype, self._device),
             "max_model_len": limit,
@@ -222,6 +224,8 @@ class VllmBackend:
             "VLLM_NO_USAGE_STATS": "1",
             # The engine in the worker itself: one process to end, and the same order of requests every time.
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+            # Patterns are our own, and may take seconds on a busy machine: no limit.
+            "VLLM_REGEX_COMPILATION_TIMEOUT_S": "0",
         }
         if on_cpu:
             # A seeded request whose prompt is taken in pieces ends a CPU engine: its generators cannot be wound back.

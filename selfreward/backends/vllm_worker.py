@@ -3,8 +3,9 @@
 It imports vLLM and the standard library alone, so that any interpreter with vLLM can run it. Tokens come in, tokens
 and their log-probabilities go out. A message is JSON behind its length in eight bytes; standard output is vLLM's.
 
-The first message holds the engine's arguments, each later one a list of requests: token ids of a prompt, and sampling
-parameters. Each request is answered as it finishes, by its number in the list. The process lives as long as the socket.
+The first message holds the engine's arguments, each later one a list of requests: token ids of a prompt, sampling
+parameters, and maybe a pattern for the text of the answers, the one thing for which vLLM has the tokenizer. Each
+request is answered as it finishes, by its number in the list. The process lives as long as the socket.
 """
 
 import json
@@ -53,6 +54,8 @@ def main() -> None:
     from vllm import EngineArgs, LLMEngine
 
     engine = LLMEngine.from_engine_args(EngineArgs(**inbox.get()))
+    # Made in threads beside the engine's steps, patterns would leave it to chance which prompts share a batch.
+    engine.engine_core.engine_core.structured_output_manager._use_async_grammar_compilation = False
     while True:
         for answer in _serve(engine, inbox.get()):
             send(answers, answer)
@@ -68,15 +71,23 @@ def _listen(stream: BinaryIO, inbox: queue.SimpleQueue[Any]) -> None:
 def _serve(engine: Any, requests: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """An answer for each request, in the order in which they finish."""
     from vllm import SamplingParams, TokensPrompt
-    from vllm.sampling_params import RequestOutputKind
+    from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
     # What earlier calls left in the cache would change the last digits, and by them now and then a draw.
     engine.reset_prefix_cache()
     for number, request in enumerate(requests):
-        params = SamplingParams(**request["params"], detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY)
+        pattern = request.get("pattern")
+        params = SamplingParams(
+            **request["params"],
+            structured_outputs=None if pattern is None else StructuredOutputsParams(regex=pattern),
+            detokenize=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
         engine.add_request(str(number), TokensPrompt(prompt_token_ids=request["prompt"]), params)
     while engine.has_unfinished_requests():
         for output in engine.step():
+            if any(one.finish_reason == "error" for one in output.outputs):
+                raise RuntimeError(f"request {output.request_id} failed")
             yield {
                 "number": int(output.request_id),
                 "prompt_logprobs": _plain(output.prompt_logprobs),

@@ -3,6 +3,9 @@
 Values are those of scikit-learn, statsmodels, krippendorff and scipy; the intervals come from the same formulas
 written over item weights (`measure.py`), because a library call for each of 2,000 resamples takes minutes.
 
+With `rounds` the items come so many times, each round in the same order: in both orientations, say. What is said of an
+item in all of them is resampled as one.
+
 Shape suffixes: B draws, P items, K classes, O observations (an item has one or more), U distinct values.
 """
 
@@ -32,7 +35,7 @@ def cohen_kappa(name: str, a: Sequence[str], b: Sequence[str], seed: int) -> Mea
     return measure_of(name, table_kappa(_cells(a, b)), len(a), seed, why, library=lambda: cohen_kappa_score(a, b))
 
 
-def mean_pairwise_kappa(name: str, votes_P: Sequence[Sequence[str | None]], seed: int) -> Measure:
+def mean_pairwise_kappa(name: str, votes_P: Sequence[Sequence[str | None]], seed: int, *, rounds: int = 1) -> Measure:
     """The mean of Cohen's kappa over all pairs of raters, each in the same place on every item.
 
     Items that a rater left out are left out whole. Missing with one rater, or where two use one class alone.
@@ -41,23 +44,24 @@ def mean_pairwise_kappa(name: str, votes_P: Sequence[Sequence[str | None]], seed
 
     raters = max(map(len, votes_P), default=0)
     full_P = [votes for votes in votes_P if len(votes) == raters and None not in votes]
-    left_out = len(votes_P) - len(full_P)
+    left_out = (len(votes_P) - len(full_P)) // rounds
     if raters < 2 or not full_P:
         return missing(name, "fewer than two raters an item", left_out)
     pairs = list(combinations(list(zip(*full_P, strict=True)), 2))
     kappas = [table_kappa(_cells(*pair)) for pair in pairs]
 
     def mean(weights_BP: Array) -> Array:
+        weights_BP = np.tile(weights_BP, rounds)
         return np.asarray(np.mean([kappa(weights_BP) for kappa in kappas], axis=0))
 
     def library() -> float:
         return float(np.mean([cohen_kappa_score(*pair) for pair in pairs]))
 
     why = "two raters use one class alone"
-    return measure_of(name, mean, len(full_P), seed, why, left_out=left_out, library=library)
+    return measure_of(name, mean, len(full_P) // rounds, seed, why, left_out=left_out, library=library)
 
 
-def fleiss_kappa(name: str, votes_P: Sequence[Sequence[str | None]], seed: int) -> Measure:
+def fleiss_kappa(name: str, votes_P: Sequence[Sequence[str | None]], seed: int, *, rounds: int = 1) -> Measure:
     """Fleiss' kappa of the same number of raters an item, who need not be the same people.
 
     Items with another number than the most common one are left out; of equally common ones the larger counts.
@@ -69,23 +73,25 @@ def fleiss_kappa(name: str, votes_P: Sequence[Sequence[str | None]], seed: int) 
     sizes = [len(votes) for votes in given_P]
     raters = max(set(sizes), key=lambda size: (sizes.count(size), size), default=0)
     kept_P = [votes for votes in given_P if len(votes) == raters]
-    left_out = len(given_P) - len(kept_P)
+    left_out = (len(given_P) - len(kept_P)) // rounds
     if raters < 2:
         return missing(name, "fewer than two raters an item", left_out)
     counts_PK = _counts(kept_P)
     agreed_P = (counts_PK * (counts_PK - 1)).sum(axis=1) / (raters * (raters - 1))
 
     def kappa(weights_BP: Array) -> Array:
+        weights_BP = np.tile(weights_BP, rounds)
         total_B = weights_BP.sum(axis=1)
         share_BK = weights_BP @ counts_PK / (total_B[:, None] * raters)
         return _beyond_chance(weights_BP @ agreed_P / total_B, (share_BK**2).sum(axis=1))
 
     why = "all raters use one class alone"
-    return measure_of(name, kappa, len(kept_P), seed, why, left_out=left_out, library=lambda: value_of(counts_PK))
+    items = len(kept_P) // rounds
+    return measure_of(name, kappa, items, seed, why, left_out=left_out, library=lambda: value_of(counts_PK))
 
 
 def krippendorff_alpha(
-    name: str, ratings_P: Sequence[Sequence[str | float | None]], level: Level, seed: int
+    name: str, ratings_P: Sequence[Sequence[str | float | None]], level: Level, seed: int, *, rounds: int = 1
 ) -> Measure:
     """Krippendorff's alpha of any number of ratings an item, None where one is missing.
 
@@ -96,7 +102,7 @@ def krippendorff_alpha(
 
     given_P = [[rating for rating in ratings if rating is not None] for ratings in ratings_P]
     kept_P = [ratings for ratings in given_P if len(ratings) >= 2]
-    left_out = len(given_P) - len(kept_P)
+    left_out = (len(given_P) - len(kept_P)) // rounds
     if not kept_P:
         return missing(name, "fewer than two raters an item", left_out)
     counts_PU = _counts(kept_P)
@@ -105,6 +111,7 @@ def krippendorff_alpha(
     pairs_P = (pairs_PUU / (counts_PU.sum(axis=1) - 1)[:, None, None]).reshape(items, -1)
 
     def statistic(weights_BP: Array) -> Array:
+        weights_BP = np.tile(weights_BP, rounds)
         observed_BUU = (weights_BP @ pairs_P).reshape(-1, values, values)
         total_BU = weights_BP @ counts_PU
         apart_BUU = _distances(total_BU, level)
@@ -115,7 +122,9 @@ def krippendorff_alpha(
     def value() -> float:
         return float(alpha(value_counts=counts_PU.astype(int), level_of_measurement=level))
 
-    return measure_of(name, statistic, items, seed, "all ratings are the same", left_out=left_out, library=value)
+    return measure_of(
+        name, statistic, items // rounds, seed, "all ratings are the same", left_out=left_out, library=value
+    )
 
 
 def quadratic_kappa(name: str, a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int) -> Measure:

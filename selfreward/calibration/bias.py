@@ -15,7 +15,8 @@ import numpy as np
 
 from selfreward.calibration.measure import Array, Measure, Statistic, mean_of, measure_of, missing
 from selfreward.calibration.quality import Scale, scores_of
-from selfreward.calibration.records import Judged, Labelled, majority
+from selfreward.calibration.records import Judged, Labelled
+from selfreward.records import majority
 
 _ONE_ORDER = "the judge was not asked in both orders"
 _NO_SCORES = "the judge gives no scores"
@@ -118,10 +119,13 @@ def self_preference(judged: Sequence[Judged], own: Collection[str], seed: int) -
             rows.append((1.0, side * mine, longer, float(np.sign(longer))))
             values.append((said.preference - 0.5) * mine)
     name = "self_preference"
+    if all(item.first_author is None and item.second_author is None for item, _ in judged):
+        why = "nobody says who wrote the answers: give chosen_author and rejected_author, and set judge.own"
+        return missing(name, why, len(judged))
     if not own:
-        return missing(name, "it is not known which answers are the judge's own", len(judged))
+        return missing(name, "it is not known which answers are the judge's own: set judge.own=[AUTHOR]", len(judged))
     if not rows:
-        return missing(name, "no item with a preference sets one of its own answers against another's", len(judged))
+        return missing(name, "no item with a preference sets an answer of judge.own against another's", len(judged))
     why = "its own answers are told apart by length or people's label throughout"
     return _slope(name, rows, values, len(judged), seed, why)
 

@@ -24,7 +24,7 @@ from selfreward.calibration.quality import (
     tie_share,
 )
 from selfreward.calibration.records import Labelled, Verdicts, judged
-from selfreward.records import Verdict
+from selfreward.records import SWAPPED, Verdict
 
 BIASES = (
     "flip_rate",
@@ -73,10 +73,12 @@ def rater_measures(votes_P: Sequence[Sequence[Verdict | None]], seed: int) -> tu
     """How far raters agree among themselves: people (the ceiling for any judge) or the members of a jury.
 
     Fleiss' kappa, Krippendorff's alpha (nominal) and the mean pairwise Cohen's kappa; one sequence an item, one place
-    a rater, None for a missing verdict.
+    a rater, None for a missing verdict. As in `quality`, each item counts in both orientations: of pairs that all have
+    the right answer first, chance would agree nearly always.
     """
+    both_O = [*votes_P, *([None if vote is None else SWAPPED[vote] for vote in votes] for votes in votes_P)]
     return (
-        fleiss_kappa("fleiss_kappa", votes_P, seed),
-        krippendorff_alpha("krippendorff_alpha", votes_P, "nominal", seed),
-        mean_pairwise_kappa("mean_pairwise_kappa", votes_P, seed),
+        fleiss_kappa("fleiss_kappa", both_O, seed, rounds=2),
+        krippendorff_alpha("krippendorff_alpha", both_O, "nominal", seed, rounds=2),
+        mean_pairwise_kappa("mean_pairwise_kappa", both_O, seed, rounds=2),
     )

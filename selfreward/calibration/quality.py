@@ -11,12 +11,11 @@ import numpy as np
 
 from selfreward.calibration.agreement import kendall, quadratic_kappa, spearman, table_kappa
 from selfreward.calibration.measure import Array, Measure, mean_of, measure_of, missing
-from selfreward.calibration.records import Judged, majority, verdict_of
-from selfreward.records import Verdict
+from selfreward.calibration.records import Judged, verdict_of
+from selfreward.records import SWAPPED, Verdict, majority
 
 Scale = tuple[float, float]
 
-_SWAPPED: dict[Verdict, Verdict] = {"first": "second", "second": "first", "tie": "tie"}
 _BINS = 10
 _NO_DECIDED = "no item has both a preference of the judge and a side that most people took"
 _NO_SCORES = "the judge gives no scores"
@@ -27,7 +26,7 @@ def accuracy(judged: Sequence[Judged], seed: int) -> Measure:
 
     Left out: items the judge did not answer, and those on which most people saw a tie or there is no majority.
     """
-    return mean_of("accuracy", [_hit(pair) for pair in judged], seed, _NO_DECIDED)
+    return mean_of("accuracy", [hit(pair) for pair in judged], seed, _NO_DECIDED)
 
 
 def kappa(judged: Sequence[Judged], seed: int) -> Measure:
@@ -49,7 +48,7 @@ def kappa(judged: Sequence[Judged], seed: int) -> Measure:
         votes: tuple[Verdict, ...] = (judge,) if judge in classes else ("first", "second")
         for vote in votes:
             table_KK[classes.index(people), classes.index(vote)] += 0.5 / len(votes)
-            table_KK[classes.index(_SWAPPED[people]), classes.index(_SWAPPED[vote])] += 0.5 / len(votes)
+            table_KK[classes.index(SWAPPED[people]), classes.index(SWAPPED[vote])] += 0.5 / len(votes)
     why = "people and the judge use one class alone"
     statistic = table_kappa(tables_PKK)
     return measure_of(
@@ -115,7 +114,7 @@ def calibration_error(judged: Sequence[Judged], seed: int) -> Measure:
     hard verdicts, which carry no confidence. Source: Naeini, Cooper and Hauskrecht 2015, on the chosen side.
     """
     name = "calibration_error"
-    hits = [(said.preference, _hit((item, said))) for item, said in judged]
+    hits = [(said.preference, hit((item, said))) for item, said in judged]
     there = [(preference, hit) for preference, hit in hits if preference is not None and hit is not None]
     left_out = len(judged) - len(there)
     if not there:
@@ -144,18 +143,19 @@ def tie_share(judged: Sequence[Judged], seed: int) -> Measure:
     return mean_of("tie_share", ties, seed, "the judge answered no item")
 
 
-def scores_of(pair: Judged) -> list[float]:
-    """The scores the judge gave to the answers of one item: none, one or two."""
-    return [score for score in (pair[1].first_score, pair[1].second_score) if score is not None]
-
-
-def _hit(pair: Judged) -> float | None:
+def hit(pair: Judged) -> float | None:
+    """1 where the judge prefers the answer most people prefer, 0 where the other, 0.5 for its tie; None if unknown."""
     item, said = pair
     side = majority(item.verdicts)
     if said.preference is None or side is None or side == "tie":
         return None
     judge = verdict_of(said.preference)
     return 0.5 if judge == "tie" else float(judge == side)
+
+
+def scores_of(pair: Judged) -> list[float]:
+    """The scores the judge gave to the answers of one item: none, one or two."""
+    return [score for score in (pair[1].first_score, pair[1].second_score) if score is not None]
 
 
 def _library_kappa(tables_PKK: Array) -> float:

@@ -1,6 +1,5 @@
 """What people said of two answers, and what a judge said of the same two."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -53,14 +52,16 @@ class Verdicts:
 
 
 def labelled(pair: GoldPair) -> Labelled:
-    """A pair of a right and a wrong answer as one item that one person labelled."""
+    """A pair of a right and a wrong answer as one item, the right answer first."""
     return Labelled(
         id=pair.id,
         messages=pair.messages,
         first=pair.right,
         second=pair.wrong,
-        verdicts=("first",),
+        verdicts=pair.verdicts,
         source=pair.source,
+        first_author=pair.right_author,
+        second_author=pair.wrong_author,
     )
 
 
@@ -75,14 +76,6 @@ def judged(items: Sequence[Labelled], verdicts: Sequence[Verdicts]) -> list[Judg
     if len(said) != len(verdicts) or sorted(ids) != sorted(said):
         raise ValueError(f"{len(verdicts)} verdicts do not belong to {len(items)} items one by one")
     return [(item, said[item.id]) for item in items]
-
-
-def majority(verdicts: Sequence[Verdict]) -> Verdict | None:
-    """The verdict that more people gave than any other; None where two share that place, or nobody spoke."""
-    ranked = Counter(verdicts).most_common(2)
-    if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
-        return None
-    return ranked[0][0]
 
 
 def verdict_of(preference: float) -> Verdict:

@@ -29,7 +29,7 @@ def main(arguments: list[str], compose: Compose) -> int:
     parser.parse_args(arguments[:1])
     parsed = _calibrate_parser().parse_intermixed_args(arguments[1:])
     settings = [*parsed.settings, *([] if parsed.seed is None else [f"seed={parsed.seed}"])]
-    asked = Asked(gold=parsed.gold, items=parsed.items, own=parsed.own, out=parsed.out)
+    asked = Asked(gold=parsed.gold, items=parsed.items, out=parsed.out)
     for line in told(*calibrate_judge(validate(compose(settings)), asked)):
         print(line)
     return 0
@@ -51,15 +51,4 @@ def _calibrate_parser() -> argparse.ArgumentParser:
     parser.add_argument("--items", type=positive, metavar="N", help="only N of them, by lot (default: all)")
     parser.add_argument("--seed", type=int, metavar="S", help="the same as seed=S")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the page goes (default: beside the links)")
-    parser.add_argument(
-        "--own",
-        type=_authors,
-        default=(),
-        metavar="AUTHOR,...",
-        help="authors in the file whose answers count as the judge's own",
-    )
     return parser
-
-
-def _authors(text: str) -> tuple[str, ...]:
-    return tuple(author for author in text.split(",") if author)

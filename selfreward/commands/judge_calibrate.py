@@ -1,6 +1,6 @@
 """The work of `selfreward judge calibrate`: asks, measures, writes a page, and tells it as a table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,15 +19,17 @@ from selfreward.console import ConsoleReporter
 from selfreward.data.files import content_digest
 from selfreward.data.models import start_policy
 from selfreward.errors import ConfigError, DataError
+from selfreward.judges.jury import JurySpec
 from selfreward.labelling.hardest import with_kinds
 from selfreward.labelling.items import read_items, write_items
 from selfreward.records import Judgment, Policy
 from selfreward.report.calibrated import Calibrated, against_chance, as_json, ceiling
 from selfreward.report.judge_page import render
+from selfreward.report.jury import weights_told
 from selfreward.report.markup import visible
 from selfreward.spec import identity
 from selfreward.stages.calibrate import Dispute, LabelledSpec, calibrate, labelled_pairs
-from selfreward.stages.health import scale_of, why_unmeasured
+from selfreward.stages.health import health_spec, scale_of, why_unmeasured
 from selfreward.stages.judging import Bench, Policies, Stage, judging_policy, jurors
 
 FOLDER = "judge"
@@ -37,11 +39,10 @@ _LEFT_OUT = "left_out:"
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What is asked besides the settings: the file, how many of its pairs, who counts as the judge, where it goes."""
+    """What is asked besides the settings: the file, how many of its pairs, where it goes."""
 
     gold: Path
     items: int | None
-    own: tuple[str, ...]
     out: Path | None
 
 
@@ -59,7 +60,7 @@ def calibrate_judge(config: RunConfig, asked: Asked) -> tuple[Calibrated, Path]:
         raise DataError(f"{asked.gold} would be written over: give another folder with --out")
     spec = LabelledSpec(path=asked.gold, content=content_digest(asked.gold), limit=asked.items)
     pairs = run.source("pairs", labelled_pairs, spec)
-    _check_own(asked, pairs)
+    _check_own(health_spec(config.judge).own, asked.gold, pairs)
     found = _measured(config, asked, pairs, *_judge(config, run, pairs))
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / PAGE, render(found).encode())
@@ -81,12 +82,12 @@ def _judge(config: RunConfig, run: Run, pairs: Artifact) -> tuple[Artifact, Poli
             return stage(0, calibrate, config.judge, backend=holder, policy=policy, pairs=pairs, **members), policy
 
 
-def _check_own(asked: Asked, pairs: Artifact) -> None:
-    """Raises DataError for an author of `--own` who wrote nothing that is asked about."""
+def _check_own(own: Sequence[str], gold: Path, pairs: Artifact) -> None:
+    """Raises DataError for an author of `judge.own` who wrote nothing that is asked about."""
     authors = {author for one in pairs.records(Labelled) for author in (one.first_author, one.second_author)} - {None}
-    if unknown := [author for author in asked.own if author not in authors]:
+    if unknown := [author for author in own if author not in authors]:
         there = ", ".join(sorted(visible(str(author))[:40] for author in authors)) or "no authors"
-        raise DataError(f"--own {unknown[0]}: {asked.gold} has no answer by that author; it has {there}")
+        raise DataError(f"judge.own={unknown[0]}: {gold} has no answer by that author; it has {there}")
 
 
 def _measured(
@@ -97,11 +98,12 @@ def _measured(
     said = {one.id: one for one in verdicts}
     disputed = {one.id: one.disagreement for one in artifact.records(Dispute, "disputes")}
     items = [replace(of_file[id_], judge=one, disagreement=disputed.get(id_)) for id_, one in said.items()]
-    measures = judge_measures(labelled, verdicts, own=asked.own, scale=scale_of(config.judge), seed=config.seed)
+    own = health_spec(config.judge).own
+    measures = judge_measures(labelled, verdicts, own=own, scale=scale_of(config.judge), seed=config.seed)
     counts = pairs.manifest.counts
     return Calibrated(
         gold=asked.gold.name,
-        judge=identity(config.judge),
+        judge=identity(config.judge) | ({"own": [*own]} if own else {}),
         policy=policy,
         artifact=artifact,
         items=with_kinds(items, config.seed),
@@ -112,6 +114,7 @@ def _measured(
         gate=judge_gate(config.gate, measures),
         left_out={name.removeprefix(_LEFT_OUT): int(n) for name, n in counts.items() if name.startswith(_LEFT_OUT)},
         not_asked=int(counts["pairs"]) - len(items),
+        weights=artifact.json("weights") if isinstance(config.judge, JurySpec) and config.judge.learns else None,
     )
 
 
@@ -119,6 +122,8 @@ def told(found: Calibrated, out: Path) -> Iterator[str]:
     """The lines of a calibration: table, people, what is missing, kinds of prompt, gate, where the page is."""
     yield f"{found.judge['kind']} on {len(found.items):,} pairs of {visible(found.gold)}{_without(found)}"
     yield f"{against_chance(found.measure('accuracy'))}."
+    if found.weights is not None:
+        yield f"weights learned on these pairs, each judged by those of the others: {weights_told(found.weights)}"
     yield ""
     yield from aligned([_row(one, found.people) for one in found.measures if one.interval is not None])
     yield ""

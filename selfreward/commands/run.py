@@ -37,7 +37,7 @@ def run(values: Mapping[str, Any]) -> None:
             wandb.attach(REPORT_FILE, render(view, find_control(view), texts=config.tracker.log_text))
     if config.store.keep_policies == "last":
         collect(folder, store, reporter.say)
-    reporter.say(f"done: {folder}/metrics.jsonl; `selfreward report {config.run}` writes the page")
+    reporter.say(f"done: {folder}/metrics.jsonl; `selfreward report {folder}` writes the page")
 
 
 def _wandb_run(

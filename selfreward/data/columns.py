@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import field_validator
 
 from selfreward.records import Match
-from selfreward.spec import Spec
+from selfreward.spec import Spec, neutral
 
 Column = str | tuple[str, ...]
 Cells = Mapping[str, Any]
@@ -31,6 +31,8 @@ class Columns(Spec):
     answers: several answers to one prompt, best first, in one column or in several.
     ratings: how good each of `answers` is, or chosen and rejected; higher is better.
     ranks: the place of each of `answers`; 1 is best.
+    verdicts: which of two answers each person prefers, `first`, `second` or `tie`; chosen counts as the first.
+    authors: the model or person that wrote each answer, chosen before rejected.
     """
 
     prompt: Column | None = None
@@ -43,6 +45,8 @@ class Columns(Spec):
     answers: Column | None = None
     ratings: Column | None = None
     ranks: Column | None = None
+    verdicts: Column | None = neutral(None)
+    authors: Column | None = neutral(None)
 
     @field_validator("reference_pattern")
     @classmethod
@@ -57,7 +61,7 @@ class Columns(Spec):
         return pattern
 
 
-Name = Literal["prompt", "answer", "chosen", "rejected", "answers", "ratings", "ranks"]
+Name = Literal["prompt", "answer", "chosen", "rejected", "answers", "ratings", "ranks", "verdicts", "authors"]
 
 USUAL: Mapping[Name, Sequence[tuple[str, ...]]] = {
     "prompt": (
@@ -98,6 +102,13 @@ USUAL: Mapping[Name, Sequence[tuple[str, ...]]] = {
         ("chosen_rating", "rejected_rating"),
     ),
     "ranks": (("ranks",), ("ranking",), ("rank",)),
+    "verdicts": (("verdicts",),),
+    "authors": (
+        ("chosen_author", "rejected_author"),
+        ("right_author", "wrong_author"),
+        ("chosen_model", "rejected_model"),
+        ("first_author", "second_author"),
+    ),
 }
 
 
@@ -143,6 +154,12 @@ def has(row: Cells, column: str) -> bool:
 def get(row: Cells, column: str) -> Any:
     """The value of `column`, which may be a dotted path; `*` takes every item of a list. Raises LookupError."""
     return row[column] if column in row else _follow(row, column.split("."))
+
+
+def get_all(row: Cells, names: Sequence[str]) -> list[Any]:
+    """The items of the one column of `names` where it holds a list, else the values of all. Raises LookupError."""
+    value = get(row, names[0])
+    return value if len(names) == 1 and isinstance(value, list) else [get(row, name) for name in names]
 
 
 def _follow(value: Any, steps: Sequence[str]) -> Any:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from selfreward.data.columns import Cells, Columns, find, get, need
+from selfreward.data.gold import gold_pair
 from selfreward.data.messages import is_conversation
 from selfreward.data.preferences import read_pairs
 from selfreward.data.prompts import asked_turns, read_prompt, said, says_something, stratum_of, text_of
 from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, HumanPair, LeftOut, Role, Row, make_conversation
-from selfreward.records import GoldPair, digest_of
 
 
 def read_row(role: Role, row: Cells, columns: Columns, system: str) -> Iterator[Row]:
@@ -21,7 +21,7 @@ def read_row(role: Role, row: Cells, columns: Columns, system: str) -> Iterator[
         yield from read_pairs(row, columns, system)
     else:
         for pair in read_pairs(row, columns, system):
-            yield _gold(role, pair) if isinstance(pair, HumanPair) else pair
+            yield gold_pair(role, pair, row, columns) if isinstance(pair, HumanPair) else pair
 
 
 def _human(row: Cells, columns: Columns, system: str) -> Row:
@@ -43,13 +43,3 @@ def _human(row: Cells, columns: Columns, system: str) -> Row:
 
 def _joined(row: Cells, names: Sequence[str]) -> str:
     return "\n\n".join(text for name in names if (text := text_of(get(row, name), name, "answer")))
-
-
-def _gold(role: Role, pair: HumanPair) -> GoldPair:
-    return GoldPair(
-        id=digest_of("gold", pair.prompt.id, pair.chosen, pair.rejected),
-        messages=pair.prompt.messages,
-        right=pair.chosen,
-        wrong=pair.rejected,
-        source=role,
-    )

@@ -5,11 +5,11 @@ pair, equal ratings none.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import combinations
 from typing import Any, cast
 
-from selfreward.data.columns import Cells, Columns, Name, RowError, find, get, need
+from selfreward.data.columns import Cells, Columns, Name, RowError, find, get, get_all, need
 from selfreward.data.messages import conversation, is_conversation, transcript, without_answer
 from selfreward.data.prompts import asked_turns, said, says_something, stratum_of, text_of
 from selfreward.data.roles import HumanPair, LeftOut, make_conversation
@@ -42,11 +42,25 @@ def read_pairs(row: Cells, columns: Columns, system: str) -> Iterator[HumanPair 
         elif margin == 0:
             yield LeftOut("equal_ratings")
         elif margin is None or margin > 0:
-            yield HumanPair(prompt=prompt, chosen=better, rejected=worse, margin=_margin(columns, row, margin))
+            yield HumanPair(
+                prompt=prompt,
+                chosen=better,
+                rejected=worse,
+                margin=_margin(columns, row, margin),
+                places=(first, second),
+                answers=len(texts),
+            )
         elif explicit:
             yield LeftOut("rated_against")
         else:
-            yield HumanPair(prompt=prompt, chosen=worse, rejected=better, margin=_margin(columns, row, -margin))
+            yield HumanPair(
+                prompt=prompt,
+                chosen=worse,
+                rejected=better,
+                margin=_margin(columns, row, -margin),
+                places=(second, first),
+                answers=len(texts),
+            )
 
 
 def _margin(columns: Columns, row: Cells, difference: float | None) -> float | None:
@@ -87,15 +101,10 @@ def _answers(row: Cells, columns: Columns) -> list[str]:
         raise RowError(
             f"has answers in {names[0]!r} and no ratings or ranks: set columns.answers if the best comes first"
         )
-    values = _values(row, names)
+    values = get_all(row, names)
     if len(values) < 2:
         raise RowError(f"has fewer than two answers in {names[0]!r}: set columns.answers")
     return [said(value, names[0]) for value in values]
-
-
-def _values(row: Cells, names: Sequence[str]) -> list[Any]:
-    value = get(row, names[0])
-    return value if len(names) == 1 and isinstance(value, list) else [get(row, name) for name in names]
 
 
 def _scores(row: Cells, columns: Columns, count: int) -> list[float | None] | None:
@@ -104,7 +113,7 @@ def _scores(row: Cells, columns: Columns, count: int) -> list[float | None] | No
     names = find(columns, name, row)
     if names is None:
         return None
-    values = _values(row, names)
+    values = get_all(row, names)
     if len(values) != count:
         raise RowError(f"has {count} answers and {len(values)} {name} in {names[0]!r}: set columns.{name}")
     numbers = [_number(value, names[0]) for value in values]

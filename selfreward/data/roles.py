@@ -25,12 +25,17 @@ class HumanAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HumanPair:
-    """Two answers to a prompt, the first preferred by people; `margin` as in `records.PreferencePair`."""
+    """Two answers to a prompt, the first preferred by people; `margin` as in `records.PreferencePair`.
+
+    `places` says where chosen and rejected stand among the `answers` answers of their row.
+    """
 
     prompt: Prompt
     chosen: str
     rejected: str
     margin: float | None
+    places: tuple[int, int] = (0, 1)
+    answers: int = 2
 
 
 @dataclass(frozen=True, slots=True)

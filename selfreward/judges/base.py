@@ -39,11 +39,13 @@ class JudgeBase(Spec):
 class PolicyJudgeBase(JudgeBase):
     """Settings of a judge that is a policy: which one, and for `external` the model folder to load.
 
-    The judging policy is an input of the stage and counts by its digest; how it was named does not.
+    The judging policy is an input of the stage and counts by its digest; how it was named does not. `own` names the
+    authors in gold whose answers count as the judge's own: what it says does not hang on it, only `health` counts it.
     """
 
     policy: JudgingPolicy = execution("live")
     path: Path | None = execution(None)
+    own: tuple[str, ...] = execution(())
 
 
 def pointwise(

@@ -10,10 +10,11 @@ from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.backends.base import Advance, Backend
 from selfreward.judges.base import Item, Judge, PolicyJudgeBase, in_step, pointwise
+from selfreward.judges.pattern import check_constrained
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.rubric import RubricSpec, judge_by_rubric
 from selfreward.records import Judgment, Policy, digest_of
-from selfreward.spec import Spec, identity
+from selfreward.spec import Spec, identity, neutral
 
 DimensionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -58,7 +59,13 @@ class DimensionsSpec(PolicyJudgeBase):
     temperature: float = Field(0.0, ge=0)
     top_p: float = Field(0.9, gt=0, le=1)
     max_new_tokens: PositiveInt = 128
+    constrained: bool = neutral(False)
     min_mass: float = Field(0.5, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _constrains_what_is_drawn(self) -> "DimensionsSpec":
+        check_constrained(self.constrained, self.method)
+        return self
 
     def build(self, backend: Backend | None, policy: Policy | None) -> Judge:
         """The judge over `backend`, which holds the judging `policy`."""
@@ -88,6 +95,7 @@ def judge_dimensions(
             temperature=spec.temperature,
             top_p=spec.top_p,
             max_new_tokens=spec.max_new_tokens,
+            constrained=spec.constrained,
             min_mass=spec.min_mass,
         )
         asked = judge_by_rubric(rubric, backend, policy, items, seed, advance)

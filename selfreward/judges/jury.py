@@ -1,7 +1,6 @@
-"""Several judges of any kind: how they are asked, what they conclude together, and how far they disagree."""
+"""Several judges of any kind: how they are asked, and what they conclude together."""
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -10,12 +9,14 @@ from statistics import fmean, pstdev
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
 
 from selfreward.artifacts import derive_seed
 from selfreward.backends.base import Advance, Backend
+from selfreward.errors import ConfigError
 from selfreward.judges.base import Item, Judge, PolicyJudgeBase, first_alike, in_step, pointwise, shared
 from selfreward.judges.dimensions import DimensionsSpec
+from selfreward.judges.disagreement import DIGITS, Scores, disagreement, ranking
 from selfreward.judges.likelihood import LikelihoodSpec
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
@@ -27,12 +28,25 @@ AnyMember = DimensionsSpec | LikelihoodSpec | PairwiseSpec | RubricSpec | Verifi
 MemberSpec = Annotated[AnyMember, Field(discriminator="kind")]
 MemberName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Rule = Literal["majority", "mean_rank", "weighted"]
-Scores = Mapping[str, float]
-"""What one member gave the candidates of a prompt, by their ids; those it has no verdict on are left out."""
+Weights = Mapping[str, float]
+"""How much each member's vote weighs, by its name; one of weight 0 has no say."""
+Weigh = Callable[[str], Weights]
+"""The weights on the prompt with this id."""
 
-_DISAGREEMENT = re.compile(r"disagreement=(\d\S*) ")
-# Sums of the same votes in another order differ in their last bits, which would decide between candidates.
-_DIGITS = 9
+
+def _form(given: object) -> str | None:
+    return "learned" if given == "learned" else "by_hand" if isinstance(given, dict) else None
+
+
+_ByHand = dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]]
+_WeightsSetting = Annotated[
+    Annotated[Literal["learned"], Tag("learned")] | Annotated[_ByHand, Tag("by_hand")],
+    Discriminator(
+        _form,
+        custom_error_type="weights",
+        custom_error_message="should be learned, or a weight above 0 for every member",
+    ),
+]
 
 
 class JurySpec(PolicyJudgeBase):
@@ -40,8 +54,9 @@ class JurySpec(PolicyJudgeBase):
 
     `majority`: the share of members that rank a candidate first, tied ones sharing the vote. `mean_rank`: its mean
     rank, 1 the best and 0 the last. `weighted`: the mean of its scores by `weights`, each member's in standard
-    deviations from its mean over the prompt. A member without a verdict on a candidate has no say about it, and one
-    with a single verdict on a prompt none at all. A candidate needs verdicts of `quorum` members, null: half of them.
+    deviations from its mean over the prompt; `learned` ones come from gold pairs. A member without a verdict on a
+    candidate has no say about it, and one with a single verdict on a prompt, or of weight 0, none at all. A candidate
+    needs verdicts of `quorum` members of weight above 0, null: half of those.
 
     A member whose own `policy` is live judges with the jury's `policy`, every other with the one it names.
     """
@@ -49,16 +64,20 @@ class JurySpec(PolicyJudgeBase):
     kind: Literal["jury"] = "jury"
     members: dict[MemberName, MemberSpec] = Field(min_length=2)
     rule: Rule = "majority"
-    weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
+    weights: _WeightsSetting | None = None
     quorum: PositiveInt | None = None
 
     @model_validator(mode="after")
     def _fits_its_members(self) -> "JurySpec":
         names = sorted(self.members)
-        wanted = names if self.rule == "weighted" else []
-        if sorted(self.weights or {}) != wanted:
-            given = ", ".join(sorted(self.weights or {})) or "nobody"
-            form = "{" + ",".join(f"{name}:1" for name in wanted) + "}" if wanted else "null"
+        if self.learns and self.rule != "weighted":
+            raise ValueError(
+                f"judge.rule={self.rule} with judge.weights=learned: set judge.rule=weighted, or judge.weights=null"
+            )
+        by_hand = sorted(self.weights or {})
+        if not self.learns and by_hand != (names if self.rule == "weighted" else []):
+            given = ", ".join(by_hand) or "nobody"
+            form = f"{self._equal}, or to learned" if self.rule == "weighted" else "null"
             raise ValueError(f"judge.rule={self.rule} with weights of {given}: set judge.weights={form}")
         if self.quorum is not None and self.quorum > len(names):
             raise ValueError(
@@ -67,9 +86,13 @@ class JurySpec(PolicyJudgeBase):
         return self
 
     @property
-    def needed(self) -> int:
-        """How many members' verdicts a candidate needs."""
-        return self.quorum or math.ceil(len(self.members) / 2)
+    def learns(self) -> bool:
+        """Whether the weights are learned."""
+        return self.weights == "learned"
+
+    @property
+    def _equal(self) -> str:
+        return "{" + ",".join(f"{name}:1" for name in sorted(self.members)) + "}"
 
     @property
     def named(self) -> dict[str, AnyMember]:
@@ -81,9 +104,28 @@ class JurySpec(PolicyJudgeBase):
         }
 
     def build(
-        self, backend: Backend | None, policy: Policy | None, jurors: Mapping[str, Policy] = MappingProxyType({})
+        self,
+        backend: Backend | None,
+        policy: Policy | None,
+        jurors: Mapping[str, Policy] = MappingProxyType({}),
+        weights: Weights | None = None,
     ) -> Judge:
-        """The judge over `backend`, which holds the judging `policy`; `jurors` are the policies that members name."""
+        """The judge that `seated` gives; `weights` are what was learned.
+
+        Raises ConfigError where they are to be learned, and nothing was.
+        """
+        jury = self.seated(backend, policy, jurors)
+        if isinstance(self.weights, str):
+            if weights is None:
+                raise ConfigError(
+                    "judge.weights=learned are learned on gold pairs, and nothing is asked about any here: set "
+                    f"judge.weights={self._equal}"
+                )
+            return jury.judge(weights)
+        return jury.judge(self.weights or dict.fromkeys(self.members, 1.0))
+
+    def seated(self, backend: Backend | None, policy: Policy | None, jurors: Mapping[str, Policy]) -> "Jury":
+        """The jury over `backend`, which holds the judging `policy`; `jurors` are the policies that members name."""
         assert backend is not None
         assert policy is not None
         backends = {policy.digest: backend}
@@ -94,7 +136,7 @@ class JurySpec(PolicyJudgeBase):
                 backends[own.digest] = backend.holding(own)
             seats.append(_Seat(name, member.build(backends[own.digest], own), backends[own.digest]))
         told = digest_of("jury", identity(self), policy.digest, {name: one.digest for name, one in jurors.items()})
-        return Judge(partial(hear, seats), partial(conclude, self, told, seats))
+        return Jury(self, told, seats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +147,10 @@ class _Seat:
     judge: Judge
     backend: Backend
 
-    def own(self, evidence: Sequence[Judgment]) -> list[Judgment]:
-        """The judgments of this member."""
-        return [one for one in evidence if one.judge.startswith(f"{self.name}:")]
+    def said(self, items: Sequence[Item], evidence: Sequence[Judgment]) -> tuple[list[Judgment], list[Judgment]]:
+        """What this member was asked, and what it concludes from that."""
+        own = [one for one in evidence if one.judge.startswith(f"{self.name}:")]
+        return own, own if self.judge.conclude is None else self.judge.conclude(items, own)
 
 
 def juror(name: str) -> str:
@@ -115,101 +158,82 @@ def juror(name: str) -> str:
     return f"juror_{name}"
 
 
-def hear(seats: Sequence[_Seat], items: Sequence[Item], seed: int, advance: Advance) -> list[Judgment]:
-    """Every member's judgments, one member after the other; `judge` begins with the member's name and a colon.
+@dataclass(frozen=True, slots=True)
+class Jury:
+    """Members that can be asked before it is known what their votes weigh; `name` is who concludes."""
 
-    Each member has luck of its own. Members with the same policy are asked in turn; where there are several policies,
-    each is freed before the next is loaded.
-    """
-    advance = in_step(len(seats) * len(items), len(items), advance)
-    turns: dict[int, list[_Seat]] = {}
-    for seat in seats:
-        turns.setdefault(id(seat.backend), []).append(seat)
-    heard: dict[str, list[Judgment]] = {}
-    for members in turns.values():
-        with members[0].backend if len(turns) > 1 else nullcontext():
-            for seat in members:
-                heard[seat.name] = seat.judge.ask(items, derive_seed(seed, seat.name), advance)
-    return [replace(one, judge=f"{seat.name}:{one.judge}") for seat in seats for one in heard[seat.name]]
+    spec: JurySpec
+    name: str
+    seats: Sequence[_Seat]
 
+    def judge(self, weights: Weights) -> Judge:
+        """The judge in which members weigh the same on every prompt."""
+        return Judge(self.ask, partial(self.conclude, lambda _: weights))
 
-def conclude(
-    spec: JurySpec, name: str, seats: Sequence[_Seat], items: Sequence[Item], evidence: Sequence[Judgment]
-) -> list[Judgment]:
-    """One judgment of each item, in order; `raw` has the disagreement on its prompt, and what each member gave it.
+    def ask(self, items: Sequence[Item], seed: int, advance: Advance) -> list[Judgment]:
+        """Every member's judgments, one member after the other; `judge` begins with the member's name and a colon.
 
-    Candidates of a prompt with the same text are one. A candidate alone on its prompt has nobody to be ranked with.
-    """
-    given = {seat.name: _scores(seat, items, evidence) for seat in seats}
-    firsts = first_alike(items)
-    fields: dict[str, dict[str, Item]] = {}
-    for item in firsts.values():
-        fields.setdefault(item[0].id, {})[item[1].id] = item
-    judgments = {one.candidate_ids[0]: one for field in fields.values() for one in _verdicts(spec, name, field, given)}
-    return [shared(judgments[firsts[candidate.id][1].id], candidate) for _, candidate in items]
+        Each member has luck of its own. Members with the same policy are asked in turn; where there are several
+        policies, each is freed before the next is loaded.
+        """
+        advance = in_step(len(self.seats) * len(items), len(items), advance)
+        turns: dict[int, list[_Seat]] = {}
+        for seat in self.seats:
+            turns.setdefault(id(seat.backend), []).append(seat)
+        heard: dict[str, list[Judgment]] = {}
+        for members in turns.values():
+            with members[0].backend if len(turns) > 1 else nullcontext():
+                for seat in members:
+                    heard[seat.name] = seat.judge.ask(items, derive_seed(seed, seat.name), advance)
+        return [replace(one, judge=f"{seat.name}:{one.judge}") for seat in self.seats for one in heard[seat.name]]
 
+    def conclude(self, weigh: Weigh, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
+        """One judgment of each item, in order; `raw` has the disagreement on its prompt, and what each member gave it.
 
-def disagreement(members: Sequence[Scores]) -> float | None:
-    """1 - Kendall's W of the members' rankings, corrected for ties: 0 all agree, 1 they cancel each other out.
-
-    It is taken over the candidates that all of the members have scored, members with fewer than two scores left out.
-    None with fewer than two such members or candidates, or where no member ranks one above another.
-    """
-    voting = [scores for scores in members if len(scores) > 1]
-    common = sorted(set.intersection(*map(set, voting))) if voting else []
-    m, n = len(voting), len(common)
-    if m < 2 or n < 2:
-        return None
-    ranked = [_ranks({one: scores[one] for one in common}) for scores in voting]
-    sums = [math.fsum(ranks[one] for ranks in ranked) for one in common]
-    spread = math.fsum((total - m * (n + 1) / 2) ** 2 for total in sums)
-    alike = [[list(ranks.values()).count(rank) for rank in set(ranks.values())] for ranks in ranked]
-    most = m * m * (n**3 - n) - m * sum(t**3 - t for sizes in alike for t in sizes)
-    return None if most == 0 else round(1 - 12 * spread / most, _DIGITS) + 0.0
+        Candidates of a prompt with the same text are one. One alone on its prompt has nobody to be ranked with.
+        """
+        given = {seat.name: _scores(seat.said(items, evidence)[1]) for seat in self.seats}
+        firsts = first_alike(items)
+        fields: dict[str, dict[str, Item]] = {}
+        for item in firsts.values():
+            fields.setdefault(item[0].id, {})[item[1].id] = item
+        judgments = {
+            one.candidate_ids[0]: one
+            for prompt_id, field in fields.items()
+            for one in _verdicts(self, field, given, weigh(prompt_id))
+        }
+        return [shared(judgments[firsts[candidate.id][1].id], candidate) for _, candidate in items]
 
 
-def disagreements(conclusions: Sequence[Judgment]) -> dict[str, float]:
-    """The disagreement on every prompt that has one, from the conclusions of a jury."""
-    found = ((one.prompt_id, _DISAGREEMENT.match(one.raw)) for one in conclusions)
-    return {prompt_id: float(told[1]) for prompt_id, told in found if told is not None}
-
-
-def most_disputed(conclusions: Sequence[Judgment], count: int) -> list[str]:
-    """The ids of the `count` prompts on which a jury disagrees the most, the most disputed first."""
-    found = disagreements(conclusions)
-    return sorted(found, key=lambda prompt_id: (-found[prompt_id], prompt_id))[:count]
-
-
-def _scores(seat: _Seat, items: Sequence[Item], evidence: Sequence[Judgment]) -> dict[str, float]:
+def _scores(concluded: Sequence[Judgment]) -> dict[str, float]:
     """A member's score of each candidate it has a verdict on: the mean, where it judged repeatedly."""
-    own = seat.own(evidence)
-    judgments = own if seat.judge.conclude is None else seat.judge.conclude(items, own)
     found: dict[str, list[float]] = {}
-    for one in judgments:
+    for one in concluded:
         if one.score is not None:
             found.setdefault(one.candidate_ids[0], []).append(one.score)
     return {candidate_id: fmean(scores) for candidate_id, scores in found.items()}
 
 
-def _verdicts(spec: JurySpec, name: str, field: Mapping[str, Item], given: Mapping[str, Scores]) -> list[Judgment]:
+def _verdicts(jury: Jury, field: Mapping[str, Item], given: Mapping[str, Scores], weights: Weights) -> list[Judgment]:
     """A judgment of each of the candidates of one prompt, whose texts differ."""
     here = {member: {one: scores[one] for one in field if one in scores} for member, scores in given.items()}
-    voting = {member: scores for member, scores in here.items() if len(scores) > 1}
+    with_say = [member for member in here if weights[member] > 0]
+    needed = jury.spec.quorum or max(1, math.ceil(len(with_say) / 2))
     disputed = disagreement(list(here.values()))
-    weights = spec.weights or {}
-    votes = {member: _RULES[spec.rule](scores) for member, scores in voting.items()}
+    rule = jury.spec.rule
+    votes = {member: _RULES[rule](here[member]) for member in with_say if len(here[member]) > 1}
+    nobody = "" if with_say else ", none of a weight above 0"
     judgments = []
     for candidate_id, item in field.items():
         heard = {member: said[candidate_id] for member, said in votes.items() if candidate_id in said}
-        enough = len(heard) >= spec.needed
-        mean = _mean(list(heard.values()), [weights.get(member, 1.0) for member in heard]) if enough else None
-        score = None if mean is None else round(mean, _DIGITS) + 0.0
+        enough = len(heard) >= needed
+        mean = _mean(list(heard.values()), [weights[member] for member in heard]) if enough else None
+        score = None if mean is None else round(mean, DIGITS) + 0.0
         own = " ".join(f"{member}={_number(scores.get(candidate_id))}" for member, scores in here.items())
-        raw = (
-            f"disagreement={_number(disputed)} {spec.rule}={_number(score)} members={len(heard)} of {len(here)}; {own}"
-        )
+        votes_told = f"members={len(heard)} of {len(here)}{nobody}"
+        raw = f"disagreement={_number(disputed)} {rule}={_number(score)} {votes_told}; {own}"
         outcome: Literal["scored", "unparsed"] = "scored" if enough else "unparsed"
-        judgments.append(pointwise(item, judge=name, outcome=outcome, score=score, raw=raw))
+        judgments.append(pointwise(item, judge=jury.name, outcome=outcome, score=score, raw=raw))
     return judgments
 
 
@@ -221,19 +245,13 @@ def _number(value: float | None) -> str:
     return "null" if value is None else f"{value:.6g}"
 
 
-def _ranks(scores: Scores) -> dict[str, float]:
-    """Ranks from 1, the lowest score, up; equal scores share the mean of theirs."""
-    given = list(scores.values())
-    return {one: sum(other < score for other in given) + (given.count(score) + 1) / 2 for one, score in scores.items()}
-
-
 def _first_places(scores: Scores) -> dict[str, float]:
     best = [one for one, score in scores.items() if score == max(scores.values())]
     return {one: 1 / len(best) if one in best else 0.0 for one in scores}
 
 
 def _rank_shares(scores: Scores) -> dict[str, float]:
-    return {one: (rank - 1) / (len(scores) - 1) for one, rank in _ranks(scores).items()}
+    return {one: (rank - 1) / (len(scores) - 1) for one, rank in ranking(scores).items()}
 
 
 def _standardised(scores: Scores) -> dict[str, float]:

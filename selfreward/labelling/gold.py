@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from selfreward.calibration.records import majority
 from selfreward.data.files import read_rows
 from selfreward.errors import DataError
 from selfreward.labelling import argilla, label_studio
 from selfreward.labelling.blind import CHOICES, Hidden
 from selfreward.labelling.items import Item, Label, read_items, row_of, why, write_rows
 from selfreward.labelling.returned import Answer, Returned
+from selfreward.records import majority
 
 
 def read_returned(path: Path) -> Returned:
@@ -113,7 +113,6 @@ def _id(rubric: str) -> str:
 def _gold_row(item: Item) -> dict[str, Any]:
     row = row_of(item)
     answers = [row.pop("first"), row.pop("second")]
-    del row["verdicts"]
     return {**row, "answers": answers, "ratings": list(ratings(item.labels))}
 
 

@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from selfreward.artifacts.files import canonical, write_atomically
-from selfreward.calibration.records import Labelled, Verdicts
+from selfreward.calibration.records import Labelled, Verdicts, labelled
 from selfreward.data.columns import Cells, Columns, RowError, find, told
 from selfreward.data.files import read_rows
 from selfreward.data.formats import read_row
@@ -225,27 +225,20 @@ def _items(row: Cells, source: str) -> Iterator[Item | LeftOut]:
 
 
 def _pairs(row: Cells, source: str) -> Iterator[Item | LeftOut]:
-    """The pairs of a row of docs/data.md; what people said of them is that the first is better, or nothing."""
-    columns, said = Columns(), tuple[Verdict, ...](("first",))
+    """The pairs of a row of docs/data.md, with what people said of them: nothing where nothing orders the answers."""
+    columns = Columns()
+    said = any(find(columns, name, row) is not None for name in ("chosen", "ratings", "ranks", "verdicts"))
     if all(find(columns, name, row) is None for name in ("chosen", "ratings", "ranks")):
         answers = find(columns, "answers", row)
         if answers is None:
             raise RowError(
                 f"has no two answers; it has {told(row)}: name them first and second, or chosen and rejected"
             )
-        columns, said = Columns(answers=answers), ()
+        columns = Columns(answers=answers)
     for one in read_row("gold_gate", row, columns, ""):
         if isinstance(one, GoldPair):
-            yield Item(
-                labelled=Labelled(
-                    id=one.id,
-                    messages=one.messages,
-                    first=one.right,
-                    second=one.wrong,
-                    verdicts=said,
-                    source=source,
-                )
-            )
+            pair = replace(labelled(one), source=source)
+            yield Item(labelled=pair if said else replace(pair, verdicts=()))
         else:
             assert isinstance(one, LeftOut)
             yield one

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfreward.calibration.records import Judged, majority, verdict_of
+from selfreward.calibration.records import Judged, verdict_of
+from selfreward.records import majority
 
 OTHER = "other"
 

@@ -10,6 +10,7 @@ from selfreward.calibration.bias import ScoreBin
 from selfreward.calibration.gate import GateDecision
 from selfreward.calibration.measure import Measure
 from selfreward.calibration.records import Judged
+from selfreward.judges.jury import Weights
 from selfreward.labelling.items import Item
 from selfreward.labelling.kinds import KindOfPrompt, by_kind
 from selfreward.records import Judgment, Policy
@@ -27,6 +28,7 @@ class Calibrated:
 
     `policy` judged, `artifact` holds what it said. `people` is how far people agree among themselves. `left_out` counts
     the pairs of the file that are no items, by reason, and `not_asked` those beyond the number that was asked for.
+    `weights` are those that a jury learned on all items, None where none were to be learned.
     """
 
     gold: str
@@ -41,6 +43,7 @@ class Calibrated:
     gate: GateDecision
     left_out: Mapping[str, int]
     not_asked: int
+    weights: Weights | None
 
     @property
     def judged(self) -> list[Judged]:
@@ -72,6 +75,7 @@ def as_json(found: Calibrated) -> dict[str, Any]:
         "not_asked": found.not_asked,
         "judge": {**found.judge},
         "policy": None if found.policy is None else found.policy.digest,
+        "weights": None if found.weights is None else {**found.weights},
         "artifact": f"{cost.stage}/{cost.key}",
         "measures": written(found.measures),
         "people": written(found.people),

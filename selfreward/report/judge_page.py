@@ -9,6 +9,7 @@ from selfreward.report.document import document
 from selfreward.report.figures import DASH, count, seconds
 from selfreward.report.judge_examples import disagreements, flips, unread
 from selfreward.report.judge_figures import bias_panel, histogram, measures_table, missing_told, people_table
+from selfreward.report.jury import weights_told
 from selfreward.report.markup import Markup, element
 from selfreward.report.tables import section, table
 from selfreward.report.unread import replies
@@ -66,10 +67,13 @@ def _header(found: Calibrated) -> Markup:
     left_out = {**found.left_out, "not asked": found.not_asked}
     without = ", ".join(f"{reason.replace('_', ' ')} {number:,}" for reason, number in left_out.items() if number)
     outcomes = ", ".join(f"{name} {number:,}" for name, number in found.outcomes.items())
+    weighed = "learned on these pairs, each judged by those of the others"
+    learned = () if found.weights is None else (("Weights", f"{weights_told(found.weights)}; {weighed}"),)
     facts = (
         ("Gate", f"{found.gate.action}: {told}. Nothing is stopped by a calibration."),
         ("Pairs", f"{len(found.items):,} of {found.gold}{f'; left out: {without}' if without else ''}"),
         ("Judgments", outcomes or DASH),
+        *learned,
         ("Cost", f"{seconds(found.artifact.manifest.seconds)}, {count(found.artifact.tokens)} tokens"),
     )
     return element(

@@ -13,10 +13,12 @@ from selfreward.calibration.records import Judged, Verdicts, judged, labelled
 from selfreward.data.roles import asked
 from selfreward.diversity.statistics import Interval
 from selfreward.records import GoldPair, Judgment, Prompt
+from selfreward.report.calibrated import ceiling
 from selfreward.report.charts import Flag, Point, Series
 from selfreward.report.figures import DASH, count, limits, share
 from selfreward.report.judge_examples import flips, unread
 from selfreward.report.judge_figures import ABOUT, histogram, missing_told
+from selfreward.report.jury import disputed, weights_line
 from selfreward.report.markup import Child, Markup, element, joined
 from selfreward.report.plots import line_figure, policies
 from selfreward.report.tables import section, table
@@ -26,7 +28,8 @@ from selfreward.stages.health import read
 _TITLE = "The judge"
 _INTRO = (
     "Asked before every round about gold pairs that no training sees. In brackets: 95% intervals over pairs. The gate "
-    "acts on whole intervals: warn, freeze the judge at the last healthy policy, or stop."
+    "acts on whole intervals: warn, freeze the judge at the last healthy policy, or stop. People's kappa is their "
+    "agreement among themselves, two at a time: the ceiling of the judge's."
 )
 _TABLED = ("accuracy", "kappa", "flip_rate", "parse_rate")
 _LETTERS: Mapping[Action, str] = {"warn": "W", "freeze": "F", "stop": "stop"}
@@ -36,11 +39,15 @@ _JUDGE, _CHANCE, _ROUND = 0, 2, 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """The judge of round `t`: its measures on `pairs` gold pairs, and what the gate made of it, None before it did."""
+    """The judge of round `t`: its measures on `pairs` gold pairs, and what the gate made of it, None before it did.
+
+    `people` is how far those who labelled the pairs agree among themselves.
+    """
 
     t: int
     pairs: int
     on_gold: Mapping[str, Measure]
+    people: Sequence[Measure]
     gate: Mapping[str, Any] | None
 
     @property
@@ -72,6 +79,7 @@ def judging(view: RunView, *, texts: bool) -> Markup:
     told: list[Child] = [
         element("h3", "Flips on gold", class_="apart"),
         _flips(view, last.t),
+        *disputed(view.iterations[last.t]),
         element("h3", "Replies without a verdict", class_="apart"),
         replies(_unread(view)),
     ]
@@ -79,8 +87,9 @@ def judging(view: RunView, *, texts: bool) -> Markup:
         _TITLE,
         _INTRO,
         _states(rounds),
+        *weights_line(view.iterations[last.t]["health"]),
         _actions(rounds),
-        missing_told(one for one in last.on_gold.values() if one.name not in measured),
+        missing_told(one for one in (*last.on_gold.values(), _people_kappa(last)) if one.name not in measured),
         element("h3", "Over the rounds", class_="apart"),
         element("div", *figures, *histogram(scores, "candidates of the last round"), class_="grid"),
         *(told if texts else [element("p", "Flips and replies are left out of this copy.", class_="empty")]),
@@ -93,6 +102,7 @@ def _seen(t: int, stages: Mapping[str, Artifact]) -> Seen:
         t=t,
         pairs=health["pairs"],
         on_gold={one.name: one for one in read(health["measures"])},
+        people=read(health["people"]),
         gate=stages["gate"].json("gate") if "gate" in stages else None,
     )
 
@@ -104,10 +114,19 @@ def _interval(measures: Mapping[str, Measure], name: str) -> Interval | None:
 def _states(rounds: Sequence[Seen]) -> Markup:
     rows: list[tuple[Child, ...]] = []
     for one in rounds:
-        figures = [_interval(one.on_gold, name) for name in _TABLED] + [_interval(one.in_round, "parse_rate")]
+        figures = [_interval(one.on_gold, name) for name in _TABLED]
+        figures += [_people_kappa(one).interval, _interval(one.in_round, "parse_rate")]
         rows.append((f"M{one.t}", _gate_cell(one), count(one.pairs), *(_figure(found) for found in figures)))
-    head = ("round", "gate", "gold pairs", *(name.replace("_", " ") for name in _TABLED), "parse rate of the round")
+    named = (*(name.replace("_", " ") for name in _TABLED), "people's kappa", "parse rate of the round")
+    head = ("round", "gate", "gold pairs", *named)
     return table(head, rows)
+
+
+def _people_kappa(one: Seen) -> Measure:
+    """Cohen's kappa of the people among themselves, the ceiling of the judge's."""
+    found = ceiling("kappa", one.people)
+    assert found is not None, "health says how far people agree, or why that is not known"
+    return found
 
 
 def _gate_cell(one: Seen) -> Child:

@@ -1,9 +1,7 @@
 """Calibrate: what a judge says of the pairs of a file that people labelled, outside of any loop."""
 
 import heapq
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import PositiveInt
@@ -12,14 +10,10 @@ from selfreward.artifacts import Artifact, Output
 from selfreward.backends.base import Backend
 from selfreward.calibration.records import Labelled
 from selfreward.judges import AnyJudge
-from selfreward.judges.base import Conclude
-from selfreward.judges.base import Item as JudgedItem
-from selfreward.judges.jury import disagreements
 from selfreward.labelling.items import Item, read_items
-from selfreward.records import Judgment, Policy, digest_of
+from selfreward.records import Policy, digest_of
 from selfreward.spec import Spec, execution
-from selfreward.stages.judge import build_judge
-from selfreward.stages.opinions import write_opinions
+from selfreward.stages.opinions import opinionated, write_opinions
 
 VERSION = 1
 
@@ -69,22 +63,16 @@ def calibrate(
 ) -> None:
     """Tables `rows` of Verdicts, one for each of `pairs`, `evidence` of Judgment and, of a jury, `disputes` of Dispute.
 
+    Of a jury that learns them `weights.json`, by member, learned on all of `pairs`; each of its verdicts is by those
+    learned on the other pairs.
+
     `policy` judges, with `jurors` as in the stage `judge`. Raises StageError as that does.
     """
     items = list(pairs.records(Labelled))
-    judging, disputes = build_judge(spec, backend, policy, jurors), list[Dispute]()
-    if judging.conclude is not None:
-        judging = replace(judging, conclude=partial(_conclude, judging.conclude, disputes))
+    judging = opinionated(spec, backend, policy, jurors)
     with out.progress(2 * len(items), "answers judged") as advance:
-        write_opinions(out, spec, judging, items, rows="rows", evidence="evidence", seed=seed, advance=advance)
+        found = write_opinions(out, spec, judging, items, rows="rows", evidence="evidence", seed=seed, advance=advance)
     with out.table(Dispute, "disputes") as table:
-        table.write_all(disputes)
-
-
-def _conclude(
-    conclude: Conclude, disputes: list[Dispute], answers: Sequence[JudgedItem], asked: Sequence[Judgment]
-) -> list[Judgment]:
-    """What is concluded; notes in `disputes` how far a jury disagreed, which `raw` of its conclusions alone says."""
-    concluded = conclude(answers, asked)
-    disputes += [Dispute(id=id_, disagreement=value) for id_, value in disagreements(concluded).items()]
-    return concluded
+        table.write_all(Dispute(id=id_, disagreement=value) for id_, value in found.disagreements.items())
+    if found.weights is not None:
+        out.write_json("weights", dict(found.weights))

@@ -73,7 +73,7 @@ def duel(
                 evidence=f"{name}_evidence",
                 seed=derive_seed(seed, name),
                 advance=advance,
-            )
+            ).said
         met[name] = _result(items, different, said, seed)
     out.write_json("duel", met)
 

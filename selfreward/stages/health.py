@@ -7,28 +7,37 @@ from typing import Any
 from selfreward.artifacts import Artifact, Output, derive_seed
 from selfreward.backends.base import Backend
 from selfreward.calibration.bias import score_histogram
-from selfreward.calibration.health import judge_measures
+from selfreward.calibration.health import judge_measures, rater_measures
 from selfreward.calibration.measure import Measure, missing
 from selfreward.calibration.quality import Scale
 from selfreward.calibration.records import Judged, judged, labelled
 from selfreward.diversity.statistics import Interval
-from selfreward.judges import AnyJudge
+from selfreward.errors import DataError
+from selfreward.judges import AnyJudge, JudgeSpec
+from selfreward.judges.base import Judge, PolicyJudgeBase
 from selfreward.judges.dimensions import DimensionsSpec
-from selfreward.judges.jury import JurySpec
+from selfreward.judges.jury import Jury, JurySpec, Weights
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.verifier import VerifierSpec
 from selfreward.records import GoldPair, Policy
-from selfreward.spec import Json
+from selfreward.spec import Json, Spec
 from selfreward.stages.judge import build_judge
-from selfreward.stages.opinions import write_opinions
+from selfreward.stages.opinions import opinionated, write_opinions
 
-VERSION = 1
+VERSION = 2
+
+
+class HealthSpec(Spec):
+    """The judge that is asked, and the authors in gold whose answers count as its own."""
+
+    judge: JudgeSpec
+    own: tuple[str, ...] = ()
 
 
 def health(
     out: Output,
-    spec: AnyJudge,
+    spec: HealthSpec,
     *,
     seed: int,
     gold: Artifact,
@@ -42,35 +51,61 @@ def health(
     `policy` is the one that judges, with `jurors` as in the stage `judge`. `health.json`: `measures` by name, each with
     value, limits and items or why it is missing; `scores`, how often each was given; `scale`, the lowest and highest
     there are, null without bounds; `relative`, whether a score only says how a candidate stands among those of its
-    prompt. With `final` pairs, tables `final` and `final_evidence`, and under `final` their measures. Nothing is asked
-    where the judge has no way to compare answers that people compared.
+    prompt; `people`, how far those who labelled the pairs agree among themselves, the ceiling. With `final` pairs,
+    tables `final` and `final_evidence`, and under `final` and `final_people` their measures. Nothing is asked where the
+    judge has no way to compare answers that people compared.
 
-    Raises StageError as the stage `judge` does.
+    Of a jury that learns its weights, `weights` by member are those learned on all of `gold`. It is measured on `final`
+    with them, and on each pair of `gold` with those learned on the other pairs.
+
+    Raises StageError as the stage `judge` does, and DataError where weights are to be learned from no pairs.
     """
-    judging, scale, why = build_judge(spec, backend, policy, jurors), scale_of(spec), why_unmeasured(spec)
+    judge = spec.judge
+    judging, scale, why = opinionated(judge, backend, policy, jurors), scale_of(judge), why_unmeasured(judge)
+    if isinstance(judging, Jury) and not gold.rows():
+        raise DataError(
+            "judge.weights=learned are learned on gold pairs, and there are none: give data.gold_gate some, or set "
+            "judge.weights to a weight for every member"
+        )
 
-    def measured(pairs: Artifact, rows: str, evidence: str, seed: int) -> tuple[dict[str, Json], list[Judged]]:
+    def measured(
+        judging: Judge | Jury, pairs: Artifact, rows: str, evidence: str, seed: int
+    ) -> tuple[dict[str, Json], list[Judged], Weights | None]:
         items = [] if why else [labelled(pair) for pair in pairs.records(GoldPair)]
         with out.progress(2 * len(items), "answers judged") as advance:
-            said = write_opinions(out, spec, judging, items, rows=rows, evidence=evidence, seed=seed, advance=advance)
-        found = judge_measures(items, said, own=(), scale=scale, seed=seed)
+            told = write_opinions(out, judge, judging, items, rows=rows, evidence=evidence, seed=seed, advance=advance)
+        found = judge_measures(items, told.said, own=spec.own, scale=scale, seed=seed)
         if not items:
             found = tuple(missing(one.name, why or "there are no gold pairs") for one in found)
-        return written(found), judged(items, said)
+        return written(found), judged(items, told.said), told.weights
 
-    measures, said = measured(gold, "rows", "evidence", seed)
+    measures, said, weights = measured(judging, gold, "rows", "evidence", seed)
+    weighed = judging if weights is None else build_judge(judge, backend, policy, jurors, weights)
+    at_last = None if final is None else measured(weighed, final, "final", "final_evidence", derive_seed(seed, 1))[0]
     out.write_json(
         "health",
         {
-            "judge": spec.kind,
+            "judge": judge.kind,
             "scale": None if scale is None else list(scale),
-            "relative": isinstance(spec, JurySpec | PairwiseSpec),
+            "relative": isinstance(judge, JurySpec | PairwiseSpec),
             "pairs": gold.rows(),
             "measures": measures,
+            "people": _people(gold, seed),
             "scores": [asdict(one) for one in score_histogram(said)],
-            "final": None if final is None else measured(final, "final", "final_evidence", derive_seed(seed, 1))[0],
+            "final": at_last,
+            "final_people": None if final is None else _people(final, derive_seed(seed, 1)),
+            **({} if weights is None else {"weights": dict(weights)}),
         },
     )
+
+
+def health_spec(judge: AnyJudge) -> HealthSpec:
+    """The settings of the stage for `judge`; one that is no policy wrote nothing."""
+    return HealthSpec(judge=judge, own=judge.own if isinstance(judge, PolicyJudgeBase) else ())
+
+
+def _people(pairs: Artifact, seed: int) -> dict[str, Json]:
+    return written(rater_measures([pair.verdicts for pair in pairs.records(GoldPair)], seed))
 
 
 def scale_of(spec: AnyJudge) -> Scale | None:

@@ -15,7 +15,8 @@ from selfreward.errors import StageError
 from selfreward.judges import AnyJudge
 from selfreward.judges.base import Ask, Item, Judge
 from selfreward.judges.comparison import comparisons
-from selfreward.judges.jury import JurySpec, disagreements
+from selfreward.judges.disagreement import disagreements
+from selfreward.judges.jury import JurySpec, Weights
 from selfreward.records import Candidate, Judgment, Policy, Prompt
 
 VERSION = 2
@@ -29,12 +30,14 @@ def judge(
     candidates: Artifact,
     prompts: Artifact,
     policy: Policy | None,
+    weights: Artifact | None = None,
     backend: Backend | None = None,
     **jurors: Policy,
 ) -> None:
     """Table `rows` of Judgment, in the order of the candidates; `policy` is the one that judges.
 
-    `jurors` are the policies that members of a jury name (`judges.jury.juror`).
+    `jurors` are the policies that members of a jury name (`judges.jury.juror`), `weights` the health artifact whose
+    learned weights they have, None where none are to be learned.
 
     Where the judge concludes from what it asked, such as comparisons, `rows` are its conclusions, and what it asked is
     table `evidence`. Each shard of evidence is written before its rows, so that nothing is asked twice.
@@ -45,7 +48,8 @@ def judge(
 
     Raises StageError, leaving the finished shards, when more than `spec.max_failed_share` of a shard failed.
     """
-    judging = build_judge(spec, backend, policy, jurors)
+    learned = None if weights is None else weights.json("health")["weights"]
+    judging = build_judge(spec, backend, policy, jurors, learned)
     with ExitStack() as tables, out.progress(candidates.rows(), "judgments") as advance:
         asked = tables.enter_context(out.table(Judgment, "rows" if judging.conclude is None else "evidence"))
         rows = None if judging.conclude is None else tables.enter_context(out.table(Judgment))
@@ -65,9 +69,18 @@ def judge(
         out.count(jury_disagreement=fmean(disputes))
 
 
-def build_judge(spec: AnyJudge, backend: Backend | None, policy: Policy | None, jurors: Mapping[str, Policy]) -> Judge:
-    """The judge of `spec` over `backend`, which holds `policy`; `jurors` as those of the stage."""
-    return spec.build(backend, policy, jurors) if isinstance(spec, JurySpec) else spec.build(backend, policy)
+def build_judge(
+    spec: AnyJudge,
+    backend: Backend | None,
+    policy: Policy | None,
+    jurors: Mapping[str, Policy],
+    weights: Weights | None = None,
+) -> Judge:
+    """The judge of `spec` over `backend`, which holds `policy`; `jurors` as those of the stage.
+
+    Raises ConfigError for a jury without the `weights` that it should have learned.
+    """
+    return spec.build(backend, policy, jurors, weights) if isinstance(spec, JurySpec) else spec.build(backend, policy)
 
 
 def _count(out: Output, judgments: Sequence[Judgment]) -> None:

@@ -16,7 +16,7 @@ from selfreward.judges.jury import JurySpec, juror
 from selfreward.records import Policy
 from selfreward.stages.duel import DuelSpec, duel
 from selfreward.stages.gate import asks_to_freeze, gate
-from selfreward.stages.health import health
+from selfreward.stages.health import health, health_spec
 from selfreward.stages.judge import judge
 
 Stage = Callable[..., Artifact]
@@ -60,11 +60,15 @@ def jurors(spec: AnyJudge, policies: Policies, store: Path) -> dict[str, Policy]
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """The judgments of a round, what the gate says of them, and the last judging policy that passed it, if any."""
+    """The judgments of a round, what the gate says of them, and the last judging policy that passed it, if any.
+
+    `passed_health` is what measured that policy when it passed, and has the weights that a jury learned for it.
+    """
 
     judgments: Artifact
     gate: Artifact
     passed: Policy | None
+    passed_health: Artifact | None
 
     @property
     def frozen(self) -> Policy | None:
@@ -87,23 +91,39 @@ def judge_round(
 ) -> Judged:
     """Measures the judge on gold, judges the candidates, and passes both through the gate.
 
-    Where gold says to freeze, the last policy that passed judges this round already.
+    Where gold says to freeze, the last policy that passed judges this round already. A jury then judges by the weights
+    that it learned with that policy; from the next round on it is measured with it again.
     """
     passed = None if previous is None else previous.passed
+    passed_health = None if previous is None else previous.passed_health
     frozen = None if previous is None else previous.frozen
     members = jurors(spec, bench.policies, bench.store)
     with ExitStack() as held:
         policy = frozen or judging_policy(spec, bench.policies, bench.store)
         backend = held.enter_context(bench.holding(policy))
         measured = stage(
-            health, spec, backend=backend, policy=policy, gold=gold, final=final if gate_spec.final else None, **members
+            health,
+            health_spec(spec),
+            backend=backend,
+            policy=policy,
+            gold=gold,
+            final=final if gate_spec.final else None,
+            **members,
         )
+        weighing: Artifact | None = measured
         if passed not in (None, policy) and asks_to_freeze(gate_spec, measured):
             held.close()
-            policy = passed
+            policy, weighing = passed, passed_health
             backend = held.enter_context(bench.holding(policy))
         judgments = stage(
-            judge, spec, backend=backend, policy=policy, candidates=candidates, prompts=prompts, **members
+            judge,
+            spec,
+            backend=backend,
+            policy=policy,
+            candidates=candidates,
+            prompts=prompts,
+            weights=weighing if isinstance(spec, JurySpec) and spec.learns else None,
+            **members,
         )
     gated = stage(
         gate,
@@ -113,7 +133,9 @@ def judge_round(
         duel=duel,
         previous=None if previous is None else previous.gate,
     )
-    return Judged(judgments=judgments, gate=gated, passed=policy if gated.json("gate")["healthy"] else passed)
+    if gated.json("gate")["healthy"]:
+        passed, passed_health = policy, measured
+    return Judged(judgments=judgments, gate=gated, passed=passed, passed_health=passed_health)
 
 
 def fight_duel(

@@ -17,7 +17,7 @@ from selfreward.records import Example, GoldPair, PreferencePair, Prompt, digest
 from selfreward.spec import Spec
 from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_told, likeness_told
 
-VERSION = 1
+VERSION = 2
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
 Record = TypeVar("Record")
 Given = TypeVar("Given")

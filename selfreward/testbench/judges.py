@@ -9,9 +9,9 @@ from selfreward.calibration.asking import shown, verdicts_on
 from selfreward.calibration.health import BIASES
 from selfreward.calibration.measure import Measure
 from selfreward.calibration.quality import Scale
-from selfreward.calibration.records import Labelled, Verdicts, majority
+from selfreward.calibration.records import Labelled, Verdicts
 from selfreward.judges.base import NO_USAGE, Item, pointwise
-from selfreward.records import Judgment, Verdict
+from selfreward.records import Judgment, Verdict, majority
 
 Pair = tuple[Item, Item]
 

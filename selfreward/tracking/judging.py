@@ -8,12 +8,17 @@ from selfreward.tracking.monitor import Metric
 
 
 def judge_metrics(stages: Mapping[str, Artifact]) -> dict[str, Metric]:
-    """`judge/health/`, `judge/round/`, `judge/gate/` and `duel/` of an iteration; what does not exist is left out."""
+    """`judge/health/`, `judge/people/`, `judge/round/`, `judge/gate/` and `duel/` of an iteration.
+
+    With final pairs, `judge/final/` and `judge/final_people/` too. What does not exist is left out.
+    """
     row: dict[str, Metric] = {}
     if (measured := stages.get("health")) is not None:
         told = measured.json("health")
         row |= _measures("judge/health", told["measures"])
+        row |= _measures("judge/people", told["people"])
         row |= _measures("judge/final", told["final"] or {})
+        row |= _measures("judge/final_people", told["final_people"] or {})
     if (gated := stages.get("gate")) is not None:
         told = gated.json("gate")
         row |= _measures("judge/round", told["measures"])

@@ -1,6 +1,14 @@
 import pytest
 
-from selfreward.backends.forward import can_share_prefix, compute_prefix, next_token_logprobs, token_logprobs
+from selfreward.backends import forward
+from selfreward.backends.base import Sampling
+from selfreward.backends.forward import (
+    can_share_prefix,
+    compute_prefix,
+    draw_tokens,
+    next_token_logprobs,
+    token_logprobs,
+)
 
 START = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4]
 SHAPE = {
@@ -66,3 +74,21 @@ def test_a_model_with_recurrent_layers_shares_nothing(model):
     assert can_share_prefix(model)
     recurrent = MambaForCausalLM(MambaConfig(vocab_size=64, hidden_size=32, num_hidden_layers=2, state_size=4))
     assert not can_share_prefix(recurrent)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_reading_each_prompt_once_changes_no_draw(model, monkeypatch, temperature):
+    # Prompts of one token up to more than the sliding window holds, in one batch.
+    prompts = [START, START[:3], [7], START[:11]]
+    sampling = Sampling(k=1 if temperature == 0 else 5, temperature=temperature, top_p=1.0, max_new_tokens=12)
+    tokens, logprobs = draw_tokens(model, prompts, sampling, 3, [63], 0)
+    monkeypatch.setattr(forward, "can_share_prefix", lambda _model: False)
+    wanted, wanted_logprobs = draw_tokens(model, prompts, sampling, 3, [63], 0)
+    assert tokens == wanted
+    assert logprobs == [pytest.approx(row, abs=1e-4) for row in wanted_logprobs]
+    assert temperature == 0 or len(set(map(tuple, tokens))) == 20
+
+
+def test_a_prompt_of_one_token_is_answered(model):
+    tokens, _ = draw_tokens(model, [[7]], Sampling(k=2, temperature=1.0, top_p=1.0, max_new_tokens=4), 0, [63], 0)
+    assert len(tokens) == 2

@@ -67,6 +67,12 @@ def test_progress_counts_answers(backend):
     assert done == [6, 4]
 
 
+def test_a_pattern_is_refused_before_anything_is_loaded(tmp_path):
+    absent = HfBackend(SPEC, Policy(path=tmp_path / "absent", key="k", digest="d"))
+    with pytest.raises(BackendError, match=r"set backend=vllm, or judge\.constrained=false"):
+        draw(absent, pattern="a|b")
+
+
 @pytest.mark.parametrize(("temperature", "top_p", "k"), [(0.7, 0.9, 3), (1.0, 1.0, 3), (0.0, 1.0, 1)])
 def test_logprob_of_a_draw_is_the_untempered_one_of_the_same_tokens(backend, temperature, top_p, k):
     from selfreward.backends.forward import draw_tokens, sum_logprobs

@@ -1,9 +1,11 @@
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -92,6 +94,25 @@ class TestWithAnEngine:
         assert alone[0].text != alone[1].text
         twice = engine.generate([HELLO, HELLO], sampling, 5, nothing)
         assert twice[0] != twice[1]
+
+    def test_answers_are_held_to_a_pattern(self, engine):
+        pattern = r"(?:[a-df-z,.]{1,9}\n\n?)?Mark:(?:[0-4]|10)"
+        free = Sampling(k=4, temperature=1.0, top_p=1.0, max_new_tokens=60)
+        held = replace(free, pattern=pattern)
+        drawn = [one for row in engine.generate(PROMPTS, held, 3, nothing) for one in row]
+        assert {one.finish for one in drawn} == {"stop"}
+        # An "e" that stops this model is the end of its turn, and is text to its tokenizer.
+        texts = [one.text.removesuffix("e") for one in drawn]
+        assert [text for text in texts if not re.fullmatch(pattern, text)] == []
+        assert len(set(texts)) > len(PROMPTS)
+        assert [one for row in engine.generate(PROMPTS, held, 3, nothing) for one in row] == drawn
+        plain = [one.text.removesuffix("e") for row in engine.generate(PROMPTS, free, 3, nothing) for one in row]
+        assert not any(re.fullmatch(pattern, text) for text in plain)
+
+    def test_a_held_answer_is_cut_as_any_other(self, engine):
+        cut = Sampling(k=1, temperature=0.0, top_p=1.0, max_new_tokens=3, pattern="Mark:[0-4]")
+        ((drawn,),) = engine.generate([HELLO], cut, 0, nothing)
+        assert (drawn.text, drawn.finish) == ("Mar", "length")
 
     def test_more_prompts_than_one_pass_holds(self, engine):
         prompts = [ask(f"{number} " + "b" * 60) for number in range(80)]

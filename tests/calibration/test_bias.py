@@ -138,8 +138,10 @@ def test_swapping_the_answers_changes_no_measure() -> None:
 def test_what_does_not_exist_says_why() -> None:
     rows = [(item(number=n), said(n, 1.0)) for n in range(4)]
     assert "differs in length" in str(length_slope(rows, set(), 0).why_missing)
-    assert "not known" in str(self_preference(rows, set(), 0).why_missing)
-    assert "sets one of its own" in str(self_preference(rows, {OWN}, 0).why_missing)
+    assert "give chosen_author and rejected_author" in str(self_preference(rows, {OWN}, 0).why_missing)
+    rows = [(item(number=n, authors=("you", "you")), said(n, 1.0)) for n in range(4)]
+    assert "set judge.own=[AUTHOR]" in str(self_preference(rows, set(), 0).why_missing)
+    assert "sets an answer of judge.own against" in str(self_preference(rows, {OWN}, 0).why_missing)
     longer = [(item(number=n, lengths=(20, 10), authors=(OWN, "x")), said(n, 1.0)) for n in range(4)]
     assert "throughout" in str(self_preference(longer, {OWN}, 0).why_missing)
 

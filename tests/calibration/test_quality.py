@@ -5,6 +5,7 @@ import random
 
 import pytest
 from sklearn.metrics import cohen_kappa_score
+from statsmodels.stats.inter_rater import fleiss_kappa as library_fleiss
 
 from selfreward.calibration.health import rater_measures
 from selfreward.calibration.measure import Measure
@@ -17,8 +18,8 @@ from selfreward.calibration.quality import (
     score_kappa,
     tie_share,
 )
-from selfreward.calibration.records import Judged, Verdicts, judged, labelled, majority
-from selfreward.records import GoldPair, Verdict
+from selfreward.calibration.records import Judged, Verdicts, judged, labelled
+from selfreward.records import SWAPPED, GoldPair, Verdict, majority
 from selfreward.testbench.gold import SCALE
 from tests.calibration.planted import item, said
 
@@ -136,6 +137,21 @@ def test_jurors_who_miss_verdicts_still_have_an_alpha() -> None:
     assert value(alpha) > 0.8
 
 
+def test_which_answer_is_called_the_first_does_not_move_how_far_people_agree() -> None:
+    """Turned so that the majority is always for the first, as in gold, raw marginals would leave kappa below 0."""
+    turned: list[list[Verdict]] = [["first", "first", "first"]] * 9 + [["first", "first", "second"]] * 3
+    as_asked = [[SWAPPED[vote] for vote in votes] if n % 2 else votes for n, votes in enumerate(turned)]
+    both = [*turned, *([SWAPPED[vote] for vote in votes] for votes in turned)]
+    counts = [[votes.count("first"), votes.count("second")] for votes in both]
+    for one, other in zip(rater_measures(turned, 0), rater_measures(as_asked, 0), strict=True):
+        assert one == other
+    fleiss, _, pairwise = rater_measures(turned, 0)
+    assert value(fleiss) == pytest.approx(library_fleiss(counts)) == pytest.approx(2 * (1 - 3 * 2 / 3 / 12) - 1)
+    assert value(pairwise) == pytest.approx(value(fleiss))
+    assert fleiss.interval is not None and fleiss.interval.n == 12
+    assert library_fleiss(counts[:12]) < 0
+
+
 def test_the_majority_is_whoever_leads() -> None:
     assert majority(("first", "tie", "first")) == "first"
     assert majority(("first", "second")) is None
@@ -145,6 +161,8 @@ def test_the_majority_is_whoever_leads() -> None:
 def test_a_gold_pair_is_labelled_for_the_right_answer() -> None:
     one = labelled(GoldPair(id="g", messages=(), right="yes", wrong="no", source="s"))
     assert (one.first, one.second, one.verdicts) == ("yes", "no", ("first",))
+    with pytest.raises(ValueError, match="most of which are not for its right answer"):
+        GoldPair(id="g", messages=(), right="yes", wrong="no", source="s", verdicts=("first", "second"))
 
 
 def test_verdicts_belong_to_items_one_by_one() -> None:

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from selfreward.__main__ import compose
 from selfreward.config import validate
+from selfreward.errors import ConfigError
 from selfreward.judges.base import Item, pointwise
-from selfreward.judges.jury import JurySpec, disagreement, disagreements, most_disputed
+from selfreward.judges.disagreement import disagreement, disagreements, most_disputed
+from selfreward.judges.jury import JurySpec
 from selfreward.judges.rubric import RubricSpec
 from selfreward.records import Judgment, Policy
 from tests.judges.made import Says, item, judged
@@ -39,7 +41,9 @@ def jury(names: Sequence[str], rule: str = "majority", **settings: Any) -> JuryS
     return JurySpec(members=dict.fromkeys(names, RUBRIC), rule=rule, **settings)
 
 
-def conclude(spec: JurySpec, scores: Given, items: Sequence[Item] | None = None) -> list[Judgment]:
+def conclude(
+    spec: JurySpec, scores: Given, items: Sequence[Item] | None = None, weights: dict[str, float] | None = None
+) -> list[Judgment]:
     """What a jury concludes where its members gave these scores."""
     items = items or [item(f"answer {at}", at) for at in range(len(next(iter(scores.values()))))]
     evidence = [
@@ -53,7 +57,7 @@ def conclude(spec: JurySpec, scores: Given, items: Sequence[Item] | None = None)
         for name, given in scores.items()
         for one in items
     ]
-    judge = spec.build(Says(lambda _: None), Policy(path=Path("p"), key="p", digest="p"))
+    judge = spec.build(Says(lambda _: None), Policy(path=Path("p"), key="p", digest="p"), weights=weights)
     assert judge.conclude is not None
     return judge.conclude(items, evidence)
 
@@ -76,6 +80,50 @@ def test_weights_are_of_scores_in_deviations_so_that_scales_do_not_count() -> No
     given: Given = {"a": [1.0, 2.0], "b": [500.0, 100.0]}
     assert scores_of(jury("ab", "weighted", weights={"a": 3.0, "b": 1.0}), given) == pytest.approx([-0.5, 0.5])
     assert scores_of(jury("ab", "weighted"), given) == [0, 0]
+
+
+SPLIT: Given = {"a": [5.0, 1.0], "b": [1.0, 5.0], "c": [1.0, 5.0]}
+
+
+def test_learned_weights_decide_and_who_has_none_has_no_say_and_counts_towards_no_quorum() -> None:
+    spec = jury("abc", "weighted", weights="learned")
+    heavy = conclude(spec, SPLIT, weights={"a": 2.0, "b": 0.5, "c": 0.5})
+    assert [one.score for one in heavy] == pytest.approx([1 / 3, -1 / 3])
+    alone = conclude(spec, SPLIT, weights={"a": 0.1, "b": 0.0, "c": 0.0})
+    assert [one.score for one in alone] == [1, -1]
+    assert alone[0].raw == "disagreement=0.888889 weighted=1 members=1 of 3; a=5 b=1 c=1"
+    two = jury("abc", "weighted", weights="learned", quorum=2)
+    assert {one.outcome for one in conclude(two, SPLIT, weights={"a": 0.1, "b": 0.0, "c": 0.0})} == {"unparsed"}
+
+
+def test_a_jury_in_which_nobody_has_a_say_has_no_verdict_and_says_so() -> None:
+    spec = jury("abc", "weighted", weights="learned")
+    first, second = conclude(spec, SPLIT, weights=dict.fromkeys("abc", 0.0))
+    assert (first.outcome, first.score, second.outcome) == ("unparsed", None, "unparsed")
+    assert "weighted=null members=0 of 3, none of a weight above 0; a=5 b=1 c=1" in first.raw
+
+
+def test_weights_that_were_never_learned_are_an_error_that_says_what_to_type() -> None:
+    with pytest.raises(ConfigError, match=r"learned on gold pairs.*set judge\.weights=\{a:1,b:1,c:1\}"):
+        conclude(jury("abc", "weighted", weights="learned"), SPLIT)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (["judge.weights=learned"], r"judge\.rule=majority with judge\.weights=learned: set judge\.rule=weighted"),
+        (["judge.rule=weighted"], r"set judge\.weights=\{likelihood:1,pairwise:1,rubric:1\}, or to learned"),
+        (["judge.rule=weighted", "judge.weights=lerned"], r"judge\.weights=lerned: should be learned, or a weight"),
+        (["judge.rule=weighted", "judge.weights={rubric:-1}"], r"judge\.weights\.rubric=-1: .*greater than 0"),
+        (
+            ["judge.rule=weighted", "judge.weights=learned", "+judge@judge.members.sums=verifier"],
+            r"nothing to learn about judge\.members\.sums: .*take it out with ~judge\.members\.sums",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_say_what_to_type(settings: list[str], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        spec_of(*settings)
 
 
 def test_raw_says_what_each_member_gave_and_how_far_they_disagree() -> None:
@@ -162,9 +210,16 @@ def test_the_most_disputed_prompts_come_first_and_those_without_disagreement_not
         raw = f"disagreement={disputed} majority=1 members=2 of 2; a=1 b=1"
         return Judgment(**{**vars_of(pointwise(item("x"), judge="j", score=1.0, raw=raw)), "prompt_id": prompt})
 
-    judgments = [told("p", "0.25"), told("p", "0.25"), told("q", "1"), told("r", "null"), told("s", "0.25")]
-    assert most_disputed(judgments, 2) == ["q", "p"]
-    assert most_disputed(judgments, 9) == ["q", "p", "s"]
+    judgments = [
+        told("p", "0.25"),
+        told("p", "0.25"),
+        told("q", "1"),
+        told("r", "null"),
+        told("s", "0.25"),
+        told("t", "0"),
+    ]
+    assert list(most_disputed(judgments, 2).items()) == [("q", 1), ("p", 0.25)]
+    assert list(most_disputed(judgments, 9)) == ["q", "p", "s"]
 
 
 def vars_of(judgment: Judgment) -> dict[str, Any]:

@@ -88,8 +88,9 @@ def test_every_comparison_composes_and_asks(name: str) -> None:
 def test_the_yaml_writes_every_other_field_at_its_default(judge: str) -> None:
     written = compose([f"judge={judge}"])["judge"]
     own = {"comparison"} if judge == "pairwise" else {"comparison", "constitution"}
-    defaults = {name: one.default for name, one in PairwiseSpec.model_fields.items() if name not in own}
-    assert {name: value for name, value in written.items() if name not in own} == defaults
+    defaults = PairwiseSpec.model_validate({name: written[name] for name in own})
+    assert written.keys() == PairwiseSpec.model_fields.keys()
+    assert PairwiseSpec.model_validate(written) == defaults
 
 
 def test_the_constitution_is_a_pairwise_judge_with_about_ten_principles() -> None:

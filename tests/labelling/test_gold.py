@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfreward.calibration.records import labelled, majority
+from selfreward.calibration.records import labelled
 from selfreward.data.own import FileSource, OwnData
 from selfreward.data.roles import HumanPair, LeftOut
 from selfreward.errors import DataError
@@ -23,8 +24,8 @@ from selfreward.labelling.gold import (
 )
 from selfreward.labelling.items import Label, write_items
 from selfreward.labelling.returned import Answer
-from selfreward.records import GoldPair
-from tests.labelling.tools import pair
+from selfreward.records import SWAPPED, GoldPair, majority
+from tests.labelling.tools import pair, replace_labelled
 
 
 def labels(*margins: int) -> list[Label]:
@@ -86,6 +87,32 @@ def test_labels_are_read_as_gold_and_as_human_pairs(tmp_path: Path) -> None:
         ("good", "bad", 2.0),
     ]
     assert labelled(next(one for one in gold if isinstance(one, GoldPair))).messages == items[0].labelled.messages
+
+
+@given(st.lists(st.lists(st.integers(-2, 2), min_size=1, max_size=5), min_size=1, max_size=6))
+def test_gold_keeps_what_every_person_said_and_who_wrote_the_answers(margins: list[list[int]]) -> None:
+    items = [
+        replace_labelled(
+            labelled_by(pair(f"{n}", "one", "two", question=f"Q{n}"), labels(*said)),
+            first_author=f"a{n}",
+            second_author="b",
+        )
+        for n, said in enumerate(margins)
+    ]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "labels.jsonl"
+        write_labels(path, items)
+        gold = {one.messages[0].content: one for one in read_as("gold_gate", path) if isinstance(one, GoldPair)}
+        assert read_labels(path) == items
+    decided = [item for item in items if ratings(item.labels) != (0, 0)]
+    assert set(gold) == {item.labelled.messages[0].content for item in decided}
+    for item in decided:
+        one, back = item.labelled, labelled(gold[item.labelled.messages[0].content])
+        if majority(one.verdicts) == "first":
+            assert (back.first, back.verdicts, back.first_author) == (one.first, one.verdicts, one.first_author)
+        else:
+            assert (back.first, back.first_author, back.second_author) == (one.second, "b", one.first_author)
+            assert back.verdicts == tuple(SWAPPED[verdict] for verdict in one.verdicts)
 
 
 def test_every_row_says_who_labelled_it_when_and_under_which_rubric(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_every_round_stands_there_with_what_the_stages_wrote(careless: RunView) 
         acted = [one for one in gate["findings"] if one["action"] == "warn"]
         assert "flip_rate" in {one["name"] for one in acted}
         assert all(f"warn: {one['name']} {one['why']}" in text for one in acted)
-    assert "self_preference: it is not known which answers are the judge's own" in text
+    assert "self_preference: nobody says who wrote the answers" in text
     assert judging(careless, texts=True).html in render(careless, None)
 
 

@@ -71,7 +71,7 @@ def test_a_judge_that_agrees_with_people_passes_in_every_round(tmp_path: Path) -
     assert row["judge/gate/action"] == "observe"
     assert "judge/health/self_preference" not in row
     said = view.iterations[1]["health"].json("health")["measures"]["self_preference"]
-    assert said["why_missing"] == "it is not known which answers are the judge's own"
+    assert said["why_missing"].startswith("nobody says who wrote the answers: give chosen_author and rejected_author")
 
 
 def test_both_orders_count_for_a_judge_that_compares(tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""A jury on a page: how much each member's vote weighs, and the prompts it is most divided about."""
+
+from collections.abc import Mapping
+
+from selfreward.artifacts import Artifact
+from selfreward.data.roles import asked
+from selfreward.judges.disagreement import most_disputed
+from selfreward.judges.jury import Weights
+from selfreward.records import Judgment, Prompt
+from selfreward.report.markup import Child, Markup, element
+from selfreward.report.tables import table
+
+_DISPUTED = 6
+
+
+def weights_told(weights: Weights) -> str:
+    """The weights in one line, the heaviest first."""
+    heaviest = sorted(weights.items(), key=lambda one: (-one[1], one[0]))
+    return ", ".join(f"{name} {weight:.3g}{'' if weight > 0 else ' (no say)'}" for name, weight in heaviest)
+
+
+def weights_line(health: Artifact) -> tuple[Markup, ...]:
+    """The weights that a jury learned from gold; nothing where none were to be learned."""
+    weights = health.json("health").get("weights")
+    if weights is None:
+        return ()
+    return (
+        element("p", f"Weights of the last round, learned on its gold pairs: {weights_told(weights)}.", class_="hint"),
+    )
+
+
+def disputed(stages: Mapping[str, Artifact]) -> list[Child]:
+    """The prompts of a round on which its jury disagrees the most; nothing where no jury disagrees."""
+    if "judge" not in stages or "jury_disagreement" not in stages["judge"].manifest.counts:
+        return []
+    found = most_disputed(list(stages["judge"].records(Judgment)), _DISPUTED)
+    if not found:
+        return []
+    questions = {one.id: asked(one.messages) for one in stages["prompts"].records(Prompt) if one.id in found}
+    rows = [
+        (f"{value:.2f}", element("span", questions[id_], class_="said", dir="auto")) for id_, value in found.items()
+    ]
+    told = "Of the last round; 0 where all members rank the answers alike, 1 where they cancel each other out."
+    return [
+        element("h3", "Where its members disagree the most", class_="apart"),
+        element("p", told, class_="intro"),
+        table(("disagreement", "prompt"), rows, words=True),
+    ]
