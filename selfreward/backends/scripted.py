@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
@@ -130,6 +131,7 @@ def probabilities(state: ScriptedState, temperature: float = 1.0) -> list[float]
     return [value / sum(tempered) for value in tempered]
 
 
+@lru_cache(maxsize=1 << 16)
 def outcome_text(question: str, outcome: int) -> str:
     """The answer that outcome number `outcome` gives to a question."""
     if found := _SUM.search(question):
