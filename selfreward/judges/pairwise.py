@@ -14,7 +14,7 @@ from selfreward.judges.base import Item, Judge, PolicyJudgeBase, first_alike, in
 from selfreward.judges.comparison import comparisons
 from selfreward.judges.options import chances_of
 from selfreward.judges.pattern import bare_pattern, check_constrained, explained_pattern
-from selfreward.judges.prompting import ComparisonTexts
+from selfreward.judges.prompting import ComparisonTexts, question_of
 from selfreward.judges.reply import LETTERS
 from selfreward.judges.tournament import Strength, bradley_terry, schedule
 from selfreward.records import Candidate, Judgment, Outcome, Policy, Prompt, Usage, Verdict, digest_of
@@ -165,7 +165,7 @@ def _questions(spec: PairwiseSpec, items: Sequence[Item], seed: int) -> Iterator
 
 def _conversation(spec: PairwiseSpec, one: _Question) -> Conversation:
     shown = [one.candidates[place].text for place in one.order]
-    question = one.prompt.messages[-1].content
+    question = question_of(one.prompt.messages)
     return spec.comparison.ask(question, shown[0], shown[1], one.principle, explained=spec.explained)
 
 

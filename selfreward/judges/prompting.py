@@ -7,7 +7,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.backends.base import Conversation
 from selfreward.judges.reply import Scale, read_letter, read_score
-from selfreward.records import Message, digest_of
+from selfreward.records import Message, Prompt, digest_of
 from selfreward.spec import Spec, identity
 
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
@@ -117,6 +117,10 @@ class Rubric(JudgeTexts):
             turns.append(Message(role="assistant", content=one.reply if explained else str(score)))
         return (*turns, self._request(question, answer, reference, explained=explained))
 
+    def ask_about(self, prompt: Prompt, answer: str, *, explained: bool) -> Conversation:
+        """As `ask`, of an answer to `prompt`, its references shown where the rubric needs one."""
+        return self.ask(question_of(prompt.messages), answer, "\n".join(prompt.references) or None, explained=explained)
+
     def _request(self, question: str, answer: str, reference: str | None, *, explained: bool) -> Message:
         given = {"question": question, "answer": answer, "reference": reference or ""}
         return self.request(given, self._own(), self.explain if explained else self.number_only)
@@ -189,6 +193,14 @@ class ComparisonTexts(JudgeTexts):
 
     def _own(self) -> dict[str, str]:
         return {"label": self.label}
+
+
+def question_of(messages: Conversation) -> str:
+    """What is asked: the user's turn; where it continues a conversation, every turn but the system's, and who spoke."""
+    turns = [one for one in messages if one.role != "system"]
+    if len(turns) == 1:
+        return turns[0].content
+    return "\n\n".join(f"{one.role.capitalize()}: {one.content}" for one in turns)
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

@@ -75,7 +75,8 @@ def judge_by_rubric(
     firsts = first_alike(items)
     distinct = [item for item in items if firsts[item[1].id] == item]
     asked = [item for item in distinct if item[0].references or not spec.rubric.needs_reference]
-    conversations = [_conversation(spec, item) for item in asked]
+    explained = spec.method == "sampled"
+    conversations = [spec.rubric.ask_about(prompt, one.text, explained=explained) for prompt, one in asked]
     if spec.method == "expected":
         advance = in_step(len(asked), len(items), advance)
         results = _expected(spec, backend, asked, conversations, judgment, advance)
@@ -85,12 +86,6 @@ def judge_by_rubric(
     found = {item[1].id: [judgment(item, outcome="unparsed", score=None, raw=_NO_REFERENCE)] for item in distinct}
     found |= {item[1].id: judgments for item, judgments in zip(asked, results, strict=True)}
     return [shared(one, candidate) for _, candidate in items for one in found[firsts[candidate.id][1].id]]
-
-
-def _conversation(spec: RubricSpec, item: Item) -> Conversation:
-    prompt, candidate = item
-    reference = "\n".join(prompt.references) or None
-    return spec.rubric.ask(prompt.messages[-1].content, candidate.text, reference, explained=spec.method == "sampled")
 
 
 def _sampled(

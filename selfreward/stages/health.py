@@ -25,7 +25,7 @@ from selfreward.spec import Json, Spec
 from selfreward.stages.judge import build_judge
 from selfreward.stages.opinions import opinionated, write_opinions
 
-VERSION = 2
+VERSION = 3
 
 
 class HealthSpec(Spec):

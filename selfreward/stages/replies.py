@@ -8,14 +8,14 @@ from pydantic import Field, PositiveInt
 
 from selfreward.artifacts import Advance, Artifact, Output, derive_seed
 from selfreward.artifacts.tables import in_batches
-from selfreward.backends.base import Backend, Conversation, Sampling
+from selfreward.backends.base import Backend, Sampling
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.reply import read_score
-from selfreward.records import Finish, Policy, Prompt
+from selfreward.records import Finish, Policy
 from selfreward.spec import Spec
 from selfreward.stages.rankings import Ranking
 
-VERSION = 1
+VERSION = 2
 
 
 class RepliesSpec(Spec):
@@ -58,15 +58,9 @@ def replies(out: Output, spec: RepliesSpec, *, seed: int, backend: Backend, poli
             out.count(completion_tokens=sum(reply.tokens for reply in drawn))
 
 
-def request(rubric: Rubric, prompt: Prompt, answer: str, *, explained: bool) -> Conversation:
-    """What a judge by `rubric` is asked about an answer to `prompt`."""
-    reference = "\n".join(prompt.references) or None
-    return rubric.ask(prompt.messages[-1].content, answer, reference, explained=explained)
-
-
 def _draw(spec: RepliesSpec, backend: Backend, batch: Sequence[Ranking], seed: int, advance: Advance) -> list[Reply]:
     asked = [(ranking.prompt, answer) for ranking in batch for answer in ranking.answers]
-    conversations = [request(spec.rubric, prompt, answer.text, explained=True) for prompt, answer in asked]
+    conversations = [spec.rubric.ask_about(prompt, answer.text, explained=True) for prompt, answer in asked]
     sampling = Sampling(
         k=spec.repeats, temperature=spec.temperature, top_p=spec.top_p, max_new_tokens=spec.max_new_tokens
     )

@@ -19,9 +19,9 @@ from selfreward.judges.reply import Scale
 from selfreward.records import Example, digest_of
 from selfreward.spec import Spec, part_of
 from selfreward.stages.rankings import RankedAnswer, Ranking, RankingsSpec
-from selfreward.stages.replies import RepliesSpec, Reply, request
+from selfreward.stages.replies import RepliesSpec, Reply
 
-VERSION = 1
+VERSION = 2
 
 Reading = tuple[Reply, ...]
 """One scored reply on each answer of a ranking."""
@@ -209,7 +209,7 @@ def _to_judge(spec: SeedSpec, ranked: Sequence[Ranking], replies: Sequence[Reply
         yield Example(
             id=digest_of("eft", reply.prompt_id, reply.answer_id, reply.repeat),
             prompt_id=ranking.prompt.id,
-            messages=request(spec.rubric, ranking.prompt, answer.text, explained=spec.reply == "generated"),
+            messages=spec.rubric.ask_about(ranking.prompt, answer.text, explained=spec.reply == "generated"),
             text=reply.text,
             origin="self" if spec.reply == "generated" else "human",
             # Whatever was asked, there is no one right way to judge it.

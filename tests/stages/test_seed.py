@@ -17,7 +17,7 @@ from selfreward.judges.reply import Scale, read_score
 from selfreward.judges.rubric import RubricSpec
 from selfreward.records import Policy
 from selfreward.stages.rankings import RankedAnswer, Ranking
-from selfreward.stages.replies import Reply, request
+from selfreward.stages.replies import Reply
 from selfreward.stages.seed import SeedJudgeSpec, agreeing, balanced, label_of
 from tests.stages.tables import closed_prompt, drawn
 
@@ -165,7 +165,7 @@ def test_what_is_learned_is_asked_as_the_judge_asks(method: str, explained: bool
     backend, prompt = Asked(), closed_prompt(2)
     building = judge.build(backend, Policy(path=None, key="p", digest="p"))  # type: ignore[arg-type]
     building.ask([(prompt, drawn(prompt, 0, "It is 4."))], 0, lambda _: None)
-    assert backend.conversations == [request(judge.rubric, prompt, "It is 4.", explained=explained)]
+    assert backend.conversations == [judge.rubric.ask_about(prompt, "It is 4.", explained=explained)]
 
 
 def test_a_rubric_that_shows_references_needs_prompts_that_have_them() -> None:
@@ -176,7 +176,7 @@ def test_a_rubric_that_shows_references_needs_prompts_that_have_them() -> None:
     with pytest.raises(ConfigError, match="set seed_judge.source=verifier"):
         spec_of(*shown)
     rubric: Rubric = spec_of(*shown, "seed_judge.source=verifier").rubric
-    assert "<r>4</r>" in request(rubric, closed_prompt(2), "It is 4.", explained=True)[-1].content
+    assert "<r>4</r>" in rubric.ask_about(closed_prompt(2), "It is 4.", explained=True)[-1].content
 
 
 def test_the_yaml_writes_every_other_field_at_its_default() -> None:
