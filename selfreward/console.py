@@ -18,6 +18,8 @@ from rich.text import Text
 
 from selfreward.artifacts import Advance
 
+_TOLD_EVERY_S = 60
+
 
 class _RateColumn(ProgressColumn):
     """Units a second."""
@@ -29,7 +31,7 @@ class _RateColumn(ProgressColumn):
 
 
 class ConsoleBar:
-    """One progress bar; in a log file, one line when it is done."""
+    """One progress bar; in a log file, a line a minute and one when it is done."""
 
     def __init__(self, console: Console, title: str, total: int | None, unit: str) -> None:
         """Shows nothing until it is entered."""
@@ -49,12 +51,14 @@ class ConsoleBar:
         """Starts the bar; the result says that n more units are done."""
         self._progress.start()
         task = self._progress.add_task(f"{self._title} {self._unit}", total=self._total)
-        started = self._progress.get_time()
-        self._started = started
+        self._started = self._told = self._progress.get_time()
 
         def advance(units: int) -> None:
             self._done += units
             self._progress.update(task, advance=units)
+            if not self._console.is_terminal and self._progress.get_time() - self._told >= _TOLD_EVERY_S:
+                self._told = self._progress.get_time()
+                self._tell(f" of {self._total:,}" if self._total is not None else "")
 
         return advance
 
@@ -62,11 +66,14 @@ class ConsoleBar:
         """Stops the bar."""
         self._progress.stop()
         if not self._console.is_terminal and exit[0] is None and self._done:
-            seconds = max(self._progress.get_time() - self._started, 1e-9)
-            self._console.print(
-                f"  {self._title}: {self._done:,} {self._unit} in {seconds:.1f} s ({self._done / seconds:,.1f}/s)",
-                highlight=False,
-            )
+            self._tell("")
+
+    def _tell(self, of: str) -> None:
+        seconds = max(self._progress.get_time() - self._started, 1e-9)
+        self._console.print(
+            f"  {self._title}: {self._done:,}{of} {self._unit} in {seconds:.1f} s ({self._done / seconds:,.1f}/s)",
+            highlight=False,
+        )
 
 
 class ConsoleReporter:

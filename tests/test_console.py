@@ -1,0 +1,20 @@
+import io
+
+from rich.console import Console
+
+from selfreward.console import ConsoleBar
+
+
+def test_a_log_file_is_told_each_minute_how_far_a_long_stage_is() -> None:
+    log = io.StringIO()
+    bar = ConsoleBar(Console(file=log, width=140), "update 88f3", 72, "steps")
+    bar._progress.get_time = lambda: 0.0
+    with bar as advance:
+        for seconds in (30.0, 59.0, 61.0, 90.0, 122.0):
+            bar._progress.get_time = lambda now=seconds: now
+            advance(10)
+    assert log.getvalue().splitlines() == [
+        "  update 88f3: 30 of 72 steps in 61.0 s (0.5/s)",
+        "  update 88f3: 50 of 72 steps in 122.0 s (0.4/s)",
+        "  update 88f3: 50 steps in 122.0 s (0.4/s)",
+    ]
