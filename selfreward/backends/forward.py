@@ -42,7 +42,8 @@ def draw_tokens(
     recorder = _TokenLogprobs()
     with torch.inference_mode():
         # generate() would read every prompt k times: it repeats the rows first.
-        cache = _read_once(model, ids, mask, sampling.k) if width > 1 and can_share_prefix(model) else None
+        shares = sampling.k > 1 and width > 1 and can_share_prefix(model)
+        cache = _read_once(model, ids, mask, sampling.k) if shares else None
         torch.manual_seed(seed)
         sequences = model.generate(
             ids.repeat_interleave(sampling.k, dim=0),
