@@ -65,10 +65,13 @@ def _fit(wins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Scores of mean 0 that maximise the likelihood of a matrix of wins, and their covariance."""
     games = wins + wins.T
     scores = np.zeros(len(wins))
+    # The information is singular along equal scores. Shifted there by one, it has the inverse wanted after shifting
+    # back; a pseudo-inverse would have to tell a zero from rounding, and sometimes takes one for the other.
+    along = np.full_like(wins, 1 / len(wins))
     for _ in range(_STEPS):
         chance = 1 / (1 + np.exp(scores[None, :] - scores[:, None]))
         weights = games * chance * (1 - chance)
-        covariance = np.linalg.pinv(np.diag(weights.sum(axis=1)) - weights, hermitian=True)
+        covariance = np.linalg.inv(np.diag(weights.sum(axis=1)) - weights + along) - along
         step = covariance @ (wins - games * chance).sum(axis=1)
         longest = float(np.abs(step).max())
         if longest < 10.0**-_DIGITS / 100:
