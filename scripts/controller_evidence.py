@@ -127,10 +127,11 @@ def settings_of(arm: str) -> list[str]:
 
 
 def turn_of(cells: Sequence[Cell], worker: int) -> list[Cell]:
-    """The cells in the order of a worker: each starts with another seed, whose iteration 0 it makes for all arms."""
+    """The cells in the order of a worker: each starts with another open seed and makes its iteration 0 for all arms."""
+    seeds = sorted({seed for _, seed in cells})
 
     def place(cell: Cell) -> tuple[bool, bool, int]:
-        return cell[0] == HEALTHY, cell[0].startswith(EQUAL), (cell[1] - worker) % len(SEEDS)
+        return cell[0] == HEALTHY, cell[0].startswith(EQUAL), (seeds.index(cell[1]) - worker) % len(seeds)
 
     return sorted(cells, key=place)
 

@@ -186,6 +186,8 @@ def test_workers_start_with_seeds_of_their_own_and_with_the_arms_that_tell_most(
     fixed = len(evidence.FIXED)
     assert [seed for _, seed in evidence.turn_of(cells, 1)] == [1] * fixed + [2] * fixed + [0] * fixed + [1, 2, 0]
     assert [arm for arm, _ in cells[:2]] == ["replace_0", "replace_controller"]
+    left = [cell for cell in cells if cell[1] > 0]
+    assert [evidence.turn_of(left, worker)[0][1] for worker in (0, 1)] == [1, 2]
 
 
 @pytest.mark.parametrize("arm", [*evidence.FIXED, "replace_equal_0.17", paging.HEALTHY])
