@@ -116,7 +116,7 @@ def one_pass(bench: Bench, spec: RubricSpec, items: Sequence[Item]) -> Judged:
     options = [str(score) for score in spec.rubric.scale.values()]
     scored = 0
     for prompt, candidate in items:
-        asked = spec.rubric.ask(prompt.messages[-1].content, candidate.text, None, explained=False)
+        asked = spec.rubric.ask_about(prompt, candidate.text, explained=False)
         (found,) = bench.backend.score_options([asked], options, lambda _: None)
         scored += math.fsum(map(math.exp, found.logprobs)) >= spec.min_mass
     return Judged(len(items), scored)
@@ -127,7 +127,7 @@ def one_sampled(bench: Bench, spec: RubricSpec, items: Sequence[Item]) -> Judged
     sampling = Sampling(k=1, temperature=spec.temperature, top_p=spec.top_p, max_new_tokens=spec.max_new_tokens)
     scored = 0
     for number, (prompt, candidate) in enumerate(items):
-        asked = spec.rubric.ask(prompt.messages[-1].content, candidate.text, None, explained=True)
+        asked = spec.rubric.ask_about(prompt, candidate.text, explained=True)
         ((reply,),) = bench.backend.generate([asked], sampling, number, lambda _: None)
         stated = read_score(reply.text, spec.rubric.label, spec.rubric.scale, answer=candidate.text)
         scored += reply.finish == "stop" and stated is not None

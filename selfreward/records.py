@@ -212,6 +212,13 @@ class GoldPair:
             raise ValueError(f"verdicts {self.verdicts} of a gold pair, most of which are not for its right answer")
 
 
+def spoken(messages: Sequence[Message]) -> str:
+    """Turns as one text: one alone as it is, several each behind who spoke."""
+    if len(messages) == 1:
+        return messages[0].content
+    return "\n\n".join(f"{message.role.capitalize()}: {message.content}" for message in messages)
+
+
 def majority(verdicts: Sequence[Verdict]) -> Verdict | None:
     """The verdict that more people gave than any other; None where two share that place, or nobody spoke."""
     ranked = Counter(verdicts).most_common(2)

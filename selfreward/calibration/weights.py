@@ -24,7 +24,7 @@ def learned(items: Sequence[Labelled], said: MembersSaid) -> Weights:
     return {name: _weight(*_counted(hits)) for name, hits in _hits(items, said).items()}
 
 
-def learned_on_others(items: Sequence[Labelled], said: MembersSaid) -> dict[str, Weights]:
+def learned_on_others(items: Sequence[Labelled], said: MembersSaid) -> Mapping[str, Weights]:
     """For the id of every item the weights learned on all the others, so that none is judged by its own label."""
     found: dict[str, dict[str, float]] = {item.id: {} for item in items}
     for name, hits in _hits(items, said).items():
@@ -32,7 +32,7 @@ def learned_on_others(items: Sequence[Labelled], said: MembersSaid) -> dict[str,
         for item, one in zip(items, hits, strict=True):
             here = _counted([one])
             found[item.id][name] = _weight(right - here[0], wrong - here[1])
-    return dict(found)
+    return found
 
 
 def _hits(items: Sequence[Labelled], said: MembersSaid) -> dict[str, list[float | None]]:

@@ -41,24 +41,16 @@ def read_pairs(row: Cells, columns: Columns, system: str) -> Iterator[HumanPair 
             yield LeftOut("unrated")
         elif margin == 0:
             yield LeftOut("equal_ratings")
-        elif margin is None or margin > 0:
-            yield HumanPair(
-                prompt=prompt,
-                chosen=better,
-                rejected=worse,
-                margin=_margin(columns, row, margin),
-                places=(first, second),
-                answers=len(texts),
-            )
-        elif explicit:
+        elif margin is not None and margin < 0 and explicit:
             yield LeftOut("rated_against")
         else:
+            chosen, rejected = (first, second) if margin is None or margin > 0 else (second, first)
             yield HumanPair(
                 prompt=prompt,
-                chosen=worse,
-                rejected=better,
-                margin=_margin(columns, row, -margin),
-                places=(second, first),
+                chosen=texts[chosen],
+                rejected=texts[rejected],
+                margin=_margin(columns, row, None if margin is None else abs(margin)),
+                places=(chosen, rejected),
                 answers=len(texts),
             )
 

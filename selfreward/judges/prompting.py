@@ -7,7 +7,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.backends.base import Conversation
 from selfreward.judges.reply import Scale, read_letter, read_score
-from selfreward.records import Message, Prompt, digest_of
+from selfreward.records import Message, Prompt, digest_of, spoken
 from selfreward.spec import Spec, identity
 
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
@@ -197,10 +197,7 @@ class ComparisonTexts(JudgeTexts):
 
 def question_of(messages: Conversation) -> str:
     """What is asked: the user's turn; where it continues a conversation, every turn but the system's, and who spoke."""
-    turns = [one for one in messages if one.role != "system"]
-    if len(turns) == 1:
-        return turns[0].content
-    return "\n\n".join(f"{one.role.capitalize()}: {one.content}" for one in turns)
+    return spoken([one for one in messages if one.role != "system"])
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

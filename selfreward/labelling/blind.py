@@ -12,7 +12,7 @@ from selfreward.data.columns import RowError
 from selfreward.data.files import read_rows
 from selfreward.errors import DataError
 from selfreward.labelling.items import Item, item_of, row_of, why, write_rows
-from selfreward.records import Message, digest_of
+from selfreward.records import digest_of, spoken
 
 CHOICES = {
     "A is much better": 2,
@@ -85,18 +85,11 @@ def _blind(item: Item, seed: int, rubric: str | None) -> tuple[Shown, Hidden]:
     answer_a, answer_b = (one.second, one.first) if swapped else (one.first, one.second)
     shown = Shown(
         id=digest_of("shown", seed, rubric, one.id, one.first, one.second),
-        question=_storable(_question(one.messages)),
+        question=_storable(spoken(one.messages)),
         answer_a=_storable(answer_a),
         answer_b=_storable(answer_b),
     )
     return shown, Hidden(shown=shown.id, swapped=swapped, item=replace(item, rubric=rubric))
-
-
-def _question(messages: Sequence[Message]) -> str:
-    """The conversation as one text; a question that stands alone needs no name before it."""
-    if len(messages) == 1:
-        return messages[0].content
-    return "\n\n".join(f"{message.role.capitalize()}: {message.content}" for message in messages)
 
 
 def _storable(text: str) -> str:
