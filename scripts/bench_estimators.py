@@ -24,7 +24,6 @@ from selfreward.diversity.estimators import duplicate_rate, mean_pairwise_distan
 from selfreward.diversity.lexical import (
     compression_ratio,
     first_words,
-    hill2,
     ngram_distance,
     self_bleu,
     self_repetition,
@@ -80,7 +79,7 @@ def main() -> None:
             "duplicate rate, each prompt": lambda: [duplicate_rate(texts_K) for texts_K in drawn_PK],
             "self-BLEU, each prompt": lambda: [self_bleu(texts_K, seed=SEED) for texts_K in drawn_PK],
             "rarefied distinct-1, -2, -3": lambda: [rarefied_distinct(drawn_N, n) for n in (1, 2, 3)],
-            "Simpson and Hill-2": lambda: (simpson(drawn_N), hill2(drawn_N)),
+            "Simpson": lambda: simpson(drawn_N),
             "self-repetition": lambda: self_repetition(drawn_N),
             "compression ratio": lambda: compression_ratio(drawn_N, 32_768, seed=SEED),
             "cosine distance, each prompt": lambda: [mean_pairwise_distance(rows_KD) for rows_KD in vectors_PKD],

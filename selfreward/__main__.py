@@ -173,7 +173,7 @@ def expand(overrides: list[str]) -> tuple[list[list[str]], set[str], dict[str, A
         params = OmegaConf.select(first, "hydra.sweeper.params") or {}
         parsed = parser.parse_overrides([f"{name}={values}" for name, values in params.items()]) + typed
         (cells,) = BasicSweeper.split_arguments(parsed, None)
-    swept = {one.key_or_group for one in parsed if one.is_sweep_override()}
+    swept = {one.get_key_element().lstrip("+") for one in parsed if one.is_sweep_override()}
     return cells, swept, {"run": first.run, "store": {"runs": first.store.runs}}
 
 

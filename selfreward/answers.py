@@ -109,7 +109,8 @@ def is_right(prompt: Prompt, text: str) -> bool | None:
         return any(_numbers(_clean(reference)) == [Decimal(answer)] for reference in prompt.references)
     if prompt.match == "regex":
         return any(re.fullmatch(reference, answer, re.IGNORECASE) for reference in prompt.references)
-    accepted = {normalise(reference) for reference in prompt.references}
+    # An answer was trimmed when it was extracted: "10 days" is read as "10".
+    accepted = {_trimmed(reference) for reference in prompt.references}
     return set(answer.split(", ")) == accepted if prompt.match == "set" else answer in accepted
 
 

@@ -125,26 +125,27 @@ class RunConfig(Spec):
             )
         acts = self.monitor.mode == "act"
         name, share = ("monitor.ceiling", self.monitor.ceiling) if acts else ("mix.real_share", self.monitor.real_share)
-        if share > 0 and isinstance(self.data, OwnData) and self.data.human is None:
-            raise ValueError(f"{name}={share} needs human answers: give data.human a file")
+        pairs = isinstance(self.select, PreferencePairs)
+        if share > 0 and isinstance(self.data, OwnData) and not (self.data.human or (pairs and self.data.human_pairs)):
+            also = " or data.human_pairs" if pairs else ""
+            raise ValueError(f"{name}={share} needs human answers: give data.human{also} a file")
 
     def _check_select(self) -> None:
         pairs = isinstance(self.select, PreferencePairs)
         if isinstance(self.select, PreferencePairs):
             if self.select.k < 2:
                 raise ValueError("select.k=1 makes no preference pair: set select.k to 2 or more")
+            if self.select.pairs == "coin" and isinstance(self.update, DpoSpec) and self.update.margin_weight > 0:
+                raise ValueError(
+                    f"update.margin_weight={self.update.margin_weight} with select.pairs=coin: the margins would tell "
+                    "what the lot hides, set update.margin_weight=0"
+                )
         elif self.select.top > self.select.k:
             raise ValueError(f"select.top={self.select.top} is more than select.k={self.select.k}")
         if (isinstance(self.update, DpoSpec) and not pairs) or (isinstance(self.update, RftSpec) and pairs):
             raise ValueError(
                 f"update={self.update.kind} with select={self.select.kind}: update=dpo goes with "
                 "select=preference_pairs, update=rft with select=best_of_k or random_pick"
-            )
-        coin = isinstance(self.select, PreferencePairs) and self.select.pairs == "coin"
-        if coin and isinstance(self.update, DpoSpec) and self.update.margin_weight > 0:
-            raise ValueError(
-                f"update.margin_weight={self.update.margin_weight} with select.pairs=coin: the margins would tell what "
-                "the lot hides, set update.margin_weight=0"
             )
         if self.prompts.human > 0 and not pairs:
             raise ValueError(

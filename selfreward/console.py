@@ -70,10 +70,8 @@ class ConsoleBar:
 
     def _tell(self, of: str) -> None:
         seconds = max(self._progress.get_time() - self._started, 1e-9)
-        self._console.print(
-            f"  {self._title}: {self._done:,}{of} {self._unit} in {seconds:.1f} s ({self._done / seconds:,.1f}/s)",
-            highlight=False,
-        )
+        rate = f"{self._done / seconds:,.1f}/s"
+        self._console.print(f"  {self._title}: {self._done:,}{of} {self._unit} in {seconds:.1f} s ({rate})")
 
 
 class ConsoleReporter:
@@ -82,11 +80,19 @@ class ConsoleReporter:
     def __init__(self) -> None:
         """Writes plain lines where standard error is no terminal."""
         terminal = sys.stderr.isatty()
-        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True, width=None if terminal else 140)
+        # What is told may hold the text of data and settings, in which [a] is no style and :key: no picture.
+        self.console = Console(
+            file=sys.stderr,
+            markup=False,
+            emoji=False,
+            highlight=False,
+            soft_wrap=True,
+            width=None if terminal else 140,
+        )
 
     def say(self, line: str) -> None:
         """Prints one line."""
-        self.console.print(line, markup=False)
+        self.console.print(line)
 
     def progress(self, title: str, total: int | None, unit: str) -> ConsoleBar:
         """A progress bar."""

@@ -1,18 +1,6 @@
 """The errors a user can meet, and the exit status each one ends with.
 
-SelfrewardError                  exit 2: a mistake that the user can mend
-├── ConfigError                  a setting, or two settings that contradict each other
-├── DataError                    prompts, answers or pools that cannot be used
-├── AssetError                   a model or data set that is missing, altered or out of reach
-├── BackendError                 an engine that cannot do what was asked
-├── StoreError                   the folder of artifacts
-│   ├── CorruptArtifact          bytes on disk that no longer match their digest
-│   └── CollectedArtifact        bytes that `selfreward gc` deleted and that are needed again
-├── StageError                   a stage that failed; names stage, key and folder
-└── StarvedLoop                  exit 3: too few rows to train on; the counts say where they went
-
-Plugins (judges, backends, updates) raise plain errors where nothing here fits; `Store.run` is the
-one boundary that adds stage, key and folder.
+Where none of them fits a plain error is raised. `Store.run` adds stage, key and folder to whatever a stage raises.
 """
 
 
@@ -51,7 +39,7 @@ class CollectedArtifact(StoreError):
 
 
 class StageError(SelfrewardError):
-    """A stage failed; the message names the stage, its key and its folder."""
+    """Too much of what a stage asked for failed."""
 
 
 class StarvedLoop(SelfrewardError):

@@ -67,6 +67,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 previous=state.evaluated,
             )
             if t == config.loop.iterations:
+                run.forget_rest()
                 tracker.iteration(t)
                 return
             asked = stage(

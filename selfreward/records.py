@@ -51,7 +51,7 @@ class Prompt:
 
 
 def make_prompt(
-    question: str,
+    asked: str | Sequence[Message],
     *,
     system: str,
     stratum: Stratum,
@@ -59,12 +59,16 @@ def make_prompt(
     references: tuple[str, ...] = (),
     match: Match | None = None,
 ) -> Prompt:
-    """A single-turn prompt whose id is the digest of its messages; an empty `system` adds no turn."""
-    turns: list[tuple[Role, str]] = [("system", system)] if system else []
-    turns.append(("user", question))
+    """A prompt that asks a question, or all turns of a conversation; its id is the digest of its messages.
+
+    `system` goes first unless the turns bring their own; an empty one adds no turn.
+    """
+    turns = [Message(role="user", content=asked)] if isinstance(asked, str) else list(asked)
+    if system and turns[0].role != "system":
+        turns.insert(0, Message(role="system", content=system))
     return Prompt(
-        id=digest_of("prompt", turns),
-        messages=tuple(Message(role=role, content=content) for role, content in turns),
+        id=digest_of("prompt", [(turn.role, turn.content) for turn in turns]),
+        messages=tuple(turns),
         stratum=stratum,
         source=source,
         references=references,

@@ -31,6 +31,7 @@ SUM = _prompt("What is 3 + 5?", "8", match="numeric")
 SAME = _prompt("What is 10 - 5?", "5", match="numeric")
 LEGS = _prompt("How many legs does a spider have?", "8", match="numeric")
 SECONDS = _prompt("How many seconds are in one minute?", "60", match="numeric")
+WEEK = _prompt("How long is a week?", "7 days")
 METRES = _prompt("How many metres are in a kilometre?", "1000", match="numeric")
 COLOURS = _prompt("Name the three primary colours of paint.", "red", "yellow", "blue", match="set")
 WEEKEND = _prompt("Which two days are the weekend?", "Saturday", "Sunday", match="set")
@@ -97,6 +98,8 @@ RIGHT = [
     (SECONDS, "There are sixty seconds in one minute."),
     (METRES, "There are 1,000 metres in a kilometre."),
     (METRES, "A thousand."),
+    (WEEK, "7 days"),
+    (WEEK, "The answer is 7 days."),
     (COLOURS, "Red, yellow, and blue."),
     (COLOURS, "The three primary colors of paint are blue, red and yellow."),
     (COLOURS, "Red, yellow and blue are the three primary colours."),

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -59,6 +58,8 @@ OWN_DEFAULTS |= {"duel/pairwise", "judge/pairwise", "judge/constitution", "const
 OWN_DEFAULTS |= {"judge/jury", "judge/dimensions", "rubric/right", "rubric/helpful", "rubric/clear"}
 OWN_DEFAULTS |= {"comparison/better_answer", "comparison/by_principle", "comparison/right_answer"}
 OWN_DEFAULTS |= {"monitor/default", "monitor/act", "measure/hashing", "data/files", "data/hub", "seed_judge/default"}
+FILES = ("data=files", "data.train=train.jsonl")
+PAIRS = ("update=dpo", "select=preference_pairs")
 EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
 
 
@@ -100,7 +101,8 @@ def test_the_real_share_is_set_in_one_place_and_the_monitor_has_its_defaults_oth
         (["+sample.beams=3"], r"sample\.beams=3: Extra inputs"),
         (["sample.temperature=-1"], r"sample\.temperature=-1: .*greater than 0"),
         (["mix.real_share=1"], r"real_share=1"),
-        (["mix.data=last_n"], r"mix\.data=last_n needs mix\.last_n"),
+        (["mix.data=last_n"], r"mix\.data=last_n, and no other, needs mix\.last_n=<rounds>"),
+        (["mix.last_n=2"], r"mix\.last_n=2 with mix\.data=replace: .*no other"),
         (["judge.policy=external"], r"judge\.policy=external .* needs judge\.path=<model folder>"),
         (["judge.path=/tmp"], r"judge\.policy=live with judge\.path=/tmp"),
         (["judge=pairwise", "judge.budget=2"], r"judge\.budget=2 leaves .* sample\.k=4 .*judge\.budget to 3 or more"),
@@ -119,10 +121,19 @@ def test_the_real_share_is_set_in_one_place_and_the_monitor_has_its_defaults_oth
         (["evaluate.ladder=[0.5,0.3]"], r"evaluate\.ladder=\[0\.5, 0\.3\] must rise"),
         (["select.length_tier=1.5"], r"select\.length_tier=1\.5: .*less than 1"),
         (
-            ["update=dpo", "select=preference_pairs", "select.pairs=coin", "update.margin_weight=0.1"],
+            [*PAIRS, "select.pairs=coin", "update.margin_weight=0.1"],
             r"update\.margin_weight=0\.1 with select\.pairs=coin: .*set update\.margin_weight=0",
         ),
         (["run=../escape"], r"run=../escape: .*pattern"),
+        (["run=store"], r"run=store is taken"),
+        (["prompts.count=3"], r"needs prompts\.count"),
+        (["prompts.per_round=slice"], r"needs prompts\.count"),
+        (["prompts.human=4"], r"prompts\.human=4 with select=best_of_k"),
+        (["update=dpo"], r"update=dpo goes with select=preference_pairs"),
+        (["select=preference_pairs"], r"update=dpo goes with select=preference_pairs"),
+        ([*PAIRS, "select.k=1"], r"makes no preference pair"),
+        ([*FILES, "data.human_pairs=pairs.jsonl"], r"needs human answers: give data\.human a file"),
+        ([*FILES, *PAIRS], r"needs human answers: give data\.human or data\.human_pairs a file"),
         (["model.kind=gguf"], r"model"),
     ],
 )
@@ -130,6 +141,10 @@ def test_a_mistake_is_one_line_that_says_what_to_change(overrides: list[str], me
     with pytest.raises(ConfigError, match=message) as caught:
         validate(compose(overrides))
     assert "\n" not in str(caught.value)
+
+
+def test_real_pairs_can_be_those_of_people_alone() -> None:
+    assert validate(compose([*FILES, *PAIRS, "data.human_pairs=pairs.jsonl"])).mix.real_share == 0.2
 
 
 def test_the_configuration_loads_no_heavy_package() -> None:
@@ -152,11 +167,3 @@ def test_every_part_is_frozen_and_refuses_unknown_names() -> None:
     for spec in _specs(RunConfig):
         assert spec.model_config["frozen"]
         assert spec.model_config["extra"] == "forbid"
-
-
-def test_paths_and_worker_settings_are_in_no_identity() -> None:
-    config = validate(compose([]))
-    for name in RunConfig.model_fields:
-        part = getattr(config, name)
-        if isinstance(part, Spec):
-            assert not any(isinstance(value, Path) for value in identity(part).values())

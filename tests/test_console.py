@@ -1,8 +1,9 @@
 import io
 
+import pytest
 from rich.console import Console
 
-from selfreward.console import ConsoleBar
+from selfreward.console import ConsoleBar, ConsoleReporter
 
 
 def test_a_log_file_is_told_each_minute_how_far_a_long_stage_is() -> None:
@@ -18,3 +19,11 @@ def test_a_log_file_is_told_each_minute_how_far_a_long_stage_is() -> None:
         "  update 88f3: 50 of 72 steps in 122.0 s (0.4/s)",
         "  update 88f3: 50 steps in 122.0 s (0.4/s)",
     ]
+
+
+def test_what_looks_like_a_style_or_a_picture_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = ConsoleReporter()
+    reporter.say("judge.own [me] -> [/you] :key:")
+    reporter.table("[bold]", ["own"], [{"own": "[me]"}, {"own": "[/you]"}])
+    shown = " ".join(capsys.readouterr().err.split())
+    assert shown == "judge.own [me] -> [/you] :key: [bold] own [me] [/you]"

@@ -23,6 +23,7 @@ from selfreward.report.explanation import explanation_lines
 from selfreward.report.reasons import fate
 from selfreward.report.yields import per_kept_row
 from selfreward.stages.examples import BestOfK
+from selfreward.stages.mix import training_table
 from selfreward.stages.pool import Rated
 from selfreward.stages.reasons import explain_choice
 from selfreward.tracking.metrics import metrics_of_iteration
@@ -190,17 +191,13 @@ def test_what_the_monitor_ordered_is_followed_when_it_is_told(ordered: RunView, 
         told = [one for t, one in rounds(view) if t == 3]
         counts = sum((Counter(one.counts) for one in told), Counter[str]())
         assert dict(counts) == {name: n for name, n in view.iterations[3]["select"].json("selection").items() if n}
-        table = "pairs" if view is ordered_pairs else "rows"
+        table, row_type = training_table(view.iterations[3]["select"])
         assert all(one.rule is not None and one.rule.orders.novelty for one in told)
-        text = shown(view, next(iter(view.iterations[3]["select"].records(_row_type(table), table))).id)
+        text = shown(view, next(iter(view.iterations[3]["select"].records(row_type, table))).id)
         assert "ordered by the monitor: " in text and "the most novel first" in text
     assert "an answer of iteration 0" in "\n".join(
         line for one in told[:40] for line in [fate(considered, one) for considered in one.candidates]
     )
-
-
-def _row_type(table: str) -> type[Example] | type[PreferencePair]:
-    return PreferencePair if table == "pairs" else Example
 
 
 def test_every_reason_is_told_in_words(examples: RunView) -> None:
@@ -335,6 +332,8 @@ def test_an_unknown_id_says_how_to_list_the_rows(examples: RunView) -> None:
         explain(examples, "ffffffffffffffff")
     with pytest.raises(StoreError, match="has iterations 0 to 2"):
         explain(examples, "ffffffffffffffff", 7)
+    with pytest.raises(StoreError, match="has no iteration yet"):
+        explain(RunView(examples.folder, {}, ()), "ffffffffffffffff", 0)
     later = next(one for one in rows_of(examples, 1) if one.iteration == 1)
     with pytest.raises(StoreError, match="in iteration 0"):
         explain(examples, later.id, 0)

@@ -28,7 +28,8 @@ def exported(tmp_path: Path, *more: str, tool: str = "label-studio", items=ITEMS
 
 @pytest.mark.parametrize("tool", BACK)
 def test_labels_go_out_and_come_back_as_gold(tool: str, tmp_path: Path) -> None:
-    done = exported(tmp_path, "--rubric", "five_point_quality", "--seed", "3", tool=tool)
+    items = [tools.replace_labelled(item, first_author="mine") for item in ITEMS]
+    done = exported(tmp_path, "--rubric", "five_point_quality", "--seed", "3", tool=tool, items=items)
     assert done.returncode == 0, done.stderr
     assert "8 of 8 pairs to label" in done.stdout
     people = {"ann": tools.prefers(WANTED), "bob": tools.prefers(WANTED | {"question 0": "bad 0"}, much=False)}
@@ -41,27 +42,14 @@ def test_labels_go_out_and_come_back_as_gold(tool: str, tmp_path: Path) -> None:
     labels = {item.id: item for item in read_labels(tmp_path / "gold.jsonl")}
     assert labels["id 0"].labelled.verdicts == ("first", "second")
     assert all(labels[f"id {n}"].labelled.verdicts == ("first", "first") for n in range(1, 8))
+    assert {item.labelled.first_author for item in labels.values()} == {"mine"}
+    source = FileSource(path=tmp_path / "gold.jsonl")
+    gold = list(OwnData(system="", train=source, gold_gate=source).rows("gold_gate"))
+    assert sum(isinstance(one, GoldPair) for one in gold) == 7
     assert all(re.fullmatch(r"five_point_quality@\d+:\w{16}", item.rubric or "") for item in labels.values())
     again = selfreward(*arguments, cwd=tmp_path)
     assert (again.returncode, again.stdout) == (2, "")
     assert "gold.jsonl is there already" in again.stderr
-
-
-def test_gold_from_labels_says_what_three_people_said_and_who_wrote_the_answers(tmp_path: Path) -> None:
-    items = [tools.replace_labelled(item, first_author="mine", second_author="yours") for item in ITEMS]
-    assert exported(tmp_path, items=items).returncode == 0
-    people = {who: tools.prefers(WANTED) for who in ("ann", "bob")}
-    people["zoe"] = tools.prefers({question: good.replace("good", "bad") for question, good in WANTED.items()})
-    returned = tools.label_studio(tmp_path / "out" / "label-studio", people)
-    done = selfreward("labels", "import", str(returned), "--key", "out/key.jsonl", "--out", "gold.jsonl", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    source = FileSource(path=tmp_path / "gold.jsonl")
-    gold = list(OwnData(system="", train=source, gold_gate=source).rows("gold_gate"))
-    assert len(gold) == 8
-    for one in gold:
-        assert isinstance(one, GoldPair)
-        assert one.verdicts == ("first", "first", "second")
-        assert (one.right[:4], one.right_author, one.wrong_author) == ("good", "mine", "yours")
 
 
 def test_labellers_read_the_words_of_the_rubric(tmp_path: Path) -> None:

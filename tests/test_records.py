@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfreward.artifacts.tables import read_records, rows_of, schema_of, write_parquet
-from selfreward.judges.base import pointwise
 from selfreward.records import Candidate, Example, GoldPair, Judgment, Message, Prompt, Usage, make_prompt
 
 
@@ -70,22 +69,3 @@ def test_rows_come_back_as_they_were_written(
 @pytest.mark.parametrize("record_type", [Prompt, Candidate, Judgment, Example, GoldPair, Message])
 def test_every_field_has_a_column(record_type: type) -> None:
     assert schema_of(record_type).names == list(record_type.__dataclass_fields__)
-
-
-def test_pointwise_is_about_one_candidate() -> None:
-    prompt = make_prompt("Why?", system="", stratum="open", source="a")
-    candidate = Candidate(
-        id="c",
-        prompt_id=prompt.id,
-        index=0,
-        text="x",
-        text_hash="",
-        finish="stop",
-        tokens=2,
-        logprob=-1.0,
-        policy_key="k",
-        policy_digest="d",
-        seed=1,
-    )
-    made = pointwise((prompt, candidate), judge="j", outcome="truncated", score=None, raw="too long")
-    assert (made.candidate_ids, made.outcome, made.score) == (("c",), "truncated", None)

@@ -58,6 +58,14 @@ def test_hydra_expands_choices_ranges_and_groups() -> None:
     assert {"seed": "2", "select": "random_pick"} in [dict(one.settings) for one in planned.cells]
 
 
+def test_a_group_that_is_swept_in_its_place_names_its_cells() -> None:
+    rubrics = "rubric@judge.rubric=right_or_wrong,five_point_quality"
+    cells, swept, _ = expand(["experiment=scripted", "run=s", "judge=rubric", rubrics])
+    one, other = (cell_run(cell) for cell in plan_sweep("s", Path("runs"), cells, swept).cells)
+    assert one.startswith("s.rubric-judge.rubric=right_or_wrong")
+    assert other.startswith("s.rubric-judge.rubric=five_point_quality")
+
+
 @given(
     st.lists(
         st.dictionaries(st.sampled_from(["a.b", "c", "d@e/f"]), st.text(max_size=80), min_size=1),

@@ -88,12 +88,13 @@ def folder_digest(folder: Path, memory: Path) -> str:
         raise AssetError(f"there is no model in {folder}: give a folder with config.json and *.safetensors")
     known: dict[str, str] = json.loads(memory.read_text()) if memory.exists() else {}
     found: dict[str, str] = {}
+    pairs: list[Json] = []
     for path in files:
         stat = path.stat()
         name = f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
         found[name] = known.get(name) or sha256_of(path)
+        pairs.append([path.name, found[name]])
     if not found.keys() <= known.keys():
         memory.parent.mkdir(parents=True, exist_ok=True)
         write_json(memory, {**known, **found})
-    pairs: list[Json] = [[path.name, digest] for path, digest in zip(files, found.values(), strict=True)]
     return hashlib.sha256(canonical(pairs)).hexdigest()[:16]

@@ -32,11 +32,10 @@ class Run:
         spec: Spec,
         *,
         backend: Engine | None = None,
-        engine: Mapping[str, Json] | None = None,
         **inputs: Input | None,
     ) -> Artifact:
         """An artifact that belongs to no iteration, linked as `sources/<name>`."""
-        artifact = self.store.run(stage, spec, seed=None, backend=backend, engine=engine, **inputs)
+        artifact = self.store.run(stage, spec, seed=None, backend=backend, engine=None, **inputs)
         self._link(self.folder / SOURCES / name, artifact.path)
         return artifact
 
@@ -68,6 +67,11 @@ class Run:
                 for link in folder.iterdir():
                     link.unlink(missing_ok=True)
 
+    def forget_rest(self) -> None:
+        """Unlinks whatever of an iteration this run has not come to."""
+        for other in set(self.folder.glob("iter-*/*")) - self._linked:
+            other.unlink(missing_ok=True)
+
     def _link(self, link: Path, target: Path) -> None:
         """Points `link` at `target`; a reader sees the old target or the new one.
 
@@ -79,8 +83,7 @@ class Run:
         if link.is_symlink():
             if str(link.readlink()) == relative:
                 return
-            for other in set(self.folder.glob("iter-*/*")) - self._linked:
-                other.unlink(missing_ok=True)
+            self.forget_rest()
         link.parent.mkdir(parents=True, exist_ok=True)
         scratch = link.with_name(f".{link.name}.{os.getpid()}")
         scratch.unlink(missing_ok=True)
@@ -102,7 +105,7 @@ class RunView:
         return self.folder.name
 
     def artifacts(self) -> list[tuple[str, Artifact]]:
-        """Every artifact with the name of its link, in the order of the loop."""
+        """Every artifact with the name of its link: sources, then each iteration in the order it was made in."""
         listed = [(f"{SOURCES}/{name}", artifact) for name, artifact in self.sources.items()]
         for number, stages in enumerate(self.iterations):
             ordered = sorted(stages.items(), key=lambda item: item[1].manifest.made)
@@ -114,11 +117,11 @@ def read_run(folder: Path) -> RunView:
     """The run in `folder`. Raises StoreError where there is none."""
     if not folder.is_dir():
         raise StoreError(f"there is no run {folder}: `selfreward run run={folder.name}` makes one")
-    numbered = sorted(path for path in folder.glob("iter-*") if _ITERATION.fullmatch(path.name) and any(path.iterdir()))
+    numbered = [path for path in folder.glob("iter-*") if _ITERATION.fullmatch(path.name) and any(path.iterdir())]
     return RunView(
         folder=folder,
         sources=_artifacts_in(folder / SOURCES),
-        iterations=tuple(_artifacts_in(path) for path in numbered),
+        iterations=tuple(_artifacts_in(path) for path in sorted(numbered, key=lambda path: int(path.name[5:]))),
     )
 
 

@@ -13,11 +13,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 import selfreward
@@ -171,7 +171,7 @@ class Store:
         out = Output(path=folder, title=label, reporter=self.reporter)
         out.clear_unfinished()
         started = time.monotonic()
-        with _Boundary(label, folder):
+        with _located(label, folder):
             stage(out, spec, **arguments)
             sync_files(folder)
             files = manifests.list_files(folder)
@@ -218,7 +218,8 @@ class Store:
     def _artifact_of(self, policy: Policy) -> Artifact | None:
         """The artifact that a policy came from; None for a model from outside, whose key is its digest."""
         folder = policy.path.parent
-        manifest = manifests.read_manifest(folder)
+        inside = folder.resolve().is_relative_to(self.root.resolve())
+        manifest = manifests.read_manifest(folder) if inside else None
         if manifest is None and policy.key != policy.digest:
             raise CorruptArtifact(f"{folder} has no manifest: run again to make it anew")
         return None if manifest is None else Artifact(folder, manifest)
@@ -231,26 +232,19 @@ class Store:
                 yield manifest.identity
 
 
-class _Boundary:
+@contextmanager
+def _located(label: str, folder: Path) -> Iterator[None]:
     """Says in which stage, under which key and in which folder an error happened; a full disk becomes StoreError."""
-
-    def __init__(self, label: str, folder: Path) -> None:
-        self._label, self._folder = label, folder
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            return
+    try:
+        yield
+    except BaseException as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise StoreError(
-                f"no space left for {self._label} in {self._folder}: free some (`selfreward gc RUN` deletes old "
-                "weights) and run the same command again"
+                f"no space left for {label} in {folder}: free some (`selfreward gc RUN` deletes old weights) and run "
+                "the same command again"
             ) from error
-        error.add_note(f"in stage {self._label}, folder {self._folder}")
+        error.add_note(f"in stage {label}, folder {folder}")
+        raise
 
 
 def _identity(

@@ -35,9 +35,10 @@ def prompts_to_draw(
     rows = [render_prompt(tokenizer, messages) for messages in prompts]
     longest = max(map(len, rows), default=0)
     if limit is not None and longest + sampling.max_new_tokens > limit:
+        lower = f" or set max_new_tokens to at most {limit - longest}" if longest < limit else ""
         raise BackendError(
             f"a prompt of {longest} tokens and max_new_tokens={sampling.max_new_tokens} exceed the model's "
-            f"{limit} tokens: shorten the prompt or set max_new_tokens to at most {max(limit - longest, 0)}"
+            f"{limit} tokens: shorten the prompt{lower}"
         )
     return rows
 

@@ -23,21 +23,10 @@ Level = Literal["nominal", "ordinal"]
 _ROUNDING = 1e-12
 
 
-def cohen_kappa(name: str, a: Sequence[str], b: Sequence[str], seed: int) -> Measure:
-    """Cohen's kappa of two raters' classes, one each an item.
-
-    (p_o - p_e) / (1 - p_e): p_o is the share of items in one class for both, p_e that share were the two independent.
-    Missing where both use one and the same class alone.
-    """
-    from sklearn.metrics import cohen_kappa_score
-
-    why = "both raters use one class alone"
-    return measure_of(name, table_kappa(_cells(a, b)), len(a), seed, why, library=lambda: cohen_kappa_score(a, b))
-
-
-def mean_pairwise_kappa(name: str, votes_P: Sequence[Sequence[str | None]], seed: int, *, rounds: int = 1) -> Measure:
+def mean_pairwise_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, *, rounds: int = 1) -> Measure:
     """The mean of Cohen's kappa over all pairs of raters, each in the same place on every item.
 
+    (p_o - p_e) / (1 - p_e): p_o is the share of items in one class for both, p_e that share were the two independent.
     Items that a rater left out are left out whole. Missing with one rater, or where two use one class alone.
     """
     from sklearn.metrics import cohen_kappa_score
@@ -46,7 +35,7 @@ def mean_pairwise_kappa(name: str, votes_P: Sequence[Sequence[str | None]], seed
     full_P = [votes for votes in votes_P if len(votes) == raters and None not in votes]
     left_out = (len(votes_P) - len(full_P)) // rounds
     if raters < 2 or not full_P:
-        return missing(name, "fewer than two raters an item", left_out)
+        return missing("mean_pairwise_kappa", "fewer than two raters an item", left_out)
     pairs = list(combinations(list(zip(*full_P, strict=True)), 2))
     kappas = [table_kappa(_cells(*pair)) for pair in pairs]
 
@@ -58,10 +47,10 @@ def mean_pairwise_kappa(name: str, votes_P: Sequence[Sequence[str | None]], seed
         return float(np.mean([cohen_kappa_score(*pair) for pair in pairs]))
 
     why = "two raters use one class alone"
-    return measure_of(name, mean, len(full_P) // rounds, seed, why, left_out=left_out, library=library)
+    return measure_of("mean_pairwise_kappa", mean, len(full_P) // rounds, seed, why, left_out=left_out, library=library)
 
 
-def fleiss_kappa(name: str, votes_P: Sequence[Sequence[str | None]], seed: int, *, rounds: int = 1) -> Measure:
+def fleiss_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, *, rounds: int = 1) -> Measure:
     """Fleiss' kappa of the same number of raters an item, who need not be the same people.
 
     Items with another number than the most common one are left out; of equally common ones the larger counts.
@@ -75,7 +64,7 @@ def fleiss_kappa(name: str, votes_P: Sequence[Sequence[str | None]], seed: int, 
     kept_P = [votes for votes in given_P if len(votes) == raters]
     left_out = (len(given_P) - len(kept_P)) // rounds
     if raters < 2:
-        return missing(name, "fewer than two raters an item", left_out)
+        return missing("fleiss_kappa", "fewer than two raters an item", left_out)
     counts_PK = _counts(kept_P)
     agreed_P = (counts_PK * (counts_PK - 1)).sum(axis=1) / (raters * (raters - 1))
 
@@ -87,11 +76,11 @@ def fleiss_kappa(name: str, votes_P: Sequence[Sequence[str | None]], seed: int, 
 
     why = "all raters use one class alone"
     items = len(kept_P) // rounds
-    return measure_of(name, kappa, items, seed, why, left_out=left_out, library=lambda: value_of(counts_PK))
+    return measure_of("fleiss_kappa", kappa, items, seed, why, left_out=left_out, library=lambda: value_of(counts_PK))
 
 
 def krippendorff_alpha(
-    name: str, ratings_P: Sequence[Sequence[str | float | None]], level: Level, seed: int, *, rounds: int = 1
+    ratings_P: Sequence[Sequence[str | float | None]], level: Level, seed: int, *, rounds: int = 1
 ) -> Measure:
     """Krippendorff's alpha of any number of ratings an item, None where one is missing.
 
@@ -104,7 +93,7 @@ def krippendorff_alpha(
     kept_P = [ratings for ratings in given_P if len(ratings) >= 2]
     left_out = (len(given_P) - len(kept_P)) // rounds
     if not kept_P:
-        return missing(name, "fewer than two raters an item", left_out)
+        return missing("krippendorff_alpha", "fewer than two raters an item", left_out)
     counts_PU = _counts(kept_P)
     items, values = counts_PU.shape
     pairs_PUU = counts_PU[:, :, None] * counts_PU[:, None, :] - counts_PU[:, :, None] * np.eye(values)
@@ -122,12 +111,11 @@ def krippendorff_alpha(
     def value() -> float:
         return float(alpha(value_counts=counts_PU.astype(int), level_of_measurement=level))
 
-    return measure_of(
-        name, statistic, items // rounds, seed, "all ratings are the same", left_out=left_out, library=value
-    )
+    name, why = "krippendorff_alpha", "all ratings are the same"
+    return measure_of(name, statistic, items // rounds, seed, why, left_out=left_out, library=value)
 
 
-def quadratic_kappa(name: str, a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int) -> Measure:
+def quadratic_kappa(a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int) -> Measure:
     """Cohen's kappa with quadratic weights, of two raters' grades on one scale; items are resampled, not grades.
 
     1 - mean((a - b)^2) / (var(a) + var(b) + (mean(a) - mean(b))^2), which for whole grades is scikit-learn's with
@@ -144,10 +132,10 @@ def quadratic_kappa(name: str, a_O: Array, b_O: Array, item_O: NDArray[np.intp],
         chance_B = square_B / count_B - 2 * (a_B / count_B) * (b_B / count_B)
         return _beyond(1 - apart_B / count_B / chance_B, chance_B)
 
-    return measure_of(name, kappa, items, seed, "both raters give one grade alone")
+    return measure_of("quadratic_kappa", kappa, items, seed, "both raters give one grade alone")
 
 
-def spearman(name: str, a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int) -> Measure:
+def spearman(a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int) -> Measure:
     """Spearman's rank correlation with mean ranks for ties; items are resampled. Missing where a side is constant."""
     from scipy.stats import spearmanr
 
@@ -156,10 +144,10 @@ def spearman(name: str, a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: 
         return _pearson(_ranks(a_O, weights_BO), _ranks(b_O, weights_BO), weights_BO)
 
     items = int(item_O.max(initial=-1)) + 1
-    return measure_of(name, rho, items, seed, _CONSTANT, library=lambda: spearmanr(a_O, b_O).statistic)
+    return measure_of("spearman", rho, items, seed, _CONSTANT, library=lambda: spearmanr(a_O, b_O).statistic)
 
 
-def kendall(name: str, a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int) -> Measure:
+def kendall(a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int) -> Measure:
     """Kendall's tau-b; items are resampled. Missing where a side is constant. Memory grows with O squared."""
     from scipy.stats import kendalltau
 
@@ -179,7 +167,7 @@ def kendall(name: str, a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: i
         )
         return np.asarray(concord_B / np.sqrt(a_B * b_B))
 
-    return measure_of(name, tau, items, seed, _CONSTANT, library=lambda: kendalltau(a_O, b_O).statistic)
+    return measure_of("kendall", tau, items, seed, _CONSTANT, library=lambda: kendalltau(a_O, b_O).statistic)
 
 
 _CONSTANT = "one side does not vary"

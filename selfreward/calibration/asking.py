@@ -25,7 +25,7 @@ def verdicts_on(items: Sequence[Labelled], asked: Sequence[Judgment], concluded:
     Of a judge that compared the two, its preference over both orders. Of any other, its scores, an answer's the mean of
     those it got: the higher is preferred, and equal ones are a tie.
     """
-    asked_of, concluded_of = _by_prompt(asked), _by_prompt(concluded)
+    asked_of, concluded_of = by_prompt(asked), by_prompt(concluded)
     return [_verdicts(item, asked_of[item.id], concluded_of[item.id]) for item in items]
 
 
@@ -41,7 +41,8 @@ def _id(item: Labelled, side: str) -> str:
     return digest_of("answer", item.id, side)
 
 
-def _by_prompt(judgments: Iterable[Judgment]) -> defaultdict[str, list[Judgment]]:
+def by_prompt(judgments: Iterable[Judgment]) -> defaultdict[str, list[Judgment]]:
+    """The judgments of each prompt, by its id; they need not stand together."""
     found: defaultdict[str, list[Judgment]] = defaultdict(list)
     for one in judgments:
         found[one.prompt_id].append(one)

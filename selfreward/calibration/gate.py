@@ -1,7 +1,7 @@
 """What is done about a judge's measures: decided on whole intervals, so that noise in a small gold set does nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Literal
 
 from pydantic import PositiveInt, model_validator
@@ -125,7 +125,7 @@ def overoptimised(spec: GateSpec, proxy_by_round: Sequence[Measure], gold_by_rou
     *earlier, (proxy_now, gold_now) = rounds
     name = f"over_optimised/{gold_by_round[-1].name}"
     if proxy_now is None or gold_now is None:
-        return _unmeasured(name, _reason(proxy_by_round[-1] if proxy_now is None else gold_by_round[-1]))
+        return _unmeasured(name, (proxy_by_round if proxy_now is None else gold_by_round)[-1].why_missing)
     before = [(n, proxy, gold) for n, (proxy, gold) in enumerate(earlier) if proxy is not None and gold is not None]
     if not before:
         return _unmeasured(name, "no earlier round has both the proxy score and gold")
@@ -144,7 +144,7 @@ def overoptimised(spec: GateSpec, proxy_by_round: Sequence[Measure], gold_by_rou
 def _finding(spec: GateSpec, rule: Rule, measure: Measure) -> GateFinding:
     interval = measure.interval
     if interval is None:
-        return _unmeasured(measure.name, _reason(measure))
+        return _unmeasured(measure.name, measure.why_missing)
     said = _say(interval)
     below = rule.below is not None and interval.high < rule.below
     above = rule.above is not None and interval.low > rule.above
@@ -159,34 +159,13 @@ def _finding(spec: GateSpec, rule: Rule, measure: Measure) -> GateFinding:
     return _told(measure.name, interval, bound, rule.action, why)
 
 
-def _told(name: str, interval: Interval, bound: float | None, action: Action, why: str) -> GateFinding:
-    return GateFinding(
-        name=name,
-        value=interval.value,
-        low=interval.low,
-        high=interval.high,
-        items=interval.n,
-        bound=bound,
-        action=action,
-        why=why,
-    )
+def _told(name: str, interval: Interval | None, bound: float | None, action: Action, why: str) -> GateFinding:
+    value, low, high, items = (None, None, None, 0) if interval is None else astuple(interval)
+    return GateFinding(name=name, value=value, low=low, high=high, items=items, bound=bound, action=action, why=why)
 
 
-def _unmeasured(name: str, reason: str) -> GateFinding:
-    return GateFinding(
-        name=name,
-        value=None,
-        low=None,
-        high=None,
-        items=0,
-        bound=None,
-        action="observe",
-        why=f"not measured: {reason}",
-    )
-
-
-def _reason(measure: Measure) -> str:
-    return measure.why_missing or "no reason given"
+def _unmeasured(name: str, reason: str | None) -> GateFinding:
+    return _told(name, None, None, "observe", f"not measured: {reason}")
 
 
 def _say(interval: Interval) -> str:

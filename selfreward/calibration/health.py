@@ -78,7 +78,7 @@ def rater_measures(votes_P: Sequence[Sequence[Verdict | None]], seed: int) -> tu
     """
     both_O = [*votes_P, *([None if vote is None else SWAPPED[vote] for vote in votes] for votes in votes_P)]
     return (
-        fleiss_kappa("fleiss_kappa", both_O, seed, rounds=2),
-        krippendorff_alpha("krippendorff_alpha", both_O, "nominal", seed, rounds=2),
-        mean_pairwise_kappa("mean_pairwise_kappa", both_O, seed, rounds=2),
+        fleiss_kappa(both_O, seed, rounds=2),
+        krippendorff_alpha(both_O, "nominal", seed, rounds=2),
+        mean_pairwise_kappa(both_O, seed, rounds=2),
     )

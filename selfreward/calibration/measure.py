@@ -12,10 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from selfreward.diversity.statistics import Interval, bootstrap_mean
-
-DRAWS = 2000
-LEVEL = 0.95
+from selfreward.diversity.statistics import DRAWS, LEVEL, Interval, bootstrap_mean
 
 Array = NDArray[np.float64]
 Statistic = Callable[[Array], Array]
@@ -47,7 +44,7 @@ def mean_of(name: str, values_P: Sequence[float | None], seed: int, why_missing:
     """The mean of the values that are there; those that are None are left out and counted."""
     there = [value for value in values_P if value is not None]
     left_out = len(values_P) - len(there)
-    interval = bootstrap_mean(there, seed, DRAWS, LEVEL)
+    interval = bootstrap_mean(there, seed)
     return (
         missing(name, why_missing, left_out)
         if interval is None
@@ -88,11 +85,11 @@ def measure_of(
     return Measure(name=name, interval=interval, left_out=left_out)
 
 
-def resamples(items: int, seed: int, draws: int = DRAWS) -> Iterator[Array]:
-    """How often each item comes in each of `draws` resamples with replacement, as blocks of shape (B, P)."""
+def resamples(items: int, seed: int) -> Iterator[Array]:
+    """How often each item comes in each of 2,000 resamples with replacement, as blocks of shape (B, P)."""
     rng = np.random.default_rng(seed)
     block = max(1, _BLOCK // items)
-    for start in range(0, draws, block):
-        rows = min(block, draws - start)
+    for start in range(0, DRAWS, block):
+        rows = min(block, DRAWS - start)
         drawn = rng.integers(items, size=(rows, items)) + items * np.arange(rows)[:, None]
         yield np.bincount(drawn.ravel(), minlength=rows * items).reshape(rows, items).astype(np.float64)

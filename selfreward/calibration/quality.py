@@ -6,6 +6,8 @@ counts in both orientations, half each. Without that, pairs that all have the ri
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from statistics import fmean
 
 import numpy as np
 
@@ -74,8 +76,8 @@ def score_kappa(judged: Sequence[Judged], scale: Scale | None, seed: int) -> Mea
         why = f"people rate from {min(ratings):g} to {max(ratings):g}, the judge from {scale[0]:g} to {scale[1]:g}"
         return missing(name, why, left_out)
     _, item_O = np.unique(positions, return_inverse=True)
-    measure = quadratic_kappa(name, np.array(scores, np.float64), np.array(ratings, np.float64), item_O, seed)
-    return Measure(name=name, interval=measure.interval, why_missing=measure.why_missing, left_out=left_out)
+    measure = quadratic_kappa(np.array(scores, np.float64), np.array(ratings, np.float64), item_O, seed)
+    return replace(measure, left_out=left_out)
 
 
 def rank_correlations(judged: Sequence[Judged], seed: int) -> tuple[Measure, Measure]:
@@ -95,14 +97,9 @@ def rank_correlations(judged: Sequence[Judged], seed: int) -> tuple[Measure, Mea
     margin_P, people_P = np.array(there, dtype=np.float64).T
     margin_O, people_O = np.concatenate([margin_P, -margin_P]), np.concatenate([people_P, -people_P])
     item_O = np.tile(np.arange(len(there)), 2)
-    found = [correlate(name, margin_O, people_O, item_O, seed) for name, correlate in _CORRELATIONS]
-    rho, tau = (
-        Measure(name=one.name, interval=one.interval, why_missing=one.why_missing, left_out=left_out) for one in found
-    )
-    return rho, tau
-
-
-_CORRELATIONS = (("spearman", spearman), ("kendall", kendall))
+    rho = spearman(margin_O, people_O, item_O, seed)
+    tau = kendall(margin_O, people_O, item_O, seed)
+    return replace(rho, left_out=left_out), replace(tau, left_out=left_out)
 
 
 def calibration_error(judged: Sequence[Judged], seed: int) -> Measure:
@@ -134,7 +131,8 @@ def calibration_error(judged: Sequence[Judged], seed: int) -> Measure:
 
 def mean_score(judged: Sequence[Judged], seed: int) -> Measure:
     """The judge's mean score, in its own unit; the scores of one item are averaged first."""
-    return mean_of("mean_score", [_mean(scores_of(pair)) for pair in judged], seed, _NO_SCORES)
+    means = [fmean(scores) if scores else None for scores in map(scores_of, judged)]
+    return mean_of("mean_score", means, seed, _NO_SCORES)
 
 
 def tie_share(judged: Sequence[Judged], seed: int) -> Measure:
@@ -177,7 +175,3 @@ def _rated(judged: Sequence[Judged]) -> list[tuple[int, float, float]]:
         sides = ((said.first_score, item.first_rating), (said.second_score, item.second_rating))
         answers += [(position, score, rating) for score, rating in sides if score is not None and rating is not None]
     return answers
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None

@@ -21,15 +21,13 @@ _NO_PREFERENCE = "no prompt has a preference"
 class Match:
     """One prompt answered by A and by B. Lengths in characters.
 
-    `preference` is P(A's answer is better), the mean over both orders, None where either is missing. `difficulty` is
-    any number that is known of the prompt beforehand, None where there is none.
+    `preference` is P(A's answer is better), the mean over both orders, None where either is missing.
     """
 
     prompt_id: str
     preference: float | None
     length_a: int
     length_b: int
-    difficulty: float | None = None
 
 
 def win_rate(matches: Sequence[Match], seed: int) -> Measure:
@@ -40,15 +38,14 @@ def win_rate(matches: Sequence[Match], seed: int) -> Measure:
 def length_controlled_win_rate(matches: Sequence[Match], seed: int) -> Measure:
     """The win rate of A that the judge would give if the answers were equally long, in [0, 1].
 
-    logit P(A wins) = model + length * tanh(d / sd(d)) + difficulty * (centred difficulty), d the difference in
-    characters; fitted to soft preferences, then averaged over prompts with the length term at 0. Missing where A's
-    answers are longer by the same throughout, which no fit tells from being better.
+    logit P(A wins) = model + length * tanh(d / sd(d)), d the difference in characters; fitted to soft preferences,
+    then taken with the length term at 0. Missing where the answers differ in length by the same throughout, which no
+    fit tells from being better.
 
-    Source: Dubois et al. 2024, 2404.04475, section 3. Deviations: their difficulties come from a fit over the whole
-    leaderboard and stand on every prompt, ours are used only where every prompt has one; their penalty is an L1 by
-    cross-validation and two planted baselines, ours is a ridge of 0.01 / 2 on the squared coefficients against a sum
-    over prompts (no more than what keeps a judge without exception finite). sd(d) and the centre stay those of all
-    prompts in every resample.
+    Source: Dubois et al. 2024, 2404.04475, section 3. Deviations: their difficulties of prompts, which come from a fit
+    over the whole leaderboard, are left out; their penalty is an L1 by cross-validation and two planted baselines, ours
+    is a ridge of 0.01 / 2 on the squared coefficients against a sum over prompts (no more than what keeps a judge
+    without exception finite). sd(d) stays that of all prompts in every resample.
     """
     name = "lc_win_rate"
     there = [(match, match.preference) for match in matches if match.preference is not None]
@@ -59,14 +56,12 @@ def length_controlled_win_rate(matches: Sequence[Match], seed: int) -> Measure:
     apart_P = np.array([match.length_a - match.length_b for match, _ in there], dtype=np.float64)
     spread = apart_P.std(ddof=1) if len(there) > 1 else 0.0
     if spread == 0 and apart_P.any():
-        return missing(name, "A's answers are longer by the same on every prompt", left_out)
+        return missing(name, "A's answers differ in length from B's by the same on every prompt", left_out)
     length_P = np.tanh(apart_P / spread) if spread > 0 else apart_P
-    equal_PD = np.stack([np.ones_like(apart_P), *_difficulty([match for match, _ in there])], axis=1)
+    terms_PD = np.column_stack([np.ones_like(apart_P), length_P])
 
     def rate(weights_BP: Array) -> Array:
-        terms_BD = fit_logistic(np.column_stack([equal_PD, length_P]), preference_P, weights_BP)
-        won_BP = _logistic(terms_BD[:, :-1] @ equal_PD.T)
-        return np.asarray((weights_BP * won_BP).sum(axis=1) / weights_BP.sum(axis=1))
+        return _logistic(fit_logistic(terms_PD, preference_P, weights_BP)[:, 0])
 
     return measure_of(name, rate, len(there), seed, _NO_PREFERENCE, left_out=left_out)
 
@@ -90,13 +85,6 @@ def fit_logistic(x_PD: Array, y_P: Array, weights_BP: Array) -> Array:
         if size_B1.max() < _CLOSE:
             return terms_BD
     raise ArithmeticError(f"the logistic regression moves by {size_B1.max():.2g} still after {_STEPS} steps")
-
-
-def _difficulty(matches: Sequence[Match]) -> list[Array]:
-    known = [match.difficulty for match in matches if match.difficulty is not None]
-    if len(known) < len(matches):
-        return []
-    return [np.array(known, dtype=np.float64) - np.mean(known)]
 
 
 def _logistic(x: Array) -> Array:

@@ -1,7 +1,12 @@
 """Arguments that several commands share."""
 
 import argparse
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+Compose = Callable[[list[str]], Mapping[str, Any]]
+"""Turns settings as they are typed into plain values."""
 
 
 def run_parser(command: str, description: str) -> argparse.ArgumentParser:
@@ -12,10 +17,13 @@ def run_parser(command: str, description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def run_folder(parsed: argparse.Namespace) -> Path:
-    """The folder of the run that was asked for; a path to it is accepted too."""
-    runs: Path = parsed.runs
-    return runs / Path(parsed.run).name if not Path(parsed.run).is_dir() else Path(parsed.run)
+def run_folder(run: str, runs: Path) -> Path:
+    """The folder of the run called `run`; a path to a run is accepted too."""
+    path = Path(run)
+    if path.name in ("", ".."):
+        return path.resolve()  # so that the run has its name, and the runs beside it are found
+    named = runs / path.name
+    return path if path.is_dir() and not (run == path.name and named.is_dir()) else named
 
 
 def positive(text: str) -> int:

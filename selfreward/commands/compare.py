@@ -16,11 +16,10 @@ from selfreward.report.comparison_cells import (
     State,
     compare,
     costs_of,
-    flat_settings,
     untold_differences,
 )
 from selfreward.report.comparison_table import csv_text, notes, plain_table
-from selfreward.report.content import read_config
+from selfreward.report.content import flat_settings, read_config
 from selfreward.tracking import metrics_of_run
 
 PAGE_FILE = "comparison.html"
@@ -39,7 +38,7 @@ def main(arguments: list[str]) -> int:
         "--out", type=Path, help="the folder to write into (default: the sweep's, or RUNS/comparison-DIGEST)"
     )
     parsed = parser.parse_args(arguments)
-    asked = [run_folder(argparse.Namespace(run=name, runs=parsed.runs)) for name in parsed.run]
+    asked = [run_folder(name, parsed.runs) for name in parsed.run]
     found = {folder: _members(folder) for folder in dict.fromkeys(asked)}
     comparison = compare(
         " ".join(folder.name for folder in found),
@@ -56,7 +55,7 @@ def main(arguments: list[str]) -> int:
 def read_cell(folder: Path) -> Cell:
     """The run in `folder` with its metrics and costs. Raises StoreError where there is none."""
     view, state = read_run(folder), read_state(folder)
-    config = read_config(view)
+    config = read_config(folder)
     return Cell(
         name=view.name,
         settings=state.cell.settings if state is not None else {},

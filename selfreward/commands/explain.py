@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--iteration", type=int, metavar="N", help="only what iteration N knows")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parsed = parser.parse_intermixed_args(arguments)
-    view = read_run(run_folder(parsed))
+    view = read_run(run_folder(parsed.run, parsed.runs))
     if parsed.id is None:
         _print([_listing_json(view, parsed.iteration)] if parsed.json else listing_lines(view, parsed.iteration))
     else:

@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     parser = run_parser("gc", "Delete the weights of every policy of a run but the last one.")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
     parsed = parser.parse_args(arguments)
-    folder = run_folder(parsed)
+    folder = run_folder(parsed.run, parsed.runs)
     store = Store(folder.parent / "store", ConsoleReporter())
     collect(folder, store, print, dry_run=parsed.dry_run)
     return 0

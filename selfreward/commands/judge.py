@@ -1,15 +1,11 @@
 """`selfreward judge calibrate`: how far any judge can be trusted, on any file of labelled pairs, without a loop."""
 
 import argparse
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-from selfreward.commands.arguments import positive
+from selfreward.commands.arguments import Compose, positive
 from selfreward.commands.judge_calibrate import Asked, calibrate_judge, told
 from selfreward.config import validate
-
-Compose = Callable[[list[str]], Mapping[str, Any]]
 
 ACTIONS = """actions:
   calibrate [SETTING=VALUE ...] --gold FILE   agreement with people, biases, disagreements; a table and a page
@@ -19,10 +15,7 @@ ACTIONS = """actions:
 
 
 def main(arguments: list[str], compose: Compose) -> int:
-    """0, whatever the gate says of the judge; `compose` turns settings as they are typed into plain values.
-
-    Raises SelfrewardError for a mistake that the user can mend.
-    """
+    """0, whatever the gate says of the judge. Raises SelfrewardError for a mistake that the user can mend."""
     parser = argparse.ArgumentParser(prog="selfreward judge", description="Judges by themselves.", epilog=ACTIONS)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("action", choices=("calibrate",), metavar="ACTION")

@@ -1,12 +1,11 @@
 """`selfreward labels export|import|stale`: pairs of answers out to people, and what they said back as data."""
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from selfreward.commands.arguments import positive
+from selfreward.commands.arguments import Compose, positive
 from selfreward.commands.monitor_table import aligned
 from selfreward.errors import ConfigError, DataError
 from selfreward.judges.prompting import ComparisonTexts, JudgeTexts, Rubric
@@ -26,8 +25,6 @@ from selfreward.labelling.items import Item, read_items, read_judge
 from selfreward.labelling.kinds import by_kind
 from selfreward.report.markup import visible
 
-Compose = Callable[[list[str]], Mapping[str, Any]]
-
 ACTIONS = """actions:
   export FILE     write pairs for Label Studio or Argilla, blind and in an order by lot
   import RETURNED read the labels back, as gold or human pairs
@@ -39,7 +36,7 @@ _RUBRIC = "a rubric of conf/rubric, or comparison/NAME for one of conf/compariso
 
 
 def main(arguments: list[str], compose: Compose) -> int:
-    """0; `compose` turns settings as they are typed into plain values. Raises SelfrewardError."""
+    """0. Raises SelfrewardError for a mistake that the user can mend."""
     parser = argparse.ArgumentParser(prog="selfreward labels", description="Labels from people.", epilog=ACTIONS)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("action", choices=("export", "import", "stale"), metavar="ACTION")

@@ -1,15 +1,11 @@
 """`selfreward monitor calibrate|check|replay`: what it can see, what it says, what it would say otherwise."""
 
 import argparse
-from collections.abc import Callable, Mapping
-from typing import Any
 
-from selfreward.commands.arguments import run_folder, run_parser
+from selfreward.commands.arguments import Compose, run_folder, run_parser
 from selfreward.commands.monitor_calibrate import calibrate
 from selfreward.commands.monitor_check import EXIT_CODES, check
 from selfreward.commands.monitor_replay import SETTINGS, replay
-
-Compose = Callable[[list[str]], Mapping[str, Any]]
 
 ACTIONS = """actions:
   calibrate [SETTING=VALUE ...]   measure the start policy twice: noise, detectable effect, cost
@@ -21,10 +17,7 @@ ACTIONS = """actions:
 
 
 def main(arguments: list[str], compose: Compose) -> int:
-    """0, or the exit code of a verdict for `check`; `compose` turns settings as they are typed into plain values.
-
-    Raises SelfrewardError for a mistake that the user can mend.
-    """
+    """0, or the exit code of a verdict for `check`. Raises SelfrewardError for a mistake that the user can mend."""
     parser = argparse.ArgumentParser(prog="selfreward monitor", description="The monitor of diversity.", epilog=ACTIONS)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("action", choices=("calibrate", "check", "replay"), metavar="ACTION")
@@ -35,10 +28,10 @@ def main(arguments: list[str], compose: Compose) -> int:
             return 0
         case "check":
             parsed = _check_parser().parse_args(rest)
-            return check(run_folder(parsed), parsed.iteration)
+            return check(run_folder(parsed.run, parsed.runs), parsed.iteration)
         case _:
             parsed = _replay_parser().parse_intermixed_args(rest)
-            replay(run_folder(parsed), parsed.settings)
+            replay(run_folder(parsed.run, parsed.runs), parsed.settings)
             return 0
 
 

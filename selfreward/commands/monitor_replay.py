@@ -116,7 +116,7 @@ def _changed(settings: Mapping[str, Any], wanted: Mapping[str, str]) -> MonitorS
         return MonitorSpec.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        setting = "".join(f"{'.'.join(map(str, first['loc']))}={first['input']}: " for _ in first["loc"][:1])
+        setting = f"{'.'.join(map(str, first['loc']))}={first['input']}: " if first["loc"] else ""
         raise ConfigError(setting + first["msg"].removeprefix("Value error, ")) from error
 
 

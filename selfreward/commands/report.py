@@ -1,6 +1,5 @@
 """`selfreward report RUN`: write the page of a run, beside the control run if there is one."""
 
-import argparse
 from pathlib import Path
 
 from selfreward.artifacts.runs import read_run
@@ -18,11 +17,11 @@ def main(argv: list[str]) -> int:
         help="the same run with select=random_pick (default: one is looked for in the same folder)",
     )
     parsed = parser.parse_args(argv)
-    view = read_run(run_folder(parsed))
+    view = read_run(run_folder(parsed.run, parsed.runs))
     if parsed.control is None:
         control = find_control(view)
     else:
-        control = read_run(run_folder(argparse.Namespace(run=parsed.control, runs=parsed.runs)))
+        control = read_run(run_folder(parsed.control, parsed.runs))
         check_control(view, control)
     path: Path = write_report(view, control)
     print(path)

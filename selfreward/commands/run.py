@@ -25,7 +25,9 @@ def run(values: Mapping[str, Any]) -> None:
     reporter = ConsoleReporter()
     folder = config.store.runs / config.run
     store = Store(config.store.runs / "store", reporter)
-    _write_config(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = json.dumps(config.model_dump(mode="json"), indent=2)
+    write_atomically(folder / "config.json", f"{settings}\n".encode())
     acts = config.monitor.mode == "act"
     name, share = ("monitor.floor", config.monitor.floor) if acts else ("mix.real_share", config.monitor.real_share)
     if share == 0:
@@ -46,10 +48,3 @@ def _wandb_run(
     if config.tracker.wandb == "disabled":
         return nullcontext()
     return WandbRun(config.tracker, folder, store.root, config.model_dump(mode="json"), reporter.say)
-
-
-def _write_config(config: RunConfig) -> None:
-    folder = config.store.runs / config.run
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(config.model_dump(mode="json"), indent=2)
-    write_atomically(folder / "config.json", f"{text}\n".encode())

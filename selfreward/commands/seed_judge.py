@@ -1,7 +1,7 @@
 """`selfreward seed-judge`: a policy that can judge, made of answers that people ranked; a run starts from it."""
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend
 from selfreward.backends.base import Backend
+from selfreward.commands.arguments import Compose
 from selfreward.config import SeedJudgeConfig, validate_as
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, start_policy
@@ -26,7 +27,6 @@ from selfreward.updates import RftSpec, engine_of
 
 FOLDER = "seed"
 GROUP = "+seed_judge=default"
-Compose = Callable[[list[str]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)

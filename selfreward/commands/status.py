@@ -6,15 +6,14 @@ from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.provenance.yields import cost_per_row, making_of, yield_of
-from selfreward.report.content import read_config
-from selfreward.stages.decide import stop_reason
-from selfreward.stages.gate import gate_reason
+from selfreward.report.content import read_config, why_stopped
 
 
 def main(arguments: list[str]) -> int:
     """Prints one line for each artifact of the run. Always 0 for a run that exists."""
     parser = run_parser("status", "Show what a run has made so far.")
-    view = read_run(run_folder(parser.parse_args(arguments)))
+    parsed = parser.parse_args(arguments)
+    view = read_run(run_folder(parsed.run, parsed.runs))
     for name, artifact in view.artifacts():
         manifest = artifact.manifest
         rows = ", ".join(f"{table.rows:,} {table.name}" for table in manifest.tables) or "-"
@@ -40,20 +39,13 @@ def _yield(t: int, stages: Mapping[str, Artifact]) -> str:
 
 
 def _progress(view: RunView) -> str:
-    config = read_config(view)
+    config = read_config(view.folder)
     if config is None:
         return f"{view.name}: not begun"
     asked = config["loop"]["iterations"]
     updates = sum("update" in stages for stages in view.iterations)
     seconds = sum(artifact.manifest.seconds for _, artifact in view.artifacts())
     ended = len(view.iterations) > asked and "evaluate" in view.iterations[asked]
-    unended = _stopped(view) or "unfinished: the same `selfreward run` command goes on"
+    unended = why_stopped(view) or "unfinished: the same `selfreward run` command goes on"
     state = "complete" if ended else unended
     return f"{view.name}: {updates} of {asked} updates, {seconds:,.0f} s of work, {state}"
-
-
-def _stopped(view: RunView) -> str | None:
-    """Why the run ended before its last iteration; None where nothing stopped it."""
-    last = view.iterations[-1] if view.iterations else {}
-    reasons = (("gate", gate_reason), ("decide", stop_reason))
-    return next((why for stage, reason in reasons if stage in last and (why := reason(last[stage])) is not None), None)

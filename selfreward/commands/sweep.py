@@ -98,7 +98,7 @@ def run_cell(compose: Callable[[], Mapping[str, Any]], sweep: Sweep, cell: Sweep
         _note_pending(sweep, other)
     reporter = ConsoleReporter()
     name = cell_run(cell)
-    reporter.say(f"cell {list(sweep.cells).index(cell) + 1} of {len(sweep.cells)}: {name}")
+    reporter.say(f"cell {sweep.cells.index(cell) + 1} of {len(sweep.cells)}: {name}")
     state = CellState(cell=cell)
     write_state(sweep.runs / name, state)
     try:

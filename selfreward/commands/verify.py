@@ -1,7 +1,7 @@
 """`selfreward verify RUN`: every byte read back, every digest taken anew, every link of the chain checked."""
 
 from selfreward.artifacts.manifest import content_digest
-from selfreward.artifacts.runs import RunView, read_run
+from selfreward.artifacts.runs import SOURCES, RunView, read_run
 from selfreward.artifacts.store import Artifact
 from selfreward.artifacts.tables import digest_of_table
 from selfreward.commands.arguments import run_folder, run_parser
@@ -9,9 +9,11 @@ from selfreward.errors import CorruptArtifact
 
 
 def main(arguments: list[str]) -> int:
-    """Prints one line for each artifact; 0 if all are whole, else CorruptArtifact with the folder to delete."""
+    """Prints one line for each artifact; 0 if all are whole, else CorruptArtifact with what to do about it."""
     parser = run_parser("verify", "Read every artifact of a run back and compare it with its digests.")
-    view = read_run(run_folder(parser.parse_args(arguments)))
+    parsed = parser.parse_args(arguments)
+    view = read_run(run_folder(parsed.run, parsed.runs))
+    check_links(view)
     check_chain(view)
     collected = 0
     for name, artifact in view.artifacts():
@@ -24,6 +26,17 @@ def main(arguments: list[str]) -> int:
         print(f"{name}: {len(artifact.manifest.files)} files whole, content {artifact.digest}")
     print(f"{view.name}: {len(view.artifacts()) - collected} artifacts whole, {collected} collected")
     return 0
+
+
+def check_links(view: RunView) -> None:
+    """Raises CorruptArtifact for an artifact that the run links to and that the store does not have."""
+    there = {name for name, _ in view.artifacts()}
+    for link in sorted([*view.folder.glob(f"{SOURCES}/*"), *view.folder.glob("iter-*/*")]):
+        if link.is_symlink() and link.relative_to(view.folder).as_posix() not in there:
+            raise CorruptArtifact(
+                f"{link} points to {link.readlink()}, which is no artifact: bring the store back, or give the command "
+                "of the run again to make it anew"
+            )
 
 
 def check_rows(artifact: Artifact) -> None:

@@ -40,7 +40,6 @@ class Wheel:
     filename: str
     sha256: str
     licence: str
-    holds: str
     space: int
     target: str
     gguf: str | None = None

@@ -1,12 +1,13 @@
 """Everyday questions with accepted answers, written for this project and shipped with it."""
 
-import json
-from importlib.resources import files
+from pathlib import Path
 from typing import Literal, TypedDict, cast
 
+from selfreward.data.files import read_rows
 from selfreward.records import Match, Prompt, digest_of, make_prompt
 
 Split = Literal["train", "held_out"]
+EVERYDAY = Path(__file__).with_name("everyday.jsonl")
 
 
 class Row(TypedDict):
@@ -21,8 +22,7 @@ class Row(TypedDict):
 
 def everyday_rows() -> list[Row]:
     """Every row of the file, in the order of the file."""
-    text = files("selfreward").joinpath("data", "everyday.jsonl").read_text(encoding="utf-8")
-    return [cast(Row, json.loads(line)) for line in text.splitlines()]
+    return [cast(Row, row) for _, row in read_rows(EVERYDAY)]
 
 
 def split_of(row: Row) -> Split:

@@ -12,14 +12,14 @@ from selfreward.data.columns import Cells
 from selfreward.errors import DataError
 from selfreward.records import digest_of
 
-Place = str
-Rows = Iterator[tuple[Place, Cells]]
+Rows = Iterator[tuple[str, Cells]]
+"""Rows, each behind its place for messages."""
 
-_SPLIT = re.compile(r"(train|test|valid|validation|val|dev|eval)(?=[^a-z])")
+_SPLIT = re.compile(r"(?:^|/)(train|test|valid|validation|val|dev|eval)(?=[^a-z])")
 
 
 def read_rows(path: Path) -> Rows:
-    """The rows of `path` in order, each with its place for messages.
+    """The rows of `path` in order.
 
     `path` is a .jsonl, .json, .csv or .parquet file, a pattern with `*` for several, a folder of them, or a folder
     that `datasets` saved. Raises DataError.
@@ -42,7 +42,7 @@ def files_of(path: Path) -> list[Path]:
         names = [str(entry["filename"]) for entry in json.loads((path / "state.json").read_text())["_data_files"]]
         return [path / "dataset_info.json", *(_inside(path, name) for name in names)]
     if "*" in path.name:
-        found = sorted(file for file in path.parent.glob(path.name) if file.suffix in _READERS)
+        found = sorted(file for file in path.parent.glob(path.name) if _is_read(file))
     elif path.is_dir():
         found = _shards(path)
     elif path.suffix in _READERS:
@@ -52,6 +52,11 @@ def files_of(path: Path) -> list[Path]:
     if not found:
         raise DataError(f"{path} does not exist or holds no {', '.join(_READERS)} file: give the path of your data")
     return found
+
+
+def _is_read(file: Path) -> bool:
+    """Some writers leave a folder with the suffix of a file."""
+    return file.suffix in _READERS and file.is_file()
 
 
 def _inside(folder: Path, name: str) -> Path:
@@ -72,14 +77,14 @@ def _shards(folder: Path) -> list[Path]:
     found = sorted(
         file
         for file in folder.rglob("*")
-        if file.suffix in _READERS and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        if _is_read(file) and not any(part.startswith(".") for part in file.relative_to(folder).parts)
     )
-    splits = sorted({match[1] for file in found if (match := _SPLIT.match(file.name))})
-    if len(splits) > 1:
-        first = next(file for file in found if file.name.startswith(splits[0]))
-        example = first.with_name(f"{splits[0]}*{first.suffix}")
+    one_of = {named[-1]: file for file in found if (named := _SPLIT.findall(file.relative_to(folder).as_posix()))}
+    if len(one_of) > 1:
+        split, file = min(one_of.items())
+        example = file.with_name(f"{split if file.name.startswith(split) else ''}*{file.suffix}")
         raise DataError(
-            f"{folder} holds several splits ({', '.join(splits)}): give the files of one, as in '{example}'"
+            f"{folder} holds several splits ({', '.join(sorted(one_of))}): give the files of one, as in '{example}'"
         )
     return found
 
@@ -154,7 +159,7 @@ def _decoded(lines: Iterator[str], path: Path) -> Iterator[str]:
         raise DataError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8") from error
 
 
-def _cells(value: Any, place: Place) -> Cells:
+def _cells(value: Any, place: str) -> Cells:
     if not isinstance(value, dict):
         raise DataError(f"{place} is a {type(value).__name__}, no object with columns")
     return value

@@ -7,7 +7,8 @@ from selfreward.data.gold import gold_pair
 from selfreward.data.messages import is_conversation
 from selfreward.data.preferences import read_pairs
 from selfreward.data.prompts import asked_turns, read_prompt, said, says_something, stratum_of, text_of
-from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, HumanPair, LeftOut, Role, Row, make_conversation
+from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, HumanPair, LeftOut, Role, Row
+from selfreward.records import make_prompt
 
 
 def read_row(role: Role, row: Cells, columns: Columns, system: str) -> Iterator[Row]:
@@ -31,13 +32,14 @@ def _human(row: Cells, columns: Columns, system: str) -> Row:
     names = find(columns, "answer", row)
     if names is not None:
         value = get(row, names[0])
-        first = value[0] if isinstance(value, list) and value and not is_conversation(value) else value
-        answer = said(first, names[0]) if len(names) == 1 else _joined(row, names)
+        if isinstance(value, list) and not is_conversation(value):
+            value = value[0] if value else None
+        answer = said(value, names[0], "answer") if len(names) == 1 else _joined(row, names)
     elif answer is None:
         need(columns, "answer", row)
     if answer is None or not answer.strip():
         return LeftOut("no_answer")
-    prompt = make_conversation(turns, system=system, stratum=stratum_of(row, columns), source="human")
+    prompt = make_prompt(turns, system=system, stratum=stratum_of(row, columns), source="human")
     return HumanAnswer(prompt=prompt, text=answer)
 
 

@@ -1,15 +1,15 @@
 """Questions and pairs written by people, split so that no question is ever in two parts."""
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from selfreward.data.assets import asset_data
+from selfreward.data.columns import Cells
+from selfreward.data.files import read_rows
 from selfreward.errors import DataError
-from selfreward.records import GoldPair, Message, digest_of, make_prompt
+from selfreward.records import GoldPair, digest_of, make_prompt
 
 QuestionPart = Literal["pool", "train", "probe", "final"]
 PairPart = Literal["gate", "final"]
@@ -40,7 +40,7 @@ def load_truthfulqa(part: QuestionPart) -> list[HumanQuestion]:
         DataError: a line is not a question with answers.
     """
     kept: dict[str, HumanQuestion] = {}
-    for where, row in _rows(asset_data("truthfulqa")):
+    for where, row in read_rows(asset_data("truthfulqa")):
         question, answers = row.get("question"), row.get("answer")
         if not isinstance(question, str) or not isinstance(answers, list):
             raise DataError(f"{where}: no question with a list of answers: run `selfreward assets --verify`")
@@ -60,26 +60,19 @@ def load_piqa(part: PairPart, system: str = "") -> list[GoldPair]:
         DataError: a line is not a goal with a right and a wrong answer.
     """
     kept: dict[tuple[str, str], GoldPair] = {}
-    for where, row in _rows(asset_data("piqa")):
+    for where, row in read_rows(asset_data("piqa")):
         goal = str(row.get("question", "")).strip()
         key = _question_digest(goal)
         if _part_of(key, _PAIR_ENDS) != part:
             continue
         right, wrong = _right_and_wrong(where, row)
         messages = make_prompt(goal, system=system, stratum="open", source="piqa").messages
-        pair = _gold_pair(messages, right, wrong)
-        kept[key, pair.id] = pair
+        id_ = digest_of("gold", "piqa", [(turn.role, turn.content) for turn in messages], right, wrong)
+        kept[key, id_] = GoldPair(id=id_, messages=messages, right=right, wrong=wrong, source="piqa")
     return [kept[key] for key in sorted(kept)]
 
 
-def _gold_pair(messages: tuple[Message, ...], right: str, wrong: str) -> GoldPair:
-    turns = [(message.role, message.content) for message in messages]
-    return GoldPair(
-        id=digest_of("gold", "piqa", turns, right, wrong), messages=messages, right=right, wrong=wrong, source="piqa"
-    )
-
-
-def _right_and_wrong(where: str, row: dict[str, Any]) -> tuple[str, str]:
+def _right_and_wrong(where: str, row: Cells) -> tuple[str, str]:
     """The two options of a PIQA row, without their letters."""
     options = _OPTIONS.fullmatch(str(row.get("options")))
     letter = str(row.get("answer"))[:2]
@@ -87,13 +80,6 @@ def _right_and_wrong(where: str, row: dict[str, Any]) -> tuple[str, str]:
         raise DataError(f"{where}: no options A and B with an answer: run `selfreward assets --verify`")
     first, second = options["A"].strip(), options["B"].strip()
     return (first, second) if letter == "A." else (second, first)
-
-
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each row of a jsonl file, with `path:line` for messages."""
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            yield f"{path}:{number}", json.loads(line)
 
 
 def _question_digest(question: str) -> str:

@@ -148,8 +148,9 @@ class OwnData(Spec):
         if source.limit is None:
             yield from rows
         else:
-            left_out, kept = _parted(rows)
-            yield from left_out
+            every = list(rows)
+            yield from (row for row in every if isinstance(row, LeftOut))
+            kept = (row for row in every if not isinstance(row, LeftOut))
             yield from heapq.nsmallest(source.limit, kept, key=_digest)
 
     def _source(self, role: Role) -> FileSource | HubSource | None:
@@ -188,13 +189,11 @@ def _same(left: FileSource | HubSource | None, right: FileSource | HubSource | N
 def _digest(row: Prompt | HumanAnswer | HumanPair | GoldPair) -> str:
     """The digest of what the row says."""
     match row:
-        case Prompt():
-            return row.id
         case HumanAnswer():
             return digest_of(row.prompt.id, row.text)
         case HumanPair():
             return digest_of(row.prompt.id, row.chosen, row.rejected)
-        case GoldPair():
+        case _:
             return row.id
 
 
@@ -208,14 +207,3 @@ def _without_repeats(rows: Iterator[Row]) -> Iterator[Row]:
         else:
             seen.add(digest)
             yield row
-
-
-def _parted(rows: Iterator[Row]) -> tuple[list[LeftOut], list[Prompt | HumanAnswer | HumanPair | GoldPair]]:
-    left_out: list[LeftOut] = []
-    kept: list[Prompt | HumanAnswer | HumanPair | GoldPair] = []
-    for row in rows:
-        if isinstance(row, LeftOut):
-            left_out.append(row)
-        else:
-            kept.append(row)
-    return left_out, kept

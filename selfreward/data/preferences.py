@@ -12,8 +12,8 @@ from typing import Any, cast
 from selfreward.data.columns import Cells, Columns, Name, RowError, find, get, get_all, need
 from selfreward.data.messages import conversation, is_conversation, transcript, without_answer
 from selfreward.data.prompts import asked_turns, said, says_something, stratum_of, text_of
-from selfreward.data.roles import HumanPair, LeftOut, make_conversation
-from selfreward.records import Message
+from selfreward.data.roles import HumanPair, LeftOut
+from selfreward.records import Message, make_prompt
 
 _SIDES: tuple[Name, ...] = ("chosen", "rejected")
 _ORDERS: tuple[Name, ...] = ("ratings", "ranks")
@@ -21,15 +21,17 @@ _ORDERS: tuple[Name, ...] = ("ratings", "ranks")
 
 def read_pairs(row: Cells, columns: Columns, system: str) -> Iterator[HumanPair | LeftOut]:
     """The pairs of a row, and a LeftOut for each two answers that make none. Raises RowError."""
-    if find(columns, "chosen", row) is not None:
+    explicit = find(columns, "chosen", row) is not None
+    if explicit:
         turns, texts = _chosen_and_rejected(row, columns)
     else:
         turns, texts = asked_turns(row, columns)[0], _answers(row, columns)
     if not says_something(turns):
         yield LeftOut("empty")
         return
-    prompt = make_conversation(turns, system=system, stratum=stratum_of(row, columns), source="human_pairs")
-    explicit = find(columns, "chosen", row) is not None
+    prompt = make_prompt(turns, system=system, stratum=stratum_of(row, columns), source="human_pairs")
+    # Ranks order answers and say nothing of how much better one is.
+    ranked = _by_rank(columns, row)
     scores = _scores(row, columns, len(texts))
     for (first, better), (second, worse) in combinations(enumerate(texts), 2):
         margin = None if scores is None else _difference(scores[first], scores[second])
@@ -49,15 +51,10 @@ def read_pairs(row: Cells, columns: Columns, system: str) -> Iterator[HumanPair 
                 prompt=prompt,
                 chosen=texts[chosen],
                 rejected=texts[rejected],
-                margin=_margin(columns, row, None if margin is None else abs(margin)),
+                margin=None if margin is None or ranked else abs(margin),
                 places=(chosen, rejected),
                 answers=len(texts),
             )
-
-
-def _margin(columns: Columns, row: Cells, difference: float | None) -> float | None:
-    """Ranks order answers and say nothing of how much better one is."""
-    return None if _by_rank(columns, row) else difference
 
 
 def _by_rank(columns: Columns, row: Cells) -> bool:
@@ -96,7 +93,7 @@ def _answers(row: Cells, columns: Columns) -> list[str]:
     values = get_all(row, names)
     if len(values) < 2:
         raise RowError(f"has fewer than two answers in {names[0]!r}: set columns.answers")
-    return [said(value, names[0]) for value in values]
+    return [said(value, names[0], "answers") for value in values]
 
 
 def _scores(row: Cells, columns: Columns, count: int) -> list[float | None] | None:

@@ -1,5 +1,6 @@
 """A prompt with its references, read from a row of any data set."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any, cast, get_args
@@ -7,8 +8,8 @@ from typing import Any, cast, get_args
 from selfreward.answers import is_right
 from selfreward.data.columns import Cells, Columns, RowError, find, get, need
 from selfreward.data.messages import clean, conversation, is_conversation, without_answer
-from selfreward.data.roles import Role, make_conversation
-from selfreward.records import Match, Message, Prompt, Stratum
+from selfreward.data.roles import Role
+from selfreward.records import Match, Message, Prompt, Stratum, make_prompt
 
 
 def read_prompt(
@@ -16,11 +17,11 @@ def read_prompt(
 ) -> Prompt:
     """The prompt of `turns` with the references of `row`, or else the `answer` behind it. Raises RowError."""
     references = _references(row, columns, answer)
-    match = columns.match or _one_of(row, "match", get_args(Match))
+    match = columns.match or _one_of(row, "match", "match", get_args(Match))
     stratum = cast("Stratum | None", _stratum(row, columns)) or ("closed" if match else "open")
     if stratum == "closed" and match is None:
         match = "exact"
-    prompt = make_conversation(
+    prompt = make_prompt(
         turns,
         system=system,
         stratum=stratum,
@@ -59,16 +60,16 @@ def _stratum(row: Cells, columns: Columns) -> str | None:
         return columns.stratum
     if columns.stratum is not None and columns.stratum not in row:
         raise RowError(f"has no column {columns.stratum!r} (columns.stratum): set open, closed or a column")
-    return _one_of(row, columns.stratum or "stratum", get_args(Stratum))
+    return _one_of(row, columns.stratum or "stratum", "stratum", get_args(Stratum))
 
 
-def _one_of(row: Cells, column: str, allowed: Sequence[str]) -> str | None:
+def _one_of(row: Cells, column: str, name: str, allowed: Sequence[str]) -> str | None:
     value = row.get(column)
     if value in (None, ""):
         return None
     if value not in allowed:
         raise RowError(
-            f"has {column}={str(value)[:40]!r}, which is none of {', '.join(allowed)}: mend it or set columns.{column}"
+            f"has {column}={str(value)[:40]!r}, which is none of {', '.join(allowed)}: mend it or set columns.{name}"
         )
     return cast(str, value)
 
@@ -96,17 +97,19 @@ def _cut(text: str, pattern: str) -> str:
 
 
 def _check_references(prompt: Prompt) -> None:
-    """Raises RowError where no answer could ever be right."""
+    """Raises RowError where a closed prompt has no reference, or one that cannot be compared with."""
     if prompt.stratum == "open":
         return
     if not prompt.references:
         raise RowError("is closed and has no reference: set columns.answer, or columns.stratum=open")
     first = prompt.references[0]
     if prompt.match == "regex":
-        try:
-            re.compile(first)
-        except re.error as error:
-            raise RowError(f"has the reference {first[:60]!r}, which is no regular expression ({error})") from error
+        for reference in prompt.references:
+            try:
+                re.compile(reference)
+            except re.error as error:
+                shown = repr(reference[:60])
+                raise RowError(f"has the reference {shown}, which is no regular expression ({error})") from error
     elif prompt.match == "numeric" and not is_right(prompt, f"The answer is {first}."):
         raise RowError(
             f"has the reference {first[:60]!r}, which is not one number: cut it out with columns.reference_pattern, or "
@@ -114,16 +117,19 @@ def _check_references(prompt: Prompt) -> None:
         )
 
 
-def said(value: Any, column: str) -> str:
-    """The text of an answer, or the last turn of a conversation that ends with it."""
+def said(value: Any, column: str, name: str) -> str:
+    """The text of an answer, or the last turn of a conversation that ends with it; `name` as in `text_of`."""
     if is_conversation(value):
         return without_answer(conversation(value, column))[1] or ""
-    return text_of(value, column, "answer")
+    return text_of(value, column, name)
 
 
 def text_of(value: Any, column: str, name: str) -> str:
-    """`value` as stripped text, empty for null; a number stands for itself."""
-    if value is None:
+    """`value` as stripped text, empty for null and NaN; a number stands for itself.
+
+    Raises RowError for anything else, saying to set `name` of the columns.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise RowError(f"has a {type(value).__name__} in column {column!r}, no text: set columns.{name}")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from selfreward.records import GoldPair, Match, Message, Prompt, Stratum, digest_of
+from selfreward.records import GoldPair, Message, Prompt
 
 Role = Literal["train", "held_out", "probe", "target", "human", "human_pairs", "gold_gate", "gold_final"]
 PROMPT_ROLES: tuple[Role, ...] = ("train", "held_out", "probe", "target")
@@ -46,31 +46,6 @@ class LeftOut:
 
 
 Row = Prompt | HumanAnswer | HumanPair | GoldPair | LeftOut
-
-
-def make_conversation(
-    turns: Sequence[Message],
-    *,
-    system: str,
-    stratum: Stratum,
-    source: str,
-    references: tuple[str, ...] = (),
-    match: Match | None = None,
-) -> Prompt:
-    """A prompt of several turns, the last one the user's; `system` goes first unless the turns bring their own.
-
-    The id is that of `records.make_prompt`: the digest of the messages.
-    """
-    if system and turns[0].role != "system":
-        turns = [Message(role="system", content=system), *turns]
-    return Prompt(
-        id=digest_of("prompt", [(turn.role, turn.content) for turn in turns]),
-        messages=tuple(turns),
-        stratum=stratum,
-        source=source,
-        references=references,
-        match=match,
-    )
 
 
 def asked(messages: Sequence[Message]) -> str:

@@ -1,7 +1,6 @@
 """The sources that come with the project, and the union of all sources."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt
@@ -9,7 +8,7 @@ from pydantic import Field, NonNegativeInt
 from selfreward.artifacts.files import sha256_of
 from selfreward.backends.scripted import outcome_text
 from selfreward.data.assets import asset_data
-from selfreward.data.everyday import load_everyday
+from selfreward.data.everyday import EVERYDAY, load_everyday
 from selfreward.data.human import HumanQuestion, load_piqa, load_truthfulqa
 from selfreward.data.overlap import OverlapSpec
 from selfreward.data.own import OwnData
@@ -44,8 +43,7 @@ class EmbeddedData(SizedData):
 
     def fingerprint(self, _: Role) -> str:
         """A digest of the files behind the rows."""
-        files = (Path(__file__).with_name("everyday.jsonl"), asset_data("truthfulqa"), asset_data("piqa"))
-        return digest_of([sha256_of(path) for path in files])
+        return digest_of([sha256_of(path) for path in (EVERYDAY, asset_data("truthfulqa"), asset_data("piqa"))])
 
     def rows(self, role: Role) -> Iterator[Row]:
         """The rows of a role, in an order that depends on their content alone."""
@@ -93,7 +91,7 @@ class ScriptedData(SizedData):
     kind: Literal["scripted"] = "scripted"
     # Its topics differ in their numbers alone, and no two roles share one.
     overlap: OverlapSpec = execution(OverlapSpec(near=None))
-    human: NonNegativeInt | None = 200
+    human: NonNegativeInt = 200
     human_pairs: NonNegativeInt = neutral(0)
 
     def fingerprint(self, _: Role) -> str:
@@ -110,7 +108,7 @@ class ScriptedData(SizedData):
             case "probe":
                 yield from self._questions(2, self.probe_closed, self.probe_open)
             case "human":
-                for number in range(self.human or 0):
+                for number in range(self.human):
                     prompt = self._topic(3, number)
                     yield HumanAnswer(prompt=prompt, text=prompt.references[number % len(prompt.references)])
             case "human_pairs":

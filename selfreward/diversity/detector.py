@@ -25,19 +25,6 @@ from selfreward.diversity.findings import PARTS, Family, Finding, Margins, Paire
 from selfreward.diversity.sequential import dunnett_critical, each_round_critical, every_pair_critical, shared_noise
 from selfreward.spec import Spec
 
-__all__ = [
-    "DetectorSpec",
-    "Diagnosis",
-    "Family",
-    "Finding",
-    "Margins",
-    "Paired",
-    "ProbeRound",
-    "Standing",
-    "State",
-    "diagnose",
-]
-
 State = Literal["INVALID", "INCONCLUSIVE", "WARMUP", "OK", "WARN", "ALARM", "SEVERE"]
 
 _FAMILIES_A_PART = 3

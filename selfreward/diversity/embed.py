@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from selfreward.backends.local import quiet
 from selfreward.diversity.estimators import words
-from selfreward.errors import AssetError
 
 Embedder = Callable[[Sequence[str]], NDArray[np.float64]]
 
@@ -48,8 +47,6 @@ def embed_minilm(texts: Sequence[str], folder: Path) -> NDArray[np.float64]:
     is cut off. An empty text is two special tokens, so its vector is not zero. The model is read from `folder`
     on each call and nothing is downloaded. Source: Reimers and Gurevych 2019; the model card.
     """
-    if not (folder / "config.json").is_file():
-        raise AssetError(f"no sentence model in {folder}")
     if not texts:
         return np.zeros((0, _MINILM_DIMS))
     import torch

@@ -6,7 +6,7 @@ at most 0. Statistic: z = mean(e) / (sd(e) / sqrt(P)), the same number as (drop 
 common with itself in both rounds cancels; what is left is taken as independent from prompt to prompt.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,6 +59,12 @@ class Paired:
             raise ValueError(f"values of shapes {self.now_P.shape} and {self.base_P.shape} cannot be paired by prompt")
         if not (np.isfinite(self.now_P).all() and np.isfinite(self.base_P).all()):
             raise ValueError("a prompt without a value is left out of both sides, never nan or infinite")
+
+
+def both_known(values: Iterable[tuple[float | None, float | None]]) -> Paired:
+    """The pairs (now, base) of those prompts that have both."""
+    both = [(now, base) for now, base in values if now is not None and base is not None]
+    return Paired(np.array([now for now, _ in both]), np.array([base for _, base in both]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +146,4 @@ def nll_test(human_nll: Sequence[Mapping[str, float]], margin: float, critical: 
 
 
 def _shared(now: Mapping[str, float], then: Mapping[str, float]) -> Paired:
-    prompts = sorted(now.keys() & then.keys())
-    return Paired(
-        np.array([now[p] for p in prompts], dtype=np.float64), np.array([then[p] for p in prompts], np.float64)
-    )
+    return both_known((now[prompt], then[prompt]) for prompt in sorted(now.keys() & then.keys()))

@@ -81,26 +81,11 @@ def simpson(texts: Sequence[str], n: int = 1) -> float | None:
     together, which moves D by what falls as 1 / the number of texts: compare it at equal numbers where texts are
     few. Source: Simpson 1949.
     """
-    sums = _pairs_of_ngrams(texts, n)
-    if sums is None:
+    counts = Counter(gram for text in texts for gram in ngrams(words(text), n))
+    total = counts.total()
+    if total < 2:
         return None
-    alike, pairs = sums
-    return 1 - alike / pairs
-
-
-def hill2(texts: Sequence[str], n: int = 1) -> float | None:
-    """The effective number of word n-grams: how many equally common ones would be as varied as those of `texts`.
-
-    Formula: 1 / (1 - D), with D of `simpson`; None with fewer than two n-grams and where none occurs twice, as the
-    sample then sets no upper bound. Range [1, inf); falls as the policy narrows. Its inverse is unbiased, so it is
-    itself too high while few n-grams repeat: where there are 40 equally common words, by 25% at 20 of them drawn, 5%
-    at 40 and under 1% from 160. Source: Hill 1973, order 2.
-    """
-    sums = _pairs_of_ngrams(texts, n)
-    if sums is None:
-        return None
-    alike, pairs = sums
-    return pairs / alike if alike else None
+    return 1 - sum(count * (count - 1) for count in counts.values()) / (total * (total - 1))
 
 
 def self_bleu(texts: Sequence[str], *, seed: int, references: int = 4) -> float | None:
@@ -175,10 +160,3 @@ def _by_word(texts: Sequence[list[str]], place: int) -> Iterable[list[list[str]]
         if len(tokens) > place:
             groups[tokens[place]].append(tokens)
     return groups.values()
-
-
-def _pairs_of_ngrams(texts: Sequence[str], n: int) -> tuple[int, int] | None:
-    """The ordered pairs of n-grams that are alike, and all; None without a pair."""
-    counts = Counter(gram for text in texts for gram in ngrams(words(text), n))
-    total = counts.total()
-    return (sum(count * (count - 1) for count in counts.values()), total * (total - 1)) if total > 1 else None

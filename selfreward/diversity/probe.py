@@ -5,7 +5,7 @@ phrase that opens half of all answers says nothing about their variety and is ta
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from statistics import fmean, median
 
 import numpy as np
@@ -67,17 +67,7 @@ class Matched:
     human_sem: float | None
 
 
-UNMATCHED = Matched(
-    sem=None,
-    lex=None,
-    ent=None,
-    recall=None,
-    baseline_sem=None,
-    baseline_lex=None,
-    baseline_ent=None,
-    baseline_recall=None,
-    human_sem=None,
-)
+UNMATCHED = Matched(**{field.name: None for field in fields(Matched)})
 """A prompt that nothing is compared with."""
 
 
@@ -187,7 +177,7 @@ def _cut(answers: Mapping[str, Sequence[ProbeAnswer]], length: int) -> dict[str,
 
 
 def _distance(texts: Sequence[str], vectors: Vectors) -> float | None:
-    return mean_pairwise_distance(np.array([vectors[text] for text in texts])) if len(texts) > 1 else None
+    return mean_pairwise_distance(np.array([vectors[text] for text in texts]))
 
 
 def _entropy(answers: Sequence[ProbeAnswer], tokens: int) -> float | None:
@@ -196,17 +186,17 @@ def _entropy(answers: Sequence[ProbeAnswer], tokens: int) -> float | None:
 
 
 def _recalls(drawn: Texts, before: Texts, people: Texts, vectors: Vectors) -> tuple[dict[str, float], dict[str, float]]:
-    """By prompt, the share of human answers that answers now reach, and that the baseline's reached."""
+    """By prompt, the share of human answers that answers now reach, and that the baseline's reached; {} of too few."""
     if sum(map(len, people.values())) < FEWEST_HUMAN_ANSWERS:
         return {}, {}
     size = max(map(len, drawn.values()))
-    parts = max(map(len, before.values())) // max(size, 1)
-    if size == 0 or parts == 0:
-        return {}, {}
-    earlier = [
-        _reached({name: group[part * size : (part + 1) * size] for name, group in before.items()}, people, vectors)
-        for part in range(parts)
+    parts = [
+        {name: group[part * size : (part + 1) * size] for name, group in before.items()}
+        for part in range(max(map(len, before.values())) // max(size, 1))
     ]
+    if not parts or any(sum(map(len, one.values())) <= NEIGHBOURS for one in (drawn, *parts)):
+        return {}, {}
+    earlier = [_reached(part, people, vectors) for part in parts]
     return _reached(drawn, people, vectors), {name: fmean(one[name] for one in earlier) for name in earlier[0]}
 
 

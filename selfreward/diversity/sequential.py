@@ -84,15 +84,13 @@ def student_critical(critical: float, prompts: int) -> float:
     return float(stdtrit(prompts - 1, ndtr(critical)))
 
 
-def detectable(se: float, critical: float, power: float = 0.8) -> float:
-    """The effect that exceeds `critical` with chance `power`, in the unit of `se`.
+def detectable(se: float, critical: float) -> float:
+    """The effect that exceeds `critical` four times in five, in the unit of `se`.
 
     An effect beyond what the test tolerates: for a test against a margin, the smallest visible drop is the margin
-    plus this. Formula: (c + Phi^-1(power)) se.
+    plus this. Formula: (c + Phi^-1(.8)) se.
     """
-    if se < 0 or not 0 < power < 1:
-        raise ValueError(f"standard error {se}, power {power}: need one not below 0 and one between 0 and 1")
-    return (critical + NormalDist().inv_cdf(power)) * se
+    return (critical + NormalDist().inv_cdf(0.8)) * se
 
 
 @dataclass(frozen=True, slots=True)

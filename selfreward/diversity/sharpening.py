@@ -86,13 +86,11 @@ def compare_with_start(
     a temperature, so the greedy difference is the same in both.
     """
     own = _by_prompt(answers, "closed", temperature)
-    if not _right(own):
-        return {"since_start": None, "matched": None}
-    greedy_P, start_greedy_P = (
-        _right(_by_prompt(answers, "closed", GREEDY)),
-        _right(_by_prompt(start, "closed", GREEDY)),
-    )
     own_P = _right(own)
+    if not own_P:
+        return {"since_start": None, "matched": None}
+    greedy_P = _right(_by_prompt(answers, "closed", GREEDY))
+    start_greedy_P, start_P = (_right(_by_prompt(start, "closed", one)) for one in (GREEDY, temperature))
     greedy = _interval(paired_difference(greedy_P, start_greedy_P, seed))
     ladder = [_rung(start, rung, len(next(iter(own.values())))) for rung in rungs]
     low, high, weight = matched_weight(_distinct(own), [rung.distinct for rung in ladder])
@@ -102,7 +100,7 @@ def compare_with_start(
     return {
         "since_start": {
             "greedy_accuracy": greedy,
-            "pass_at_1": _interval(paired_difference(own_P, _right(_by_prompt(start, "closed", temperature)), seed)),
+            "pass_at_1": _interval(paired_difference(own_P, start_P, seed)),
         },
         "matched": {
             "temperature": (1 - weight) * rungs[low] + weight * rungs[high],

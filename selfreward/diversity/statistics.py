@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+DRAWS = 2000
+LEVEL = 0.95
+
 _BLOCK = 1 << 20
 
 
@@ -23,18 +26,14 @@ class Interval:
     n: int
 
 
-def bootstrap_mean(
-    values_P: NDArray[np.floating] | Sequence[float], seed: int, draws: int = 2000, level: float = 0.95
-) -> Interval | None:
-    """The mean of one value per prompt with its percentile bootstrap interval; None without values.
+def bootstrap_mean(values_P: NDArray[np.floating] | Sequence[float], seed: int) -> Interval | None:
+    """The mean of one value per prompt with its 95% percentile bootstrap interval; None without values.
 
-    Formula: the (1 - level)/2 and (1 + level)/2 quantiles of the means of `draws` resamples of P prompts with
-    replacement. The same values in the same order and the same `seed` give the same limits. Biased: the
-    interval is too narrow, by a factor of about sqrt(1 - 1/P), and with one prompt it has no width at all.
+    Formula: the 2.5% and 97.5% quantiles of the means of 2,000 resamples of P prompts with replacement. The same
+    values in the same order and the same `seed` give the same limits. Biased: the interval is too narrow, by a factor
+    of about sqrt(1 - 1/P), and with one prompt it has no width at all.
     Source: Efron and Tibshirani 1993, chapter 13.
     """
-    if draws < 1 or not 0 < level < 1:
-        raise ValueError(f"{draws} draws at level {level}: need at least one draw and a level between 0 and 1")
     sample_P = _finite(values_P)
     count = len(sample_P)
     if count == 0:
@@ -42,18 +41,14 @@ def bootstrap_mean(
     rng = np.random.default_rng(seed)
     # A block of resamples at a time: draws x P indices at once would be gigabytes for a large prompt set.
     block = max(1, _BLOCK // count)
-    blocks = [min(block, draws - start) for start in range(0, draws, block)]
+    blocks = [min(block, DRAWS - start) for start in range(0, DRAWS, block)]
     means = np.concatenate([sample_P[rng.integers(count, size=(rows, count))].mean(axis=1) for rows in blocks])
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(sample_P.mean()), float(low), float(high), count)
 
 
 def paired_difference(
-    a_P: NDArray[np.floating] | Sequence[float],
-    b_P: NDArray[np.floating] | Sequence[float],
-    seed: int,
-    draws: int = 2000,
-    level: float = 0.95,
+    a_P: NDArray[np.floating] | Sequence[float], b_P: NDArray[np.floating] | Sequence[float], seed: int
 ) -> Interval | None:
     """The mean of a - b over the same prompts, with the interval of `bootstrap_mean`; None without prompts.
 
@@ -63,7 +58,7 @@ def paired_difference(
     left_P, right_P = _finite(a_P), _finite(b_P)
     if len(left_P) != len(right_P):
         raise ValueError(f"{len(left_P)} and {len(right_P)} values cannot be paired")
-    return bootstrap_mean(left_P - right_P, seed, draws, level)
+    return bootstrap_mean(left_P - right_P, seed)
 
 
 def matched_weight(target: float, shares_T: Sequence[float]) -> tuple[int, int, float]:

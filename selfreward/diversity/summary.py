@@ -4,7 +4,7 @@ Nothing here raises an alarm. Whole texts are compared, so length moves these nu
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 
 import numpy as np
@@ -13,14 +13,11 @@ from numpy.typing import NDArray
 from selfreward.diversity.coverage import coverage, precision, recall
 from selfreward.diversity.estimators import distinct_share, duplicate_rate, mean_pairwise_distance, rarefied_distinct
 from selfreward.diversity.lexical import compression_ratio, self_bleu, self_repetition, simpson
-from selfreward.diversity.probe import FEWEST_HUMAN_ANSWERS, NEIGHBOURS, SAME_MEANING
+from selfreward.diversity.probe import FEWEST_HUMAN_ANSWERS, NEIGHBOURS, SAME_MEANING, Texts, Vectors
 from selfreward.diversity.semantic import distinct_clusters, vendi2
 from selfreward.spec import Json
 
 _BYTES = 4096
-
-Texts = Mapping[str, Sequence[str]]
-Vectors = Mapping[str, NDArray[np.float64]]
 
 
 def within_prompts(texts: Texts, vectors: Vectors, seed: int) -> dict[str, Json]:
@@ -38,7 +35,7 @@ def across_prompts(texts: Texts, vectors: Vectors, size: int, seed: int) -> dict
     every = [text for group in texts.values() for text in group]
     firsts = [group[0] for group in texts.values() if group]
     return {
-        "vendi": vendi2(_stacked(firsts, vectors)) if firsts else None,
+        "vendi": vendi2(_stacked(firsts, vectors)),
         "distinct1": rarefied_distinct(every, n=1, size=size),
         "distinct2": rarefied_distinct(every, n=2, size=size),
         "distinct3": rarefied_distinct(every, n=3, size=size),
@@ -70,7 +67,7 @@ def prompt_variety(texts: Sequence[str], keys: Sequence[str | None], vectors: Ve
     """One prompt: distinct share of the extracted answers `keys`, mean pairwise distance, duplicate rate."""
     return {
         "distinct_share": distinct_share(keys),
-        "pairwise_distance": mean_pairwise_distance(_stacked(texts, vectors)) if texts else None,
+        "pairwise_distance": mean_pairwise_distance(_stacked(texts, vectors)),
         "duplicate_rate": duplicate_rate(texts),
     }
 

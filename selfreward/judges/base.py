@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt, model_validator
 
-from selfreward.backends.base import Advance
+from selfreward.backends.base import Advance, Sampling
 from selfreward.records import Candidate, Judgment, Outcome, Prompt, Usage
-from selfreward.spec import Spec, execution
+from selfreward.spec import Spec, execution, neutral
 
 Item = tuple[Prompt, Candidate]
 Ask = Callable[[Sequence[Item], int, Advance], list[Judgment]]
@@ -46,6 +46,41 @@ class PolicyJudgeBase(JudgeBase):
     policy: JudgingPolicy = execution("live")
     path: Path | None = execution(None)
     own: tuple[str, ...] = execution(())
+
+
+class PromptedJudgeBase(PolicyJudgeBase):
+    """Settings of a judge that is asked in words.
+
+    With the method `sampled` replies are drawn, and `constrained` ones, which not every engine can draw, have to end in
+    a verdict that can be read. Any other method reads the probability of every verdict as the first token of the
+    answer, and is unparsed where together they have less than `min_mass` of the probability.
+    """
+
+    method: str
+    temperature: float = Field(0.0, ge=0)
+    top_p: float = Field(0.9, gt=0, le=1)
+    max_new_tokens: PositiveInt = 128
+    constrained: bool = neutral(False)
+    min_mass: float = Field(0.5, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _constrains_what_is_drawn(self) -> "PromptedJudgeBase":
+        if self.constrained and self.method != "sampled":
+            raise ValueError(
+                f"judge.constrained=true at judge.method={self.method}, which draws no reply: set "
+                "judge.method=sampled, or judge.constrained=false"
+            )
+        return self
+
+    def sampling(self, k: int, pattern: str) -> Sampling:
+        """How `k` replies to each question are drawn, held to `pattern` if they are to be."""
+        return Sampling(
+            k=k,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_new_tokens=self.max_new_tokens,
+            pattern=pattern if self.constrained else None,
+        )
 
 
 def pointwise(

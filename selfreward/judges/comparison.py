@@ -1,11 +1,12 @@
 """What two judgments of the same two candidates, one in each order, say together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from selfreward.records import Judgment
+from selfreward.records import Judgment, Verdict
 
-_PREFERENCES = {"first": 1.0, "tie": 0.5, "second": 0.0}
+PREFERENCES: Mapping[Verdict, float] = {"first": 1.0, "tie": 0.5, "second": 0.0}
+"""How far each verdict prefers the first of two answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ def comparisons(judgments: Iterable[Judgment]) -> list[Comparison]:
 
 def preference_of(judgment: Judgment) -> float | None:
     """How far a judgment of two candidates prefers the first of `candidate_ids`, 0 to 1; None without a verdict."""
-    return judgment.score if judgment.verdict is None else _PREFERENCES[judgment.verdict]
+    return judgment.score if judgment.verdict is None else PREFERENCES[judgment.verdict]
 
 
 def _together(one: float | None, other: float | None, *, hard: bool) -> tuple[float | None, bool | None]:

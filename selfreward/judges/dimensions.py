@@ -6,15 +6,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
 from selfreward.backends.base import Advance, Backend
-from selfreward.judges.base import Item, Judge, PolicyJudgeBase, in_step, pointwise
-from selfreward.judges.pattern import check_constrained
+from selfreward.judges.base import Item, Judge, PromptedJudgeBase, in_step, pointwise
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.rubric import RubricSpec, judge_by_rubric
 from selfreward.records import Judgment, Policy, digest_of
-from selfreward.spec import Spec, identity, neutral
+from selfreward.spec import Spec, identity
 
 DimensionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -46,7 +45,7 @@ class Dimension(Spec):
         return self.at_least is not None and score < self.at_least
 
 
-class DimensionsSpec(PolicyJudgeBase):
+class DimensionsSpec(PromptedJudgeBase):
     """Scores an answer by the weighted mean of its dimensions, each as a share of its scale: 0 to 1.
 
     Where a dimension has an `at_least`, the mean is halved, and an answer that reaches them all has one half more: it
@@ -56,16 +55,6 @@ class DimensionsSpec(PolicyJudgeBase):
     kind: Literal["dimensions"] = "dimensions"
     dimensions: dict[DimensionName, Dimension] = Field(min_length=1)
     method: Literal["sampled", "expected"] = "sampled"
-    temperature: float = Field(0.0, ge=0)
-    top_p: float = Field(0.9, gt=0, le=1)
-    max_new_tokens: PositiveInt = 128
-    constrained: bool = neutral(False)
-    min_mass: float = Field(0.5, ge=0, le=1)
-
-    @model_validator(mode="after")
-    def _constrains_what_is_drawn(self) -> "DimensionsSpec":
-        check_constrained(self.constrained, self.method)
-        return self
 
     def build(self, backend: Backend | None, policy: Policy | None) -> Judge:
         """The judge over `backend`, which holds the judging `policy`."""

@@ -1,11 +1,12 @@
 """The policy's own confidence as a judge: the mean log-probability of an answer's tokens."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
 from selfreward.backends.base import Advance, Answer, Backend, TextScore
-from selfreward.judges.base import Item, Judge, PolicyJudgeBase, pointwise
+from selfreward.judges.base import NO_USAGE, Item, Judge, PolicyJudgeBase, pointwise
 from selfreward.records import Judgment, Policy, Usage, digest_of
 from selfreward.spec import identity
 
@@ -28,15 +29,16 @@ def judge_likelihood(
     """One judgment for each item, in order.
 
     A candidate drawn from the judging policy itself already carries this quantity (temperature 1, untruncated), so
-    its sampling log-probability is reused. An answer cut by the token limit is scored without an end of turn.
+    its sampling log-probability is reused. An answer cut by the token limit is scored without an end of turn. A
+    log-probability that is no number is a failure of the engine.
     """
     judge = digest_of("likelihood", identity(spec), policy.digest)
     judgments: dict[str, Judgment] = {}
     owed = []
     for prompt, candidate in items:
         if candidate.policy_digest == policy.digest and candidate.tokens > 0:
-            score = candidate.logprob / candidate.tokens
-            judgments[candidate.id] = pointwise((prompt, candidate), judge=judge, score=score, raw="sampling logprob")
+            item = prompt, candidate
+            judgments[candidate.id] = _mean(item, judge, candidate.logprob, candidate.tokens, "sampling logprob")
             advance(1)
         else:
             owed.append((prompt, candidate))
@@ -48,7 +50,12 @@ def judge_likelihood(
             judgment = pointwise(item, judge=judge, outcome="unparsed", score=None, raw="empty answer")
         else:
             usage = Usage(prompt_tokens=result.prompt_tokens + result.tokens, completion_tokens=0)
-            score = result.logprob / result.tokens
-            judgment = pointwise(item, judge=judge, score=score, raw="scored logprob", usage=usage)
+            judgment = _mean(item, judge, result.logprob, result.tokens, "scored logprob", usage)
         judgments[item[1].id] = judgment
     return [judgments[candidate.id] for _, candidate in items]
+
+
+def _mean(item: Item, judge: str, logprob: float, tokens: int, raw: str, usage: Usage = NO_USAGE) -> Judgment:
+    if not math.isfinite(logprob):
+        return pointwise(item, judge=judge, outcome="failed", score=None, raw=f"{raw} {logprob}", usage=usage)
+    return pointwise(item, judge=judge, score=logprob / tokens, raw=raw, usage=usage)

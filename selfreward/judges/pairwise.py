@@ -9,16 +9,16 @@ from typing import Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.artifacts import derive_seed
-from selfreward.backends.base import Advance, Backend, Completion, Conversation, Sampling
-from selfreward.judges.base import Item, Judge, PolicyJudgeBase, first_alike, in_step, pointwise, shared
+from selfreward.backends.base import Advance, Backend, Completion, Conversation
+from selfreward.judges.base import Item, Judge, PromptedJudgeBase, first_alike, in_step, pointwise, shared
 from selfreward.judges.comparison import comparisons
 from selfreward.judges.options import chances_of
-from selfreward.judges.pattern import bare_pattern, check_constrained, explained_pattern
+from selfreward.judges.pattern import explained_pattern
 from selfreward.judges.prompting import ComparisonTexts, question_of
 from selfreward.judges.reply import LETTERS
 from selfreward.judges.tournament import Strength, bradley_terry, schedule
 from selfreward.records import Candidate, Judgment, Outcome, Policy, Prompt, Usage, Verdict, digest_of
-from selfreward.spec import Spec, identity, neutral
+from selfreward.spec import Spec, identity
 
 _ORDERS = ((0, 1), (1, 0))
 
@@ -31,14 +31,12 @@ class Constitution(Spec):
     principles: tuple[str, ...] = Field(min_length=1)
 
 
-class PairwiseSpec(PolicyJudgeBase):
+class PairwiseSpec(PromptedJudgeBase):
     """Asks which of two answers is better, and scores an answer by its Bradley-Terry strength, log-odds of mean 0.
 
     `budget` is the number of comparisons a prompt, None for all against all. `sampled` reads the verdict of a drawn
-    reply, which explains itself first with `reasoning`, and has to end in a verdict if `constrained`, as not every
-    engine can make it; where the two orders disagree it is a tie. `probability` takes the mean over both orders of the
-    probability that an answer is better, from that of A, B and C as the first token; a comparison is unparsed where
-    together they have less than `min_mass`.
+    reply, which explains itself first with `reasoning`; where the two orders disagree it is a tie. `probability` takes
+    the mean over both orders of the probability that an answer is better, from that of A, B and C.
 
     Source: probabilities over both orders, Lee et al. 2023 (2309.00267); principles drawn for each comparison, Bai et
     al. 2022 (2212.08073).
@@ -50,16 +48,6 @@ class PairwiseSpec(PolicyJudgeBase):
     method: Literal["sampled", "probability"] = "sampled"
     budget: PositiveInt | None = None
     reasoning: bool = True
-    temperature: float = Field(0.0, ge=0)
-    top_p: float = Field(0.9, gt=0, le=1)
-    max_new_tokens: PositiveInt = 128
-    constrained: bool = neutral(False)
-    min_mass: float = Field(0.5, ge=0, le=1)
-
-    @model_validator(mode="after")
-    def _constrains_what_is_drawn(self) -> "PairwiseSpec":
-        check_constrained(self.constrained, self.method)
-        return self
 
     @model_validator(mode="after")
     def _shows_principles(self) -> "PairwiseSpec":
@@ -172,20 +160,9 @@ def _conversation(spec: PairwiseSpec, one: _Question) -> Conversation:
 def _sampled(
     spec: PairwiseSpec, backend: Backend, conversations: Sequence[Conversation], seed: int, advance: Advance
 ) -> list[_Reading]:
-    sampling = Sampling(
-        k=1,
-        temperature=spec.temperature,
-        top_p=spec.top_p,
-        max_new_tokens=spec.max_new_tokens,
-        pattern=_pattern(spec) if spec.constrained else None,
-    )
+    explained = explained_pattern(spec.comparison.label, LETTERS, spec.max_new_tokens)
+    sampling = spec.sampling(1, explained if spec.explained else "|".join(LETTERS))
     return [_read(spec, reply) for (reply,) in backend.generate(conversations, sampling, seed, advance)]
-
-
-def _pattern(spec: PairwiseSpec) -> str:
-    if not spec.explained:
-        return bare_pattern(LETTERS)
-    return explained_pattern(spec.comparison.label, LETTERS, spec.max_new_tokens)
 
 
 def _read(spec: PairwiseSpec, reply: Completion) -> _Reading:

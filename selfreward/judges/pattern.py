@@ -20,17 +20,3 @@ def explained_pattern(label: str, verdicts: Sequence[str], max_new_tokens: int) 
     # A token is a byte or more; two line breaks and the end of the turn are tokens too.
     left = max_new_tokens - len(f"{label}: {max(verdicts, key=len)}".encode()) - 3
     return rf"(?:{_REASON}{{1,{_CHARACTERS_A_TOKEN * left}}}\n\n?)?{verdict}" if left > 0 else verdict
-
-
-def bare_pattern(verdicts: Sequence[str]) -> str:
-    """A pattern for a verdict alone."""
-    return "|".join(verdicts)
-
-
-def check_constrained(constrained: bool, method: str) -> None:
-    """Raises ValueError where replies are to be constrained and none are drawn."""
-    if constrained and method != "sampled":
-        raise ValueError(
-            f"judge.constrained=true at judge.method={method}, which draws no reply: set judge.method=sampled, or "
-            "judge.constrained=false"
-        )

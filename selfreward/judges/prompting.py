@@ -45,19 +45,19 @@ class JudgeTexts(Spec):
             if not re.search(rf"<(\w+)>\s*\{{{name}\}}\s*</\1>", self.template):
                 raise ValueError(f"template must show {{{name}}} between tags, as in <{name}>{{{name}}}</{name}>")
 
-    def shows(self, name: str) -> bool:
-        """Whether the template shows `name`."""
-        return f"{{{name}}}" in self.template
+    def own(self) -> dict[str, str]:
+        """What the placeholders stand for that may stand in any text."""
+        return {"label": self.label}
 
-    def opening(self, own: Mapping[str, str]) -> list[Message]:
-        """The system turn, if there is one, with its `own` values filled in."""
-        return [Message(role="system", content=fill(self.system, own))] if self.system else []
+    def opening(self) -> list[Message]:
+        """The system turn, if there is one."""
+        return [Message(role="system", content=fill(self.system, self.own()))] if self.system else []
 
-    def request(self, given: Mapping[str, str], own: Mapping[str, str], instruction: str) -> Message:
+    def request(self, given: Mapping[str, str], instruction: str) -> Message:
         """The template with what is `given` to judge, and the instruction how to reply."""
         harmless = {name: self._inside_tags(text) for name, text in given.items()}
-        shown = fill(self.template.strip(), {**own, **harmless})
-        return Message(role="user", content=f"{shown}\n\n{fill(instruction, own).strip()}")
+        shown = fill(self.template.strip(), self.own() | harmless)
+        return Message(role="user", content=f"{shown}\n\n{fill(instruction, self.own()).strip()}")
 
     def _inside_tags(self, text: str) -> str:
         """`text` in which no tag of the template is opened or closed."""
@@ -91,7 +91,7 @@ class Rubric(JudgeTexts):
     def _fits_together(self) -> "Rubric":
         if self.in_doubt not in self.scale.values():
             raise ValueError(f"in_doubt={self.in_doubt} is not on the scale")
-        own = self._own().keys()
+        own = self.own().keys()
         for name in ("system", "explain", "number_only"):
             self.check_placeholders(name, own)
         self.check_placeholders("template", own | {"question", "answer", "reference"})
@@ -106,11 +106,11 @@ class Rubric(JudgeTexts):
     @property
     def needs_reference(self) -> bool:
         """Whether the template shows an accepted answer beside the one to judge."""
-        return self.shows("reference")
+        return "{reference}" in self.template
 
     def ask(self, question: str, answer: str, reference: str | None, *, explained: bool) -> Conversation:
         """The conversation that asks for a verdict on `answer`; worked examples are turns of it."""
-        turns = self.opening(self._own())
+        turns = self.opening()
         for one in self.examples:
             turns.append(self._request(one.question, one.answer, one.reference, explained=explained))
             score = read_score(one.reply, self.label, self.scale)
@@ -123,11 +123,12 @@ class Rubric(JudgeTexts):
 
     def _request(self, question: str, answer: str, reference: str | None, *, explained: bool) -> Message:
         given = {"question": question, "answer": answer, "reference": reference or ""}
-        return self.request(given, self._own(), self.explain if explained else self.number_only)
+        return self.request(given, self.explain if explained else self.number_only)
 
-    def _own(self) -> dict[str, str]:
-        ends = {"lowest": self.scale.lowest, "highest": self.scale.highest, "in_doubt": self.in_doubt}
-        return {"label": self.label} | {name: str(score) for name, score in ends.items()}
+    def own(self) -> dict[str, str]:
+        """As for all texts, and the scores that are named."""
+        named = {"lowest": self.scale.lowest, "highest": self.scale.highest, "in_doubt": self.in_doubt}
+        return super().own() | {name: str(score) for name, score in named.items()}
 
 
 class WorkedComparison(Spec):
@@ -166,11 +167,11 @@ class ComparisonTexts(JudgeTexts):
     @property
     def needs_principle(self) -> bool:
         """Whether the template shows a principle of a constitution."""
-        return self.shows("principle")
+        return "{principle}" in self.template
 
     def ask(self, question: str, first: str, second: str, principle: str | None, *, explained: bool) -> Conversation:
         """The conversation that asks which answer is better; worked examples are turns of it."""
-        turns = self.opening(self._own())
+        turns = self.opening()
         for one in self.examples:
             turns.append(self._request(one.question, one.first, one.second, one.principle, explained=explained))
             letter = read_letter(one.reply, self.label)
@@ -189,10 +190,7 @@ class ComparisonTexts(JudgeTexts):
 
     def _request(self, question: str, first: str, second: str, principle: str | None, *, explained: bool) -> Message:
         given = {"question": question, "first": first, "second": second, "principle": principle or ""}
-        return self.request(given, self._own(), self.explain if explained else self.verdict_only)
-
-    def _own(self) -> dict[str, str]:
-        return {"label": self.label}
+        return self.request(given, self.explain if explained else self.verdict_only)
 
 
 def question_of(messages: Conversation) -> str:

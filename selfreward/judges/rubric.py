@@ -7,25 +7,23 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from selfreward.backends.base import Advance, Backend, Completion, Conversation, Sampling
-from selfreward.judges.base import Item, Judge, PolicyJudgeBase, first_alike, in_step, pointwise, shared
+from selfreward.backends.base import Advance, Backend, Completion, Conversation
+from selfreward.judges.base import Item, Judge, PromptedJudgeBase, first_alike, in_step, pointwise, shared
 from selfreward.judges.options import chances_of
-from selfreward.judges.pattern import check_constrained, explained_pattern
+from selfreward.judges.pattern import explained_pattern
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.reply import read_score
 from selfreward.records import Judgment, Policy, Usage, digest_of
-from selfreward.spec import identity, neutral
+from selfreward.spec import identity
 
 _NO_REFERENCE = "the prompt has no reference to show"
 
 
-class RubricSpec(PolicyJudgeBase):
+class RubricSpec(PromptedJudgeBase):
     """Scores an answer on the rubric's scale.
 
-    `sampled` draws `repeats` replies a candidate, each a judgment of its own; `constrained` ones, which not every
-    engine can draw, have to end in a verdict that can be read. `expected` reads the probability of every score as the
-    first token of the answer, and takes their mean; it is unparsed where together they have less than `min_mass` of
-    the probability.
+    `sampled` draws `repeats` replies a candidate, each a judgment of its own; `expected` takes the mean of the scores,
+    weighted by their probabilities.
 
     Source: the additive rubric and averaged replies of Yuan et al. 2024 (2401.10020); the expected score of Lee et al.
     2023 (2309.00267), here on the rubric's own scale.
@@ -36,15 +34,6 @@ class RubricSpec(PolicyJudgeBase):
     method: Literal["sampled", "expected"] = "sampled"
     repeats: PositiveInt = 1
     temperature: float = Field(0.7, ge=0)
-    top_p: float = Field(0.9, gt=0, le=1)
-    max_new_tokens: PositiveInt = 128
-    constrained: bool = neutral(False)
-    min_mass: float = Field(0.5, ge=0, le=1)
-
-    @model_validator(mode="after")
-    def _constrains_what_is_drawn(self) -> "RubricSpec":
-        check_constrained(self.constrained, self.method)
-        return self
 
     @model_validator(mode="after")
     def _replies_differ(self) -> "RubricSpec":
@@ -97,23 +86,13 @@ def _sampled(
     seed: int,
     advance: Advance,
 ) -> list[list[Judgment]]:
-    sampling = Sampling(
-        k=spec.repeats,
-        temperature=spec.temperature,
-        top_p=spec.top_p,
-        max_new_tokens=spec.max_new_tokens,
-        pattern=_pattern(spec) if spec.constrained else None,
-    )
-    drawn = backend.generate(conversations, sampling, seed, advance)
+    rubric = spec.rubric
+    pattern = explained_pattern(rubric.label, [str(score) for score in rubric.scale.values()], spec.max_new_tokens)
+    drawn = backend.generate(conversations, spec.sampling(spec.repeats, pattern), seed, advance)
     return [
-        [_read(spec.rubric, item, reply, partial(judgment, repeat=number)) for number, reply in enumerate(replies)]
+        [_read(rubric, item, reply, partial(judgment, repeat=number)) for number, reply in enumerate(replies)]
         for item, replies in zip(items, drawn, strict=True)
     ]
-
-
-def _pattern(spec: RubricSpec) -> str:
-    rubric = spec.rubric
-    return explained_pattern(rubric.label, [str(score) for score in rubric.scale.values()], spec.max_new_tokens)
 
 
 def _read(rubric: Rubric, item: Item, reply: Completion, judgment: partial[Judgment]) -> Judgment:

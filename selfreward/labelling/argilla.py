@@ -72,8 +72,7 @@ def is_record(row: Cells) -> bool:
 def _responses(row: Cells, question: str) -> Iterator[_Response]:
     flat = f"{question}.responses"
     if "responses" not in row:
-        columns = [row.get(name) or [] for name in (flat, f"{flat}.users", f"{flat}.status")]
-        values, users, states = columns
+        values, users, states = (row.get(name) or [] for name in (flat, f"{flat}.users", f"{flat}.status"))
         if not len(values) == len(users) == len(states):
             raise RowError(f"has {len(values)} values of {flat!r}, {len(users)} users and {len(states)} states")
         for value, user, state in zip(values, users, states, strict=True):

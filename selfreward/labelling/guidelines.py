@@ -3,7 +3,7 @@
 import re
 
 from selfreward.errors import ConfigError
-from selfreward.judges.prompting import JudgeTexts, Rubric, fill
+from selfreward.judges.prompting import JudgeTexts, fill
 
 _ASKED = (
     "Two answers to one question, in an order drawn by lot. Say which one is better, and whether much or slightly. "
@@ -22,13 +22,6 @@ def guidelines(rubric: JudgeTexts | None) -> str:
     unseen = sorted(set(re.findall(r"\{(\w+)\}", rubric.template)) - _SEEN)
     if unseen:
         raise ConfigError(f"rubric {rubric.id} shows a {unseen[0]}, which labellers do not see: name another --rubric")
-    criteria = fill(_BLOCK.sub("", rubric.template), _own(rubric))
+    criteria = fill(_BLOCK.sub("", rubric.template), rubric.own())
     paragraphs = [part.strip("\n") for part in re.split(r"\n{2,}", criteria)]
     return "\n\n".join([_ASKED, _CRITERIA, *filter(None, paragraphs)])
-
-
-def _own(rubric: JudgeTexts) -> dict[str, str]:
-    if not isinstance(rubric, Rubric):
-        return {"label": rubric.label}
-    numbers = {"lowest": rubric.scale.lowest, "highest": rubric.scale.highest, "in_doubt": rubric.in_doubt}
-    return {"label": rubric.label} | {name: str(number) for name, number in numbers.items()}

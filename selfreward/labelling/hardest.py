@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from selfreward.data.roles import asked
+from selfreward.judges.comparison import PREFERENCES
 from selfreward.labelling.items import Item
 from selfreward.labelling.kinds import against_people, kinds
-from selfreward.records import Verdict, digest_of
+from selfreward.records import digest_of
 
-_PREFERENCE: dict[Verdict, float] = {"first": 1.0, "tie": 0.5, "second": 0.0}
 _Rank = tuple[int, float, float, float, str]
 
 
@@ -50,6 +50,6 @@ def _rank(item: Item, seed: int) -> _Rank:
         return 3, 0.0, 0.0, apart, lot
     unsure = abs(said.preference - 0.5)
     if against_people((item.labelled, said)):
-        people = [_PREFERENCE[verdict] for verdict in item.labelled.verdicts]
+        people = [PREFERENCES[verdict] for verdict in item.labelled.verdicts]
         return 0, -abs(said.preference - sum(people) / len(people)), unsure, apart, lot
     return (1 if said.flipped else 2), unsure, 0.0, apart, lot

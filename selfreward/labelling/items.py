@@ -20,8 +20,6 @@ from selfreward.errors import DataError
 from selfreward.records import GoldPair, Outcome, Verdict
 from selfreward.spec import Json
 
-MUCH = 2
-
 # Text that can be written again: JSON can spell what no file can hold.
 Text = Annotated[str, AfterValidator(lambda text: clean(text, "text"))]
 
@@ -35,7 +33,7 @@ class Label:
     """
 
     labeller: Text
-    margin: Annotated[int, Field(ge=-MUCH, le=MUCH)]
+    margin: Annotated[int, Field(ge=-2, le=2)]
     comment: Text | None = None
     at: Text | None = None
 
@@ -218,7 +216,7 @@ def why(error: ValueError) -> str:
 
 
 def _items(row: Cells, source: str) -> Iterator[Item | LeftOut]:
-    if "labels" in row or ("first" in row and "second" in row):
+    if {"first", "second"} <= row.keys() or {"answers", "labels"} <= row.keys():
         yield item_of(row, source)
     else:
         yield from _pairs(row, source)

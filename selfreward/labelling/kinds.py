@@ -45,7 +45,8 @@ def kinds(questions: Sequence[str], seed: int) -> list[str]:
     if not worded:
         return [OTHER] * len(questions)
     weights_QW = vectorizer.fit_transform(worded)
-    cluster_Q = _clusters(weights_QW, min(_MOST, isqrt(len(worded) // 2)), seed)
+    # scikit-learn takes no other seeds.
+    cluster_Q = _clusters(weights_QW, min(_MOST, isqrt(len(worded) // 2)), seed % 2**32)
     words = vectorizer.get_feature_names_out()
     mean_W = weights_QW.mean(axis=0).A1
     names = {}

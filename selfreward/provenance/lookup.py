@@ -63,8 +63,8 @@ def iterations_of(view: RunView, iteration: int | None = None) -> Sequence[int]:
     if iteration is None:
         return range(len(view.iterations))
     if not 0 <= iteration < len(view.iterations):
-        last = len(view.iterations) - 1
-        raise StoreError(f"--iteration {iteration}: {view.name} has iterations 0 to {last}")
+        known = f"iterations 0 to {len(view.iterations) - 1}" if view.iterations else "no iteration yet"
+        raise StoreError(f"--iteration {iteration}: {view.name} has {known}")
     return [iteration]
 
 

@@ -99,8 +99,9 @@ def explain_round(view: RunView, iteration: int, prompt: Prompt) -> Round:
     sampled, judged, selected = stages["sample"], stages.get("judge"), stages.get("select")
     drawn = records_where(sampled, Candidate, "prompt_id", prompt.id)
     judgments = [] if judged is None else records_where(judged, Judgment, "prompt_id", prompt.id)
-    concluded = judged is not None and judged.has("evidence")
-    evidence = records_where(judged, Judgment, "prompt_id", prompt.id, "evidence") if judged and concluded else []
+    evidence: list[Judgment] = []
+    if judged is not None and judged.has("evidence"):
+        evidence = records_where(judged, Judgment, "prompt_id", prompt.id, "evidence")
     rated = {one.candidate.id: one for one in rate(drawn, judgments)} if judgments else {}
     rule = None if selected is None else _rule(view, iteration, selected)
     choice = _choice(view, iteration, stages["select"], rule, prompt, list(rated.values())) if rule else None

@@ -4,10 +4,10 @@ Series are told apart by marker and by the name at their end, never by colour al
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from selfreward.report.figures import MINUS, share
+from selfreward.report.figures import MINUS, amount, share
 from selfreward.report.markup import Child, Markup, element
 
 _WIDTH = 460
@@ -81,34 +81,26 @@ class _Frame:
 def line_chart(
     series: Sequence[Series],
     *,
-    last: int,
     unit: str,
     title: str,
-    names: Sequence[str] | None = None,
+    names: Sequence[str],
     band: tuple[float, float] | None = None,
     flags: Sequence[Flag] = (),
 ) -> Markup:
-    """Lines over x = 0 to `last`, with interval bars and each name at the end of its line.
+    """Lines over x = 0, 1 and so on, which have `names`, with interval bars and each line's name at its end.
 
-    Along x stand `names`, one for each x; without them the policies M0 to M`last`. What lies between the two values
-    of `band` is shaded; `flags` stand above the plot.
-
-    Raises ValueError if no series has a point.
+    Each of `series` has a point. What lies between the two values of `band` is shaded; `flags` stand above the plot.
     """
-    drawn = [one for one in series if one.points]
-    values = [value for one in drawn for point in one.points for value in _extent(point)]
-    if not values:
-        raise ValueError("a chart needs at least one point")
+    values = [value for one in series for point in one.points for value in _extent(point)]
     values += band or ()
-    longest = max(len(one.name) for one in drawn)
-    places = [f"M{t}" for t in range(last + 1)] if names is None else names
-    frame = _Frame(_WIDTH - longest * _LETTER - 14, places, nice_ticks(min(values), max(values)))
-    has_limits = any(point.low is not None for one in drawn for point in one.points)
+    longest = max(len(one.name) for one in series)
+    frame = _Frame(_WIDTH - longest * _LETTER - 14, names, nice_ticks(min(values), max(values)))
+    has_limits = any(point.low is not None for one in series for point in one.points)
     parts: list[Child] = [*_band(frame, band), *_axes(frame, unit), *(_flag(frame, one) for one in flags)]
-    for number, one in enumerate(drawn):
-        offset = (number - (len(drawn) - 1) / 2) * _DODGE if has_limits else 0.0
+    for number, one in enumerate(series):
+        offset = (number - (len(series) - 1) / 2) * _DODGE if has_limits else 0.0
         parts.append(_line(frame, one, offset))
-    parts += _labels(frame, drawn)
+    parts += _labels(frame, series)
     return svg(_WIDTH, _HEIGHT, title, parts)
 
 
@@ -145,7 +137,9 @@ def nice_ticks(low: float, high: float) -> list[float]:
 def tick_labels(ticks: Sequence[float]) -> list[str]:
     """Evenly spaced ticks with as many decimals as their step needs."""
     step = ticks[1] - ticks[0]
-    decimals = max(0, -math.floor(math.log10(step) + 1e-9)) + (1 if _has_half(step) else 0)
+    power = math.floor(math.log10(step) + 1e-9)
+    has_half = round(step / 10.0**power, 6) == 2.5  # which needs one decimal more
+    decimals = max(0, has_half - power)
     return [f"{tick:.{decimals}f}".replace("-", MINUS) for tick in ticks]
 
 
@@ -166,11 +160,7 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
 
 
 def _axes(frame: _Frame, unit: str) -> list[Markup]:
-    parts = [label(unit, _LEFT - 40, 14, "unit")]
-    for tick, written in zip(frame.ticks, tick_labels(frame.ticks), strict=True):
-        y = frame.y(tick)
-        parts.append(element("line", x1=_LEFT, x2=frame.right, y1=y, y2=y, class_="grid"))
-        parts.append(label(written, _LEFT - 8, y + 4, "tick end"))
+    parts = [label(unit, _LEFT - 40, 14, "unit"), *grid(frame.ticks, frame.y, _LEFT, frame.right)]
     every = math.ceil((frame.last + 1) / 10)
     for t in range(0, frame.last + 1, every):
         parts.append(label(frame.names[t], frame.x(t), _HEIGHT - 8, "tick middle"))
@@ -191,20 +181,12 @@ def _flag(frame: _Frame, flag: Flag) -> Markup:
     return element("g", told, line, label(flag.letters, x, _TOP - 7, "flag middle"))
 
 
-def _has_half(step: float) -> bool:
-    """Whether a step of 2.5 times a power of ten needs one more decimal."""
-    return round(step / 10.0 ** math.floor(math.log10(step) + 1e-9), 6) == 2.5
-
-
 def _line(frame: _Frame, series: Series, offset: float) -> Markup:
     places = [(frame.x(point.x) + offset, frame.y(point.value)) for point in series.points]
-    path = " ".join(f"{'M' if i == 0 else 'L'}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(places))
-    parts = [element("path", d=path, class_="line dashed" if series.dashed else "line")]
+    parts = [element("path", d=path_through(places), class_="line dashed" if series.dashed else "line")]
     for point, (x, y) in zip(series.points, places, strict=True):
         if point.low is not None and point.high is not None:
-            low, high = frame.y(point.low), frame.y(point.high)
-            bar = f"M{x:.1f} {low:.1f}V{high:.1f}M{x - 3:.1f} {low:.1f}h6M{x - 3:.1f} {high:.1f}h6"
-            parts.append(element("path", d=bar, class_="limits"))
+            parts.append(interval_bar(x, frame.y(point.low), frame.y(point.high)))
         told = element("title", f"{series.name}, {frame.names[point.x]}: {told_with_limits(point)}")
         parts.append(element("path", told, d=marker(series.kind, x, y), class_="marker"))
     return element("g", *parts, class_=f"series k{series.kind}")
@@ -222,6 +204,26 @@ def _labels(frame: _Frame, drawn: Sequence[Series]) -> list[Markup]:
             parts.append(element("path", d=tie, class_=f"tie k{one.kind}"))
         parts.append(label(one.name, frame.right + 6, y + 4, f"label k{one.kind}"))
     return parts
+
+
+def grid(ticks: Sequence[float], y: Callable[[float], float], left: float, right: float) -> list[Markup]:
+    """A line across and a label for each tick of the y axis."""
+    parts = []
+    for tick, written in zip(ticks, tick_labels(ticks), strict=True):
+        parts.append(element("line", x1=left, x2=right, y1=y(tick), y2=y(tick), class_="grid"))
+        parts.append(label(written, left - 8, y(tick) + 4, "tick end"))
+    return parts
+
+
+def path_through(places: Sequence[tuple[float, float]]) -> str:
+    """The outline of a line through places, in their order."""
+    return " ".join(f"{'L' if i else 'M'}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(places))
+
+
+def interval_bar(x: float, low: float, high: float) -> Markup:
+    """An upright bar from `low` to `high` with a cap at both ends."""
+    bar = f"M{x:.1f} {low:.1f}V{high:.1f}M{x - 3:.1f} {low:.1f}h6M{x - 3:.1f} {high:.1f}h6"
+    return element("path", d=bar, class_="limits")
 
 
 def marker(kind: int, x: float, y: float) -> str:
@@ -244,7 +246,7 @@ def _extent(point: Point) -> list[float]:
 def told_with_limits(point: Point) -> str:
     """A value and its limits, for those who point at it."""
     limits = "" if point.low is None or point.high is None else f" [{share(point.low)}, {share(point.high)}]"
-    return f"{share(point.value)}{limits}"
+    return f"{amount(point.value)}{limits}"
 
 
 def label(text: str, x: float, y: float, class_: str) -> Markup:

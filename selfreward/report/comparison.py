@@ -1,8 +1,9 @@
 """The page of a comparison: quality against diversity, what the swept settings do, what it cost."""
 
 from itertools import combinations
+from statistics import fmean
 
-from selfreward.report.charts import Point, Series, line_chart
+from selfreward.report.charts import Point, Series
 from selfreward.report.comparison_cells import (
     Axis,
     Cell,
@@ -32,7 +33,8 @@ from selfreward.report.comparison_table import (
 from selfreward.report.document import document
 from selfreward.report.figures import DASH, plural
 from selfreward.report.markup import Child, Markup, element
-from selfreward.report.tables import section
+from selfreward.report.plots import figure, line_figure
+from selfreward.report.tables import definitions, section
 
 _QUALITY = (PASS_1, GAIN, DISTINCT, OPEN)
 _HEALTH = (SEM_DROP, NLL, RISE)
@@ -41,6 +43,11 @@ _HEALTH_INTRO = (
     "NLL, and its rise over its lowest earlier value: how unlikely human answers became. A setting that raises both "
     "costs human mass; one that raises the drop alone may only have learned to answer as people do. Darker is higher."
 )
+_CAPTIONS = {
+    DISTINCT: "Closed questions. The dashed line joins the start model to what it is when sampled colder: runs on it "
+    "were merely sharpened; only bars clear of it tell of more.",
+    OPEN: "pass@1 on closed questions over the distance of answers to open ones.",
+}
 _MOST_MAPPED = 4  # settings; of more, six pairs would be too many to read
 _MOST_VALUES = 12  # along one side of a map, so that its numbers can be read
 
@@ -61,7 +68,7 @@ def render_comparison(comparison: Comparison) -> str:
             "Quality against diversity",
             "One marker for each finished run, by its number above; bars are 95% intervals over prompts. Up and to the "
             "right is better: right more often, without giving variety away.",
-            element("div", _over_distinct(comparison), _over_distance(comparison), class_="grid"),
+            element("div", _scatter(comparison, DISTINCT), _scatter(comparison, OPEN), class_="grid"),
         ),
         section("What the settings do", _settings_intro(comparison), *_settings(comparison, _QUALITY)),
         section("Health of the distribution", _HEALTH_INTRO, *_settings(comparison, _HEALTH)),
@@ -75,7 +82,7 @@ def render_comparison(comparison: Comparison) -> str:
             "footer",
             element("h2", "Where this comes from"),
             element("p", "Every number is read from what these runs committed: "),
-            element("p", *_listed([element("code", cell.name) for cell in comparison.cells])),
+            element("p", *(part for cell in comparison.cells for part in (element("code", cell.name), " "))),
             element("p", "Each has a page of its own: ", element("code", "selfreward report RUN"), "."),
         ),
     )
@@ -96,24 +103,11 @@ def _header(comparison: Comparison) -> Markup:
         element("p", "selfreward comparison", class_="eyebrow"),
         element("h1", comparison.name),
         element("p", ", ".join([ended, *states]) + ".", class_="progress"),
-        element("dl", *(element("div", element("dt", name), element("dd", told)) for name, told in facts)),
+        definitions(facts),
     )
 
 
-def _over_distinct(comparison: Comparison) -> Markup:
-    caption = (
-        "Closed questions. The dashed line joins the start model to what it is when sampled colder: runs on it were "
-        "merely sharpened; only bars clear of it tell of more."
-    )
-    return _scatter(comparison, DISTINCT, caption, cooled=True)
-
-
-def _over_distance(comparison: Comparison) -> Markup:
-    caption = "pass@1 on closed questions over the distance of answers to open ones."
-    return _scatter(comparison, OPEN, caption, cooled=False)
-
-
-def _scatter(comparison: Comparison, diversity: Measure, caption: str, *, cooled: bool) -> Markup:
+def _scatter(comparison: Comparison, diversity: Measure) -> Markup:
     first = comparison.axes[0] if comparison.axes else None
     marks = []
     for number, cell in enumerate(comparison.cells, start=1):
@@ -126,17 +120,20 @@ def _scatter(comparison: Comparison, diversity: Measure, caption: str, *, cooled
         legend = [] if first is None else [f"{first.name}={value}" for value in first.values]
         chart = scatter(
             marks,
-            _starts(comparison, diversity, cooled=cooled),
+            _starts(comparison, diversity),
             legend,
             x_name=diversity.name,
             y_name=PASS_1.name,
             title=f"{PASS_1.name} over {diversity.name}",
         )
-    return element("figure", element("h3", f"pass@1 over {diversity.name}"), chart, element("figcaption", caption))
+    return figure(f"pass@1 over {diversity.name}", chart, _CAPTIONS[diversity])
 
 
-def _starts(comparison: Comparison, diversity: Measure, *, cooled: bool) -> list[Start]:
-    """The start models of the finished runs: one for each model, seed and set of questions."""
+def _starts(comparison: Comparison, diversity: Measure) -> list[Start]:
+    """The start models of the finished runs: one for each model, seed and set of questions.
+
+    Over the distinct share, with what they are at the temperatures that policies are matched with.
+    """
     found: dict[tuple[float, float], set[tuple[float, float]]] = {}
     for cell in comparison.done:
         x, y = cell.rows[0].get(diversity.metric), cell.rows[0].get(PASS_1.metric)
@@ -144,7 +141,7 @@ def _starts(comparison: Comparison, diversity: Measure, *, cooled: bool) -> list
             continue
         line = found.setdefault((x, y), set())
         place = (cell.metric("matched/distinct_share"), cell.metric("matched/pass_at_1"))
-        if cooled and place[0] is not None and place[1] is not None:
+        if diversity is DISTINCT and place[0] is not None and place[1] is not None:
             line.add((place[0], place[1]))
     return [Start(place, tuple(sorted(line))) for place, line in sorted(found.items())]
 
@@ -200,17 +197,14 @@ def _lines(comparison: Comparison, axis: Axis, measures: tuple[Measure, ...]) ->
     matched = Measure("", "M0 matched", "matched/pass_at_1")
     charts = [("Quality", "share right", [GREEDY, PASS_1, matched])] if PASS_1 in measures else []
     charts += [(one.name[0].upper() + one.name[1:], one.name, [one]) for one in measures if one is not PASS_1]
+    names = [clipped(value, 12) for value in axis.values]
     parts = []
     for title, unit, drawn in charts:
         series = [
             Series(one.short or one.name, kind, _along(comparison, axis, one), dashed=one is matched)
             for kind, one in enumerate(drawn)
         ]
-        chart: Child = element("p", "No finished run has it.", class_="empty")
-        if any(one.points for one in series):
-            names = [clipped(value, 12) for value in axis.values]
-            chart = line_chart(series, last=len(names) - 1, unit=unit, title=f"{title} by {axis.name}", names=names)
-        parts.append(element("figure", element("h3", title), chart, element("figcaption", f"Along x: {axis.name}.")))
+        parts.append(line_figure(title, unit, f"Along x: {axis.name}.", series, names=names, axis=axis.name))
     return parts
 
 
@@ -222,7 +216,7 @@ def _along(comparison: Comparison, axis: Axis, measure: Measure) -> tuple[Point,
             points.append(Point(x, found[0].value, found[0].low, found[0].high))
         elif found:
             values = [point.value for point in found]
-            points.append(Point(x, sum(values) / len(values), min(values), max(values)))
+            points.append(Point(x, fmean(values), min(values), max(values)))
     return tuple(points)
 
 
@@ -244,7 +238,3 @@ def _costs(comparison: Comparison) -> Markup:
 
 def _in(comparison: Comparison, state: str) -> int:
     return sum(cell.state == state for cell in comparison.cells)
-
-
-def _listed(children: list[Markup]) -> list[Child]:
-    return [part for child in children for part in (child, " ")]

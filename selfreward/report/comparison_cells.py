@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from selfreward.artifacts.runs import RunView
-from selfreward.report.content import Cost, cost_of
+from selfreward.report.content import Cost, cost_of, total
 from selfreward.report.figures import DASH
 from selfreward.tracking.final import final_values
 from selfreward.tracking.monitor import Metric
@@ -54,7 +54,8 @@ class Cell:
         if self.last is None:
             return None
         end = self.last["loop/iteration"]
-        spent = [row["mix/human_rows_spent"] for row in self.rows if _mixed(row) and row["loop/iteration"] != end]
+        mixed = [row for row in self.rows if "mix/human_rows_spent" in row]
+        spent = [row["mix/human_rows_spent"] for row in mixed if row["loop/iteration"] != end]
         return spent[-1] if spent and isinstance(spent[-1], int) else None
 
     @property
@@ -157,13 +158,6 @@ def mean_metric(cells: Iterable[Cell], name: str) -> tuple[float | None, int]:
     return (fmean(values) if values else None), len(values)
 
 
-def total(costs: Iterable[Cost]) -> Cost:
-    """The sum of costs; tokens are None if none of them counts any."""
-    listed = list(costs)
-    counted = [one.tokens for one in listed if one.tokens is not None]
-    return Cost(sum(one.seconds for one in listed), sum(counted) if counted else None)
-
-
 def paid(cells: Iterable[Cell]) -> Cost:
     """What the runs cost together: an artifact that several of them use was made once."""
     return total({key: cost for cell in cells for key, cost in cell.costs.items()}.values())
@@ -186,16 +180,6 @@ def shared(cells: Iterable[Cell]) -> list[Shared]:
 def costs_of(view: RunView) -> dict[tuple[str, str], Cost]:
     """What every artifact of a run took to make, each of them once."""
     return {(one.manifest.stage, one.key): cost_of(one) for _, one in view.artifacts()}
-
-
-def flat_settings(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested settings by their dotted names."""
-    if not isinstance(value, Mapping):
-        return {prefix: value}
-    flat: dict[str, Any] = {}
-    for name, inner in value.items():
-        flat |= flat_settings(inner, f"{prefix}.{name}" if prefix else name)
-    return flat
 
 
 def _differing(cells: Sequence[Cell]) -> list[str]:
@@ -225,7 +209,3 @@ def _written(value: Any) -> str:
         return f"{float(text):.12g}"
     except ValueError:
         return text
-
-
-def _mixed(row: Row) -> bool:
-    return "mix/human_rows_spent" in row

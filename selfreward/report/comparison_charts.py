@@ -3,7 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from selfreward.report.charts import Point, label, marker, nice_ticks, svg, tick_labels, told_with_limits
+from selfreward.report.charts import (
+    Point,
+    grid,
+    interval_bar,
+    label,
+    marker,
+    nice_ticks,
+    path_through,
+    svg,
+    tick_labels,
+    told_with_limits,
+)
 from selfreward.report.figures import seconds, share
 from selfreward.report.markup import Child, Markup, element
 
@@ -70,12 +81,7 @@ def scatter(
     title: str,
     joined: bool = False,
 ) -> Markup:
-    """Quality over diversity, a numbered marker for each run; `joined` by a line in their order, as one path.
-
-    Raises ValueError if there is no mark.
-    """
-    if not marks:
-        raise ValueError("a scatter needs at least one mark")
+    """Quality over diversity, a numbered marker for each run; `joined` by a line in their order, as one path."""
     known = [place for start in starts for place in start.places]
     heights = [one for mark in marks for one in (mark.y.value, mark.y.low, mark.y.high) if one is not None]
     xs = [*(mark.x for mark in marks), *(x for x, _ in known)]
@@ -91,9 +97,7 @@ def scatter(
         return _BOTTOM - (_BOTTOM - _TOP) * (value - low) / (high - low)
 
     parts: list[Child] = [label(y_name, _LEFT - 40, 14, "unit"), label(x_name, _RIGHT, _BOTTOM + 38, "unit end")]
-    for tick, written in zip(y_ticks, tick_labels(y_ticks), strict=True):
-        parts.append(element("line", x1=_LEFT, x2=_RIGHT, y1=up(tick), y2=up(tick), class_="grid"))
-        parts.append(label(written, _LEFT - 8, up(tick) + 4, "tick end"))
+    parts += grid(y_ticks, up, _LEFT, _RIGHT)
     for tick, written in zip(x_ticks, tick_labels(x_ticks), strict=True):
         parts.append(label(written, across(tick), _BOTTOM + 18, "tick middle"))
     parts += [_start([(across(x), up(y)) for x, y in start.places], start) for start in starts]
@@ -102,8 +106,7 @@ def scatter(
         parts.append(label("M0", across(x) + 7, up(y) - 6, f"label k{_M0}"))
     numbered = [(across(mark.x), up(mark.y.value)) for mark in marks]
     if joined:
-        path = " ".join(f"{'L' if i else 'M'}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(numbered))
-        parts.append(element("path", d=path, class_=f"line k{_kind(marks[0].kind)}"))
+        parts.append(element("path", d=path_through(numbered), class_=f"line k{_kind(marks[0].kind)}"))
     for mark, (x, y), (at_x, at_y) in zip(marks, numbered, _free_places(numbered), strict=True):
         parts.append(_mark(mark, x, y, [up(limit) for limit in (mark.y.low, mark.y.high) if limit is not None]))
         parts.append(label(str(mark.number), at_x, at_y, "note"))
@@ -165,8 +168,7 @@ def _start(places: Sequence[tuple[float, float]], start: Start) -> Markup:
     told = element("title", f"M0, the start model: {share(start.at[1])} at {share(start.at[0])}")
     parts: list[Child] = []
     if start.cooled:
-        path = " ".join(f"{'M' if i == 0 else 'L'}{a:.1f} {b:.1f}" for i, (a, b) in enumerate(sorted(places)))
-        parts.append(element("path", d=path, class_="line dashed"))
+        parts.append(element("path", d=path_through(sorted(places)), class_="line dashed"))
     parts.append(element("path", told, d=marker(_M0, x, y), class_="marker"))
     return element("g", *parts, class_=f"series k{_M0}")
 
@@ -174,9 +176,7 @@ def _start(places: Sequence[tuple[float, float]], start: Start) -> Markup:
 def _mark(mark: Mark, x: float, y: float, limits: Sequence[float]) -> Markup:
     parts: list[Child] = []
     if len(limits) == 2:
-        low, high = limits
-        bar = f"M{x:.1f} {low:.1f}V{high:.1f}M{x - 3:.1f} {low:.1f}h6M{x - 3:.1f} {high:.1f}h6"
-        parts.append(element("path", d=bar, class_="limits"))
+        parts.append(interval_bar(x, *limits))
     told = element("title", f"{mark.number}: {mark.told}: {told_with_limits(mark.y)} at {share(mark.x)}")
     parts.append(element("path", told, d=marker(_kind(mark.kind), x, y), class_="marker"))
     return element("g", *parts, class_=f"series k{_kind(mark.kind)}")

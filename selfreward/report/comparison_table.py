@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from selfreward.diversity.statistics import Interval
 from selfreward.report.comparison_cells import Cell, Comparison, paid, setting, shared
+from selfreward.report.comparison_charts import clipped
 from selfreward.report.content import Cost
-from selfreward.report.figures import DASH, change, count, limits, plural, seconds, share
-from selfreward.report.markup import Child, Markup, element, joined
-from selfreward.report.tables import table
+from selfreward.report.figures import DASH, change, count, plural, seconds, share
+from selfreward.report.markup import Child, Markup
+from selfreward.report.tables import table, with_limits
+
+_LONGEST = 60  # characters of a setting; a rubric or a system prompt has many more, and lines of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,7 @@ def _names(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _identity(comparison: Comparison, cell: Cell) -> tuple[str, ...]:
-    swept = tuple(setting(cell, axis.name) for axis in comparison.columns)
+    swept = tuple(clipped(" ".join(setting(cell, axis.name).split()), _LONGEST) for axis in comparison.columns)
     return (cell.name, *swept) if _needs_names(comparison) else swept
 
 
@@ -199,8 +202,7 @@ def _measured(cell: Cell, measure: Measure) -> Child:
     low, high = (cell.metric(f"{measure.metric}_{end}") for end in ("low", "high"))
     if value is None or low is None or high is None:
         return measure.written(value)
-    bounds = limits(Interval(value, low, high, 0), signed=measure.signed)
-    return joined((measure.written(value), element("small", bounds)))
+    return with_limits(Interval(value, low, high, 0), signed=measure.signed)
 
 
 def _work(cost: Cost) -> str:

@@ -1,18 +1,22 @@
 """What a run committed, as the page needs it. None stands for what was not made or does not exist."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path
 from statistics import fmean
 from typing import Any, get_args
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
-from selfreward.diversity.sharpening import GREEDY, EvaluatedAnswer
+from selfreward.diversity.sharpening import EvaluatedAnswer
 from selfreward.diversity.statistics import Interval, paired_difference
-from selfreward.records import Finish, Outcome, Prompt, Stratum
+from selfreward.records import Outcome, Prompt, Stratum
+from selfreward.stages.decide import stop_reason
+from selfreward.stages.gate import gate_reason
 from selfreward.stages.probed import PromptMeasure
+from selfreward.tracking.samples import first_prompts, greedy_answers
 
 _SEED = 0  # of the intervals taken here; those of the stages come with their own
 
@@ -86,26 +90,27 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class GreedyAnswer:
-    """One answer at temperature 0; `right` is None where nothing says so."""
-
-    text: str
-    right: bool | None
-    finish: Finish
-
-
-@dataclass(frozen=True, slots=True)
 class Sample:
-    """A held-out prompt and what each policy answers; None where a policy was not evaluated."""
+    """A held-out prompt and what each policy answers when greedy; None where a policy was not evaluated."""
 
     prompt: Prompt
-    answers: tuple[GreedyAnswer | None, ...]
+    answers: tuple[EvaluatedAnswer | None, ...]
 
 
-def read_config(view: RunView) -> dict[str, Any] | None:
-    """The settings that the run was started with."""
-    path = view.folder / "config.json"
+def read_config(folder: Path) -> dict[str, Any] | None:
+    """The settings that the run in `folder` was started with."""
+    path = folder / "config.json"
     return json.loads(path.read_text()) if path.exists() else None
+
+
+def flat_settings(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested settings by their dotted names."""
+    if not isinstance(value, Mapping):
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for name, inner in value.items():
+        flat |= flat_settings(inner, f"{prefix}.{name}" if prefix else name)
+    return flat
 
 
 def read_steps(view: RunView) -> tuple[Step, ...]:
@@ -113,15 +118,20 @@ def read_steps(view: RunView) -> tuple[Step, ...]:
     return tuple(_step(t, stages) for t, stages in enumerate(view.iterations))
 
 
-def read_samples(view: RunView, per_stratum: int = 3) -> list[Sample]:
+def why_stopped(view: RunView) -> str | None:
+    """Why the gate or the controller ended the run; None where neither did."""
+    last = view.iterations[-1] if view.iterations else {}
+    reasons = (("gate", gate_reason), ("decide", stop_reason))
+    return next((why for stage, reason in reasons if stage in last and (why := reason(last[stage])) is not None), None)
+
+
+def read_samples(view: RunView) -> list[Sample]:
     """The first held-out prompts of both strata with the greedy answers of all policies."""
     if "held_out" not in view.sources:
         return []
-    prompts = list(view.sources["held_out"].records(Prompt))
-    chosen = [one for one in prompts if one.stratum == "closed"][:per_stratum]
-    chosen += [one for one in prompts if one.stratum == "open"][:per_stratum]
-    columns = [_greedy_answers(stages.get("evaluate")) for stages in view.iterations]
-    return [Sample(prompt, tuple(column.get(prompt.id) for column in columns)) for prompt in chosen]
+    columns = [greedy_answers(stages["evaluate"]) if "evaluate" in stages else {} for stages in view.iterations]
+    prompts = first_prompts(view.sources["held_out"])
+    return [Sample(prompt, tuple(column.get(prompt.id) for column in columns)) for prompt in prompts]
 
 
 def running_minimum(steps: tuple[Step, ...]) -> list[tuple[int, float]]:
@@ -135,9 +145,9 @@ def running_minimum(steps: tuple[Step, ...]) -> list[tuple[int, float]]:
     return [(t, nll) for (t, _), nll in zip(known, lowest, strict=True)]
 
 
-def probe_change(view: RunView, stratum: Stratum, quantity: str, since: int, until: int) -> Interval | None:
-    """The paired difference of a PromptMeasure quantity over a stratum's prompts that have it in both policies."""
-    before, after = (_probe_values(view.iterations[t].get("measure"), stratum, quantity) for t in (since, until))
+def probe_change(view: RunView, stratum: Stratum, quantity: str, until: int) -> Interval | None:
+    """The paired difference from M0 of a PromptMeasure quantity, over a stratum's prompts that have it in both."""
+    before, after = (_probe_values(view.iterations[t].get("measure"), stratum, quantity) for t in (0, until))
     both = sorted(before.keys() & after.keys())
     return paired_difference([after[one] for one in both], [before[one] for one in both], _SEED)
 
@@ -151,6 +161,18 @@ def control_gap(view: RunView, control: RunView) -> tuple[int, Interval] | None:
         if gap is not None:
             return t, gap
     return None
+
+
+def cost_of(artifact: Artifact) -> Cost:
+    """What an artifact took to make."""
+    return Cost(artifact.manifest.seconds, artifact.tokens)
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """The sum of costs; tokens are None if none of them counts any."""
+    listed = list(costs)
+    counted = [one.tokens for one in listed if one.tokens is not None]
+    return Cost(sum(one.seconds for one in listed), sum(counted) if counted else None)
 
 
 def _step(t: int, stages: Mapping[str, Artifact]) -> Step:
@@ -216,11 +238,6 @@ def _yield(stages: Mapping[str, Artifact]) -> Yield:
     )
 
 
-def cost_of(artifact: Artifact) -> Cost:
-    """What an artifact took to make."""
-    return Cost(artifact.manifest.seconds, artifact.tokens)
-
-
 def _setting(artifact: Artifact, name: str) -> Any:
     """A setting of the stage, as it is part of the artifact's identity."""
     spec = artifact.manifest.identity["spec"]
@@ -235,16 +252,6 @@ def _mean_tokens(metrics: dict[str, Any]) -> dict[Stratum, float | None]:
 
 def _interval(found: dict[str, Any] | None) -> Interval | None:
     return None if found is None else Interval(**found)
-
-
-def _greedy_answers(evaluated: Artifact | None) -> dict[str, GreedyAnswer]:
-    if evaluated is None:
-        return {}
-    return {
-        row.prompt_id: GreedyAnswer(row.text, row.right, row.finish)
-        for row in evaluated.records(EvaluatedAnswer)
-        if row.temperature == GREEDY
-    }
 
 
 def _right_shares(evaluated: Artifact | None) -> dict[str, float]:

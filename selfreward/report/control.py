@@ -9,20 +9,19 @@ from selfreward.report.content import read_config
 
 def find_control(view: RunView) -> RunView | None:
     """The first run beside this one, by name, whose settings differ in what is picked by lot alone; else None."""
-    own = read_config(view)
+    own = read_config(view.folder)
     if own is None or picks_by_lot(own):
         return None
-    for folder in sorted(view.folder.resolve().parent.glob("*/config.json")):
-        other = read_run(folder.parent)
-        config = read_config(other)
+    for folder in sorted(path.parent for path in view.folder.resolve().parent.glob("*/config.json")):
+        config = read_config(folder)
         if config is not None and picks_by_lot(config) and _comparable(config) == _comparable(own):
-            return other
+            return read_run(folder)
     return None
 
 
 def check_control(view: RunView, control: RunView) -> None:
     """Raises ConfigError if `control` picks no candidates by lot, or asks other prompts or another start model."""
-    config = read_config(control)
+    config = read_config(control.folder)
     if config is None or not picks_by_lot(config):
         raise ConfigError(
             f"--control {control.name} is no control run: it ran without select=random_pick or select.pairs=coin"
@@ -42,9 +41,16 @@ def picks_by_lot(config: dict[str, Any]) -> bool:
     return bool(config["select"]["kind"] == "random_pick" or config["select"].get("pairs") == "coin")
 
 
-def control_setting(config: dict[str, Any]) -> str:
-    """The setting that makes a control of a run with these settings."""
-    return "select.pairs=coin" if config["select"]["kind"] == "preference_pairs" else "select=random_pick"
+def control_settings(config: dict[str, Any]) -> str:
+    """The settings that make a control of a run with these; pairs by lot can have no tiers."""
+    if config["select"]["kind"] != "preference_pairs":
+        return "select=random_pick"
+    return "select.pairs=coin" + (" select.length_tier=null" if _has_tiers(config) else "")
+
+
+def drops_tiers(config: dict[str, Any]) -> bool:
+    """Whether the command of a control must leave out `select.length_tier`, which `select=random_pick` has not."""
+    return config["select"]["kind"] == "best_of_k" and _has_tiers(config)
 
 
 def start_digest(view: RunView) -> str | None:
@@ -54,6 +60,10 @@ def start_digest(view: RunView) -> str | None:
         if stage in stages and "policy" in stages[stage].manifest.inputs:
             return stages[stage].manifest.inputs["policy"].digest
     return None
+
+
+def _has_tiers(config: dict[str, Any]) -> bool:
+    return config["select"].get("length_tier") is not None
 
 
 def _comparable(config: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from textwrap import shorten
 from selfreward.provenance.chain import Explanation, HumanOrigin, RowStory, TrainingSet, candidates_of
 from selfreward.provenance.rounds import Considered, Link, PolicyName, Round
 from selfreward.records import Example, Judgment, PreferencePair, Prompt
+from selfreward.report.content import flat_settings
 from selfreward.report.figures import plural
 from selfreward.report.markup import visible
 from selfreward.report.reasons import fate, rule_in_words
@@ -172,12 +173,10 @@ def _artifacts(iteration: int, chain: Sequence[Link]) -> Iterator[str]:
                 yield f"      {'settings' if kind == 'spec' else kind} {told}"
 
 
-def _settings(value: Json, prefix: str = "") -> str:
+def _settings(value: Json) -> str:
     """Settings on one line; long texts, such as rubrics, by their start."""
-    if not isinstance(value, dict):
-        return f"{prefix}={visible(shorten(str(value), _LONGEST, placeholder='…'))}" if value is not None else ""
-    parts = (_settings(inner, f"{prefix}.{name}" if prefix else name) for name, inner in value.items())
-    return ", ".join(part for part in parts if part)
+    given = {name: str(one) for name, one in flat_settings(value).items() if one is not None}
+    return ", ".join(f"{name}={visible(shorten(one, _LONGEST, placeholder='…'))}" for name, one in given.items())
 
 
 def _policy(one: PolicyName) -> str:

@@ -11,15 +11,20 @@ def share(value: float | None) -> str:
     return DASH if value is None else f"{value:.3f}".replace("-", MINUS)
 
 
+def amount(value: float) -> str:
+    """A count as it is, anything else with three digits behind the point."""
+    return count(value) if isinstance(value, int) else share(value)
+
+
 def change(value: float | None) -> str:
     """A difference, always with its sign."""
     return DASH if value is None else f"{value:+.3f}".replace("-", MINUS)
 
 
-def limits(found: Interval | None, *, signed: bool = False) -> str:
-    """The 95% limits in brackets; nothing where there is no interval."""
+def limits(found: Interval, *, signed: bool = False) -> str:
+    """The 95% limits in brackets."""
     write = change if signed else share
-    return "" if found is None else f"[{write(found.low)}, {write(found.high)}]"
+    return f"[{write(found.low)}, {write(found.high)}]"
 
 
 def change_with_limits(found: Interval | None) -> str:

@@ -13,7 +13,7 @@ from selfreward.report.plots import line_figure, policies
 _GREEDY, _PASS_1, _REFERENCE, _CONTROL, _OPEN, _CLOSED, _OPEN_DISTINCT = range(7)
 
 
-def quality(steps: tuple[Step, ...], control: tuple[Step, ...]) -> list[Markup]:
+def quality(steps: tuple[Step, ...], control: tuple[Step, ...]) -> Markup:
     """Greedy accuracy, pass@1, the start model at matched diversity, and the control's pass@1."""
     series = [
         Series("greedy", _GREEDY, _intervals(steps, lambda one: one.greedy)),
@@ -29,7 +29,7 @@ def quality(steps: tuple[Step, ...], control: tuple[Step, ...]) -> list[Markup]:
     return _figure("Quality", "share right", caption, series, steps)
 
 
-def diversity(steps: tuple[Step, ...]) -> list[Markup]:
+def diversity(steps: tuple[Step, ...]) -> Markup:
     """Three measures of how varied answers are, each relative to the start model."""
     series = [
         Series("closed distinct", _CLOSED, _relative(steps, lambda one: one.closed_distinct_share)),
@@ -40,7 +40,7 @@ def diversity(steps: tuple[Step, ...]) -> list[Markup]:
     return _figure("Diversity", "relative to M0", caption, series, steps)
 
 
-def human_nll(steps: tuple[Step, ...]) -> list[Markup]:
+def human_nll(steps: tuple[Step, ...]) -> Markup:
     """How unlikely the policies find what people wrote."""
     minimum = tuple(Point(t, value) for t, value in running_minimum(steps))
     series = [
@@ -54,7 +54,7 @@ def human_nll(steps: tuple[Step, ...]) -> list[Markup]:
     return _figure("Human text", "nats per token", caption, series, steps)
 
 
-def lengths(steps: tuple[Step, ...]) -> list[Markup]:
+def lengths(steps: tuple[Step, ...]) -> Markup:
     """Mean answer length by stratum."""
 
     def of(stratum: Stratum) -> tuple[Point, ...]:
@@ -65,8 +65,8 @@ def lengths(steps: tuple[Step, ...]) -> list[Markup]:
     return _figure("Answer length", "tokens", caption, series, steps)
 
 
-def _figure(title: str, unit: str, caption: str, series: Sequence[Series], steps: tuple[Step, ...]) -> list[Markup]:
-    return [line_figure(title, unit, caption, series, names=policies(len(steps)))]
+def _figure(title: str, unit: str, caption: str, series: Sequence[Series], steps: tuple[Step, ...]) -> Markup:
+    return line_figure(title, unit, caption, series, names=policies(len(steps)))
 
 
 def _intervals(steps: tuple[Step, ...], pick: Callable[[Evaluation], Interval | None]) -> tuple[Point, ...]:

@@ -5,13 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from selfreward.calibration.bias import ScoreBin
 from selfreward.calibration.health import BIASES
 from selfreward.calibration.measure import Measure
-from selfreward.diversity.statistics import Interval
 from selfreward.report.calibrated import ceiling
 from selfreward.report.charts import Bar, bar_chart, label, marker, nice_ticks, svg, tick_labels
-from selfreward.report.figures import DASH, MINUS, count, limits, share
+from selfreward.report.figures import MINUS, count, limits, share
 from selfreward.report.markup import Child, Markup, element, joined
 from selfreward.report.plots import figure
-from selfreward.report.tables import table
+from selfreward.report.tables import table, with_limits
 
 ABOUT: Mapping[str, str] = {
     "accuracy": "pairs on which it prefers what most people prefer, a tie for half; a coin has .5",
@@ -38,12 +37,12 @@ _WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 460.0, 150.0, 446.0, 10.0, 27.0
 _JUDGE = 0
 
 
-def measures_table(measures: Sequence[Measure], people: Sequence[Measure] = ()) -> Markup:
+def measures_table(measures: Sequence[Measure], people: Sequence[Measure]) -> Markup:
     """Every measure with its interval, or why it is missing; `people` are those of the people among themselves."""
     rows: list[tuple[Child, ...]] = []
     for one in measures:
         best = ceiling(one.name, people)
-        rows.append((_named(one.name), *_figures(one), _value(None if best is None else best.interval)))
+        rows.append((_named(one.name), *_figures(one), with_limits(None if best is None else best.interval)))
     return table(("measure", "value", "pairs", "left out", "people"), rows)
 
 
@@ -120,8 +119,4 @@ def _named(name: str) -> Child:
 
 def _figures(one: Measure) -> tuple[Child, ...]:
     items = None if one.interval is None else one.interval.n
-    return (_value(one.interval), count(items), count(one.left_out))
-
-
-def _value(found: Interval | None) -> Child:
-    return DASH if found is None else joined((share(found.value), element("small", limits(found))))
+    return (with_limits(one.interval), count(items), count(one.left_out))

@@ -11,7 +11,7 @@ from selfreward.report.judge_examples import disagreements, flips, unread
 from selfreward.report.judge_figures import bias_panel, histogram, measures_table, missing_told, people_table
 from selfreward.report.jury import weights_told
 from selfreward.report.markup import Markup, element
-from selfreward.report.tables import section, table
+from selfreward.report.tables import definitions, section, table
 from selfreward.report.unread import replies
 
 
@@ -81,9 +81,7 @@ def _header(found: Calibrated) -> Markup:
         element("p", "selfreward judge calibrate", class_="eyebrow"),
         element("h1", f"{found.judge['kind']} on {found.gold}"),
         element("p", f"{against_chance(found.measure('accuracy'))}.", class_="verdict"),
-        element(
-            "dl", *(element("div", element("dt", name), element("dd", text)) for name, text in facts), class_="findings"
-        ),
+        definitions(facts),
     )
 
 
@@ -108,11 +106,7 @@ def _provenance(found: Calibrated) -> Markup:
     return element(
         "footer",
         element("h2", "Where this comes from"),
-        element(
-            "dl",
-            *(element("div", element("dt", name), element("dd", element("code", text))) for name, text in facts),
-            class_="facts",
-        ),
+        definitions(((name, element("code", text)) for name, text in facts), class_="facts"),
         element(
             "details",
             element("summary", "Settings of the judge"),

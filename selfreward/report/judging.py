@@ -15,13 +15,13 @@ from selfreward.diversity.statistics import Interval
 from selfreward.records import GoldPair, Judgment, Prompt
 from selfreward.report.calibrated import ceiling
 from selfreward.report.charts import Flag, Point, Series
-from selfreward.report.figures import DASH, count, limits, share
+from selfreward.report.figures import DASH, count
 from selfreward.report.judge_examples import flips, unread
 from selfreward.report.judge_figures import ABOUT, histogram, missing_told
 from selfreward.report.jury import disputed, weights_line
 from selfreward.report.markup import Child, Markup, element, joined
 from selfreward.report.plots import line_figure, policies
-from selfreward.report.tables import section, table
+from selfreward.report.tables import section, table, with_limits
 from selfreward.report.unread import Unread, replies
 from selfreward.stages.health import read
 
@@ -76,13 +76,7 @@ def judging(view: RunView, *, texts: bool) -> Markup:
     figures += [one for one in watched if one is not None]
     last = rounds[-1]
     scores = [] if last.gate is None else [ScoreBin(**one) for one in last.gate["scores"]]
-    told: list[Child] = [
-        element("h3", "Flips on gold", class_="apart"),
-        _flips(view, last.t),
-        *disputed(view.iterations[last.t]),
-        element("h3", "Replies without a verdict", class_="apart"),
-        replies(_unread(view)),
-    ]
+    left_out = element("p", "Flips and replies are left out of this copy.", class_="empty")
     return section(
         _TITLE,
         _INTRO,
@@ -92,8 +86,19 @@ def judging(view: RunView, *, texts: bool) -> Markup:
         missing_told(one for one in (*last.on_gold.values(), _people_kappa(last)) if one.name not in measured),
         element("h3", "Over the rounds", class_="apart"),
         element("div", *figures, *histogram(scores, "candidates of the last round"), class_="grid"),
-        *(told if texts else [element("p", "Flips and replies are left out of this copy.", class_="empty")]),
+        *(_to_read(view, last.t) if texts else [left_out]),
     )
+
+
+def _to_read(view: RunView, last: int) -> list[Child]:
+    stages = view.iterations[last]
+    return [
+        element("h3", "Flips on gold", class_="apart"),
+        flips(_on_gold(view, stages["health"]), stages["health"].records(Judgment, "evidence")),
+        *disputed(stages),
+        element("h3", "Replies without a verdict", class_="apart"),
+        replies(_unread(view)),
+    ]
 
 
 def _seen(t: int, stages: Mapping[str, Artifact]) -> Seen:
@@ -116,7 +121,7 @@ def _states(rounds: Sequence[Seen]) -> Markup:
     for one in rounds:
         figures = [_interval(one.on_gold, name) for name in _TABLED]
         figures += [_people_kappa(one).interval, _interval(one.in_round, "parse_rate")]
-        rows.append((f"M{one.t}", _gate_cell(one), count(one.pairs), *(_figure(found) for found in figures)))
+        rows.append((f"M{one.t}", _gate_cell(one), count(one.pairs), *(with_limits(found) for found in figures)))
     named = (*(name.replace("_", " ") for name in _TABLED), "people's kappa", "parse rate of the round")
     head = ("round", "gate", "gold pairs", *named)
     return table(head, rows)
@@ -134,10 +139,6 @@ def _gate_cell(one: Seen) -> Child:
         return DASH
     action = element("span", one.gate["action"], class_="" if one.gate["healthy"] else "bad")
     return joined((action, element("small", "judge frozen"))) if one.gate["frozen"] else action
-
-
-def _figure(found: Interval | None) -> Child:
-    return DASH if found is None else joined((share(found.value), element("small", limits(found))))
 
 
 def _actions(rounds: Sequence[Seen]) -> Markup:
@@ -190,11 +191,6 @@ def _of_round(name: str, rounds: Sequence[Seen], names: Sequence[str]) -> Markup
 def _points(name: str, found: Sequence[tuple[int, Mapping[str, Measure]]]) -> tuple[Point, ...]:
     there = [(t, interval) for t, measures in found if (interval := _interval(measures, name)) is not None]
     return tuple(Point(t, one.value, one.low, one.high) for t, one in there)
-
-
-def _flips(view: RunView, t: int) -> Markup:
-    stage = view.iterations[t]["health"]
-    return flips(_on_gold(view, stage), stage.records(Judgment, "evidence"))
 
 
 def _on_gold(view: RunView, health: Artifact) -> list[Judged]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
-_VOID = frozenset({"br", "meta"})
+_VOID = frozenset({"meta"})
 # Line breaks and tabs are layout; the two joiners are spelling in Persian, Hindi and emoji.
 _PLAIN = frozenset("\n\t\u200c\u200d")
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

@@ -6,19 +6,18 @@ from typing import Any
 
 from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import RunView
-from selfreward.report.content import Evaluation, Step, read_config, read_samples, read_steps
-from selfreward.report.control import control_setting, picks_by_lot, start_digest
+from selfreward.report.content import Evaluation, Step, read_config, read_samples, read_steps, why_stopped
+from selfreward.report.control import control_settings, drops_tiers, picks_by_lot, start_digest
 from selfreward.report.document import document
-from selfreward.report.figures import DASH, change_with_limits, limits, plural, share, tokens
+from selfreward.report.figures import DASH, plural, share, tokens
 from selfreward.report.graphs import diversity, human_nll, lengths, quality
 from selfreward.report.health import health
 from selfreward.report.judging import judging
-from selfreward.report.markup import Child, Markup, element, joined
+from selfreward.report.markup import Child, Markup, element
 from selfreward.report.preferences import preference_training
 from selfreward.report.rounds import costs, funnels, human_rows
 from selfreward.report.samples import side_by_side
-from selfreward.report.standing import ended
-from selfreward.report.tables import section, table
+from selfreward.report.tables import definitions, section, table, with_limits
 from selfreward.report.verdict import judge_run
 from selfreward.report.watch import Watch, read_watches
 from selfreward.report.yields import per_kept_row
@@ -35,7 +34,7 @@ def write_report(view: RunView, control: RunView | None) -> Path:
 
 def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str:
     """The page as HTML text; without a single prompt or answer unless `texts`."""
-    config, steps, watches = read_config(view), read_steps(view), read_watches(view)
+    config, steps, watches = read_config(view.folder), read_steps(view), read_watches(view)
     control_steps = read_steps(control) if control is not None else ()
     body = element(
         "main",
@@ -51,10 +50,10 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
             "everything else from the fixed probe.",
             element(
                 "div",
-                *quality(steps, control_steps),
-                *diversity(steps),
-                *human_nll(steps),
-                *lengths(steps),
+                quality(steps, control_steps),
+                diversity(steps),
+                human_nll(steps),
+                lengths(steps),
                 class_="grid",
             ),
             _control_note(config, control),
@@ -81,7 +80,7 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
         section(
             "What one kept row took",
             "A kept row is one of the policy's own, new in the training set of its round. Below the line of what makes "
-            "a row, every stage by itself.",
+            "a row, each stage that draws, judges, trains or measures.",
             per_kept_row(view),
         ),
         section(
@@ -103,21 +102,20 @@ def _header(
     control: RunView | None,
 ) -> Markup:
     verdict = judge_run(view, steps, watches, control)
-    found = [element("div", element("dt", finding.about), element("dd", finding.text)) for finding in verdict.findings]
     return element(
         "header",
         element("p", "selfreward report", class_="eyebrow"),
         element("h1", view.name),
-        element("p", _progress(config, steps, ended(watches)), class_="progress"),
+        element("p", _progress(config, steps, why_stopped(view)), class_="progress"),
         element("p", verdict.headline, class_="verdict"),
-        element("dl", *found, class_="findings") if found else "",
+        definitions((finding.about, finding.text) for finding in verdict.findings) if verdict.findings else "",
     )
 
 
 def _progress(config: dict[str, Any] | None, steps: tuple[Step, ...], stop: str | None) -> str:
     updates = sum("update" in step.costs for step in steps)
     if stop is not None:
-        return f"Stopped by the monitor after {plural(updates, 'update')}: {stop}."
+        return f"After {plural(updates, 'update')}, {stop}."
     if config is None:
         return f"{plural(updates, 'update')} so far; how many were asked for is not known."
     asked = config["loop"]["iterations"]
@@ -152,25 +150,15 @@ def _policy_cells(found: Evaluation | None) -> tuple[Child, ...]:
     matched = found.matched
     off = " (off ladder)" if matched is not None and matched.off_ladder else ""
     return (
-        *(
-            joined((share(one.value), element("small", limits(one)))) if one is not None else DASH
-            for one in (found.greedy, found.pass_1, found.pass_k)
-        ),
+        *(with_limits(one) for one in (found.greedy, found.pass_1, found.pass_k)),
         share(found.distinct_share),
         share(matched.pass_1) if matched is not None else DASH,
         f"{matched.temperature:.2f}{off}" if matched is not None else DASH,
-        _gain(found),
-        joined((share(found.gold.value), element("small", limits(found.gold)))) if found.gold is not None else DASH,
+        DASH if matched is None else with_limits(matched.gain, signed=True),
+        with_limits(found.gold),
         tokens(found.mean_tokens["closed"]),
         tokens(found.mean_tokens["open"]),
     )
-
-
-def _gain(found: Evaluation) -> Child:
-    if found.matched is None or found.matched.gain is None:
-        return DASH
-    value, _, bounds = change_with_limits(found.matched.gain).partition(" ")
-    return joined((value, element("small", bounds)))
 
 
 def _control_note(config: dict[str, Any] | None, control: RunView | None) -> Markup:
@@ -181,13 +169,13 @@ def _control_note(config: dict[str, Any] | None, control: RunView | None) -> Mar
     if config is not None and picks_by_lot(config):
         return element("p", "This run picks its candidates by lot: it is a control for others.")
     name = "NAME" if config is None else f"{config['run']}-control"
-    setting = "select=random_pick" if config is None else control_setting(config)
-    command = element("code", f"selfreward run ... {setting} run={name}")
+    settings = "select=random_pick" if config is None else control_settings(config)
+    without = " without select.length_tier and" if config is not None and drops_tiers(config) else ""
     return element(
         "p",
         "No control run was found, so nothing here tells what the judge adds to picking candidates by lot. To make "
-        "one, give the command of this run again with two settings changed: ",
-        command,
+        f"one, give the command of this run again{without} with these settings changed: ",
+        element("code", f"selfreward run ... {settings} run={name}"),
         ", then write this page anew.",
         class_="hint",
     )
@@ -221,11 +209,7 @@ def _provenance(view: RunView, config: dict[str, Any] | None, control: RunView |
             element("code", f"selfreward verify {view.name}"),
             " reads them back, byte by byte.",
         ),
-        element(
-            "dl",
-            *(element("div", element("dt", name), element("dd", element("code", value))) for name, value in facts),
-            class_="facts",
-        ),
+        definitions(((name, element("code", value)) for name, value in facts), class_="facts"),
         element("details", element("summary", "Settings"), element("pre", settings)),
         element(
             "details",

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from selfreward.diversity.statistics import Interval
 from selfreward.report.charts import Flag, Point, Series, line_chart
-from selfreward.report.figures import DASH, limits, share
-from selfreward.report.markup import Child, Markup, element, joined
-from selfreward.report.tables import table
+from selfreward.report.figures import DASH, amount
+from selfreward.report.markup import Child, Markup, element
+from selfreward.report.tables import table, with_limits
 
 
 def line_figure(
@@ -25,9 +25,7 @@ def line_figure(
     drawn = [one for one in series if one.points]
     if not drawn:
         return figure(title, element("p", "Nothing measured yet.", class_="empty"), caption)
-    chart = line_chart(
-        drawn, last=len(names) - 1, unit=unit, title=f"{title} ({unit})", names=names, band=band, flags=flags
-    )
+    chart = line_chart(drawn, unit=unit, title=f"{title} ({unit})", names=names, band=band, flags=flags)
     if numbers is not None:
         return figure(title, chart, caption, numbers)
     columns = [{point.x: point for point in one.points} for one in drawn]
@@ -52,5 +50,5 @@ def _cell(point: Point | None) -> Child:
     if point is None:
         return DASH
     if point.low is None or point.high is None:
-        return share(point.value)
-    return joined((share(point.value), element("small", limits(Interval(point.value, point.low, point.high, 0)))))
+        return amount(point.value)
+    return with_limits(Interval(point.value, point.low, point.high, 0))

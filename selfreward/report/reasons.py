@@ -17,7 +17,7 @@ def rule_in_words(told: Round) -> list[str]:
     less = f"; each token of an answer takes {spec.length_penalty:g} off its score" if spec.length_penalty else ""
     return [
         f"rule select={spec.kind}, seed {told.rule.seed}",
-        f"eligible: the first {spec.k} that ended by themselves, say something and have a score{enough}{once}",
+        f"eligible: those of the first {spec.k} that end by themselves, say something and have a score{enough}{once}",
         f"chosen: {_anchored(spec) if _is_anchor(told) else _choice(spec)}{less}",
         *_ordered(told.rule.orders),
     ]
@@ -135,7 +135,7 @@ def _passed_over(told: Round) -> str:
     assert told.rule is not None
     spec = told.rule.spec
     match spec:
-        case BestOfK(top=top) if told.rule.orders.novelty:
+        case BestOfK(top=top) | RandomPick(top=top) if told.rule.orders.novelty:
             return f"select.top={top} and others were preferred, novel ones first"
         case BestOfK(top=top, length_tier=float()):
             return f"select.top={top} and others come first, the shortest of the top tier before all"
@@ -149,6 +149,8 @@ def _passed_over(told: Round) -> str:
 
 def _in_no_pair(spec: PreferencePairs, told: Round) -> str:
     if _is_anchor(told):
+        if not any(one.reason is not None and one.reason.name == "selected" for one in told.candidates):
+            return "an answer of iteration 0 stands against the human one"
         return "it is not the worst" if spec.length_tier is None else f"it is not {_LONGEST}"
     if told.pairs:
         assert told.rule is not None

@@ -1,18 +1,17 @@
 """What happened between two policies: where candidates went, what human data was spent, what it cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from selfreward.report.charts import Bar, bar_chart
-from selfreward.report.content import Cost, Step, Yield
+from selfreward.report.content import Cost, Step, Yield, total
 from selfreward.report.figures import DASH, MINUS, count, seconds, share
 from selfreward.report.markup import Child, Markup, element, joined
+from selfreward.report.plots import figure
 from selfreward.report.tables import table
 
 _CANDIDATES, _OWN, _HUMAN = 7, 0, 3
 _POLICY_STAGES = ("measure", "diagnose", "evaluate", "duel")
 _STAGES = (*_POLICY_STAGES, "prompts", "sample", "health", "judge", "gate", "select", "decide", "mix", "update")
-_TOTALS = {"prompts", "prompts_without_selection", "candidates", "selected"}
-_OF_PAIRS = {"pairs", "anchored", "ties", "below_margin", "human_pairs", "human_prompts_without_pair"}
 
 
 def funnels(steps: tuple[Step, ...]) -> Markup:
@@ -70,13 +69,13 @@ def costs(steps: tuple[Step, ...]) -> Markup:
     ]
     if not rows:
         return element("p", DASH)
-    rows.append(("all", *_cost_cells([_sum(list(step.costs.values())) for step in steps])))
+    rows.append(("all", *_cost_cells([_together(step.costs.values()) for step in steps])))
     return table(("stage", *(f"iteration {step.t}" for step in steps), "all"), rows)
 
 
 def _funnel(t: int, found: Yield, bars: list[Bar], scale: int) -> Markup:
     chart = bar_chart(bars, scale=scale, title=f"Candidates of round {t}")
-    return element("figure", element("h3", f"M{t} → M{t + 1}"), chart, element("figcaption", _caption(found)))
+    return figure(f"M{t} → M{t + 1}", chart, _caption(found))
 
 
 def _bars(found: Yield) -> list[Bar]:
@@ -91,15 +90,15 @@ def _bars(found: Yield) -> list[Bar]:
 
 def _selection_bars(selection: Mapping[str, int], drawn: int | None) -> list[Bar]:
     left = selection["candidates"]
-    bars = [_bar("looked at", left, "the first of each prompt")] if left != drawn else []
-    unscored = [name for name in selection if name.startswith("unscored:")]
-    known = {"cut", "empty", *unscored, "below_threshold", "duplicate", "passed_over"}
+    human = selection.get("human_pairs", 0) + selection.get("human_prompts_without_pair", 0)
+    note = "the first of each prompt" + (f", none of {human:,} human prompts" if human else "")
+    bars = [_bar("looked at", left, note)] if left != drawn else []
     reasons = [
         ("whole", ["cut", "empty"]),
-        ("scored", unscored),
+        ("scored", [name for name in selection if name.startswith("unscored:")]),
         ("good enough", ["below_threshold"]),
         ("distinct", ["duplicate"]),
-        ("selected", ["passed_over", *sorted(selection.keys() - known - _TOTALS - _OF_PAIRS)]),
+        ("selected", ["passed_over", "over_cluster_cap"]),
     ]
     for name, taken in reasons:
         counted = {reason: selection[reason] for reason in taken if reason in selection}
@@ -134,7 +133,7 @@ def _caption(found: Yield) -> str:
 
 def _cost_cells(found: list[Cost | None]) -> list[Child]:
     """One cell for each iteration, and their total."""
-    return [_cost(one) for one in (*found, _sum(found))]
+    return [_cost(one) for one in (*found, _together(one for one in found if one is not None))]
 
 
 def _cost(found: Cost | None) -> Child:
@@ -145,9 +144,6 @@ def _cost(found: Cost | None) -> Child:
     return joined((seconds(found.seconds), element("small", f"{found.tokens:,} tokens")))
 
 
-def _sum(found: Sequence[Cost | None]) -> Cost | None:
-    there = [one for one in found if one is not None]
-    if not there:
-        return None
-    counted = [one.tokens for one in there if one.tokens is not None]
-    return Cost(sum(one.seconds for one in there), sum(counted) if counted else None)
+def _together(costs: Iterable[Cost]) -> Cost | None:
+    there = list(costs)
+    return total(there) if there else None

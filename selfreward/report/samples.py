@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from selfreward.report.content import GreedyAnswer, Sample
+from selfreward.diversity.sharpening import EvaluatedAnswer
+from selfreward.report.content import Sample
 from selfreward.report.figures import DASH
 from selfreward.report.markup import Markup, element, joined
 
@@ -32,7 +33,7 @@ def _sample(sample: Sample) -> Markup:
     )
 
 
-def _answer(t: int, answer: GreedyAnswer | None) -> Markup:
+def _answer(t: int, answer: EvaluatedAnswer | None) -> Markup:
     if answer is None:
         return element("div", element("p", f"M{t}", class_="who"), element("p", DASH), class_="answer")
     marks = []

@@ -36,9 +36,7 @@ def sight(watches: tuple[Watch, ...]) -> Markup:
     ]
     series.append(Series("1 margin", _MARGIN, (Point(0, 1.0), Point(len(_SIZES) - 1, 1.0)), dashed=True))
     here = [Flag(_SIZES.index(1), "now", f"{prompts} open probe prompts")]
-    return line_figure(
-        title, "margins", caption, series, names=names, axis="prompts", flags=here, numbers=_table(found, watches[-1])
-    )
+    return line_figure(title, "margins", caption, series, names=names, flags=here, numbers=_table(found, watches[-1]))
 
 
 def in_margins(found: Finding, prompts: float) -> float:

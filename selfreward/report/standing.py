@@ -37,16 +37,11 @@ def blind_spots(watches: tuple[Watch, ...]) -> str:
     return f"{told[:1].upper()}{told[1:]}." if told else ""
 
 
-def ended(watches: tuple[Watch, ...]) -> str | None:
-    """How the controller ended the run; None where it did not."""
-    ruling = watches[-1].ruling if watches else None
-    return None if ruling is None else ruling.stop
-
-
 def _meaning(last: Watch) -> list[str]:
     contracted = [one for one in last.findings.values() if one.part == "contraction" and one.hit]
     losses = [one for one in last.findings.values() if one.part == "loss"]
     lost = [one for one in losses if one.hit]
+    beside_people = bool(lost) and all(one.family == "human" for one in lost)
     match last.state:
         case "ALARM" | "SEVERE" if last.alarms:
             return [f"Fresh evidence of both parts in {plural(last.alarms, 'round')} in a row."]
@@ -58,7 +53,12 @@ def _meaning(last: Watch) -> list[str]:
             ]
         case "WARN" if contracted and not losses:
             return ["Answers narrowed, and whether human mass was lost was not measured."]
-        case "WARN" if lost and all(one.family == "human" for one in lost):
+        case "WARN" if beside_people and any(one.family in ("sem", "ent") for one in contracted):
+            return [
+                "Answers narrowed, and they are less varied than people's own, which they were from the start: no loss "
+                "that the loop is known to have caused, so a warning, no alarm."
+            ]
+        case "WARN" if beside_people:
             return [
                 "Answers are less varied than people's own, which may have been so from the start, and neither meaning "
                 "nor entropy clearly contracted: a warning, no alarm."

@@ -36,20 +36,23 @@ def survival(view: RunView) -> Markup:
     if not any(groups):
         return figure(title, element("p", "No open prompt was measured.", class_="empty"), caption)
     places = [place for place, modes in enumerate(groups) if len(modes) >= _FEWEST]
+    rows = [
+        (name, count(len(modes)), share(expected(modes)), share(still_given(modes)))
+        for name, modes in zip(_NAMES, groups, strict=True)
+        if modes
+    ]
+    numbers = table(("share of M0's answers", "meanings", "expected", f"given by M{last}"), rows)
+    if not places:
+        few = element("p", f"No group has the {_FEWEST} meanings that a share needs.", class_="empty")
+        return figure(title, few, caption, numbers)
     series = [Series("expected", _EXPECTED, _points(groups, places, expected), dashed=True)]
     probe = start.json("probe")
     if last > 0 and probe["baseline_k"] - probe["k"] >= _FEWEST_ANSWERS:
         caption += " M0's own line is what an unchanged policy gives."
         series.append(Series("M0", _FIRST, _points(_groups(start), places, still_given)))
     series.append(Series(f"M{last}", _LAST, _points(groups, places, still_given)))
-    rows = [
-        (name, count(len(modes)), share(expected(modes)), share(still_given(modes)))
-        for name, modes in zip(_NAMES, groups, strict=True)
-        if modes
-    ]
-    head = ("share of M0's answers", "meanings", "expected", f"given by M{last}")
     names = [_NAMES[place] for place in places]
-    return line_figure(title, "share still given", caption, series, names=names, numbers=table(head, rows))
+    return line_figure(title, "share still given", caption, series, names=names, numbers=numbers)
 
 
 def expected(modes: Iterable[Mode]) -> float:

@@ -1,6 +1,7 @@
 """The verdict in plain words, computed from committed numbers; it claims no more than the intervals allow."""
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from selfreward.artifacts.runs import RunView
 from selfreward.diversity.statistics import Interval
@@ -49,7 +50,7 @@ def judge_run(view: RunView, steps: tuple[Step, ...], watches: tuple[Watch, ...]
     return Verdict(f"{_quality(last)}; {_openness(distance, nll)}. {headline(watches)}".strip(), findings)
 
 
-def clear(found: Interval | None) -> bool:
+def clear(found: Interval | None) -> TypeGuard[Interval]:
     """Whether an interval leaves 0 out, over enough prompts to mean it."""
     return found is not None and found.n >= _TOO_FEW and (found.low > 0 or found.high < 0)
 
@@ -87,19 +88,19 @@ def _quality(last: Step) -> str:
 
 def _greedily(since: Interval | None) -> str:
     """The greedy answer does not depend on the temperature, so a change in it is never sharpening alone."""
-    if since is None or not clear(since):
-        return "with no clear change when greedy"
-    return f"and right {'more' if since.value > 0 else 'less'} often when greedy"
+    if clear(since):
+        return f"and right {'more' if since.value > 0 else 'less'} often when greedy"
+    return "with no clear change when greedy"
 
 
 def _openness(distance: Interval | None, nll: Interval | None) -> str:
     if distance is None and nll is None:
         return "nothing is known about its open answers"
-    if not clear(distance) or distance is None:
-        told = ["its open answers are no clearly more or less varied"]
-    else:
+    if clear(distance):
         told = [f"its open answers grew {'more varied' if distance.value > 0 else 'more alike'}"]
-    if clear(nll) and nll is not None:
+    else:
+        told = ["its open answers are not clearly more or less varied"]
+    if clear(nll):
         told.append(f"it finds human answers {'less' if nll.value > 0 else 'more'} likely")
     return " and ".join(told)
 
@@ -147,12 +148,9 @@ def _open_findings(
             f"{change_with_limits(distance)} over {plural(distance.n, 'probe prompt')}."
         )
     if nll is not None and now.human_nll is not None:
-        lowest = min(running_minimum(steps)[: until + 1], key=lambda pair: pair[1])
-        place = (
-            "its lowest so far"
-            if lowest[1] == now.human_nll
-            else (f"{change(now.human_nll - lowest[1])} above its lowest, at M{lowest[0]}")
-        )
+        lowest, at = min((value, t) for t, value in running_minimum(steps) if t <= until)
+        above = f"{change(now.human_nll - lowest)} above its lowest, at M{at}"
+        place = "its lowest so far" if lowest == now.human_nll else above
         told.append(
             f"Human answers {_clearly(nll)} in NLL: {share(then.human_nll)} → {share(now.human_nll)} nats/token, "
             f"{change_with_limits(nll)}; that is {place}."
@@ -163,7 +161,7 @@ def _open_findings(
 def _open_changes(view: RunView, steps: tuple[Step, ...], until: int) -> tuple[Interval | None, Interval | None]:
     if steps[0].measurement is None or steps[until].measurement is None:
         return None, None
-    distance, nll = (probe_change(view, "open", name, 0, until) for name in ("pairwise_distance", "human_nll"))
+    distance, nll = (probe_change(view, "open", name, until) for name in ("pairwise_distance", "human_nll"))
     return distance, nll
 
 
@@ -172,13 +170,13 @@ def _narrower_when_closed(view: RunView, steps: tuple[Step, ...], until: int) ->
     then, now = steps[0].measurement, steps[until].measurement
     if then is None or now is None:
         return []
-    moved = probe_change(view, "closed", "distinct_share", 0, until)
-    if not clear(moved) or moved is None or moved.value > 0:
-        return []
-    return [
-        f"Closed probe prompts: distinct share {share(then.closed_distinct_share)} → "
-        f"{share(now.closed_distinct_share)}; with one right answer each that is sharpening, and raises no alarm."
-    ]
+    moved = probe_change(view, "closed", "distinct_share", until)
+    if clear(moved) and moved.value < 0:
+        return [
+            f"Closed probe prompts: distinct share {share(then.closed_distinct_share)} → "
+            f"{share(now.closed_distinct_share)}; with one right answer each that is sharpening, and raises no alarm."
+        ]
+    return []
 
 
 def _against(view: RunView, control: RunView) -> str:
@@ -186,10 +184,10 @@ def _against(view: RunView, control: RunView) -> str:
     if found is None:
         return f"{control.name} has no policy evaluated yet that this run has too."
     t, gap = found
-    if not clear(gap):
-        told = "no clear difference: what the judge prefers did not show in accuracy"
-    else:
+    if clear(gap):
         told = f"choosing by the judge did {'better' if gap.value > 0 else 'worse'} than choosing by lot"
+    else:
+        told = "no clear difference: what the judge prefers did not show in accuracy"
     return f"At M{t}, pass@1 differs by {change_with_limits(gap)} from {control.name}, which picks by lot: {told}."
 
 
@@ -217,6 +215,6 @@ def _moved(name: str, then: Interval | None, now: Interval | None, since: Interv
 
 
 def _clearly(found: Interval | None) -> str:
-    if not clear(found) or found is None:
-        return "did not clearly change"
-    return "rose" if found.value > 0 else "fell"
+    if clear(found):
+        return "rose" if found.value > 0 else "fell"
+    return "did not clearly change"

@@ -30,7 +30,6 @@ class Ruling:
     real_share: float
     shadow_share: float
     exhausted: bool
-    stop: str | None
     selection_ratio: float | None
 
 
@@ -109,5 +108,5 @@ def _ruling(decision: Mapping[str, Any]) -> Ruling:
         acts=decision["settings"]["mode"] == "act",
         exhausted=course["state"] == "BUDGET_EXHAUSTED",
         selection_ratio=decision["selection"]["selection_ratio"],
-        **{name: course[name] for name in ("action", "why", "rung", "real_share", "shadow_share", "stop")},
+        **{name: course[name] for name in ("action", "why", "rung", "real_share", "shadow_share")},
     )

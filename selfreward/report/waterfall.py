@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selfreward.report.charts import label, nice_ticks, svg, tick_labels
+from selfreward.report.charts import grid, label, nice_ticks, svg
 from selfreward.report.figures import DASH, change, share
 from selfreward.report.markup import Child, Markup, element
 from selfreward.report.plots import figure
@@ -90,10 +90,7 @@ def _drawing(falls: Sequence[Fall], title: str) -> Markup:
         rect = element("rect", x=x, y=top, width=slot * 0.8, height=height, class_=f"fill k{kind}")
         return element("g", element("title", told), rect)
 
-    parts: list[Child] = [label("relative to M0", _LEFT - 40, 14, "unit")]
-    for tick, written in zip(ticks, tick_labels(ticks), strict=True):
-        parts.append(element("line", x1=_LEFT, x2=_RIGHT, y1=up(tick), y2=up(tick), class_="grid"))
-        parts.append(label(written, _LEFT - 8, up(tick) + 4, "tick end"))
+    parts: list[Child] = [label("relative to M0", _LEFT - 40, 14, "unit"), *grid(ticks, up, _LEFT, _RIGHT)]
     for number, one in enumerate(falls):
         place = 3 * number
         middle = one.before if one.selected is None else one.selected

@@ -8,7 +8,7 @@ from selfreward.report.figures import DASH, count, seconds, share
 from selfreward.report.markup import Child, Markup, element, joined
 from selfreward.report.tables import table
 
-_STAGES = ("sample", "judge", "select", "update", "measure", "evaluate")  # the others are bookkeeping
+_STAGES = ("sample", "judge", "select", "update", "measure", "evaluate", "health", "duel")  # not the bookkeeping
 _COUNTS: dict[str, Callable[[RoundYield], str]] = {
     "candidates drawn": lambda one: count(one.drawn),
     "judgments with a score": lambda one: share(share_of(one.scored, one.judgments)),
@@ -36,7 +36,8 @@ def per_kept_row(view: RunView) -> Markup:
 def _cost(found: RowCost | None) -> Child:
     if found is None:
         return DASH
-    time = f"{1000 * found.seconds:.2g} ms" if found.seconds < 0.1 else seconds(found.seconds)
+    # Of 99.5 ms and more, two digits would be 1e+02.
+    time = f"{1000 * found.seconds:.2g} ms" if found.seconds < 0.0995 else seconds(found.seconds)
     if found.tokens is None:
         return time
     return joined((time, element("small", f"{found.tokens:,.1f} tokens")))

@@ -92,32 +92,25 @@ def clean(
     gone = {one.row for one in found}
     kept = [row for index, row in enumerate(rows) if index not in gone]
     out.count(rows=len(rows), **Counter(f"dropped:{one.against}:{one.kind}" for one in dropped))
-    if spec.role == "train" and not kept:
-        raise DataError(
-            f"all {len(rows)} train prompts are asked in the roles that are measured, the first in "
-            f"{dropped[0].against} ({dropped[0].text[:60]!r}): give data.train other prompts"
-        )
     if spec.role == "train":
-        ours = [asked(row.messages) for row in kept]
-        out.write_json("prompts", {name: _likeness(ours, theirs) for name, theirs in _likes(measured).items()})
+        if not kept:
+            raise DataError(
+                f"all {len(rows)} train prompts are asked in the roles that are measured, the first in "
+                f"{dropped[0].against} ({dropped[0].text[:60]!r}): give data.train other prompts"
+            )
+        others = {"held_out": held_out, "target": target}
+        out.write_json("prompts", {name: _likeness(kept, other) for name, other in others.items() if other.rows()})
     with out.table(_RECORDS[spec.role]) as shards:
         shards.write_all(kept)
     with out.table(Dropped, "dropped") as shards:
         shards.write_all(dropped)
 
 
-def _likes(measured: Sequence[tuple[str, Prompt | GoldPair]]) -> dict[str, list[str]]:
-    texts: dict[str, list[str]] = {}
-    for name, row in measured:
-        if name in ("held_out", "target"):
-            texts.setdefault(name, []).append(asked(row.messages))
-    return texts
-
-
-def _likeness(ours: Sequence[str], theirs: Sequence[str]) -> dict[str, Json]:
+def _likeness(train: Sequence[Prompt | Example | PreferencePair], other: Artifact) -> dict[str, Json]:
     """The energy distance between two sets of prompts by their letter 3-grams; of large sets a sample is compared."""
     draw = random.Random(0)
-    samples = [draw.sample(texts, min(_COMPARED, len(texts))) for texts in (ours, theirs)]
+    texts = [[asked(row.messages) for row in rows] for rows in (train, other.records(Prompt))]
+    samples = [draw.sample(some, min(_COMPARED, len(some))) for some in texts]
     found = two_sample(*map(embed_hashing, samples), seed=0, permutations=_PERMUTATIONS)
     assert found is not None
     return {

@@ -11,7 +11,7 @@ from selfreward.stages.mix import Spent, training_table
 from selfreward.stages.narrowing import narrowing
 
 VERSION = 2
-_NOTHING_LEFT = 1e-6
+_NOTHING_LEFT = 1e-6  # of the start model's diversity; what remains is rounding, and no ratio of it means anything
 
 
 def decide(
@@ -46,7 +46,7 @@ def decide(
             "course": asdict(course),
             **told,
             "selection": narrowing(selected, candidates, judgments, prompts, seed),
-            "policy_ratio": _policy_ratio(seen["sem_ratios"]),
+            "policy_ratio": policy_ratio(seen["sem_ratios"]),
             "rows_selected": selected.rows(training_table(selected)[0]),
         },
     )
@@ -85,7 +85,6 @@ def _evidence(
 ) -> Evidence:
     losses = [one for one in seen["findings"].values() if one["part"] == "loss" and one["hit"]]
     mixed = None if training is None else training.json("mixing")
-    nll = seen["human_nll"]
     return Evidence(
         round=seen["round"],
         state=seen["state"],
@@ -96,12 +95,15 @@ def _evidence(
         select_k=_select_k(selected),
         human_left=0 if mixed is not None and mixed["human_rows_left"] == 0 else budget_left,
         human_wanted_short=mixed is not None and mixed["short"] > 0,
-        human_nll=nll,
+        human_nll=seen["human_nll"],
     )
 
 
-def _policy_ratio(sem_ratios: Sequence[float | None]) -> float | None:
-    """Diversity of this policy over that of the one before; None where one is not known or nothing was left."""
+def policy_ratio(sem_ratios: Sequence[float | None]) -> float | None:
+    """The last policy's diversity over that of the one before, both at matched length: what one update did to it.
+
+    None without two of them, and where the earlier one has no diversity left.
+    """
     before, now = [None, *sem_ratios][-2:]
     return now / before if before is not None and now is not None and before > _NOTHING_LEFT else None
 

@@ -1,15 +1,13 @@
 """Diagnose: the verdict of the monitor on one policy, from its measurement, the baseline's, and what came before."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-
-import numpy as np
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.diversity.detector import DetectorSpec, ProbeRound, Standing
 from selfreward.diversity.detector import diagnose as judge_round
-from selfreward.diversity.findings import Family, Paired
+from selfreward.diversity.findings import Family, Paired, both_known
 from selfreward.diversity.sequential import half_life
 from selfreward.diversity.summary import mean
 from selfreward.stages.probed import PromptMeasure
@@ -103,23 +101,17 @@ def _probe_round(
 
 def _families(rows: Sequence[PromptMeasure]) -> dict[Family, Paired]:
     return {
-        "sem": _paired((row.sem, row.baseline_sem) for row in rows),
-        "lex": _paired((row.lex, row.baseline_lex) for row in rows),
-        "ent": _paired((row.ent, row.baseline_ent) for row in rows),
-        "recall": _paired((row.recall, row.baseline_recall) for row in rows),
-        "human": _paired((row.sem, row.human_sem) for row in rows),
+        "sem": both_known((row.sem, row.baseline_sem) for row in rows),
+        "lex": both_known((row.lex, row.baseline_lex) for row in rows),
+        "ent": both_known((row.ent, row.baseline_ent) for row in rows),
+        "recall": both_known((row.recall, row.baseline_recall) for row in rows),
+        "human": both_known((row.sem, row.human_sem) for row in rows),
     }
-
-
-def _paired(values: Iterable[tuple[float | None, float | None]]) -> Paired:
-    """The pairs that have both sides."""
-    both = [(now, base) for now, base in values if now is not None and base is not None]
-    return Paired(np.array([now for now, _ in both]), np.array([base for _, base in both]))
 
 
 def _sem_ratio(rows: Sequence[PromptMeasure]) -> float | None:
     """Diversity now over the baseline's, at matched length."""
-    sem = _paired((row.sem, row.baseline_sem) for row in rows)
+    sem = both_known((row.sem, row.baseline_sem) for row in rows)
     return float(sem.now_P.mean() / sem.base_P.mean()) if sem.base_P.sum() > 0 else None
 
 

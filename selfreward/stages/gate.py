@@ -1,11 +1,12 @@
 """Gate: whether this round's judgments may be trained on, by the judge's health and by the judgments themselves."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from statistics import fmean
 from typing import Any
 
 from selfreward.artifacts import Artifact, Output
+from selfreward.calibration.asking import by_prompt
 from selfreward.calibration.bias import histogram, top_share
 from selfreward.calibration.gate import GateDecision, GateFinding, GateSpec, decide, judge_gate, overoptimised
 from selfreward.calibration.measure import Measure, mean_of, missing
@@ -86,8 +87,9 @@ def _of_round(judgments: Artifact, seen: Mapping[str, Any], seed: int) -> tuple[
     if "policy" not in judgments.manifest.inputs:
         return [missing(name, "the judge is no policy") for name in names], []
     asked = "evidence" if judgments.has("evidence") else "rows"
-    parsed = [fmean(one.outcome == "scored" for one in group) for group in _by_prompt(judgments, asked)]
-    scores = [[one.score for one in group if one.score is not None] for group in _by_prompt(judgments, "rows")]
+    said, concluded = (by_prompt(judgments.records(Judgment, table)).values() for table in (asked, "rows"))
+    parsed = [fmean(one.outcome == "scored" for one in group) for group in said]
+    scores = [[one.score for one in group if one.score is not None] for group in concluded]
     top = [None if scale is None else top_share(some, scale) for some in scores]
     means = [None if seen["relative"] or not some else fmean(some) for some in scores]
     no_scores = "no candidate has a score"
@@ -99,14 +101,6 @@ def _of_round(judgments: Artifact, seen: Mapping[str, Any], seed: int) -> tuple[
         mean_of("mean_score", means, seed, no_mean),
     ]
     return measures, [score for some in scores for score in some]
-
-
-def _by_prompt(judgments: Artifact, table: str) -> Iterable[list[Judgment]]:
-    """The judgments of each prompt; in evidence they need not stand together."""
-    found: dict[str, list[Judgment]] = {}
-    for one in judgments.records(Judgment, table):
-        found.setdefault(one.prompt_id, []).append(one)
-    return found.values()
 
 
 def _on_round(spec: GateSpec, here: list[Measure]) -> list[GateFinding]:

@@ -57,7 +57,7 @@ def judge(
         disputes: list[float] = []
         for shard, items in enumerate(_items(prompts, candidates)):
             make = partial(judge_shard, spec, judging.ask, items, derive_seed(seed, shard), advance)
-            judgments = asked.shard(make, partial(_tell, advance, len(items)))
+            judgments = asked.shard(make, partial(tell_items, advance, len(items)))
             if rows is not None and judging.conclude is not None:
                 concluded = rows.shard(partial(judging.conclude, items, judgments))
                 disputes += disagreements(concluded).values() if isinstance(spec, JurySpec) else []
@@ -91,9 +91,9 @@ def _count(out: Output, judgments: Sequence[Judgment]) -> None:
         out.count(comparisons=len(compared), flipped=flips[True], undecided=flips[None])
 
 
-def _tell(advance: Advance, candidates: int, judgments: int) -> None:
-    """Progress is in candidates, however many judgments each of them has."""
-    advance(candidates)
+def tell_items(advance: Advance, items: int, judgments: int) -> None:
+    """Progress is in answers judged, however many judgments each of them has."""
+    advance(items)
 
 
 def _variances(judgments: Sequence[Judgment]) -> Iterator[float]:
@@ -123,8 +123,9 @@ def judge_shard(spec: AnyJudge, ask: Ask, items: list[Item], seed: int, advance:
     failed = [judgment for judgment in judgments if judgment.outcome == "failed"]
     if len(failed) > spec.max_failed_share * len(judgments):
         raise StageError(
-            f"{len(failed)} of {len(judgments)} judgments failed ({failed[0].raw}), judge.max_failed_share allows "
-            f"{spec.max_failed_share:.0%}: run the same command again to retry them, or raise judge.max_failed_share"
+            f"{len(failed)} of {len(judgments)} judgments failed ({failed[0].raw}), max_failed_share allows "
+            f"{spec.max_failed_share:.0%}: run the same command again to retry them, or raise judge.max_failed_share "
+            "(of a duel: duel.judge.max_failed_share)"
         )
     return judgments
 

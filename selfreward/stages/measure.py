@@ -13,12 +13,7 @@ from selfreward.backends.base import Advance, Answer, Backend, TextScore
 from selfreward.backends.draw import Decoding, draw_completions
 from selfreward.data.assets import asset_model
 from selfreward.diversity.embed import Embedder, embed_hashing, embed_minilm
-from selfreward.diversity.probe import (
-    Mode,
-    ProbeAnswer,
-    embed_once,
-    matched_measures,
-)
+from selfreward.diversity.probe import Mode, ProbeAnswer, embed_once, matched_measures
 from selfreward.diversity.summary import across_prompts, beside_people, within_prompts
 from selfreward.records import STRATA, Policy, Prompt, digest_of
 from selfreward.spec import Json
@@ -75,7 +70,10 @@ def measure(
     drawn = _draw(out, spec, seed, backend, prompts, first=baseline is None)
     scores, prompt_tokens = _score_people(out, backend, opened)
     now = {name: group[: spec.k] for name, group in drawn.items()}
-    before = {n: g[spec.k :] for n, g in drawn.items()} if baseline is None else _by_prompt(baseline)
+    if baseline is None:
+        before = {name: group[spec.k :] for name, group in drawn.items()}
+    else:
+        before = _gathered(baseline.records(ProbeAnswer))
     embed = _embedder(spec)
     matched = matched_measures(
         {name: now[name] for name in people}, {name: before[name] for name in people}, people, embed
@@ -150,10 +148,6 @@ def _answers(
         for prompt, completions in zip(prompts, drawn, strict=True)
         for index, one in enumerate(completions)
     ]
-
-
-def _by_prompt(measured: Artifact) -> dict[str, list[ProbeAnswer]]:
-    return _gathered(measured.records(ProbeAnswer))
 
 
 def _gathered(answers: Iterable[ProbeAnswer]) -> dict[str, list[ProbeAnswer]]:

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import PositiveInt, model_validator
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.errors import StarvedLoop
@@ -31,18 +31,21 @@ class MixSpec(Spec):
     data: Literal["replace", "accumulate", "last_n"] = "replace"
     last_n: PositiveInt | None = None
     max_uses: PositiveInt = 1
-    min_rows: PositiveInt = Field(8)
+    min_rows: PositiveInt = 8
 
     @model_validator(mode="after")
     def _last_n_goes_with_its_mode(self) -> "MixSpec":
         if (self.data == "last_n") != (self.last_n is not None):
-            raise ValueError(f"mix.last_n={self.last_n} with mix.data={self.data}: mix.data=last_n needs mix.last_n")
+            raise ValueError(
+                f"mix.last_n={self.last_n} with mix.data={self.data}: mix.data=last_n, and no other, needs "
+                "mix.last_n=<rounds>"
+            )
         return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """One use of a human example or pair, and in which round; `tokens` of its human answer."""
+    """One use of a human example or pair, and in which round; `tokens` of its answer, of a pair both."""
 
     example_id: str
     iteration: int

@@ -57,7 +57,7 @@ def narrowing(
 
 def _asked(prompts: Artifact, seed: int, sample: int) -> set[str]:
     """The prompts to look at, by lot; those sampled to pair a human answer are not selected from."""
-    human = {example.prompt_id for example in prompts.records(Example, "human")} if prompts.has("human") else set()
+    human = {example.prompt_id for example in prompts.records(Example, "human")}
     strata = {prompt.id: prompt.stratum for prompt in prompts.records(Prompt) if prompt.id not in human}
     able = sorted(one for one, stratum in strata.items() if stratum == "open") or sorted(strata)
     return set(random.Random(seed).sample(able, min(sample, len(able))))

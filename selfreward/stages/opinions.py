@@ -16,7 +16,7 @@ from selfreward.judges.base import Conclude, Item, Judge
 from selfreward.judges.disagreement import disagreements
 from selfreward.judges.jury import Jury, JurySpec, Weights
 from selfreward.records import Judgment, Policy
-from selfreward.stages.judge import build_judge, judge_shard
+from selfreward.stages.judge import build_judge, judge_shard, tell_items
 
 _SHARD_ITEMS = 16
 _Shard = tuple[list[Labelled], list[Item], list[Judgment]]
@@ -67,7 +67,7 @@ def write_opinions(
         for shard, batch in enumerate(in_batches(iter(items), _SHARD_ITEMS)):
             answers = shown(batch, seed)
             make = partial(judge_shard, spec, judging.ask, answers, derive_seed(seed, shard), advance)
-            judgments = asked.shard(make, partial(_tell, advance, len(answers)))
+            judgments = asked.shard(make, partial(tell_items, advance, len(answers)))
             out.count(tokens=sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in judgments))
             shards.append((batch, answers, judgments))
         conclude, weights = _learned(judging, shards) if isinstance(judging, Jury) else (judging.conclude, None)
@@ -87,8 +87,3 @@ def _learned(jury: Jury, shards: Sequence[_Shard]) -> tuple[Conclude, Weights]:
             said[seat.name] += verdicts_on(batch, *seat.said(answers, judgments))
     # The prompt that an item is asked about as has the item's id.
     return partial(jury.conclude, learned_on_others(items, said).__getitem__), learned(items, said)
-
-
-def _tell(advance: Advance, answers: int, judgments: int) -> None:
-    """Progress is in answers, however many judgments each of them has."""
-    advance(answers)

@@ -118,8 +118,7 @@ def anchor_pair(
     if worst is not None:
         counts["anchored"] += 1
     else:
-        reasons: Counter[str] = Counter()
-        others = [one for one in eligible(spec, looked_at(spec, rated), reasons) if one.candidate.text != human.text]
+        others = [one for one in eligible(spec, looked_at(spec, rated), Counter()) if one.candidate.text != human.text]
         others.sort(key=lambda one: (-one.worth, -one.candidate.index))
         worst = worst_of(others, spec.length_tier) if others else None
     if worst is None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar, cast
 
 from selfreward.artifacts import Artifact, Output
@@ -10,6 +9,7 @@ from selfreward.artifacts.output import SHARD_ROWS
 from selfreward.artifacts.runs import Run
 from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Backend
+from selfreward.data.own import OwnData
 from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, HumanPair, LeftOut, Role
 from selfreward.data.sources import AnyData, DataSpec
 from selfreward.errors import DataError
@@ -19,6 +19,7 @@ from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_told
 
 VERSION = 2
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
+_MEASURED: tuple[Role, ...] = ("held_out", "probe", "target", "gold_gate", "gold_final")
 Record = TypeVar("Record")
 Given = TypeVar("Given")
 
@@ -55,41 +56,22 @@ def load_sources(data: AnyData, run: Run, backend: Backend) -> Sources:
             run.store.reporter.say(told)
         return table
 
-    held_out, probe, target = load("held_out"), load("probe"), load("target")
-    gold_gate, gold_final = load("gold_gate"), load("gold_final")
+    measured = {role: load(role) for role in _MEASURED}
     trained: dict[TrainedRole, Artifact] = {
         "train": load("train"),
         "human": load("human", backend),
         "human_pairs": load("human_pairs", backend),
     }
+    make: Callable[..., Artifact] = run.source
     checked = {
-        role: run.source(
-            f"clean_{role}",
-            clean,
-            CleanSpec(role=role, overlap=data.overlap),
-            table=table,
-            held_out=held_out,
-            probe=probe,
-            target=target,
-            gold_gate=gold_gate,
-            gold_final=gold_final,
-        )
+        role: make(f"clean_{role}", clean, CleanSpec(role=role, overlap=data.overlap), table=table, **measured)
         for role, table in trained.items()
     }
     run.store.reporter.say(cleaning_told(checked))
     run.store.reporter.say(likeness_told(checked["train"]))
     # A check that drops nothing gives the table as it was, so that no key hangs on how the check is made.
     cleaned = {role: checked[role] if checked[role].rows("dropped") else table for role, table in trained.items()}
-    return Sources(
-        train=cleaned["train"],
-        held_out=held_out,
-        probe=probe,
-        target=target,
-        human=cleaned["human"],
-        human_pairs=cleaned["human_pairs"],
-        gold_gate=gold_gate,
-        gold_final=gold_final,
-    )
+    return Sources(**cleaned, **measured)
 
 
 def left_out_told(role: str, table: Artifact) -> str | None:
@@ -122,7 +104,10 @@ def source(out: Output, spec: SourceSpec, *, backend: Backend | None = None) -> 
         written = _write(out, GoldPair, cast(Iterator[GoldPair], rows))
     if written == 0 and spec.role in _NEEDED:
         left_out = "".join(f", {name.removeprefix('left_out:')} {count}" for name, count in sorted(out.counts.items()))
-        raise DataError(f"there is no {spec.role} prompt{left_out}: check data.{spec.role} and its sizes")
+        hint = f"check data.{spec.role} and its sizes"
+        if isinstance(spec.data, OwnData) and getattr(spec.data, spec.role) is None:
+            hint = f"give data.{spec.role} a file, or raise data.split.{spec.role}"
+        raise DataError(f"there is no {spec.role} prompt{left_out}: {hint}")
 
 
 def _left_out(out: Output, row: object) -> bool:
@@ -132,11 +117,9 @@ def _left_out(out: Output, row: object) -> bool:
 
 
 def _write(out: Output, record_type: type[Record], records: Iterator[Record]) -> int:
-    written = 0
     with out.table(record_type) as table:
-        for batch in in_batches(records, SHARD_ROWS):
-            written += len(table.shard(partial(list, batch)))
-    return written
+        table.write_all(records)
+    return table.entry().rows
 
 
 def _examples(backend: Backend, answers: Iterator[HumanAnswer]) -> Iterator[Example]:

@@ -10,8 +10,8 @@ from statistics import fmean
 
 import numpy as np
 
-from selfreward.diversity.detector import DetectorSpec, Diagnosis, Margins, Standing, diagnose
-from selfreward.diversity.findings import PARTS, Family, Finding, Part
+from selfreward.diversity.detector import DetectorSpec, Diagnosis, Standing, diagnose
+from selfreward.diversity.findings import PARTS, Family, Finding, Margins, Part
 from selfreward.testbench.loops import (
     DRAWS,
     WORDINGS,

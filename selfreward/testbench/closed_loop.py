@@ -5,7 +5,7 @@ the lower k.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from selfreward.diversity.controller import ControllerSpec, Evidence, steer
 from selfreward.diversity.detector import DetectorSpec, Diagnosis, diagnose
+from selfreward.testbench.calibration import MOST_FALSE
 from selfreward.testbench.loops import (
     ANSWERS,
     DRAWS,
@@ -36,8 +37,10 @@ ROUNDS = 15
 FIXED = (0.0, 0.1, 0.3, 0.5)
 SOON = 5
 MOST = 0.95
-MOST_FALSE = 35 / 400
 _RAMBLING = 0.5
+
+Asked = Callable[[float, float], bool]
+"""What must hold of the shares of loops with ALARM soon, and with ALARM by the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +112,15 @@ def evidence_of(diagnosis: Diagnosis, k: int, human_nll: float | None) -> Eviden
 def alarm_section(luck: np.random.SeedSequence, loops: int) -> Section:
     """How soon a loop of known harm raises ALARM, for several k, and whether a healthy one keeps still."""
     horizon, (plain, rambling) = DetectorSpec().horizon, luck.spawn(2)
+    asked_of_k: dict[int, Asked] = {1: lambda soon, end: end == 0, 4: lambda soon, end: soon >= MOST}
+    asked_of_share: dict[float, Asked] = {0.0: lambda soon, end: end >= MOST, 0.5: lambda soon, end: end <= MOST_FALSE}
     rows = []
     for k in (1, 2, 4, 8):
-        name = f"best of {k}, no real data"
-        rows.append(_alarms(name, list(_watched(plain, loops, k, 0.0, 0.0)), soon=k == 4, never=k == 1))
+        found = list(_watched(plain, loops, k, 0.0, 0.0))
+        rows.append(_alarms(f"best of {k}, no real data", found, asked_of_k.get(k)))
     for share in (0.0, 0.3, 0.5):
-        name = f"start rambles, best of 2, real share {share:g}"
         found = list(_watched(rambling, loops, 2, share, _RAMBLING))
-        rows.append(_alarms(name, found, ever=share == 0, rarely=share == 0.5))
+        rows.append(_alarms(f"start rambles, best of 2, real share {share:g}", found, asked_of_share.get(share)))
     return Section(
         title="Loops that are watched",
         reading=(
@@ -187,26 +191,11 @@ def _watched(
         yield world, run_loop(rng, world, start_PK, k, detector.horizon, detector, observe)
 
 
-def _alarms(
-    name: str,
-    loops: Sequence[tuple[World, list[Round]]],
-    *,
-    soon: bool = False,
-    ever: bool = False,
-    never: bool = False,
-    rarely: bool = False,
-) -> Row:
+def _alarms(name: str, loops: Sequence[tuple[World, list[Round]]], asked: Asked | None) -> Row:
     firsts = [next((t for t, one in enumerate(rounds) if one.alarmed), math.inf) for _, rounds in loops]
     by_soon, by_end = fmean(t <= SOON for t in firsts), fmean(t < math.inf for t in firsts)
     middle = float(np.quantile(firsts, 0.5, method="higher"))
     ends = [_end(world, [one.policy_PK for one in rounds], 0.0) for world, rounds in loops]
-    asked = [
-        holds
-        for is_asked, holds in (
-            (soon, by_soon >= MOST), (ever, by_end >= MOST), (never, by_end == 0), (rarely, by_end <= MOST_FALSE),
-        )
-        if is_asked
-    ]  # fmt: skip
     cells: tuple[Cell, ...] = (
         *(fmean(any(one.hit(part) for one in rounds) for _, rounds in loops) for part in ("contraction", "loss")),
         by_soon,
@@ -215,7 +204,7 @@ def _alarms(
         fmean(end.diversity for end in ends),
         fmean(end.human_nats for end in ends),
     )
-    return Row(name=name, cells=cells, passed=all(asked) if asked else None)
+    return Row(name=name, cells=cells, passed=None if asked is None else asked(by_soon, by_end))
 
 
 def _steered(rng: np.random.Generator, k: int, detector: DetectorSpec, controller: ControllerSpec) -> End:

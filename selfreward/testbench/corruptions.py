@@ -1,7 +1,7 @@
 """Answers spoilt in ways whose harm is known, taken through the functions that measure the answers of a real probe."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -10,7 +10,7 @@ import numpy as np
 from selfreward.diversity.controller import ControllerSpec, steer
 from selfreward.diversity.detector import DetectorSpec, Diagnosis, ProbeRound, diagnose
 from selfreward.diversity.estimators import duplicate_rate, mean_pairwise_distance, words
-from selfreward.diversity.findings import PARTS, Finding, Paired
+from selfreward.diversity.findings import PARTS, Finding, both_known
 from selfreward.diversity.lexical import first_words
 from selfreward.diversity.probe import ProbeAnswer, matched_measures
 from selfreward.testbench.closed_loop import evidence_of
@@ -149,11 +149,11 @@ def _diagnosis(case: Case, baseline: Answers, people: Answers, human_nll: Sequen
         draws=DRAWS,
         baseline_draws=BASELINE_DRAWS,
         families={
-            "sem": _paired((one.sem, one.baseline_sem) for one in matched),
-            "lex": _paired((one.lex, one.baseline_lex) for one in matched),
-            "ent": _paired((one.ent, one.baseline_ent) for one in matched),
-            "recall": _paired((one.recall, one.baseline_recall) for one in matched),
-            "human": _paired((one.sem, one.human_sem) for one in matched),
+            "sem": both_known((one.sem, one.baseline_sem) for one in matched),
+            "lex": both_known((one.lex, one.baseline_lex) for one in matched),
+            "ent": both_known((one.ent, one.baseline_ent) for one in matched),
+            "recall": both_known((one.recall, one.baseline_recall) for one in matched),
+            "human": both_known((one.sem, one.human_sem) for one in matched),
         },
         human_nll=[*map(by_prompt, human_nll[:-1]), by_prompt(human_nll[-1] + case.rise_P)],
         raw_sem_drop=1 - _raw_sem(now) / _raw_sem(before),
@@ -163,12 +163,6 @@ def _diagnosis(case: Case, baseline: Answers, people: Answers, human_nll: Sequen
         mismatch=None,
     )
     return diagnose(DetectorSpec(), probe_round, None)
-
-
-def _paired(values: Iterable[tuple[float | None, float | None]]) -> Paired:
-    """The pairs that have both sides."""
-    both = [(now, base) for now, base in values if now is not None and base is not None]
-    return Paired(np.array([now for now, _ in both]), np.array([base for _, base in both]))
 
 
 def _raw_sem(texts: Mapping[str, Sequence[str]]) -> float:

@@ -121,8 +121,7 @@ def resampling(rng: np.random.Generator, size: float) -> Iterator[Row]:
 def survivors(start_K: Floats, n: int, rounds: int) -> list[float]:
     """The expected number of categories left after each of `rounds` rounds of n draws: exact.
 
-    The count of one category is a Markov chain with binomial steps. Its Poisson limit is the recursion
-    sum_i 1 - exp(-n p_i s_{t-1}) with s_0 = 1, s_{j+1} = 1 - exp(-s_j).
+    The count of one category is a Markov chain with binomial steps.
     """
     counts = np.arange(n + 1)
     steps = stats.binom.pmf(counts, n, counts[:, None] / n)
@@ -132,14 +131,6 @@ def survivors(start_K: Floats, n: int, rounds: int) -> list[float]:
         left.append(float((1 - first @ gone).sum()))
         gone = steps @ gone
     return left
-
-
-def survivors_limit(start_K: Floats, n: int, t: int) -> float:
-    """The Poisson limit of `survivors` after t rounds."""
-    chance = 1.0
-    for _ in range(t - 1):
-        chance = -math.expm1(-chance)
-    return float(-np.expm1(-n * start_K * chance).sum())
 
 
 def migration(rng: np.random.Generator, size: float) -> Iterator[Row]:

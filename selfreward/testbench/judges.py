@@ -11,14 +11,13 @@ from selfreward.calibration.measure import Measure
 from selfreward.calibration.quality import Scale
 from selfreward.calibration.records import Labelled, Verdicts
 from selfreward.judges.base import NO_USAGE, Item, pointwise
-from selfreward.records import Judgment, Verdict, majority
+from selfreward.records import SWAPPED, Judgment, Verdict, majority
 
 Pair = tuple[Item, Item]
 
 NOISE = 0.3
 PLACE = frozenset({"flip_rate", "same_position", "position_preference"})
 
-_OPPOSITE: dict[Verdict, Verdict] = {"first": "second", "second": "first", "tie": "tie"}
 _ORDERS = ((0, 1), (1, 0))
 
 
@@ -99,7 +98,7 @@ def _comparison(judge: Planted, item: Labelled, pair: Pair, verdicts: Sequence[V
             repeat=0,
             outcome="unparsed" if verdict is None else "scored",
             score=None,
-            verdict=_OPPOSITE[verdict] if mirrored and verdict is not None else verdict,
+            verdict=SWAPPED[verdict] if mirrored and verdict is not None else verdict,
             raw="",
             usage=NO_USAGE,
         )
@@ -114,10 +113,10 @@ def _scores(
             yield pointwise(one, judge=judge.name, outcome="unparsed", score=None, raw="")
         return
     worth: dict[Verdict, float] = dict(zip(("first", "second"), _worth(item, scale), strict=True))
-    opposite = _OPPOSITE[_people(item)]
+    opposite = SWAPPED[_people(item)]
     exchanged = opposite != "tie" and all(verdict == opposite for verdict in verdicts)
     for one, side in zip(pair, _sides(item, pair), strict=True):
-        score = scale[1] if judge.at_top else worth[_OPPOSITE[side] if exchanged else side]
+        score = scale[1] if judge.at_top else worth[SWAPPED[side] if exchanged else side]
         yield pointwise(one, judge=judge.name, score=score, raw="")
 
 
@@ -147,7 +146,7 @@ def _its_own(call: Call) -> Verdict:
 
 def _noisy(call: Call) -> Verdict:
     right = _people(call.item)
-    return _OPPOSITE[right] if call.luck < NOISE else right
+    return SWAPPED[right] if call.luck < NOISE else right
 
 
 PERFECT = Planted(name="perfect", says=lambda call: _people(call.item))

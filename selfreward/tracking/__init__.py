@@ -1,9 +1,6 @@
 """Follows a run: metrics.jsonl, a table in the terminal, and W&B where it is asked for."""
 
 from selfreward.tracking.metrics import METRICS_FILE as METRICS_FILE
-from selfreward.tracking.metrics import metrics_of_iteration as metrics_of_iteration
 from selfreward.tracking.metrics import metrics_of_run as metrics_of_run
-from selfreward.tracking.metrics import training_counts as training_counts
-from selfreward.tracking.tracker import SummaryPrinter as SummaryPrinter
 from selfreward.tracking.tracker import Tracker as Tracker
 from selfreward.tracking.tracker import TrackerSpec as TrackerSpec

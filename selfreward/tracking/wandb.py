@@ -248,7 +248,7 @@ def _errors_of_wandb(spec: TrackerSpec) -> Iterator[None]:
     try:
         yield
     except wandb.Error as error:
-        first = str(error).strip().splitlines()[0]
+        first = str(error).strip().partition("\n")[0]
         raise ConfigError(
             f"tracker.wandb={spec.wandb}: W&B says {first!r}; run the same command again, or with tracker.wandb=offline"
         ) from error

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from selfreward import errors
 from selfreward.artifacts import Advance
 from selfreward.artifacts.tables import read_records, rows_of, write_parquet
 from selfreward.backends.device import resolve_device
-from selfreward.errors import BackendError
 from selfreward.records import Example, Policy, PreferencePair, TrainingRow
 from selfreward.spec import Json
 from selfreward.updates.dpo import DpoSpec, train_dpo
@@ -25,6 +25,7 @@ from selfreward.updates.rft import RftSpec, train_rft
 from selfreward.updates.training import StepAdvance
 
 TrainingSpec = RftSpec | DpoSpec
+_ERROR = "error.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +74,11 @@ def _train_apart(task: Task, scratch: Path) -> dict[str, Json]:
     path = scratch / "task.json"
     path.write_text(json.dumps(described))
     child = subprocess.run([sys.executable, "-m", "selfreward.updates.child", str(path)], check=False)
+    if (told := scratch / _ERROR).exists():
+        kind, message = json.loads(told.read_text())
+        raise getattr(errors, kind)(message)
     if child.returncode != 0:
-        raise BackendError(f"training ended with status {child.returncode}: its own message stands above")
+        raise errors.BackendError(f"training ended with status {child.returncode}: its own message stands above")
     result: dict[str, Json] = json.loads((scratch / "result.json").read_text())
     return result
 
@@ -92,7 +96,7 @@ def _read(written: dict[str, str]) -> Policy:
 
 
 def main() -> None:
-    """Runs the task in the file named on the command line and writes `result.json` beside it."""
+    """Runs the task in the file named on the command line; writes `result.json` or what was wrong with it beside it."""
     path = Path(sys.argv[1])
     described = json.loads(path.read_text())
     spec: TrainingSpec = TypeAdapter(TrainingSpec).validate_python(described["spec"])
@@ -104,9 +108,13 @@ def main() -> None:
         out=Path(described["out"]),
         seed=described["seed"],
     )
-    result = _train(
-        task, path.parent / "trainer", lambda step, steps: print(f"  step {step} of {steps}", file=sys.stderr)
-    )
+    try:
+        result = _train(
+            task, path.parent / "trainer", lambda step, steps: print(f"  step {step} of {steps}", file=sys.stderr)
+        )
+    except errors.SelfrewardError as error:
+        (path.parent / _ERROR).write_text(json.dumps([type(error).__name__, str(error)]))
+        sys.exit(error.exit_status)
     (path.parent / "result.json").write_text(json.dumps(result))
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from selfreward.artifacts import Artifact, Output, Store
+from selfreward.artifacts.files import folder_digest
+from selfreward.artifacts.runs import Run, read_run
 from selfreward.errors import CollectedArtifact, CorruptArtifact, StoreError
-from selfreward.records import Message
+from selfreward.records import Message, Policy
 from selfreward.spec import Spec, execution, neutral
 from tests.support import Silent
 
@@ -36,7 +38,9 @@ def verses(start: int, end: int, name: str) -> list[Message]:
     return [Message(role="user", content=f"{name}:{n}") for n in range(start, end)]
 
 
-def poem(out: Output, spec: PoemSpec, *, seed: int = 0, theme: Artifact | None = None) -> None:
+def poem(
+    out: Output, spec: PoemSpec, *, seed: int = 0, theme: Artifact | None = None, policy: Policy | None = None
+) -> None:
     """Writes `spec.lines` rows in shards."""
     words = "" if theme is None else " ".join(row.content for row in theme.records(Message))
     with out.table(Message) as table:
@@ -180,6 +184,29 @@ def test_collected_bytes_are_asked_for_by_name(store: Store) -> None:
     assert collected.digest == theme.digest, "the chain can still be walked"
     with pytest.raises(CollectedArtifact, match="selfreward gc"):
         fresh.run(poem, PoemSpec(lines=2), theme=collected)
+
+
+def test_what_lies_beside_a_model_from_outside_is_not_ours(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"name": "of somebody else"}')
+    outside = Policy(path=tmp_path / "model", key="d", digest="d")
+    assert store.run(poem, PoemSpec(), policy=outside).rows() == 6
+
+
+def test_two_names_of_one_file_are_two_files_of_a_model(tmp_path: Path) -> None:
+    (tmp_path / "blob").write_text("{}")
+    for folder, names in (("one", ["a.json"]), ("two", ["a.json", "b.json"])):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            (tmp_path / folder / name).symlink_to(tmp_path / "blob")
+    digests = [folder_digest(tmp_path / folder, tmp_path / "memory.json") for folder in ("one", "two", "one", "two")]
+    assert digests[:2] == digests[2:]
+    assert digests[0] != digests[1]
+
+
+def test_a_run_is_read_in_the_order_of_its_iterations(store: Store, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", store, seed=0)
+    made = [run.stage(t, poem, PoemSpec()).key for t in (2, 999, 1000)]
+    assert [stages["poem"].key for stages in read_run(run.folder).iterations] == made
 
 
 def _race(root: Path, ready: "multiprocessing.synchronize.Barrier", results: "multiprocessing.Queue[object]") -> None:

@@ -113,8 +113,11 @@ def test_counted_tokens_are_scored_tokens(backend: Backend) -> None:
 
 def test_a_prompt_without_room_is_refused(backend: Backend) -> None:
     long = (Message(role="user", content="word " * 4000),)
-    with pytest.raises(BackendError, match="max_new_tokens"):
-        backend.generate([PROMPTS[0], long], SAMPLING, 0, nothing)
+    steps: list[int] = []
+    with pytest.raises(BackendError, match="shorten the prompt") as caught:
+        backend.generate([long, PROMPTS[0]], SAMPLING, 0, steps.append)
+    assert "at most 0" not in str(caught.value)
+    assert steps == [], "nothing is drawn before"
 
 
 def test_identity_is_plain_and_stable(backend: Backend) -> None:
@@ -127,7 +130,10 @@ def test_what_cannot_be_scored_says_why(tmp_path: Path) -> None:
     faulty = open_backend(ScriptedSpec(unscored_share=1.0), Policy(path=tmp_path / "s", key="p", digest="p"))
     tiny = hf(tmp_path / "t")
     too_long = Answer(messages=PROMPTS[0], text="word " * 200)
-    for result in (*faulty.score([too_long], nothing), *tiny.score([too_long], nothing)):
+    for engine in (faulty, tiny):
+        steps: list[int] = []
+        (result,) = engine.score([too_long], steps.append)
         assert isinstance(result, NotScored)
         assert result.outcome == "truncated"
         assert result.reason
+        assert steps == [1]

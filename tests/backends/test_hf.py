@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from selfreward.backends.base import Answer, NotScored, OptionScore, Sampling, TextScore
+from selfreward.backends.base import Answer, OptionScore, Sampling
 from selfreward.backends.chat import completion_ids, end_of_turn_id, render_prompt
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.errors import BackendError
 from selfreward.records import Policy
-from tests.tiny import CONTEXT, ask, make_tiny_policy, make_tokenizer
+from tests.tiny import ask, make_tiny_policy, make_tokenizer
 
 SPEC = HfSpec(dtype="float32", device="cpu", batch_size=6)
 PROMPTS = [ask(text) for text in ("hello", "what is the name of it", "a", "why", "say it again, please")]
@@ -54,19 +54,6 @@ def backend(policy):
     return HfBackend(SPEC, policy)
 
 
-def test_the_same_seed_draws_the_same_and_another_seed_does_not(backend, policy):
-    first = draw(backend)
-    assert [len(row) for row in first] == [2] * len(PROMPTS)
-    assert draw(HfBackend(SPEC, policy)) == first
-    assert draw(backend, seed=2) != first
-
-
-def test_progress_counts_answers(backend):
-    done = []
-    backend.generate(PROMPTS, Sampling(k=2, temperature=1.0, top_p=1.0, max_new_tokens=3), 0, done.append)
-    assert done == [6, 4]
-
-
 def test_a_pattern_is_refused_before_anything_is_loaded(tmp_path):
     absent = HfBackend(SPEC, Policy(path=tmp_path / "absent", key="k", digest="d"))
     with pytest.raises(BackendError, match=r"set backend=vllm, or judge\.constrained=false"):
@@ -98,37 +85,12 @@ def test_a_completion_counts_the_token_that_ended_it(tmp_path):
     assert all("<|im_end|>" not in one.text and one.text == one.text.strip() for one in drawn)
 
 
-def test_an_answer_that_is_cut_has_finish_length(backend):
-    assert {one.finish for row in draw(backend, max_new_tokens=1, seed=5) for one in row} == {"length"}
-
-
 def test_greedy_answers_do_not_depend_on_the_order_or_company_of_prompts(backend, policy):
     greedy = {"k": 1, "temperature": 0.0, "max_new_tokens": 12}
     forward = draw(backend, **greedy)
     backward = draw(HfBackend(HfSpec(dtype="float32", device="cpu", batch_size=2), policy), PROMPTS[::-1], **greedy)
     assert [row[0].text for row in backward[::-1]] == [row[0].text for row in forward]
     assert [row[0].logprob for row in backward[::-1]] == pytest.approx([row[0].logprob for row in forward], abs=1e-3)
-
-
-def test_greedy_takes_one_answer(backend):
-    with pytest.raises(BackendError, match="set k=1"):
-        draw(backend, temperature=0.0, k=2)
-
-
-def test_a_prompt_without_room_is_refused_before_anything_is_drawn(backend):
-    done = []
-    sampling = Sampling(k=1, temperature=1.0, top_p=1.0, max_new_tokens=8)
-    with pytest.raises(BackendError, match=rf"{CONTEXT} tokens: shorten the prompt or set max_new_tokens"):
-        backend.generate([ask("a"), ask("b" * CONTEXT)], sampling, 0, done.append)
-    assert done == []
-
-
-def test_a_score_does_not_depend_on_its_batch(backend, policy):
-    answers = [Answer(messages=messages, text="hello" * size) for size, messages in enumerate(PROMPTS)]
-    alone = HfBackend(HfSpec(dtype="float32", device="cpu", score_batch_tokens=1), policy)
-    together, single = backend.score(answers, lambda _done: None), alone.score(answers, lambda _done: None)
-    assert [one.logprob for one in together] == pytest.approx([one.logprob for one in single], abs=1e-3)
-    assert [one.tokens for one in together] == backend.count_tokens([answer.text for answer in answers])
 
 
 def test_a_score_is_the_sum_over_the_answer_only(backend):
@@ -170,17 +132,6 @@ def test_an_answer_can_be_scored_without_its_end(backend):
     assert empty.tokens == 1
     assert empty.logprob < 0
     assert (nothing.tokens, nothing.logprob) == (0, 0.0)
-
-
-def test_an_answer_beyond_the_context_is_not_scored(backend):
-    done = []
-    short, long = backend.score(
-        [Answer(messages=PROMPTS[0], text="a"), Answer(messages=PROMPTS[0], text="b" * CONTEXT)], done.append
-    )
-    assert isinstance(short, TextScore)
-    assert isinstance(long, NotScored)
-    assert long.outcome == "truncated"
-    assert sum(done) == 2
 
 
 def test_an_answer_cannot_spell_its_own_end():

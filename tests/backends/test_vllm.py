@@ -16,13 +16,13 @@ from selfreward.backends.base import Answer, NotScored, Sampling, TextScore
 from selfreward.backends.forward import sum_logprobs
 from selfreward.backends.vllm import VllmBackend
 from selfreward.errors import BackendError
-from selfreward.records import Message, Policy
+from selfreward.records import Policy
 from selfreward.spec import identity
 from tests.tiny import CONTEXT, ask, make_tiny_policy
 
 SPEC = VllmSpec(dtype="float32", kv_cache_gib=0.25)
 PROMPTS = [ask(text) for text in ("hello", "what is the name of it", "a", "why", "say it again, please")]
-HELLO = (Message(role="user", content="hello"),)
+HELLO = ask("hello")
 
 needs_vllm = [pytest.mark.vllm, pytest.mark.skipif(find_spec("vllm") is None, reason="run scripts/setup_vllm.sh")]
 
@@ -246,7 +246,7 @@ def test_what_vllm_cannot_draw_is_refused_before_it_starts(tmp_path):
         for changes, message in (
             ({"temperature": 2.5}, "at most 2.0"),
             ({"temperature": 0.0}, "set k=1"),
-            ({"max_new_tokens": CONTEXT}, "max_new_tokens=128 exceed"),
+            ({"max_new_tokens": CONTEXT}, r"max_new_tokens=128 exceed .* or set max_new_tokens to at most \d\d"),
         ):
             settings = {"k": 2, "temperature": 1.0, "top_p": 1.0, "max_new_tokens": 4, **changes}
             with pytest.raises(BackendError, match=message):

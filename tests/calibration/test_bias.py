@@ -22,7 +22,7 @@ from selfreward.calibration.health import judge_measures
 from selfreward.calibration.measure import Measure
 from selfreward.calibration.quality import accuracy, kappa
 from selfreward.calibration.records import Judged, Labelled, Verdicts, judged
-from selfreward.records import Verdict
+from selfreward.records import SWAPPED, Verdict
 from selfreward.testbench import judges
 from selfreward.testbench.gold import OWN, SCALE, made_items
 from selfreward.testbench.judges import JUDGES, PERFECT, Planted, moved
@@ -103,7 +103,6 @@ def test_without_the_judges_own_a_mean_over_both_labels() -> None:
 def test_swapping_the_answers_changes_no_measure() -> None:
     items = made_items(60, seed=5)
     verdicts = judges.said(NAMED["wrong in 30% by lot"], items, OWN, SCALE, 5)
-    swap: dict[Verdict, Verdict] = {"first": "second", "second": "first", "tie": "tie"}
     rng = random.Random(0)
     turned_items, turned = [], []
     for one, verdict in zip(items, verdicts, strict=True):
@@ -116,7 +115,7 @@ def test_swapping_the_answers_changes_no_measure() -> None:
                 second_author=one.first_author,
                 first_rating=one.second_rating,
                 second_rating=one.first_rating,
-                verdicts=tuple(swap[vote] for vote in one.verdicts),
+                verdicts=tuple(SWAPPED[vote] for vote in one.verdicts),
             )
             assert verdict.preference is not None
             verdict = replace(

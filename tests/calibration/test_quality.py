@@ -65,9 +65,8 @@ def test_kappa_of_three_classes_is_that_of_the_items_in_both_orientations() -> N
     people = [rng.choice(sides) for _ in range(60)]
     judge = [side if rng.random() < 0.6 else rng.choice(sides) for side in people]
     preference = {"first": 1.0, "second": 0.0, "tie": 0.5}
-    swap = {"first": "second", "second": "first", "tie": "tie"}
     rows = pairs(*[([a], preference[b]) for a, b in zip(people, judge, strict=True)])
-    both_ways = cohen_kappa_score(people + [swap[a] for a in people], judge + [swap[b] for b in judge])
+    both_ways = cohen_kappa_score(people + [SWAPPED[a] for a in people], judge + [SWAPPED[b] for b in judge])
     assert value(kappa(rows, 0)) == pytest.approx(both_ways)
 
 

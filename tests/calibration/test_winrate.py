@@ -20,11 +20,10 @@ def value(measure: Measure) -> float:
     return measure.interval.value
 
 
-def matches(preferences: np.ndarray, apart: np.ndarray, difficulty: np.ndarray | None = None) -> list[Match]:
-    hard = [None] * len(apart) if difficulty is None else [float(x) for x in difficulty]
+def matches(preferences: np.ndarray, apart: np.ndarray) -> list[Match]:
     return [
-        Match(prompt_id=str(n), preference=float(p), length_a=1000 + int(d), length_b=1000, difficulty=x)
-        for n, (p, d, x) in enumerate(zip(preferences, apart, hard, strict=True))
+        Match(prompt_id=str(n), preference=float(p), length_a=1000 + int(d), length_b=1000)
+        for n, (p, d) in enumerate(zip(preferences, apart, strict=True))
     ]
 
 
@@ -84,17 +83,10 @@ def test_swapping_the_policies_gives_the_rest() -> None:
     assert value(length_controlled_win_rate(matches(1 - preferences, -apart), 0)) == pytest.approx(1 - there)
 
 
-def test_difficulty_explains_what_it_should() -> None:
-    rng = np.random.default_rng(5)
-    difficulty, apart = rng.normal(size=400), longer_by(400, seed=5)
-    chance = logistic(0.5 + 1.5 * (difficulty - difficulty.mean()) + 2 * scaled(apart))
-    expected = logistic(0.5 + 1.5 * (difficulty - difficulty.mean())).mean()
-    assert value(length_controlled_win_rate(matches(chance, apart, difficulty), 0)) == pytest.approx(expected, abs=5e-3)
-
-
 def test_what_does_not_exist_says_why() -> None:
-    always = matches(np.array([1.0, 0.0, 1.0]), np.array([50, 50, 50]))
-    assert "longer by the same" in str(length_controlled_win_rate(always, 0).why_missing)
+    for apart in (50, -50):
+        always = matches(np.array([1.0, 0.0, 1.0]), np.full(3, apart))
+        assert "differ in length from B's by the same" in str(length_controlled_win_rate(always, 0).why_missing)
     assert win_rate([], 0).why_missing == length_controlled_win_rate([], 0).why_missing == "no prompt has a preference"
 
 

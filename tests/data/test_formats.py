@@ -152,6 +152,8 @@ def test_every_form_of_preference_makes_pairs(
         ("train", {"prompt": " "}, ["empty"]),
         ("train", {"prompt": None}, ["empty"]),
         ("human", {"prompt": "P", "answer": ""}, ["no_answer"]),
+        ("human", {"question": "P", "answers": {"text": []}}, ["no_answer"]),
+        ("human", {"prompt": "P", "answer": float("nan")}, ["no_answer"]),
         ("human_pairs", {"prompt": "P", "chosen": "a", "rejected": "a"}, ["same_answers"]),
         ("human_pairs", {"prompt": "P", "chosen": "a", "rejected": ""}, ["no_answer"]),
         ("human_pairs", {"prompt": "P", "chosen": "a", "rejected": "b", "ratings": [2, 2]}, ["equal_ratings"]),
@@ -176,9 +178,10 @@ def test_what_is_no_use_says_why(role: Role, row: dict[str, Any], reasons: list[
         ("train", {"prompt": {"a": 1}}, {}, "a dict in column 'prompt', no text: set columns.prompt"),
         ("train", {"prompt": "\ud800"}, {}, "half a surrogate pair in column 'prompt'"),
         ("train", {"prompt": "P", "stratum": "hard"}, {}, "stratum='hard', which is none of closed, open"),
+        ("train", {"prompt": "P", "type": "hard"}, {"stratum": "type"}, "type='hard', .* or set columns.stratum"),
         ("train", {"prompt": "P", "match": "numeric"}, {}, "closed and has no reference: set columns.answer"),
         ("train", {"prompt": "P", "answer": "some"}, {"match": "numeric"}, "not one number: cut it out"),
-        ("train", {"prompt": "P", "answer": "(a"}, {"match": "regex"}, "no regular expression"),
+        ("train", {"prompt": "P", "references": ["a", "(b"]}, {"match": "regex"}, r"'\(b', which is no regular"),
         ("train", {"prompt": "P", "answer": "12"}, {"reference_pattern": "#### (.*)"}, "answer without '#### "),
         ("train", {"messages": [{"role": "tool", "content": "x"}]}, {}, "a turn 1 by 'tool'"),
         ("train", {"messages": [{"role": "system", "content": "x"}]}, {}, "ends with the system"),
@@ -186,6 +189,7 @@ def test_what_is_no_use_says_why(role: Role, row: dict[str, Any], reasons: list[
         ("human_pairs", {"prompt": "P"}, {}, "neither chosen and rejected nor several answers"),
         ("human_pairs", {"prompt": "P", "answers": ["a", "b"]}, {}, "no ratings or ranks: set columns.answers if"),
         ("human_pairs", {"prompt": "P", "answers": ["a"], "ratings": [1]}, {}, "fewer than two answers"),
+        ("human_pairs", {"prompt": "P", "answers": [{}, {}], "ratings": [1, 2]}, {}, "no text: set columns.answers"),
         ("human_pairs", {"prompt": "P", "answers": ["a", "b"], "ratings": [1]}, {}, "2 answers and 1 ratings"),
         ("human_pairs", {"prompt": "P", "answers": ["a", "b"], "ratings": [1, "good"]}, {}, "'good' in column"),
         ("human_pairs", {"chosen": "a", "rejected": "b"}, {}, "no column for the prompt"),
@@ -209,6 +213,7 @@ def test_a_gold_pair_keeps_the_id_it_always_had() -> None:
     (one,) = read("gold_final", {"prompt": "Boil water", "right": "heat it", "wrong": "freeze it"}, "Be brief.")
     assert isinstance(one, GoldPair)
     assert (one.right, one.wrong, one.source, one.messages[0].role) == ("heat it", "freeze it", "gold_final", "system")
+    assert one.id == "f3a96d5a7053a1d5"
 
 
 @pytest.mark.parametrize("pattern", ["(", "#### .*", "(a)(b)"])

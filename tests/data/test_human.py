@@ -86,14 +86,14 @@ def test_a_goal_that_occurs_twice_stays_in_one_part(folder: Path) -> None:
     assert len({part for part, _ in sizes}) == 2
 
 
-@pytest.mark.parametrize("row", [{"question": "Why?"}, {"answer": ["x"]}])
-def test_a_broken_question_names_its_line(folder: Path, row: dict[str, object]) -> None:
-    _write(folder / "truthfulqa.jsonl", [row])
-    with pytest.raises(DataError, match=r"truthfulqa\.jsonl:1: .*selfreward assets"):
+def test_a_broken_row_names_its_line(folder: Path) -> None:
+    for row in ({"question": "Why?"}, {"answer": ["x"]}):
+        _write(folder / "truthfulqa.jsonl", [row])
+        with pytest.raises(DataError, match=r"truthfulqa\.jsonl:1: .*selfreward assets"):
+            load_truthfulqa("pool")
+    (folder / "truthfulqa.jsonl").write_text('{"question": ')
+    with pytest.raises(DataError, match=r"truthfulqa\.jsonl:1 is not JSON"):
         load_truthfulqa("pool")
-
-
-def test_a_broken_pair_names_its_line(folder: Path) -> None:
     _write(folder / "piqa.jsonl", [{"question": "melt ice", "options": "A. only", "answer": "A. only"}])
     with pytest.raises(DataError, match=r"piqa\.jsonl:1: .*selfreward assets"):
         _all_pairs()

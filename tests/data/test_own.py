@@ -112,6 +112,15 @@ def test_a_folder_of_shards_and_a_pattern(tmp_path: Path) -> None:
     assert len(list(read_rows(tmp_path / "clone/data/train-*.parquet"))) == len(ROWS)
 
 
+def test_splits_in_folders_of_their_own_are_told_apart(tmp_path: Path) -> None:
+    for split in ("train", "validation"):
+        write(tmp_path / "clone/default" / split / "0000.parquet")
+    (tmp_path / "clone/default/train/empty.parquet").mkdir()
+    with pytest.raises(DataError, match=r"several splits \(train, validation\): .*as in '.*default/train/\*\.parquet'"):
+        list(read_rows(tmp_path / "clone"))
+    assert len(list(read_rows(tmp_path / "clone/default/train/*.parquet"))) == len(ROWS)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -230,6 +239,7 @@ def test_a_hub_data_set_shares_the_code_of_files(tmp_path: Path, monkeypatch: py
         (["data=files", "data.train=a.jsonl"], "needs human answers: give data.human a file"),
         (["data=hub", "data.train.name=a/b", "data.train.revision=main"], r"data\.train\.revision=main: .*pattern"),
         (["data=files", "data.train={path:a.jsonl,limit:0}"], r"data\.train\.limit=0: .*greater than 0"),
+        (["experiment=scripted", "data.human=null"], r"data\.human=None: .*valid integer"),
     ],
 )
 def test_a_mistake_in_the_settings_is_one_line(overrides: list[str], message: str) -> None:

@@ -9,18 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from selfreward.diversity.detector import (
-    DetectorSpec,
-    Diagnosis,
-    Family,
-    Finding,
-    Paired,
-    ProbeRound,
-    Standing,
-    State,
-    diagnose,
-)
-from selfreward.diversity.findings import margin_test, nll_test
+from selfreward.diversity.detector import DetectorSpec, Diagnosis, ProbeRound, Standing, State, diagnose
+from selfreward.diversity.findings import Family, Finding, Paired, margin_test, nll_test
 from selfreward.diversity.sequential import student_critical
 
 SPEC = DetectorSpec()

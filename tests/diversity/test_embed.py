@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfreward.diversity.embed import Embedder, embed_hashing, embed_minilm
-from selfreward.errors import AssetError
+from selfreward.diversity.embed import embed_hashing, embed_minilm
 
 CACHE = Path(os.environ.get("SELFREWARD_CACHE") or Path.home() / ".cache" / "selfreward")
 MINILM = CACHE / "models" / "all-minilm-l6-v2"
@@ -50,16 +49,6 @@ def test_hashing_is_the_same_in_another_process() -> None:
     env = {**os.environ, "PYTHONHASHSEED": "7"}
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
     assert other.stdout.strip() == str(embed_hashing(["the cat sat"])[0].nonzero()[0].tolist())
-
-
-def test_hashing_is_an_embedder() -> None:
-    embedder: Embedder = embed_hashing
-    assert embedder([]).shape == (0, 256)
-
-
-def test_a_missing_model_is_an_asset_error(tmp_path: Path) -> None:
-    with pytest.raises(AssetError, match="no sentence model"):
-        embed_minilm(["hello"], tmp_path)
 
 
 @pytest.fixture(scope="module")

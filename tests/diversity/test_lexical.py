@@ -14,7 +14,6 @@ from selfreward.diversity.estimators import words
 from selfreward.diversity.lexical import (
     compression_ratio,
     first_words,
-    hill2,
     ngram_distance,
     self_bleu,
     self_repetition,
@@ -99,9 +98,9 @@ def test_an_opening_is_shared_and_no_longer_one_is(some: list[str], random: Rand
 
 def test_an_opening_takes_time_in_proportion_to_the_words() -> None:
     long = "word " * 20_000
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(shared_opening([long, long, "short"])) == 20_000
-    assert time.perf_counter() - began < 2  # about .05 s; a quadratic search takes minutes
+    assert time.process_time() - began < 2  # about .05 s; a quadratic search takes minutes
 
 
 @pytest.mark.parametrize(
@@ -162,18 +161,17 @@ def test_ngram_distance_is_unbiased_in_the_number_of_texts() -> None:
 def test_simpson_of_a_hand_computed_case() -> None:
     # a, a, b, c: one of the six pairs is alike.
     assert simpson(["a b", "A c"]) == pytest.approx(5 / 6)
-    assert hill2(["a b", "A c"]) == pytest.approx(6)
     assert simpson(["a b a b", "a b"], n=2) == pytest.approx(1 - 3 / 6)
 
 
 def test_simpson_of_equal_and_of_different_words() -> None:
-    assert simpson(["a a", "a"]) == 0 and hill2(["a a", "a"]) == 1
-    assert simpson(["a b", "c"]) == 1 and hill2(["a b", "c"]) is None
+    assert simpson(["a a", "a"]) == 0
+    assert simpson(["a b", "c"]) == 1
 
 
 @pytest.mark.parametrize("few", [[], ["", "?"], ["once"]])
 def test_simpson_needs_two_words(few: list[str]) -> None:
-    assert simpson(few) is None and hill2(few) is None
+    assert simpson(few) is None
 
 
 @pytest.mark.parametrize("size", [5, 50, 500])
@@ -186,14 +184,10 @@ def test_simpson_is_unbiased_at_any_number_of_words(size: int) -> None:
 
 
 @given(texts, st.integers(1, 3), st.randoms())
-def test_simpson_and_hill_agree_and_ignore_order(some: list[str], n: int, random: Random) -> None:
-    share, number = simpson(some, n), hill2(some, n)
-    assert (share, number) == (simpson(mixed := random.sample(some, len(some)), n), hill2(mixed, n))
-    if share is None or share == 1:
-        assert number is None
-    else:
-        assert 0 <= share < 1
-        assert number == pytest.approx(1 / (1 - share))
+def test_simpson_ignores_order_and_stays_in_range(some: list[str], n: int, random: Random) -> None:
+    share = simpson(some, n)
+    assert share == simpson(random.sample(some, len(some)), n)
+    assert share is None or 0 <= share <= 1
 
 
 def test_self_bleu_is_bleu_by_hand() -> None:
@@ -278,7 +272,7 @@ def test_compression_rises_as_texts_repeat() -> None:
     assert low is not None and high is not None and high > 1.5 * low
 
 
-@pytest.mark.parametrize("estimate", [ngram_distance, simpson, hill2, self_repetition])
+@pytest.mark.parametrize("estimate", [ngram_distance, simpson, self_repetition])
 def test_ngrams_have_at_least_one_word(estimate) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match="at least 1"):
         estimate(["a b", "c d"], n=0)

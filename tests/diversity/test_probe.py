@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from selfreward.diversity.embed import embed_hashing
-from selfreward.diversity.probe import Matched, MatchedProbe, ProbeAnswer, matched_measures, usable
+from selfreward.diversity.probe import MatchedProbe, ProbeAnswer, matched_measures, usable
 
 MEANINGS = [
     "the river carries cold water down from the mountains in spring",
@@ -129,10 +129,17 @@ def test_recall_needs_enough_human_answers() -> None:
     assert (one.recall, one.baseline_recall) == (None, None)
 
 
+@pytest.mark.parametrize("left", [0, 1, 5])
+def test_recall_needs_enough_answers_that_say_anything(left: int) -> None:
+    human = {name: [f"{meaning} number {name[1:]}" for meaning in MEANINGS] for name in drawn(0, 8)}
+    silent = {name: [*group[: int(prompt < left)], "", ""] for prompt, (name, group) in enumerate(drawn(0, 8).items())}
+    for found in (probe(silent, drawn(1, 32), human), probe(drawn(0, 1), silent, human)):
+        assert {(one.recall, one.baseline_recall) for one in found.prompts.values()} == {(None, None)}
+
+
 def test_modes_hold_the_whole_baseline_and_count_what_is_still_said() -> None:
     found = probe(drawn(0, 8, meanings=2), drawn(1, 32))
     mine = [mode for mode in found.modes if mode.prompt_id == "p3"]
     assert sum(mode.mass for mode in mine) == pytest.approx(1)
     assert sum(mode.hits for mode in mine) == 8
     assert sum(mode.hits > 0 for mode in mine) <= 2
-    assert isinstance(found.prompts["p3"], Matched)

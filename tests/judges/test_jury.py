@@ -1,7 +1,7 @@
 """The jury: how its members are asked, what they conclude, who abstains, and how far they disagree."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -208,22 +208,12 @@ def test_a_unanimous_jury_agrees_and_ranks_as_its_members(rule: str, scores: lis
 def test_the_most_disputed_prompts_come_first_and_those_without_disagreement_not_at_all() -> None:
     def told(prompt: str, disputed: str) -> Judgment:
         raw = f"disagreement={disputed} majority=1 members=2 of 2; a=1 b=1"
-        return Judgment(**{**vars_of(pointwise(item("x"), judge="j", score=1.0, raw=raw)), "prompt_id": prompt})
+        return replace(pointwise(item("x"), judge="j", score=1.0, raw=raw), prompt_id=prompt)
 
-    judgments = [
-        told("p", "0.25"),
-        told("p", "0.25"),
-        told("q", "1"),
-        told("r", "null"),
-        told("s", "0.25"),
-        told("t", "0"),
-    ]
+    given = [("p", "0.25"), ("p", "0.25"), ("q", "1"), ("r", "null"), ("s", "0.25"), ("t", "0")]
+    judgments = [told(prompt, disputed) for prompt, disputed in given]
     assert list(most_disputed(judgments, 2).items()) == [("q", 1), ("p", 0.25)]
     assert list(most_disputed(judgments, 9)) == ["q", "p", "s"]
-
-
-def vars_of(judgment: Judgment) -> dict[str, Any]:
-    return {name: getattr(judgment, name) for name in Judgment.__dataclass_fields__}
 
 
 @dataclass

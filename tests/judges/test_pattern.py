@@ -13,7 +13,7 @@ from selfreward.config import validate
 from selfreward.errors import ConfigError
 from selfreward.judges import AnyJudge
 from selfreward.judges.jury import JurySpec
-from selfreward.judges.pattern import bare_pattern, explained_pattern
+from selfreward.judges.pattern import explained_pattern
 from selfreward.judges.reply import LETTERS, Scale, read_letter, read_score
 from tests.judges.made import Told, item, judged, reply
 from tests.support import run_scripted
@@ -120,7 +120,7 @@ def test_the_pattern_is_the_judges_own() -> None:
     assert re.fullmatch(reasoned, "The second is clear.\nVerdict: B")
     assert not re.fullmatch(reasoned, "B")
     bare = pattern_asked_for("judge=pairwise", "judge.constrained=true", "judge.reasoning=false")
-    assert bare == bare_pattern(LETTERS) == "A|B|C"
+    assert bare == "A|B|C"
 
 
 def test_a_member_of_a_jury_is_constrained_by_its_own_setting() -> None:

@@ -81,6 +81,7 @@ def test_questions_of_one_kind_share_a_name_made_of_their_words() -> None:
     assert set(sums) <= {"add", "numbers", "multiply", "sum"}
     assert set(mails) <= {"write", "polite", "email", "meeting"}
     assert kinds([*TREES, *SUMS, *MAILS][::-1], 0) == names[::-1]
+    assert kinds([*TREES, *SUMS, *MAILS], 2**32) == names
 
 
 @given(st.lists(st.text(max_size=30), max_size=8))

@@ -50,7 +50,7 @@ def test_any_file_of_pairs_can_be_labelled(tmp_path: Path) -> None:
     path = written(
         tmp_path / "pairs.jsonl",
         {"prompt": "p", "chosen": "x", "rejected": "y"},
-        {"prompt": "p", "chosen": "x", "rejected": "y"},
+        {"prompt": "p", "chosen": "x", "rejected": "y", "labels": 1},
         {"prompt": "q", "answers": ["x", "y"]},
         {"prompt": "r", "answers": ["x", "y", "z"], "ratings": [1, 3, 3]},
         {"prompt": "s", "right": "x", "wrong": " "},

@@ -7,38 +7,39 @@ from pathlib import Path
 
 import pytest
 
-from selfreward.artifacts import Store
-from selfreward.artifacts.runs import Run, RunView, read_run
+from selfreward.__main__ import compose
+from selfreward.artifacts.runs import RunView, read_run
 from selfreward.backends import scripted
 from selfreward.commands import report
+from selfreward.config import validate
 from selfreward.diversity.statistics import Interval
 from selfreward.errors import ConfigError, StoreError
-from selfreward.loop import run_loop
+from selfreward.provenance.yields import RowCost
 from selfreward.report.content import Evaluation, Matched, read_steps
-from selfreward.report.control import find_control
+from selfreward.report.control import control_settings, drops_tiers, find_control, picks_by_lot
 from selfreward.report.markup import element, visible
 from selfreward.report.page import render
 from selfreward.report.rounds import _selection_bars
 from selfreward.report.verdict import judge_run, sharpening
 from selfreward.report.watch import read_watches
-from selfreward.tracking import Tracker
-from tests.report.browser import Page
-from tests.support import Silent, run_scripted, scripted_config
+from selfreward.report.yields import _cost
+from tests.report.browser import Page, harmless
+from tests.support import run_scripted, scripted_config
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\u202egnp.exe\x07</style>'
 
 ORDER = ["measure", "diagnose", "evaluate", "sample", "judge", "select", "decide", "mix", "update"]
 
 
-def _write_config(folder: Path, *overrides: str) -> None:
+def write_config(folder: Path, *overrides: str) -> None:
     config = scripted_config(*overrides)
     (folder / config.run).mkdir(parents=True, exist_ok=True)
     (folder / config.run / "config.json").write_text(json.dumps(config.model_dump(mode="json")))
 
 
-def _run(folder: Path, *overrides: str) -> RunView:
+def run_with_config(folder: Path, *overrides: str) -> RunView:
     overrides = (f"store.runs={folder}", *overrides)
-    _write_config(folder, *overrides)
+    write_config(folder, *overrides)
     return run_scripted(folder, *overrides)
 
 
@@ -46,16 +47,16 @@ def _run(folder: Path, *overrides: str) -> RunView:
 def runs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     faults = ("backend.cut_share=0.05", "select.threshold=-3.0")
-    _run(folder, "run=main", *faults)
-    _run(folder, "run=lot", "select=random_pick", *faults)
+    run_with_config(folder, "run=main", *faults)
+    run_with_config(folder, "run=lot", "select=random_pick", *faults)
     return folder
 
 
 def test_the_page_is_one_file_that_loads_and_runs_nothing(runs):
-    page = Page(render(read_run(runs / "main"), read_run(runs / "lot")))
-    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
-    assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("src", "href", "style")]
-    assert "http" not in render(read_run(runs / "main"), None).replace("http-equiv", "")
+    html = render(read_run(runs / "main"), read_run(runs / "lot"))
+    harmless(html)
+    assert "http" not in html.replace("http-equiv", "")
+    assert html == render(read_run(runs / "main"), read_run(runs / "lot")), "the same run gives the same page"
 
 
 def test_the_page_writes_what_the_stages_committed(runs):
@@ -83,24 +84,23 @@ def test_a_funnel_ends_at_the_rows_that_were_selected(runs):
         selection = step.yielded.selection
         bars = _selection_bars(selection, step.yielded.drawn)
         assert bars[-1].parts[0][0] == selection["selected"]
+        beside = _selection_bars({**selection, "human_pairs": 3, "human_prompts_without_pair": 1}, 1000)
+        assert beside[0].note == "the first of each prompt, none of 4 human prompts"
 
 
-def test_the_same_run_gives_the_same_page(runs):
-    view = read_run(runs / "main")
-    assert render(view, None) == render(view, None)
+def test_what_a_row_took_is_written_without_an_exponent():
+    written = [_cost(RowCost(seconds, None)) for seconds in (0.00123, 0.0994, 0.0996, 300.0)]
+    assert written == ["1.2 ms", "99 ms", "0.10 s", "5.0 min"]
 
 
 def test_hostile_text_stays_text(tmp_path, monkeypatch):
     plain = scripted.outcome_text
     monkeypatch.setattr(scripted, "outcome_text", lambda question, outcome: plain(question, outcome) + HOSTILE)
-    view = _run(tmp_path, "loop.iterations=1")
+    view = run_with_config(tmp_path, "loop.iterations=1")
     config = json.loads((view.folder / "config.json").read_text())
     (view.folder / "config.json").write_text(json.dumps({**config, HOSTILE: HOSTILE}))
     html = render(view, None)
-    page = Page(html)
-    assert not {"script", "img"} & set(page.tags)
-    assert not [name for name, _ in page.attributes if name.startswith("on")]
-    assert "\u202e" not in html
+    page = harmless(html)
     assert "⟨U+202E⟩gnp.exe⟨U+0007⟩" in page.text
     assert "<script>alert(1)</script>" in page.text
     assert page.tags.count("style") == html.count("</style>") == 1
@@ -131,15 +131,15 @@ def test_a_run_with_nothing_in_it_has_a_page(tmp_path):
 
 def test_a_run_without_closed_or_open_prompts_has_a_page(tmp_path):
     closed = ("train_open", "held_out_open", "probe_open")
-    view = _run(tmp_path, "run=closed", "loop.iterations=1", *(f"data.{name}=0" for name in closed))
+    view = run_with_config(tmp_path, "run=closed", "loop.iterations=1", *(f"data.{name}=0" for name in closed))
     assert "nothing is known about its open answers" in Page(render(view, None)).text
     open_ = ("train_closed", "held_out_closed", "probe_closed", "gold_final")
-    view = _run(tmp_path, "run=open", "loop.iterations=1", *(f"data.{name}=0" for name in open_))
+    view = run_with_config(tmp_path, "run=open", "loop.iterations=1", *(f"data.{name}=0" for name in open_))
     assert "was asked no closed question" in Page(render(view, None)).text
 
 
 def test_few_prompts_are_said_to_be_few(tmp_path):
-    view = _run(tmp_path, "loop.iterations=1", "data.held_out_closed=4", "data.probe_open=4")
+    view = run_with_config(tmp_path, "loop.iterations=1", "data.held_out_closed=4", "data.probe_open=4")
     verdict = judge_run(view, read_steps(view), read_watches(view), None)
     assert "neither clearly better nor clearly worse" in verdict.headline
     assert "4 held-out questions: far too few for any claim." in verdict.findings[-1].text
@@ -177,9 +177,22 @@ def test_a_control_is_found_by_its_settings(runs, tmp_path):
     assert found is not None
     assert found.name == "lot"
     assert find_control(read_run(runs / "lot")) is None
-    alone = _run(tmp_path, "run=alone", "loop.iterations=0")
+    alone = run_with_config(tmp_path, "run=alone", "loop.iterations=0")
     assert find_control(alone) is None
     assert "select=random_pick run=alone-control" in Page(render(alone, None)).text
+    broken = tmp_path / "broken/iter-000/measure/manifest.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("{")
+    write_config(tmp_path, "run=broken", "select=random_pick", "seed=7")
+    assert find_control(alone) is None, "what is wrong with another run is no matter of this one"
+
+
+def test_a_control_can_be_made_of_a_run_with_tiers():
+    pairs = ("experiment=scripted", "select=preference_pairs", "select.length_tier=0.3")
+    config = validate(compose([*pairs])).model_dump(mode="json")
+    control = validate(compose([*pairs, *control_settings(config).split()])).model_dump(mode="json")
+    assert picks_by_lot(control) and not drops_tiers(config)
+    assert drops_tiers(scripted_config("select.length_tier=0.3").model_dump(mode="json"))
 
 
 def test_the_command_writes_the_page_and_prints_its_path(runs, capsys):
@@ -195,10 +208,6 @@ def test_a_wrong_control_is_refused(runs):
         report.main(["lot", "--runs", str(runs), "--control", "main"])
     with pytest.raises(StoreError, match="there is no run"):
         report.main(["main", "--runs", str(runs), "--control", "nobody"])
-    overrides = (f"store.runs={runs}", "run=other", "select=random_pick", "data.train_open=20", "loop.iterations=0")
-    _write_config(runs, *overrides)
-    config = scripted_config(*overrides)
-    run = Run(runs / "other", Store(runs / "store", Silent()), config.seed)
-    run_loop(config, run, Tracker(run.folder, Silent()))
+    run_with_config(runs, "run=other", "select=random_pick", "data.train_open=20", "loop.iterations=0")
     with pytest.raises(ConfigError, match="another train source"):
         report.main(["main", "--runs", str(runs), "--control", "other"])

@@ -1,7 +1,5 @@
 """Duels of policies over held-out answers, by a judge that never changes."""
 
-from pathlib import Path
-
 import pytest
 
 from selfreward.artifacts.runs import RunView
@@ -16,11 +14,6 @@ LEARNS = ("model.skill=0.1", "judge=verifier", "select.threshold=1", "mix.real_s
 @pytest.fixture(scope="module")
 def fought(tmp_path_factory: pytest.TempPathFactory) -> RunView:
     return run_scripted(tmp_path_factory.mktemp("duel"), *LEARNS, "duel=pairwise", "loop.iterations=2")
-
-
-def test_there_is_no_duel_unless_it_is_asked_for(tmp_path: Path) -> None:
-    view = run_scripted(tmp_path, "loop.iterations=1")
-    assert not any("duel" in stages for stages in view.iterations)
 
 
 def test_every_policy_but_the_first_meets_the_start_model_and_the_one_before(fought: RunView) -> None:

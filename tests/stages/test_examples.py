@@ -7,29 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfreward.records import Candidate, Prompt, make_prompt
+from selfreward.records import Candidate, Finish
 from selfreward.stages.examples import BestOfK, RandomPick, choose
 from selfreward.stages.pool import Rated
+from tests.stages.tables import closed_prompt, drawn
 
-PROMPT: Prompt = make_prompt(
-    "What is 2 + 2?", system="", stratum="closed", source="test", references=("4",), match="numeric"
-)
+PROMPT = closed_prompt(2)
 
 
-def candidate(index: int, text: str = "", finish: str = "stop") -> Candidate:
-    return Candidate(
-        id=f"c{index}",
-        prompt_id=PROMPT.id,
-        index=index,
-        text=text or f"The answer is {index}.",
-        text_hash="",
-        finish=finish,  # type: ignore[arg-type]
-        tokens=5,
-        logprob=-1.0,
-        policy_key="p",
-        policy_digest="p",
-        seed=0,
-    )
+def candidate(index: int, text: str = "", finish: Finish = "stop") -> Candidate:
+    return replace(drawn(PROMPT, index, text or f"The answer is {index}."), id=f"c{index}", finish=finish)
 
 
 def rated(*scores: float | None) -> list[Rated]:

@@ -46,12 +46,6 @@ def test_a_judge_that_concludes_keeps_what_it_asked_beside_its_rows(tmp_path: Pa
     assert yield_of(stages).judgments == len(evidence)
 
 
-def test_a_judge_of_one_answer_at_a_time_has_rows_alone(tmp_path: Path) -> None:
-    judgments = run_scripted(tmp_path, "loop.iterations=1").iterations[0]["judge"]
-    assert not judgments.has("evidence")
-    assert not {"comparisons", "flipped", "undecided"} & judgments.manifest.counts.keys()
-
-
 def test_killed_between_evidence_and_rows_it_ends_as_if_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,7 +88,8 @@ def test_too_many_failures_stop_the_stage(tmp_path: Path, monkeypatch: pytest.Mo
         return [replace(one, outcome="failed", score=None, verdict=None, raw="engine") for one in compare(*given)]
 
     monkeypatch.setattr(pairwise, "compare", fails)
-    with pytest.raises(StageError, match=r"of \d+ judgments failed \(engine\), judge\.max_failed_share allows 5%"):
+    told = r"of \d+ judgments failed \(engine\), max_failed_share allows 5%: .* raise judge\.max_failed_share"
+    with pytest.raises(StageError, match=told):
         judged(tmp_path)
 
 

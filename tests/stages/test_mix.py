@@ -1,6 +1,7 @@
 """What human data a round draws: fresh rows first, each as often as allowed, and never more than the budget."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from selfreward.stages.pairs import PreferencePairs
 from selfreward.stages.prompts import PromptsSpec, prompts
 from tests.stages.tables import artifact, human_example, open_prompt, ordered, selected
 from tests.support import Silent
+from tests.tiny import make_pair
 
 OWN = [(open_prompt(number), [(f"Answer {number}.", 2.0), (f"Other {number}.", 1.0)]) for number in range(8)]
 """Eight own examples of five tokens, or eight pairs."""
@@ -109,24 +111,7 @@ def test_what_the_budget_forbids_is_missing(tmp_path: Path) -> None:
 
 
 def test_a_budget_of_pairs_counts_pairs(tmp_path: Path) -> None:
-    people = [
-        PreferencePair(
-            id=f"pair{number}",
-            prompt_id=f"p{number}",
-            messages=open_prompt(number).messages,
-            chosen="Better.",
-            rejected="Worse.",
-            origin="human",
-            stratum="open",
-            chosen_tokens=100,
-            rejected_tokens=100,
-            margin=None,
-            chosen_id=None,
-            rejected_id=None,
-            iteration=None,
-        )
-        for number in range(6)
-    ]
+    people = [replace(make_pair(number), origin="human", chosen_tokens=100) for number in range(6)]
     made = Store(tmp_path, Silent()).run(
         mix,
         MixSpec(),

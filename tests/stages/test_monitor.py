@@ -29,7 +29,9 @@ def course(view: RunView, t: int) -> dict:
 
 
 def test_a_loop_that_loses_human_mass_alarms_and_is_given_human_data(acting: RunView) -> None:
-    states = [stages["diagnose"].json("diagnosis")["state"] for stages in acting.iterations]
+    diagnoses = [stages["diagnose"].json("diagnosis") for stages in acting.iterations]
+    assert [one["round"] for one in diagnoses] == [0, 1, 2, 3, 4, 5], "the last policy too"
+    states = [one["state"] for one in diagnoses]
     assert states[:2] == ["WARMUP", "WARMUP"]
     assert set(states[2:]) <= {"ALARM", "SEVERE"}
     shares = [course(acting, t)["real_share"] for t in range(5)]
@@ -39,12 +41,6 @@ def test_a_loop_that_loses_human_mass_alarms_and_is_given_human_data(acting: Run
     for asked, got in zip(shares, mixed, strict=True):
         assert got["real_share_asked"] == asked
         assert got["short"] or got["real_share_tokens"] == pytest.approx(asked, abs=0.05)
-
-
-def test_the_last_policy_is_diagnosed_too(acting: RunView) -> None:
-    last = acting.iterations[-1]
-    assert {"measure", "diagnose", "evaluate"} == set(last)
-    assert last["diagnose"].json("diagnosis")["round"] == 5
 
 
 def test_every_decision_follows_from_its_file_alone(acting: RunView) -> None:

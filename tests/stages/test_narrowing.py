@@ -12,20 +12,8 @@ from selfreward.stages.pairs import PreferencePairs
 from selfreward.stages.select import AnySelect
 from tests.stages.tables import Answers, closed_prompt, open_prompt, round_of, selected
 
-THINGS = [
-    "rivers",
-    "bread",
-    "winter",
-    "music",
-    "letters",
-    "stone",
-    "a garden",
-    "gulls",
-    "zinc",
-    "my uncle",
-    "foxes",
-    "oak",
-]
+THINGS = ["rivers", "bread", "winter", "music", "letters", "stone", "a garden", "gulls", "zinc", "my uncle", "foxes"]
+THINGS += ["oak"]
 
 
 def told(folder: Path, answers: Answers, spec: AnySelect, **sample: int) -> dict[str, Json]:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from selfreward.artifacts.runs import RunView
-from selfreward.errors import ConfigError, StarvedLoop
+from selfreward.errors import StarvedLoop
 from selfreward.records import Example, PreferencePair, Prompt
-from tests.support import run_scripted, scripted_config
+from tests.support import run_scripted
 
 SMALL = ["data.train_closed=20", "data.train_open=10", "mix.min_rows=1"]
 PAIRS = [*SMALL, "select=preference_pairs", "prompts.human=12", "mix.real_share=0.2"]
@@ -46,12 +46,6 @@ def test_without_replacement_no_prompt_comes_twice(tmp_path: Path) -> None:
         run_scripted(tmp_path, *settings, "loop.iterations=4")
 
 
-def test_a_count_without_a_mode_is_a_mistake() -> None:
-    for settings in (["prompts.count=3"], ["prompts.per_round=slice"]):
-        with pytest.raises(ConfigError, match=r"needs prompts\.count"):
-            scripted_config(*settings)
-
-
 def test_human_prompts_are_sampled_along_and_pair_the_human_answer_with_the_policys_own(tmp_path: Path) -> None:
     view = run_scripted(tmp_path, *PAIRS, "loop.iterations=2")
     for stages in view.iterations[:2]:
@@ -77,19 +71,3 @@ def test_a_human_answer_is_spent_once_in_pairs_too(tmp_path: Path) -> None:
         if row.origin == "human"
     ]
     assert len(used) == len(set(used)) > 5
-
-
-def test_human_prompts_are_for_pairs_alone() -> None:
-    with pytest.raises(ConfigError, match=r"prompts\.human=4 with select=best_of_k"):
-        scripted_config("prompts.human=4")
-
-
-def test_an_update_and_what_it_trains_on_go_together() -> None:
-    from selfreward.__main__ import compose
-    from selfreward.config import validate
-
-    for settings in (["update=dpo"], ["select=preference_pairs"]):
-        with pytest.raises(ConfigError, match="update=dpo goes with select=preference_pairs"):
-            validate(compose(settings))
-    with pytest.raises(ConfigError, match="makes no preference pair"):
-        scripted_config("select=preference_pairs", "select.k=1")

@@ -77,6 +77,8 @@ def test_what_is_left_out_is_said_in_every_run_with_what_it_is_out_of(tmp_path: 
 def test_a_role_that_nothing_falls_to_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no held_out prompt, empty 1: check data.held_out"):
         load(tmp_path, train=TRAIN, held_out=[{"prompt": " "}], probe=PROBE)
+    with pytest.raises(DataError, match="no probe prompt: give data.probe a file, or raise data.split.probe"):
+        load(tmp_path, train=TRAIN[:1], held_out=HELD)
 
 
 def test_overlaps_are_dropped_from_everything_that_is_trained_on(tmp_path: Path) -> None:

@@ -1,15 +1,16 @@
 """Training in a process of its own gives what training in this one gives."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from selfreward.artifacts.files import sha256_of
 from selfreward.backends.device import resolve_device, resolve_dtype
-from selfreward.errors import BackendError
+from selfreward.errors import BackendError, StarvedLoop
 from selfreward.records import Policy
 from selfreward.updates import DpoSpec, RftSpec, engine_of, run_update
-from tests.tiny import make_example, make_pair, make_tiny_policy
+from tests.tiny import make_example, make_pair, make_tiny_policy, make_tokenizer
 
 PAIRS = [make_pair(n) for n in range(6)]
 SPEC = DpoSpec(device="cpu", trainable="full", batch_size=2)
@@ -32,11 +33,18 @@ def test_a_child_process_trains_the_same_policy(tmp_path: Path) -> None:
     assert sum(steps) >= 3
 
 
-def test_a_child_that_fails_is_one_line(tmp_path: Path) -> None:
-    missing = Policy(path=tmp_path / "missing", key="p", digest="p")
-    spec = RftSpec(device="cpu", isolate="always")
+def test_what_is_wrong_in_a_child_is_what_would_be_wrong_here(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_tokenizer().save_pretrained(tmp_path / "policy")
+    policy = Policy(path=tmp_path / "policy", key="p", digest="p")
+    spec = RftSpec(device="cpu", isolate="always", max_tokens=1)
+    with pytest.raises(StarvedLoop, match="all 1 are longer than update.max_tokens=1"):
+        run_update(spec, policy, None, [make_example(0)], tmp_path / "model", 3, print)
+    assert "Traceback" not in capfd.readouterr().err
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(BackendError, match="training ended with status 1"):
-        run_update(spec, missing, None, [make_example(0)], tmp_path / "model", 3, print)
+        run_update(spec, policy, None, [make_example(0)], tmp_path / "model", 3, print)
 
 
 def test_where_it_trains_is_part_of_the_engine() -> None:

@@ -127,9 +127,6 @@ def test_rows_that_are_too_long_are_left_out_and_counted(policy, tmp_path):
     (tmp_path / "without").mkdir()
     _, without = train(policy, tmp_path / "without", EXAMPLES, max_tokens=90, epochs=1)
     assert (after.path / "model.safetensors").read_bytes() == (without.path / "model.safetensors").read_bytes()
-
-
-def test_too_few_rows_starve_the_loop(policy, tmp_path):
     with pytest.raises(StarvedLoop, match=r"0 rows to train on: all 10 are longer than update\.max_tokens=5"):
         train(policy, tmp_path, max_tokens=5)
 
