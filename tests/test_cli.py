@@ -198,6 +198,12 @@ def test_two_processes_on_one_run_end_with_one_result(tmp_path: Path, finished: 
 def test_gc_keeps_the_last_policy_and_the_run_can_go_on(copied: Path) -> None:
     for run, cwd in (("scripted", copied), ("runs/scripted", copied), (".", copied / "runs/scripted")):
         assert selfreward("gc", run, "--dry-run", cwd=cwd).stdout.count("would delete") == 2
+    (copied / "runs/later").mkdir()
+    start = copied / "runs/scripted/iter-000/update/model"
+    (copied / "runs/later/config.json").write_text(json.dumps({"model": {"path": str(start)}}))
+    spared = selfreward("gc", "scripted", "--dry-run", cwd=copied).stdout
+    assert spared.count("would delete") == 1, "a run started from the other"
+    shutil.rmtree(copied / "runs/later")
     (copied / "scripted").mkdir()  # the name of a run goes before that of a folder
     assert selfreward("gc", "scripted", cwd=copied).stdout.count("deleting") == 2
     assert "48 artifacts whole, 2 collected" in selfreward("verify", "scripted", cwd=copied).stdout

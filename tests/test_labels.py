@@ -95,8 +95,11 @@ def test_stale_labels_go_out_again_and_the_others_stay(tmp_path: Path) -> None:
         row["rubric"] = "right_or_wrong@0:0000000000000000"
     rows[3]["rubric"] = "five_point_quality@1:0000000000000000"
     (tmp_path / "labels.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    stale = ("labels", "stale", "labels.jsonl", "--rubric", "right_or_wrong")
+    twice = selfreward(*stale, "--out", "same.jsonl", "--current", "same.jsonl", cwd=tmp_path)
+    assert twice.returncode == 2 and "same.jsonl is given twice" in twice.stderr
     done = selfreward(
-        *("labels", "stale", "labels.jsonl", "--rubric", "right_or_wrong"),
+        *stale,
         *("--out", "old.jsonl", "--current", "current.jsonl"),
         cwd=tmp_path,
     )

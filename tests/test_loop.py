@@ -1,11 +1,13 @@
 """The loop on a scripted policy: what is made once, what follows from a change, what stops it."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from selfreward.artifacts import Store
 from selfreward.artifacts.runs import Run, RunView, read_run
+from selfreward.commands.run import run
 from selfreward.errors import StageError, StarvedLoop
 from selfreward.loop import run_loop
 from selfreward.records import Candidate, Example, Judgment
@@ -106,16 +108,16 @@ def test_the_scripted_loop_gives_what_it_always_gave(tmp_path: Path) -> None:
 
 GOLDEN = {
     "measure": ("551162a30bb4ff3a", "01f5108479b7f4f1"),
-    "diagnose": ("1bec2395bf772f6b", "8d502b22fbc18b50"),
+    "diagnose": ("d77ff119bc3ccdb6", "b4feaca886f842e4"),
     "evaluate": ("81376aa11c674482", "3540d0ac3732ca16"),
     "prompts": ("91fc2b30b551e0ed", "10d2295e92bce7c2"),
     "sample": ("9e1ab0cd39889e6a", "fc5e5f0875ad15cd"),
     "health": ("f6da2f9ed055f88b", "d574441a6786b62e"),
     "judge": ("485db27fbb4a020f", "a421ce4ce632beec"),
     "gate": ("2393ecf28871e826", "8b37ef3c6e223ae7"),
-    "select": ("293168aedc123111", "b1623c55d681c6c8"),
-    "decide": ("28158fe9c4f3fce7", "7ac847affd300413"),
-    "mix": ("2f08cf730605234d", "bc0eed047ddd169e"),
+    "select": ("511bbcb3c5499177", "b1623c55d681c6c8"),
+    "decide": ("8282ea0fb0405206", "7ac847affd300413"),
+    "mix": ("038e80b12ddb1427", "bc0eed047ddd169e"),
     "update": ("0d754b0defcd75a7", "f7421b2751ca3fda"),
 }
 
@@ -224,6 +226,15 @@ def test_a_judge_that_never_scores_stops_the_loop_with_the_counts(tmp_path: Path
             "gate.parse_rate.action=observe",
         )
     assert caught.value.exit_status == 3
+
+
+def test_a_starved_run_keeps_the_figures_of_its_last_policy(tmp_path: Path) -> None:
+    settings = scripted_config("mix.min_rows=500", f"store.runs={tmp_path}", "run=starved").model_dump(mode="json")
+    with pytest.raises(StarvedLoop, match="mix.min_rows asks for 500"):
+        run(settings)
+    (row,) = [json.loads(line) for line in (tmp_path / "starved/metrics.jsonl").read_text().splitlines()]
+    assert row["loop/iteration"] == 0 and 0 < row["select/selected"] < 500
+    assert row["eval/closed/pass_at_1"] > 0 and "mix/self_rows" not in row
 
 
 def test_failed_judgments_stop_the_stage_and_are_owed(tmp_path: Path) -> None:

@@ -4,10 +4,13 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 
+from selfreward.artifacts import Artifact
+from selfreward.artifacts.runs import read_run
 from selfreward.commands.monitor_check import EXIT_CODES
 from selfreward.diversity.detector import State
 from tests.support import Done, run_scripted, selfreward
@@ -72,7 +75,23 @@ def test_check_tells_what_the_controller_did(acted: Path) -> None:
     assert "controller (act): escalate, real share 0.300, rung 3" in done.stdout
     assert "share 0.100 to 0.300" in done.stdout
     assert "orders: cluster_cap 4, novelty True" in done.stdout
-    assert "best healthy round: 0" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("best healthy round: 0, human NLL 0.")
+
+
+def test_check_tells_how_to_start_from_the_best_healthy_policy(there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, states, nlls = Artifact.json, ("WARMUP", "WARN", "SEVERE"), (3.2, 2.7, 2.5)
+
+    def planted(self: Artifact, name: str) -> dict[str, Any]:
+        told = read(self, name)
+        return (
+            told if name != "diagnosis" else {**told, "state": states[told["round"]], "human_nll": nlls[told["round"]]}
+        )
+
+    monkeypatch.setattr(Artifact, "json", planted)
+    *_, said, way = monitor("check", "scripted", cwd=there).stdout.splitlines()
+    assert said == "best healthy round: 1, human NLL 2.700"
+    first = read_run(there / "runs/scripted").iterations[0]["update"]
+    assert (there / way.split("model.path=")[1].split()[0]).resolve() == first.path.resolve() / "model"
 
 
 def test_check_loads_no_model(there: Path) -> None:

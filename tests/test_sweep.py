@@ -172,6 +172,16 @@ def test_a_value_that_is_not_allowed_fails_its_cell_alone(tmp_path: Path) -> Non
     assert "  done     sample.k=4" in done.stderr
 
 
+def test_policies_that_cells_share_are_deleted_once_all_have_ended(tmp_path: Path) -> None:
+    settings = ("mix.data=replace,accumulate", "loop.iterations=2", "store.keep_policies=last")
+    done = sweep("run=s", *settings, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    updates = list(tmp_path.glob("runs/s.*/iter-00?/update"))
+    assert len({one.resolve() for one in updates}) == 3, "the first update is that of both"
+    whole = {one.resolve() for one in updates if (one / "model").is_dir()}
+    assert whole == {one.resolve() for one in updates if one.parent.name == "iter-001"}
+
+
 @pytest.mark.slow
 def test_joblib_cells_share_what_both_need(tmp_path: Path) -> None:
     parallel = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]

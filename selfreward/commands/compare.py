@@ -19,7 +19,7 @@ from selfreward.report.comparison_cells import (
     untold_differences,
 )
 from selfreward.report.comparison_table import csv_text, notes, plain_table
-from selfreward.report.content import flat_settings, read_config
+from selfreward.report.content import flat_settings, read_config, why_stopped
 from selfreward.tracking import metrics_of_run
 
 PAGE_FILE = "comparison.html"
@@ -82,10 +82,14 @@ def _members(folder: Path) -> list[Path]:
 
 
 def _state(view: RunView, state: CellState | None, asked: int | None) -> State:
-    """What is committed tells whether a run is done: a cell that is being looked at again says that it is pending."""
+    """What is committed tells whether a run is done: a cell that is being looked at again says that it is pending.
+
+    A run that the gate or the monitor stopped has come to its end.
+    """
     if state is not None and state.status == "failed":
         return "failed"
-    if asked is not None and len(view.iterations) > asked and "evaluate" in view.iterations[asked]:
+    complete = asked is not None and len(view.iterations) > asked and "evaluate" in view.iterations[asked]
+    if complete or why_stopped(view) is not None:
         return "done"
     return "unfinished" if view.iterations else "not started"
 

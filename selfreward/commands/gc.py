@@ -12,6 +12,7 @@ from selfreward.artifacts.runs import read_run
 from selfreward.artifacts.store import Artifact
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.console import ConsoleReporter
+from selfreward.report.content import read_config
 
 WEIGHTS = "update"
 
@@ -28,12 +29,18 @@ def main(arguments: list[str]) -> int:
 
 
 def collect(folder: Path, store: Store, say: Callable[[str], None], *, dry_run: bool = False) -> None:
-    """Deletes the weights of every policy of the run in `folder` but the last, unless another run ends with them."""
+    """Deletes the weights of every policy of the run in `folder` but the last.
+
+    Those that another run ends with, or started from, stay.
+    """
     trained = [stages[WEIGHTS] for stages in read_run(folder).iterations if WEIGHTS in stages]
-    kept = {last for other in folder.parent.iterdir() if (last := _last_policy(other)) is not None}
+    others = [one for one in folder.parent.iterdir() if read_config(one) is not None]
+    kept = {last for other in others if (last := _last_policy(other)) is not None}
+    started = [start for other in others if (start := _start_folder(other)) is not None]
     freed = 0
     for artifact in trained:
-        if artifact.manifest.collected or artifact.key in kept:
+        home = artifact.path.resolve()
+        if artifact.manifest.collected or artifact.key in kept or any(start.is_relative_to(home) for start in started):
             continue
         size = sum(entry.bytes for entry in artifact.manifest.files)
         say(f"{'would delete' if dry_run else 'deleting'} {artifact.path} ({size / 1e6:,.0f} MB)")
@@ -44,10 +51,15 @@ def collect(folder: Path, store: Store, say: Callable[[str], None], *, dry_run: 
 
 
 def _last_policy(folder: Path) -> str | None:
-    if folder.name.startswith(".") or folder.name == "store" or not folder.is_dir():
-        return None
     keys = [stages[WEIGHTS].key for stages in read_run(folder).iterations if WEIGHTS in stages]
     return keys[-1] if keys else None
+
+
+def _start_folder(folder: Path) -> Path | None:
+    """The folder of the start model of a run; None where it came by name."""
+    config = read_config(folder)
+    path = None if config is None else config["model"].get("path")
+    return None if path is None else Path(path).resolve()
 
 
 def empty(artifact: Artifact, store: Store) -> None:

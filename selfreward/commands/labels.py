@@ -98,6 +98,8 @@ def _import(parsed: argparse.Namespace) -> Iterator[str]:
 
 
 def _stale(parsed: argparse.Namespace, compose: Compose) -> Iterator[str]:
+    if parsed.out is not None and parsed.out == parsed.current:
+        raise DataError(f"{parsed.out} is given twice: name two files, one for --out and one for --current")
     for path in filter(None, (parsed.out, parsed.current)):
         _new_file(path)
     items = read_labels(parsed.file)

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from selfreward.artifacts.runs import read_run
+from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.monitor_table import aligned, amount, findings_of
+from selfreward.diversity.controller import HEALTHY
 from selfreward.diversity.findings import Finding
 from selfreward.errors import StoreError
 
@@ -43,7 +44,7 @@ def check(folder: Path, iteration: int | None) -> int:
     print(f"{view.name}, round {number}: {state}", f"  {diagnosis['why']}", f"  {diagnosis['cannot_see']}", sep="\n")
     if findings := findings_of(diagnosis):
         print("", *findings_table(findings.values()), sep="\n")
-    print("", *_course(decision), sep="\n")
+    print("", *_course(decision), *_way_back(view, number), sep="\n")
     return EXIT_CODES[state]
 
 
@@ -86,6 +87,19 @@ def _course(decision: Mapping[str, Any] | None) -> list[str]:
         lines.append(f"  orders: {', '.join(f'{name} {value}' for name, value in given.items())}")
     if course["stop"] is not None:
         lines.append(f"  stopped the run: {course['stop']}")
-    if course["best_healthy"] is not None:
-        lines.append(f"  best healthy round: {course['best_healthy']}, human NLL {course['healthy_nll']:.3f}")
+    return lines
+
+
+def _way_back(view: RunView, number: int) -> list[str]:
+    """The healthy round with the likeliest human answers up to `number`, and how to start from its policy."""
+    seen = [(t, view.iterations[t]["diagnose"].json("diagnosis")) for t in range(number + 1)]
+    healthy = [(told["human_nll"], t) for t, told in seen if told["state"] in HEALTHY and told["human_nll"] is not None]
+    if not healthy:
+        return []
+    nll, best = min(healthy)
+    lines = ["", f"best healthy round: {best}, human NLL {nll:.3f}"]
+    if 0 < best < number:
+        trained = view.iterations[best - 1]["update"]
+        start = f"selfreward run model.path={view.folder}/iter-{best - 1:03d}/update/model run=NAME"
+        lines.append("  its weights were deleted by `selfreward gc`" if trained.manifest.collected else f"  {start}")
     return lines

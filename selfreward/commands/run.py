@@ -12,6 +12,7 @@ from selfreward.artifacts.runs import Run, read_run
 from selfreward.commands.gc import collect
 from selfreward.config import RunConfig, validate
 from selfreward.console import ConsoleReporter
+from selfreward.errors import StarvedLoop
 from selfreward.loop import run_loop
 from selfreward.report.control import find_control
 from selfreward.report.page import REPORT_FILE, render
@@ -33,11 +34,16 @@ def run(values: Mapping[str, Any]) -> None:
     if share == 0:
         reporter.say(f"{name}=0: this run {'starts' if acts else 'trains'} on its own answers alone")
     with _wandb_run(config, folder, store, reporter) as wandb:
-        run_loop(config, Run(folder, store, config.seed), Tracker(folder, reporter, wandb))
+        tracker = Tracker(folder, reporter, wandb)
+        try:
+            run_loop(config, Run(folder, store, config.seed), tracker)
+        except StarvedLoop:
+            tracker.starved()
+            raise
         if wandb is not None and wandb.is_open:
             view = read_run(folder)
             wandb.attach(REPORT_FILE, render(view, find_control(view), texts=config.tracker.log_text))
-    if config.store.keep_policies == "last":
+    if config.store.keep_policies == "last" and config.sweep is None:
         collect(folder, store, reporter.say)
     reporter.say(f"done: {folder}/metrics.jsonl; `selfreward report {folder}` writes the page")
 

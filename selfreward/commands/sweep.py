@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from selfreward.artifacts import Store
 from selfreward.artifacts.files import canonical, write_atomically
+from selfreward.commands.gc import collect
 from selfreward.commands.run import run
 from selfreward.config import RUN_NAME, SweepCell
 from selfreward.console import ConsoleReporter
@@ -99,11 +101,13 @@ def run_cell(compose: Callable[[], Mapping[str, Any]], sweep: Sweep, cell: Sweep
     reporter = ConsoleReporter()
     name = cell_run(cell)
     reporter.say(f"cell {sweep.cells.index(cell) + 1} of {len(sweep.cells)}: {name}")
-    state = CellState(cell=cell)
+    state, collects = CellState(cell=cell), False
     write_state(sweep.runs / name, state)
     try:
-        run({**compose(), "run": name, "sweep": cell.model_dump()})
+        settings = compose()
+        run({**settings, "run": name, "sweep": cell.model_dump()})
         state = replace(state, status="done", exit_status=0)
+        collects = settings["store"]["keep_policies"] == "last"
     except SelfrewardError as error:
         told = "; ".join((str(error), *getattr(error, "__notes__", ())))
         reporter.say(f"selfreward: {told}")
@@ -113,6 +117,10 @@ def run_cell(compose: Callable[[], Mapping[str, Any]], sweep: Sweep, cell: Sweep
         told = " ".join(f"{type(error).__name__}: {error}".split())
         state = replace(state, status="failed", error=told, exit_status=_CRASHED)
     write_state(sweep.runs / name, state)
+    # Cells share policies: none is deleted before all have come to their end.
+    if collects and all(one is not None and one.status == "done" for one in _states(sweep)):
+        for other in sweep.cells:
+            collect(sweep.runs / cell_run(other), Store(sweep.runs / "store", reporter), reporter.say)
 
 
 def write_state(folder: Path, state: CellState) -> None:
@@ -135,7 +143,7 @@ def summary(sweep: Sweep) -> tuple[list[str], int]:
 
     That is 0 if every cell is done, the status of the cells that failed if it is the same for all, and 2 otherwise.
     """
-    states = [read_state(sweep.runs / cell_run(cell)) or CellState(cell=cell) for cell in sweep.cells]
+    states = [state or CellState(cell=cell) for state, cell in zip(_states(sweep), sweep.cells, strict=True)]
     done = sum(state.status == "done" for state in states)
     lines = [f"sweep {sweep.name}: {done} of {len(states)} cells done", *(_line(state) for state in states)]
     statuses = {_MISTAKE if state.exit_status is None else state.exit_status for state in states} - {0}
@@ -145,6 +153,10 @@ def summary(sweep: Sweep) -> tuple[list[str], int]:
 def begun(sweep: Sweep) -> bool:
     """Whether any cell was reached, now or earlier."""
     return any((sweep.runs / cell_run(cell) / STATE_FILE).exists() for cell in sweep.cells)
+
+
+def _states(sweep: Sweep) -> list[CellState | None]:
+    return [read_state(sweep.runs / cell_run(cell)) for cell in sweep.cells]
 
 
 def _line(state: CellState) -> str:

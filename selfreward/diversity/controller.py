@@ -20,6 +20,9 @@ from pydantic import Field, PositiveInt, model_validator
 from selfreward.diversity.detector import State
 from selfreward.spec import Spec
 
+HEALTHY: tuple[State, ...] = ("OK", "WARN", "WARMUP")
+"""The states of a policy that one may go back to."""
+
 Action = Literal["hold", "raise", "decay", "escalate", "stop"]
 
 _CALM_ROUNDS = 2
@@ -103,7 +106,7 @@ class Course:
     `state` is that of the evidence, or BUDGET_EXHAUSTED where an alarm asked for human data and none was left.
     `real_share` is the share to train on; `shadow_share` and `rung` are those of the rule, which in mode observe is
     followed on paper only. `stop` says why the run should end. `best_healthy` is the round with the lowest human
-    NLL so far, `healthy_nll`, of those in state OK, WARN or WARMUP.
+    NLL so far, `healthy_nll`, of those in a state of `HEALTHY`.
     """
 
     round: int
@@ -219,6 +222,6 @@ def _orders(spec: ControllerSpec, evidence: Evidence, rung: int) -> Orders:
 def _best_healthy(evidence: Evidence, previous: Course | None) -> tuple[int | None, float | None]:
     """The healthy round with the lowest human NLL so far; the earlier of equals."""
     best = (None, None) if previous is None else (previous.best_healthy, previous.healthy_nll)
-    if evidence.state not in ("OK", "WARN", "WARMUP") or evidence.human_nll is None:
+    if evidence.state not in HEALTHY or evidence.human_nll is None:
         return best
     return best if best[1] is not None and best[1] <= evidence.human_nll else (evidence.round, evidence.human_nll)

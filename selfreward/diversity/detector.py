@@ -53,8 +53,9 @@ class ProbeRound:
 
     `families` compares it with the start policy (`baseline_draws` answers a prompt), `human` with the human answers'
     own diversity. `human_nll` is, for rounds 0 to this one, prompt to nats per token; empty where it is not measured.
-    `raw_sem_drop` is the relative drop of `sem` before lengths were matched. Rates are shares of answers. `mismatch`
-    says why the probe is not the baseline's.
+    `start_over_people` is the start policy's `sem` over that of the human answers, on the prompts that have both.
+    `raw_sem_drop` is the relative drop of `sem` before lengths were matched. Rates are shares of answers; of all these,
+    None is not known. `mismatch` says why the probe is not the baseline's.
     """
 
     number: int
@@ -62,10 +63,11 @@ class ProbeRound:
     baseline_draws: int
     families: Mapping[Family, Paired]
     human_nll: Sequence[Mapping[str, float]]
+    start_over_people: float | None
     raw_sem_drop: float | None
-    duplicate_rate: float
-    truncation_rate: float
-    baseline_truncation_rate: float
+    duplicate_rate: float | None
+    truncation_rate: float | None
+    baseline_truncation_rate: float | None
     mismatch: str | None
 
     def __post_init__(self) -> None:
@@ -88,12 +90,17 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The verdict on one round; `why` is its reason with the numbers, `cannot_see` what it may have missed."""
+    """The verdict on one round; `why` is its reason with the numbers, `cannot_see` what it may have missed.
+
+    `counted` are the families the verdict rests on: those of `findings`, but for a shortfall to people that the start
+    policy had already.
+    """
 
     round: int
     state: State
     standing: Standing
     findings: tuple[Finding, ...]
+    counted: tuple[Family, ...]
     why: str
     cannot_see: str
 
@@ -107,17 +114,22 @@ def diagnose(spec: DetectorSpec, probe_round: ProbeRound, previous: Standing | N
     below half its margin. Rounds that could not be judged count neither way.
     """
     found = tuple(_test(spec, probe_round))
+    counted = tuple(_counted(spec, probe_round, found))
     standing = previous or Standing("WARMUP", 0, 0)
-    unjudged = _unjudged(spec, probe_round, found)
+    unjudged = _unjudged(spec, probe_round, counted)
     if unjudged is not None:
         state, why = unjudged
     else:
-        fresh = _judge(spec, probe_round, found)
-        standing = _carry(standing, fresh, _is_calm(found))
-        state, why = standing.state, _reason(found)
+        fresh = _judge(spec, probe_round, counted)
+        standing = _carry(standing, fresh, _is_calm(counted))
+        state, why = standing.state, _reason(counted)
         if state != fresh:
             why += f"; the alarm is held until {_CALM_ROUNDS} rounds in a row are calm, {standing.calm} so far"
-    return Diagnosis(probe_round.number, state, standing, found, why, _cannot_see(spec, probe_round, found))
+    for one in found:
+        if one.hit and one not in counted:
+            why += f"; {_told(one)}, as the start policy's own did: not the loop's doing, and not counted"
+    families = tuple(one.family for one in counted)
+    return Diagnosis(probe_round.number, state, standing, found, families, why, _cannot_see(spec, probe_round, found))
 
 
 def _test(spec: DetectorSpec, probe_round: ProbeRound) -> Iterator[Finding]:
@@ -139,18 +151,26 @@ def _test(spec: DetectorSpec, probe_round: ProbeRound) -> Iterator[Finding]:
             yield finding
 
 
+def _counted(spec: DetectorSpec, probe_round: ProbeRound, found: tuple[Finding, ...]) -> Iterator[Finding]:
+    """What can be laid to the loop: a start policy less varied than people by a margin did not lose that to it."""
+    start = probe_round.start_over_people
+    for finding in found:
+        if finding.family != "human" or start is None or start >= 1 - spec.margin.human:
+            yield finding
+
+
 def _unjudged(spec: DetectorSpec, probe_round: ProbeRound, found: tuple[Finding, ...]) -> tuple[State, str] | None:
     """Why this round cannot be judged; None where it can."""
     if probe_round.mismatch is not None:
         return "INVALID", f"the probe is not that of the baseline: {probe_round.mismatch}"
     cut, cut_before = probe_round.truncation_rate, probe_round.baseline_truncation_rate
-    if cut - cut_before > spec.truncation_rise:
+    if cut is not None and cut_before is not None and cut - cut_before > spec.truncation_rise:
         return "INVALID", f"{cut:.1%} of the answers were cut short, {cut_before:.1%} at the baseline"
     if probe_round.number <= spec.warmup:
         return "WARMUP", f"rounds up to {spec.warmup} are not judged; {_reason(found)}"
     sem = next((finding for finding in found if finding.family == "sem"), None)
     if sem is None:
-        return "INCONCLUSIVE", "sem was not measured on enough prompts"
+        return "INCONCLUSIVE", "sem could not be tested: too few prompts, or the same difference on every one"
     raw_drop = probe_round.raw_sem_drop
     if raw_drop is not None and _length_decides(sem, raw_drop):
         return "INCONCLUSIVE", f"sem moved by {-sem.drop:+.1%} at matched length and by {-raw_drop:+.1%} without"
@@ -168,28 +188,18 @@ def _length_decides(sem: Finding, raw_drop: float) -> bool:
 def _judge(spec: DetectorSpec, probe_round: ProbeRound, found: tuple[Finding, ...]) -> State:
     """What this round's evidence alone says."""
     hits = {finding.family for finding in found if finding.hit}
-    if {finding.family for finding in _losses(found) if finding.hit} and hits & {"sem", "ent"}:
+    if any(PARTS[family] == "loss" for family in hits) and hits & {"sem", "ent"}:
         drop = next(finding.drop for finding in found if finding.family == "sem")
-        severe = drop > spec.severe_drop or probe_round.duplicate_rate > spec.severe_duplicates
+        copies = probe_round.duplicate_rate
+        severe = drop > spec.severe_drop or (copies is not None and copies > spec.severe_duplicates)
         return "SEVERE" if severe else "ALARM"
     return "WARN" if hits else "OK"
 
 
 def _is_calm(found: tuple[Finding, ...]) -> bool:
     """No loss, as far as was measured; a round that measured none of the losses is not calm."""
-    losses = _losses(found)
+    losses = [finding for finding in found if finding.part == "loss"]
     return bool(losses) and not any(loss.hit or loss.drop >= loss.margin / 2 for loss in losses)
-
-
-def _losses(found: tuple[Finding, ...]) -> list[Finding]:
-    """The losses that can be laid to the loop: a start policy less varied than people did not lose that to it."""
-    start = next((finding.base for finding in found if finding.family == "sem"), None)
-    return [
-        finding
-        for finding in found
-        if finding.part == "loss"
-        and (finding.family != "human" or start is None or start >= (1 - finding.margin) * finding.base)
-    ]
 
 
 def _carry(before: Standing, fresh: State, is_calm: bool) -> Standing:

@@ -60,6 +60,10 @@ class Paired:
         if not (np.isfinite(self.now_P).all() and np.isfinite(self.base_P).all()):
             raise ValueError("a prompt without a value is left out of both sides, never nan or infinite")
 
+    def ratio(self) -> float | None:
+        """The mean now over the mean of what it is compared with; None without prompts, or where that is 0."""
+        return float(self.now_P.mean() / self.base_P.mean()) if self.base_P.sum() > 0 else None
+
 
 def both_known(values: Iterable[tuple[float | None, float | None]]) -> Paired:
     """The pairs (now, base) of those prompts that have both."""

@@ -39,7 +39,7 @@ def blind_spots(watches: tuple[Watch, ...]) -> str:
 
 def _meaning(last: Watch) -> list[str]:
     contracted = [one for one in last.findings.values() if one.part == "contraction" and one.hit]
-    losses = [one for one in last.findings.values() if one.part == "loss"]
+    losses = [one for family, one in last.findings.items() if one.part == "loss" and family in last.counted]
     lost = [one for one in losses if one.hit]
     beside_people = bool(lost) and all(one.family == "human" for one in lost)
     match last.state:
@@ -53,15 +53,10 @@ def _meaning(last: Watch) -> list[str]:
             ]
         case "WARN" if contracted and not losses:
             return ["Answers narrowed, and whether human mass was lost was not measured."]
-        case "WARN" if beside_people and any(one.family in ("sem", "ent") for one in contracted):
-            return [
-                "Answers narrowed, and they are less varied than people's own, which they were from the start: no loss "
-                "that the loop is known to have caused, so a warning, no alarm."
-            ]
         case "WARN" if beside_people:
             return [
-                "Answers are less varied than people's own, which may have been so from the start, and neither meaning "
-                "nor entropy clearly contracted: a warning, no alarm."
+                "Answers are less varied than people's own, and neither meaning nor entropy clearly contracted: a "
+                "warning, no alarm."
             ]
         case "WARN" if lost:
             return ["Human mass was lost, but neither meaning nor entropy clearly contracted: a warning, no alarm."]

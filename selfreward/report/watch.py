@@ -46,6 +46,7 @@ class Watch:
     why: str
     cannot_see: str
     findings: Mapping[Family, Finding]
+    counted: tuple[Family, ...]
     sem_ratio: float | None
     ruling: Ruling | None
 
@@ -97,6 +98,7 @@ def _watch(t: int, stages: Mapping[str, Artifact]) -> Watch:
         why=seen["why"],
         cannot_see=seen["cannot_see"],
         findings={family: Finding(**told) for family, told in seen["findings"].items()},
+        counted=tuple(seen["counted"]),
         sem_ratio=seen["sem_ratios"][-1],
         ruling=_ruling(stages["decide"].json("decision")) if "decide" in stages else None,
     )

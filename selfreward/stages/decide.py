@@ -10,7 +10,7 @@ from selfreward.records import PreferencePair
 from selfreward.stages.mix import Spent, training_table
 from selfreward.stages.narrowing import narrowing
 
-VERSION = 2
+VERSION = 3
 _NOTHING_LEFT = 1e-6  # of the start model's diversity; what remains is rounding, and no ratio of it means anything
 
 
@@ -83,7 +83,8 @@ def stop_reason(decision: Artifact) -> str | None:
 def _evidence(
     seen: Mapping[str, Any], selected: Artifact, training: Artifact | None, budget_left: int | None
 ) -> Evidence:
-    losses = [one for one in seen["findings"].values() if one["part"] == "loss" and one["hit"]]
+    counted = [seen["findings"][family] for family in seen["counted"]]
+    losses = [one for one in counted if one["part"] == "loss" and one["hit"]]
     mixed = None if training is None else training.json("mixing")
     return Evidence(
         round=seen["round"],

@@ -12,7 +12,7 @@ from selfreward.diversity.sequential import half_life
 from selfreward.diversity.summary import mean
 from selfreward.stages.probed import PromptMeasure
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ def diagnosis_of(spec: DetectorSpec, measured: Artifact, baseline: Artifact, pre
     ]
     seen = _probe_round(number, rows, history, measured, baseline)
     found = judge_round(spec, seen, None if before is None else Standing(**before["standing"]))
-    ratios = [*([] if before is None else before["sem_ratios"]), _sem_ratio(rows)]
+    ratios = [*([] if before is None else before["sem_ratios"]), _families(rows)["sem"].ratio()]
     falling = half_life([ratio for ratio in ratios if ratio is not None]) if None not in ratios else None
     diagnosis = {
         "round": number,
@@ -66,6 +66,7 @@ def diagnosis_of(spec: DetectorSpec, measured: Artifact, baseline: Artifact, pre
         "cannot_see": found.cannot_see,
         "standing": asdict(found.standing),
         "findings": {one.family: asdict(one) for one in found.findings},
+        "counted": list(found.counted),
         "human_nll": mean([row.human_nll for row in rows]),
         "sem_ratios": ratios,
         "half_life": None if falling is None else asdict(falling),
@@ -91,10 +92,11 @@ def _probe_round(
         baseline_draws=total - draws if number == 0 else total,
         families=_families(rows),
         human_nll=[{one.prompt_id: one.nll for one in history if one.round == past} for past in range(number + 1)],
+        start_over_people=both_known((row.baseline_sem, row.human_sem) for row in rows).ratio(),
         raw_sem_drop=_drop(now.get("pairwise_distance"), then.get("pairwise_distance")),
-        duplicate_rate=now.get("duplicate_rate") or 0.0,
-        truncation_rate=now.get("truncation_rate") or 0.0,
-        baseline_truncation_rate=then.get("truncation_rate") or 0.0,
+        duplicate_rate=now.get("duplicate_rate"),
+        truncation_rate=now.get("truncation_rate"),
+        baseline_truncation_rate=then.get("truncation_rate"),
         mismatch=_mismatch(probe["gauge"], first_probe["gauge"]),
     )
 
@@ -107,12 +109,6 @@ def _families(rows: Sequence[PromptMeasure]) -> dict[Family, Paired]:
         "recall": both_known((row.recall, row.baseline_recall) for row in rows),
         "human": both_known((row.sem, row.human_sem) for row in rows),
     }
-
-
-def _sem_ratio(rows: Sequence[PromptMeasure]) -> float | None:
-    """Diversity now over the baseline's, at matched length."""
-    sem = both_known((row.sem, row.baseline_sem) for row in rows)
-    return float(sem.now_P.mean() / sem.base_P.mean()) if sem.base_P.sum() > 0 else None
 
 
 def _drop(now: float | None, then: float | None) -> float | None:

@@ -15,7 +15,7 @@ from selfreward.errors import StarvedLoop
 from selfreward.records import Example, PreferencePair
 from selfreward.spec import Spec, execution
 
-VERSION = 3
+VERSION = 4
 
 
 class MixSpec(Spec):
@@ -82,11 +82,14 @@ def mix(
     decided = decision.json("decision")
     if table == "pairs":
         pairs = partial(_own_rows, spec, PreferencePair, table, selected, previous, iteration)
-        pair_pool = [*selected.records(PreferencePair, "human_pairs"), *human_pairs.records(PreferencePair)]
-        _mix(out, spec, PreferencePair, table, pairs, pair_pool, spent, decided, seed, iteration)
+        sampled = list(selected.records(PreferencePair, "human_pairs"))
+        # Where human prompts are sampled along, those that were not this round may be in another.
+        later = [row.id for row in human.records(Example)] if sampled else []
+        pair_pool = [*sampled, *human_pairs.records(PreferencePair)]
+        _mix(out, spec, PreferencePair, table, pairs, pair_pool, later, spent, decided, seed, iteration)
     else:
         examples = partial(_own_rows, spec, Example, table, selected, previous, iteration)
-        _mix(out, spec, Example, table, examples, list(human.records(Example)), spent, decided, seed, iteration)
+        _mix(out, spec, Example, table, examples, list(human.records(Example)), (), spent, decided, seed, iteration)
 
 
 def _mix(
@@ -96,6 +99,7 @@ def _mix(
     table: str,
     own_rows: Callable[[], Iterator[Row]],
     pool: Sequence[Row],
+    later: Sequence[str],
     spent: list[Spent],
     decided: Mapping[str, Any],
     seed: int,
@@ -114,6 +118,7 @@ def _mix(
     with out.table(Spent, "ledger") as kept:
         kept.write(ledger)
     came, used = _tally(fresh), uses_of(ledger)
+    human_ids = {*map(ledger_id, pool), *later}
     total = stayed + came
     out.write_json(
         "mixing",
@@ -124,7 +129,7 @@ def _mix(
             "human_rows_drawn": len(fresh),
             "human_rows_fresh": sum(uses[ledger_id(row)] == 0 for row in fresh),
             "human_rows_spent": len(used),
-            "human_rows_left": sum(used[ledger_id(row)] < spec.max_uses for row in able),
+            "human_rows_left": sum(used[one] < spec.max_uses for one in human_ids),
             "human_left": None if budget is None else budget - came["human_units"],
             "max_uses": spec.max_uses,
             "reuse_epochs": len(ledger) / len(used) if used else None,

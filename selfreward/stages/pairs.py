@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
+from selfreward.answers import distinct_key
 from selfreward.artifacts import derive_seed
 from selfreward.diversity.controller import Orders
 from selfreward.records import Example, PreferencePair, Prompt, digest_of
@@ -118,7 +119,9 @@ def anchor_pair(
     if worst is not None:
         counts["anchored"] += 1
     else:
-        others = [one for one in eligible(spec, looked_at(spec, rated), Counter()) if one.candidate.text != human.text]
+        said = distinct_key(prompt, human.text)
+        able = eligible(spec, looked_at(spec, rated), Counter())
+        others = [one for one in able if distinct_key(prompt, one.candidate.text) != said]
         others.sort(key=lambda one: (-one.worth, -one.candidate.index))
         worst = worst_of(others, spec.length_tier) if others else None
     if worst is None:

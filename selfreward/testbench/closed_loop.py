@@ -94,7 +94,8 @@ def run_loop(
 
 def evidence_of(diagnosis: Diagnosis, k: int, human_nll: float | None) -> Evidence:
     """What the controller is told, where nothing is trained on pairs and human data has no end."""
-    beyond = [(one.drop - one.margin) / one.margin for one in diagnosis.findings if one.part == "loss" and one.hit]
+    counted = [one for one in diagnosis.findings if one.family in diagnosis.counted]
+    beyond = [(one.drop - one.margin) / one.margin for one in counted if one.part == "loss" and one.hit]
     return Evidence(
         round=diagnosis.round,
         state=diagnosis.state,

@@ -156,6 +156,7 @@ def _diagnosis(case: Case, baseline: Answers, people: Answers, human_nll: Sequen
             "human": both_known((one.sem, one.human_sem) for one in matched),
         },
         human_nll=[*map(by_prompt, human_nll[:-1]), by_prompt(human_nll[-1] + case.rise_P)],
+        start_over_people=both_known((one.baseline_sem, one.human_sem) for one in matched).ratio(),
         raw_sem_drop=1 - _raw_sem(now) / _raw_sem(before),
         duplicate_rate=fmean(duplicate_rate(texts) or 0.0 for texts in now.values()),
         truncation_rate=0.0,

@@ -155,6 +155,7 @@ def probe_round(number: int, probe: Probe, now: Drawn, human_nll: Sequence[Mappi
         baseline_draws=BASELINE_DRAWS,
         families=families,
         human_nll=tuple(human_nll),
+        start_over_people=Paired(base.sem_P, probe.human_sem_P).ratio(),
         raw_sem_drop=1 - float(now.sem_P.mean() / base.sem_P.mean()),
         duplicate_rate=now.duplicate_rate,
         truncation_rate=0.0,

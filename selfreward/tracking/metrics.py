@@ -35,8 +35,9 @@ def training_counts(row: Mapping[str, Metric]) -> list[str]:
     if row.get("select/ties") or row.get("select/below_margin"):
         lines.append(f"  no pairs: {row['select/ties']} ties, {row['select/below_margin']} within select.margin")
     if row["mix/short"]:
-        budgeted = "mix/human_left" in row and row["mix/human_rows_left"]
-        why = "the budget of human data is spent" if budgeted else "the human pool is dry"
+        why = "the human pool is dry"
+        if row["mix/human_rows_left"]:
+            why = "the budget of human data is spent" if "mix/human_left" in row else "too few of its rows were at hand"
         lines.append(f"  {why}: {row['mix/short']} {row['mix/unit']} short of the share asked for")
     if row.get("train/rows_too_long"):
         lines.append(f"  {row['train/rows_too_long']} rows were too long to train on (update.max_tokens)")

@@ -74,6 +74,12 @@ class Tracker:
     wandb: Log | None = None
     _rows: list[dict[str, Metric]] = field(default_factory=list, init=False)
 
+    def starved(self) -> None:
+        """Writes the metrics of the iteration that ended for want of data, as far as it came."""
+        t = len(self._rows)
+        if read_iteration(self.folder, t):
+            self.iteration(t)
+
     def iteration(self, t: int) -> None:
         """Writes the metrics of iteration `t`, the next one, to metrics.jsonl; shows what is new, and the end."""
         assert t == len(self._rows), "iterations come in order"

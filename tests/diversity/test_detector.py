@@ -47,6 +47,7 @@ def probe(number: int = 2, *, rise: float = 0.0, **drops: float) -> ProbeRound:
         baseline_draws=32,
         families=families,
         human_nll=human_nll([3.0] * number + [3.0 + rise]),
+        start_over_people=1.0,
         raw_sem_drop=drops.get("sem", 0.0),
         duplicate_rate=0.0,
         truncation_rate=0.1,
@@ -148,9 +149,13 @@ ROUNDS: list[tuple[State, ProbeRound]] = [
     ("ALARM", probe(sem=0.2, rise=0.3)),
     ("ALARM", probe(sem=0.2, recall=0.3)),
     ("ALARM", probe(sem=0.2, human=0.3)),
+    ("OK", replace(probe(human=0.3), start_over_people=0.85)),  # the start policy was less varied than people already
+    ("WARN", replace(probe(sem=0.2, human=0.3), start_over_people=0.85)),
+    ("ALARM", replace(probe(sem=0.2, human=0.3), start_over_people=None)),
     ("ALARM", probe(ent=0.3, rise=0.3)),
     ("SEVERE", probe(sem=0.4, rise=0.3)),
     ("SEVERE", replace(probe(sem=0.2, rise=0.3), duplicate_rate=0.31)),
+    ("ALARM", replace(probe(sem=0.2, rise=0.3), duplicate_rate=None, truncation_rate=None)),
     ("WARN", replace(probe(sem=0.4), duplicate_rate=0.31)),  # however far it fell, nothing human was lost
     ("WARMUP", probe(1, sem=0.4, rise=0.5)),
     ("INVALID", replace(probe(sem=0.4, rise=0.5), mismatch="temperature 0.7, not 1.0")),
@@ -254,6 +259,9 @@ def test_the_reason_has_the_numbers() -> None:
     assert "sem" in diagnose(SPEC, probe(sem=0.03), None).why
     assert "cut short" in diagnose(SPEC, replace(probe(), truncation_rate=0.5), None).why
     assert "1 so far" in diagnose(SPEC, probe(), Standing("ALARM", 1, 0)).why
+    brought = diagnose(SPEC, replace(probe(human=0.3), start_over_people=0.85), None)
+    assert "against that of human answers moved by -30.0%" in brought.why and "not counted" in brought.why
+    assert "human" not in brought.counted and found(brought)["human"].hit
 
 
 def test_a_silent_monitor_says_what_it_could_not_have_seen() -> None:
@@ -282,6 +290,7 @@ def pilot(sem_T: Sequence[float], nll_T: Sequence[float], prompts: int) -> list[
                 "human": Paired(vectors_T[number], 0.35 + spread(98, prompts, 0.1)),
             },
             human_nll=human_nll(nll_T[: number + 1], prompts, sd=0.35),
+            start_over_people=sem_T[0] / 0.35,
             raw_sem_drop=None,
             duplicate_rate=0.0,
             truncation_rate=0.0,

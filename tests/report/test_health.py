@@ -50,7 +50,8 @@ def ruling(**changed: Any) -> Ruling:
 
 def watch(t: int, state: State, *findings: Finding, ruled: Ruling | None = None, **changed: Any) -> Watch:
     plain: dict[str, Any] = {"alarms": 0, "why": "so it is", "cannot_see": "cannot see little", "sem_ratio": 1.0}
-    return Watch(t=t, state=state, findings={one.family: one for one in findings}, ruling=ruled, **{**plain, **changed})
+    told = {one.family: one for one in findings}
+    return Watch(t=t, state=state, findings=told, ruling=ruled, **{**plain, "counted": tuple(told), **changed})
 
 
 def test_the_page_writes_every_drop_with_its_limits(alarming: RunView) -> None:
@@ -114,9 +115,9 @@ def test_contraction_with_kept_human_mass_is_no_collapse() -> None:
     assert "Human mass was lost, but neither meaning nor entropy" in " ".join(standing(lost))
     gap = finding("human", 0.3, hit=True)
     below = (watch(2, "WARN", finding("sem", 0.01), gap),)
-    assert "may have been so from the start" in " ".join(standing(below)), "a gap to people is no loss by itself"
-    both = " ".join(standing((watch(2, "WARN", finding("sem", 0.3, hit=True), gap),)))
-    assert "Answers narrowed" in both and "neither meaning nor entropy" not in both
+    assert "less varied than people's own, and neither meaning nor entropy" in " ".join(standing(below))
+    both = watch(2, "WARN", finding("sem", 0.3, hit=True), finding("nll", 0.0), gap, counted=("sem", "nll"))
+    assert "was seen (nll): that is convergence" in " ".join(standing((both,))), "the start policy had that gap"
 
 
 def test_an_alarm_that_is_over_is_still_told() -> None:

@@ -129,3 +129,8 @@ def test_a_human_answer_with_nothing_against_it_is_counted() -> None:
     same = [Rated(candidate(0, text="Four."), 1.0, "scored")]
     assert anchor_pair(PreferencePairs(), PROMPT, HUMAN, same, counts) is None
     assert counts == {"human_prompts_without_pair": 1}
+    closed = replace(HUMAN, text="4")
+    assert (
+        anchor_pair(PreferencePairs(), PROMPT, closed, [Rated(candidate(0, text="It is 4."), 1.0, "scored")], counts)
+        is None
+    )

@@ -71,3 +71,6 @@ def test_a_human_answer_is_spent_once_in_pairs_too(tmp_path: Path) -> None:
         if row.origin == "human"
     ]
     assert len(used) == len(set(used)) > 5
+    told = [stages["mix"].json("mixing") for stages in view.iterations[:-1]]
+    everyone = view.sources["human"].rows()
+    assert [one["human_rows_left"] for one in told] == [everyone - one["human_rows_spent"] for one in told]
