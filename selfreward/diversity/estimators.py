@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import regex
 from numpy.typing import NDArray
 
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+# A vowel sign or an accent of its own belongs to the letter before it.
+_WORD = regex.compile(r"(?:[\p{L}\p{N}]\p{M}*)+(?:'(?:[\p{L}\p{N}]\p{M}*)+)*")
 
 # Verbs that follow "I can't" in ordinary prose as well ("I can't write any faster") need an object that
 # points back at the request before they count.
@@ -38,7 +40,8 @@ def words(text: str) -> list[str]:
     An apostrophe inside a word belongs to it ("don't"), curly or straight. Scripts that do not space their
     words give one long word per run.
     """
-    return _WORD.findall(_plain(unicodedata.normalize("NFC", text)))
+    found: list[str] = _WORD.findall(_plain(unicodedata.normalize("NFC", text)))
+    return found
 
 
 def distinct_share(answers: Sequence[str | None]) -> float | None:

@@ -41,6 +41,14 @@ def test_words_are_the_same_for_composed_and_decomposed_accents() -> None:
     assert words("cafe\u0301 noir") == words("caf\u00e9 noir") == ["café", "noir"]
 
 
+def test_a_vowel_sign_does_not_end_a_word() -> None:
+    assert words("\u0939\u093f\u0928\u094d\u0926\u0940 \u092d\u093e\u0937\u093e") == [
+        "\u0939\u093f\u0928\u094d\u0926\u0940",
+        "\u092d\u093e\u0937\u093e",
+    ]
+    assert words("\u0301 alone") == ["alone"], "a mark with no letter before it is no word"
+
+
 def test_words_of_nothing() -> None:
     assert words(" ?! … ") == []
 
