@@ -24,8 +24,8 @@ def explain_miss(wanted: Mapping[str, Json], known: Iterable[Mapping[str, Json]]
 
     Changed settings, versions and engines are told with both values; of changed inputs the names are enough.
     """
-    flat = _flatten(wanted)
-    differences = [_differences(_flatten(other), flat) for other in known]
+    flat = flat_settings(wanted)
+    differences = [_differences(flat_settings(other), flat) for other in known]
     if not differences:
         return "first of its kind"
     nearest = min(differences, key=len)
@@ -46,10 +46,11 @@ def _differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> dict[str, 
     }
 
 
-def _flatten(value: Json | Mapping[str, Json], prefix: str = "") -> dict[str, Json]:
+def flat_settings(value: Json | Mapping[str, Json], prefix: str = "") -> dict[str, Json]:
+    """Nested settings by their dotted names."""
     if not isinstance(value, Mapping):
         return {prefix: value}
     flat: dict[str, Json] = {}
     for name, inner in value.items():
-        flat |= _flatten(inner, f"{prefix}.{name}" if prefix else name)
+        flat |= flat_settings(inner, f"{prefix}.{name}" if prefix else name)
     return flat

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from selfreward.artifacts.files import canonical, write_atomically
+from selfreward.artifacts.identity import flat_settings
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder
 from selfreward.commands.sweep import STATE_FILE, CellState, read_state
@@ -19,7 +20,7 @@ from selfreward.report.comparison_cells import (
     untold_differences,
 )
 from selfreward.report.comparison_table import csv_text, notes, plain_table
-from selfreward.report.content import flat_settings, read_config, why_stopped
+from selfreward.report.content import read_config, why_stopped
 from selfreward.tracking import metrics_of_run
 
 PAGE_FILE = "comparison.html"

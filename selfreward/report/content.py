@@ -103,16 +103,6 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def flat_settings(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested settings by their dotted names."""
-    if not isinstance(value, Mapping):
-        return {prefix: value}
-    flat: dict[str, Any] = {}
-    for name, inner in value.items():
-        flat |= flat_settings(inner, f"{prefix}.{name}" if prefix else name)
-    return flat
-
-
 def read_steps(view: RunView) -> tuple[Step, ...]:
     """Every iteration of the run, however far it came."""
     return tuple(_step(t, stages) for t, stages in enumerate(view.iterations))
