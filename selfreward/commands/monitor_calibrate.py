@@ -8,13 +8,13 @@ from typing import Any
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend
-from selfreward.commands.monitor_table import aligned, amount, findings_of
+from selfreward.commands.monitor_table import aligned, amount
 from selfreward.config import RunConfig, validate
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import start_policy
 from selfreward.diversity.findings import FEWEST_PROMPTS, PARTS, Family, Finding
 from selfreward.diversity.probe import FEWEST_HUMAN_ANSWERS
-from selfreward.stages.diagnose import HumanNll, diagnose
+from selfreward.stages.diagnose import HumanNll, diagnose, findings_of
 from selfreward.stages.measure import measure
 from selfreward.stages.source import load_sources
 

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from selfreward.artifacts.runs import RunView, read_run
-from selfreward.commands.monitor_table import aligned, amount, findings_of
-from selfreward.diversity.controller import HEALTHY
+from selfreward.commands.monitor_table import aligned, amount
+from selfreward.diversity.controller import healthier
 from selfreward.diversity.findings import Finding
 from selfreward.errors import StoreError
+from selfreward.stages.diagnose import findings_of
 
 EXIT_CODES: Mapping[str, int] = {
     "OK": 0,
@@ -92,11 +93,12 @@ def _course(decision: Mapping[str, Any] | None) -> list[str]:
 
 def _way_back(view: RunView, number: int) -> list[str]:
     """The healthy round with the likeliest human answers up to `number`, and how to start from its policy."""
-    seen = [(t, view.iterations[t]["diagnose"].json("diagnosis")) for t in range(number + 1)]
-    healthy = [(told["human_nll"], t) for t, told in seen if told["state"] in HEALTHY and told["human_nll"] is not None]
-    if not healthy:
+    best, nll = None, None
+    for t in range(number + 1):
+        seen = view.iterations[t]["diagnose"].json("diagnosis")
+        best, nll = healthier((best, nll), t, seen["state"], seen["human_nll"])
+    if best is None:
         return []
-    nll, best = min(healthy)
     lines = ["", f"best healthy round: {best}, human NLL {nll:.3f}"]
     if 0 < best < number:
         trained = view.iterations[best - 1]["update"]

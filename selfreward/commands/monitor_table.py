@@ -1,15 +1,8 @@
 """How the findings of the monitor are written in a terminal: percent, or nats per token for `nll`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from selfreward.diversity.findings import PARTS, Family, Finding
-
-
-def findings_of(diagnosis: Mapping[str, Any]) -> dict[Family, Finding]:
-    """The findings of a `diagnosis.json` by family; contraction first."""
-    told = diagnosis["findings"]
-    return {family: Finding(**told[family]) for family in PARTS if family in told}
+from selfreward.diversity.findings import Family
 
 
 def amount(family: Family, value: float, sign: str = "") -> str:

@@ -20,11 +20,9 @@ from pydantic import Field, PositiveInt, model_validator
 from selfreward.diversity.detector import State
 from selfreward.spec import Spec
 
-HEALTHY: tuple[State, ...] = ("OK", "WARN", "WARMUP")
-"""The states of a policy that one may go back to."""
-
 Action = Literal["hold", "raise", "decay", "escalate", "stop"]
 
+_HEALTHY: tuple[State, ...] = ("OK", "WARN", "WARMUP")
 _CALM_ROUNDS = 2
 _PAIRS_RUNG, _NOVELTY_RUNG, _FEWER_RUNG = 2, 3, 4
 
@@ -81,7 +79,7 @@ class Orders:
 class Evidence:
     """What round `round` has shown.
 
-    `loss` is the largest (drop - margin) / margin of the loss families that hit, 0 where none did. `alarms` and
+    `loss` is `findings.worst_loss` of the families that count. `alarms` and
     `calm` are those of the standing. `pairs`: pairs are trained on. `select_k` is the setting, not an earlier order.
     `human_left` counts what is left to train on, of the pool and of the budget, whichever is less (None: unknown).
     `human_wanted_short`: the last mix got less human data than it asked for. `human_nll` is in nats per token.
@@ -105,8 +103,8 @@ class Course:
 
     `state` is that of the evidence, or BUDGET_EXHAUSTED where an alarm asked for human data and none was left.
     `real_share` is the share to train on; `shadow_share` and `rung` are those of the rule, which in mode observe is
-    followed on paper only. `stop` says why the run should end. `best_healthy` is the round with the lowest human
-    NLL so far, `healthy_nll`, of those in a state of `HEALTHY`.
+    followed on paper only. `stop` says why the run should end. `best_healthy` and `healthy_nll` are those of
+    `healthier`, over all rounds so far.
     """
 
     round: int
@@ -144,7 +142,8 @@ def steer(spec: ControllerSpec, evidence: Evidence, previous: Course | None) -> 
         move = _relax(spec, evidence, share, rung)
     else:
         move = _Move("hold", share, rung, f"nothing to answer in state {evidence.state}")
-    healthy, healthy_nll = _best_healthy(evidence, previous)
+    best = (None, None) if previous is None else (previous.best_healthy, previous.healthy_nll)
+    healthy, healthy_nll = healthier(best, evidence.round, evidence.state, evidence.human_nll)
     acts = spec.mode == "act"
     stops = acts and move.action == "stop"
     back = "no healthy round was measured" if healthy is None else f"go back to round {healthy}"
@@ -161,6 +160,18 @@ def steer(spec: ControllerSpec, evidence: Evidence, previous: Course | None) -> 
         healthy_nll=healthy_nll,
         shadow_share=move.share,
     )
+
+
+def healthier(
+    best: tuple[int | None, float | None], number: int, state: State, human_nll: float | None
+) -> tuple[int | None, float | None]:
+    """The better to go back to of `best` and round `number`: the round and its human NLL; (None, None) for neither.
+
+    Only a round without alarm that could be judged counts; the lower human NLL is better, and of equals the first.
+    """
+    if state not in _HEALTHY or human_nll is None:
+        return best
+    return best if best[1] is not None and best[1] <= human_nll else (number, human_nll)
 
 
 def _answer(spec: ControllerSpec, evidence: Evidence, share: float, rung: int, exhausted: bool) -> _Move:
@@ -217,11 +228,3 @@ def _orders(spec: ControllerSpec, evidence: Evidence, rung: int) -> Orders:
         anchored=anchored,
         sft_weight=spec.sft_weight if anchored else 0.0,
     )
-
-
-def _best_healthy(evidence: Evidence, previous: Course | None) -> tuple[int | None, float | None]:
-    """The healthy round with the lowest human NLL so far; the earlier of equals."""
-    best = (None, None) if previous is None else (previous.best_healthy, previous.healthy_nll)
-    if evidence.state not in HEALTHY or evidence.human_nll is None:
-        return best
-    return best if best[1] is not None and best[1] <= evidence.human_nll else (evidence.round, evidence.human_nll)

@@ -136,6 +136,13 @@ def margin_test(family: Family, paired: Paired, margin: float, critical: float, 
     )
 
 
+def worst_loss(findings: Iterable[Finding]) -> float:
+    """The largest (drop - margin) / margin of the loss families that hit; 0 where none did."""
+    return max(
+        ((one.drop - one.margin) / one.margin for one in findings if one.part == "loss" and one.hit), default=0.0
+    )
+
+
 def nll_test(human_nll: Sequence[Mapping[str, float]], margin: float, critical: float) -> Finding | None:
     """The rise of the last round's human NLL over every earlier round, each pair tested at `critical`.
 

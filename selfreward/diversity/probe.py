@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from selfreward.diversity.coverage import inside, neighbour_radii
 from selfreward.diversity.embed import Embedder
 from selfreward.diversity.estimators import mean_pairwise_distance, refused, words
+from selfreward.diversity.findings import Family, Paired, both_known
 from selfreward.diversity.lexical import first_words, ngram_distance, shared_opening, without_opening
 from selfreward.diversity.semantic import cluster_labels
 from selfreward.records import Finish
@@ -81,6 +82,23 @@ class MatchedProbe:
     baseline_opening: tuple[str, ...]
     prompts: Mapping[str, Matched]
     modes: tuple[Mode, ...]
+
+
+def families(prompts: Iterable[Matched]) -> dict[Family, Paired]:
+    """What the monitor compares, by family: the policy with the start policy, `human` with the human answers."""
+    seen = list(prompts)
+    return {
+        "sem": both_known((one.sem, one.baseline_sem) for one in seen),
+        "lex": both_known((one.lex, one.baseline_lex) for one in seen),
+        "ent": both_known((one.ent, one.baseline_ent) for one in seen),
+        "recall": both_known((one.recall, one.baseline_recall) for one in seen),
+        "human": both_known((one.sem, one.human_sem) for one in seen),
+    }
+
+
+def start_over_people(prompts: Iterable[Matched]) -> float | None:
+    """The start policy's `sem` over that of the human answers, on the prompts that have both; None without any."""
+    return both_known((one.baseline_sem, one.human_sem) for one in prompts).ratio()
 
 
 def usable(answer: ProbeAnswer) -> bool:

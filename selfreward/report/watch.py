@@ -11,6 +11,7 @@ from selfreward.diversity.detector import State
 from selfreward.diversity.findings import Family, Finding
 from selfreward.report.charts import Flag
 from selfreward.report.figures import MINUS
+from selfreward.stages.diagnose import findings_of
 
 _LETTERS: Mapping[State, str] = {"ALARM": "A", "SEVERE": "S", "INVALID": "?", "INCONCLUSIVE": "?"}
 
@@ -97,7 +98,7 @@ def _watch(t: int, stages: Mapping[str, Artifact]) -> Watch:
         alarms=seen["standing"]["alarms"],
         why=seen["why"],
         cannot_see=seen["cannot_see"],
-        findings={family: Finding(**told) for family, told in seen["findings"].items()},
+        findings=findings_of(seen),
         counted=tuple(seen["counted"]),
         sem_ratio=seen["sem_ratios"][-1],
         ruling=_ruling(stages["decide"].json("decision")) if "decide" in stages else None,

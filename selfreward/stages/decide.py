@@ -6,7 +6,9 @@ from typing import Any
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.diversity.controller import ControllerSpec, Course, Evidence, Orders, steer
+from selfreward.diversity.findings import worst_loss
 from selfreward.records import PreferencePair
+from selfreward.stages.diagnose import findings_of
 from selfreward.stages.mix import Spent, training_table
 from selfreward.stages.narrowing import narrowing
 
@@ -83,13 +85,12 @@ def stop_reason(decision: Artifact) -> str | None:
 def _evidence(
     seen: Mapping[str, Any], selected: Artifact, training: Artifact | None, budget_left: int | None
 ) -> Evidence:
-    counted = [seen["findings"][family] for family in seen["counted"]]
-    losses = [one for one in counted if one["part"] == "loss" and one["hit"]]
+    findings = findings_of(seen)
     mixed = None if training is None else training.json("mixing")
     return Evidence(
         round=seen["round"],
         state=seen["state"],
-        loss=max(((one["drop"] - one["margin"]) / one["margin"] for one in losses), default=0.0),
+        loss=worst_loss(findings[family] for family in seen["counted"]),
         alarms=seen["standing"]["alarms"],
         calm=seen["standing"]["calm"],
         pairs=training_table(selected)[1] is PreferencePair,

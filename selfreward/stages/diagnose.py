@@ -7,7 +7,8 @@ from typing import Any
 from selfreward.artifacts import Artifact, Output
 from selfreward.diversity.detector import DetectorSpec, ProbeRound, Standing
 from selfreward.diversity.detector import diagnose as judge_round
-from selfreward.diversity.findings import Family, Paired, both_known
+from selfreward.diversity.findings import PARTS, Family, Finding
+from selfreward.diversity.probe import families, start_over_people
 from selfreward.diversity.sequential import half_life
 from selfreward.diversity.summary import mean
 from selfreward.stages.probed import PromptMeasure
@@ -57,7 +58,7 @@ def diagnosis_of(spec: DetectorSpec, measured: Artifact, baseline: Artifact, pre
     ]
     seen = _probe_round(number, rows, history, measured, baseline)
     found = judge_round(spec, seen, None if before is None else Standing(**before["standing"]))
-    ratios = [*([] if before is None else before["sem_ratios"]), _families(rows)["sem"].ratio()]
+    ratios = [*([] if before is None else before["sem_ratios"]), seen.families["sem"].ratio()]
     falling = half_life([ratio for ratio in ratios if ratio is not None]) if None not in ratios else None
     diagnosis = {
         "round": number,
@@ -80,35 +81,32 @@ def diagnosis_of(spec: DetectorSpec, measured: Artifact, baseline: Artifact, pre
     return Told(diagnosis, history)
 
 
+def findings_of(diagnosis: Mapping[str, Any]) -> dict[Family, Finding]:
+    """The findings of a `diagnosis.json` by family; contraction first."""
+    told = diagnosis["findings"]
+    return {family: Finding(**told[family]) for family in PARTS if family in told}
+
+
 def _probe_round(
     number: int, rows: Sequence[PromptMeasure], history: Sequence[HumanNll], measured: Artifact, baseline: Artifact
 ) -> ProbeRound:
     probe, first_probe = measured.json("probe"), baseline.json("probe")
     now, then = measured.json("metrics").get("open", {}), baseline.json("metrics").get("open", {})
     draws, total = probe["k"], first_probe["baseline_k"]
+    matched = [row.matched for row in rows]
     return ProbeRound(
         number=number,
         draws=draws,
         baseline_draws=total - draws if number == 0 else total,
-        families=_families(rows),
+        families=families(matched),
         human_nll=[{one.prompt_id: one.nll for one in history if one.round == past} for past in range(number + 1)],
-        start_over_people=both_known((row.baseline_sem, row.human_sem) for row in rows).ratio(),
+        start_over_people=start_over_people(matched),
         raw_sem_drop=_drop(now.get("pairwise_distance"), then.get("pairwise_distance")),
         duplicate_rate=now.get("duplicate_rate"),
         truncation_rate=now.get("truncation_rate"),
         baseline_truncation_rate=then.get("truncation_rate"),
         mismatch=_mismatch(probe["gauge"], first_probe["gauge"]),
     )
-
-
-def _families(rows: Sequence[PromptMeasure]) -> dict[Family, Paired]:
-    return {
-        "sem": both_known((row.sem, row.baseline_sem) for row in rows),
-        "lex": both_known((row.lex, row.baseline_lex) for row in rows),
-        "ent": both_known((row.ent, row.baseline_ent) for row in rows),
-        "recall": both_known((row.recall, row.baseline_recall) for row in rows),
-        "human": both_known((row.sem, row.human_sem) for row in rows),
-    }
 
 
 def _drop(now: float | None, then: float | None) -> float | None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from selfreward.answers import distinct_key
 from selfreward.diversity.estimators import refused, words
-from selfreward.diversity.probe import UNMATCHED, MatchedProbe, ProbeAnswer, Vectors
+from selfreward.diversity.probe import UNMATCHED, Matched, MatchedProbe, ProbeAnswer, Vectors
 from selfreward.diversity.summary import mean, prompt_variety
 from selfreward.records import Prompt, Stratum
 from selfreward.spec import Json
@@ -41,6 +41,11 @@ class PromptMeasure:
     baseline_ent: float | None
     baseline_recall: float | None
     human_sem: float | None
+
+    @property
+    def matched(self) -> Matched:
+        """The values that were taken at matched length."""
+        return Matched(**{name: getattr(self, name) for name in asdict(UNMATCHED)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from selfreward.diversity.controller import ControllerSpec, Evidence, steer
 from selfreward.diversity.detector import DetectorSpec, Diagnosis, diagnose
+from selfreward.diversity.findings import worst_loss
 from selfreward.testbench.calibration import MOST_FALSE
 from selfreward.testbench.loops import (
     ANSWERS,
@@ -95,11 +96,10 @@ def run_loop(
 def evidence_of(diagnosis: Diagnosis, k: int, human_nll: float | None) -> Evidence:
     """What the controller is told, where nothing is trained on pairs and human data has no end."""
     counted = [one for one in diagnosis.findings if one.family in diagnosis.counted]
-    beyond = [(one.drop - one.margin) / one.margin for one in counted if one.part == "loss" and one.hit]
     return Evidence(
         round=diagnosis.round,
         state=diagnosis.state,
-        loss=max(beyond, default=0.0),
+        loss=worst_loss(counted),
         alarms=diagnosis.standing.alarms,
         calm=diagnosis.standing.calm,
         pairs=False,

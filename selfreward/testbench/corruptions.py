@@ -10,9 +10,9 @@ import numpy as np
 from selfreward.diversity.controller import ControllerSpec, steer
 from selfreward.diversity.detector import DetectorSpec, Diagnosis, ProbeRound, diagnose
 from selfreward.diversity.estimators import duplicate_rate, mean_pairwise_distance, words
-from selfreward.diversity.findings import PARTS, Finding, both_known
+from selfreward.diversity.findings import PARTS, Finding
 from selfreward.diversity.lexical import first_words
-from selfreward.diversity.probe import ProbeAnswer, matched_measures
+from selfreward.diversity.probe import ProbeAnswer, families, matched_measures, start_over_people
 from selfreward.testbench.closed_loop import evidence_of
 from selfreward.testbench.loops import BASELINE_DRAWS, DRAWS, Floats, by_prompt, draw, make_people
 from selfreward.testbench.table import Cell, Row, Section
@@ -148,15 +148,9 @@ def _diagnosis(case: Case, baseline: Answers, people: Answers, human_nll: Sequen
         number=_ROUND,
         draws=DRAWS,
         baseline_draws=BASELINE_DRAWS,
-        families={
-            "sem": both_known((one.sem, one.baseline_sem) for one in matched),
-            "lex": both_known((one.lex, one.baseline_lex) for one in matched),
-            "ent": both_known((one.ent, one.baseline_ent) for one in matched),
-            "recall": both_known((one.recall, one.baseline_recall) for one in matched),
-            "human": both_known((one.sem, one.human_sem) for one in matched),
-        },
+        families=families(matched),
         human_nll=[*map(by_prompt, human_nll[:-1]), by_prompt(human_nll[-1] + case.rise_P)],
-        start_over_people=both_known((one.baseline_sem, one.human_sem) for one in matched).ratio(),
+        start_over_people=start_over_people(matched),
         raw_sem_drop=1 - _raw_sem(now) / _raw_sem(before),
         duplicate_rate=fmean(duplicate_rate(texts) or 0.0 for texts in now.values()),
         truncation_rate=0.0,

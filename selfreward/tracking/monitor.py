@@ -7,6 +7,7 @@ from typing import Any
 from selfreward.artifacts import Artifact
 from selfreward.diversity.detector import State
 from selfreward.stages.decide import policy_ratio
+from selfreward.stages.diagnose import findings_of
 
 Metric = int | float | bool | str | None
 
@@ -50,13 +51,13 @@ def kl_bound(k: int, rounds: int) -> float:
 
 
 def _verdict(seen: Mapping[str, Any]) -> dict[str, Metric]:
-    findings = seen["findings"]
+    findings = findings_of(seen)
     row: dict[str, Metric] = {
-        f"collapse/{family}/{name}": found[field]
+        f"collapse/{family}/{name}": getattr(found, field)
         for family, found in findings.items()
         for name, field in _OF_FINDING.items()
     }
-    drops = [found["drop"] / found["margin"] for found in findings.values()]
+    drops = [found.drop / found.margin for found in findings.values()]
     falling = seen["half_life"] or {}
     code = _CODES.get(seen["state"])
     return row | {

@@ -3,11 +3,12 @@
 `diagnosis.json` has the same in whole sentences, with the statistics.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from selfreward.artifacts import Artifact
-from selfreward.diversity.findings import PARTS
+from selfreward.diversity.findings import PARTS, Family, Finding
+from selfreward.stages.diagnose import findings_of
 
 
 def monitor_lines(stages: Mapping[str, Artifact]) -> list[str]:
@@ -15,16 +16,16 @@ def monitor_lines(stages: Mapping[str, Artifact]) -> list[str]:
     lines: list[str] = []
     if (diagnosed := stages.get("diagnose")) is not None:
         seen = diagnosed.json("diagnosis")
-        found = [seen["findings"][family] for family in PARTS if family in seen["findings"]]
+        found = list(findings_of(seen).values())
         lines += [f"  monitor {seen['state']}{_reason(seen, found)}", f"    {_blind(found)}"]
     if (decided := stages.get("decide")) is not None:
         lines += _action(decided.json("decision"))
     return lines
 
 
-def _reason(seen: Mapping[str, Any], found: list[dict[str, Any]]) -> str:
+def _reason(seen: Mapping[str, Any], found: Sequence[Finding]) -> str:
     """What is beyond its margin, or what is nearest to it."""
-    hits = [one for one in found if one["hit"]]
+    hits = [one for one in found if one.hit]
     match seen["state"]:
         case "INVALID" | "INCONCLUSIVE":
             return f": {seen['why']}"
@@ -38,26 +39,25 @@ def _reason(seen: Mapping[str, Any], found: list[dict[str, Any]]) -> str:
         return f"{state}{', '.join(_moved(one) for one in hits)}"
     if not found:
         return f"{state}nothing was measured"
-    nearest = max(found, key=lambda one: one["z"] - one["critical"])
+    nearest = max(found, key=lambda one: one.z - one.critical)
     return f"{state}nothing clearly beyond its margin; nearest {_moved(nearest)}"
 
 
-def _blind(found: list[dict[str, Any]]) -> str:
+def _blind(found: Sequence[Finding]) -> str:
     """The smallest true drop of each family that is seen four times in five, and which are not measured."""
-    told = [f"{one['family']} under {_amount(one['family'], one['margin'] + one['detectable'])}" for one in found]
-    missing = [family for family in PARTS if family not in {one["family"] for one in found}]
+    told = [f"{one.family} under {_amount(one.family, one.margin + one.detectable)}" for one in found]
+    missing = [family for family in PARTS if family not in {one.family for one in found}]
     parts = [f"cannot see drops of {', '.join(told)} (80% power)"] if told else []
     return "; ".join([*parts, *([f"not measured: {', '.join(missing)}"] if missing else [])])
 
 
-def _moved(found: Mapping[str, Any]) -> str:
+def _moved(found: Finding) -> str:
     """A family's drop beside its margin; that of `nll` is a rise."""
-    name, drop, margin = found["family"], found["drop"], _amount(found["family"], found["margin"])
-    moved = f"{drop:+.3f} nats" if name == "nll" else f"{-drop:+.1%}"
-    return f"{name} {moved} (margin {margin})"
+    moved = f"{found.drop:+.3f} nats" if found.family == "nll" else f"{-found.drop:+.1%}"
+    return f"{found.family} {moved} (margin {_amount(found.family, found.margin)})"
 
 
-def _amount(family: str, value: float) -> str:
+def _amount(family: Family, value: float) -> str:
     return f"{value:.2f} nats" if family == "nll" else f"{value:.0%}"
 
 

@@ -42,8 +42,9 @@ def diagnosed(state: str, stood: str = "OK", alarms: int = 0, **findings: dict[s
 
 
 def finding(family: str, drop: float, *, margin: float = 0.1, hit: bool = False) -> dict[str, Any]:
-    numbers = {"now": 1.0, "base": 1.0, "low": drop - 0.1, "high": drop + 0.1, "z": 10 * (drop - margin)}
-    return {"family": family, "drop": drop, "margin": margin, "hit": hit, "critical": 3.0, "detectable": 0.2, **numbers}
+    test = {"se": 0.1, "low": drop - 0.1, "high": drop + 0.1, "z": 10 * (drop - margin), "critical": 3.0, "hit": hit}
+    values = {"part": "contraction", "now": 1.0, "base": 1.0, "prompts": 64, "since": 0}
+    return {"family": family, "drop": drop, "margin": margin, "detectable": 0.2, **test, **values}
 
 
 def decided(state: str, before: str | None) -> dict[str, Any]:
