@@ -395,7 +395,7 @@ def test_rows_are_told_when_the_weights_are_gone(tmp_path: Path) -> None:
     row = rows_of(view, 0)[0]
     before = shown(view, row.id)
     reporter = Silent()
-    collect(view.folder, Store(tmp_path / "store", reporter), reporter.say)
+    collect([view.folder], Store(tmp_path / "store", reporter), reporter.say)
     assert any("deleting" in line for line in reporter.lines)
     assert shown(view, row.id) == before
 

@@ -107,8 +107,8 @@ def test_the_scripted_loop_gives_what_it_always_gave(tmp_path: Path) -> None:
 
 
 GOLDEN = {
-    "measure": ("be05a88ae447ab8c", "86a9e18486293e1e"),
-    "diagnose": ("ab5df00b8431c9d0", "b4feaca886f842e4"),
+    "measure": ("11189bde021c8f68", "33b3481c75699a51"),
+    "diagnose": ("b4f193a207e88cf8", "b4feaca886f842e4"),
     "evaluate": ("81376aa11c674482", "3540d0ac3732ca16"),
     "prompts": ("91fc2b30b551e0ed", "10d2295e92bce7c2"),
     "sample": ("9e1ab0cd39889e6a", "fc5e5f0875ad15cd"),

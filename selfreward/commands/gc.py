@@ -1,7 +1,7 @@
 """`selfreward gc RUN`: delete trained weights that no run needs any more; manifests stay, so chains can be walked."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,23 +24,21 @@ def main(arguments: list[str]) -> int:
     parsed = parser.parse_args(arguments)
     folder = run_folder(parsed.run, parsed.runs)
     store = Store(folder.parent / "store", ConsoleReporter())
-    collect(folder, store, print, dry_run=parsed.dry_run)
+    collect([folder], store, print, dry_run=parsed.dry_run)
     return 0
 
 
-def collect(folder: Path, store: Store, say: Callable[[str], None], *, dry_run: bool = False) -> None:
-    """Deletes the weights of every policy of the run in `folder` but the last.
+def collect(folders: Iterable[Path], store: Store, say: Callable[[str], None], *, dry_run: bool = False) -> None:
+    """Deletes the weights of every policy of the runs in `folders`, which lie beside `store`.
 
-    Those that another run ends with, or started from, stay.
+    Those that any run there ends with, or started from, stay.
     """
-    trained = [stages[WEIGHTS] for stages in read_run(folder).iterations if WEIGHTS in stages]
-    others = [one for one in folder.parent.iterdir() if read_config(one) is not None]
-    kept = {last for other in others if (last := _last_policy(other)) is not None}
-    started = [start for other in others if (start := _start_folder(other)) is not None]
+    stages = (iteration for folder in folders for iteration in read_run(folder).iterations)
+    trained = {one[WEIGHTS].path.resolve(): one[WEIGHTS] for one in stages if WEIGHTS in one}
+    needed = list(_needed(store.root.parent))
     freed = 0
-    for artifact in trained:
-        home = artifact.path.resolve()
-        if artifact.manifest.collected or artifact.key in kept or any(start.is_relative_to(home) for start in started):
+    for home, artifact in trained.items():
+        if artifact.manifest.collected or any(path.is_relative_to(home) for path in needed):
             continue
         size = sum(entry.bytes for entry in artifact.manifest.files)
         say(f"{'would delete' if dry_run else 'deleting'} {artifact.path} ({size / 1e6:,.0f} MB)")
@@ -50,16 +48,17 @@ def collect(folder: Path, store: Store, say: Callable[[str], None], *, dry_run: 
     say(f"{'would free' if dry_run else 'freed'} {freed / 1e6:,.0f} MB")
 
 
-def _last_policy(folder: Path) -> str | None:
-    keys = [stages[WEIGHTS].key for stages in read_run(folder).iterations if WEIGHTS in stages]
-    return keys[-1] if keys else None
-
-
-def _start_folder(folder: Path) -> Path | None:
-    """The folder of the start model of a run; None where it came by name."""
-    config = read_config(folder)
-    path = None if config is None else config["model"].get("path")
-    return None if path is None else Path(path).resolve()
+def _needed(runs: Path) -> Iterator[Path]:
+    """Of each run in `runs`, the folder of its last policy, and that of its start model where it came from a folder."""
+    for folder in runs.iterdir():
+        config = read_config(folder)
+        if config is None:
+            continue
+        trained = [stages[WEIGHTS] for stages in read_run(folder).iterations if WEIGHTS in stages]
+        if trained:
+            yield trained[-1].path.resolve()
+        if (start := config["model"].get("path")) is not None:
+            yield Path(start).resolve()
 
 
 def empty(artifact: Artifact, store: Store) -> None:

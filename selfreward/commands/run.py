@@ -44,7 +44,7 @@ def run(values: Mapping[str, Any]) -> None:
             view = read_run(folder)
             wandb.attach(REPORT_FILE, render(view, find_control(view), texts=config.tracker.log_text))
     if config.store.keep_policies == "last" and config.sweep is None:
-        collect(folder, store, reporter.say)
+        collect([folder], store, reporter.say)
     reporter.say(f"done: {folder}/metrics.jsonl; `selfreward report {folder}` writes the page")
 
 

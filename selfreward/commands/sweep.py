@@ -119,8 +119,8 @@ def run_cell(compose: Callable[[], Mapping[str, Any]], sweep: Sweep, cell: Sweep
     write_state(sweep.runs / name, state)
     # Cells share policies: none is deleted before all have come to their end.
     if collects and all(one is not None and one.status == "done" for one in _states(sweep)):
-        for other in sweep.cells:
-            collect(sweep.runs / cell_run(other), Store(sweep.runs / "store", reporter), reporter.say)
+        folders = [sweep.runs / cell_run(other) for other in sweep.cells]
+        collect(folders, Store(sweep.runs / "store", reporter), reporter.say)
 
 
 def write_state(folder: Path, state: CellState) -> None:

@@ -5,7 +5,6 @@ A lot is drawn from `seed`: the same texts in the same order give the same numbe
 
 import math
 import random
-import re
 import zlib
 from bisect import bisect_left
 from collections import Counter, defaultdict
@@ -13,10 +12,12 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from unicodedata import normalize
 
+import regex
+
 from selfreward.diversity.estimators import ngrams, words
 
 _SHORTEST_OPENING = 3
-_STOPS = re.compile(r"(?:[^\w\s]|_)*\s*")
+_STOPS = regex.compile(r"[^\p{L}\p{N}\s]*\s*")
 
 
 def first_words(text: str, count: int) -> str:
@@ -52,8 +53,8 @@ def without_opening(text: str, opening: Sequence[str]) -> str:
     if not opening or words(text)[: len(opening)] != opening:
         return text
     text = normalize("NFC", text)
-    rest = text[_end_of(opening, text) :]
-    return _STOPS.sub("", rest, count=1)
+    rest: str = _STOPS.sub("", text[_end_of(opening, text) :], count=1)
+    return rest
 
 
 def ngram_distance(texts: Sequence[str], n: int = 3) -> float | None:
