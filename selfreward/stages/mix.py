@@ -2,11 +2,11 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import Any, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import PositiveInt, model_validator
 
@@ -77,48 +77,53 @@ def mix(
     table, _ = training_table(selected)
     if selected.rows(table) < spec.min_rows:
         raise StarvedLoop(_starved(spec, selected, table))
-    iteration = 0 if previous is None else previous.json("mixing")["iteration"] + 1
-    spent = [] if previous is None else list(previous.records(Spent, "ledger"))
-    decided = decision.json("decision")
     if table == "pairs":
-        pairs = partial(_own_rows, spec, PreferencePair, table, selected, previous, iteration)
         sampled = list(selected.records(PreferencePair, "human_pairs"))
         # Where human prompts are sampled along, those that were not this round may be in another.
         later = [row.id for row in human.records(Example)] if sampled else []
-        pair_pool = [*sampled, *human_pairs.records(PreferencePair)]
-        _mix(out, spec, PreferencePair, table, pairs, pair_pool, later, spent, decided, seed, iteration)
+        pairs = [*sampled, *human_pairs.records(PreferencePair)]
+        _mix(out, spec, _Pool(PreferencePair, pairs, later), selected, previous, decision.json("decision"), seed)
     else:
-        examples = partial(_own_rows, spec, Example, table, selected, previous, iteration)
-        _mix(out, spec, Example, table, examples, list(human.records(Example)), (), spent, decided, seed, iteration)
+        examples = list(human.records(Example))
+        _mix(out, spec, _Pool(Example, examples), selected, previous, decision.json("decision"), seed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool(Generic[Row]):
+    """The human rows that can be had this round, and the ids of those that another round may have."""
+
+    row_type: type[Row]
+    rows: Sequence[Row]
+    later: Sequence[str] = ()
 
 
 def _mix(
     out: Output,
     spec: MixSpec,
-    row_type: type[Row],
-    table: str,
-    own_rows: Callable[[], Iterator[Row]],
-    pool: Sequence[Row],
-    later: Sequence[str],
-    spent: list[Spent],
+    pool: _Pool[Row],
+    selected: Artifact,
+    previous: Artifact | None,
     decided: Mapping[str, Any],
     seed: int,
-    iteration: int,
 ) -> None:
+    iteration = 0 if previous is None else previous.json("mixing")["iteration"] + 1
+    spent = [] if previous is None else list(previous.records(Spent, "ledger"))
+    table, _ = training_table(selected)
+    own_rows = partial(_own_rows, spec, pool.row_type, table, selected, previous, iteration)
     share, budget = decided["real_share"], decided["human_left"]
     stayed, uses = _tally(own_rows()), uses_of(spent)
     wanted = share / (1 - share) * stayed["self_units"] - stayed["human_units"]
-    able = [row for row in pool if uses[ledger_id(row)] < spec.max_uses]
+    able = [row for row in pool.rows if uses[ledger_id(row)] < spec.max_uses]
     there = {entry.example_id for entry in spent if entry.iteration >= _oldest(spec, iteration)}
     drawn, too_few = _draw([row for row in able if ledger_id(row) not in there], uses, wanted, budget, seed)
     fresh = [replace(row, iteration=iteration) for row in drawn]
     ledger = spent + [Spent(example_id=ledger_id(row), iteration=iteration, tokens=tokens_of(row)) for row in fresh]
-    with out.table(row_type, table) as written:
+    with out.table(pool.row_type, table) as written:
         written.write_all(chain(own_rows(), fresh))
     with out.table(Spent, "ledger") as kept:
         kept.write(ledger)
     came, used = _tally(fresh), uses_of(ledger)
-    human_ids = {*map(ledger_id, pool), *later}
+    human_ids = {*map(ledger_id, pool.rows), *pool.later}
     total = stayed + came
     out.write_json(
         "mixing",
