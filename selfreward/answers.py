@@ -8,11 +8,13 @@ import re
 import unicodedata
 from decimal import Decimal
 
+import regex
+
 from selfreward.records import Prompt
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"[^\W_]+", text))
+    return frozenset(regex.findall(r"(?:[\p{L}\p{N}]\p{M}*)+", text))
 
 
 _LONGEST = 4
@@ -86,7 +88,8 @@ def extract_answer(text: str, prompt: Prompt) -> str | None:
        like "the word" or "made of". What is left must be one to four words.
 
     A `numeric` answer is the one number of the last part holding one that the question lacks, else the last
-    part's only number; two such numbers in a part commit to none. Words up to ninety-nine are numbers too.
+    part's only number; two such numbers in a part commit to none. Words up to ninety-nine are numbers too, and one
+    value has one form: "8.0" is 8.
     A `set` answer is the bullets, the short lines, or else the chosen part split at commas and "and"; its
     members come sorted, joined by ", ".
     """
@@ -197,8 +200,15 @@ def _numeric(text: str, question: str) -> str | None:
     for numbers in reversed(parts):
         new = set(numbers) - asked
         if new:
-            return f"{new.pop():f}" if len(new) == 1 else None
-    return f"{parts[-1][0]:f}" if len(parts[-1]) == 1 else None
+            return _one_form(new.pop()) if len(new) == 1 else None
+    return _one_form(parts[-1][0]) if len(parts[-1]) == 1 else None
+
+
+def _one_form(number: Decimal) -> str:
+    """`number` as it is written whatever form it was given in: "8.0" is 8, "-0" is 0."""
+    # Not by `normalize`, which rounds to 28 digits.
+    digits = f"{number if number else number.copy_abs():f}"
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
 def _numbers(text: str) -> list[Decimal]:

@@ -1,5 +1,7 @@
 """A reply is judged by what it commits to, not by the words it mentions."""
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,7 +170,7 @@ def test_a_wrong_or_missing_commitment_does_not(prompt: Prompt, text: str) -> No
         (CAPITAL, "The capital of France is Lyon.", "lyon"),
         (CAPITAL, "France is a lovely country with many old cities.", None),
         (OPPOSITE, "It is not cold.", None),
-        (SUM, "3 + 5 = 1,234.50", "1234.50"),
+        (SUM, "3 + 5 = 1,234.50", "1234.5"),
         (SUM, "twenty-one", "21"),
         (SUM, "no idea", None),
         (COLOURS, "Green, Blue", "blue, green"),
@@ -228,6 +230,28 @@ def test_an_extracted_answer_is_its_own_answer(text: str, prompt: Prompt) -> Non
     answer = extract_answer(text, prompt)
     if answer is not None:
         assert extract_answer(answer, prompt) == answer
+
+
+def test_letters_with_signs_are_whole_words() -> None:
+    capital = _prompt("भारत की राजधानी क्या है?", "नई दिल्ली")
+    assert is_right(capital, "राजधानी: नई दिल्ली")
+    assert extract_answer("ना = भारत की राजधानी", capital) == "ना", "made of the question's letters, it is another word"
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=2), st.integers(0, 3))
+def test_one_value_has_one_form(value: Decimal, zeros: int) -> None:
+    longer = f"{value:f}{'0' * zeros}"
+    answer = extract_answer(longer, SUM)
+    assert answer == extract_answer(f"{value:f}", SUM) is not None
+    assert Decimal(answer) == value
+    assert "." not in answer or not answer.endswith("0")
+
+
+def test_whole_numbers_are_written_without_a_point() -> None:
+    said = [
+        extract_answer(text, SUM) for text in ("8.0", "It is 8.", "eight", "-0", "123456789012345678901234567890.0")
+    ]
+    assert said == ["8", "8", "8", "0", "123456789012345678901234567890"]
 
 
 @given(st.lists(st.sampled_from(["red", "light blue", "a", "green", "5"]), min_size=1))
