@@ -1,6 +1,6 @@
 """docs/evidence/controller.md from the rows of scripts/controller_evidence.py, however many of them there are."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from statistics import fmean
 
@@ -12,6 +12,7 @@ CONTROLLER = "replace_controller"
 FROM_NOTHING = "replace_controller_from_0"
 CONTROLLERS = (CONTROLLER, FROM_NOTHING)
 HEALTHY = "healthy"
+KEPT = (("accumulate_0", "replace_0"), ("accumulate_0.3", "replace_0.3"))
 EQUAL = "replace_equal_"
 ALARMS = ("ALARM", "SEVERE")
 
@@ -33,7 +34,9 @@ def write_table(rows: Rows, planned: Sequence[tuple[str, int]]) -> str:
         lines += _section("The last policy", _last_policy(rows, shown))
         lines += _section("Round by round", _rounds(rows, shown))
         lines += _section("Which arms raise ALARM", _alarms(rows, shown))
-        lines += _section("The controller beside a fixed share", _comparisons(rows, arms))
+        shares = [arm for arm in arms if arm.startswith(EQUAL)] + ["replace_0.1", "replace_0.3"]
+        lines += _section("The controller beside a fixed share", _comparisons(rows, product(CONTROLLERS, shares)))
+        lines += _section("Rows that are kept beside rows that are replaced", _comparisons(rows, KEPT))
         lines += _section("What the probe can see", _detectable(rows, shown))
     return "\n".join(lines).rstrip() + "\n"
 
@@ -164,14 +167,13 @@ def _found(row: Row) -> Iterator[tuple[str, float, float]]:
             yield family, finding["detectable"], finding["margin"]
 
 
-def _comparisons(rows: Rows, arms: Sequence[str]) -> Iterator[str]:
-    yield "The controller minus the other arm at the last policy. The first interval draws pairs of a seed and a"
+def _comparisons(rows: Rows, pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    yield "The arm minus the one it is held against, at the last policy. The first interval draws pairs of a seed and a"
     yield "question, the second draws questions, each with all its seeds; the reading takes the outer limits of both."
     yield ""
     yield "| arm | against | quantity | difference | (seed, question) | question | reading |"
     yield "|---" * 7 + "|"
-    others = [arm for arm in arms if arm.startswith(EQUAL)] + ["replace_0.1", "replace_0.3"]
-    for ours, other in product(CONTROLLERS, others):
+    for ours, other in pairs:
         for quantity in QUANTITIES:
             found = compare(rows, ours, other, quantity.values)
             if found is None:
