@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Can `selfreward seed-judge` make a small model judge measurably better? Before against after, paired.
 
-    python scripts/seed_judge_trial.py [--seeds 3] [SETTING=VALUE ...]
+    python scripts/seed_judge_trial.py [SETTING=VALUE ...] [--seeds 0 1 2]
 
 For each seed the embedded model is taught labelled verdicts on its own answers to the everyday training questions,
 right and wrong by the references. Then it judges two sets of answers to the held-out questions, by the expected score
@@ -168,15 +168,15 @@ def told_of(values_B: np.ndarray, sign: str = "") -> str:
 def main() -> None:
     """Seeds, judges and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=3, help="how many (default: 3)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="which (default: 0 1 2)")
     parser.add_argument("settings", nargs="*", metavar="SETTING=VALUE")
     arguments = parser.parse_intermixed_args()
 
     configs = {}
-    for seed in range(arguments.seeds):
+    for seed in arguments.seeds:
         settings = [*SETTINGS, f"seed={seed}", f"run=seed-trial-{seed}", *arguments.settings]
         configs[seed] = validate_as(SeedJudgeConfig, compose([GROUP, *settings]))
-    first = configs[0]
+    first = next(iter(configs.values()))
     spec = RubricSpec(rubric=first.seed_judge.rubric, method="expected", min_mass=0)
     start = start_policy(first.model, first.store.runs / "store")
     prompts = load_everyday("held_out", first.data.system)
