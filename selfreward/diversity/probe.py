@@ -4,7 +4,7 @@ Longer answers look more varied and shorter ones less, so all three are cut to o
 phrase that opens half of all answers says nothing about their variety and is taken off first.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from statistics import fmean, median
 
@@ -84,15 +84,14 @@ class MatchedProbe:
     modes: tuple[Mode, ...]
 
 
-def families(prompts: Iterable[Matched]) -> dict[Family, Paired]:
+def families(prompts: Collection[Matched]) -> dict[Family, Paired]:
     """What the monitor compares, by family: the policy with the start policy, `human` with the human answers."""
-    seen = list(prompts)
     return {
-        "sem": both_known((one.sem, one.baseline_sem) for one in seen),
-        "lex": both_known((one.lex, one.baseline_lex) for one in seen),
-        "ent": both_known((one.ent, one.baseline_ent) for one in seen),
-        "recall": both_known((one.recall, one.baseline_recall) for one in seen),
-        "human": both_known((one.sem, one.human_sem) for one in seen),
+        "sem": both_known((one.sem, one.baseline_sem) for one in prompts),
+        "lex": both_known((one.lex, one.baseline_lex) for one in prompts),
+        "ent": both_known((one.ent, one.baseline_ent) for one in prompts),
+        "recall": both_known((one.recall, one.baseline_recall) for one in prompts),
+        "human": both_known((one.sem, one.human_sem) for one in prompts),
     }
 
 
