@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
 from selfreward.backends import BackendSpec, ScriptedSpec
+from selfreward.backends.rendering import ChatSpec
 from selfreward.calibration.gate import GateSpec
 from selfreward.data.models import ModelSpec, ScriptedModel
 from selfreward.data.own import OwnData
@@ -181,6 +182,11 @@ def _check_policy(name: str, judge: PolicyJudgeBase) -> None:
         raise ValueError(
             f"{name}.policy={judge.policy} with {name}.path={judge.path}: an external judge, and no other, needs "
             f"{name}.path=<model folder>"
+        )
+    if judge.policy != "external" and judge.chat != ChatSpec():
+        raise ValueError(
+            f"{name}.chat goes with {name}.policy=external: a run's own policies are talked to as model.chat_template, "
+            "model.template_kwargs, model.end_of_turn and model.date say"
         )
 
 

@@ -40,6 +40,8 @@ class Completion:
     finish: Finish
     token_logprobs: tuple[float, ...]
     prompt_tokens: int
+    thought: str | None = None
+    respelled: bool = False
 
     @property
     def tokens(self) -> int:
@@ -59,6 +61,7 @@ class Answer:
     messages: Conversation
     text: str
     ended: bool = True
+    thought: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import Run
-from selfreward.backends import open_backend
+from selfreward.backends import open_backend, trusts
 from selfreward.commands.monitor_table import aligned, amount
 from selfreward.config import RunConfig, validate
 from selfreward.console import ConsoleReporter
@@ -52,7 +52,7 @@ def measure_twice(config: RunConfig) -> Calibration:
     """
     store = Store(config.store.runs / "store", ConsoleReporter())
     run = Run(config.store.runs / config.run / FOLDER, store, config.seed)
-    start = start_policy(config.model, store.root)
+    start = start_policy(config.model, store.root, trusted=trusts(config.backend))
     with open_backend(config.backend, start) as backend:
         probe = load_sources(config.data, run, backend).probe
 

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,11 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
+from selfreward.backends.chat import Chat
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
 from selfreward.backends.local import load_model
+from selfreward.backends.rendering import write_rendering
+from selfreward.backends.rows import pad_id
 from selfreward.errors import ConfigError
 from selfreward.records import Policy
 from selfreward.spec import Spec, execution
@@ -156,9 +160,37 @@ def train(make_trainer: Callable[[], Any], model: Any, advance: StepAdvance) -> 
     )
 
 
-def save_model(model: Any, out: Path) -> None:
-    """Writes weights and configs to `out`; the weights are one file, so that equal weights are equal bytes."""
+def padded(chat: Chat, model: Any) -> Any:
+    """A copy of the chat's tokenizer for a trainer, which wants tokens to pad with and to end with."""
+    tokenizer = copy.deepcopy(chat.tokenizer)
+    pad = pad_id(chat, model.get_input_embeddings().num_embeddings)
+    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad)
+    if tokenizer.eos_token is None:
+        tokenizer.eos_token = chat.rendering.end_of_turn
+    return tokenizer
+
+
+def save_chat(chat: Chat, out: Path) -> None:
+    """Writes the tokenizer to `out`, with its template and what is settled about rendering."""
+    chat.tokenizer.save_pretrained(out)
+    write_rendering(out, chat.rendering)
+
+
+def save_model(model: Any, out: Path, *, like: Path) -> None:
+    """Writes weights and config to `out`; the weights are one file, so that equal weights are equal bytes.
+
+    The generation config is that of the policy in `like`, to the letter: transformers would refuse to write many that
+    model authors ship.
+    """
+    from transformers import GenerationConfig
+
+    blank: Any = GenerationConfig
+    model.generation_config = blank()
     model.save_pretrained(out, max_shard_size="1000GB")
+    name = "generation_config.json"
+    (out / name).unlink(missing_ok=True)
+    if (like / name).exists():
+        shutil.copyfile(like / name, out / name)
 
 
 def _freeze_below(model: Any, top_layers: int) -> None:

@@ -1,0 +1,214 @@
+"""What a chat template does, found by rendering a few turns: where an answer stands, what ends it, what is refused."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from selfreward.backends.rendering import ChatSpec, Rendering
+from selfreward.backends.template import Turn, control_pattern, render, template_file
+from selfreward.backends.templates import TEMPLATES
+from selfreward.errors import BackendError, TemplateRefusal
+
+_WORDS = ("quartz", "willow", "marble", "saffron", "juniper", "cobalt", "thistle", "ember", "walnut", "heron")
+_OPEN_THOUGHTS = {
+    "<think>": "\n</think>\n\n",
+    "<thinking>": "\n</thinking>\n\n",
+    "<thought>": "\n</thought>\n\n",
+    "<reasoning>": "\n</reasoning>\n\n",
+    "<seed:think>": "</seed:think>",
+    "[THINK]": "[/THINK]",
+    "<|START_THINKING|>": "<|END_THINKING|><|START_RESPONSE|>",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Probe:
+    """A few words as turns, rendered: none of them stands in the template itself."""
+
+    tokenizer: Any
+    spec: ChatSpec
+    words: Sequence[str]
+    content: Literal["text", "parts"] = "text"
+
+    def render(self, *roles: str, prompted: bool) -> str:
+        """Turns by `roles` in order, each saying its word."""
+        said = [[{"type": "text", "text": word}] if self.content == "parts" else word for word in self.words]
+        turns: list[Turn] = [{"role": role, "content": text} for role, text in zip(roles, said, strict=False)]
+        return render(self.tokenizer, turns, self.spec.template_kwargs, self.spec.date, prompted=prompted)
+
+    def shows(self, *roles: str, prompted: bool = False) -> bool:
+        """Whether the template takes such turns and writes what each says."""
+        try:
+            text = self.render(*roles, prompted=prompted)
+        except TemplateRefusal:
+            return False
+        return all(word in text for word in self.words[: len(roles)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where an answer stands; the fields are those of `Rendering`."""
+
+    opening: str
+    header: str
+    lead: str
+    space: str
+
+
+def resolve_rendering(tokenizer: Any, spec: ChatSpec, stops: Sequence[str]) -> Rendering:
+    """What is settled about rendering for the model of `tokenizer`, whose template becomes the one that was chosen.
+
+    `stops` are the tokens at which the model's author stops.
+
+    Raises:
+        BackendError: no template, one that refuses plain turns or drops their text, or one of which the end of a turn
+            cannot be told.
+    """
+    tokenizer.chat_template = template = choose_template(tokenizer, spec.chat_template)
+    words = [word for word in _WORDS if word not in template]
+    probe = _with_content(_Probe(tokenizer=tokenizer, spec=spec, words=words))
+    place = _place_of_answer(probe)
+    end, trail = _end_of_turn(probe, stops)
+    return Rendering(
+        template_kwargs=dict(spec.template_kwargs),
+        date=spec.date,
+        content=probe.content,
+        system="own" if probe.shows("system", "user", prompted=True) else "merged",
+        opening=place.opening,
+        header=place.header,
+        lead=place.lead,
+        space=place.space,
+        trail=trail,
+        end_of_turn=end,
+        opens_thought=closing_of(place.opening) is not None,
+    )
+
+
+def choose_template(tokenizer: Any, name: str | None) -> str:
+    """The text of the template that `name` names: a file, one of ours, one of the model's; None for the model's own.
+
+    Raises:
+        BackendError: there is none, or the model has several and none of them is its default.
+    """
+    own = tokenizer.chat_template
+    named: dict[str, str] = own if isinstance(own, dict) else {} if own is None else {"default": own}
+    if name is None:
+        if "default" in named:
+            return named["default"]
+        if named:
+            raise BackendError(
+                f"the model in {tokenizer.name_or_path} has the chat templates {', '.join(sorted(named))} and no "
+                "default: choose one with chat_template=NAME"
+            )
+        raise BackendError(
+            f"the tokenizer in {tokenizer.name_or_path} has no chat template: set chat_template=plain (or chatml, or "
+            "a file), or use the instruct variant of the model"
+        )
+    if name in TEMPLATES:
+        return TEMPLATES[name]
+    if name in named:
+        return named[name]
+    if not Path(name).is_file():
+        raise BackendError(
+            f"chat_template={name} is no file and none of {', '.join(sorted({*TEMPLATES, *named}))}: give one of these"
+        )
+    return Path(name).read_text()
+
+
+def closing_of(text: str) -> str | None:
+    """What closes the thought that `text` leaves open at its end; None where it leaves none open."""
+    for opening, closing in _OPEN_THOUGHTS.items():
+        if text.rstrip().endswith(opening):
+            return closing
+    return None
+
+
+def _with_content(probe: _Probe) -> _Probe:
+    """`probe` with turns in the form in which the template writes their text."""
+    if probe.shows("user", prompted=True):
+        return probe
+    parts = replace(probe, content="parts")
+    if parts.shows("user", prompted=True):
+        return parts
+    probe.render("user", prompted=True)  # says what the template raises, if it does
+    raise BackendError(
+        f"{template_file(probe.tokenizer)} does not write what the user says: mend it, or give another with "
+        "chat_template=FILE"
+    )
+
+
+def _place_of_answer(probe: _Probe) -> _Place:
+    question, answer = probe.words[:2]
+    asked = probe.render("user", prompted=True)
+    full = probe.render("user", "assistant", prompted=False)
+    if answer not in full:
+        raise BackendError(
+            f"{template_file(probe.tokenizer)} does not write what the assistant says: mend it, or give another with "
+            "chat_template=FILE"
+        )
+    opening = asked.rpartition(question)[2]
+    closing = closing_of(opening)
+    # A template that cuts thoughts from past turns, or opens one, may not write an answer behind its own prompt.
+    before = full[: full.rindex(answer)].removeprefix(asked) if full.startswith(asked) else closing or ""
+    if not before.strip():
+        return _Place(opening=opening, header="", lead="", space=before)
+    if probe.render("user", prompted=False) == asked:  # there is no generation prompt: this is what it would be
+        return _Place(opening=opening + before, header=before, lead="", space="")
+    return _Place(opening=opening, header="", lead=before, space="")
+
+
+def _end_of_turn(probe: _Probe, stops: Sequence[str]) -> tuple[str, str]:
+    """The token that ends an answer, and what the template writes between an answer and it.
+
+    That is the first token behind an answer at which the author stops or which closes a user's turn too; else one at
+    which the author stops and that stands between an answer and the next question; else the first of either.
+    """
+    question, answer, again = probe.words[:3]
+    full = probe.render("user", "assistant", prompted=False)
+    after = full[full.rindex(answer) + len(answer) :]
+    between = _between(probe, answer, again)
+    if (named := probe.spec.end_of_turn) is not None:
+        _check_token(probe.tokenizer, named)
+        text = next((text for text in (after, between) if named in text), named)
+        return named, text[: text.index(named)]
+    closers = _tokens(probe.tokenizer, _between(probe, question, answer))[:1]
+    places = [
+        *((after, token) for token in _tokens(probe.tokenizer, after) if token in {*stops, *closers}),
+        *((between, token) for token in _tokens(probe.tokenizer, between) if token in stops),
+        *((after, token) for token in _tokens(probe.tokenizer, after)),
+        *((between, token) for token in _tokens(probe.tokenizer, between)),
+    ]
+    if not places:
+        raise BackendError(
+            f"{template_file(probe.tokenizer)} writes no control token after an answer: name the token that ends one "
+            "with end_of_turn=TOKEN"
+        )
+    text, token = places[0]
+    return token, text[: text.index(token)]
+
+
+def _between(probe: _Probe, left: str, right: str) -> str:
+    """What is written between two words of a user, an assistant and a user; empty where that cannot be rendered."""
+    if not probe.shows("user", "assistant", "user"):
+        return ""
+    text = probe.render("user", "assistant", "user", prompted=False)
+    return text[text.index(left) + len(left) : text.rindex(right)]
+
+
+def _tokens(tokenizer: Any, text: str) -> list[str]:
+    """The control tokens in `text`, in order; those around a thought are none."""
+    added = [entry.content for entry in tokenizer.added_tokens_decoder.values() if entry.content.strip()]
+    pattern = control_pattern(tokenizer, *added)
+    thoughts = re.compile(r"</?\w*:?think\w*>|\[/?THINK\]|<\|(?:START|END)_THINKING\|>|</?(?:thought|reasoning)>")
+    return [] if pattern is None else [token for token in pattern.findall(text) if not thoughts.fullmatch(token)]
+
+
+def _check_token(tokenizer: Any, token: str) -> None:
+    ids = tokenizer(token, add_special_tokens=False)["input_ids"]
+    if len(ids) != 1:
+        raise BackendError(
+            f"end_of_turn={token} is {len(ids)} tokens to this model: name one of its control tokens, as its "
+            "tokenizer_config.json lists them"
+        )
