@@ -66,7 +66,7 @@ def answers_to_score(
     rows: dict[int, Row] = {}
     for index, answer in enumerate(answers):
         prompt = render_prompt(tokenizer, answer.messages)
-        completion = completion_ids(tokenizer, answer.text, answer.ended)
+        completion = completion_ids(tokenizer, answer.raw, answer.ended)
         total = len(prompt) + len(completion)
         results.append(TextScore(logprob=0.0, tokens=len(completion), prompt_tokens=len(prompt)))
         if limit is not None and total > limit:
