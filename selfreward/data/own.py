@@ -189,10 +189,8 @@ def _same(left: FileSource | HubSource | None, right: FileSource | HubSource | N
 def _digest(row: Prompt | HumanAnswer | HumanPair | GoldPair) -> str:
     """The digest of what the row says."""
     match row:
-        case HumanAnswer():
-            return digest_of(row.prompt.id, row.text)
-        case HumanPair():
-            return digest_of(row.prompt.id, row.chosen, row.rejected)
+        case HumanAnswer() | HumanPair():
+            return digest_of(*row.said)
         case _:
             return row.id
 

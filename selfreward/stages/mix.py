@@ -15,7 +15,7 @@ from selfreward.errors import StarvedLoop
 from selfreward.records import Example, PreferencePair
 from selfreward.spec import Spec, execution
 
-VERSION = 4
+VERSION = 5
 
 
 class MixSpec(Spec):

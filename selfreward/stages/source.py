@@ -17,7 +17,7 @@ from selfreward.records import Example, GoldPair, PreferencePair, Prompt, digest
 from selfreward.spec import Spec
 from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_told, likeness_told
 
-VERSION = 2
+VERSION = 3
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
 _MEASURED: tuple[Role, ...] = ("held_out", "probe", "target", "gold_gate", "gold_final")
 Record = TypeVar("Record")
@@ -123,9 +123,9 @@ def _write(out: Output, record_type: type[Record], records: Iterator[Record]) ->
 
 
 def _examples(backend: Backend, answers: Iterator[HumanAnswer]) -> Iterator[Example]:
-    for answer, (tokens,) in _counted(backend, answers, lambda one: [one.text]):
+    for answer, (tokens,) in _counted(backend, answers, lambda one: [one.raw]):
         yield Example(
-            id=digest_of("human", answer.prompt.id, answer.text),
+            id=digest_of("human", *answer.said),
             prompt_id=answer.prompt.id,
             messages=answer.prompt.messages,
             text=answer.text,
@@ -135,13 +135,14 @@ def _examples(backend: Backend, answers: Iterator[HumanAnswer]) -> Iterator[Exam
             score=None,
             candidate_id=None,
             iteration=None,
+            thought=answer.thought,
         )
 
 
 def _pairs(backend: Backend, pairs: Iterator[HumanPair]) -> Iterator[PreferencePair]:
-    for pair, (chosen_tokens, rejected_tokens) in _counted(backend, pairs, lambda one: [one.chosen, one.rejected]):
+    for pair, (chosen_tokens, rejected_tokens) in _counted(backend, pairs, lambda one: one.raw):
         yield PreferencePair(
-            id=digest_of("human_pair", pair.prompt.id, pair.chosen, pair.rejected),
+            id=digest_of("human_pair", *pair.said),
             prompt_id=pair.prompt.id,
             messages=pair.prompt.messages,
             chosen=pair.chosen,
@@ -154,13 +155,15 @@ def _pairs(backend: Backend, pairs: Iterator[HumanPair]) -> Iterator[PreferenceP
             chosen_id=None,
             rejected_id=None,
             iteration=None,
+            chosen_thought=pair.chosen_thought,
+            rejected_thought=pair.rejected_thought,
         )
 
 
 def _counted(
     backend: Backend, rows: Iterator[Given], texts_of: Callable[[Given], Sequence[str]]
 ) -> Iterator[tuple[Given, list[int]]]:
-    """Each row with the tokens of its texts."""
+    """Each row with the tokens of its texts, thoughts included."""
     for batch in in_batches(rows, SHARD_ROWS):
         texts = [texts_of(row) for row in batch]
         counts = iter(backend.count_tokens([text for group in texts for text in group]))
