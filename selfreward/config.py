@@ -177,6 +177,13 @@ def _judges(judge: AnyJudge) -> dict[str, AnyJudge]:
     return {"judge": judge, **{f"judge.members.{name}": member for name, member in members.items()}}
 
 
+def external_judges(config: RunConfig) -> dict[str, PolicyJudgeBase]:
+    """The judges that are models from outside, in juries and duels too, by the names of their settings."""
+    judges = {**_judges(config.judge), **({} if config.duel is None else {"duel.judge": config.duel.judge})}
+    policies = {name: judge for name, judge in judges.items() if isinstance(judge, PolicyJudgeBase)}
+    return {name: judge for name, judge in policies.items() if judge.path is not None}
+
+
 def _check_policy(name: str, judge: PolicyJudgeBase) -> None:
     if (judge.policy == "external") != (judge.path is not None):
         raise ValueError(

@@ -31,7 +31,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
     """Runs `config` to its last iteration. Raises StarvedLoop when there is too little to train on."""
     start = start_policy(config.model, run.store.root, trusted=trusts(config.backend))
     with open_backend(config.backend, start) as backend:
-        sources = load_sources(config.data, run, backend)
+        sources = load_sources(config.data, run, backend, start)
     state = State(initial=start, previous=start, policy=start)
     run.forget_after(config.loop.iterations)
     for t in range(config.loop.iterations + 1):

@@ -142,6 +142,10 @@ class Backend(Protocol):
         """
         ...
 
+    def why_unfit(self, messages: Conversation) -> str | None:
+        """Why no prompt can be made of a conversation; None where one can."""
+        ...
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Completion tokens of each text, the end-of-turn token included."""
         ...

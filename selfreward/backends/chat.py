@@ -88,7 +88,7 @@ def render_prompt(chat: Chat, messages: Sequence[Message]) -> list[int]:
     Raises:
         BackendError: the template refuses the conversation or drops what somebody says.
     """
-    turns = _turns(chat.rendering, messages)
+    turns = turns_of(chat.rendering, messages)
     spelled = [text for turn in turns for text in chat.control.findall(turn["content"])]
     mark = next(
         mark for number in itertools.count() if not any((mark := f"[[{number}]]") in turn["content"] for turn in turns)
@@ -159,7 +159,7 @@ def option_tokens(chat: Chat, options: Sequence[str]) -> tuple[list[int], list[i
     return [*tokens[0].lead, *ids[0][:common]], [own[common] for own in ids]
 
 
-def _turns(rendering: Rendering, messages: Sequence[Message]) -> list[dict[str, str]]:
+def turns_of(rendering: Rendering, messages: Sequence[Message]) -> list[dict[str, str]]:
     """The messages as a template takes them; a system turn that it would refuse goes before the first user's text."""
     turns = [{"role": message.role, "content": message.content} for message in messages]
     if rendering.system == "own" or not turns or turns[0]["role"] != "system":

@@ -40,6 +40,7 @@ from selfreward.backends.rows import (
     prompts_to_draw,
     prompts_to_score,
     stop_ids,
+    why_unfit,
 )
 from selfreward.backends.sharing import group_rows
 from selfreward.records import Policy
@@ -141,6 +142,10 @@ class HfBackend:
                 results[index] = OptionScore(logprobs=tuple(logprobs), prompt_tokens=len(rows[index][0]))
             advance(len(batch))
         return results
+
+    def why_unfit(self, messages: Conversation) -> str | None:
+        """Why the chat template makes no prompt of a conversation; None where it does."""
+        return why_unfit(self._load_chat(), messages)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Completion tokens of each text, with its thought if it brings one and the end-of-turn token."""

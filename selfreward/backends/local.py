@@ -73,6 +73,7 @@ def load_model(folder: Path, *, dtype: Dtype, device: Device, trust_remote_code:
                 use_safetensors=True,
                 trust_remote_code=trust_remote_code,
                 local_files_only=True,
+                ignore_mismatched_sizes=True,
                 output_loading_info=True,
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from selfreward.backends.base import Answer, Completion, Conversation, NotScored, OptionScore, Sampling, TextScore
-from selfreward.backends.chat import MARKUP, Chat, answer_tokens, render_prompt
+from selfreward.backends.chat import MARKUP, Chat, answer_tokens, render_prompt, render_turns, turns_of
 from selfreward.errors import BackendError
 from selfreward.records import Finish
 from selfreward.thought import split_thought
@@ -53,6 +53,15 @@ def prompts_to_draw(
             f"{limit} tokens: shorten the prompt{lower}"
         )
     return rows
+
+
+def why_unfit(chat: Chat, messages: Conversation) -> str | None:
+    """Why the chat template makes no prompt of a conversation; None where it does."""
+    try:
+        render_turns(chat, turns_of(chat.rendering, messages))
+    except BackendError as error:
+        return str(error)
+    return None
 
 
 def count_tokens(chat: Chat, texts: Sequence[str]) -> list[int]:

@@ -268,6 +268,10 @@ class ScriptedBackend:
             advance(1)
         return results
 
+    def why_unfit(self, messages: Conversation) -> str | None:
+        """A script takes any conversation."""
+        return None
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Words of each text and the end of turn."""
         return [len(text.split()) + 1 for text in texts]

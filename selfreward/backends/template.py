@@ -35,9 +35,12 @@ def render(tokenizer: Any, turns: Sequence[Turn], kwargs: Mapping[str, Json], da
 
 def template_file(tokenizer: Any) -> str:
     """Where the tokenizer's chat template stands, for a message to the user."""
-    folder = Path(tokenizer.name_or_path)
+    # What is settled lies in a folder of links: the user knows the one that they lead to.
+    folder = (Path(tokenizer.name_or_path) / "config.json").resolve().parent
     file = folder / "chat_template.jinja"
-    return str(file) if file.exists() else f"the chat template in {folder / 'tokenizer_config.json'}"
+    if file.exists() and file.read_text() == tokenizer.chat_template:
+        return str(file)
+    return f"the chat template of {folder}"
 
 
 def control_pattern(tokenizer: Any, *others: str) -> re.Pattern[str] | None:

@@ -30,6 +30,7 @@ from selfreward.backends.rows import (
     prompts_to_draw,
     prompts_to_score,
     stop_ids,
+    why_unfit,
 )
 from selfreward.backends.vllm_process import Worker, versions
 from selfreward.errors import BackendError
@@ -155,6 +156,10 @@ class VllmBackend:
             logprobs = _logprobs(wanted, reply["completions"][0]["logprobs"] * len(wanted))
             results[index] = OptionScore(logprobs=tuple(logprobs), prompt_tokens=len(prompt))
         return results
+
+    def why_unfit(self, messages: Conversation) -> str | None:
+        """Why the chat template makes no prompt of a conversation; None where it does."""
+        return why_unfit(self._load_chat(), messages)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Completion tokens of each text, with its thought if it brings one and the end-of-turn token."""

@@ -54,7 +54,7 @@ def measure_twice(config: RunConfig) -> Calibration:
     run = Run(config.store.runs / config.run / FOLDER, store, config.seed)
     start = start_policy(config.model, store.root, trusted=trusts(config.backend))
     with open_backend(config.backend, start) as backend:
-        probe = load_sources(config.data, run, backend).probe
+        probe = load_sources(config.data, run, backend, start).probe
 
         def measured(t: int, baseline: Artifact | None) -> Artifact:
             return run.stage(t, measure, config.measure, backend=backend, policy=start, probe=probe, baseline=baseline)

@@ -62,7 +62,7 @@ def seed_policy(config: SeedJudgeConfig) -> Seeded:
     start = start_policy(config.model, store.root, trusted=trusts(config.backend))
     stage = partial(run.stage, 0)
     with open_backend(config.backend, start) as backend:
-        ranked = _rank(config, run, backend, start, load_sources(config.data, run, backend))
+        ranked = _rank(config, run, backend, start, load_sources(config.data, run, backend, start))
         drawn = None
         if config.seed_judge.reply == "generated":
             drawn = stage(replies, config.seed_judge.drawing, backend=backend, policy=start, rankings=ranked)

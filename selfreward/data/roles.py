@@ -5,7 +5,7 @@ like those that the model is meant for, `human` answers to mix in, `human_pairs`
 `gold_final` pairs of a right and a wrong answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,6 +72,23 @@ class LeftOut:
 
 
 Row = Prompt | HumanAnswer | HumanPair | GoldPair | LeftOut
+WhyUnfit = Callable[[tuple[Message, ...]], str | None]
+"""Why a model can be given no prompt that is this conversation; None where it can."""
+
+
+def takes_any(_: tuple[Message, ...]) -> None:
+    """A `WhyUnfit` where no model is at hand: nothing is unfit."""
+
+
+def messages_of(row: Row) -> tuple[Message, ...] | None:
+    """The conversation that a row is about; None for one that is left out."""
+    match row:
+        case Prompt() | GoldPair():
+            return row.messages
+        case HumanAnswer() | HumanPair():
+            return row.prompt.messages
+        case LeftOut():
+            return None
 
 
 def asked(messages: Sequence[Message]) -> str:

@@ -13,7 +13,7 @@ from selfreward.data.own import OwnData
 from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, HumanPair, LeftOut, Role
 from selfreward.data.sources import AnyData, DataSpec
 from selfreward.errors import DataError
-from selfreward.records import Example, GoldPair, PreferencePair, Prompt, digest_of
+from selfreward.records import Example, GoldPair, Policy, PreferencePair, Prompt, digest_of
 from selfreward.spec import Spec
 from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_told, likeness_told
 
@@ -46,12 +46,14 @@ class Sources:
     gold_final: Artifact
 
 
-def load_sources(data: AnyData, run: Run, backend: Backend) -> Sources:
-    """The table of every role; human answers are counted in tokens of the policy that `backend` holds."""
+def load_sources(data: AnyData, run: Run, backend: Backend, policy: Policy) -> Sources:
+    """The table of every role, as the `policy` that `backend` holds can be asked; answers are counted in its tokens."""
+    if data.system:
+        run.store.reporter.say(f"  data.system: conversations without a system turn begin with {data.system!r}")
 
-    def load(role: Role, counter: Backend | None = None) -> Artifact:
+    def load(role: Role) -> Artifact:
         spec = SourceSpec(role=role, data=data, content=data.fingerprint(role))
-        table = run.source(role, source, spec, backend=counter)
+        table = run.source(role, source, spec, backend=backend, policy=policy)
         if told := left_out_told(role, table):
             run.store.reporter.say(told)
         return table
@@ -59,8 +61,8 @@ def load_sources(data: AnyData, run: Run, backend: Backend) -> Sources:
     measured = {role: load(role) for role in _MEASURED}
     trained: dict[TrainedRole, Artifact] = {
         "train": load("train"),
-        "human": load("human", backend),
-        "human_pairs": load("human_pairs", backend),
+        "human": load("human"),
+        "human_pairs": load("human_pairs"),
     }
     make: Callable[..., Artifact] = run.source
     checked = {
@@ -84,21 +86,19 @@ def left_out_told(role: str, table: Artifact) -> str | None:
     return f"  {role}: {table.rows()} of {table.rows() + sum(left_out.values())} rows; left out: {reasons}"
 
 
-def source(out: Output, spec: SourceSpec, *, backend: Backend | None = None) -> None:
+def source(out: Output, spec: SourceSpec, *, backend: Backend, policy: Policy) -> None:
     """Table `rows`: Prompt, or by role Example (human), PreferencePair (human_pairs), GoldPair (gold_...).
 
-    Human answers need a `backend` to count their tokens. Rows that are empty, repeated or of no use are counted as
-    `left_out:<reason>`. Raises DataError for a row that cannot be read, and for a role without the rows that the loop
-    cannot do without.
+    `backend` holds the `policy` whose chat template must take every conversation, and counts the tokens of human
+    answers. Rows that are empty, repeated or of no use are counted as `left_out:<reason>`. Raises DataError for a row
+    that cannot be read or rendered, and for a role without the rows that the loop cannot do without.
     """
-    rows = (row for row in spec.data.rows(spec.role) if not _left_out(out, row))
+    rows = (row for row in spec.data.rows(spec.role, backend.why_unfit) if not _left_out(out, row))
     if spec.role in PROMPT_ROLES:
         written = _write(out, Prompt, cast(Iterator[Prompt], rows))
     elif spec.role == "human":
-        assert backend is not None
         written = _write(out, Example, _examples(backend, cast(Iterator[HumanAnswer], rows)))
     elif spec.role == "human_pairs":
-        assert backend is not None
         written = _write(out, PreferencePair, _pairs(backend, cast(Iterator[HumanPair], rows)))
     else:
         written = _write(out, GoldPair, cast(Iterator[GoldPair], rows))
