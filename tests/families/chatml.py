@@ -25,15 +25,6 @@ _YI = r"""
 {%- endfor %}
 """
 
-_PHI_4 = r"""
-{%- for turn in messages %}
-  {%- if turn.role == 'assistant' %}{{- turn.content ~ '<|im_end|>' }}
-  {%- else %}{{- '<|im_start|>' ~ turn.role ~ '<|im_sep|>' ~ turn.content ~ '<|im_end|>' }}
-  {%- endif %}
-  {%- if turn.role == 'user' %}{{- '<|im_start|>assistant<|im_sep|>' }}{% endif %}
-{%- endfor %}
-"""
-
 FAMILIES = (
     Family(
         name="qwen-2.5",
@@ -81,16 +72,6 @@ FAMILIES = (
         bos="<s>",
         eos="<|im_end|>",
         pad="</s>",
-        generation_eos=("<|im_end|>",),
-        end_of_turn="<|im_end|>",
-    ),
-    Family(
-        name="phi-4",
-        why="A separator token instead of a line break; a user turn always ends in the generation prompt.",
-        template=_PHI_4,
-        control=(*MARKED, "<|im_sep|>"),
-        eos="<|endoftext|>",
-        pad="<|endoftext|>",
         generation_eos=("<|im_end|>",),
         end_of_turn="<|im_end|>",
     ),

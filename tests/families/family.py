@@ -40,6 +40,9 @@ class Family:
     eos: str | None
     pad: str | None = None
 
+    # The class that tokenizer_config.json names where transformers would write another. By it transformers may build a
+    # tokenizer of its own, so that the one read back from a folder is not the one that `tokenizer()` gives.
+    tokenizer_class: str | None = None
     # The end tokens that generation_config.json names; () where it names none.
     generation_eos: tuple[str, ...] = ()
     # What else stands in generation_config.json, written as it is: transformers would refuse to save some of it.
@@ -64,7 +67,7 @@ class Family:
     opens_thought: bool = False
     # Whether the model is taught to think before it answers, unless told otherwise.
     thinks: bool = False
-    # Whether the prompt changes with the clock.
+    # Whether the prompt changes with the clock, where the conversation has no system turn.
     prints_date: bool = False
 
     def tokenizer(self) -> PreTrainedTokenizerFast:

@@ -1,4 +1,4 @@
-"""Families by Meta, and others that name their turns in the same way or started from the same tokenizer."""
+"""Families by Meta: three ways to write a conversation."""
 
 from tests.families.family import Family
 
@@ -35,27 +35,6 @@ _LLAMA_3_2 = r"""
 {{- '<|start_header_id|>' ~ turn.role ~ '<|end_header_id|>\n\n' ~ (turn.content | trim) ~ '<|eot_id|>' }}
 {%- endfor %}
 {%- if add_generation_prompt %}{{- '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}
-"""
-
-_ZEPHYR = r"""
-{%- for turn in messages %}
-{{- '<|' ~ turn.role ~ '|>\n' ~ turn.content ~ eos_token ~ '\n' }}
-  {%- if loop.last and add_generation_prompt %}{{- '<|assistant|>\n' }}{% endif %}
-{%- endfor %}
-"""
-
-_VICUNA = r"""
-{{- bos_token }}
-{%- if messages[0].role == 'system' %}{% set rules, turns = messages[0].content, messages[1:] %}
-{%- else %}{% set rules, turns = 'A person talks to a machine that likes to help.', messages %}
-{%- endif %}
-{{- rules }}
-{%- for turn in turns %}
-  {%- if turn.role == 'user' %}{{- ' USER: ' ~ (turn.content | trim) }}
-  {%- else %}{{- ' ASSISTANT: ' ~ (turn.content | trim) ~ eos_token }}
-  {%- endif %}
-{%- endfor %}
-{%- if add_generation_prompt %}{{- ' ASSISTANT:' }}{% endif %}
 """
 
 _HEADERS = ("<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>")
@@ -95,31 +74,5 @@ FAMILIES = (
         generation={"do_sample": True, "temperature": 0.6, "top_p": 0.9},
         end_of_turn="<|eot_id|>",
         prints_date=True,
-    ),
-    Family(
-        name="zephyr",
-        why="The role marks are plain text, on SentencePiece; TinyLlama's chat model is of the same shape.",
-        template=_ZEPHYR,
-        kind="legacy",
-        control=("<s>", "</s>"),
-        bos="<s>",
-        eos="</s>",
-        pad="</s>",
-        generation_eos=("</s>",),
-        end_of_turn="</s>",
-    ),
-    Family(
-        name="vicuna",
-        why="One line of plain text without any control token but the ends; a sentence stands in for a missing system "
-        "turn.",
-        template=_VICUNA,
-        kind="legacy",
-        control=("<s>", "</s>"),
-        bos="<s>",
-        eos="</s>",
-        pad="<unk>",
-        generation_eos=("</s>",),
-        end_of_turn="</s>",
-        lead=" ",
     ),
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.families.family import Family
 
@@ -38,7 +40,12 @@ def write_model(family: Family, folder: Path, *, layers: int = 2, context: int =
     model.generation_config.eos_token_id = ends if len(ends) > 1 else next(iter(ends), None)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    if family.generation:
-        path = folder / "generation_config.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), **family.generation}, indent=2) + "\n")
+    _amend(folder / "generation_config.json", family.generation)
+    if family.tokenizer_class is not None:
+        _amend(folder / "tokenizer_config.json", {"tokenizer_class": family.tokenizer_class})
     return folder
+
+
+def _amend(path: Path, entries: Mapping[str, Any]) -> None:
+    """Writes `entries` over those of a JSON file, unchecked."""
+    path.write_text(json.dumps({**json.loads(path.read_text()), **entries}, indent=2) + "\n")

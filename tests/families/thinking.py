@@ -7,14 +7,10 @@ from tests.families.family import Family
 
 # Only what follows the last question may hold a thought, and then always does, even if it is empty.
 _THINK = r"""
-{%- set asked = namespace(last=-1) %}
-{%- for turn in messages if turn.role == 'user' %}
-  {%- set asked.last = loop.index0 %}
-{%- endfor %}
-{%- set seen = namespace(questions=0) %}
+{%- set open = namespace(questions=messages | selectattr('role', 'equalto', 'user') | list | length) %}
 {%- for turn in messages %}
   {%- set text, thought = turn.content, '' %}
-  {%- if turn.role == 'user' %}{% set seen.questions = seen.questions + 1 %}{% endif %}
+  {%- if turn.role == 'user' %}{% set open.questions = open.questions - 1 %}{% endif %}
   {%- if turn.role == 'assistant' %}
     {%- if turn.reasoning_content is string %}
       {%- set thought = turn.reasoning_content %}
@@ -22,7 +18,7 @@ _THINK = r"""
       {%- set thought = text.split('</think>')[0].split('<think>')[-1] %}
       {%- set text = text.split('</think>')[-1].lstrip('\n') %}
     {%- endif %}
-    {%- if seen.questions > asked.last %}
+    {%- if open.questions == 0 %}
       {%- set text = '<think>\n' ~ thought.strip('\n') ~ '\n</think>\n\n' ~ text.lstrip('\n') %}
     {%- endif %}
   {%- endif %}
@@ -62,6 +58,42 @@ _R1 = r"""
   {%- endif %}
 {%- endfor %}
 {%- if add_generation_prompt %}{{- '<｜Assistant｜><think>\n' }}{% endif %}
+"""
+
+_SEED = r"""
+{%- for turn in messages %}
+{{- '<seed:bos>' ~ turn.role ~ '\n' }}
+  {%- if turn.reasoning_content %}{{- '<seed:think>' ~ turn.reasoning_content ~ '</seed:think>\n' }}{% endif %}
+{{- (turn.content | trim if turn.role == 'assistant' else turn.content) ~ '<seed:eos>\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<seed:bos>assistant\n' }}{% endif %}
+"""
+
+_HARMONY = r"""
+{{- '<|start|>system<|message|>You can think.\nDate: ' ~ strftime_now('%Y-%m-%d') ~ '\n\n' }}
+{{- 'Effort: ' ~ (reasoning_effort or 'medium') ~ '\n\nChannels: analysis, final.<|end|>' }}
+{%- for turn in messages %}
+  {%- if turn.role == 'system' %}{{- '<|start|>developer<|message|># Rules\n\n' ~ turn.content ~ '<|end|>' }}
+  {%- elif turn.role == 'user' %}{{- '<|start|>user<|message|>' ~ turn.content ~ '<|end|>' }}
+  {%- elif loop.last and not add_generation_prompt %}
+    {%- if turn.thinking %}
+{{- '<|start|>assistant<|channel|>analysis<|message|>' ~ turn.thinking ~ '<|end|>' }}
+    {%- endif %}
+{{- '<|start|>assistant<|channel|>final<|message|>' ~ turn.content ~ '<|return|>' }}
+  {%- else %}{{- '<|start|>assistant<|channel|>final<|message|>' ~ turn.content ~ '<|end|>' }}
+  {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|start|>assistant' }}{% endif %}
+"""
+
+_SMOL = r"""
+{%- set rules = messages[0].content if messages[0].role == 'system' else 'You are small.' %}
+{{- '<|im_start|>system\nIt is: ' ~ strftime_now('%d %B %Y') ~ '\n\n' ~ rules ~ '<|im_end|>\n' }}
+{%- for turn in messages if turn.role != 'system' %}
+  {%- set before = '<think>\n\n</think>\n' if turn.role == 'assistant' else '' %}
+{{- '<|im_start|>' ~ turn.role ~ '\n' ~ before ~ turn.content.lstrip('\n') ~ '<|im_end|>\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{% endif %}
 """
 
 _QWEN_MARKS = ("<tool_call>", "</tool_call>", "<think>", "</think>")
@@ -124,5 +156,47 @@ FAMILIES = (
         end_of_turn="<｜end▁of▁sentence｜>",
         opens_thought=True,
         thinks=True,
+    ),
+    Family(
+        name="smollm-3",
+        why="Every answer is written behind an empty thought, and the system turn holds today's date.",
+        template=_SMOL,
+        control=MARKED,
+        marks=("<think>", "</think>"),
+        bos="<|im_start|>",
+        eos="<|im_end|>",
+        pad="<|im_end|>",
+        generation_eos=("<|im_end|>",),
+        end_of_turn="<|im_end|>",
+        lead="<think>\n\n</think>\n",
+        thinks=True,
+        prints_date=True,
+    ),
+    Family(
+        name="seed-oss",
+        why="The marks of a thought have a name of their own and are control tokens.",
+        template=_SEED,
+        control=("<seed:bos>", "<seed:pad>", "<seed:eos>", "<seed:think>", "</seed:think>"),
+        eos="<seed:eos>",
+        pad="<seed:pad>",
+        generation={"temperature": 1.1, "top_p": 0.95},
+        end_of_turn="<seed:eos>",
+        thinks=True,
+    ),
+    Family(
+        name="gpt-oss",
+        why="A thought and an answer are messages in channels; the last answer ends in a token of its own.",
+        template=_HARMONY,
+        control=(
+            *("<|startoftext|>", "<|endoftext|>", "<|return|>", "<|call|>"),
+            *("<|start|>", "<|channel|>", "<|message|>", "<|end|>"),
+        ),
+        eos="<|return|>",
+        pad="<|endoftext|>",
+        generation_eos=("<|return|>", "<|endoftext|>", "<|call|>"),
+        end_of_turn="<|return|>",
+        lead="<|channel|>final<|message|>",
+        thinks=True,
+        prints_date=True,
     ),
 )
