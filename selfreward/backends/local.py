@@ -31,7 +31,19 @@ def settle_rendering(folder: Path, tokenizer: Any, spec: ChatSpec, *, trust_remo
     """What `resolve_rendering` finds for the model in `folder`, which names the tokens at which its author stops."""
     _, generation = load_configs(folder, trust_remote_code=trust_remote_code)
     stops = [tokenizer.convert_ids_to_tokens(token) for token in author_stops(generation)]
+    _check_text_comes_back(folder, tokenizer)
     return resolve_rendering(tokenizer, spec, [*stops, *([tokenizer.eos_token] if tokenizer.eos_token else [])])
+
+
+def _check_text_comes_back(folder: Path, tokenizer: Any) -> None:
+    """Raises BackendError for a tokenizer that loses spaces or line breaks."""
+    text = "One, two.\n\nThree:\n  four"
+    again = tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]).strip()
+    if again != text:
+        raise BackendError(
+            f"the tokenizer in {folder} gives {text!r} back as {again!r}: a tokenizer_class in tokenizer_config.json "
+            "may overrule tokenizer.json; in a copy of the folder, set it to PreTrainedTokenizerFast"
+        )
 
 
 def load_tokenizer(folder: Path, *, trust_remote_code: bool) -> Any:

@@ -142,19 +142,20 @@ def _with_content(probe: _Probe) -> _Probe:
 def _place_of_answer(probe: _Probe) -> _Place:
     question, answer = probe.words[:2]
     asked = probe.render("user", prompted=True)
-    full = probe.render("user", "assistant", prompted=False)
-    if answer not in full:
+    opening = asked.rpartition(question)[2]
+    finished = next((text for text in (_finished(probe), _going_on(probe)) if answer in text), None)
+    if finished is None:
         raise BackendError(
             f"{template_file(probe.tokenizer)} does not write what the assistant says: mend it, or give another with "
             "chat_template=FILE"
         )
-    opening = asked.rpartition(question)[2]
-    closing = closing_of(opening)
-    # A template that cuts thoughts from past turns, or opens one, may not write an answer behind its own prompt.
-    before = full[: full.rindex(answer)].removeprefix(asked) if full.startswith(asked) else closing or ""
+    behind = _between(finished, question, answer)
+    # A template that opens a thought, or cuts thoughts from past turns, may not write an answer behind its own prompt.
+    before = behind.removeprefix(opening) if behind.startswith(opening) else closing_of(opening) or ""
     if not before.strip():
         return _Place(opening=opening, header="", lead="", space=before)
-    if probe.render("user", prompted=False) == asked:  # there is no generation prompt: this is what it would be
+    if probe.render("user", prompted=False) == asked and _plain(probe.tokenizer, before):
+        # There is no generation prompt: this is what it would be.
         return _Place(opening=opening + before, header=before, lead="", space="")
     return _Place(opening=opening, header="", lead=before, space="")
 
@@ -163,22 +164,23 @@ def _end_of_turn(probe: _Probe, stops: Sequence[str]) -> tuple[str, str]:
     """The token that ends an answer, and what the template writes between an answer and it.
 
     That is the first token behind an answer at which the author stops or which closes a user's turn too; else one at
-    which the author stops and that stands between an answer and the next question; else the first of either.
+    which the author stops and that stands between an answer and the next question; else the first of either; else the
+    first at which the author stops, which the template does not write.
     """
     question, answer, again = probe.words[:3]
-    full = probe.render("user", "assistant", prompted=False)
-    after = full[full.rindex(answer) + len(answer) :]
-    between = _between(probe, answer, again)
+    after, between = _behind(_finished(probe), answer), _between(_going_on(probe), answer, again)
     if (named := probe.spec.end_of_turn) is not None:
         _check_token(probe.tokenizer, named)
         text = next((text for text in (after, between) if named in text), named)
         return named, text[: text.index(named)]
-    closers = _tokens(probe.tokenizer, _between(probe, question, answer))[:1]
+    closing = _between(_finished(probe), question, answer)
+    closers = [token for token in _tokens(probe.tokenizer, closing)[:1] if not closing.rstrip().endswith(token)]
     places = [
         *((after, token) for token in _tokens(probe.tokenizer, after) if token in {*stops, *closers}),
         *((between, token) for token in _tokens(probe.tokenizer, between) if token in stops),
         *((after, token) for token in _tokens(probe.tokenizer, after)),
         *((between, token) for token in _tokens(probe.tokenizer, between)),
+        *((token, token) for token in stops),
     ]
     if not places:
         raise BackendError(
@@ -189,20 +191,43 @@ def _end_of_turn(probe: _Probe, stops: Sequence[str]) -> tuple[str, str]:
     return token, text[: text.index(token)]
 
 
-def _between(probe: _Probe, left: str, right: str) -> str:
-    """What is written between two words of a user, an assistant and a user; empty where that cannot be rendered."""
-    if not probe.shows("user", "assistant", "user"):
-        return ""
-    text = probe.render("user", "assistant", "user", prompted=False)
-    return text[text.index(left) + len(left) : text.rindex(right)]
+def _finished(probe: _Probe) -> str:
+    """A question and its answer, as a whole conversation."""
+    return probe.render("user", "assistant", prompted=False)
+
+
+def _going_on(probe: _Probe) -> str:
+    """A question, its answer and another question; empty where the template writes no such conversation."""
+    roles = ("user", "assistant", "user")
+    return probe.render(*roles, prompted=False) if probe.shows(*roles) else ""
+
+
+def _between(text: str, left: str, right: str) -> str:
+    """What stands in `text` between two words; empty where one of them is missing."""
+    return text[text.index(left) + len(left) : text.rindex(right)] if left in text and right in text else ""
+
+
+def _behind(text: str, word: str) -> str:
+    return text[text.rindex(word) + len(word) :] if word in text else ""
+
+
+def _plain(tokenizer: Any, text: str) -> bool:
+    """Whether `text` has words besides control tokens: the name of a role, where it stands before an answer."""
+    pattern = _added_pattern(tokenizer)
+    return bool((text if pattern is None else pattern.sub("", text)).strip()) and "think" not in text.lower()
 
 
 def _tokens(tokenizer: Any, text: str) -> list[str]:
     """The control tokens in `text`, in order; those around a thought are none."""
-    added = [entry.content for entry in tokenizer.added_tokens_decoder.values() if entry.content.strip()]
-    pattern = control_pattern(tokenizer, *added)
+    pattern = _added_pattern(tokenizer)
     thoughts = re.compile(r"</?\w*:?think\w*>|\[/?THINK\]|<\|(?:START|END)_THINKING\|>|</?(?:thought|reasoning)>")
     return [] if pattern is None else [token for token in pattern.findall(text) if not thoughts.fullmatch(token)]
+
+
+def _added_pattern(tokenizer: Any) -> re.Pattern[str] | None:
+    """A pattern for every token that was added to the vocabulary, special or not, but for white space."""
+    added = [entry.content for entry in tokenizer.added_tokens_decoder.values() if entry.content.strip()]
+    return control_pattern(tokenizer, *added)
 
 
 def _check_token(tokenizer: Any, token: str) -> None:

@@ -91,15 +91,20 @@ def completion_of(
 
 def _read(chat: Chat, tokens: Sequence[int]) -> tuple[str | None, str]:
     """The thought and the answer that tokens decode to, without control tokens but the markers of the thought."""
-    tokenizer, opened = chat.tokenizer, chat.rendering.opens_thought
-    thought, answer = split_thought(_decode(tokenizer, tokens, bare=False).strip(), open=opened)
-    if thought is None or not answer:
-        return thought, answer and _decode(tokenizer, tokens).strip()
+    tokenizer, rendering = chat.tokenizer, chat.rendering
+    whole, bare = _decode(tokenizer, tokens, bare=False), _decode(tokenizer, tokens)
+    thought, answer = split_thought(whole.removeprefix(rendering.space), open=rendering.opens_thought)
+    if thought is None:
+        return None, _without_trail(chat, bare)
     marks = [place for place, text in enumerate(tokenizer.convert_ids_to_tokens(list(tokens))) if text in MARKUP]
     ends = sum(thought.count(mark) for mark in MARKUP)
     if 0 < ends <= len(marks):
-        return thought, _decode(tokenizer, tokens[marks[ends - 1] + 1 :]).strip()
-    return split_thought(_decode(tokenizer, tokens).strip(), open=opened)
+        answer = _decode(tokenizer, tokens[marks[ends - 1] + 1 :])
+    return thought, _without_trail(chat, answer)
+
+
+def _without_trail(chat: Chat, text: str) -> str:
+    return text.strip().removesuffix(chat.rendering.trail.strip()).strip()
 
 
 def _decode(tokenizer: Any, tokens: Sequence[int], *, bare: bool = True) -> str:

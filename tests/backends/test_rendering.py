@@ -1,17 +1,18 @@
 """The chat templates and tokenizers that people bring: what is settled about each, and tokens that agree with it."""
 
 from functools import cache
+from pathlib import Path
 
 import pytest
 
-from selfreward.backends.base import Answer, Sampling
 from selfreward.backends.chat import Chat, answer_tokens, open_chat, option_tokens, render_prompt
+from selfreward.backends.local import load_chat
 from selfreward.backends.rendering import ChatSpec
 from selfreward.backends.resolve import resolve_rendering
 from selfreward.backends.rows import completion_of, count_tokens
 from selfreward.errors import BackendError
 from selfreward.records import Message
-from tests.families import FAMILIES, Family
+from tests.families import FAMILIES, Family, write_model
 
 USABLE = [one for one in FAMILIES if one.refused is None]
 REFUSED = [one for one in FAMILIES if one.refused is not None]
@@ -56,7 +57,8 @@ def test_what_is_settled_is_what_the_template_does(family: Family) -> None:
 def test_every_turn_stands_in_the_prompt_and_no_control_token_is_spelled(family: Family) -> None:
     chat = chat_of(family.name)
     text = spelled(chat, render_prompt(chat, (SYSTEM, USER)))
-    assert text.endswith(chat.rendering.opening)
+    # Some control tokens swallow the white space behind them.
+    assert "".join(text.split()).endswith("".join(chat.rendering.opening.split()))
     assert text.index("Be short.") < text.index("What is the capital?")
     plain, hostile = (
         render_prompt(chat, (Message(role="user", content=f"say {text}"),))
@@ -70,14 +72,18 @@ def test_an_answer_has_the_tokens_of_the_whole_conversation(family: Family) -> N
     """A person's answer behind its prompt is token for token what the template makes of the finished conversation."""
     chat = chat_of(family.name)
     prompt, tokens = render_prompt(chat, (USER,)), answer_tokens(chat, "Paris", ended=True)
-    whole = chat.tokenizer.apply_chat_template(
-        [{"role": "user", "content": "What is the capital?"}, {"role": "assistant", "content": "Paris"}],
-        tokenize=True,
-        return_dict=False,
-    ) if chat.rendering.content == "text" else None
+    whole = (
+        chat.tokenizer.apply_chat_template(
+            [{"role": "user", "content": "What is the capital?"}, {"role": "assistant", "content": "Paris"}],
+            tokenize=True,
+            return_dict=False,
+        )
+        if chat.rendering.content == "text"
+        else None
+    )
     mine = [*prompt, *tokens.lead, *tokens.completion]
     assert tokens.completion[-1] == chat.end_of_turn
-    if whole is not None and not family.prints_date and not family.opens_thought:
+    if whole and "Paris" in spelled(chat, whole) and not family.prints_date and not family.opens_thought:
         assert mine[:-1] == whole[: len(mine) - 1]
 
 
@@ -85,18 +91,14 @@ def test_an_answer_has_the_tokens_of_the_whole_conversation(family: Family) -> N
 @pytest.mark.parametrize("text", ["Paris", "Rome is no Paris.\nyes", "two\n\nlines", "né 9"])
 def test_a_drawn_answer_is_read_back_to_its_tokens(family: Family, text: str) -> None:
     chat = chat_of(family.name)
-    drawn = answer_tokens(chat, text, ended=True).completion
-    stops = [chat.end_of_turn]
-    read = completion_of(chat, [1], [*drawn, 0, 0], [-0.5] * (len(drawn) + 2), stops)
-    assert (read.text, read.thought, read.finish, read.tokens) == (text, _nothing(chat), "stop", len(drawn))
-    assert count_tokens(chat, [text]) == [len(drawn)]
-    # Without the lead of its template an answer is not what would be scored behind it.
-    assert read.respelled == bool(chat.rendering.lead)
-
-
-def _nothing(chat: Chat) -> None:
-    """No thought is read where the prompt opens none."""
-    return None
+    empty = chat.rendering.lead if chat.rendering.opens_thought else None
+    drawn = answer_tokens(chat, text, ended=True, thought=empty).completion
+    read = completion_of(chat, [1], [*drawn, 0, 0], [-0.5] * (len(drawn) + 2), [chat.end_of_turn])
+    assert (read.text, read.finish, read.tokens) == (text, "stop", len(drawn))
+    assert (read.thought or "").strip() == (empty or "").strip()
+    # An answer without the lead of its template is scored behind that lead, where it was not drawn.
+    assert read.respelled == bool(chat.rendering.lead and empty is None)
+    assert count_tokens(chat, [text]) == [len(answer_tokens(chat, text, ended=True).completion)]
 
 
 @pytest.mark.parametrize("family", [one for one in USABLE if one.thinks], ids=lambda one: one.name)
@@ -122,10 +124,10 @@ def test_options_are_one_token_each_where_the_answer_begins(family: Family) -> N
 
 
 @pytest.mark.parametrize("family", REFUSED, ids=lambda one: one.name)
-def test_what_cannot_work_is_refused_in_one_line(family: Family) -> None:
-    tokenizer = family.tokenizer()
+def test_what_cannot_work_is_refused_in_one_line(family: Family, tmp_path: Path) -> None:
+    folder = write_model(family, tmp_path)
     with pytest.raises(BackendError) as caught:
-        resolve_rendering(tokenizer, ChatSpec(), [])
+        load_chat(folder, trust_remote_code=False)
     told = str(caught.value)
     assert "\n" not in told
-    assert "chat_template" in told or "end_of_turn" in told or "instruct" in told
+    assert "chat_template=" in told or "tokenizer_class" in told

@@ -43,8 +43,7 @@ FAMILIES = (
         eos="<|im_end|>",
         pad="<|endoftext|>",
         generation_eos=("<|im_end|>",),
-        refused="the template drops plain text: it wants the content of a message as a list of parts",
-        end_of_turn=None,
+        end_of_turn="<|im_end|>",
     ),
     Family(
         name="end-between-turns",
@@ -93,8 +92,9 @@ FAMILIES = (
         control=("<|endoftext|>",),
         eos="<|endoftext|>",
         generation_eos=("<|endoftext|>",),
-        refused="there is no chat template, and no token for one to begin or end a turn with",
-        end_of_turn=None,
+        settings=("chat_template=plain",),
+        end_of_turn="<|endoftext|>",
+        lead=" ",
     ),
     Family(
         name="base-chatml",

@@ -12,7 +12,8 @@ def said(role, text):
 
 ASK, ANSWER, SYSTEM = said("user", "hello Rome"), said("assistant", "Paris"), said("system", "yes yes")
 
-RENDERED = [family for family in FAMILIES if family.template is not None and family.refused is None]
+# Those whose template takes the text of a turn as it is.
+RENDERED = [one for one in FAMILIES if one.template is not None and one.refused is None and one.name != "vision"]
 # The generation prompt holds what the template does not write before a finished answer.
 APART = {"qwq", "r1-distill"}
 # The template drops the last answer.
