@@ -6,7 +6,7 @@ is DPO with an offset, Amini et al. 2024 (2402.10571).
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -29,6 +29,7 @@ from selfreward.updates.training import (
     model_to_train,
     save_model,
     train,
+    trained_thought,
     trainer_settings,
 )
 
@@ -154,7 +155,7 @@ def train_dpo(
         BackendError: a policy's folder cannot be loaded.
     """
     tokenizer = load_tokenizer(policy.path, trust_remote_code=spec.trust_remote_code)
-    rows = tokenize_pairs(tokenizer, pairs)
+    rows = tokenize_pairs(tokenizer, [_shown(spec, pair) for pair in pairs])
     kept = [row for row in rows if len(row) <= spec.max_tokens]
     if not kept:
         raise StarvedLoop(
@@ -180,13 +181,22 @@ def train_dpo(
     }
 
 
+def _shown(spec: DpoSpec, pair: PreferencePair) -> PreferencePair:
+    """The pair without the thoughts that are not trained."""
+    return replace(
+        pair,
+        chosen_thought=trained_thought(spec, pair.chosen_thought),
+        rejected_thought=trained_thought(spec, pair.rejected_thought),
+    )
+
+
 def tokenize_pairs(tokenizer: Any, pairs: Sequence[PreferencePair]) -> list[_Row]:
-    """One row for each pair, with exactly the tokens that the backend scores: prompt, answers, end of turn."""
+    """One row for each pair, with the tokens that the backend scores: prompt, thoughts, answers, end of turn."""
     return [
         _Row(
             render_prompt(tokenizer, pair.messages),
-            completion_ids(tokenizer, pair.chosen, ended=True),
-            completion_ids(tokenizer, pair.rejected, ended=True),
+            completion_ids(tokenizer, (pair.chosen_thought or "") + pair.chosen, ended=True),
+            completion_ids(tokenizer, (pair.rejected_thought or "") + pair.rejected, ended=True),
             pair.margin,
         )
         for pair in pairs
