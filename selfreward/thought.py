@@ -23,6 +23,17 @@ _BEHIND = re.compile(r"\s*(?:<\|START_RESPONSE\|>\s*)?")
 _BARE_CHANNEL = re.compile(r"\s*(?:analysis|commentary)")
 _BARE_FINAL = "assistantfinal"
 
+_CLOSED_BY = {
+    "<think>": "\n</think>\n\n",
+    "<thinking>": "\n</thinking>\n\n",
+    "<thought>": "\n</thought>\n\n",
+    "<reasoning>": "\n</reasoning>\n\n",
+    "<seed:think>": "</seed:think>",
+    "[THINK]": "[/THINK]",
+    "<|START_THINKING|>": "<|END_THINKING|><|START_RESPONSE|>",
+}
+"""What closes a thought that nothing was thought in, by what opened it."""
+
 Marker = tuple[str, str, str]
 """A text to search in, an opening marker and its closing one."""
 
@@ -59,6 +70,24 @@ def answer_tokens(tokens: int, thought: str | None, text: str) -> int:
     all but the shortest answers.
     """
     return tokens if not thought else tokens - round(tokens * len(thought) / len(thought + text))
+
+
+def closing_of(prompt: str) -> str | None:
+    """What closes the thought that `prompt` ends in the opening marker of; None where it ends in none."""
+    opening = _opened_by(prompt)
+    return None if opening is None else _CLOSED_BY[opening]
+
+
+def behind(prompt: str, thought: str) -> str:
+    """`thought` without the opening marker that `prompt` ends in already."""
+    opening = _opened_by(prompt)
+    if opening is None or not thought.lstrip().startswith(opening):
+        return thought
+    return thought.lstrip().removeprefix(opening).removeprefix("\n")
+
+
+def _opened_by(prompt: str) -> str | None:
+    return next((opening for opening in _CLOSED_BY if prompt.rstrip().endswith(opening)), None)
 
 
 def _end_of_thought(text: str, open: bool) -> int:

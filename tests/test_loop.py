@@ -107,18 +107,18 @@ def test_the_scripted_loop_gives_what_it_always_gave(tmp_path: Path) -> None:
 
 
 GOLDEN = {
-    "measure": ("11189bde021c8f68", "33b3481c75699a51"),
-    "diagnose": ("b4f193a207e88cf8", "b4feaca886f842e4"),
-    "evaluate": ("bc1706115bc66869", "3540d0ac3732ca16"),
-    "prompts": ("91fc2b30b551e0ed", "10d2295e92bce7c2"),
-    "sample": ("9e1ab0cd39889e6a", "fc5e5f0875ad15cd"),
-    "health": ("f6da2f9ed055f88b", "d574441a6786b62e"),
-    "judge": ("b6bc6ee60693a69b", "a421ce4ce632beec"),
+    "measure": ("ec162cae25941817", "f549e0d89aaf454c"),
+    "diagnose": ("b6d286d9c0a17dc2", "b4feaca886f842e4"),
+    "evaluate": ("d47baeb0dd246aec", "8af365b011c8507b"),
+    "prompts": ("3ac43410a2af8503", "10d2295e92bce7c2"),
+    "sample": ("8101271d7178981c", "679bd8936a7ca644"),
+    "health": ("7967ab115aedeb8b", "d574441a6786b62e"),
+    "judge": ("48e08233f8fbc699", "a421ce4ce632beec"),
     "gate": ("2393ecf28871e826", "8b37ef3c6e223ae7"),
-    "select": ("3c819feeb21400ce", "b1623c55d681c6c8"),
-    "decide": ("8282ea0fb0405206", "7ac847affd300413"),
-    "mix": ("038e80b12ddb1427", "bc0eed047ddd169e"),
-    "update": ("0d754b0defcd75a7", "f7421b2751ca3fda"),
+    "select": ("056fc053e4112a1d", "14da017a5209db7b"),
+    "decide": ("fdc7eabf7c4421e9", "7ac847affd300413"),
+    "mix": ("0d21b79f71a218e2", "757bb8159b6476b6"),
+    "update": ("fb8e0c3d5d4ef26b", "f7421b2751ca3fda"),
 }
 
 

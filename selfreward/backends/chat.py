@@ -10,6 +10,7 @@ from selfreward.backends.rendering import Rendering
 from selfreward.backends.template import Turn, control_pattern, render, template_file
 from selfreward.errors import BackendError
 from selfreward.records import Message
+from selfreward.thought import behind
 
 _NEUTRAL = "\n"
 """Text behind which other text is tokenised as in the middle of a line."""
@@ -135,7 +136,8 @@ def answer_tokens(chat: Chat, text: str, *, ended: bool, thought: str | None = N
         before, pieces = chat.context + rendering.lead, [_Piece(rendering.space)]
     else:
         lead = []
-        before, pieces = chat.context, [_Piece(rendering.space), *_pieces(chat, thought, MARKUP)]
+        drawn = behind(rendering.opening, thought)
+        before, pieces = chat.context, [_Piece(rendering.space), *_pieces(chat, drawn, MARKUP)]
     completion = _behind(chat.tokenizer, before, [*pieces, *_pieces(chat, text), _Piece(trail)])
     return Tokens(lead=lead, completion=[*completion, chat.end_of_turn] if ended else completion)
 

@@ -10,17 +10,9 @@ from selfreward.backends.rendering import ChatSpec, Rendering
 from selfreward.backends.template import Turn, control_pattern, render, template_file
 from selfreward.backends.templates import TEMPLATES
 from selfreward.errors import BackendError, TemplateRefusal
+from selfreward.thought import closing_of
 
 _WORDS = ("quartz", "willow", "marble", "saffron", "juniper", "cobalt", "thistle", "ember", "walnut", "heron")
-_OPEN_THOUGHTS = {
-    "<think>": "\n</think>\n\n",
-    "<thinking>": "\n</thinking>\n\n",
-    "<thought>": "\n</thought>\n\n",
-    "<reasoning>": "\n</reasoning>\n\n",
-    "<seed:think>": "</seed:think>",
-    "[THINK]": "[/THINK]",
-    "<|START_THINKING|>": "<|END_THINKING|><|START_RESPONSE|>",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,14 +107,6 @@ def choose_template(tokenizer: Any, name: str | None) -> str:
             f"chat_template={name} is no file and none of {', '.join(sorted({*TEMPLATES, *named}))}: give one of these"
         )
     return Path(name).read_text()
-
-
-def closing_of(text: str) -> str | None:
-    """What closes the thought that `text` leaves open at its end; None where it leaves none open."""
-    for opening, closing in _OPEN_THOUGHTS.items():
-        if text.rstrip().endswith(opening):
-            return closing
-    return None
 
 
 def _with_content(probe: _Probe) -> _Probe:

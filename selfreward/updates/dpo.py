@@ -6,7 +6,7 @@ is DPO with an offset, Amini et al. 2024 (2402.10571).
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -31,6 +31,7 @@ from selfreward.updates.training import (
     save_chat,
     save_model,
     train,
+    trained_thought,
     trainer_settings,
 )
 
@@ -156,7 +157,7 @@ def train_dpo(
         BackendError: a policy's folder cannot be loaded.
     """
     chat = load_chat(policy.path, trust_remote_code=spec.trust_remote_code)
-    rows = tokenize_pairs(chat, pairs)
+    rows = tokenize_pairs(chat, [_shown(spec, pair) for pair in pairs])
     kept = [row for row in rows if len(row) <= spec.max_tokens]
     if not kept:
         raise StarvedLoop(
@@ -182,12 +183,22 @@ def train_dpo(
     }
 
 
+def _shown(spec: DpoSpec, pair: PreferencePair) -> PreferencePair:
+    """The pair without the thoughts that are not trained."""
+    return replace(
+        pair,
+        chosen_thought=trained_thought(spec, pair.chosen_thought),
+        rejected_thought=trained_thought(spec, pair.rejected_thought),
+    )
+
+
 def tokenize_pairs(chat: Chat, pairs: Sequence[PreferencePair]) -> list[_Row]:
-    """One row for each pair, with exactly the tokens that the backend scores: prompt, answers, end of turn."""
+    """One row for each pair, with the tokens that the backend scores: prompt, thoughts, answers, end of turn."""
     rows = []
     for pair in pairs:
         prompt = render_prompt(chat, pair.messages)
-        chosen, rejected = (answer_tokens(chat, text, ended=True) for text in (pair.chosen, pair.rejected))
+        chosen = answer_tokens(chat, pair.chosen, ended=True, thought=pair.chosen_thought)
+        rejected = answer_tokens(chat, pair.rejected, ended=True, thought=pair.rejected_thought)
         if chosen.lead == rejected.lead:
             rows.append(_Row([*prompt, *chosen.lead], chosen.completion, rejected.completion, pair.margin))
         else:  # one of them brings a thought of its own: what they share ends before that

@@ -1,7 +1,7 @@
 """Rejection-sampling fine-tuning: the next policy learns the chosen answers, with TRL's SFTTrainer."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from selfreward.updates.training import (
     save_chat,
     save_model,
     train,
+    trained_thought,
     trainer_settings,
 )
 
@@ -27,7 +28,7 @@ _NO_LOSS = -100
 
 
 class RftSpec(TrainingBase):
-    """How to train on chosen answers: the loss is the mean over the answers' tokens."""
+    """How to train on chosen answers: the loss is the mean over the tokens of thoughts and answers."""
 
     kind: Literal["rft"] = "rft"
 
@@ -51,7 +52,7 @@ def train_rft(
 ) -> dict[str, Json]:
     """Trains `policy` on `examples`, writes the new model with its tokenizer to `out`; what the training saw.
 
-    `tokens_trained` counts the answer tokens that bore loss, once for each epoch; `mean_loss` is in nats per such
+    `tokens_trained` counts the tokens of thoughts and answers that bore loss, once for each epoch; `mean_loss` is in nats per such
     token, averaged over the steps. On a CPU the same call writes the same bytes. `advance(step, steps)` is called
     after each step; `scratch` is where the trainer may leave files.
 
@@ -61,7 +62,8 @@ def train_rft(
         BackendError: the policy's folder cannot be loaded.
     """
     chat = load_chat(policy.path, trust_remote_code=spec.trust_remote_code)
-    rows = tokenize_examples(chat, examples)
+    shown = [replace(example, thought=trained_thought(spec, example.thought)) for example in examples]
+    rows = tokenize_examples(chat, shown)
     kept = [row for row in rows if len(row.input_ids) <= spec.max_tokens]
     if not kept:
         raise StarvedLoop(
@@ -81,10 +83,10 @@ def train_rft(
 
 
 def tokenize_examples(chat: Chat, examples: Sequence[Example]) -> list[_Row]:
-    """One row for each example, with exactly the tokens that the backend scores: prompt, answer, end of turn."""
+    """One row for each example, with the tokens that the backend scores: prompt, thought, answer, end of turn."""
     rows = []
     for example in examples:
-        tokens = answer_tokens(chat, example.text, ended=True)
+        tokens = answer_tokens(chat, example.text, ended=True, thought=example.thought)
         prompt = [*render_prompt(chat, example.messages), *tokens.lead]
         rows.append(_Row([*prompt, *tokens.completion], [*([_NO_LOSS] * len(prompt)), *tokens.completion]))
     return rows

@@ -17,7 +17,7 @@ from selfreward.backends.rendering import write_rendering
 from selfreward.backends.rows import pad_id
 from selfreward.errors import ConfigError
 from selfreward.records import Policy
-from selfreward.spec import Spec, execution
+from selfreward.spec import Spec, execution, neutral
 
 StepAdvance = Callable[[int, int], None]
 
@@ -28,8 +28,10 @@ class TrainingBase(Spec):
     `trainable` is all weights, the last `top_layers` decoder layers with the final norm, or LoRA adapters on every
     linear layer, merged before saving; LoRA wants a learning rate about ten times that of the others. Rows of more
     than `max_tokens` tokens (prompt and answer) are left out and counted, never cut. `init` names the policy that
-    training starts from: the one that drew the answers, or the one of iteration 0. With `isolate`, training runs in
-    a process of its own; `auto` does so on a GPU, whose memory comes back only that way.
+    training starts from: the one that drew the answers, or the one of iteration 0. `thought` says what becomes of a
+    thought before an answer, the policy's own or a person's: `keep` trains on it as on the answer, `drop` on the answer
+    alone. With `isolate`, training runs in a process of its own; `auto` does so on a GPU, whose memory comes back only
+    that way.
     """
 
     learning_rate: float = Field(5e-5, gt=0)
@@ -45,6 +47,7 @@ class TrainingBase(Spec):
     weight_decay: float = Field(0.0, ge=0)
     max_tokens: PositiveInt = 512
     init: Literal["previous", "initial"] = "previous"
+    thought: Literal["keep", "drop"] = neutral("keep")
     compute: Literal["auto", "float32", "bfloat16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     gradient_checkpointing: bool = False
@@ -117,6 +120,11 @@ def trainer_settings(spec: TrainingBase, rows: int, scratch: Path, seed: int) ->
         "report_to": "none",
         "disable_tqdm": True,
     }
+
+
+def trained_thought(spec: TrainingBase, thought: str | None) -> str | None:
+    """What is trained of a thought before an answer; None of one that is dropped, or where there is none."""
+    return thought if spec.thought == "keep" else None
 
 
 def adapter(spec: TrainingBase) -> Any:

@@ -26,7 +26,8 @@ class Counting:
         return {"name": "counting"}
 
     def why_unfit(self, messages: tuple[Message, ...]) -> str | None:
-        return "turns must alternate" if [one.role for one in messages].count("user") > 1 else None
+        roles = [one.role for one in messages]
+        return "turns must alternate" if roles[1:] == roles[:-1] and len(roles) > 1 else None
 
     def count_tokens(self, texts: list[str]) -> list[int]:
         return [len(text.split()) + 1 for text in texts]
@@ -142,7 +143,7 @@ def test_prompts_unlike_those_that_are_measured_are_told(tmp_path: Path) -> None
 
 def test_a_conversation_that_the_model_cannot_be_given_names_its_row(tmp_path: Path) -> None:
     twice = {"prompt": [{"role": "user", "content": "one"}, {"role": "user", "content": "two"}]}
-    with pytest.raises(DataError, match=r"train\.jsonl line 6 \(train\) makes no prompt .*: turns must alternate"):
+    with pytest.raises(DataError, match=r"train\.jsonl:6 \(train\) makes no prompt .*: turns must alternate"):
         load(tmp_path, train=[*TRAIN, twice], held_out=HELD, probe=PROBE)
 
 
