@@ -83,7 +83,8 @@ class Candidate:
     `text` is the answer alone; `thought` is what the policy thought before it, markers included, None where it did not.
     `tokens` counts completion tokens, those of the thought among them, and the end-of-turn token where the answer ended
     by itself (`finish == "stop"`). `logprob` is their summed log-probability in nats under the policy itself: at
-    temperature 1 and without truncation, whatever the sampling settings were.
+    temperature 1 and without truncation, whatever the sampling settings were. `respelled` says that thought and text
+    have other tokens when they are read back, by which they are scored and trained.
     """
 
     id: str
@@ -98,6 +99,7 @@ class Candidate:
     policy_digest: str
     seed: int
     thought: str | None = None
+    respelled: bool = False
 
 
 def undrawn(candidate_id: str, prompt_id: str, index: int, text: str, seed: int = 0) -> Candidate:

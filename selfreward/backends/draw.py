@@ -66,6 +66,7 @@ def draw_candidates(
             policy_digest=policy.digest,
             seed=seed,
             thought=completion.thought,
+            respelled=completion.respelled,
         )
         for prompt, completions in zip(
             prompts, draw_completions(backend, prompts, decoding, seed=seed, advance=advance), strict=True

@@ -115,10 +115,11 @@ def load_configs(folder: Path, *, trust_remote_code: bool) -> tuple[Any, Any]:
 
     make: Any = GenerationConfig
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code, local_files_only=True)
-        if not (folder / "generation_config.json").exists():
-            return config, make.from_model_config(config)
-        return config, make.from_pretrained(folder, local_files_only=True)
+        with quiet():
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code, local_files_only=True)
+            if not (folder / "generation_config.json").exists():
+                return config, make.from_model_config(config)
+            return config, make.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise BackendError(f"no model can be loaded from {folder}: {_first_line(error)}") from error
 

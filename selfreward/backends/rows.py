@@ -93,7 +93,10 @@ def _read(chat: Chat, tokens: Sequence[int]) -> tuple[str | None, str]:
     """The thought and the answer that tokens decode to, without control tokens but the markers of the thought."""
     tokenizer, rendering = chat.tokenizer, chat.rendering
     whole, bare = _decode(tokenizer, tokens, bare=False), _decode(tokenizer, tokens)
-    thought, answer = split_thought(whole.removeprefix(rendering.space), open=rendering.opens_thought)
+    whole = whole.removeprefix(rendering.space)
+    thought, answer = split_thought(whole, open=rendering.opens_thought)
+    if thought is None and rendering.lead and whole.startswith(rendering.lead):
+        thought, answer = rendering.lead, whole.removeprefix(rendering.lead)
     if thought is None:
         return None, _without_trail(chat, bare)
     marks = [place for place, text in enumerate(tokenizer.convert_ids_to_tokens(list(tokens))) if text in MARKUP]

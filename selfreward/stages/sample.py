@@ -23,7 +23,7 @@ def sample(out: Output, spec: SampleSpec, *, seed: int, backend: Backend, policy
     """Table `rows` of Candidate: `spec.k` for each prompt, in the order of `prompts`, then by index.
 
     `thoughts` counts the candidates that think, `thoughts_cut` those of them that the token limit ended before they
-    came to an answer.
+    came to an answer, `respelled` those whose text does not give back the tokens that were drawn.
     """
     with out.table(Candidate) as table, out.progress(prompts.rows() * spec.k, "answers") as advance:
         for shard, asked in enumerate(in_batches(prompts.records(Prompt), spec.shard_prompts)):
@@ -35,5 +35,6 @@ def sample(out: Output, spec: SampleSpec, *, seed: int, backend: Backend, policy
             out.count(
                 completion_tokens=sum(candidate.tokens for candidate in candidates),
                 thoughts=len(thinking),
+                respelled=sum(candidate.respelled for candidate in candidates),
                 thoughts_cut=sum(one.finish == "length" and not one.text.strip() for one in thinking),
             )
