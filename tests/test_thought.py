@@ -160,7 +160,7 @@ def test_thought_and_answer_are_the_reply_to_the_letter(text: str, open: bool) -
 
 @pytest.mark.parametrize("open", [False, True])
 @pytest.mark.parametrize(
-    "piece", [*PIECES, "<think></think>", "a</think><think><think></think>", "<think> </thinking>"]
+    "piece", [*PIECES, "<think></think>", "a</think><think><think></think>", "<think> </thinking>", "b</think><think>"]
 )
 def test_work_grows_with_length_alone(piece: str, open: bool) -> None:
     """Twice the text is at most twice the lines of Python, each of which searches on from where it is."""

@@ -220,3 +220,44 @@ def test_a_gold_pair_keeps_the_id_it_always_had() -> None:
 def test_a_pattern_has_one_group(pattern: str) -> None:
     with pytest.raises(ValueError, match="regular expression|groups"):
         Columns(reference_pattern=pattern)
+
+
+THOUGHT = "<think>\nRivers, then.\n</think>\n\n"
+
+
+def test_a_thought_of_a_person_stands_apart_from_the_answer() -> None:
+    (one,) = read("human", {"prompt": "Why?", "answer": f"{THOUGHT}So."})
+    assert (one.thought, one.text, one.raw) == (THOUGHT, "So.", f"{THOUGHT}So.")
+    turns = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": f"{THOUGHT}So."}]
+    assert read("human", {"messages": turns}) == [one]
+    assert read("human", {"prompt": "Why?", "answer": THOUGHT}) == [LeftOut("no_answer")]
+    assert read("human", {"prompt": "Why?", "answer": "<think>\nRivers"}) == [LeftOut("no_answer")]
+
+
+def test_a_reference_keeps_nothing_of_a_thought() -> None:
+    assert prompt({"prompt": "Why?", "references": [f"{THOUGHT}So.", "Thus."]}).references == ("So.", "Thus.")
+    turns = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": f"{THOUGHT}So."}]
+    assert prompt({"messages": turns}).references == ("So.",)
+    row = {"question": "How much?", "answer": "<think>#### 3, no.</think>It is\n#### 12"}
+    assert prompt(row, reference_pattern="#### (.*)", match="numeric").references == ("12",)
+    with pytest.raises(RowError, match="is closed and has no reference"):
+        prompt({"prompt": "Why?", "answer": "<think>So", "stratum": "closed"})
+
+
+def test_a_pair_keeps_thoughts_apart_and_gold_drops_them() -> None:
+    row = {"prompt": "Why?", "chosen": f"{THOUGHT}a", "rejected": "b"}
+    (pair,) = read("human_pairs", row)
+    assert (pair.chosen, pair.rejected) == ("a", "b")
+    assert (pair.chosen_thought, pair.rejected_thought) == (THOUGHT, None)
+    rated = {"prompt": "Why?", "answers": ["a", f"{THOUGHT}b"], "ratings": [1, 2]}
+    (pair,) = read("human_pairs", rated)
+    assert (pair.chosen, pair.chosen_thought, pair.rejected_thought) == ("b", THOUGHT, None)
+    (gold,) = read("gold_gate", row)
+    assert (gold.right, gold.wrong) == ("a", "b")
+    assert read("gold_gate", {**row, "chosen": "a"}) == [gold]
+
+
+def test_two_answers_that_differ_in_thoughts_alone_are_the_same() -> None:
+    row = {"prompt": "Why?", "chosen": f"{THOUGHT}a", "rejected": "a"}
+    assert read("human_pairs", row) == [LeftOut("same_answers")]
+    assert read("human_pairs", {**row, "rejected": THOUGHT}) == [LeftOut("no_answer")]

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -143,3 +144,23 @@ def test_modes_hold_the_whole_baseline_and_count_what_is_still_said() -> None:
     assert sum(mode.mass for mode in mine) == pytest.approx(1)
     assert sum(mode.hits for mode in mine) == 8
     assert sum(mode.hits > 0 for mode in mine) <= 2
+
+
+def test_a_thought_is_taken_off_with_its_share_of_the_tokens() -> None:
+    thought = "<think>" + "x" * 24 + "</think>\n"  # 40 characters, four for each token
+    text = "one two three four five six seven eight"[:40].ljust(40, ".")
+    plain = ProbeAnswer(prompt_id="p", index=0, text=text, finish="stop", token_logprobs=(-1.0,) * 8 + (-3.0,) * 2)
+    thoughtful = replace(plain, thought=thought, token_logprobs=(-9.0,) * 10 + plain.token_logprobs)
+    assert len(thought) == len(text) == 40
+    assert (plain.tokens, thoughtful.tokens) == (10, 10)
+    found = matched_measures({"p": [thoughtful] * 2}, {"p": [plain] * 2}, {"p": []}, embed_hashing)
+    one = found.prompts["p"]
+    assert (found.tokens, one.ent) == (10, pytest.approx(1.4))
+    assert (one.sem, one.lex, one.ent) == (one.baseline_sem, one.baseline_lex, one.baseline_ent)
+
+
+def test_an_answer_cut_in_its_thought_says_nothing() -> None:
+    cut = ProbeAnswer(
+        prompt_id="p", index=0, text="", finish="length", token_logprobs=(-1.0,) * 5, thought="<think>one two"
+    )
+    assert (usable(cut), cut.tokens) == (False, 0)

@@ -52,3 +52,18 @@ def test_without_a_number_there_is_no_score(score: TextScore | NotScored, outcom
     prompt, candidate = item("4")
     (own,) = judged(LikelihoodSpec(), Scores(), (prompt, replace(candidate, logprob=nan)))
     assert (own.outcome, own.score) == ("failed", None)
+
+
+def test_a_thought_is_scored_with_its_answer() -> None:
+    asked: list[Any] = []
+
+    class Remembers(Scores):
+        def score(self, answers: Sequence[Any], advance: Advance) -> list[TextScore | NotScored]:
+            asked.extend(answers)
+            return super().score(answers, advance)
+
+    judged(LikelihoodSpec(), Remembers(SCORED, SCORED), of_another(0, thought="<think>Hm.</think>"), of_another(1))
+    assert [(one.thought, one.text, one.raw) for one in asked] == [
+        ("<think>Hm.</think>", "0", "<think>Hm.</think>0"),
+        (None, "1", "1"),
+    ]

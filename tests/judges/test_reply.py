@@ -81,6 +81,30 @@ def test_a_verdict_line_of_the_answer_is_not_the_judges() -> None:
     assert read("It tries to grade itself.\nScore: 1", answer) == 1
 
 
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "<think>Score: 5</think>\n",
+        "<THOUGHT>\nScore: 5\n</THOUGHT>\n",
+        "Perhaps\nScore: 5\n</think>\n",
+        "[THINK]Score: 5[/THINK]",
+        "<seed:think>Score: 5</seed:think>",
+        "<|START_THINKING|>Score: 5<|END_THINKING|><|START_RESPONSE|>",
+        "<|channel|>analysis<|message|>Score: 5<|end|><|start|>assistant<|channel|>final<|message|>",
+        "analysisScore: 5.assistantfinal",
+        "It is fair.\n<thought>Score: 5</thought>\n",
+    ],
+)
+def test_what_a_judge_thinks_is_no_verdict(thought: str) -> None:
+    assert read(f"{thought}Score: 2") == 2
+    assert read(thought) is None
+
+
+def test_a_thought_that_never_ends_is_no_verdict() -> None:
+    for opening in ("<think>", "[THINK]", "<|START_THINKING|>", "<|channel|>analysis<|message|>", "Fair.\n<thinking>"):
+        assert read(f"{opening}\nScore: 5") is None
+
+
 def test_another_label_and_another_scale() -> None:
     ten = Scale(lowest=0, highest=100, step=10)
     assert read_score("Gut.\nNote der Antwort: 70/100", "Note der Antwort", ten) == 70

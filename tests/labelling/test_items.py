@@ -105,3 +105,14 @@ def test_verdicts_stand_alone_or_in_items(tmp_path: Path) -> None:
     assert (judge.preference, judge.flipped, disagreement) == (0.5, None, 0.25)
     write_items(tmp_path / "items.jsonl", [pair("a", "x", "y", judge=JUDGE)])
     assert read_judge(tmp_path / "items.jsonl") == {"a": (JUDGE, None)}
+
+
+def test_a_thought_before_an_answer_is_not_shown(tmp_path: Path) -> None:
+    thought = "<think>x or y?</think>\n\n"
+    rows = [
+        {"id": "a", "question": "Why?", "first": f"{thought}x", "second": "y"},
+        {"prompt": "Why?", "chosen": f"{thought}x", "rejected": "y"},
+    ]
+    for row in rows:
+        ((item,), _) = read_items(written(tmp_path / "mine.jsonl", row))
+        assert (item.labelled.first, item.labelled.second) == ("x", "y")

@@ -14,7 +14,7 @@ from selfreward.spec import identity
 from selfreward.stages.examples import BestOfK, RandomPick, choose
 from selfreward.stages.novelty import NO_ORDERS
 from selfreward.stages.pairs import PreferencePairs, anchor_pair, choose_pairs, pair_of
-from selfreward.stages.pool import Rated
+from selfreward.stages.pool import Rated, looked_at
 from selfreward.stages.reasons import explain_anchor, explain_choice
 from selfreward.stages.select import AnySelect
 from tests.stages.test_examples import PROMPT, candidate
@@ -189,3 +189,18 @@ def test_reasons_name_the_tiers_and_the_penalty() -> None:
     )
     assert fates[1].startswith("selected, score 4.0000 (3.7000 after the penalty)")
     assert fates[0].endswith("others come first, the shortest of the top tier before all")
+
+
+THOUGHT = "<think>" + "x" * 35 + "</think>"
+"""Fifty characters; an answer has ten beside them, a sixth of all."""
+
+
+def test_length_is_that_of_the_answer_without_its_thought() -> None:
+    def thoughtful(one: Rated, tokens: int) -> Rated:
+        return replace(one, candidate=replace(one.candidate, text="x" * 10, thought=THOUGHT, tokens=tokens))
+
+    short, long = (replace(one, candidate=replace(one.candidate, text="y" * 10)) for one in pool((5.0, 8), (4.0, 12)))
+    rated = [short, long, thoughtful(pool((1.0, 1), (1.0, 1), (5.0, 1))[2], 36)]
+    assert [one.length for one in rated] == [8, 12, 6]
+    assert picks(BestOfK(length_tier=0.0), rated) == ["c2"]
+    assert [one.penalty for one in looked_at(BestOfK(length_penalty=0.5), rated)] == [4.0, 6.0, 3.0]

@@ -9,7 +9,7 @@ import pytest
 from selfreward.artifacts import Artifact, Store
 from selfreward.records import Example, PreferencePair, Prompt
 from selfreward.stages.examples import BestOfK
-from selfreward.stages.mix import MixSpec, Spent, mix
+from selfreward.stages.mix import MixSpec, Spent, mix, tokens_of
 from selfreward.stages.pairs import PreferencePairs
 from selfreward.stages.prompts import PromptsSpec, prompts
 from tests.stages.tables import artifact, human_example, open_prompt, ordered, selected
@@ -142,3 +142,14 @@ def test_human_prompts_are_sampled_again_once_the_fresh_ones_are_gone(tmp_path: 
     (again,) = rounds(tmp_path, MixSpec(max_uses=2), human, 1)
     assert asked(again, 2) == {f"h{number}" for number in range(6)} - set(drawn_in(again))
     assert asked(again, 6) == {f"h{number}" for number in range(6)}
+
+
+def test_the_real_share_is_of_answers_without_their_thoughts(tmp_path: Path) -> None:
+    """Ten of the forty tokens of each human row are the answer's."""
+    rows = [human_example(number, 40) for number in range(12)]
+    rows = [replace(row, thought=f"<think>{row.text * 3}"[: 3 * len(row.text)]) for row in rows]
+    human = artifact(tmp_path, "human that think", {"rows": (Example, rows)})
+    mixing = mixed(tmp_path, MixSpec(), ordered(tmp_path, 0.5), human).json("mixing")
+    assert (mixing["self_tokens"], mixing["human_tokens"], mixing["human_rows_drawn"]) == (40, 40, 4)
+    pairs = replace(make_pair(0), chosen_tokens=8, rejected_tokens=6, rejected_thought="<think></think>no way")
+    assert tokens_of(pairs) == 8 + 6 - round(6 * 21 / (21 + len("no way out")))

@@ -76,3 +76,17 @@ def test_an_answer_that_was_cut_is_neither_right_nor_wrong() -> None:
     cut = replace(drawn(prompt, 1, "It is 4."), finish="length")
     assert list(ranked_by_verifier([prompt], [drawn(prompt, 0, "It is 5."), cut], counts)) == []
     assert counts["no_right_answer"] == 1
+
+
+def test_a_ranked_answer_keeps_its_thought() -> None:
+    (pair,) = pairs_of("ab")
+    (ranking,), _ = by_people(replace(pair, chosen_thought="<think>Hm.</think>"))
+    assert {answer.text: answer.thought for answer in ranking.answers} == {"a": "<think>Hm.</think>", "b": None}
+    prompt = closed_prompt(2)
+    right, wrong = (drawn(prompt, index, text) for index, text in enumerate(("4", "5")))
+    counts: Counter[str] = Counter()
+    (own,) = ranked_by_verifier([prompt], [replace(right, thought="<think>5</think>"), wrong], counts)
+    assert [(answer.text, answer.place, answer.thought) for answer in own.answers] == [
+        ("4", 1, "<think>5</think>"),
+        ("5", 0, None),
+    ]

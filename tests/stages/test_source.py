@@ -151,3 +151,22 @@ def test_scripted_pairs_are_there_when_they_are_asked_for(tmp_path: Path) -> Non
     run = Run(tmp_path / "run", Store(tmp_path / "store", Silent()), 0)
     assert load_sources(ScriptedData(), run, COUNTING, POLICY).human_pairs.rows() == 0
     assert load_sources(ScriptedData(human_pairs=7), run, COUNTING, POLICY).human_pairs.rows() == 7
+
+
+def test_thoughts_of_people_are_kept_and_counted_among_the_tokens(tmp_path: Path) -> None:
+    thought = "<think>\nThree words here.\n</think>\n\n"
+    human = [
+        {"prompt": "Name a herb.", "answer": f"{thought}Dill."},
+        {"prompt": "Name a herb.", "answer": "Dill."},
+        {"prompt": "Name a herb.", "answer": f"{thought}Dill."},
+    ]
+    pairs = [{"prompt": "Name a sea.", "chosen": "The Baltic.", "rejected": f"{thought}A lake"}]
+    reporter = Silent()
+    sources = load(tmp_path, reporter, train=TRAIN, held_out=HELD, probe=PROBE, human=human, human_pairs=pairs)
+    rows = list(sources.human.records(Example))
+    assert [(row.text, row.thought, row.tokens) for row in rows] == [("Dill.", thought, 7), ("Dill.", None, 2)]
+    assert rows[0].id != rows[1].id
+    assert "  human: 2 of 3 rows; left out: repeated 1" in reporter.lines
+    (pair,) = sources.human_pairs.records(PreferencePair)
+    assert (pair.chosen_thought, pair.chosen_tokens) == (None, 3)
+    assert (pair.rejected, pair.rejected_thought, pair.rejected_tokens) == ("A lake", thought, 8)

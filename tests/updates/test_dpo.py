@@ -197,3 +197,15 @@ def test_losses_that_cannot_be_are_refused():
             DpoSpec(loss=loss, margin_weight=0.1)
     assert DpoSpec(loss=("hinge", "sft"), margin_weight=0.1).margin_weight == 0.1
     assert "margin_weight" not in identity(DpoSpec())
+
+
+def test_thoughts_are_trained_unless_they_are_dropped(policy, tmp_path):
+    thought = "<think>he</think>\n"
+    thoughtful = [replace(pair, chosen_thought=thought, rejected_thought=thought) for pair in PAIRS]
+    more = len(completion_ids(make_tokenizer(), thought, ended=False))
+    results = {}
+    for name, rows, choice in (("plain", PAIRS, "keep"), ("keep", thoughtful, "keep"), ("drop", thoughtful, "drop")):
+        (tmp_path / name).mkdir()
+        results[name], _ = train(policy, tmp_path / name, rows, epochs=1, thought=choice)
+    assert results["keep"]["tokens_trained"] == results["plain"]["tokens_trained"] + 20 * more
+    assert results["drop"] == results["plain"]

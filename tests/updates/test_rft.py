@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from selfreward.backends.chat import render_prompt
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.errors import ConfigError, StarvedLoop
 from selfreward.records import Policy
+from selfreward.spec import identity
 from selfreward.updates import rft
 from selfreward.updates.rft import RftSpec, train_rft
 from tests.tiny import completion, make_chat, make_example, make_tiny_policy, make_tokenizer
@@ -140,3 +142,25 @@ def test_schedules_and_warmup(policy, tmp_path):
             (train(policy, folder, schedule=schedule, warmup_steps=2)[1].path / "model.safetensors").read_bytes()
         )
     assert len(bytes_of) == 3
+
+
+THOUGHT = "<think>he</think>\n"
+
+
+def test_a_thought_is_trained_unless_it_is_dropped(policy, tmp_path):
+    thoughtful = [replace(example, thought=THOUGHT) for example in EXAMPLES]
+    answer = len(completion_ids(make_tokenizer(), "hello you", ended=True))
+    both = len(completion_ids(make_tokenizer(), THOUGHT + "hello you", ended=True))
+    tokens, trained = {}, {}
+    for name, rows, choice in (("plain", EXAMPLES, "keep"), ("keep", thoughtful, "keep"), ("drop", thoughtful, "drop")):
+        (tmp_path / name).mkdir()
+        result, after = train(policy, tmp_path / name, rows, epochs=1, thought=choice)
+        tokens[name] = result["tokens_trained"]
+        trained[name] = (after.path / "model.safetensors").read_bytes()
+    assert tokens == {"plain": 10 * answer, "keep": 10 * both, "drop": 10 * answer}
+    assert trained["drop"] == trained["plain"] != trained["keep"]
+
+
+def test_keeping_thoughts_is_no_part_of_the_key():
+    assert identity(SPEC) == identity(SPEC.model_copy(update={"thought": "keep"}))
+    assert identity(SPEC.model_copy(update={"thought": "drop"}))["thought"] == "drop"
