@@ -8,11 +8,14 @@ import pytest
 from selfreward.artifacts import Store
 from selfreward.artifacts.runs import Run, RunView, read_run
 from selfreward.commands.run import run
+from selfreward.commands.verify import check_chain, check_links
 from selfreward.errors import StageError, StarvedLoop
 from selfreward.loop import run_loop
+from selfreward.provenance.chain import explain
 from selfreward.records import Candidate, Example, Judgment
 from selfreward.stages.mix import Spent
 from selfreward.tracking import Tracker, metrics_of_run
+from tests.golden import GOLDEN, golden_of
 from tests.support import Silent, run_scripted, scripted_config
 
 
@@ -87,6 +90,20 @@ def test_a_changed_update_redoes_only_what_follows(tmp_path: Path) -> None:
     assert misses(reporter)[0].endswith("update.rate 0.5 -> 0.25")
 
 
+def test_another_setting_of_a_monitor_that_only_watches_trains_nothing_again(tmp_path: Path) -> None:
+    run_scripted(tmp_path, "loop.iterations=3", "mix.real_share=0.2")
+    reporter = Silent()
+    other = run_scripted(tmp_path, "loop.iterations=3", "monitor.gain=0.1", "monitor.alpha=0.01", reporter=reporter)
+    assert set(made(reporter)) == {"diagnose", "decide"}
+    check_links(other)
+    check_chain(other)
+    row = next(one for one in other.iterations[2]["mix"].records(Example) if one.origin == "human")
+    (story,) = explain(other, row.id).rows
+    assert story.human is not None
+    assert story.human.why == other.iterations[2]["decide"].json("decision")["course"]["why"]
+    assert other.iterations[2]["decide"].key in [link.key for link in story.human.chain]
+
+
 def test_a_smaller_k_uses_the_candidates_already_drawn(tmp_path: Path) -> None:
     run_scripted(tmp_path, "loop.iterations=1", "select.k=4")
     reporter = Silent()
@@ -102,24 +119,7 @@ def test_another_seed_draws_anew(tmp_path: Path) -> None:
 
 def test_the_scripted_loop_gives_what_it_always_gave(tmp_path: Path) -> None:
     view = run_scripted(tmp_path, "loop.iterations=1")
-    found = {stage: (artifact.key, artifact.digest) for stage, artifact in view.iterations[0].items()}
-    assert found == GOLDEN
-
-
-GOLDEN = {
-    "measure": ("11189bde021c8f68", "33b3481c75699a51"),
-    "diagnose": ("b4f193a207e88cf8", "b4feaca886f842e4"),
-    "evaluate": ("bc1706115bc66869", "3540d0ac3732ca16"),
-    "prompts": ("91fc2b30b551e0ed", "10d2295e92bce7c2"),
-    "sample": ("9e1ab0cd39889e6a", "fc5e5f0875ad15cd"),
-    "health": ("f6da2f9ed055f88b", "d574441a6786b62e"),
-    "judge": ("b6bc6ee60693a69b", "a421ce4ce632beec"),
-    "gate": ("2393ecf28871e826", "8b37ef3c6e223ae7"),
-    "select": ("3c819feeb21400ce", "b1623c55d681c6c8"),
-    "decide": ("8282ea0fb0405206", "7ac847affd300413"),
-    "mix": ("038e80b12ddb1427", "bc0eed047ddd169e"),
-    "update": ("0d754b0defcd75a7", "f7421b2751ca3fda"),
-}
+    assert golden_of(view) == GOLDEN
 
 
 def test_self_training_sharpens_and_the_report_of_it_says_so(tmp_path: Path) -> None:
