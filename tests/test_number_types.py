@@ -44,8 +44,8 @@ def test_a_run_keeps_the_types_it_began_with(tmp_path: Path, monkeypatch: pytest
     moved = Silent()
     assert types(with_types_of_run(config(), tmp_path, moved.say)) == ("bfloat16", "bfloat16")
     assert moved.lines == [
-        f"backend.dtype=bfloat16 update.compute=bfloat16, as this run began ({tmp_path / FILE}); auto on this machine "
-        "is backend.dtype=float32 update.compute=float32: set that to begin anew with it"
+        f"this run began with backend.dtype=bfloat16 update.compute=bfloat16 and keeps it ({tmp_path / FILE}); auto "
+        "here would be backend.dtype=float32 update.compute=float32, type that to begin anew"
     ]
 
 
@@ -87,9 +87,8 @@ def test_a_run_that_moved_makes_nothing_again_and_shares_with_one_that_names_its
 ) -> None:
     make_tiny_policy(tmp_path / "model", extra_stops=range(60, 90))
     data = ("train_closed=4", "train_open=4", "probe_open=8", "probe_closed=0", "held_out_closed=4", "held_out_open=2")
-    stages = [
-        f"{stage}.max_new_tokens.{stratum}=8" for stage in ("sample", "measure", "evaluate") for stratum in STRATA
-    ]
+    drawing = ("sample", "measure", "evaluate")
+    stages = [f"{stage}.max_new_tokens.{stratum}=8" for stage in drawing for stratum in ("closed", "open")]
     small = [f"data.{one}" for one in data] + [f"data.system={'x' * (CONTEXT // 32)}", *stages]
     rest = [f"model.path={tmp_path / 'model'}", "loop.iterations=1", "mix.min_rows=1", "update.top_layers=1"]
     arguments = ["run", *MODEL, *small, *rest]
@@ -99,16 +98,13 @@ def test_a_run_that_moved_makes_nothing_again_and_shares_with_one_that_names_its
     made = digests(tmp_path / "runs/scripted")
     processor(monkeypatch, bfloat16=True)
     moved = selfreward(*arguments, cwd=tmp_path)
-    assert "backend.dtype=float32 update.compute=float32, as this run began" in moved.stderr
+    assert "this run began with backend.dtype=float32 update.compute=float32 and keeps it" in moved.stderr
     named = selfreward(*arguments, "run=named", "backend.dtype=float32", "update.compute=float32", cwd=tmp_path)
-    assert "as this run began" not in named.stderr
+    assert "this run began with" not in named.stderr
     for said, name in ((moved, "scripted"), (named, "named")):
         assert said.returncode == 0 and digests(tmp_path / "runs" / name) == made
         assert "first of its kind" not in said.stderr and " -> " not in said.stderr
     assert json.loads((tmp_path / "runs/scripted/config.json").read_text())["backend"]["dtype"] == "auto"
-
-
-STRATA = ("closed", "open")
 
 
 def digests(folder: Path) -> dict[str, tuple[str, str]]:
