@@ -55,7 +55,7 @@ def run_size(candidates: int, folder: Path) -> dict[str, float]:
     run = Run(folder / "bench", Store(folder / "store", Quiet()), config.seed)
     start = start_policy(config.model, run.store.root)
     with open_backend(config.backend, start) as backend:
-        sources = load_sources(config.data, run, backend)
+        sources = load_sources(config.data, run, backend, start)
     seconds: dict[str, float] = {}
 
     def timed(stage, *arguments, **inputs) -> Artifact:

@@ -13,6 +13,7 @@ from selfreward.errors import SelfrewardError
 USAGE = """usage: selfreward COMMAND ...
 
   run [SETTING=VALUE ...]  run the loop; run it again to resume       selfreward run experiment=quickstart
+  check [SETTING ...]      whether a model can be worked with         selfreward check model.path=FOLDER
   status RUN               what a run has made so far
   report RUN               write the run's page, report.html
   explain RUN [ID]         where a training row comes from; without ID, list the rows
@@ -30,6 +31,7 @@ USAGE = """usage: selfreward COMMAND ...
 """
 COMMANDS = (
     "run",
+    "check",
     "status",
     "report",
     "explain",
@@ -88,7 +90,9 @@ def _main_of(command: str) -> Callable[[list[str]], int]:
     if command == "run":
         return _run
     entry: Callable[..., int] = import_module(f"selfreward.commands.{command.replace('-', '_')}").main
-    return partial(entry, compose=_composed) if command in ("monitor", "seed-judge", "judge", "labels") else entry
+    return (
+        partial(entry, compose=_composed) if command in ("check", "monitor", "seed-judge", "judge", "labels") else entry
+    )
 
 
 def _composed(overrides: list[str]) -> dict[str, Any]:

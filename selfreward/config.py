@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
 from selfreward.backends import BackendSpec, ScriptedSpec
+from selfreward.backends.rendering import ChatSpec
 from selfreward.calibration.gate import GateSpec
 from selfreward.data.models import ModelSpec, ScriptedModel
 from selfreward.data.own import OwnData
@@ -176,11 +177,23 @@ def _judges(judge: AnyJudge) -> dict[str, AnyJudge]:
     return {"judge": judge, **{f"judge.members.{name}": member for name, member in members.items()}}
 
 
+def external_judges(config: RunConfig) -> dict[str, PolicyJudgeBase]:
+    """The judges that are models from outside, in juries and duels too, by the names of their settings."""
+    judges = {**_judges(config.judge), **({} if config.duel is None else {"duel.judge": config.duel.judge})}
+    policies = {name: judge for name, judge in judges.items() if isinstance(judge, PolicyJudgeBase)}
+    return {name: judge for name, judge in policies.items() if judge.path is not None}
+
+
 def _check_policy(name: str, judge: PolicyJudgeBase) -> None:
     if (judge.policy == "external") != (judge.path is not None):
         raise ValueError(
             f"{name}.policy={judge.policy} with {name}.path={judge.path}: an external judge, and no other, needs "
             f"{name}.path=<model folder>"
+        )
+    if judge.policy != "external" and judge.chat != ChatSpec():
+        raise ValueError(
+            f"{name}.chat goes with {name}.policy=external: a run's own policies are talked to as model.chat_template, "
+            "model.template_kwargs, model.end_of_turn and model.date say"
         )
 
 

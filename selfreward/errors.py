@@ -26,6 +26,10 @@ class BackendError(SelfrewardError):
     """An engine cannot do what was asked of it."""
 
 
+class TemplateRefusal(BackendError):
+    """A chat template raises an error on the turns that it is given."""
+
+
 class StoreError(SelfrewardError):
     """The folder of artifacts cannot be used as it is."""
 

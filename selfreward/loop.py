@@ -8,7 +8,7 @@ from functools import partial
 
 from selfreward.artifacts import part_of
 from selfreward.artifacts.runs import Run
-from selfreward.backends import open_backend
+from selfreward.backends import open_backend, trusts
 from selfreward.config import RunConfig
 from selfreward.data.models import start_policy
 from selfreward.stages.decide import decide, stop_reason
@@ -30,9 +30,9 @@ from selfreward.updates import engine_of, reference_of
 
 def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
     """Runs `config` to its last iteration. Raises StarvedLoop when there is too little to train on."""
-    start = start_policy(config.model, run.store.root)
+    start = start_policy(config.model, run.store.root, trusted=trusts(config.backend))
     with open_backend(config.backend, start) as backend:
-        sources = load_sources(config.data, run, backend)
+        sources = load_sources(config.data, run, backend, start)
     state = State(initial=start, previous=start, policy=start)
     run.forget_after(config.loop.iterations)
     for t in range(config.loop.iterations + 1):

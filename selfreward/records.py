@@ -80,8 +80,9 @@ def make_prompt(
 class Candidate:
     """One sampled answer.
 
-    `tokens` counts completion tokens, the end-of-turn token included where the answer ended by itself
-    (`finish == "stop"`). `logprob` is their summed log-probability in nats under the policy itself: at
+    `text` is the answer alone; `thought` is what the policy thought before it, markers included, None where it did not.
+    `tokens` counts completion tokens, those of the thought among them, and the end-of-turn token where the answer ended
+    by itself (`finish == "stop"`). `logprob` is their summed log-probability in nats under the policy itself: at
     temperature 1 and without truncation, whatever the sampling settings were.
     """
 
@@ -96,6 +97,7 @@ class Candidate:
     policy_key: str
     policy_digest: str
     seed: int
+    thought: str | None = None
 
 
 def undrawn(candidate_id: str, prompt_id: str, index: int, text: str, seed: int = 0) -> Candidate:
@@ -152,7 +154,10 @@ class Judgment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One conversation to train on. `tokens` counts the answer's tokens, end of turn included."""
+    """One conversation to train on. `tokens` counts the tokens of thought and answer, end of turn included.
+
+    `thought` stands before the answer `text`, as in `Candidate`.
+    """
 
     id: str
     prompt_id: str
@@ -164,11 +169,12 @@ class Example:
     score: float | None
     candidate_id: str | None
     iteration: int | None
+    thought: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreferencePair:
-    """Two answers to one prompt, the first preferred. Tokens as in `Example`.
+    """Two answers to one prompt, the first preferred. Tokens and thoughts as in `Example`.
 
     `margin` is how much better the chosen one is, in the judge's (or the raters') own unit; None where nobody said.
     With origin `self`, the ids are those of the candidates. With origin `human`, `chosen` was written by a person, and
@@ -189,6 +195,8 @@ class PreferencePair:
     chosen_id: str | None
     rejected_id: str | None
     iteration: int | None
+    chosen_thought: str | None = None
+    rejected_thought: str | None = None
 
 
 TrainingRow = Example | PreferencePair

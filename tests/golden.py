@@ -17,18 +17,18 @@ DECIMALS = 6
 ROUNDED = ("measure", "diagnose", "decide")
 
 GOLDEN: dict[str, tuple[str | None, str]] = {
-    "measure": ("11189bde021c8f68", "4e2f36bc2da008d8"),
+    "measure": ("ec162cae25941817", "8d3eb795c8a009cd"),
     "diagnose": (None, "d91bbf82459dd32b"),
-    "evaluate": ("bc1706115bc66869", "3540d0ac3732ca16"),
-    "prompts": ("91fc2b30b551e0ed", "10d2295e92bce7c2"),
-    "sample": ("9e1ab0cd39889e6a", "fc5e5f0875ad15cd"),
-    "health": ("f6da2f9ed055f88b", "d574441a6786b62e"),
-    "judge": ("b6bc6ee60693a69b", "a421ce4ce632beec"),
+    "evaluate": ("d47baeb0dd246aec", "8af365b011c8507b"),
+    "prompts": ("3ac43410a2af8503", "10d2295e92bce7c2"),
+    "sample": ("8101271d7178981c", "679bd8936a7ca644"),
+    "health": ("7967ab115aedeb8b", "d574441a6786b62e"),
+    "judge": ("48e08233f8fbc699", "a421ce4ce632beec"),
     "gate": ("2393ecf28871e826", "8b37ef3c6e223ae7"),
-    "select": ("3c819feeb21400ce", "b1623c55d681c6c8"),
-    "decide": ("0d28ca2af78d1b5e", "c17897eb19cc45cf"),
-    "mix": ("77b9c4412b534c9b", "bc0eed047ddd169e"),
-    "update": ("0d754b0defcd75a7", "f7421b2751ca3fda"),
+    "select": ("056fc053e4112a1d", "14da017a5209db7b"),
+    "decide": ("5badde462d2062e5", "c17897eb19cc45cf"),
+    "mix": ("5e546e9ff5132df0", "757bb8159b6476b6"),
+    "update": ("fb8e0c3d5d4ef26b", "f7421b2751ca3fda"),
 }
 """By stage, the key of its artifact (None where it may differ) and the digest of its content."""
 

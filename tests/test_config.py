@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from selfreward.__main__ import compose, conf_folder
 from selfreward.backends import HfSpec, ScriptedSpec, VllmSpec
+from selfreward.backends.rendering import ChatSpec
 from selfreward.calibration.gate import GateSpec
 from selfreward.config import LoopSpec, RunConfig, StoreSpec, validate
 from selfreward.data.models import HfModel, ScriptedModel
@@ -35,6 +36,7 @@ SPECS: dict[str, type[Spec]] = {
     "backend/vllm": VllmSpec,
     "data/embedded": EmbeddedData,
     "data/scripted": ScriptedData,
+    "chat/default": ChatSpec,
     "loop/default": LoopSpec,
     "measure/default": MeasureSpec,
     "evaluate/default": EvaluateSpec,
@@ -65,9 +67,18 @@ EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("
 
 @pytest.mark.parametrize("name", SPECS)
 def test_the_yaml_writes_every_field_at_its_default(name: str) -> None:
+    assert written_in(name) == SPECS[name]().model_dump(mode="json")
+
+
+def written_in(name: str) -> dict[str, Any]:
+    """What a file of a group writes, with what it includes of another group."""
     written = yaml.safe_load((conf_folder() / f"{name}.yaml").read_text())
-    spec = SPECS[name]
-    assert written == spec().model_dump(mode="json")
+    for entry in written.pop("defaults", []):
+        for included, file in entry.items() if isinstance(entry, dict) else ():
+            group, _, package = included.removeprefix("/").partition("@")
+            values = written_in(f"{group}/{file}")
+            written = {**values, **written} if package == "_here_" else {**written, package: values}
+    return written
 
 
 def test_every_group_file_is_known_to_this_test() -> None:

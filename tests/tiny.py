@@ -67,6 +67,23 @@ def make_tokenizer():
     return tokenizer
 
 
+def make_chat():
+    """The chat of `make_tokenizer`, as it is settled for the folder of a policy."""
+    from selfreward.backends.chat import open_chat
+    from selfreward.backends.rendering import ChatSpec
+    from selfreward.backends.resolve import resolve_rendering
+
+    tokenizer = make_tokenizer()
+    return open_chat(tokenizer, resolve_rendering(tokenizer, ChatSpec(), ["<|im_end|>"]))
+
+
+def completion(text: str, ended: bool = True) -> list[int]:
+    """Tokens of an answer under `make_chat`."""
+    from selfreward.backends.chat import answer_tokens
+
+    return answer_tokens(make_chat(), text, ended=ended).completion
+
+
 def ask(question: str) -> tuple[Message, ...]:
     return (Message(role="user", content=question),)
 

@@ -14,7 +14,7 @@ AnyBackend = HfSpec | ScriptedSpec | VllmSpec
 BackendSpec = Annotated[AnyBackend, Field(discriminator="kind")]
 
 
-__all__ = ["AnyBackend", "Backend", "BackendSpec", "HfSpec", "ScriptedSpec", "VllmSpec", "open_backend"]
+__all__ = ["AnyBackend", "Backend", "BackendSpec", "HfSpec", "ScriptedSpec", "VllmSpec", "open_backend", "trusts"]
 
 
 def open_backend(spec: AnyBackend, policy: Policy) -> Backend:
@@ -26,3 +26,8 @@ def open_backend(spec: AnyBackend, policy: Policy) -> Backend:
             return ScriptedBackend(spec, policy)
         case VllmSpec():
             return VllmBackend(spec, policy)
+
+
+def trusts(spec: AnyBackend) -> bool:
+    """Whether code that a model brings may run."""
+    return not isinstance(spec, ScriptedSpec) and spec.trust_remote_code

@@ -31,15 +31,24 @@ class Sampling:
 class Completion:
     """One drawn answer, the log-probability in nats of each of its tokens, and the prompt's token count.
 
-    The tokens are those of `records.Candidate`: with the end-of-turn token where the answer ended by itself, at
-    temperature 1 and without truncation whatever the sampling settings were. With a pattern, the probabilities are
-    those among the tokens that it allowed.
+    `text` is the answer; `thought` is what stands in the tokens before it, markers included, None where nothing does.
+    The tokens are those of `records.Candidate`: with those of the thought, with the end-of-turn token where the answer
+    ended by itself, at temperature 1 and without truncation whatever the sampling settings were. With a pattern, the
+    probabilities are those among the tokens that it allowed. `respelled` says that the text has other tokens when it is
+    read back: white space at an end, a spelling that the tokenizer would not choose, a control token in its midst.
     """
 
     text: str
     finish: Finish
     token_logprobs: tuple[float, ...]
     prompt_tokens: int
+    thought: str | None = None
+    respelled: bool = False
+
+    @property
+    def raw(self) -> str:
+        """The whole reply: the thought, if there is one, and the answer."""
+        return (self.thought or "") + self.text
 
     @property
     def tokens(self) -> int:
@@ -54,11 +63,20 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer to score. `ended` asks for the end-of-turn token to be scored with it."""
+    """An answer to score, with the thought before it if there is one.
+
+    `ended` asks for the end-of-turn token to be scored with it.
+    """
 
     messages: Conversation
     text: str
     ended: bool = True
+    thought: str | None = None
+
+    @property
+    def raw(self) -> str:
+        """All that is scored: the thought, if there is one, and the answer."""
+        return (self.thought or "") + self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +140,10 @@ class Backend(Protocol):
 
         Raises BackendError for an option that is more than one token of the model, or the same token as another.
         """
+        ...
+
+    def why_unfit(self, messages: Conversation) -> str | None:
+        """Why no prompt can be made of a conversation; None where one can."""
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

@@ -1,113 +1,211 @@
-"""From conversations and answers to tokens: the same functions for sampling, for scoring and for training."""
+"""From conversations and answers to tokens and back: the same functions for sampling, for scoring and for training."""
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from selfreward.backends.rendering import Rendering
+from selfreward.backends.template import Turn, control_pattern, render, template_file
 from selfreward.errors import BackendError
 from selfreward.records import Message
+from selfreward.thought import behind
+
+_NEUTRAL = "\n"
+"""Text behind which other text is tokenised as in the middle of a line."""
+
+MARKUP = frozenset(
+    {
+        "<|channel|>",
+        "<|message|>",
+        "<|start|>",
+        "<|end|>",
+        "<|START_THINKING|>",
+        "<|END_THINKING|>",
+        "<|START_RESPONSE|>",
+        "[THINK]",
+        "[/THINK]",
+        "<think>",
+        "</think>",
+        "<seed:think>",
+        "</seed:think>",
+    }
+)
+"""Control tokens that may stand in a thought or at its ends and mean what they say there."""
 
 
-def render_prompt(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """A tokenizer, what is settled about rendering for its model, and what follows from both.
+
+    `control` matches the text of every control token. `context` is the text from the last control token before an
+    answer on: tokens are taken of an answer as it stands behind that.
+    """
+
+    tokenizer: Any
+    rendering: Rendering
+    control: re.Pattern[str]
+    context: str
+    end_of_turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A run of text; `spelled` where it spells a control token and is none."""
+
+    text: str
+    spelled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """An answer as tokens: `lead` belongs to the prompt and bears no loss, `completion` is what a policy draws."""
+
+    lead: list[int]
+    completion: list[int]
+
+
+def open_chat(tokenizer: Any, rendering: Rendering) -> Chat:
+    """The chat of a tokenizer whose template is the one that `rendering` was settled for."""
+    control = control_pattern(tokenizer, rendering.end_of_turn)
+    assert control is not None
+    before = rendering.opening
+    last = [found.start() for found in control.finditer(before)]
+    return Chat(
+        tokenizer=tokenizer,
+        rendering=rendering,
+        control=control,
+        context=before[last[-1] :] if last else before,
+        end_of_turn=int(tokenizer.convert_tokens_to_ids(rendering.end_of_turn)),
+    )
+
+
+def render_prompt(chat: Chat, messages: Sequence[Message]) -> list[int]:
     """Token ids of the conversation under the model's chat template, up to where the answer begins.
 
     Text that spells a control token stays text: no message can end its own turn or open another.
+
+    Raises:
+        BackendError: the template refuses the conversation or drops what somebody says.
     """
-    turns = [{"role": message.role, "content": message.content} for message in messages]
-    control = _control_tokens(tokenizer)
-    if control is not None and any(control.search(message.content) for message in messages):
-        return _render_apart(tokenizer, turns, control)
-    ids = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=True, return_dict=False)
-    return [int(token) for token in ids]
-
-
-def _render_apart(tokenizer: Any, turns: list[dict[str, str]], control: re.Pattern[str]) -> list[int]:
-    """As the template renders `turns`, with every spelled-out control token as the tokens of its letters."""
+    turns = turns_of(chat.rendering, messages)
+    spelled = [text for turn in turns for text in chat.control.findall(turn["content"])]
     mark = next(
         mark for number in itertools.count() if not any((mark := f"[[{number}]]") in turn["content"] for turn in turns)
     )
-    spelled = [text for turn in turns for text in control.findall(turn["content"])]
-    marked = [{**turn, "content": control.sub(lambda _: mark, turn["content"])} for turn in turns]
-    rendered = tokenizer.apply_chat_template(marked, add_generation_prompt=True, tokenize=False)
-    pieces = rendered.split(mark)
-    if len(pieces) != len(spelled) + 1:
+    marked = [{**turn, "content": chat.control.sub(lambda _: mark, turn["content"])} for turn in turns]
+    written = render_turns(chat, marked).split(mark)
+    if len(written) != len(spelled) + 1:
         raise BackendError(
-            f"the chat template of {tokenizer.name_or_path} drops or repeats parts of a message, so its control "
-            "tokens cannot be told from text: use a template that writes every message once"
+            f"{template_file(chat.tokenizer)} drops or repeats parts of a message, so its control tokens cannot be "
+            "told from text: use a template that writes every message once"
         )
-    ids: list[int] = []
-    for piece, text in itertools.zip_longest(pieces, spelled):
-        ids += tokenizer(piece, add_special_tokens=False)["input_ids"]
-        if text is not None:
-            ids += tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-    return [int(token) for token in ids]
+    ids = _ids(chat.tokenizer, written[0])
+    for control, piece in zip(spelled, written[1:], strict=True):
+        ids += [*_letters(chat.tokenizer, control), *_continued(chat.tokenizer, _NEUTRAL, piece)]
+    return ids
 
 
-def _control_tokens(tokenizer: Any) -> re.Pattern[str] | None:
-    """A pattern for the text of every control token of the model; None for a model without any."""
-    added = {entry.content for entry in tokenizer.added_tokens_decoder.values() if entry.special}
-    spelled = sorted({*tokenizer.all_special_tokens, *added}, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, spelled))) if spelled else None
+def render_turns(chat: Chat, turns: Sequence[Turn]) -> str:
+    """The text of a prompt. Raises BackendError where the template refuses the turns or drops what one says."""
+    given = turns
+    if chat.rendering.content == "parts":
+        given = [{**turn, "content": [{"type": "text", "text": turn["content"]}]} for turn in turns]
+    text = render(chat.tokenizer, given, chat.rendering.template_kwargs, chat.rendering.date, prompted=True)
+    for number, turn in enumerate(turns, start=1):
+        if turn["role"] != "assistant" and turn["content"].strip() not in text:
+            raise BackendError(
+                f"{template_file(chat.tokenizer)} does not write turn {number}, by {turn['role']}, as it is "
+                f"({' '.join(turn['content'].split())[:60]!r}): mend the template, or give another with "
+                "chat_template=FILE"
+            )
+    return text + chat.rendering.header
 
 
-def completion_ids(tokenizer: Any, text: str, ended: bool) -> list[int]:
-    """Token ids of an answer; `ended` appends the end-of-turn token.
+def answer_tokens(chat: Chat, text: str, *, ended: bool, thought: str | None = None) -> Tokens:
+    """Tokens of an answer as they stand behind a prompt; `ended` appends the end of its turn.
 
-    The answer is tokenised on its own, so no token spans the border to the prompt, and text that spells a control
-    token stays text: an answer cannot end its own turn.
+    `thought` is what stands before the answer, markers included. An answer without one stands behind the lead of the
+    template. Text that spells a control token stays text: an answer cannot end its own turn.
     """
-    ids = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-    return [*map(int, ids), *([end_of_turn_id(tokenizer)] if ended else [])]
+    rendering = chat.rendering
+    trail = rendering.trail if ended else ""
+    if thought is None:
+        lead = _behind(chat.tokenizer, chat.context, [_Piece(rendering.lead)])
+        before, pieces = chat.context + rendering.lead, [_Piece(rendering.space)]
+    else:
+        lead = []
+        drawn = behind(rendering.opening, thought)
+        before, pieces = chat.context, [_Piece(rendering.space), *_pieces(chat, drawn, MARKUP)]
+    completion = _behind(chat.tokenizer, before, [*pieces, *_pieces(chat, text), _Piece(trail)])
+    return Tokens(lead=lead, completion=[*completion, chat.end_of_turn] if ended else completion)
 
 
-def option_ids(tokenizer: Any, options: Sequence[str]) -> list[int]:
-    """The token of each option as the start of an answer.
+def option_tokens(chat: Chat, options: Sequence[str]) -> tuple[list[int], list[int]]:
+    """What a prompt goes on with before each option, and the one token of each option behind that.
 
     Raises:
         BackendError: an option of several tokens, or two options that are the same token.
     """
-    ids = [completion_ids(tokenizer, option, ended=False) for option in options]
-    for option, tokens in zip(options, ids, strict=True):
-        if len(tokens) != 1:
-            raise BackendError(
-                f"{option!r} is {len(tokens)} tokens to this model, an option must be one: choose others"
-            )
-    if len({tokens[0] for tokens in ids}) < len(ids):
+    tokens = [answer_tokens(chat, option, ended=False) for option in options]
+    ids = [one.completion for one in tokens]
+    common = 0
+    while all(len(one) > common + 1 for one in ids) and len({one[common] for one in ids}) == 1:
+        common += 1
+    for option, own in zip(options, ids, strict=True):
+        if len(own) != common + 1:
+            raise BackendError(f"{option!r} is {len(own)} tokens to this model, an option must be one: choose others")
+    if len({own[common] for own in ids}) < len(ids):
         raise BackendError(f"two of the options {', '.join(options)} are the same token to this model: choose others")
-    return [tokens[0] for tokens in ids]
+    return [*tokens[0].lead, *ids[0][:common]], [own[common] for own in ids]
 
 
-def end_of_turn_id(tokenizer: Any) -> int:
-    """The control token that the chat template writes right after an assistant turn.
-
-    Raises:
-        BackendError: the template writes none.
-    """
-    # Rendering a template costs more than tokenising an answer: remember the id on the tokenizer it belongs to.
-    known: int | None = getattr(tokenizer, "_selfreward_end_of_turn", None)
-    if known is None:
-        known = _find_end_of_turn(tokenizer)
-        tokenizer._selfreward_end_of_turn = known
-    return known
+def turns_of(rendering: Rendering, messages: Sequence[Message]) -> list[dict[str, str]]:
+    """The messages as a template takes them; a system turn that it would refuse goes before the first user's text."""
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    if rendering.system == "own" or not turns or turns[0]["role"] != "system":
+        return turns
+    system, first, *rest = turns if len(turns) > 1 else [*turns, {"role": "user", "content": ""}]
+    return [{**first, "content": f"{system['content']}\n\n{first['content']}".strip()}, *rest]
 
 
-def _find_end_of_turn(tokenizer: Any) -> int:
-    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-    asked = tokenizer.apply_chat_template(turns[:1], add_generation_prompt=True, tokenize=True, return_dict=False)
-    full = tokenizer.apply_chat_template(turns, tokenize=True, return_dict=False)
-    same = 0
-    while same < min(len(asked), len(full)) and asked[same] == full[same]:
-        same += 1
-    # Reasoning templates may put other control tokens before the content: look only behind it.
-    content = tokenizer("b", add_special_tokens=False)["input_ids"][-1]
-    tail = full[same:]
-    after = tail[tail.index(content) + 1 :] if content in tail else tail
-    control = set(tokenizer.all_special_ids)
-    for token in after:
-        if token in control:
-            return int(token)
-    raise BackendError(
-        f"the chat template of {tokenizer.name_or_path} writes no end-of-turn token after an answer: "
-        "use a model whose template closes the assistant turn, or mend its chat_template.jinja"
-    )
+def _pieces(chat: Chat, text: str, meant: Collection[str] = ()) -> Iterator[_Piece]:
+    """`text` in pieces, each spelled-out control token one of its own unless it is among those that are `meant`."""
+    end = 0
+    for found in chat.control.finditer(text):
+        if found[0] not in meant:
+            yield _Piece(text[end : found.start()])
+            yield _Piece(found[0], spelled=True)
+            end = found.end()
+    yield _Piece(text[end:])
+
+
+def _behind(tokenizer: Any, before: str, pieces: Iterable[_Piece]) -> list[int]:
+    """Token ids of `pieces` one after the other as they stand behind `before`, whose tokens are not among them."""
+    ids: list[int] = []
+    for spelled, group in itertools.groupby(pieces, key=lambda piece: piece.spelled):
+        text = "".join(piece.text for piece in group)
+        ids += _letters(tokenizer, text) if spelled else _continued(tokenizer, before, text)
+        before = before if not ids else _NEUTRAL
+    return ids
+
+
+def _continued(tokenizer: Any, before: str, text: str) -> list[int]:
+    """Token ids of `text` as it stands behind `before`."""
+    if not text:
+        return []
+    known, both = _ids(tokenizer, before), _ids(tokenizer, before + text)
+    if both[: len(known)] == known:
+        return both[len(known) :]
+    # A token spans the border. A policy goes on from the tokens of its prompt, so the text begins anew.
+    return _ids(tokenizer, text) if before == _NEUTRAL else _continued(tokenizer, _NEUTRAL, text)
+
+
+def _letters(tokenizer: Any, text: str) -> list[int]:
+    """A spelled-out control token as tokens of its letters."""
+    return [token for letter in text for token in _continued(tokenizer, _NEUTRAL, letter)]
+
+
+def _ids(tokenizer: Any, text: str) -> list[int]:
+    return [int(token) for token in tokenizer(text, add_special_tokens=False)["input_ids"]]

@@ -54,7 +54,7 @@ def draw_candidates(
     """`decoding.k` candidates for each prompt, in the order of `prompts`, then by index."""
     return [
         Candidate(
-            id=digest_of("candidate", prompt.id, policy.digest, seed, index, completion.text),
+            id=_id(prompt, policy, seed, index, completion),
             prompt_id=prompt.id,
             index=index,
             text=completion.text,
@@ -65,9 +65,15 @@ def draw_candidates(
             policy_key=policy.key,
             policy_digest=policy.digest,
             seed=seed,
+            thought=completion.thought,
         )
         for prompt, completions in zip(
             prompts, draw_completions(backend, prompts, decoding, seed=seed, advance=advance), strict=True
         )
         for index, completion in enumerate(completions)
     ]
+
+
+def _id(prompt: Prompt, policy: Policy, seed: int, index: int, completion: Completion) -> str:
+    drawn = (prompt.id, policy.digest, seed, index, completion.text)
+    return digest_of("candidate", *drawn, *(() if completion.thought is None else (completion.thought,)))

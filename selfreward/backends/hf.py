@@ -20,7 +20,7 @@ from selfreward.backends.base import (
     TextScore,
     refuse_pattern,
 )
-from selfreward.backends.chat import completion_ids, option_ids
+from selfreward.backends.chat import Chat, option_tokens
 from selfreward.backends.device import resolve_device, resolve_dtype
 from selfreward.backends.forward import (
     Prefix,
@@ -30,8 +30,18 @@ from selfreward.backends.forward import (
     next_token_logprobs,
     sum_logprobs,
 )
-from selfreward.backends.local import context_length, load_model, load_tokenizer, quiet
-from selfreward.backends.rows import Row, answers_to_score, completion_of, prompts_to_draw, prompts_to_score, stop_ids
+from selfreward.backends.local import context_length, load_chat, load_model, quiet
+from selfreward.backends.rows import (
+    Row,
+    answers_to_score,
+    completion_of,
+    count_tokens,
+    pad_id,
+    prompts_to_draw,
+    prompts_to_score,
+    stop_ids,
+    why_unfit,
+)
 from selfreward.backends.sharing import group_rows
 from selfreward.records import Policy
 from selfreward.spec import Spec, execution
@@ -61,8 +71,7 @@ class HfBackend:
 
     The text of an answer is what its tokens decode to, without control tokens and without white space at its ends,
     so that sampling, scoring and training agree on what the answer is. Its `tokens` and `logprob` are those of the
-    tokens drawn: they differ from `score` of the text where the model drew white space at an end, or a spelling that
-    the tokenizer would not choose.
+    tokens drawn: they differ from `score` of the text where it is `respelled`.
     """
 
     def __init__(self, spec: HfSpec, policy: Policy) -> None:
@@ -70,7 +79,7 @@ class HfBackend:
         self._policy = policy
         self._device = resolve_device(spec.device)
         self._dtype = resolve_dtype(spec.dtype, self._device)
-        self._tokenizer: Any = None
+        self._chat: Chat | None = None
         self._model: Any = None
         self._stops: list[int] = []
         self.identity: Mapping[str, str | int | float | bool] = {
@@ -93,8 +102,8 @@ class HfBackend:
             BackendError: a prompt that leaves no room for the answer, k > 1 at temperature 0, or a pattern.
         """
         refuse_pattern(sampling)
-        tokenizer, model = self._load_tokenizer(), self._load_model()
-        rows = prompts_to_draw(tokenizer, prompts, sampling, context_length(model.config))
+        chat, model = self._load_chat(), self._load_model()
+        rows = prompts_to_draw(chat, prompts, sampling, context_length(model.config))
         results: list[list[Completion]] = [[] for _ in rows]
         order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
         step = max(1, self._spec.batch_size // sampling.k)
@@ -108,8 +117,8 @@ class HfBackend:
 
     def score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
         """One result for each answer, in order; an answer beyond the context is NotScored."""
-        tokenizer, model = self._load_tokenizer(), self._load_model()
-        results, rows = answers_to_score(tokenizer, answers, context_length(model.config))
+        chat, model = self._load_chat(), self._load_model()
+        results, rows = answers_to_score(chat, answers, context_length(model.config))
         advance(len(answers) - len(rows))
         for batch, prefix in self._batches_to_score(rows):
             sums = sum_logprobs(model, [rows[index] for index in batch], self._pad_id(), prefix)
@@ -123,9 +132,9 @@ class HfBackend:
         self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
     ) -> list[OptionScore | NotScored]:
         """One result for each prompt, in order; a prompt beyond the context is NotScored."""
-        tokenizer, model = self._load_tokenizer(), self._load_model()
-        wanted = option_ids(tokenizer, options)
-        results, rows = prompts_to_score(tokenizer, prompts, context_length(model.config))
+        chat, model = self._load_chat(), self._load_model()
+        lead, wanted = option_tokens(chat, options)
+        results, rows = prompts_to_score(chat, prompts, lead, context_length(model.config))
         advance(len(prompts) - len(rows))
         for batch, prefix in self._batches_to_score(rows):
             found = next_token_logprobs(model, [rows[index][0] for index in batch], wanted, self._pad_id(), prefix)
@@ -134,10 +143,13 @@ class HfBackend:
             advance(len(batch))
         return results
 
+    def why_unfit(self, messages: Conversation) -> str | None:
+        """Why the chat template makes no prompt of a conversation; None where it does."""
+        return why_unfit(self._load_chat(), messages)
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Completion tokens of each text, the end-of-turn token included."""
-        tokenizer = self._load_tokenizer()
-        return [len(completion_ids(tokenizer, text, ended=True)) for text in texts]
+        """Completion tokens of each text, with its thought if it brings one and the end-of-turn token."""
+        return count_tokens(self._load_chat(), texts)
 
     def holding(self, policy: Policy) -> "HfBackend":
         """A backend of the same settings that holds another policy."""
@@ -159,10 +171,10 @@ class HfBackend:
 
             torch.cuda.empty_cache()
 
-    def _load_tokenizer(self) -> Any:
-        if self._tokenizer is None:
-            self._tokenizer = load_tokenizer(self._policy.path, trust_remote_code=self._spec.trust_remote_code)
-        return self._tokenizer
+    def _load_chat(self) -> Chat:
+        if self._chat is None:
+            self._chat = load_chat(self._policy.path, trust_remote_code=self._spec.trust_remote_code)
+        return self._chat
 
     def _load_model(self) -> Any:
         if self._model is not None:
@@ -178,7 +190,7 @@ class HfBackend:
             device=self._device,
             trust_remote_code=self._spec.trust_remote_code,
         )
-        self._stops = stop_ids(self._load_tokenizer(), model.generation_config)
+        self._stops = stop_ids(self._load_chat(), model.generation_config)
         # generate() fills every setting we leave open from here: a repetition penalty of the model's author must
         # not change the draws.
         blank: Any = GenerationConfig
@@ -191,11 +203,12 @@ class HfBackend:
         with quiet():
             tokens, logprobs = draw_tokens(self._model, prompts, sampling, seed, self._stops, self._pad_id())
         asked = [prompt for prompt in prompts for _ in range(sampling.k)]
-        return [completion_of(self._tokenizer, *row, self._stops) for row in zip(asked, tokens, logprobs, strict=True)]
+        return [
+            completion_of(self._load_chat(), *row, self._stops) for row in zip(asked, tokens, logprobs, strict=True)
+        ]
 
     def _pad_id(self) -> int:
-        pad = self._tokenizer.pad_token_id
-        return self._stops[0] if pad is None else int(pad)
+        return pad_id(self._load_chat(), self._load_model().get_input_embeddings().num_embeddings)
 
     def _batches_to_score(self, rows: dict[int, Row]) -> Iterator[tuple[list[int], Prefix | None]]:
         """Keys of `rows` in batches, each with what its rows begin with, computed once for the batches of a group."""

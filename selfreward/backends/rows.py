@@ -8,22 +8,34 @@ from collections.abc import Sequence
 from typing import Any
 
 from selfreward.backends.base import Answer, Completion, Conversation, NotScored, OptionScore, Sampling, TextScore
-from selfreward.backends.chat import completion_ids, end_of_turn_id, render_prompt
+from selfreward.backends.chat import MARKUP, Chat, answer_tokens, render_prompt, render_turns, turns_of
 from selfreward.errors import BackendError
+from selfreward.records import Finish
+from selfreward.thought import split_thought
 
 Row = tuple[list[int], list[int]]
 
 
-def stop_ids(tokenizer: Any, generation_config: Any) -> list[int]:
+def stop_ids(chat: Chat, generation_config: Any) -> list[int]:
     """The end-of-turn token first, then every other token at which the model's author stops."""
-    named = generation_config.eos_token_id
-    listed = named if isinstance(named, list) else [named]
-    ids = [end_of_turn_id(tokenizer), tokenizer.eos_token_id, *listed]
+    ids = [chat.end_of_turn, chat.tokenizer.eos_token_id, *author_stops(generation_config)]
     return list(dict.fromkeys(int(token) for token in ids if token is not None))
 
 
+def author_stops(generation_config: Any) -> list[int]:
+    """The tokens at which a generation config stops."""
+    named = generation_config.eos_token_id
+    return [] if named is None else [*named] if isinstance(named, list) else [named]
+
+
+def pad_id(chat: Chat, vocabulary: int) -> int:
+    """The token to pad with: the model's own where it has one among its `vocabulary` embeddings, else end of turn."""
+    own = chat.tokenizer.pad_token_id
+    return chat.end_of_turn if own is None or own >= vocabulary else int(own)
+
+
 def prompts_to_draw(
-    tokenizer: Any, prompts: Sequence[Conversation], sampling: Sampling, limit: int | None
+    chat: Chat, prompts: Sequence[Conversation], sampling: Sampling, limit: int | None
 ) -> list[list[int]]:
     """Token ids of each prompt.
 
@@ -32,7 +44,7 @@ def prompts_to_draw(
     """
     if sampling.temperature == 0 and sampling.k > 1:
         raise BackendError(f"temperature 0 would draw {sampling.k} equal answers: set k=1, or a temperature")
-    rows = [render_prompt(tokenizer, messages) for messages in prompts]
+    rows = [render_prompt(chat, messages) for messages in prompts]
     longest = max(map(len, rows), default=0)
     if limit is not None and longest + sampling.max_new_tokens > limit:
         lower = f" or set max_new_tokens to at most {limit - longest}" if longest < limit else ""
@@ -43,30 +55,72 @@ def prompts_to_draw(
     return rows
 
 
+def why_unfit(chat: Chat, messages: Conversation) -> str | None:
+    """Why the chat template makes no prompt of a conversation; None where it does."""
+    try:
+        render_turns(chat, turns_of(chat.rendering, messages))
+    except BackendError as error:
+        return str(error)
+    return None
+
+
+def count_tokens(chat: Chat, texts: Sequence[str]) -> list[int]:
+    """Completion tokens of each text, with its thought if it brings one and the end-of-turn token."""
+    split = [split_thought(text) for text in texts]
+    return [len(answer_tokens(chat, answer, ended=True, thought=thought).completion) for thought, answer in split]
+
+
 def completion_of(
-    tokenizer: Any, prompt: list[int], tokens: Sequence[int], logprobs: Sequence[float], stops: Sequence[int]
+    chat: Chat, prompt: list[int], tokens: Sequence[int], logprobs: Sequence[float], stops: Sequence[int]
 ) -> Completion:
     """The answer up to and including its first stop token; what follows that is padding."""
     end = next((place for place, token in enumerate(tokens) if token in stops), None)
-    count = len(tokens) if end is None else end + 1
-    text = tokenizer.decode(tokens[:count], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    drawn = list(tokens if end is None else tokens[: end + 1])
+    finish: Finish = "length" if end is None else "stop"
+    thought, text = _read(chat, drawn if end is None else drawn[:-1])
+    again = answer_tokens(chat, text, ended=finish == "stop", thought=thought)
     return Completion(
-        text=text.strip(),
-        finish="length" if end is None else "stop",
-        token_logprobs=tuple(logprobs[:count]),
+        text=text,
+        thought=thought,
+        finish=finish,
+        token_logprobs=tuple(logprobs[: len(drawn)]),
         prompt_tokens=len(prompt),
+        respelled=bool(again.lead) or again.completion != drawn,
     )
 
 
+def _read(chat: Chat, tokens: Sequence[int]) -> tuple[str | None, str]:
+    """The thought and the answer that tokens decode to, without control tokens but the markers of the thought."""
+    tokenizer, rendering = chat.tokenizer, chat.rendering
+    whole, bare = _decode(tokenizer, tokens, bare=False), _decode(tokenizer, tokens)
+    thought, answer = split_thought(whole.removeprefix(rendering.space), open=rendering.opens_thought)
+    if thought is None:
+        return None, _without_trail(chat, bare)
+    marks = [place for place, text in enumerate(tokenizer.convert_ids_to_tokens(list(tokens))) if text in MARKUP]
+    ends = sum(thought.count(mark) for mark in MARKUP)
+    if 0 < ends <= len(marks):
+        answer = _decode(tokenizer, tokens[marks[ends - 1] + 1 :])
+    return thought, _without_trail(chat, answer)
+
+
+def _without_trail(chat: Chat, text: str) -> str:
+    return text.strip().removesuffix(chat.rendering.trail.strip()).strip()
+
+
+def _decode(tokenizer: Any, tokens: Sequence[int], *, bare: bool = True) -> str:
+    text: str = tokenizer.decode(list(tokens), skip_special_tokens=bare, clean_up_tokenization_spaces=False)
+    return text
+
+
 def answers_to_score(
-    tokenizer: Any, answers: Sequence[Answer], limit: int | None
+    chat: Chat, answers: Sequence[Answer], limit: int | None
 ) -> tuple[list[TextScore | NotScored], dict[int, Row]]:
     """Results that need no model, with a 0.0 to be replaced at each index for which there is a row to score."""
     results: list[TextScore | NotScored] = []
     rows: dict[int, Row] = {}
     for index, answer in enumerate(answers):
-        prompt = render_prompt(tokenizer, answer.messages)
-        completion = completion_ids(tokenizer, answer.text, answer.ended)
+        tokens = answer_tokens(chat, answer.text, ended=answer.ended, thought=answer.thought)
+        prompt, completion = [*render_prompt(chat, answer.messages), *tokens.lead], tokens.completion
         total = len(prompt) + len(completion)
         results.append(TextScore(logprob=0.0, tokens=len(completion), prompt_tokens=len(prompt)))
         if limit is not None and total > limit:
@@ -78,13 +132,13 @@ def answers_to_score(
 
 
 def prompts_to_score(
-    tokenizer: Any, prompts: Sequence[Conversation], limit: int | None
+    chat: Chat, prompts: Sequence[Conversation], lead: Sequence[int], limit: int | None
 ) -> tuple[list[OptionScore | NotScored], dict[int, Row]]:
-    """As `answers_to_score`, for the one token after each prompt: the completions are empty."""
+    """As `answers_to_score`, for the one token after each prompt and `lead`: the completions are empty."""
     results: list[OptionScore | NotScored] = []
     rows: dict[int, Row] = {}
     for index, messages in enumerate(prompts):
-        prompt = render_prompt(tokenizer, messages)
+        prompt = [*render_prompt(chat, messages), *lead]
         results.append(OptionScore(logprobs=(), prompt_tokens=len(prompt)))
         if limit is not None and len(prompt) >= limit:
             reason = f"the prompt has {len(prompt)} tokens, the model's context holds {limit}"

@@ -242,7 +242,7 @@ class ScriptedBackend:
             else:
                 outcome = outcome_of(question, answer.text)
                 logprob = _UNKNOWN_LOGPROB if outcome is None else plain[outcome]
-                tokens = len(answer.text.split()) + answer.ended
+                tokens = len(answer.raw.split()) + answer.ended
                 results.append(TextScore(logprob=logprob, tokens=tokens, prompt_tokens=len(question.split())))
             advance(1)
         return results
@@ -267,6 +267,10 @@ class ScriptedBackend:
             results.append(OptionScore(logprobs=logprobs, prompt_tokens=len(question.split())))
             advance(1)
         return results
+
+    def why_unfit(self, messages: Conversation) -> str | None:
+        """A script takes any conversation."""
+        return None
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Words of each text and the end of turn."""

@@ -20,10 +20,18 @@ from selfreward.backends.base import (
     Sampling,
     TextScore,
 )
-from selfreward.backends.chat import completion_ids, option_ids
+from selfreward.backends.chat import Chat, option_tokens
 from selfreward.backends.device import Device, resolve_dtype
-from selfreward.backends.local import check_weights, context_length, load_configs, load_tokenizer
-from selfreward.backends.rows import answers_to_score, completion_of, prompts_to_draw, prompts_to_score, stop_ids
+from selfreward.backends.local import check_weights, context_length, load_chat, load_configs
+from selfreward.backends.rows import (
+    answers_to_score,
+    completion_of,
+    count_tokens,
+    prompts_to_draw,
+    prompts_to_score,
+    stop_ids,
+    why_unfit,
+)
 from selfreward.backends.vllm_process import Worker, versions
 from selfreward.errors import BackendError
 from selfreward.records import Policy
@@ -68,7 +76,7 @@ class VllmBackend:
     def __init__(self, spec: VllmSpec, policy: Policy) -> None:
         self._spec = spec
         self._policy = policy
-        self._tokenizer: Any = None
+        self._chat: Chat | None = None
         self._worker: Worker | None = None
 
     @property
@@ -94,8 +102,8 @@ class VllmBackend:
         """
         if sampling.temperature > _HOTTEST:
             raise BackendError(f"temperature={sampling.temperature} is more than vLLM takes: at most {_HOTTEST}")
-        tokenizer, (limit, stops) = self._load_tokenizer(), self._limit_and_stops()
-        rows = prompts_to_draw(tokenizer, prompts, sampling, limit)
+        chat, (limit, stops) = self._load_chat(), self._limit_and_stops()
+        rows = prompts_to_draw(chat, prompts, sampling, limit)
         params: dict[str, Any] = {
             "n": sampling.k,
             "temperature": sampling.temperature,
@@ -114,7 +122,7 @@ class VllmBackend:
         answers = self._ask(requests, lambda: advance(sampling.k))
         return [
             [
-                completion_of(tokenizer, row, one["tokens"], _logprobs(one["tokens"], one["logprobs"]), stops)
+                completion_of(chat, row, one["tokens"], _logprobs(one["tokens"], one["logprobs"]), stops)
                 for one in answer["completions"]
             ]
             for row, answer in zip(rows, answers, strict=True)
@@ -123,7 +131,7 @@ class VllmBackend:
     def score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
         """One result for each answer, in order; an answer beyond the context is NotScored."""
         limit, _ = self._limit_and_stops()
-        results, rows = answers_to_score(self._load_tokenizer(), answers, limit)
+        results, rows = answers_to_score(self._load_chat(), answers, limit)
         advance(len(answers) - len(rows))
         # The last token is not sent but asked for: so an answer may fill the context, and each pass counts.
         requests: list[dict[str, Any]] = [
@@ -145,8 +153,8 @@ class VllmBackend:
     ) -> list[OptionScore | NotScored]:
         """One result for each prompt, in order; a prompt beyond the context is NotScored."""
         limit, _ = self._limit_and_stops()
-        wanted = option_ids(self._load_tokenizer(), options)
-        results, rows = prompts_to_score(self._load_tokenizer(), prompts, limit)
+        lead, wanted = option_tokens(self._load_chat(), options)
+        results, rows = prompts_to_score(self._load_chat(), prompts, lead, limit)
         advance(len(prompts) - len(rows))
         params = _one_pass(wanted)
         replies = self._ask([{"prompt": prompt, "params": params} for prompt, _ in rows.values()], lambda: advance(1))
@@ -155,10 +163,13 @@ class VllmBackend:
             results[index] = OptionScore(logprobs=tuple(logprobs), prompt_tokens=len(prompt))
         return results
 
+    def why_unfit(self, messages: Conversation) -> str | None:
+        """Why the chat template makes no prompt of a conversation; None where it does."""
+        return why_unfit(self._load_chat(), messages)
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Completion tokens of each text, the end-of-turn token included."""
-        tokenizer = self._load_tokenizer()
-        return [len(completion_ids(tokenizer, text, ended=True)) for text in texts]
+        """Completion tokens of each text, with its thought if it brings one and the end-of-turn token."""
+        return count_tokens(self._load_chat(), texts)
 
     def holding(self, policy: Policy) -> "VllmBackend":
         """A backend of the same settings that holds another policy."""
@@ -179,16 +190,16 @@ class VllmBackend:
     def _device(self) -> Device:
         return device_of(self._spec)
 
-    def _load_tokenizer(self) -> Any:
-        if self._tokenizer is None:
-            self._tokenizer = load_tokenizer(self._policy.path, trust_remote_code=self._spec.trust_remote_code)
-        return self._tokenizer
+    def _load_chat(self) -> Chat:
+        if self._chat is None:
+            self._chat = load_chat(self._policy.path, trust_remote_code=self._spec.trust_remote_code)
+        return self._chat
 
     def _limit_and_stops(self) -> tuple[int | None, list[int]]:
         """How many tokens prompt and answer may have together, and the tokens that end an answer."""
         config, generation = load_configs(self._policy.path, trust_remote_code=self._spec.trust_remote_code)
         limits = [limit for limit in (context_length(config), self._spec.max_model_len) if limit is not None]
-        return min(limits, default=None), stop_ids(self._load_tokenizer(), generation)
+        return min(limits, default=None), stop_ids(self._load_chat(), generation)
 
     def _ask(self, requests: list[dict[str, Any]], tick: Callable[[], None]) -> list[dict[str, Any]]:
         """The worker's answers, in order; the first call starts it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.files import write_atomically, write_json
 from selfreward.artifacts.runs import Run
-from selfreward.backends import open_backend
+from selfreward.backends import open_backend, trusts
 from selfreward.calibration.bias import score_histogram
 from selfreward.calibration.gate import judge_gate
 from selfreward.calibration.health import judge_measures, rater_measures
@@ -73,14 +73,14 @@ def calibrate_judge(config: RunConfig, asked: Asked) -> tuple[Calibrated, Path]:
 
 def _judge(config: RunConfig, run: Run, pairs: Artifact) -> tuple[Artifact, Policy | None]:
     store = run.store.root
-    start = start_policy(config.model, store)
+    start = start_policy(config.model, store, trusted=trusts(config.backend))
     with open_backend(config.backend, start) as backend:
         policies = Policies(live=start, previous=start, initial=start)
-        policy = judging_policy(config.judge, policies, store)
         bench = Bench(policies=policies, engine=config.backend, backend=backend, store=store)
+        policy = judging_policy(config.judge, bench)
         with bench.holding(policy) as holder:
             stage: Stage = run.stage
-            members = jurors(config.judge, policies, store)
+            members = jurors(config.judge, bench)
             return stage(0, calibrate, config.judge, backend=holder, policy=policy, pairs=pairs, **members), policy
 
 

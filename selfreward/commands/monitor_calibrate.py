@@ -7,7 +7,7 @@ from typing import Any
 
 from selfreward.artifacts import Artifact, Part, Store
 from selfreward.artifacts.runs import Run
-from selfreward.backends import open_backend
+from selfreward.backends import open_backend, trusts
 from selfreward.commands.monitor_table import aligned, amount
 from selfreward.commands.number_types import with_types_of_this_machine
 from selfreward.config import RunConfig, validate
@@ -54,9 +54,9 @@ def measure_twice(config: RunConfig) -> Calibration:
     config = with_types_of_this_machine(config)
     store = Store(config.store.runs / "store", ConsoleReporter())
     run = Run(config.store.runs / config.run / FOLDER, store, config.seed)
-    start = start_policy(config.model, store.root)
+    start = start_policy(config.model, store.root, trusted=trusts(config.backend))
     with open_backend(config.backend, start) as backend:
-        probe = load_sources(config.data, run, backend).probe
+        probe = load_sources(config.data, run, backend, start).probe
 
         def measured(t: int, baseline: Part | None) -> Artifact:
             return run.stage(t, measure, config.measure, backend=backend, policy=start, probe=probe, baseline=baseline)

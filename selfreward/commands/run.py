@@ -9,6 +9,7 @@ from typing import Any
 from selfreward.artifacts import Store
 from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import Run, read_run
+from selfreward.commands.check import check_models
 from selfreward.commands.gc import collect
 from selfreward.commands.number_types import with_types_of_run
 from selfreward.config import RunConfig, validate
@@ -35,10 +36,12 @@ def run(values: Mapping[str, Any]) -> None:
     name, share = ("monitor.floor", config.monitor.floor) if acts else ("mix.real_share", config.monitor.real_share)
     if share == 0:
         reporter.say(f"{name}=0: this run {'starts' if acts else 'trains'} on its own answers alone")
+    current = Run(folder, store, config.seed)
     with _wandb_run(config, folder, store, reporter) as wandb:
         tracker = Tracker(folder, reporter, wandb)
         try:
-            run_loop(config, Run(folder, store, config.seed), tracker)
+            check_models(config, current)
+            run_loop(config, current, tracker)
         except StarvedLoop:
             tracker.starved()
             raise

@@ -8,7 +8,7 @@ from typing import Any
 
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import Run
-from selfreward.backends import open_backend
+from selfreward.backends import open_backend, trusts
 from selfreward.backends.base import Backend
 from selfreward.commands.arguments import Compose
 from selfreward.commands.number_types import with_types_of_this_machine
@@ -61,10 +61,10 @@ def seed_policy(config: SeedJudgeConfig) -> Seeded:
     config = with_types_of_this_machine(config)
     store = Store(config.store.runs / "store", ConsoleReporter())
     run = Run(config.store.runs / config.run / FOLDER, store, config.seed)
-    start = start_policy(config.model, store.root)
+    start = start_policy(config.model, store.root, trusted=trusts(config.backend))
     stage = partial(run.stage, 0)
     with open_backend(config.backend, start) as backend:
-        ranked = _rank(config, run, backend, start, load_sources(config.data, run, backend))
+        ranked = _rank(config, run, backend, start, load_sources(config.data, run, backend, start))
         drawn = None
         if config.seed_judge.reply == "generated":
             drawn = stage(replies, config.seed_judge.drawing, backend=backend, policy=start, rankings=ranked)

@@ -9,6 +9,7 @@ from selfreward.data.preferences import read_pairs
 from selfreward.data.prompts import asked_turns, read_prompt, said, says_something, stratum_of, text_of
 from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, HumanPair, LeftOut, Role, Row
 from selfreward.records import make_prompt
+from selfreward.thought import split_thought
 
 
 def read_row(role: Role, row: Cells, columns: Columns, system: str) -> Iterator[Row]:
@@ -37,10 +38,11 @@ def _human(row: Cells, columns: Columns, system: str) -> Row:
         answer = said(value, names[0], "answer") if len(names) == 1 else _joined(row, names)
     elif answer is None:
         need(columns, "answer", row)
-    if answer is None or not answer.strip():
+    thought, text = split_thought(answer or "")
+    if not text.strip():
         return LeftOut("no_answer")
     prompt = make_prompt(turns, system=system, stratum=stratum_of(row, columns), source="human")
-    return HumanAnswer(prompt=prompt, text=answer)
+    return HumanAnswer(prompt=prompt, text=text, thought=thought)
 
 
 def _joined(row: Cells, names: Sequence[str]) -> str:

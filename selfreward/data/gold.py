@@ -9,7 +9,10 @@ from selfreward.records import SWAPPED, GoldPair, Verdict, digest_of, majority
 
 
 def gold_pair(role: Role, pair: HumanPair, row: Cells, columns: Columns) -> GoldPair:
-    """`pair` with the verdicts and authors of its `row`; the id is that of its texts alone. Raises RowError."""
+    """`pair` with the verdicts and authors of its `row`, without thoughts; the id is that of its texts alone.
+
+    Raises RowError.
+    """
     right_author, wrong_author = _authors(pair, row, columns)
     return GoldPair(
         id=digest_of("gold", pair.prompt.id, pair.chosen, pair.rejected),

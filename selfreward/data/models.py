@@ -1,22 +1,30 @@
 """The start model: a folder, one of the embedded models, a hub model at a pinned revision, or a scripted policy."""
 
+import os
+import shutil
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from selfreward.artifacts.files import folder_digest
+from selfreward.artifacts.files import folder_digest, sha256_of
+from selfreward.backends.local import check_weights, load_tokenizer, settle_rendering
+from selfreward.backends.rendering import FILE, ChatSpec, chat_of, write_rendering
 from selfreward.backends.scripted import ScriptedState, write_state
 from selfreward.data.assets import asset_model, model_names
 from selfreward.errors import AssetError
 from selfreward.records import Policy, digest_of
-from selfreward.spec import Spec
+from selfreward.spec import Spec, identity
 
-_WEIGHTS = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
+_WEIGHTS = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "*.py"]
+_TEMPLATE = "chat_template.jinja"
+# Raise it where the same template may be settled otherwise.
+_SETTLING = 1
 
 
-class HfModel(Spec):
-    """A model in the Hugging Face layout, with safetensors weights and a chat template.
+class HfModel(ChatSpec):
+    """A model in the Hugging Face layout, with safetensors weights.
 
     `path` is a local folder. Otherwise `name` is an embedded model (see `selfreward assets`) or a hub id, which
     needs `revision`, a commit.
@@ -39,25 +47,67 @@ class ScriptedModel(Spec):
 ModelSpec = Annotated[HfModel | ScriptedModel, Field(discriminator="kind")]
 
 
-def start_policy(spec: HfModel | ScriptedModel, store: Path) -> Policy:
+def start_policy(spec: HfModel | ScriptedModel, store: Path, *, trusted: bool = False) -> Policy:
     """The policy of iteration 0. Its key is its digest: it comes from no stage.
 
-    Raises AssetError for a model that is missing, has no safetensors weights, or cannot be fetched.
+    `trusted` lets the code run that a model brings.
+
+    Raises:
+        AssetError: the model is missing or cannot be fetched.
+        BackendError: it has no safetensors weights, or no chat template that can be used.
     """
     match spec:
         case ScriptedModel():
             folder = store / ".models" / digest_of("scripted", spec.skill, spec.modes)
             write_state(folder, ScriptedState(skill=spec.skill, modes=spec.modes))
+            return _folder_policy(folder, store)
         case HfModel():
-            folder = _folder_of(spec)
-            if not list(folder.glob("*.safetensors")):
-                raise AssetError(
-                    f"{folder} has no *.safetensors weights: give model.path a folder saved with save_pretrained"
-                )
-    return folder_policy(folder, store)
+            return model_policy(_folder_of(spec), chat_of(spec), store, trusted=trusted)
 
 
-def folder_policy(folder: Path, store: Path) -> Policy:
+def model_policy(folder: Path, chat: ChatSpec, store: Path, *, trusted: bool) -> Policy:
+    """The policy that the model in `folder` is when talked to as `chat` says.
+
+    What is settled about rendering counts in its digest, so it lies beside the weights: in a folder of links to the
+    model's files, made once. A policy that was trained here brings its own, which `chat` overrules where it says
+    anything.
+    """
+    check_weights(folder)
+    if chat == ChatSpec() and (folder / FILE).exists():
+        return _folder_policy(folder, store)
+    told = identity(chat)
+    if chat.chat_template is not None and Path(chat.chat_template).is_file():
+        told["chat_template"] = sha256_of(Path(chat.chat_template))
+    base = _folder_policy(folder, store)
+    name = digest_of("rendering", _SETTLING, version("transformers"), base.digest, told)
+    settled = store / ".models" / name
+    if not (settled / FILE).exists() or not all(path.exists() for path in settled.iterdir()):
+        _settle(folder, chat, settled, trusted=trusted)
+    return _folder_policy(settled, store)
+
+
+def _settle(folder: Path, chat: ChatSpec, settled: Path, *, trusted: bool) -> None:
+    """Writes links to the files in `folder`, the chosen template and what is settled about it to `settled`, at once."""
+    tokenizer = load_tokenizer(folder, trust_remote_code=trusted)
+    rendering = settle_rendering(folder, tokenizer, chat, trust_remote_code=trusted)
+    scratch = settled.with_name(f".{settled.name}.{os.getpid()}")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    for path in folder.iterdir():
+        if path.is_file() and not path.name.startswith(".") and path.name not in (_TEMPLATE, FILE):
+            (scratch / path.name).symlink_to(path.resolve())
+    (scratch / _TEMPLATE).write_text(tokenizer.chat_template)
+    write_rendering(scratch, rendering)
+    shutil.rmtree(settled, ignore_errors=True)
+    try:
+        scratch.rename(settled)
+    except OSError:  # another process was there first, with the same
+        shutil.rmtree(scratch)
+        if not (settled / FILE).exists():
+            raise
+
+
+def _folder_policy(folder: Path, store: Path) -> Policy:
     """The policy in a folder from outside the store; its key is the digest of its files."""
     digest = folder_digest(folder, memory=store / ".digests.json")
     return Policy(path=folder, key=digest, digest=digest)

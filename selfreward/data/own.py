@@ -11,7 +11,7 @@ from selfreward.data.columns import Columns, RowError
 from selfreward.data.files import Rows, content_digest, read_rows
 from selfreward.data.formats import read_row
 from selfreward.data.overlap import OverlapSpec
-from selfreward.data.roles import HumanAnswer, HumanPair, LeftOut, Role, Row, asked
+from selfreward.data.roles import HumanAnswer, HumanPair, LeftOut, Role, Row, WhyUnfit, asked, messages_of, takes_any
 from selfreward.data.wording import normal_form
 from selfreward.errors import DataError
 from selfreward.records import GoldPair, Prompt, digest_of
@@ -112,7 +112,7 @@ class OwnData(Spec):
     """
 
     kind: Literal["files"] = "files"
-    system: str = "Answer in one short sentence."
+    system: str = ""
     train: Source
     held_out: Source | None = None
     probe: Source | None = None
@@ -139,12 +139,12 @@ class OwnData(Spec):
         source = self._source(role)
         return "none" if source is None else source.digest()
 
-    def rows(self, role: Role) -> Iterator[Row]:
-        """The rows of a role; a repeated one is left out. Raises DataError, naming the place."""
+    def rows(self, role: Role, why_unfit: WhyUnfit = takes_any) -> Iterator[Row]:
+        """The rows of a role; a repeated one is left out. Raises DataError, naming the place of one that is unfit."""
         source = self._source(role)
         if source is None:
             return
-        rows = _without_repeats(row for row in self._read(role, source) if self._belongs(role, row))
+        rows = _without_repeats(row for row in self._read(role, source, why_unfit) if self._belongs(role, row))
         if source.limit is None:
             yield from rows
         else:
@@ -157,13 +157,18 @@ class OwnData(Spec):
         source: FileSource | HubSource | None = getattr(self, role)
         return self.train if source is None and role in ("held_out", "probe") else source
 
-    def _read(self, role: Role, source: FileSource | HubSource) -> Iterator[Row]:
+    def _read(self, role: Role, source: FileSource | HubSource, why_unfit: WhyUnfit) -> Iterator[Row]:
         columns = source.columns or self.columns
         for place, row in source.rows():
             try:
-                yield from read_row(role, row, columns, self.system)
+                found = list(read_row(role, row, columns, self.system))
             except RowError as error:
                 raise DataError(f"{place} ({role}) {error}; see docs/data.md") from error
+            for one in found:
+                messages = messages_of(one)
+                if messages is not None and (reason := why_unfit(messages)) is not None:
+                    raise DataError(f"{place} ({role}) makes no prompt for this model: {reason}")
+                yield one
 
     def _belongs(self, role: Role, row: Row) -> bool:
         """Whether a row of the train source falls to `role`; rows of other sources always do."""
@@ -189,10 +194,8 @@ def _same(left: FileSource | HubSource | None, right: FileSource | HubSource | N
 def _digest(row: Prompt | HumanAnswer | HumanPair | GoldPair) -> str:
     """The digest of what the row says."""
     match row:
-        case HumanAnswer():
-            return digest_of(row.prompt.id, row.text)
-        case HumanPair():
-            return digest_of(row.prompt.id, row.chosen, row.rejected)
+        case HumanAnswer() | HumanPair():
+            return digest_of(*row.said)
         case _:
             return row.id
 

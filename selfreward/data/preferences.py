@@ -1,7 +1,7 @@
 """Pairs of answers that people compared, read from a row of any data set.
 
 A row holds chosen and rejected, or several answers with ratings, with ranks or best first. Every two answers make a
-pair, equal ratings none.
+pair, equal ratings none. Answers are compared without the thoughts before them.
 """
 
 import math
@@ -14,6 +14,7 @@ from selfreward.data.messages import conversation, is_conversation, transcript, 
 from selfreward.data.prompts import asked_turns, said, says_something, stratum_of, text_of
 from selfreward.data.roles import HumanPair, LeftOut
 from selfreward.records import Message, make_prompt
+from selfreward.thought import split_thought
 
 _SIDES: tuple[Name, ...] = ("chosen", "rejected")
 _ORDERS: tuple[Name, ...] = ("ratings", "ranks")
@@ -33,7 +34,8 @@ def read_pairs(row: Cells, columns: Columns, system: str) -> Iterator[HumanPair 
     # Ranks order answers and say nothing of how much better one is.
     ranked = _by_rank(columns, row)
     scores = _scores(row, columns, len(texts))
-    for (first, better), (second, worse) in combinations(enumerate(texts), 2):
+    thoughts, answers = zip(*map(split_thought, texts), strict=True)
+    for (first, better), (second, worse) in combinations(enumerate(answers), 2):
         margin = None if scores is None else _difference(scores[first], scores[second])
         if not better.strip() or not worse.strip():
             yield LeftOut("no_answer")
@@ -49,11 +51,13 @@ def read_pairs(row: Cells, columns: Columns, system: str) -> Iterator[HumanPair 
             chosen, rejected = (first, second) if margin is None or margin > 0 else (second, first)
             yield HumanPair(
                 prompt=prompt,
-                chosen=texts[chosen],
-                rejected=texts[rejected],
+                chosen=answers[chosen],
+                rejected=answers[rejected],
                 margin=None if margin is None or ranked else abs(margin),
                 places=(chosen, rejected),
                 answers=len(texts),
+                chosen_thought=thoughts[chosen],
+                rejected_thought=thoughts[rejected],
             )
 
 

@@ -10,12 +10,16 @@ from selfreward.data.columns import Cells, Columns, RowError, find, get, need
 from selfreward.data.messages import clean, conversation, is_conversation, without_answer
 from selfreward.data.roles import Role
 from selfreward.records import Match, Message, Prompt, Stratum, make_prompt
+from selfreward.thought import answer_of
 
 
 def read_prompt(
     role: Role, row: Cells, columns: Columns, system: str, turns: list[Message], answer: str | None
 ) -> Prompt:
-    """The prompt of `turns` with the references of `row`, or else the `answer` behind it. Raises RowError."""
+    """The prompt of `turns` with the references of `row`, or else the `answer` behind it. Raises RowError.
+
+    A reference is compared with answers, so a thought before it is dropped.
+    """
     references = _references(row, columns, answer)
     match = columns.match or _one_of(row, "match", "match", get_args(Match))
     stratum = cast("Stratum | None", _stratum(row, columns)) or ("closed" if match else "open")
@@ -84,6 +88,7 @@ def _references(row: Cells, columns: Columns, answer: str | None) -> tuple[str, 
         if is_conversation(values):
             raise RowError(f"has messages in column {names[0]!r}, no answer: set columns.answer")
         texts = [text_of(one, names[0], "answer") for one in values]
+    texts = [answer_of(text) for text in texts]
     if columns.reference_pattern is not None:
         texts = [_cut(text, columns.reference_pattern) for text in texts]
     return tuple(dict.fromkeys(text for text in texts if text))

@@ -5,7 +5,7 @@ like those that the model is meant for, `human` answers to mix in, `human_pairs`
 `gold_final` pairs of a right and a wrong answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,17 +17,29 @@ PROMPT_ROLES: tuple[Role, ...] = ("train", "held_out", "probe", "target")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HumanAnswer:
-    """An answer that a person wrote to a prompt."""
+    """An answer that a person wrote to a prompt, with the thought before it, None where there is none."""
 
     prompt: Prompt
     text: str
+    thought: str | None = None
+
+    @property
+    def raw(self) -> str:
+        """Thought and answer."""
+        return (self.thought or "") + self.text
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What makes it this answer and no other: the prompt's id and its texts."""
+        return self.prompt.id, self.text, *(() if self.thought is None else (self.thought,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HumanPair:
     """Two answers to a prompt, the first preferred by people; `margin` as in `records.PreferencePair`.
 
-    `places` says where chosen and rejected stand among the `answers` answers of their row.
+    `places` says where chosen and rejected stand among the `answers` answers of their row. A thought is what stands
+    before an answer, None where nothing does.
     """
 
     prompt: Prompt
@@ -36,6 +48,20 @@ class HumanPair:
     margin: float | None
     places: tuple[int, int] = (0, 1)
     answers: int = 2
+    chosen_thought: str | None = None
+    rejected_thought: str | None = None
+
+    @property
+    def raw(self) -> tuple[str, str]:
+        """The chosen thought and answer, and the rejected ones."""
+        return (self.chosen_thought or "") + self.chosen, (self.rejected_thought or "") + self.rejected
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What makes it this pair and no other: the prompt's id and its texts."""
+        thoughts = (self.chosen_thought, self.rejected_thought)
+        told = () if thoughts == (None, None) else tuple(thought or "" for thought in thoughts)
+        return self.prompt.id, self.chosen, self.rejected, *told
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +72,23 @@ class LeftOut:
 
 
 Row = Prompt | HumanAnswer | HumanPair | GoldPair | LeftOut
+WhyUnfit = Callable[[tuple[Message, ...]], str | None]
+"""Why a model can be given no prompt that is this conversation; None where it can."""
+
+
+def takes_any(_: tuple[Message, ...]) -> None:
+    """A `WhyUnfit` where no model is at hand: nothing is unfit."""
+
+
+def messages_of(row: Row) -> tuple[Message, ...] | None:
+    """The conversation that a row is about; None for one that is left out."""
+    match row:
+        case Prompt() | GoldPair():
+            return row.messages
+        case HumanAnswer() | HumanPair():
+            return row.prompt.messages
+        case LeftOut():
+            return None
 
 
 def asked(messages: Sequence[Message]) -> str:

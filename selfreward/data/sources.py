@@ -12,7 +12,7 @@ from selfreward.data.everyday import EVERYDAY, load_everyday
 from selfreward.data.human import HumanQuestion, load_piqa, load_truthfulqa
 from selfreward.data.overlap import OverlapSpec
 from selfreward.data.own import OwnData
-from selfreward.data.roles import HumanAnswer, HumanPair, Role, Row
+from selfreward.data.roles import HumanAnswer, HumanPair, Role, Row, WhyUnfit, takes_any
 from selfreward.records import GoldPair, Prompt, digest_of, make_prompt
 from selfreward.spec import Spec, execution, neutral
 
@@ -45,7 +45,7 @@ class EmbeddedData(SizedData):
         """A digest of the files behind the rows."""
         return digest_of([sha256_of(path) for path in (EVERYDAY, asset_data("truthfulqa"), asset_data("piqa"))])
 
-    def rows(self, role: Role) -> Iterator[Row]:
+    def rows(self, role: Role, _: WhyUnfit = takes_any) -> Iterator[Row]:
         """The rows of a role, in an order that depends on their content alone."""
         match role:
             case "train":
@@ -98,7 +98,7 @@ class ScriptedData(SizedData):
         """Nothing is read, so nothing can change."""
         return "scripted-3"
 
-    def rows(self, role: Role) -> Iterator[Row]:
+    def rows(self, role: Role, _: WhyUnfit = takes_any) -> Iterator[Row]:
         """The rows of a role; roles use different numbers."""
         match role:
             case "train":

@@ -18,6 +18,7 @@ from selfreward.diversity.findings import Family, Paired, both_known
 from selfreward.diversity.lexical import first_words, ngram_distance, shared_opening, without_opening
 from selfreward.diversity.semantic import cluster_labels
 from selfreward.records import Finish
+from selfreward.thought import answer_tokens
 
 FEWEST_WORDS = 4
 FEWEST_HUMAN_ANSWERS = 128
@@ -30,13 +31,22 @@ Texts = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeAnswer:
-    """One answer to a probe prompt, with the log-probability in nats of each of its tokens at temperature 1."""
+    """One answer to a probe prompt, with the log-probability in nats of each of its tokens at temperature 1.
+
+    The tokens are those of the `thought` before it, None where there is none, and then those of the answer.
+    """
 
     prompt_id: str
     index: int
     text: str
     finish: Finish
     token_logprobs: tuple[float, ...]
+    thought: str | None = None
+
+    @property
+    def tokens(self) -> int:
+        """How many of its tokens are the answer's."""
+        return answer_tokens(len(self.token_logprobs), self.thought, self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +187,10 @@ def _quartile(lengths: Iterable[int]) -> int:
 
 
 def _opened(answers: Mapping[str, Sequence[ProbeAnswer]], opening: tuple[str, ...]) -> dict[str, list[ProbeAnswer]]:
-    """The usable answers without the opening, and without as large a share of their tokens as it has of their text."""
+    """The usable answers without thought and opening, and without as large a share of their tokens as these have of all.
+
+    Nothing says which token a character is of: the share of the characters stands for that of the tokens.
+    """
     return {
         prompt_id: [_shortened(one, opening) for one in group if usable(one)] for prompt_id, group in answers.items()
     }
@@ -185,8 +198,9 @@ def _opened(answers: Mapping[str, Sequence[ProbeAnswer]], opening: tuple[str, ..
 
 def _shortened(answer: ProbeAnswer, opening: tuple[str, ...]) -> ProbeAnswer:
     rest = without_opening(answer.text, opening)
-    taken = round(len(answer.token_logprobs) * (1 - len(rest) / len(answer.text)))
-    return replace(answer, text=rest, token_logprobs=answer.token_logprobs[taken:])
+    whole = len(answer.thought or "") + len(answer.text)
+    taken = round(len(answer.token_logprobs) * (1 - len(rest) / whole))
+    return replace(answer, text=rest, token_logprobs=answer.token_logprobs[taken:], thought=None)
 
 
 def _cut(answers: Mapping[str, Sequence[ProbeAnswer]], length: int) -> dict[str, list[str]]:

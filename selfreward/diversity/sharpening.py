@@ -13,6 +13,7 @@ from selfreward.diversity.estimators import distinct_share, pass_at_k
 from selfreward.diversity.statistics import Interval, bootstrap_mean, matched_weight, paired_difference
 from selfreward.records import STRATA, Finish, Stratum
 from selfreward.spec import Json
+from selfreward.thought import answer_tokens
 
 GREEDY = 0.0
 
@@ -22,7 +23,7 @@ class EvaluatedAnswer:
     """One answer to a held-out prompt. Temperature 0 is greedy.
 
     `answer` is the extracted short answer (closed prompts; None where the text commits to none), `right` whether it
-    matches a reference; None where there is nothing to compare with.
+    matches a reference; None where there is nothing to compare with. `thought` and `tokens` as in `records.Candidate`.
     """
 
     prompt_id: str
@@ -34,6 +35,7 @@ class EvaluatedAnswer:
     right: bool | None
     finish: Finish
     tokens: int
+    thought: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def summarise(answers: Sequence[EvaluatedAnswer], k: int, temperature: float, se
                 bootstrap_mean([pass_at_k(sum(bool(one.right) for one in g), len(g), k) for g in judged], seed)
             ),
             "distinct_share": _distinct(sampled),
-            "mean_tokens": fmean(one.tokens for one in drawn),
+            "mean_tokens": fmean(answer_tokens(one.tokens, one.thought, one.text) for one in drawn),
             "truncation_rate": fmean(one.finish == "length" for one in drawn),
         }
     return summary

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.backends.base import Advance, Sampling
+from selfreward.backends.rendering import ChatSpec
 from selfreward.records import Candidate, Judgment, Outcome, Prompt, Usage
 from selfreward.spec import Spec, execution, neutral
 
@@ -37,7 +38,7 @@ class JudgeBase(Spec):
 
 
 class PolicyJudgeBase(JudgeBase):
-    """Settings of a judge that is a policy: which one, and for `external` the model folder to load.
+    """Settings of a judge that is a policy: which one, and for `external` the model folder and how to talk to it.
 
     The judging policy is an input of the stage and counts by its digest; how it was named does not. `own` names the
     authors in gold whose answers count as the judge's own: what it says does not hang on it, only `health` counts it.
@@ -45,6 +46,7 @@ class PolicyJudgeBase(JudgeBase):
 
     policy: JudgingPolicy = execution("live")
     path: Path | None = execution(None)
+    chat: ChatSpec = execution(ChatSpec())
     own: tuple[str, ...] = execution(())
 
 

@@ -29,8 +29,8 @@ def judge_likelihood(
     """One judgment for each item, in order.
 
     A candidate drawn from the judging policy itself already carries this quantity (temperature 1, untruncated), so
-    its sampling log-probability is reused. An answer cut by the token limit is scored without an end of turn. A
-    log-probability that is no number is a failure of the engine.
+    its sampling log-probability is reused. An answer cut by the token limit is scored without an end of turn. Tokens of
+    a thought count as those of the answer do. A log-probability that is no number is a failure of the engine.
     """
     judge = digest_of("likelihood", identity(spec), policy.digest)
     judgments: dict[str, Judgment] = {}
@@ -42,7 +42,7 @@ def judge_likelihood(
             advance(1)
         else:
             owed.append((prompt, candidate))
-    answers = [Answer(messages=p.messages, text=c.text, ended=c.finish == "stop") for p, c in owed]
+    answers = [Answer(messages=p.messages, text=c.text, ended=c.finish == "stop", thought=c.thought) for p, c in owed]
     for item, result in zip(owed, backend.score(answers, advance) if answers else [], strict=True):
         if not isinstance(result, TextScore):
             judgment = pointwise(item, judge=judge, outcome=result.outcome, score=None, raw=result.reason)

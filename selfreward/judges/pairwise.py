@@ -167,7 +167,7 @@ def _sampled(
 
 def _read(spec: PairwiseSpec, reply: Completion) -> _Reading:
     reading = partial(
-        _Reading, raw=reply.text, usage=Usage(prompt_tokens=reply.prompt_tokens, completion_tokens=reply.tokens)
+        _Reading, raw=reply.raw, usage=Usage(prompt_tokens=reply.prompt_tokens, completion_tokens=reply.tokens)
     )
     if reply.finish == "length":
         return reading(outcome="truncated")

@@ -9,6 +9,7 @@ from selfreward.backends.base import Conversation
 from selfreward.judges.reply import Scale, read_letter, read_score
 from selfreward.records import Message, Prompt, digest_of, spoken
 from selfreward.spec import Spec, identity
+from selfreward.thought import answer_of
 
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
@@ -184,6 +185,7 @@ class ComparisonTexts(JudgeTexts):
         A verdict line that an answer spells is read as any other: in the other order its letter means the other
         answer, so that an echo of it is a flip. Were it left out, an answer with all three could not be compared.
         """
+        reply = answer_of(reply)
         if not explained and self.label.casefold() not in reply.casefold():
             reply = f"{self.label}: {reply.strip()}"
         return read_letter(reply, self.label)

@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 from pydantic import PositiveInt, model_validator
 
 from selfreward.spec import Spec
+from selfreward.thought import split_thought
 
 LETTERS = ("A", "B", "C")
 """The verdicts of a comparison: the answer shown first is better, the one shown second, neither."""
@@ -25,12 +26,11 @@ Value = TypeVar("Value")
 _WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 _NUMBER_WORD = "|".join(_WORDS)
 
-_THINKING = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
-_THOUGHT = re.compile(r".*</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
 _QUOTED = re.compile(
     r"""
     (?P<fence>```|~~~).*?(?:(?P=fence)|\Z)
-    | <(?P<tag>(?:answer|candidate|response)(?:_\w+)?|quote|blockquote|q|code|pre)>.*?(?:</(?P=tag)>|\Z)
+    | <(?P<tag>(?:answer|candidate|response)(?:_\w+)?|quote|blockquote|q|code|pre|think|thinking|thought|reasoning)>
+      .*?(?:</(?P=tag)>|\Z)
     | `[^`\n]*` | "[^"]*" | “[^”]*” | „[^“”]*[“”] | «[^»]*» | 「[^」]*」 | 『[^』]*』
     | (?<!\w)'(?=\S)(?:[^']|(?<=\w)'(?=\w))*'(?!\w)
     """,
@@ -141,8 +141,8 @@ def _read(
 
 
 def _own_words(reply: str, label: str) -> str:
-    """`reply` without thinking, and with a mark for every quotation that names the verdict."""
-    text = _THOUGHT.sub("", _THINKING.sub("", _plain(reply)))
+    """What `reply` answers, with a mark for every quotation, and every thought in its midst, that names the verdict."""
+    _, text = split_thought(_plain(reply))
     # Where a mark is left over, nobody can say which stretch is quoted: all that may be, is.
     if text.count("```") % 2:
         text = text.partition("```")[0]

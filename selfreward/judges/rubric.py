@@ -97,7 +97,7 @@ def _sampled(
 
 def _read(rubric: Rubric, item: Item, reply: Completion, judgment: partial[Judgment]) -> Judgment:
     usage = Usage(prompt_tokens=reply.prompt_tokens, completion_tokens=reply.tokens)
-    judgment = partial(judgment, item, raw=reply.text, usage=usage)
+    judgment = partial(judgment, item, raw=reply.raw, usage=usage)
     if reply.finish == "length":
         return judgment(outcome="truncated", score=None)
     score = read_score(reply.text, rubric.label, rubric.scale, answer=item[1].text)

@@ -19,6 +19,7 @@ from selfreward.data.roles import LeftOut
 from selfreward.errors import DataError
 from selfreward.records import GoldPair, Outcome, Verdict
 from selfreward.spec import Json
+from selfreward.thought import answer_of
 
 # Text that can be written again: JSON can spell what no file can hold.
 Text = Annotated[str, AfterValidator(lambda text: clean(text, "text"))]
@@ -176,7 +177,7 @@ def row_of(item: Item) -> dict[str, Any]:
 
 
 def item_of(row: Cells, source: str) -> Item:
-    """The item of a row as `row_of` makes them, or `gold.write_labels`. Raises ValueError."""
+    """The item of a row as `row_of` makes them, or `gold.write_labels`, without thoughts. Raises ValueError."""
     if "answers" in row:
         first, second = _two(row["answers"])
     else:
@@ -188,8 +189,8 @@ def item_of(row: Cells, source: str) -> Item:
     labelled = Labelled(
         id=found.id,
         messages=tuple(turns),
-        first=first,
-        second=second,
+        first=answer_of(first),
+        second=answer_of(second),
         verdicts=tuple(label.verdict for label in found.labels) or found.verdicts,
         source=found.source,
         first_author=found.first_author,

@@ -55,9 +55,10 @@ def _row(story: RowStory) -> Iterator[str]:
     if story.human is not None and not candidates_of(row):
         yield from _said([(message.role, message.content) for message in row.messages])
     if isinstance(row, Example):
-        yield from _said([("answer", row.text)])
+        yield from _said(_with_thought("answer", row.text, row.thought))
     else:
-        yield from _said([("chosen", row.chosen), ("rejected", row.rejected)])
+        yield from _said(_with_thought("chosen", row.chosen, row.chosen_thought))
+        yield from _said(_with_thought("rejected", row.rejected, row.rejected_thought))
     if story.human is not None and not candidates_of(row):
         yield from _artifacts(story.human.spent.iteration, story.human.chain)
 
@@ -66,6 +67,11 @@ def _said(texts: Sequence[tuple[str, str]]) -> Iterator[str]:
     for name, text in texts:
         yield f"  {name}"
         yield from quoted(text, 4)
+
+
+def _with_thought(name: str, text: str, thought: str | None) -> list[tuple[str, str]]:
+    said = [(name, text)]
+    return said if thought is None else [(f"thought before {name}", thought), *said]
 
 
 def _origin(row: Example | PreferencePair) -> str:
@@ -141,7 +147,11 @@ def _candidate(one: Considered, told: Round, asked: str) -> Iterator[str]:
     ended = "ended by itself" if candidate.finish == "stop" else "cut by the token limit"
     yield f"     candidate {candidate.id}, {plural(candidate.tokens, 'token')}, {ended}"
     yield f"     log-probability {candidate.logprob:.4f} nats, seed {candidate.seed}, policy {candidate.policy_digest}"
-    yield from quoted(candidate.text, 5)
+    if candidate.thought is not None:
+        yield "     thought"
+        yield from quoted(candidate.thought, 7)
+        yield "     answer"
+    yield from quoted(candidate.text, 5 if candidate.thought is None else 7)
     for number, judgment in enumerate(one.judgments, start=1):
         yield from _judgment(judgment, number, len(one.judgments), candidate.id)
 

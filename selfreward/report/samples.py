@@ -44,6 +44,14 @@ def _answer(t: int, answer: EvaluatedAnswer | None) -> Markup:
     return element(
         "div",
         element("p", f"M{t} ", *marks, class_="who"),
+        folded_thought(answer.thought),
         element("p", answer.text or "(nothing)", class_="said", dir="auto"),
         class_="answer",
     )
+
+
+def folded_thought(thought: str | None) -> Markup:
+    """What was thought before an answer, to be unfolded; nothing where nothing was."""
+    if thought is None:
+        return joined(())
+    return element("details", element("summary", "thought"), element("p", thought, class_="said", dir="auto"))

@@ -15,7 +15,7 @@ from selfreward.errors import DataError
 from selfreward.records import Example, GoldPair, PreferencePair, Prompt
 from selfreward.spec import Json, Spec
 
-VERSION = 1
+VERSION = 2
 _COMPARED = 500
 _PERMUTATIONS = 199
 

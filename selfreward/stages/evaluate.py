@@ -15,7 +15,7 @@ from selfreward.diversity.statistics import bootstrap_mean
 from selfreward.records import Candidate, GoldPair, Policy, Prompt
 from selfreward.spec import Json
 
-VERSION = 2
+VERSION = 3
 
 
 class EvaluateSpec(Decoding):
@@ -93,6 +93,7 @@ def _answer(
                 right=is_right(prompt, candidate.text),
                 finish=candidate.finish,
                 tokens=candidate.tokens,
+                thought=candidate.thought,
             )
         )
     return rows

@@ -81,6 +81,7 @@ def example_of(prompt: Prompt, chosen: Rated) -> Example:
         score=chosen.score,
         candidate_id=candidate.id,
         iteration=None,
+        thought=candidate.thought,
     )
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfreward.artifacts import Artifact
-from selfreward.backends import AnyBackend, open_backend
+from selfreward.backends import AnyBackend, open_backend, trusts
 from selfreward.backends.base import Backend
 from selfreward.calibration.gate import GateSpec
-from selfreward.data.models import folder_policy
+from selfreward.data.models import model_policy
 from selfreward.judges import AnyJudge
 from selfreward.judges.base import PolicyJudgeBase
 from selfreward.judges.jury import JurySpec, juror
@@ -50,11 +50,11 @@ class Bench:
             yield backend
 
 
-def jurors(spec: AnyJudge, policies: Policies, store: Path) -> dict[str, Policy]:
+def jurors(spec: AnyJudge, bench: Bench) -> dict[str, Policy]:
     """The policies that members of a jury name, as inputs of the stages that ask it; none for another judge."""
     if not isinstance(spec, JurySpec):
         return {}
-    named = {juror(name): judging_policy(member, policies, store) for name, member in spec.named.items()}
+    named = {juror(name): judging_policy(member, bench) for name, member in spec.named.items()}
     return {name: policy for name, policy in named.items() if policy is not None}
 
 
@@ -97,9 +97,9 @@ def judge_round(
     passed = None if previous is None else previous.passed
     passed_health = None if previous is None else previous.passed_health
     frozen = None if previous is None else previous.frozen
-    members = jurors(spec, bench.policies, bench.store)
+    members = jurors(spec, bench)
     with ExitStack() as held:
-        policy = frozen or judging_policy(spec, bench.policies, bench.store)
+        policy = frozen or judging_policy(spec, bench)
         backend = held.enter_context(bench.holding(policy))
         measured = stage(
             health,
@@ -154,7 +154,7 @@ def fight_duel(
     """
     if spec is None or start is None or previous is None:
         return None
-    policy = judging_policy(spec.judge, bench.policies, bench.store)
+    policy = judging_policy(spec.judge, bench)
     with bench.holding(policy) as backend:
         return stage(
             duel,
@@ -168,17 +168,17 @@ def fight_duel(
         )
 
 
-def judging_policy(spec: AnyJudge, policies: Policies, store: Path) -> Policy | None:
+def judging_policy(spec: AnyJudge, bench: Bench) -> Policy | None:
     """The policy that `spec` names as the judge of this iteration; None for a judge that is no policy."""
     if not isinstance(spec, PolicyJudgeBase):
         return None
     match spec.policy:
         case "live":
-            return policies.live
+            return bench.policies.live
         case "previous":
-            return policies.previous
+            return bench.policies.previous
         case "initial":
-            return policies.initial
+            return bench.policies.initial
         case "external":
             assert spec.path is not None
-            return folder_policy(spec.path, store)
+            return model_policy(spec.path, spec.chat, bench.store, trusted=trusts(bench.engine))

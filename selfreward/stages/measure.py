@@ -19,7 +19,7 @@ from selfreward.records import STRATA, Policy, Prompt, digest_of
 from selfreward.spec import Json
 from selfreward.stages.probed import HumanScore, PromptMeasure, matched_means, means, prompt_measure, tail_nll
 
-VERSION = 4
+VERSION = 5
 BASELINE = ("rows", "human")
 """What a later measurement reads of the first one: answers, and the scores of the human answers."""
 
@@ -147,6 +147,7 @@ def _answers(
             text=one.text,
             finish=one.finish,
             token_logprobs=one.token_logprobs,
+            thought=one.thought,
         )
         for prompt, completions in zip(prompts, drawn, strict=True)
         for index, one in enumerate(completions)

@@ -14,8 +14,9 @@ from selfreward.artifacts import Artifact, Output, Part
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, PreferencePair
 from selfreward.spec import Spec, execution
+from selfreward.thought import answer_tokens
 
-VERSION = 4
+VERSION = 5
 
 
 class MixSpec(Spec):
@@ -69,11 +70,12 @@ def mix(
     """Table `rows` of Example, or `pairs` of PreferencePair, to train on; `ledger` of Spent so far; `mixing.json`.
 
     Human rows are drawn until they hold the real share that was decided of all answer tokens, or of all pairs; rows
-    that stay from earlier rounds count. The least used come first, by lot; a row is in a training set once. Human
-    pairs come from `human_pairs` and from the human prompts that were sampled along. `decision` is the part `orders` of
-    that of this round; its `human_left` is never exceeded. A pool that runs dry gives what it has, and so does a
-    budget; `short` says how many tokens or pairs are missing then. Raises StarvedLoop with fewer than `spec.min_rows`
-    own rows this round.
+    that stay from earlier rounds count. Tokens of thoughts do not, since people rarely write any and `update.thought`
+    may drop them. The least used come first, by lot; a row is in a training set once. Human pairs come from
+    `human_pairs` and from the human prompts that were sampled along. `decision` is the part `orders` of that of this
+    round; its `human_left` is never exceeded. A pool that runs dry gives what it has, and so does a budget; `short`
+    says how many tokens or pairs are missing then. Raises StarvedLoop with fewer than `spec.min_rows` own rows this
+    round.
     """
     table, _ = training_table(selected)
     if selected.rows(table) < spec.min_rows:
@@ -169,13 +171,16 @@ def training_table(artifact: Artifact) -> tuple[Literal["rows", "pairs"], type[E
 
 
 def tokens_of(row: Example | PreferencePair) -> int:
-    """The tokens of the answers of a row; of a pair, both."""
-    return row.tokens if isinstance(row, Example) else row.chosen_tokens + row.rejected_tokens
+    """The tokens of the answers of a row, without those of thoughts before them; of a pair, both."""
+    if isinstance(row, Example):
+        return answer_tokens(row.tokens, row.thought, row.text)
+    chosen = answer_tokens(row.chosen_tokens, row.chosen_thought, row.chosen)
+    return chosen + answer_tokens(row.rejected_tokens, row.rejected_thought, row.rejected)
 
 
 def _units(row: Example | PreferencePair) -> int:
-    """What the real share counts: the tokens of an example, or the pair."""
-    return row.tokens if isinstance(row, Example) else 1
+    """What the real share counts: the tokens of an answer, or the pair."""
+    return tokens_of(row) if isinstance(row, Example) else 1
 
 
 def ledger_id(row: Example | PreferencePair) -> str:

@@ -99,6 +99,8 @@ def pair_of(prompt: Prompt, chosen: Rated, rejected: Rated) -> PreferencePair:
         chosen_id=chosen.candidate.id,
         rejected_id=rejected.candidate.id,
         iteration=None,
+        chosen_thought=chosen.candidate.thought,
+        rejected_thought=rejected.candidate.thought,
     )
 
 
@@ -142,6 +144,8 @@ def anchor_pair(
         chosen_id=human.id,
         rejected_id=worst.candidate.id,
         iteration=None,
+        chosen_thought=human.thought,
+        rejected_thought=worst.candidate.thought,
     )
 
 

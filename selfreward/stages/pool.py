@@ -12,6 +12,7 @@ from selfreward.answers import distinct_key
 from selfreward.artifacts import Artifact
 from selfreward.records import Candidate, Judgment, Prompt
 from selfreward.spec import Spec, neutral
+from selfreward.thought import answer_tokens
 
 
 class SelectBase(Spec):
@@ -19,7 +20,8 @@ class SelectBase(Spec):
 
     Candidates with a score below `threshold` are left out; with `dedup`, so are those that give an answer given
     before. `length_penalty` is what each token of an answer takes off its score, in the judge's unit: the rest is what
-    candidates are ranked and compared by. The threshold is of the score that the judge gave.
+    candidates are ranked and compared by. Tokens of a thought take off nothing. The threshold is of the score that the
+    judge gave.
     """
 
     k: PositiveInt = 4
@@ -39,6 +41,11 @@ class Rated:
     score: float | None
     outcome: str
     penalty: float = 0.0
+
+    @property
+    def length(self) -> int:
+        """The tokens of the answer, without those of a thought before it."""
+        return answer_tokens(self.candidate.tokens, self.candidate.thought, self.candidate.text)
 
     @property
     def worth(self) -> float:
@@ -78,7 +85,7 @@ def rate(candidates: Iterable[Candidate], judgments: Iterable[Judgment]) -> list
 def looked_at(spec: SelectBase, rated: Sequence[Rated]) -> list[Rated]:
     """The first `spec.k` candidates by index, whatever the order of `rated`, with the penalty on their length."""
     first = sorted((one for one in rated if one.candidate.index < spec.k), key=lambda one: one.candidate.index)
-    return [replace(one, penalty=spec.length_penalty * one.candidate.tokens) for one in first]
+    return [replace(one, penalty=spec.length_penalty * one.length) for one in first]
 
 
 def eligible(spec: SelectBase, pool: Iterable[Rated], counts: Counter[str]) -> Iterator[Rated]:

@@ -70,7 +70,7 @@ def prompt_measure(
         prompt_id=prompt.id,
         stratum=prompt.stratum,
         answers=len(answers),
-        mean_tokens=mean([len(one.token_logprobs) for one in answers]),
+        mean_tokens=mean([one.tokens for one in answers]),
         truncated=sum(one.finish == "length" for one in answers),
         refused=sum(refused(text) for text in texts),
         empty=sum(not words(text) for text in texts),
@@ -82,7 +82,7 @@ def prompt_measure(
 
 def means(rows: Sequence[PromptMeasure], answers: Sequence[ProbeAnswer]) -> dict[str, Json]:
     """The means of a stratum over its prompts, and its rates over its answers."""
-    lengths = [len(one.token_logprobs) for one in answers]
+    lengths = [one.tokens for one in answers]
     return {
         "prompts": len(rows),
         "answers": len(answers),

@@ -11,7 +11,7 @@ from selfreward.records import Example, Prompt
 from selfreward.spec import Spec
 from selfreward.stages.mix import Spent, uses_of
 
-VERSION = 1
+VERSION = 2
 
 
 class PromptsSpec(Spec):

@@ -12,7 +12,7 @@ from selfreward.artifacts import Artifact, Output
 from selfreward.records import Candidate, Origin, PreferencePair, Prompt, digest_of
 from selfreward.spec import Spec
 
-VERSION = 2
+VERSION = 3
 
 
 class RankingsSpec(Spec):
@@ -23,7 +23,7 @@ class RankingsSpec(Spec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedAnswer:
-    """One answer. `worse` are the ids of the answers that it is better than.
+    """One answer, and the thought before it. `worse` are the ids of the answers that it is better than.
 
     `place` is the length of the longest chain of ever worse answers below it: 0 for an answer better than none.
     """
@@ -33,6 +33,7 @@ class RankedAnswer:
     tokens: int
     place: int
     worse: tuple[str, ...]
+    thought: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,16 +80,21 @@ def rankings(
 
 
 def ranked_by_people(pairs: Iterable[PreferencePair], counts: Counter[str]) -> Iterator[Ranking]:
-    """The ranking of every prompt, from all the pairs of it; none where the pairs contradict each other."""
+    """The ranking of every prompt, from all the pairs of it; none where the pairs contradict each other.
+
+    Of an answer that comes with several thoughts, the last is kept.
+    """
     groups: dict[str, list[PreferencePair]] = {}
     for pair in pairs:
         groups.setdefault(pair.prompt_id, []).append(pair)
     for prompt_id, group in groups.items():
         counts["prompts"] += 1
         tokens: dict[str, int] = {}
+        thoughts: dict[str, str | None] = {}
         worse: dict[str, dict[str, None]] = {}
         for pair in group:
             tokens |= {pair.chosen: pair.chosen_tokens, pair.rejected: pair.rejected_tokens}
+            thoughts |= {pair.chosen: pair.chosen_thought, pair.rejected: pair.rejected_thought}
             worse.setdefault(pair.chosen, {})[pair.rejected] = None
             worse.setdefault(pair.rejected, {})
         places = places_of(worse)
@@ -103,6 +109,7 @@ def ranked_by_people(pairs: Iterable[PreferencePair], counts: Counter[str]) -> I
                 tokens=tokens[text],
                 place=places[text],
                 worse=tuple(ids[other] for other in below),
+                thought=thoughts[text],
             )
             for text, below in worse.items()
         )
@@ -150,7 +157,14 @@ def places_of(worse: Mapping[str, Iterable[str]]) -> dict[str, int] | None:
 
 
 def _answer(candidate: Candidate, *, place: int, worse: tuple[str, ...]) -> RankedAnswer:
-    return RankedAnswer(id=candidate.id, text=candidate.text, tokens=candidate.tokens, place=place, worse=worse)
+    return RankedAnswer(
+        id=candidate.id,
+        text=candidate.text,
+        tokens=candidate.tokens,
+        place=place,
+        worse=worse,
+        thought=candidate.thought,
+    )
 
 
 def _prompt_of(pair: PreferencePair) -> Prompt:

@@ -15,7 +15,7 @@ from selfreward.records import Finish, Policy
 from selfreward.spec import Spec
 from selfreward.stages.rankings import Ranking
 
-VERSION = 2
+VERSION = 3
 
 
 class RepliesSpec(Spec):
@@ -31,7 +31,10 @@ class RepliesSpec(Spec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A verdict on one answer: `text` states the `score`, which is None where it states none or was cut."""
+    """A verdict on one answer: `text` states the `score`, which is None where it states none or was cut.
+
+    `thought` is what the policy thought before it; `tokens` counts both.
+    """
 
     prompt_id: str
     answer_id: str
@@ -40,6 +43,7 @@ class Reply:
     tokens: int
     finish: Finish
     score: int | None
+    thought: str | None = None
 
     @property
     def stated(self) -> int:
@@ -76,6 +80,7 @@ def _draw(spec: RepliesSpec, backend: Backend, batch: Sequence[Ranking], seed: i
             score=None
             if reply.finish == "length"
             else read_score(reply.text, spec.rubric.label, spec.rubric.scale, answer=answer.text),
+            thought=reply.thought,
         )
         for (prompt, answer), completions in zip(asked, drawn, strict=True)
         for repeat, reply in enumerate(completions)

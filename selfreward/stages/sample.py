@@ -10,7 +10,7 @@ from selfreward.backends.base import Backend
 from selfreward.backends.draw import Decoding, draw_candidates
 from selfreward.records import Candidate, Policy, Prompt
 
-VERSION = 1
+VERSION = 2
 
 
 class SampleSpec(Decoding):
@@ -20,11 +20,20 @@ class SampleSpec(Decoding):
 
 
 def sample(out: Output, spec: SampleSpec, *, seed: int, backend: Backend, policy: Policy, prompts: Artifact) -> None:
-    """Table `rows` of Candidate: `spec.k` for each prompt, in the order of `prompts`, then by index."""
+    """Table `rows` of Candidate: `spec.k` for each prompt, in the order of `prompts`, then by index.
+
+    `thoughts` counts the candidates that think, `thoughts_cut` those of them that the token limit ended before they
+    came to an answer.
+    """
     with out.table(Candidate) as table, out.progress(prompts.rows() * spec.k, "answers") as advance:
         for shard, asked in enumerate(in_batches(prompts.records(Prompt), spec.shard_prompts)):
             draw = partial(
                 draw_candidates, backend, policy, asked, spec, seed=derive_seed(seed, shard), advance=advance
             )
             candidates = table.shard(draw, advance)
-            out.count(completion_tokens=sum(candidate.tokens for candidate in candidates))
+            thinking = [candidate for candidate in candidates if candidate.thought is not None]
+            out.count(
+                completion_tokens=sum(candidate.tokens for candidate in candidates),
+                thoughts=len(thinking),
+                thoughts_cut=sum(one.finish == "length" and not one.text.strip() for one in thinking),
+            )

@@ -21,7 +21,7 @@ from selfreward.spec import Spec, part_of
 from selfreward.stages.rankings import RankedAnswer, Ranking, RankingsSpec
 from selfreward.stages.replies import RepliesSpec, Reply
 
-VERSION = 2
+VERSION = 3
 
 Reading = tuple[Reply, ...]
 """One scored reply on each answer of a ranking."""
@@ -198,6 +198,7 @@ def _to_answer(ranking: Ranking) -> Example:
         score=None,
         candidate_id=best.id if ranking.origin == "self" else None,
         iteration=0,
+        thought=best.thought,
     )
 
 
@@ -218,6 +219,7 @@ def _to_judge(spec: SeedSpec, ranked: Sequence[Ranking], replies: Sequence[Reply
             score=float(reply.stated),
             candidate_id=answer.id if ranking.origin == "self" else None,
             iteration=0,
+            thought=reply.thought,
         )
 
 

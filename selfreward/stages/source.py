@@ -13,11 +13,11 @@ from selfreward.data.own import OwnData
 from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, HumanPair, LeftOut, Role
 from selfreward.data.sources import AnyData, DataSpec
 from selfreward.errors import DataError
-from selfreward.records import Example, GoldPair, PreferencePair, Prompt, digest_of
+from selfreward.records import Example, GoldPair, Policy, PreferencePair, Prompt, digest_of
 from selfreward.spec import Spec
 from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_told, likeness_told
 
-VERSION = 2
+VERSION = 3
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
 _MEASURED: tuple[Role, ...] = ("held_out", "probe", "target", "gold_gate", "gold_final")
 Record = TypeVar("Record")
@@ -46,12 +46,14 @@ class Sources:
     gold_final: Artifact
 
 
-def load_sources(data: AnyData, run: Run, backend: Backend) -> Sources:
-    """The table of every role; human answers are counted in tokens of the policy that `backend` holds."""
+def load_sources(data: AnyData, run: Run, backend: Backend, policy: Policy) -> Sources:
+    """The table of every role, as the `policy` that `backend` holds can be asked; answers are counted in its tokens."""
+    if data.system:
+        run.store.reporter.say(f"  data.system: conversations without a system turn begin with {data.system!r}")
 
-    def load(role: Role, counter: Backend | None = None) -> Artifact:
+    def load(role: Role) -> Artifact:
         spec = SourceSpec(role=role, data=data, content=data.fingerprint(role))
-        table = run.source(role, source, spec, backend=counter)
+        table = run.source(role, source, spec, backend=backend, policy=policy)
         if told := left_out_told(role, table):
             run.store.reporter.say(told)
         return table
@@ -59,8 +61,8 @@ def load_sources(data: AnyData, run: Run, backend: Backend) -> Sources:
     measured = {role: load(role) for role in _MEASURED}
     trained: dict[TrainedRole, Artifact] = {
         "train": load("train"),
-        "human": load("human", backend),
-        "human_pairs": load("human_pairs", backend),
+        "human": load("human"),
+        "human_pairs": load("human_pairs"),
     }
     make: Callable[..., Artifact] = run.source
     checked = {
@@ -84,21 +86,19 @@ def left_out_told(role: str, table: Artifact) -> str | None:
     return f"  {role}: {table.rows()} of {table.rows() + sum(left_out.values())} rows; left out: {reasons}"
 
 
-def source(out: Output, spec: SourceSpec, *, backend: Backend | None = None) -> None:
+def source(out: Output, spec: SourceSpec, *, backend: Backend, policy: Policy) -> None:
     """Table `rows`: Prompt, or by role Example (human), PreferencePair (human_pairs), GoldPair (gold_...).
 
-    Human answers need a `backend` to count their tokens. Rows that are empty, repeated or of no use are counted as
-    `left_out:<reason>`. Raises DataError for a row that cannot be read, and for a role without the rows that the loop
-    cannot do without.
+    `backend` holds the `policy` whose chat template must take every conversation, and counts the tokens of human
+    answers. Rows that are empty, repeated or of no use are counted as `left_out:<reason>`. Raises DataError for a row
+    that cannot be read or rendered, and for a role without the rows that the loop cannot do without.
     """
-    rows = (row for row in spec.data.rows(spec.role) if not _left_out(out, row))
+    rows = (row for row in spec.data.rows(spec.role, backend.why_unfit) if not _left_out(out, row))
     if spec.role in PROMPT_ROLES:
         written = _write(out, Prompt, cast(Iterator[Prompt], rows))
     elif spec.role == "human":
-        assert backend is not None
         written = _write(out, Example, _examples(backend, cast(Iterator[HumanAnswer], rows)))
     elif spec.role == "human_pairs":
-        assert backend is not None
         written = _write(out, PreferencePair, _pairs(backend, cast(Iterator[HumanPair], rows)))
     else:
         written = _write(out, GoldPair, cast(Iterator[GoldPair], rows))
@@ -123,9 +123,9 @@ def _write(out: Output, record_type: type[Record], records: Iterator[Record]) ->
 
 
 def _examples(backend: Backend, answers: Iterator[HumanAnswer]) -> Iterator[Example]:
-    for answer, (tokens,) in _counted(backend, answers, lambda one: [one.text]):
+    for answer, (tokens,) in _counted(backend, answers, lambda one: [one.raw]):
         yield Example(
-            id=digest_of("human", answer.prompt.id, answer.text),
+            id=digest_of("human", *answer.said),
             prompt_id=answer.prompt.id,
             messages=answer.prompt.messages,
             text=answer.text,
@@ -135,13 +135,14 @@ def _examples(backend: Backend, answers: Iterator[HumanAnswer]) -> Iterator[Exam
             score=None,
             candidate_id=None,
             iteration=None,
+            thought=answer.thought,
         )
 
 
 def _pairs(backend: Backend, pairs: Iterator[HumanPair]) -> Iterator[PreferencePair]:
-    for pair, (chosen_tokens, rejected_tokens) in _counted(backend, pairs, lambda one: [one.chosen, one.rejected]):
+    for pair, (chosen_tokens, rejected_tokens) in _counted(backend, pairs, lambda one: one.raw):
         yield PreferencePair(
-            id=digest_of("human_pair", pair.prompt.id, pair.chosen, pair.rejected),
+            id=digest_of("human_pair", *pair.said),
             prompt_id=pair.prompt.id,
             messages=pair.prompt.messages,
             chosen=pair.chosen,
@@ -154,13 +155,15 @@ def _pairs(backend: Backend, pairs: Iterator[HumanPair]) -> Iterator[PreferenceP
             chosen_id=None,
             rejected_id=None,
             iteration=None,
+            chosen_thought=pair.chosen_thought,
+            rejected_thought=pair.rejected_thought,
         )
 
 
 def _counted(
     backend: Backend, rows: Iterator[Given], texts_of: Callable[[Given], Sequence[str]]
 ) -> Iterator[tuple[Given, list[int]]]:
-    """Each row with the tokens of its texts."""
+    """Each row with the tokens of its texts, thoughts included."""
     for batch in in_batches(rows, SHARD_ROWS):
         texts = [texts_of(row) for row in batch]
         counts = iter(backend.count_tokens([text for group in texts for text in group]))

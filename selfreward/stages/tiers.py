@@ -1,7 +1,7 @@
 """Length tiers: of answers nearly as good as the best the shortest, of those nearly as bad as the worst the longest.
 
 Source: Meta-Rewarding, Wu et al. 2024 (2407.19594). A tier is a share of the way from the best to the worst score of a
-prompt; length is counted in tokens. With a tier of 0, length decides between equal scores alone.
+prompt; length is counted in tokens of the answer. With a tier of 0, length decides between equal scores alone.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def shortest_first(able: Sequence[Rated], tier: float | None) -> list[Rated]:
         return list(able)
     floor = able[0].worth - tier * (able[0].worth - able[-1].worth)
     top = [one for one in able if one.worth >= floor]
-    return [*sorted(top, key=lambda one: one.candidate.tokens), *able[len(top) :]]
+    return [*sorted(top, key=lambda one: one.length), *able[len(top) :]]
 
 
 def worst_of(able: Sequence[Rated], tier: float | None) -> Rated:
@@ -29,8 +29,8 @@ def worst_of(able: Sequence[Rated], tier: float | None) -> Rated:
         return able[-1]
     ceiling = able[-1].worth + tier * (able[0].worth - able[-1].worth)
     bottom = [one for one in able if one.worth <= ceiling]
-    return max(reversed(bottom), key=lambda one: one.candidate.tokens)
+    return max(reversed(bottom), key=lambda one: one.length)
 
 
 def _shorter_first(one: Rated) -> tuple[float, ...]:
-    return -one.worth, one.candidate.tokens, one.candidate.index
+    return -one.worth, one.length, one.candidate.index

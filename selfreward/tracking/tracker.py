@@ -11,7 +11,7 @@ from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import read_iteration
 from selfreward.spec import Spec, execution
 from selfreward.tracking.judging import judge_lines
-from selfreward.tracking.metrics import METRICS_FILE, metrics_of_iteration, training_counts
+from selfreward.tracking.metrics import METRICS_FILE, metrics_of_iteration, thought_lines, training_counts
 from selfreward.tracking.monitor import Metric
 from selfreward.tracking.told import monitor_lines
 
@@ -93,7 +93,8 @@ class Tracker:
         if new or (last and known != lines):
             write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
         if new:
-            for line in (*monitor_lines(stages), *judge_lines(stages), *training_counts(self._rows[t])):
+            row = self._rows[t]
+            for line in (*monitor_lines(stages), *thought_lines(row), *judge_lines(stages), *training_counts(row)):
                 self.printer.say(line)
         if new or last:
             shown = [{column: _cell(row.get(name)) for column, name in _SUMMARY.items()} for row in self._rows]

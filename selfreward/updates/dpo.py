@@ -6,7 +6,7 @@ is DPO with an offset, Amini et al. 2024 (2402.10571).
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from selfreward.backends.chat import completion_ids, render_prompt
+from selfreward.backends.chat import Chat, answer_tokens, render_prompt
 from selfreward.backends.forward import token_logprobs
-from selfreward.backends.local import load_model, load_tokenizer, quiet
+from selfreward.backends.local import load_chat, load_model, quiet
 from selfreward.errors import StarvedLoop
 from selfreward.records import Policy, PreferencePair
 from selfreward.spec import Json, neutral
@@ -27,8 +27,11 @@ from selfreward.updates.training import (
     compute_of,
     device_of,
     model_to_train,
+    padded,
+    save_chat,
     save_model,
     train,
+    trained_thought,
     trainer_settings,
 )
 
@@ -153,8 +156,8 @@ def train_dpo(
         ConfigError: `top_layers` exceeds the model's layers, or several GPUs are visible.
         BackendError: a policy's folder cannot be loaded.
     """
-    tokenizer = load_tokenizer(policy.path, trust_remote_code=spec.trust_remote_code)
-    rows = tokenize_pairs(tokenizer, pairs)
+    chat = load_chat(policy.path, trust_remote_code=spec.trust_remote_code)
+    rows = tokenize_pairs(chat, [_shown(spec, pair) for pair in pairs])
     kept = [row for row in rows if len(row) <= spec.max_tokens]
     if not kept:
         raise StarvedLoop(
@@ -164,11 +167,11 @@ def train_dpo(
         referred = None if reference.digest == policy.digest else _logprobs_of(spec, reference, kept)
         model = model_to_train(spec, policy)
         before = _logprobs(spec, model, kept)
-        tokenizer.save_pretrained(out)
+        save_chat(chat, out)
         columns = _columns(spec, kept, before if referred is None else referred)
-        trained, result = train(partial(_make_trainer, spec, model, tokenizer, columns, scratch, seed), model, advance)
+        trained, result = train(partial(_make_trainer, spec, model, chat, columns, scratch, seed), model, advance)
         after = _logprobs(spec, trained.eval(), kept)
-        save_model(trained, out)
+        save_model(trained, out, like=policy.path)
     return {
         "rows_trained": len(kept),
         "rows_too_long": len(rows) - len(kept),
@@ -180,17 +183,28 @@ def train_dpo(
     }
 
 
-def tokenize_pairs(tokenizer: Any, pairs: Sequence[PreferencePair]) -> list[_Row]:
-    """One row for each pair, with exactly the tokens that the backend scores: prompt, answers, end of turn."""
-    return [
-        _Row(
-            render_prompt(tokenizer, pair.messages),
-            completion_ids(tokenizer, pair.chosen, ended=True),
-            completion_ids(tokenizer, pair.rejected, ended=True),
-            pair.margin,
-        )
-        for pair in pairs
-    ]
+def _shown(spec: DpoSpec, pair: PreferencePair) -> PreferencePair:
+    """The pair without the thoughts that are not trained."""
+    return replace(
+        pair,
+        chosen_thought=trained_thought(spec, pair.chosen_thought),
+        rejected_thought=trained_thought(spec, pair.rejected_thought),
+    )
+
+
+def tokenize_pairs(chat: Chat, pairs: Sequence[PreferencePair]) -> list[_Row]:
+    """One row for each pair, with the tokens that the backend scores: prompt, thoughts, answers, end of turn."""
+    rows = []
+    for pair in pairs:
+        prompt = render_prompt(chat, pair.messages)
+        chosen = answer_tokens(chat, pair.chosen, ended=True, thought=pair.chosen_thought)
+        rejected = answer_tokens(chat, pair.rejected, ended=True, thought=pair.rejected_thought)
+        if chosen.lead == rejected.lead:
+            rows.append(_Row([*prompt, *chosen.lead], chosen.completion, rejected.completion, pair.margin))
+        else:  # one of them brings a thought of its own: what they share ends before that
+            better, worse = ([*one.lead, *one.completion] for one in (chosen, rejected))
+            rows.append(_Row(prompt, better, worse, pair.margin))
+    return rows
 
 
 def _logprobs_of(spec: DpoSpec, policy: Policy, rows: Sequence[_Row]) -> list[_Logprobs]:
@@ -237,7 +251,7 @@ def _columns(spec: DpoSpec, rows: Sequence[_Row], referred: Sequence[_Logprobs])
 
 
 def _make_trainer(
-    spec: DpoSpec, model: Any, tokenizer: Any, columns: dict[str, list[Any]], scratch: Path, seed: int
+    spec: DpoSpec, model: Any, chat: Chat, columns: dict[str, list[Any]], scratch: Path, seed: int
 ) -> Any:
     from datasets import Dataset
     from trl.trainer.dpo_config import DPOConfig
@@ -265,7 +279,7 @@ def _make_trainer(
             ld_alpha=spec.ld_alpha,
         ),
         train_dataset=Dataset.from_dict(columns),
-        processing_class=tokenizer,
+        processing_class=padded(chat, model),
         peft_config=adapter(spec),
     )
 

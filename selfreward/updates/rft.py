@@ -1,13 +1,13 @@
 """Rejection-sampling fine-tuning: the next policy learns the chosen answers, with TRL's SFTTrainer."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from selfreward.backends.chat import completion_ids, render_prompt
-from selfreward.backends.local import load_tokenizer, quiet
+from selfreward.backends.chat import Chat, answer_tokens, render_prompt
+from selfreward.backends.local import load_chat, quiet
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, Policy
 from selfreward.spec import Json
@@ -16,8 +16,11 @@ from selfreward.updates.training import (
     TrainingBase,
     adapter,
     model_to_train,
+    padded,
+    save_chat,
     save_model,
     train,
+    trained_thought,
     trainer_settings,
 )
 
@@ -25,7 +28,7 @@ _NO_LOSS = -100
 
 
 class RftSpec(TrainingBase):
-    """How to train on chosen answers: the loss is the mean over the answers' tokens."""
+    """How to train on chosen answers: the loss is the mean over the tokens of thoughts and answers."""
 
     kind: Literal["rft"] = "rft"
 
@@ -49,7 +52,7 @@ def train_rft(
 ) -> dict[str, Json]:
     """Trains `policy` on `examples`, writes the new model with its tokenizer to `out`; what the training saw.
 
-    `tokens_trained` counts the answer tokens that bore loss, once for each epoch; `mean_loss` is in nats per such
+    `tokens_trained` counts the tokens of thoughts and answers that bore loss, once for each epoch; `mean_loss` is in nats per such
     token, averaged over the steps. On a CPU the same call writes the same bytes. `advance(step, steps)` is called
     after each step; `scratch` is where the trainer may leave files.
 
@@ -58,18 +61,19 @@ def train_rft(
         ConfigError: `top_layers` exceeds the model's layers, or several GPUs are visible.
         BackendError: the policy's folder cannot be loaded.
     """
-    tokenizer = load_tokenizer(policy.path, trust_remote_code=spec.trust_remote_code)
-    rows = tokenize_examples(tokenizer, examples)
+    chat = load_chat(policy.path, trust_remote_code=spec.trust_remote_code)
+    shown = [replace(example, thought=trained_thought(spec, example.thought)) for example in examples]
+    rows = tokenize_examples(chat, shown)
     kept = [row for row in rows if len(row.input_ids) <= spec.max_tokens]
     if not kept:
         raise StarvedLoop(
             f"0 rows to train on: all {len(rows)} are longer than update.max_tokens={spec.max_tokens}, so raise it"
         )
     model = model_to_train(spec, policy)
-    tokenizer.save_pretrained(out)
+    save_chat(chat, out)
     with quiet():
-        trained, result = train(partial(_make_trainer, spec, model, tokenizer, kept, scratch, seed), model, advance)
-        save_model(trained, out)
+        trained, result = train(partial(_make_trainer, spec, model, chat, kept, scratch, seed), model, advance)
+        save_model(trained, out, like=policy.path)
     return {
         "rows_trained": len(kept),
         "rows_too_long": len(rows) - len(kept),
@@ -78,22 +82,22 @@ def train_rft(
     }
 
 
-def tokenize_examples(tokenizer: Any, examples: Sequence[Example]) -> list[_Row]:
-    """One row for each example, with exactly the tokens that the backend scores: prompt, answer, end of turn."""
+def tokenize_examples(chat: Chat, examples: Sequence[Example]) -> list[_Row]:
+    """One row for each example, with the tokens that the backend scores: prompt, thought, answer, end of turn."""
     rows = []
     for example in examples:
-        prompt = render_prompt(tokenizer, example.messages)
-        completion = completion_ids(tokenizer, example.text, ended=True)
-        rows.append(_Row([*prompt, *completion], [*([_NO_LOSS] * len(prompt)), *completion]))
+        tokens = answer_tokens(chat, example.text, ended=True, thought=example.thought)
+        prompt = [*render_prompt(chat, example.messages), *tokens.lead]
+        rows.append(_Row([*prompt, *tokens.completion], [*([_NO_LOSS] * len(prompt)), *tokens.completion]))
     return rows
 
 
-def _make_trainer(spec: RftSpec, model: Any, tokenizer: Any, rows: Sequence[_Row], scratch: Path, seed: int) -> Any:
+def _make_trainer(spec: RftSpec, model: Any, chat: Chat, rows: Sequence[_Row], scratch: Path, seed: int) -> Any:
     from datasets import Dataset
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling, SFTTrainer
 
-    pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    tokenizer = padded(chat, model)
     columns = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
     settings = trainer_settings(spec, len(rows), scratch, seed)
     return SFTTrainer(
@@ -101,6 +105,6 @@ def _make_trainer(spec: RftSpec, model: Any, tokenizer: Any, rows: Sequence[_Row
         args=SFTConfig(**settings, dataset_kwargs={"skip_prepare_dataset": True}),
         train_dataset=Dataset.from_dict(columns),
         processing_class=tokenizer,
-        data_collator=DataCollatorForLanguageModeling(pad_token_id=pad),
+        data_collator=DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id),
         peft_config=adapter(spec),
     )

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
+from selfreward.backends.chat import Chat
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
 from selfreward.backends.local import load_model
+from selfreward.backends.rendering import write_rendering
+from selfreward.backends.rows import pad_id
 from selfreward.errors import ConfigError
 from selfreward.records import Policy
-from selfreward.spec import Spec, execution
+from selfreward.spec import Spec, execution, neutral
 
 StepAdvance = Callable[[int, int], None]
 
@@ -24,8 +28,10 @@ class TrainingBase(Spec):
     `trainable` is all weights, the last `top_layers` decoder layers with the final norm, or LoRA adapters on every
     linear layer, merged before saving; LoRA wants a learning rate about ten times that of the others. Rows of more
     than `max_tokens` tokens (prompt and answer) are left out and counted, never cut. `init` names the policy that
-    training starts from: the one that drew the answers, or the one of iteration 0. With `isolate`, training runs in
-    a process of its own; `auto` does so on a GPU, whose memory comes back only that way.
+    training starts from: the one that drew the answers, or the one of iteration 0. `thought` says what becomes of a
+    thought before an answer, the policy's own or a person's: `keep` trains on it as on the answer, `drop` on the answer
+    alone. With `isolate`, training runs in a process of its own; `auto` does so on a GPU, whose memory comes back only
+    that way.
     """
 
     learning_rate: float = Field(5e-5, gt=0)
@@ -41,6 +47,7 @@ class TrainingBase(Spec):
     weight_decay: float = Field(0.0, ge=0)
     max_tokens: PositiveInt = 512
     init: Literal["previous", "initial"] = "previous"
+    thought: Literal["keep", "drop"] = neutral("keep")
     compute: Literal["auto", "float32", "bfloat16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     gradient_checkpointing: bool = False
@@ -115,6 +122,11 @@ def trainer_settings(spec: TrainingBase, rows: int, scratch: Path, seed: int) ->
     }
 
 
+def trained_thought(spec: TrainingBase, thought: str | None) -> str | None:
+    """What is trained of a thought before an answer; None of one that is dropped, or where there is none."""
+    return thought if spec.thought == "keep" else None
+
+
 def adapter(spec: TrainingBase) -> Any:
     """The LoRA settings, or None where none are wanted."""
     if spec.trainable != "lora":
@@ -156,9 +168,37 @@ def train(make_trainer: Callable[[], Any], model: Any, advance: StepAdvance) -> 
     )
 
 
-def save_model(model: Any, out: Path) -> None:
-    """Writes weights and configs to `out`; the weights are one file, so that equal weights are equal bytes."""
+def padded(chat: Chat, model: Any) -> Any:
+    """A copy of the chat's tokenizer for a trainer, which wants tokens to pad with and to end with."""
+    tokenizer = copy.deepcopy(chat.tokenizer)
+    pad = pad_id(chat, model.get_input_embeddings().num_embeddings)
+    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad)
+    if tokenizer.eos_token is None:
+        tokenizer.eos_token = chat.rendering.end_of_turn
+    return tokenizer
+
+
+def save_chat(chat: Chat, out: Path) -> None:
+    """Writes the tokenizer to `out`, with its template and what is settled about rendering."""
+    chat.tokenizer.save_pretrained(out)
+    write_rendering(out, chat.rendering)
+
+
+def save_model(model: Any, out: Path, *, like: Path) -> None:
+    """Writes weights and config to `out`; the weights are one file, so that equal weights are equal bytes.
+
+    The generation config is that of the policy in `like`, to the letter: transformers would refuse to write many that
+    model authors ship.
+    """
+    from transformers import GenerationConfig
+
+    blank: Any = GenerationConfig
+    model.generation_config = blank()
     model.save_pretrained(out, max_shard_size="1000GB")
+    name = "generation_config.json"
+    (out / name).unlink(missing_ok=True)
+    if (like / name).exists():
+        shutil.copyfile(like / name, out / name)
 
 
 def _freeze_below(model: Any, top_layers: int) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from selfreward.backends.base import Answer, OptionScore, Sampling
-from selfreward.backends.chat import completion_ids, end_of_turn_id, render_prompt
+from selfreward.backends.chat import render_prompt
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.errors import BackendError
 from selfreward.records import Policy
-from tests.tiny import ask, make_tiny_policy, make_tokenizer
+from tests.tiny import ask, completion, make_chat, make_tiny_policy, make_tokenizer
 
 SPEC = HfSpec(dtype="float32", device="cpu", batch_size=6)
 PROMPTS = [ask(text) for text in ("hello", "what is the name of it", "a", "why", "say it again, please")]
@@ -64,9 +64,9 @@ def test_a_pattern_is_refused_before_anything_is_loaded(tmp_path):
 def test_logprob_of_a_draw_is_the_untempered_one_of_the_same_tokens(backend, temperature, top_p, k):
     from selfreward.backends.forward import draw_tokens, sum_logprobs
 
-    tokenizer, model = backend._load_tokenizer(), backend._load_model()
-    rows = [render_prompt(tokenizer, messages) for messages in PROMPTS]
-    stops = [end_of_turn_id(tokenizer), *range(0, 256, 8)]
+    chat, model = backend._load_chat(), backend._load_model()
+    rows = [render_prompt(chat, messages) for messages in PROMPTS]
+    stops = [chat.end_of_turn, *range(0, 256, 8)]
     sampling = Sampling(k=k, temperature=temperature, top_p=top_p, max_new_tokens=20)
     drawn, logprobs = draw_tokens(model, rows, sampling, 3, stops, stops[0])
     ends = [next((place + 1 for place, token in enumerate(row) if token in stops), len(row)) for row in drawn]
@@ -96,14 +96,14 @@ def test_greedy_answers_do_not_depend_on_the_order_or_company_of_prompts(backend
 def test_a_score_is_the_sum_over_the_answer_only(backend):
     import torch
 
-    tokenizer, model = backend._load_tokenizer(), backend._load_model()
-    prompt, completion = render_prompt(tokenizer, PROMPTS[0]), completion_ids(tokenizer, "hello", ended=True)
+    model = backend._load_model()
+    prompt, answer = render_prompt(make_chat(), PROMPTS[0]), completion("hello")
     with torch.inference_mode():
-        logprobs = model(torch.tensor([prompt + completion])).logits[0].log_softmax(-1)
-    expected = sum(float(logprobs[len(prompt) - 1 + place, token]) for place, token in enumerate(completion))
+        logprobs = model(torch.tensor([prompt + answer])).logits[0].log_softmax(-1)
+    expected = sum(float(logprobs[len(prompt) - 1 + place, token]) for place, token in enumerate(answer))
     (score,) = backend.score([Answer(messages=PROMPTS[0], text="hello")], lambda _done: None)
     assert score.logprob == pytest.approx(expected, abs=1e-4)
-    assert (score.tokens, score.prompt_tokens) == (len(completion), len(prompt))
+    assert (score.tokens, score.prompt_tokens) == (len(answer), len(prompt))
 
 
 def test_what_prompts_begin_with_is_computed_once_and_changes_no_score(backend):
@@ -135,10 +135,9 @@ def test_an_answer_can_be_scored_without_its_end(backend):
 
 
 def test_an_answer_cannot_spell_its_own_end():
-    tokenizer = make_tokenizer()
-    end = end_of_turn_id(tokenizer)
-    assert completion_ids(tokenizer, "a<|im_end|>b", ended=True).count(end) == 1
-    assert completion_ids(tokenizer, "hello", ended=True) == [*completion_ids(tokenizer, "hello", ended=False), end]
+    end = make_chat().end_of_turn
+    assert completion("a<|im_end|>b").count(end) == 1
+    assert completion("hello") == [*completion("hello", ended=False), end]
 
 
 def test_reading_the_identity_imports_no_torch(policy):
@@ -171,8 +170,9 @@ def test_folders_that_cannot_be_used(tmp_path, policy):
     make_tokenizer().save_pretrained(tmp_path)
     (tmp_path / "pytorch_model.bin").touch()
     assert "safetensors" in error_of(tmp_path, "draw")
-    (tmp_path / "chat_template.jinja").unlink()
-    assert "no chat template" in error_of(tmp_path, "count")
+    bare = make_tiny_policy(tmp_path / "bare").path
+    (bare / "chat_template.jinja").unlink()
+    assert "no chat template" in error_of(bare, "count")
 
 
 CACHE = Path(os.environ.get("SELFREWARD_CACHE", Path.home() / ".cache" / "selfreward")).expanduser()

@@ -11,7 +11,7 @@ from selfreward.artifacts.runs import RunView
 from selfreward.backends import ScriptedBackend
 from selfreward.backends.scripted_judge import JudgeTask
 from selfreward.calibration.records import Verdicts
-from selfreward.data.roles import HumanAnswer, Row
+from selfreward.data.roles import HumanAnswer, Row, WhyUnfit
 from selfreward.data.sources import ScriptedData
 from selfreward.records import Example, GoldPair, Judgment, Prompt
 from selfreward.stages import opinions
@@ -241,7 +241,7 @@ def test_what_gold_asks_is_in_no_training_table(tmp_path: Path, monkeypatch: pyt
     """Even where the training roles of the source hold it."""
     given = ScriptedData.rows
 
-    def leaking(self: ScriptedData, role: str) -> Iterator[Row]:
+    def leaking(self: ScriptedData, role: str, _: WhyUnfit) -> Iterator[Row]:
         yield from given(self, role)  # type: ignore[arg-type]
         pairs = [one for one in given(self, "gold_gate") if isinstance(one, GoldPair)]
         prompts = [

@@ -12,7 +12,7 @@ from selfreward.backends.base import Backend
 from selfreward.data.own import OwnData
 from selfreward.data.sources import ScriptedData
 from selfreward.errors import DataError
-from selfreward.records import Example, PreferencePair, Prompt
+from selfreward.records import Example, Message, Policy, PreferencePair, Prompt
 from selfreward.stages.clean import Dropped
 from selfreward.stages.source import Sources, load_sources
 from tests.support import Silent
@@ -25,10 +25,15 @@ class Counting:
     def identity(self) -> dict[str, str]:
         return {"name": "counting"}
 
+    def why_unfit(self, messages: tuple[Message, ...]) -> str | None:
+        roles = [one.role for one in messages]
+        return "turns must alternate" if roles[1:] == roles[:-1] and len(roles) > 1 else None
+
     def count_tokens(self, texts: list[str]) -> list[int]:
         return [len(text.split()) + 1 for text in texts]
 
 
+POLICY = Policy(path=Path("nowhere"), key="counting", digest="counting")
 COUNTING: Backend = Counting()  # type: ignore[assignment]
 
 
@@ -38,7 +43,7 @@ def load(folder: Path, reporter: Silent | None = None, **roles: list[dict[str, A
         paths[role] = folder / f"{role}.jsonl"
         paths[role].write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     data = OwnData.model_validate({"system": "", **paths})
-    return load_sources(data, Run(folder / "run", Store(folder / "store", reporter or Silent()), 0), COUNTING)
+    return load_sources(data, Run(folder / "run", Store(folder / "store", reporter or Silent()), 0), COUNTING, POLICY)
 
 
 TRAIN = [{"prompt": f"Why is stone {number} heavy?"} for number in range(5)]
@@ -136,7 +141,13 @@ def test_prompts_unlike_those_that_are_measured_are_told(tmp_path: Path) -> None
     assert told.startswith("  train prompts beside held_out at energy distance") and told.endswith("p 0.005 (unlike)")
 
 
+def test_a_conversation_that_the_model_cannot_be_given_names_its_row(tmp_path: Path) -> None:
+    twice = {"prompt": [{"role": "user", "content": "one"}, {"role": "user", "content": "two"}]}
+    with pytest.raises(DataError, match=r"train\.jsonl:6 \(train\) makes no prompt .*: turns must alternate"):
+        load(tmp_path, train=[*TRAIN, twice], held_out=HELD, probe=PROBE)
+
+
 def test_scripted_pairs_are_there_when_they_are_asked_for(tmp_path: Path) -> None:
     run = Run(tmp_path / "run", Store(tmp_path / "store", Silent()), 0)
-    assert load_sources(ScriptedData(), run, COUNTING).human_pairs.rows() == 0
-    assert load_sources(ScriptedData(human_pairs=7), run, COUNTING).human_pairs.rows() == 7
+    assert load_sources(ScriptedData(), run, COUNTING, POLICY).human_pairs.rows() == 0
+    assert load_sources(ScriptedData(human_pairs=7), run, COUNTING, POLICY).human_pairs.rows() == 7

@@ -8,9 +8,8 @@ import pytest
 from selfreward.artifacts.files import sha256_of
 from selfreward.backends.device import resolve_device, resolve_dtype
 from selfreward.errors import BackendError, StarvedLoop
-from selfreward.records import Policy
 from selfreward.updates import DpoSpec, RftSpec, engine_of, run_update
-from tests.tiny import make_example, make_pair, make_tiny_policy, make_tokenizer
+from tests.tiny import make_example, make_pair, make_tiny_policy
 
 PAIRS = [make_pair(n) for n in range(6)]
 SPEC = DpoSpec(device="cpu", trainable="full", batch_size=2)
@@ -36,8 +35,7 @@ def test_a_child_process_trains_the_same_policy(tmp_path: Path) -> None:
 def test_what_is_wrong_in_a_child_is_what_would_be_wrong_here(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_tokenizer().save_pretrained(tmp_path / "policy")
-    policy = Policy(path=tmp_path / "policy", key="p", digest="p")
+    policy = make_tiny_policy(tmp_path / "policy")
     spec = RftSpec(device="cpu", isolate="always", max_tokens=1)
     with pytest.raises(StarvedLoop, match="all 1 are longer than update.max_tokens=1"):
         run_update(spec, policy, None, [make_example(0)], tmp_path / "model", 3, print)

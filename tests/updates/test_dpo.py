@@ -7,13 +7,12 @@ import pytest
 from pydantic import ValidationError
 
 from selfreward.backends.base import Answer
-from selfreward.backends.chat import completion_ids
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.errors import StarvedLoop
 from selfreward.records import Policy
 from selfreward.spec import identity
 from selfreward.updates.dpo import DpoSpec, train_dpo, with_sft
-from tests.tiny import make_pair, make_tiny_policy, make_tokenizer
+from tests.tiny import completion, make_pair, make_tiny_policy
 
 SPEC = DpoSpec(learning_rate=5e-3, batch_size=4, epochs=3, top_layers=1, lora_rank=4, compute="float32", device="cpu")
 PAIRS = [make_pair(number) for number in range(10)]
@@ -61,8 +60,7 @@ def test_the_chosen_answer_wins_and_the_figures_are_those_of_the_policies(policy
     assert result["margin_growth"] == pytest.approx((new[0] - new[1]) - (old[0] - old[1]), abs=1e-3)
     assert result["margin_growth"] > 1
     assert result["mean_loss"] < math.log(2)
-    tokenizer = make_tokenizer()
-    answers = [completion_ids(tokenizer, text, ended=True) for pair in PAIRS for text in (pair.chosen, pair.rejected)]
+    answers = [completion(text) for pair in PAIRS for text in (pair.chosen, pair.rejected)]
     assert result["tokens_trained"] == 3 * sum(map(len, answers))
     assert (result["trainable_parameters"] == result["total_parameters"]) == (mode == "full")
 

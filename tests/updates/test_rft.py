@@ -3,13 +3,13 @@ from pathlib import Path
 import pytest
 
 from selfreward.backends.base import Answer
-from selfreward.backends.chat import completion_ids, render_prompt
+from selfreward.backends.chat import render_prompt
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.errors import ConfigError, StarvedLoop
 from selfreward.records import Policy
 from selfreward.updates import rft
 from selfreward.updates.rft import RftSpec, train_rft
-from tests.tiny import make_example, make_tiny_policy, make_tokenizer
+from tests.tiny import completion, make_chat, make_example, make_tiny_policy, make_tokenizer
 
 SPEC = RftSpec(learning_rate=5e-3, batch_size=4, epochs=2, top_layers=1, lora_rank=4, compute="float32", device="cpu")
 MODES = ("full", "top_layers", "lora")
@@ -52,14 +52,10 @@ def test_training_raises_its_answers_and_saves_what_was_trained(policy, before, 
 
     in_memory = []
 
-    def spy(model, out):
-        tokenizer = make_tokenizer()
-        rows = [
-            (render_prompt(tokenizer, one.messages), completion_ids(tokenizer, one.text, ended=True))
-            for one in EXAMPLES
-        ]
+    def spy(model, out, like):
+        rows = [(render_prompt(make_chat(), one.messages), completion(one.text)) for one in EXAMPLES]
         in_memory.extend(sum_logprobs(model.eval(), rows, 0))
-        rft_save(model, out)
+        rft_save(model, out, like=like)
 
     rft_save = rft.save_model
     monkeypatch.setattr(rft, "save_model", spy)
@@ -70,7 +66,7 @@ def test_training_raises_its_answers_and_saves_what_was_trained(policy, before, 
     assert sum(saved) > sum(before) + 1
     assert steps == [(number, 6) for number in range(1, 7)]
     assert (result["rows_trained"], result["rows_too_long"], result["steps"]) == (10, 0, 6)
-    assert result["tokens_trained"] == 2 * 10 * len(completion_ids(make_tokenizer(), "hello you", ended=True))
+    assert result["tokens_trained"] == 2 * 10 * len(completion("hello you"))
     assert 0 < result["mean_loss"] < 10
     assert 0 < result["trainable_parameters"] <= result["total_parameters"]
     assert (result["trainable_parameters"] == result["total_parameters"]) == (mode == "full")
@@ -112,12 +108,12 @@ def test_the_loss_is_that_of_the_answers_alone(policy, before, tmp_path):
 
 def test_rows_are_the_tokens_that_the_backend_scores(policy):
     tokenizer = make_tokenizer()
-    (row,) = rft.tokenize_examples(tokenizer, EXAMPLES[:1])
+    (row,) = rft.tokenize_examples(make_chat(), EXAMPLES[:1])
     turns = [{"role": "user", "content": "what is it 0"}, {"role": "assistant", "content": "hello you"}]
     whole = tokenizer.apply_chat_template(turns, tokenize=True, return_dict=False)
     # The template writes a line break behind the last turn, which no answer contains.
     assert row.input_ids == whole[: len(row.input_ids)]
-    assert [label for label in row.labels if label != -100] == completion_ids(tokenizer, "hello you", ended=True)
+    assert [label for label in row.labels if label != -100] == completion("hello you")
 
 
 def test_rows_that_are_too_long_are_left_out_and_counted(policy, tmp_path):

@@ -1,0 +1,74 @@
+"""A chat template at work: turns to text, with the date pinned and every refusal told in one line."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from selfreward.errors import TemplateRefusal
+from selfreward.spec import Json
+
+Turn = Mapping[str, Any]
+
+
+def render(tokenizer: Any, turns: Sequence[Turn], kwargs: Mapping[str, Json], date: str, *, prompted: bool) -> str:
+    """The turns as the tokenizer's chat template writes them; `prompted` asks for the start of an answer behind them.
+
+    Raises:
+        TemplateRefusal: the template raises an error.
+    """
+    from jinja2 import TemplateError
+
+    today = datetime.fromisoformat(date)
+    try:
+        text: str = tokenizer.apply_chat_template(
+            list(turns), add_generation_prompt=prompted, tokenize=False, strftime_now=today.strftime, **kwargs
+        )
+    except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+        raise TemplateRefusal(
+            f"{template_file(tokenizer)} refuses the {_shape(turns)} that begins {_beginning(turns)!r}: "
+            f"{_first_line(error)}; {_advice(turns)}"
+        ) from error
+    return text
+
+
+def template_file(tokenizer: Any) -> str:
+    """Where the tokenizer's chat template stands, for a message to the user."""
+    # What is settled lies in a folder of links: the user knows the one that they lead to.
+    folder = (Path(tokenizer.name_or_path) / "config.json").resolve().parent
+    file = folder / "chat_template.jinja"
+    if file.exists() and file.read_text() == tokenizer.chat_template:
+        return str(file)
+    return f"the chat template of {folder}"
+
+
+def control_pattern(tokenizer: Any, *others: str) -> re.Pattern[str] | None:
+    """A pattern for the text of every control token of the model and of `others`; None for a model without any."""
+    added = {entry.content for entry in tokenizer.added_tokens_decoder.values() if entry.special}
+    spelled = sorted({*tokenizer.all_special_tokens, *added, *others}, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, spelled))) if spelled else None
+
+
+def _shape(turns: Sequence[Turn]) -> str:
+    roles = ", ".join(turn["role"] for turn in turns[:6])
+    return f"conversation ({roles}{', ...' if len(turns) > 6 else ''})"
+
+
+def _beginning(turns: Sequence[Turn]) -> str:
+    content = next((turn["content"] for turn in turns if turn["role"] != "system"), turns[0]["content"])
+    text = content if isinstance(content, str) else content[0]["text"]
+    return " ".join(text.split())[:60]
+
+
+def _advice(turns: Sequence[Turn]) -> str:
+    roles = [turn["role"] for turn in turns if turn["role"] != "system"]
+    if not roles or any(role != ("user", "assistant")[place % 2] for place, role in enumerate(roles)):
+        return "turns must alternate between user and assistant, the user first: mend the row or leave it out"
+    return "mend the template, or give another with chat_template=FILE"
+
+
+def _first_line(error: Exception) -> str:
+    told = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    line = getattr(error, "lineno", None)
+    return told if line is None else f"line {line}: {told}"
