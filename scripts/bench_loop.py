@@ -74,10 +74,16 @@ def run_size(candidates: int, folder: Path) -> dict[str, float]:
     made = {"candidates": drawn, "judgments": judged, "prompts": sources.train}
     chosen = timed(select, config.select, **made, decision=None, first_candidates=None, first_judgments=None)
     decision = timed(
-        decide, config.monitor.controller, diagnosis=diagnosis, selected=chosen, **made, training=None, previous=None
+        decide,
+        config.monitor.controller,
+        diagnosis=diagnosis.part("verdict"),
+        selected=chosen,
+        **made,
+        training=None,
+        previous=None,
     )
     people = {"human": sources.human, "human_pairs": sources.human_pairs}
-    timed(mix, config.mix, selected=chosen, decision=decision, **people, previous=None)
+    timed(mix, config.mix, selected=chosen, decision=decision.part("orders"), **people, previous=None)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {**seconds, "total": sum(seconds.values()), "peak_mb": peak}
 

@@ -6,6 +6,7 @@ is calling it again.
 
 from functools import partial
 
+from selfreward.artifacts import part_of
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
 from selfreward.config import RunConfig
@@ -15,7 +16,7 @@ from selfreward.stages.diagnose import diagnose
 from selfreward.stages.evaluate import evaluate
 from selfreward.stages.gate import gate_reason
 from selfreward.stages.judging import Bench, Policies, fight_duel, judge_round
-from selfreward.stages.measure import measure
+from selfreward.stages.measure import BASELINE, measure
 from selfreward.stages.mix import mix
 from selfreward.stages.prompts import prompts
 from selfreward.stages.sample import sample
@@ -39,7 +40,8 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
         policy, first = state.policy, state.first
         with open_backend(config.backend, policy) as backend:
             ask = partial(stage, backend=backend, policy=policy)
-            measured = ask(measure, config.measure, probe=sources.probe, baseline=first.measured)
+            baseline = part_of(first.measured, *BASELINE)
+            measured = ask(measure, config.measure, probe=sources.probe, baseline=baseline)
             diagnosis = stage(
                 diagnose,
                 config.monitor.detector,
@@ -97,20 +99,20 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             candidates=candidates,
             judgments=judged.judgments,
             prompts=asked,
-            decision=state.decision,
+            decision=part_of(state.decision, "orders"),
             first_candidates=first.candidates,
             first_judgments=first.judgments,
         )
         decision = stage(
             decide,
             config.monitor.controller,
-            diagnosis=diagnosis,
+            diagnosis=diagnosis.part("verdict"),
             selected=selected,
             candidates=candidates,
             judgments=judged.judgments,
             prompts=asked,
             training=state.training,
-            previous=state.decision,
+            previous=part_of(state.decision, "course"),
         )
         if (reason := gate_reason(judged.gate) or stop_reason(decision)) is not None:
             tracker.iteration(t)
@@ -120,7 +122,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             mix,
             config.mix,
             selected=selected,
-            decision=decision,
+            decision=decision.part("orders"),
             human=sources.human,
             human_pairs=sources.human_pairs,
             previous=state.training,

@@ -234,6 +234,17 @@ def test_an_artifact_that_is_gone_is_missed_by_verify_and_made_anew(copied: Path
     assert "50 artifacts whole" in selfreward("verify", "scripted", cwd=copied).stdout
 
 
+def test_verify_finds_a_stage_that_was_made_from_another_decision(copied: Path) -> None:
+    path = copied / "runs/scripted/iter-001/mix/manifest.json"
+    manifest = json.loads(path.read_text())
+    assert manifest["inputs"]["decision"]["part"] == ["orders"]
+    manifest["inputs"]["decision"]["digest"] = "0" * 16
+    path.write_text(json.dumps(manifest))
+    done = selfreward("verify", "scripted", cwd=copied)
+    assert done.returncode == 2
+    assert "iter-001/mix was made from another decision" in done.stderr
+
+
 def test_commands_explain_themselves(tmp_path: Path) -> None:
     for command in ("status", "report", "explain", "verify", "compare", "gc", "assets"):
         done = selfreward(command, "--help", cwd=tmp_path)

@@ -8,11 +8,14 @@ import pytest
 from selfreward.artifacts import Store
 from selfreward.artifacts.runs import Run, RunView, read_run
 from selfreward.commands.run import run
+from selfreward.commands.verify import check_chain, check_links
 from selfreward.errors import StageError, StarvedLoop
 from selfreward.loop import run_loop
+from selfreward.provenance.chain import explain
 from selfreward.records import Candidate, Example, Judgment
 from selfreward.stages.mix import Spent
 from selfreward.tracking import Tracker, metrics_of_run
+from tests.golden import GOLDEN, golden_of
 from tests.support import Silent, run_scripted, scripted_config
 
 
@@ -87,6 +90,20 @@ def test_a_changed_update_redoes_only_what_follows(tmp_path: Path) -> None:
     assert misses(reporter)[0].endswith("update.rate 0.5 -> 0.25")
 
 
+def test_another_setting_of_a_monitor_that_only_watches_trains_nothing_again(tmp_path: Path) -> None:
+    run_scripted(tmp_path, "loop.iterations=3", "mix.real_share=0.2")
+    reporter = Silent()
+    other = run_scripted(tmp_path, "loop.iterations=3", "monitor.gain=0.1", "monitor.alpha=0.01", reporter=reporter)
+    assert set(made(reporter)) == {"diagnose", "decide"}
+    check_links(other)
+    check_chain(other)
+    row = next(one for one in other.iterations[2]["mix"].records(Example) if one.origin == "human")
+    (story,) = explain(other, row.id).rows
+    assert story.human is not None
+    assert story.human.why == other.iterations[2]["decide"].json("decision")["course"]["why"]
+    assert other.iterations[2]["decide"].key in [link.key for link in story.human.chain]
+
+
 def test_a_smaller_k_uses_the_candidates_already_drawn(tmp_path: Path) -> None:
     run_scripted(tmp_path, "loop.iterations=1", "select.k=4")
     reporter = Silent()
@@ -102,24 +119,7 @@ def test_another_seed_draws_anew(tmp_path: Path) -> None:
 
 def test_the_scripted_loop_gives_what_it_always_gave(tmp_path: Path) -> None:
     view = run_scripted(tmp_path, "loop.iterations=1")
-    found = {stage: (artifact.key, artifact.digest) for stage, artifact in view.iterations[0].items()}
-    assert found == GOLDEN
-
-
-GOLDEN = {
-    "measure": ("ec162cae25941817", "f549e0d89aaf454c"),
-    "diagnose": ("b6d286d9c0a17dc2", "b4feaca886f842e4"),
-    "evaluate": ("d47baeb0dd246aec", "8af365b011c8507b"),
-    "prompts": ("3ac43410a2af8503", "10d2295e92bce7c2"),
-    "sample": ("8101271d7178981c", "679bd8936a7ca644"),
-    "health": ("7967ab115aedeb8b", "d574441a6786b62e"),
-    "judge": ("48e08233f8fbc699", "a421ce4ce632beec"),
-    "gate": ("2393ecf28871e826", "8b37ef3c6e223ae7"),
-    "select": ("056fc053e4112a1d", "14da017a5209db7b"),
-    "decide": ("fdc7eabf7c4421e9", "7ac847affd300413"),
-    "mix": ("0d21b79f71a218e2", "757bb8159b6476b6"),
-    "update": ("fb8e0c3d5d4ef26b", "f7421b2751ca3fda"),
-}
+    assert golden_of(view) == GOLDEN
 
 
 def test_self_training_sharpens_and_the_report_of_it_says_so(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from selfreward.artifacts.files import canonical, sha256_of, write_json
 from selfreward.errors import CorruptArtifact
@@ -38,10 +40,14 @@ class TableEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputEntry:
-    """One input as it was used: the key it was made under and the digest of its content."""
+    """One input as it was used: the key it was made under and the digest of its content.
+
+    `part` names the tables and JSON files that were read, whose digest this is then; empty where all was.
+    """
 
     key: str
     digest: str
+    part: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +93,17 @@ def read_manifest(folder: Path) -> Manifest | None:
         return Manifest(
             **{
                 **content,
-                "inputs": {name: InputEntry(**entry) for name, entry in content["inputs"].items()},
+                "inputs": {name: _input(entry) for name, entry in content["inputs"].items()},
                 "tables": tuple(TableEntry(**entry) for entry in content["tables"]),
                 "files": tuple(FileEntry(**entry) for entry in content["files"]),
             }
         )
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptArtifact(f"{path} is not a manifest ({error}): delete the folder {folder}") from error
+
+
+def _input(entry: dict[str, Any]) -> InputEntry:
+    return InputEntry(**{**entry, "part": tuple(entry.get("part", ()))})
 
 
 def list_files(folder: Path) -> tuple[FileEntry, ...]:
@@ -111,6 +121,15 @@ def content_digest(tables: tuple[TableEntry, ...], files: tuple[FileEntry, ...])
     parts: list[Json] = [[table.name, table.row_digest] for table in tables]
     parts += [[file.path, file.sha256] for file in files if not file.path.endswith(".parquet")]
     return hashlib.sha256(canonical(parts)).hexdigest()[:16]
+
+
+def part_digest(manifest: Manifest, names: Collection[str]) -> str | None:
+    """The digest of an artifact with only the tables and JSON files called `names`; None where one is not there."""
+    tables = {table.name: table for table in manifest.tables if table.name in names}
+    files = {name: file for file in manifest.files if (name := file.path.removesuffix(".json")) in names}
+    if {*tables, *files} != set(names):
+        return None
+    return content_digest(tuple(tables.values()), tuple(files.values()))
 
 
 def looks_untouched(folder: Path, manifest: Manifest) -> bool:

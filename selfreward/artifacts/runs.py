@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from selfreward.artifacts.artifact import Artifact
 from selfreward.artifacts.identity import derive_seed
 from selfreward.artifacts.manifest import read_manifest
-from selfreward.artifacts.store import Artifact, Engine, Input, Store
+from selfreward.artifacts.store import Engine, Input, Store
 from selfreward.errors import StoreError
 from selfreward.spec import Json, Spec
 

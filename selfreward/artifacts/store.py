@@ -7,7 +7,6 @@ number of iterations. See docs/adr/0001-keys.md.
 
 import errno
 import functools
-import json
 import shutil
 import subprocess
 import sys
@@ -18,20 +17,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import selfreward
 from selfreward.artifacts import manifest as manifests
+from selfreward.artifacts.artifact import Artifact, Part
 from selfreward.artifacts.files import locked, sync_files, sync_folder
 from selfreward.artifacts.identity import explain_miss, key_of
-from selfreward.artifacts.manifest import InputEntry, Manifest, TableEntry
+from selfreward.artifacts.manifest import InputEntry, Manifest
 from selfreward.artifacts.output import Output, Reporter
-from selfreward.artifacts.tables import read_records
-from selfreward.errors import CollectedArtifact, CorruptArtifact, StoreError
+from selfreward.errors import CorruptArtifact, StoreError
 from selfreward.records import Policy
 from selfreward.spec import Json, Spec, identity
-
-Record = TypeVar("Record")
 
 
 class Engine(Protocol):
@@ -43,69 +40,7 @@ class Engine(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Artifact:
-    """A committed result: its tables, JSON files and folders."""
-
-    path: Path
-    manifest: Manifest
-
-    @property
-    def key(self) -> str:
-        """The key it was made under."""
-        return self.manifest.key
-
-    @property
-    def digest(self) -> str:
-        """The digest of its content."""
-        return self.manifest.digest
-
-    @property
-    def tokens(self) -> int | None:
-        """Tokens drawn or read in making it; None for a stage that counts none."""
-        counted = [int(count) for name, count in self.manifest.counts.items() if name.endswith("tokens")]
-        return sum(counted) if counted else None
-
-    def shards(self, record_type: type[Record], table: str = "rows") -> Iterator[list[Record]]:
-        """The records of a table, one list a shard, in order; one shard is in memory at a time."""
-        self._need_bytes()
-        for path in self._table(table).paths(self.path):
-            yield read_records(path, record_type)
-
-    def records(self, record_type: type[Record], table: str = "rows") -> Iterator[Record]:
-        """The records of a table, in order."""
-        for shard in self.shards(record_type, table):
-            yield from shard
-
-    def has(self, table: str) -> bool:
-        """Whether there is a table of this name."""
-        return any(entry.name == table for entry in self.manifest.tables)
-
-    def _table(self, name: str) -> TableEntry:
-        return {entry.name: entry for entry in self.manifest.tables}[name]
-
-    def rows(self, table: str = "rows") -> int:
-        """The number of rows of a table."""
-        return self._table(table).rows
-
-    def json(self, name: str) -> dict[str, Any]:
-        """The content of `<name>.json`; small files outlive `selfreward gc`."""
-        content: dict[str, Any] = json.loads((self.path / f"{name}.json").read_text())
-        return content
-
-    def _need_bytes(self) -> None:
-        if self.manifest.collected:
-            raise CollectedArtifact(
-                f"{self.path} was emptied by `selfreward gc`: delete the folder and run again to make it anew"
-            )
-
-    def check(self) -> None:
-        """Reads every byte back. Raises CorruptArtifact or CollectedArtifact."""
-        self._need_bytes()
-        manifests.check_bytes(self.path, self.manifest)
-
-
-Input = Artifact | Policy
+Input = Artifact | Policy | Part
 
 
 @dataclass
@@ -129,7 +64,8 @@ class Store:
         """The artifact of `stage` under `spec`, made now if it is not in the store.
 
         The stage is called as `stage(out, spec, **inputs)`, with `seed` and `backend` where they are not None. An
-        input that is None is no part of the key; `engine` names what the stage computes with if that is no backend.
+        input that is None is no part of the key, and of one that is a `Part` only what it names counts; `engine` names
+        what the stage computes with if that is no backend.
 
         Raises:
             StoreError: the disk is full.
@@ -181,9 +117,9 @@ class Store:
                 digest=manifests.content_digest(tuple(out.tables), files),
                 identity=wanted,
                 inputs={
-                    name: InputEntry(key=value.key, digest=value.digest)
+                    name: InputEntry(key=value.key, digest=value.digest, part=_part_of(value))
                     for name, value in arguments.items()
-                    if isinstance(value, Artifact | Policy)
+                    if isinstance(value, Input)
                 },
                 tables=tuple(out.tables),
                 files=files,
@@ -210,17 +146,22 @@ class Store:
     def _check_inputs(self, inputs: Mapping[str, Input]) -> None:
         """Reads every byte of the inputs back, once a process, before anything is made from them."""
         for value in inputs.values():
-            artifact = value if isinstance(value, Artifact) else self._artifact_of(value)
+            artifact = self._artifact_of(value)
             if artifact is not None and artifact.path not in self._checked:
                 artifact.check()
                 self._checked.add(artifact.path)
 
-    def _artifact_of(self, policy: Policy) -> Artifact | None:
-        """The artifact that a policy came from; None for a model from outside, whose key is its digest."""
-        folder = policy.path.parent
+    def _artifact_of(self, value: Input) -> Artifact | None:
+        """The artifact that an input came from; None for a model from outside, whose key is its digest."""
+        match value:
+            case Artifact():
+                return value
+            case Part():
+                return value.artifact
+        folder = value.path.parent
         inside = folder.resolve().is_relative_to(self.root.resolve())
         manifest = manifests.read_manifest(folder) if inside else None
-        if manifest is None and policy.key != policy.digest:
+        if manifest is None and value.key != value.digest:
             raise CorruptArtifact(f"{folder} has no manifest: run again to make it anew")
         return None if manifest is None else Artifact(folder, manifest)
 
@@ -266,6 +207,10 @@ def _identity(
     if seed is not None:
         wanted["seed"] = seed
     return wanted
+
+
+def _part_of(value: Input) -> tuple[str, ...]:
+    return value.names if isinstance(value, Part) else ()
 
 
 def _versions() -> dict[str, str]:

@@ -60,6 +60,12 @@ class VllmSpec(Spec):
     trust_remote_code: bool = False
 
 
+def device_of(spec: VllmSpec) -> Device:
+    """What the interpreter's build of vLLM computes on. Raises BackendError where vLLM is not installed."""
+    found = versions(spec.python)
+    return "cpu" if "cpu" in found["build"] or "cpu" in found["vllm"] else "cuda"
+
+
 class VllmBackend:
     """A `Backend` (see `backends.base`) around vLLM; prompts, answers and their tokens are those of `HfBackend`.
 
@@ -182,8 +188,7 @@ class VllmBackend:
 
     @property
     def _device(self) -> Device:
-        found = versions(self._spec.python)
-        return "cpu" if "cpu" in found["build"] or "cpu" in found["vllm"] else "cuda"
+        return device_of(self._spec)
 
     def _load_chat(self) -> Chat:
         if self._chat is None:

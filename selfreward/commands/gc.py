@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from selfreward.artifacts import Store
+from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.files import locked
 from selfreward.artifacts.manifest import NAME, write_manifest
 from selfreward.artifacts.runs import read_run
-from selfreward.artifacts.store import Artifact
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.console import ConsoleReporter
 from selfreward.report.content import read_config

@@ -14,6 +14,7 @@ from selfreward.calibration.health import judge_measures, rater_measures
 from selfreward.calibration.measure import Measure
 from selfreward.calibration.records import Labelled, Verdicts, judged
 from selfreward.commands.monitor_table import aligned
+from selfreward.commands.number_types import with_types_of_this_machine
 from selfreward.config import RunConfig
 from selfreward.console import ConsoleReporter
 from selfreward.data.files import content_digest
@@ -53,6 +54,7 @@ def calibrate_judge(config: RunConfig, asked: Asked) -> tuple[Calibrated, Path]:
     """
     if (why := why_unmeasured(config.judge)) is not None:
         raise ConfigError(f"judge={config.judge.kind} cannot be calibrated: {why}; choose another judge or rubric")
+    config = with_types_of_this_machine(config)
     store = Store(config.store.runs / "store", ConsoleReporter())
     run = Run(config.store.runs / config.run / FOLDER / asked.gold.resolve().stem, store, config.seed)
     out = run.folder if asked.out is None else asked.out

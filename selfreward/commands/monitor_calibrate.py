@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from selfreward.artifacts import Artifact, Store
+from selfreward.artifacts import Artifact, Part, Store
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
 from selfreward.commands.monitor_table import aligned, amount
+from selfreward.commands.number_types import with_types_of_this_machine
 from selfreward.config import RunConfig, validate
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import start_policy
 from selfreward.diversity.findings import FEWEST_PROMPTS, PARTS, Family, Finding
 from selfreward.diversity.probe import FEWEST_HUMAN_ANSWERS
 from selfreward.stages.diagnose import HumanNll, diagnose, findings_of
-from selfreward.stages.measure import measure
+from selfreward.stages.measure import BASELINE, measure
 from selfreward.stages.source import load_sources
 
 FOLDER = "calibration"
@@ -50,17 +51,18 @@ def measure_twice(config: RunConfig) -> Calibration:
 
     The first measurement and its diagnosis are those of the run itself.
     """
+    config = with_types_of_this_machine(config)
     store = Store(config.store.runs / "store", ConsoleReporter())
     run = Run(config.store.runs / config.run / FOLDER, store, config.seed)
     start = start_policy(config.model, store.root, trusted=trusts(config.backend))
     with open_backend(config.backend, start) as backend:
         probe = load_sources(config.data, run, backend, start).probe
 
-        def measured(t: int, baseline: Artifact | None) -> Artifact:
+        def measured(t: int, baseline: Part | None) -> Artifact:
             return run.stage(t, measure, config.measure, backend=backend, policy=start, probe=probe, baseline=baseline)
 
         baseline = measured(0, None)
-        again = measured(1, baseline)
+        again = measured(1, baseline.part(*BASELINE))
 
     def diagnosed(t: int, seen: Artifact, previous: Artifact | None) -> Artifact:
         spec = config.monitor.detector

@@ -11,6 +11,7 @@ from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import Run, read_run
 from selfreward.commands.check import check_models
 from selfreward.commands.gc import collect
+from selfreward.commands.number_types import with_types_of_run
 from selfreward.config import RunConfig, validate
 from selfreward.console import ConsoleReporter
 from selfreward.errors import StarvedLoop
@@ -30,6 +31,7 @@ def run(values: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     settings = json.dumps(config.model_dump(mode="json"), indent=2)
     write_atomically(folder / "config.json", f"{settings}\n".encode())
+    config = with_types_of_run(config, folder, reporter.say)
     acts = config.monitor.mode == "act"
     name, share = ("monitor.floor", config.monitor.floor) if acts else ("mix.real_share", config.monitor.real_share)
     if share == 0:

@@ -11,6 +11,7 @@ from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
 from selfreward.backends.base import Backend
 from selfreward.commands.arguments import Compose
+from selfreward.commands.number_types import with_types_of_this_machine
 from selfreward.config import SeedJudgeConfig, validate_as
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, start_policy
@@ -57,6 +58,7 @@ def main(arguments: list[str], compose: Compose) -> int:
 
 def seed_policy(config: SeedJudgeConfig) -> Seeded:
     """The stages of seeding, linked as a run in `<run>/seed`; the first ones may be shared with the run itself."""
+    config = with_types_of_this_machine(config)
     store = Store(config.store.runs / "store", ConsoleReporter())
     run = Run(config.store.runs / config.run / FOLDER, store, config.seed)
     start = start_policy(config.model, store.root, trusted=trusts(config.backend))

@@ -1,8 +1,8 @@
 """`selfreward verify RUN`: every byte read back, every digest taken anew, every link of the chain checked."""
 
+from selfreward.artifacts import Artifact
 from selfreward.artifacts.manifest import content_digest
 from selfreward.artifacts.runs import SOURCES, RunView, read_run
-from selfreward.artifacts.store import Artifact
 from selfreward.artifacts.tables import digest_of_table
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.errors import CorruptArtifact
@@ -52,9 +52,8 @@ def check_rows(artifact: Artifact) -> None:
 
 def check_chain(view: RunView) -> None:
     """Raises CorruptArtifact if an artifact was made from an input that the run does not hold in that form."""
-    held = {(artifact.key, artifact.digest) for _, artifact in view.artifacts()}
-    held_keys = {key for key, _ in held}
+    held = {artifact.key: artifact for _, artifact in view.artifacts()}
     for name, artifact in view.artifacts():
         for role, entry in artifact.manifest.inputs.items():
-            if entry.key in held_keys and (entry.key, entry.digest) not in held:
+            if entry.key in held and not held[entry.key].holds(entry):
                 raise CorruptArtifact(f"{name} was made from another {role} ({entry.key}): delete {artifact.path}")

@@ -95,18 +95,18 @@ def _places(view: RunView, prefix: str, iteration: int | None) -> Iterator[Place
 
 
 def input_of(view: RunView, iteration: int, artifact: Artifact, role: str) -> Artifact:
-    """The artifact of the run that was an input of `artifact`, told by its digest.
+    """The artifact of the run that was an input of `artifact`, or whose part was, told by the digest of what was read.
 
     The same content can have been made under several keys, so the digest decides. Raises CorruptArtifact where the
     run does not hold it.
     """
-    wanted = artifact.manifest.inputs[role].digest
+    read = artifact.manifest.inputs[role]
     earlier = (one for stages in reversed(view.iterations[: iteration + 1]) for one in stages.values())
     for one in (*view.sources.values(), *earlier):
-        if one.digest == wanted:
+        if one.holds(read):
             return one
     raise CorruptArtifact(
-        f"{artifact.path} was made from other {role} ({artifact.manifest.inputs[role].key}) than {view.name} holds: "
+        f"{artifact.path} was made from other {role} ({read.key}) than {view.name} holds: "
         "give the command of the run again"
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from selfreward.artifacts import Artifact
+from selfreward.artifacts.manifest import InputEntry
 from selfreward.artifacts.runs import RunView
 from selfreward.diversity.controller import Orders
 from selfreward.errors import CorruptArtifact
@@ -14,7 +15,7 @@ from selfreward.records import Candidate, Example, Judgment, Prompt
 from selfreward.spec import Json
 from selfreward.stages.anchors import worst_two
 from selfreward.stages.mix import training_table
-from selfreward.stages.novelty import lowered, orders_of
+from selfreward.stages.novelty import NO_ORDERS, lowered
 from selfreward.stages.pairs import PreferencePairs
 from selfreward.stages.pool import Rated, rate
 from selfreward.stages.reasons import Choice, Reason, explain_anchor, explain_choice
@@ -71,7 +72,7 @@ class Link:
     commit: str | None
     versions: dict[str, str]
     identity: dict[str, Json]
-    inputs: dict[str, str]
+    inputs: dict[str, InputEntry]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +168,8 @@ def policy_name(view: RunView, iteration: int, artifact: Artifact) -> PolicyName
 
 def _rule(view: RunView, iteration: int, selected: Artifact) -> Rule:
     decided = "decision" in selected.manifest.inputs
-    orders = orders_of(input_of(view, iteration, selected, "decision") if decided else None)
+    found = input_of(view, iteration, selected, "decision").json("decision")["orders"] if decided else None
+    orders = NO_ORDERS if found is None else Orders(**found)
     return Rule(lowered(spec_of(selected), orders), _seed(selected), orders)
 
 
@@ -219,5 +221,5 @@ def link_of(artifact: Artifact) -> Link:
         commit=manifest.commit,
         versions=manifest.versions,
         identity=manifest.identity,
-        inputs={role: entry.key for role, entry in manifest.inputs.items()},
+        inputs=manifest.inputs,
     )

@@ -1,19 +1,17 @@
 """Decide: how much real human data this round's training set holds, what the next selection must do, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts import Artifact, Output, Part
 from selfreward.diversity.controller import ControllerSpec, Course, Evidence, Orders, steer
-from selfreward.diversity.findings import worst_loss
 from selfreward.records import PreferencePair
-from selfreward.stages.diagnose import findings_of
+from selfreward.spec import Json
 from selfreward.stages.mix import Spent, training_table
 from selfreward.stages.narrowing import narrowing
 
-VERSION = 3
-_NOTHING_LEFT = 1e-6  # of the start model's diversity; what remains is rounding, and no ratio of it means anything
+VERSION = 4
 
 
 def decide(
@@ -21,34 +19,42 @@ def decide(
     spec: ControllerSpec,
     *,
     seed: int,
-    diagnosis: Artifact,
+    diagnosis: Part,
     selected: Artifact,
     candidates: Artifact,
     judgments: Artifact,
     prompts: Artifact,
     training: Artifact | None,
-    previous: Artifact | None,
+    previous: Part | None,
 ) -> None:
     """`decision.json`: real share, orders, the course they come from, and all that the rule was told.
 
-    `training` is the training set of the round before, whose ledger says what human data is spent. `replay` gives the
-    same course from the file alone.
+    `diagnosis` is the part `verdict` of that stage, `previous` the part `course` of the decision before. `training` is
+    the training set of the round before, whose ledger says what human data is spent. `replay` gives the same course
+    from the file alone.
+
+    Two parts are for later stages, which hang on nothing that is merely reported: `orders.json`, what this round's mix
+    and the next selection do, and `course.json`, from which the next decision goes on. Their numbers are settings,
+    and what the rule makes of settings and the rounded verdict in plain arithmetic: the same on every machine.
     """
-    seen = diagnosis.json("diagnosis")
-    before = None if previous is None else previous.json("decision")["course"]
-    told = told_of(spec, seen, selected, training, before)
+    before = None if previous is None else previous.json("course")
+    told = told_of(spec, diagnosis.json("verdict"), selected, training, before)
     course = replay(told)
+    orders: dict[str, Json] = {
+        "round": course.round,
+        "real_share": course.real_share,
+        "human_left": _budget_left(spec, training),
+        "orders": asdict(course.orders),
+    }
+    out.write_json("orders", orders)
+    out.write_json("course", asdict(course))
     out.write_json(
         "decision",
         {
-            "round": course.round,
-            "real_share": course.real_share,
-            "human_left": _budget_left(spec, training),
-            "orders": asdict(course.orders),
+            **orders,
             "course": asdict(course),
             **told,
             "selection": narrowing(selected, candidates, judgments, prompts, seed),
-            "policy_ratio": policy_ratio(seen["sem_ratios"]),
             "rows_selected": selected.rows(training_table(selected)[0]),
         },
     )
@@ -56,13 +62,13 @@ def decide(
 
 def told_of(
     spec: ControllerSpec,
-    seen: Mapping[str, Any],
+    verdict: Mapping[str, Any],
     selected: Artifact,
     training: Artifact | None,
     before: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """All that the rule is told: `settings`, `evidence` and the `previous` course; `seen` is the diagnosis."""
-    evidence = _evidence(seen, selected, training, _budget_left(spec, training))
+    """All that the rule is told: `settings`, `evidence` and the `previous` course; see `diagnose.verdict_of`."""
+    evidence = _evidence(verdict, selected, training, _budget_left(spec, training))
     return {"settings": spec.model_dump(), "evidence": asdict(evidence), "previous": before}
 
 
@@ -83,31 +89,16 @@ def stop_reason(decision: Artifact) -> str | None:
 
 
 def _evidence(
-    seen: Mapping[str, Any], selected: Artifact, training: Artifact | None, budget_left: int | None
+    verdict: Mapping[str, Any], selected: Artifact, training: Artifact | None, budget_left: int | None
 ) -> Evidence:
-    findings = findings_of(seen)
     mixed = None if training is None else training.json("mixing")
     return Evidence(
-        round=seen["round"],
-        state=seen["state"],
-        loss=worst_loss(findings[family] for family in seen["counted"]),
-        alarms=seen["standing"]["alarms"],
-        calm=seen["standing"]["calm"],
+        **verdict,
         pairs=training_table(selected)[1] is PreferencePair,
         select_k=_select_k(selected),
         human_left=0 if mixed is not None and mixed["human_rows_left"] == 0 else budget_left,
         human_wanted_short=mixed is not None and mixed["short"] > 0,
-        human_nll=seen["human_nll"],
     )
-
-
-def policy_ratio(sem_ratios: Sequence[float | None]) -> float | None:
-    """The last policy's diversity over that of the one before, both at matched length: what one update did to it.
-
-    None without two of them, and where the earlier one has no diversity left.
-    """
-    before, now = [None, *sem_ratios][-2:]
-    return now / before if before is not None and now is not None and before > _NOTHING_LEFT else None
 
 
 def _select_k(selected: Artifact) -> int:

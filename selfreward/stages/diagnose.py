@@ -7,13 +7,15 @@ from typing import Any
 from selfreward.artifacts import Artifact, Output
 from selfreward.diversity.detector import DetectorSpec, ProbeRound, Standing
 from selfreward.diversity.detector import diagnose as judge_round
-from selfreward.diversity.findings import PARTS, Family, Finding
+from selfreward.diversity.findings import PARTS, Family, Finding, worst_loss
 from selfreward.diversity.probe import families, start_over_people
 from selfreward.diversity.sequential import half_life
 from selfreward.diversity.summary import mean
+from selfreward.spec import Json
 from selfreward.stages.probed import PromptMeasure
 
-VERSION = 2
+VERSION = 3
+_DECIMALS = 4  # far above what another order of summation moves, far below what a decision would notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ def diagnose(
 ) -> None:
     """`diagnosis.json`: state, findings by family, why, and what could not have been seen. Table `history` of HumanNll.
 
+    `verdict.json` is the part that a decision is told (see `verdict_of`).
     `baseline` is the measurement of iteration 0, which is compared with itself: its first answers with its others.
     """
     before = None if previous is None else Told(previous.json("diagnosis"), list(previous.records(HumanNll, "history")))
@@ -45,6 +48,7 @@ def diagnose(
     with out.table(HumanNll, "history") as table:
         table.write_all(told.history)
     out.write_json("diagnosis", {**told.diagnosis})
+    out.write_json("verdict", verdict_of(told.diagnosis))
 
 
 def diagnosis_of(spec: DetectorSpec, measured: Artifact, baseline: Artifact, previous: Told | None) -> Told:
@@ -79,6 +83,23 @@ def diagnosis_of(spec: DetectorSpec, measured: Artifact, baseline: Artifact, pre
         },
     }
     return Told(diagnosis, history)
+
+
+def verdict_of(diagnosis: Mapping[str, Any]) -> dict[str, Json]:
+    """What a decision is told of a `diagnosis.json`, in the words of `controller.Evidence`.
+
+    Numbers are rounded to four decimals: their last digits hang on the order in which a machine adds, and a decision
+    must not.
+    """
+    findings, nll = findings_of(diagnosis), diagnosis["human_nll"]
+    return {
+        "round": diagnosis["round"],
+        "state": diagnosis["state"],
+        "alarms": diagnosis["standing"]["alarms"],
+        "calm": diagnosis["standing"]["calm"],
+        "loss": round(worst_loss(findings[family] for family in diagnosis["counted"]), _DECIMALS),
+        "human_nll": None if nll is None else round(nll, _DECIMALS),
+    }
 
 
 def findings_of(diagnosis: Mapping[str, Any]) -> dict[Family, Finding]:

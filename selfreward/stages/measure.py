@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 
 from pydantic import Field, PositiveInt, model_validator
 
-from selfreward.artifacts import Artifact, Output, derive_seed
+from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Advance, Answer, Backend, TextScore
 from selfreward.backends.draw import Decoding, draw_completions
@@ -20,6 +20,8 @@ from selfreward.spec import Json
 from selfreward.stages.probed import HumanScore, PromptMeasure, matched_means, means, prompt_measure, tail_nll
 
 VERSION = 5
+BASELINE = ("rows", "human")
+"""What a later measurement reads of the first one: answers, and the scores of the human answers."""
 
 Record = TypeVar("Record")
 
@@ -57,12 +59,13 @@ def measure(
     backend: Backend,
     policy: Policy,
     probe: Artifact,
-    baseline: Artifact | None,
+    baseline: Part | None,
 ) -> None:
     """Tables `rows` (ProbeAnswer), `prompts` (PromptMeasure), `human` (HumanScore), `modes` (Mode).
 
     `metrics.json` holds the means of each stratum, `probe.json` what must not change between two measurements.
-    Without a `baseline`, the first `k` answers are the policy's and the others are the baseline's.
+    Without a `baseline`, the part `BASELINE` of the first measurement, the first `k` answers are the policy's and the
+    others are the baseline's.
     """
     prompts = list(probe.records(Prompt))
     opened = [prompt for prompt in prompts if prompt.stratum == "open"]

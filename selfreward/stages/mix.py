@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import PositiveInt, model_validator
 
-from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts import Artifact, Output, Part
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, PreferencePair
 from selfreward.spec import Spec, execution
@@ -62,7 +62,7 @@ def mix(
     *,
     seed: int,
     selected: Artifact,
-    decision: Artifact,
+    decision: Part,
     human: Artifact,
     human_pairs: Artifact,
     previous: Artifact | None,
@@ -72,9 +72,10 @@ def mix(
     Human rows are drawn until they hold the real share that was decided of all answer tokens, or of all pairs; rows
     that stay from earlier rounds count. Tokens of thoughts do not, since people rarely write any and `update.thought`
     may drop them. The least used come first, by lot; a row is in a training set once. Human pairs come from
-    `human_pairs` and from the human prompts that were sampled along. The decision's `human_left` is never exceeded. A
-    pool that runs dry gives what it has, and so does a budget; `short` says how many tokens or pairs are missing then.
-    Raises StarvedLoop with fewer than `spec.min_rows` own rows this round.
+    `human_pairs` and from the human prompts that were sampled along. `decision` is the part `orders` of that of this
+    round; its `human_left` is never exceeded. A pool that runs dry gives what it has, and so does a budget; `short`
+    says how many tokens or pairs are missing then. Raises StarvedLoop with fewer than `spec.min_rows` own rows this
+    round.
     """
     table, _ = training_table(selected)
     if selected.rows(table) < spec.min_rows:
@@ -84,10 +85,10 @@ def mix(
         # Where human prompts are sampled along, those that were not this round may be in another.
         later = [row.id for row in human.records(Example)] if sampled else []
         pairs = [*sampled, *human_pairs.records(PreferencePair)]
-        _mix(out, spec, _Pool(PreferencePair, pairs, later), selected, previous, decision.json("decision"), seed)
+        _mix(out, spec, _Pool(PreferencePair, pairs, later), selected, previous, decision.json("orders"), seed)
     else:
         examples = list(human.records(Example))
-        _mix(out, spec, _Pool(Example, examples), selected, previous, decision.json("decision"), seed)
+        _mix(out, spec, _Pool(Example, examples), selected, previous, decision.json("orders"), seed)
 
 
 @dataclass(frozen=True, slots=True)

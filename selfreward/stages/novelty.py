@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from selfreward.artifacts import Artifact
+from selfreward.artifacts import Part
 from selfreward.diversity.controller import Orders
 from selfreward.diversity.embed import embed_hashing
 from selfreward.diversity.semantic import cluster_labels
@@ -29,9 +29,9 @@ Pick = tuple[Prompt, tuple[Rated, ...]]
 Ordered = TypeVar("Ordered", bound=SelectBase)
 
 
-def orders_of(decision: Artifact | None) -> Orders:
-    """What a decision orders of the next selection; nothing where there is no decision yet."""
-    return NO_ORDERS if decision is None else Orders(**decision.json("decision")["orders"])
+def orders_of(decision: Part | None) -> Orders:
+    """What a decision, its part `orders`, wants of the next selection; nothing where there is no decision yet."""
+    return NO_ORDERS if decision is None else Orders(**decision.json("orders")["orders"])
 
 
 def lowered(spec: Ordered, orders: Orders) -> Ordered:

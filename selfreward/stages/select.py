@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from selfreward.artifacts import Advance, Artifact, Output
+from selfreward.artifacts import Advance, Artifact, Output, Part
 from selfreward.diversity.controller import Orders
 from selfreward.records import Example, PreferencePair, Prompt
 from selfreward.stages.anchors import worst_at_first
@@ -31,7 +31,7 @@ def select(
     candidates: Artifact,
     judgments: Artifact,
     prompts: Artifact,
-    decision: Artifact | None,
+    decision: Part | None,
     first_candidates: Artifact | None,
     first_judgments: Artifact | None,
 ) -> None:
@@ -41,9 +41,9 @@ def select(
     as passed over, or under the first reason that took it out (`cut`, an outcome such as `unscored:truncated`,
     `empty`, `below_threshold`, `duplicate`). Human prompts that were sampled along make human pairs alone.
 
-    `decision` is that of the round before, whose orders are followed; the `first_` tables are those of iteration 0,
-    read where pairs are ordered to reject its answers. A round is streamed, prompt by prompt, unless a cap or those
-    answers are ordered. Candidates that a cap takes out are counted as `over_cluster_cap`.
+    `decision` is the part `orders` of that of the round before, which are followed; the `first_` tables are those of
+    iteration 0, read where pairs are ordered to reject its answers. A round is streamed, prompt by prompt, unless a cap
+    or those answers are ordered. Candidates that a cap takes out are counted as `over_cluster_cap`.
     """
     orders = orders_of(decision)
     spec = lowered(spec, orders)

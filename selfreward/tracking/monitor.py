@@ -1,12 +1,11 @@
 """What the monitor saw, decided and did in one iteration, by the names of docs/metrics.md."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selfreward.artifacts import Artifact
 from selfreward.diversity.detector import State
-from selfreward.stages.decide import policy_ratio
 from selfreward.stages.diagnose import findings_of
 
 Metric = int | float | bool | str | None
@@ -18,6 +17,7 @@ _OF_FINDING = {
     "baseline": "base",
     **{name: name for name in ("drop", "low", "high", "z", "critical", "margin", "detectable", "hit")},
 }
+_NOTHING_LEFT = 1e-6  # of the start model's diversity; what remains is rounding, and no ratio of it means anything
 _OF_COURSE = ("rung", "action", "real_share", "shadow_share")
 
 
@@ -38,6 +38,15 @@ def monitor_metrics(t: int, stages: Mapping[str, Artifact], before: Mapping[str,
         row["control/stop"] = course["stop"] is not None
         row["control/budget_exhausted"] = course["state"] == "BUDGET_EXHAUSTED"
     return {name: value for name, value in row.items() if value is not None}
+
+
+def policy_ratio(sem_ratios: Sequence[float | None]) -> float | None:
+    """The last policy's diversity over that of the one before, both at matched length: what one update did to it.
+
+    None without two of them, and where the earlier one has no diversity left.
+    """
+    before, now = [None, *sem_ratios][-2:]
+    return now / before if before is not None and now is not None and before > _NOTHING_LEFT else None
 
 
 def kl_bound(k: int, rounds: int) -> float:

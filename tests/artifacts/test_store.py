@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from selfreward.artifacts import Artifact, Output, Store
+from selfreward.artifacts import Artifact, Output, Part, Store
 from selfreward.artifacts.files import folder_digest
+from selfreward.artifacts.manifest import read_manifest
 from selfreward.artifacts.runs import Run, read_run
 from selfreward.errors import CollectedArtifact, CorruptArtifact, StoreError
 from selfreward.records import Message, Policy
@@ -39,10 +40,12 @@ def verses(start: int, end: int, name: str) -> list[Message]:
 
 
 def poem(
-    out: Output, spec: PoemSpec, *, seed: int = 0, theme: Artifact | None = None, policy: Policy | None = None
+    out: Output, spec: PoemSpec, *, seed: int = 0, theme: Artifact | Part | None = None, policy: Policy | None = None
 ) -> None:
     """Writes `spec.lines` rows in shards."""
-    words = "" if theme is None else " ".join(row.content for row in theme.records(Message))
+    words = "" if theme is None else f"{theme.json('about')['lines']}"
+    if isinstance(theme, Artifact):
+        words = " ".join(row.content for row in theme.records(Message))
     with out.table(Message) as table:
         for start in range(0, spec.lines, spec.shard_lines):
             end = min(start + spec.shard_lines, spec.lines)
@@ -96,6 +99,48 @@ def test_an_input_counts_by_its_content(store: Store) -> None:
     other = store.run(poem, PoemSpec(lines=4))
     assert store.run(poem, PoemSpec(), theme=twos).key == store.run(poem, PoemSpec(), theme=threes).key
     assert store.run(poem, PoemSpec(), theme=other).key != store.run(poem, PoemSpec(), theme=twos).key
+
+
+def test_a_part_counts_by_itself(store: Store) -> None:
+    one, other = (store.run(poem, PoemSpec(), seed=seed) for seed in (0, 1))
+    assert one.digest != other.digest
+    made = store.run(poem, PoemSpec(), theme=one.part("about"))
+    assert store.run(poem, PoemSpec(), theme=other.part("about")).key == made.key
+    assert store.run(poem, PoemSpec(), theme=store.run(poem, PoemSpec(lines=4)).part("about")).key != made.key
+    assert store.run(poem, PoemSpec(), theme=one).key != made.key
+    assert one.part("about", "rows").digest == one.digest, "all parts together are the whole"
+    assert one.part("rows").digest == store.run(poem, PoemSpec(shard_lines=3)).part("rows").digest
+
+
+def test_a_manifest_says_which_part_of_which_artifact_was_read(store: Store) -> None:
+    one, other = (store.run(poem, PoemSpec(), seed=seed) for seed in (0, 1))
+    part = one.part("about")
+    manifest = read_manifest(store.run(poem, PoemSpec(), theme=part).path)
+    assert manifest is not None
+    entry = manifest.inputs["theme"]
+    assert (entry.key, entry.digest, entry.part) == (one.key, part.digest, ("about",))
+    assert one.holds(entry) and other.holds(entry), "both have what was read"
+    assert not store.run(poem, PoemSpec(lines=4)).holds(entry)
+
+
+def test_a_part_gives_nothing_that_its_digest_does_not_cover(store: Store) -> None:
+    made = store.run(poem, PoemSpec())
+    assert made.part("about").json("about") == {"lines": 6}
+    assert len(list(made.part("rows").records(Message))) == 6
+    with pytest.raises(KeyError):
+        made.part("about").records(Message)
+    with pytest.raises(KeyError):
+        made.part("rows").json("about")
+    with pytest.raises(KeyError, match="moral"):
+        made.part("moral")
+
+
+def test_a_part_of_altered_bytes_is_refused(store: Store) -> None:
+    theme = store.run(poem, PoemSpec(lines=4))
+    part = theme.part("about")
+    (theme.path / "about.json").write_text('{"lines": 5}')
+    with pytest.raises(CorruptArtifact, match=f"delete the folder {theme.path}"):
+        Store(store.root, Silent()).run(poem, PoemSpec(), theme=part)
 
 
 def test_finished_shards_outlive_a_failure(store: Store) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from selfreward.artifacts import Artifact, Output, Store
+from selfreward.artifacts import Artifact, Output, Part, Store
 from selfreward.records import Candidate, Example, Judgment, Prompt, Usage, make_prompt
 from selfreward.spec import Json, Spec
 from selfreward.stages.select import AnySelect, select
@@ -97,8 +97,8 @@ def round_of(folder: Path, answers: Answers, policy: str = "p", human: Sequence[
     }
 
 
-def ordered(folder: Path, real_share: float = 0.2, human_left: int | None = None, **orders: Json) -> Artifact:
-    """A decision with these orders."""
+def ordered(folder: Path, real_share: float = 0.2, human_left: int | None = None, **orders: Json) -> Part:
+    """What a decision orders."""
     given: dict[str, Json] = {
         "select_k": None,
         "novelty": False,
@@ -108,14 +108,14 @@ def ordered(folder: Path, real_share: float = 0.2, human_left: int | None = None
         "sft_weight": 0.0,
     }
     decision: dict[str, Json] = {"real_share": real_share, "human_left": human_left, "orders": {**given, **orders}}
-    return artifact(folder, f"decision {decision}", {}, decision=decision)
+    return artifact(folder, f"decision {decision}", {}, orders=decision).part("orders")
 
 
 def selected(
     folder: Path,
     answers: Answers,
     spec: AnySelect,
-    decision: Artifact | None = None,
+    decision: Part | None = None,
     first: Answers = (),
     human: Sequence[Example] = (),
 ) -> Artifact:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from selfreward.artifacts import Artifact, Store
+from selfreward.artifacts import Artifact, Part, Store
 from selfreward.records import Example, PreferencePair, Prompt
 from selfreward.stages.examples import BestOfK
 from selfreward.stages.mix import MixSpec, Spent, mix, tokens_of
@@ -26,7 +26,7 @@ def pool_of(folder: Path, tokens: list[int]) -> Artifact:
 
 
 def mixed(
-    folder: Path, spec: MixSpec, decision: Artifact, human: Artifact, previous: Artifact | None = None, seed: int = 0
+    folder: Path, spec: MixSpec, decision: Part, human: Artifact, previous: Artifact | None = None, seed: int = 0
 ) -> Artifact:
     return Store(folder, Silent()).run(
         mix,

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from selfreward.artifacts.runs import RunView
-from selfreward.stages.decide import policy_ratio
 from selfreward.tracking import metrics_of_run
 from selfreward.tracking.alerts import decision_alerts, policy_alerts
 from selfreward.tracking.final import final_values
-from selfreward.tracking.monitor import kl_bound, monitor_metrics
+from selfreward.tracking.monitor import kl_bound, monitor_metrics, policy_ratio
 from selfreward.tracking.told import monitor_lines
 from tests.support import Silent, run_scripted
 

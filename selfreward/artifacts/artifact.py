@@ -1,0 +1,124 @@
+"""A committed result as it is read: the whole of it, or the part that a stage needs."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from selfreward.artifacts import manifest as manifests
+from selfreward.artifacts.manifest import InputEntry, Manifest, TableEntry
+from selfreward.artifacts.tables import read_records
+from selfreward.errors import CollectedArtifact
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A committed result: its tables, JSON files and folders."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def key(self) -> str:
+        """The key it was made under."""
+        return self.manifest.key
+
+    @property
+    def digest(self) -> str:
+        """The digest of its content."""
+        return self.manifest.digest
+
+    @property
+    def tokens(self) -> int | None:
+        """Tokens drawn or read in making it; None for a stage that counts none."""
+        counted = [int(count) for name, count in self.manifest.counts.items() if name.endswith("tokens")]
+        return sum(counted) if counted else None
+
+    def shards(self, record_type: type[Record], table: str = "rows") -> Iterator[list[Record]]:
+        """The records of a table, one list a shard, in order; one shard is in memory at a time."""
+        self._need_bytes()
+        for path in self._table(table).paths(self.path):
+            yield read_records(path, record_type)
+
+    def records(self, record_type: type[Record], table: str = "rows") -> Iterator[Record]:
+        """The records of a table, in order."""
+        for shard in self.shards(record_type, table):
+            yield from shard
+
+    def has(self, table: str) -> bool:
+        """Whether there is a table of this name."""
+        return any(entry.name == table for entry in self.manifest.tables)
+
+    def _table(self, name: str) -> TableEntry:
+        return {entry.name: entry for entry in self.manifest.tables}[name]
+
+    def rows(self, table: str = "rows") -> int:
+        """The number of rows of a table."""
+        return self._table(table).rows
+
+    def json(self, name: str) -> dict[str, Any]:
+        """The content of `<name>.json`; small files outlive `selfreward gc`."""
+        content: dict[str, Any] = json.loads((self.path / f"{name}.json").read_text())
+        return content
+
+    def _need_bytes(self) -> None:
+        if self.manifest.collected:
+            raise CollectedArtifact(
+                f"{self.path} was emptied by `selfreward gc`: delete the folder and run again to make it anew"
+            )
+
+    def check(self) -> None:
+        """Reads every byte back. Raises CorruptArtifact or CollectedArtifact."""
+        self._need_bytes()
+        manifests.check_bytes(self.path, self.manifest)
+
+    def part(self, *names: str) -> "Part":
+        """The tables and JSON files called `names`. Raises KeyError for one that is not there."""
+        digest = manifests.part_digest(self.manifest, names)
+        if digest is None:
+            raise KeyError(f"{self.path} has no {' and '.join(names)}")
+        return Part(self, names, digest)
+
+    def holds(self, entry: InputEntry) -> bool:
+        """Whether the content that was read as `entry` is here: all of this artifact, or the part that it names."""
+        digest = manifests.part_digest(self.manifest, entry.part) if entry.part else self.digest
+        return digest == entry.digest
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some tables and JSON files of an artifact, for a stage that reads no more of it: only they count in its key.
+
+    `digest` is the one that an artifact with nothing else would have.
+    """
+
+    artifact: Artifact
+    names: tuple[str, ...]
+    digest: str
+
+    @property
+    def key(self) -> str:
+        """The key of the artifact."""
+        return self.artifact.key
+
+    def json(self, name: str) -> dict[str, Any]:
+        """The content of `<name>.json`. Raises KeyError where that is not in this part."""
+        self._need(name)
+        return self.artifact.json(name)
+
+    def records(self, record_type: type[Record], table: str = "rows") -> Iterator[Record]:
+        """The records of a table, in order. Raises KeyError where it is not in this part."""
+        self._need(table)
+        return self.artifact.records(record_type, table)
+
+    def _need(self, name: str) -> None:
+        if name not in self.names:
+            raise KeyError(f"{name} is no part of what was asked for: {', '.join(self.names)}")
+
+
+def part_of(artifact: Artifact | None, *names: str) -> Part | None:
+    """`artifact.part(*names)`; None where there is no artifact."""
+    return None if artifact is None else artifact.part(*names)

@@ -1,0 +1,66 @@
+"""What iteration 0 of the scripted loop always gave: keys and digests, on any machine.
+
+The draws, the judgments and the training of the scripted policy are exact everywhere. Measure, diagnose and what
+decide reports add up floats in an order that the machine chooses, so their content counts with floats rounded to
+`DECIMALS`; the key of diagnose is made of the unrounded measurement and is left out.
+"""
+
+import hashlib
+from typing import Any
+
+from selfreward.artifacts import Artifact
+from selfreward.artifacts.files import canonical
+from selfreward.artifacts.runs import RunView
+from selfreward.artifacts.tables import read_rows
+
+DECIMALS = 6
+ROUNDED = ("measure", "diagnose", "decide")
+
+GOLDEN: dict[str, tuple[str | None, str]] = {
+    "measure": ("ec162cae25941817", "8d3eb795c8a009cd"),
+    "diagnose": (None, "d91bbf82459dd32b"),
+    "evaluate": ("d47baeb0dd246aec", "8af365b011c8507b"),
+    "prompts": ("3ac43410a2af8503", "10d2295e92bce7c2"),
+    "sample": ("8101271d7178981c", "679bd8936a7ca644"),
+    "health": ("7967ab115aedeb8b", "d574441a6786b62e"),
+    "judge": ("48e08233f8fbc699", "a421ce4ce632beec"),
+    "gate": ("2393ecf28871e826", "8b37ef3c6e223ae7"),
+    "select": ("056fc053e4112a1d", "14da017a5209db7b"),
+    "decide": ("5badde462d2062e5", "c17897eb19cc45cf"),
+    "mix": ("5e546e9ff5132df0", "757bb8159b6476b6"),
+    "update": ("fb8e0c3d5d4ef26b", "f7421b2751ca3fda"),
+}
+"""By stage, the key of its artifact (None where it may differ) and the digest of its content."""
+
+
+def golden_of(view: RunView) -> dict[str, tuple[str | None, str]]:
+    """Iteration 0 of a run in the form of `GOLDEN`."""
+    return {
+        stage: (
+            None if stage == "diagnose" else artifact.key,
+            rounded_digest(artifact) if stage in ROUNDED else artifact.digest,
+        )
+        for stage, artifact in view.iterations[0].items()
+    }
+
+
+def rounded_digest(artifact: Artifact) -> str:
+    """A digest of the rows and JSON files of an artifact, with floats rounded."""
+    tables = {
+        table.name: [row for path in table.paths(artifact.path) for row in read_rows(path)]
+        for table in artifact.manifest.tables
+    }
+    files = {path.stem: artifact.json(path.stem) for path in artifact.path.glob("*.json") if path.stem != "manifest"}
+    return hashlib.sha256(canonical(_rounded({"tables": tables, "files": files}))).hexdigest()[:16]
+
+
+def _rounded(value: Any) -> Any:
+    match value:
+        case float():
+            return round(value, DECIMALS) + 0.0  # so that -0.0 is 0.0
+        case dict():
+            return {name: _rounded(one) for name, one in value.items()}
+        case list():
+            return [_rounded(one) for one in value]
+        case _:
+            return value
