@@ -12,7 +12,7 @@ from selfreward.artifacts import Output
 from selfreward.backends.base import Answer, NotScored, Sampling
 from selfreward.backends.chat import Chat, option_tokens
 from selfreward.backends.hf import HfBackend, HfSpec
-from selfreward.backends.local import check_loaded, context_length, load_chat, load_configs, quiet
+from selfreward.backends.local import check_loaded, check_plain, context_length, load_chat, load_configs, quiet
 from selfreward.backends.rows import stop_ids
 from selfreward.backends.template import Turn, render, template_file
 from selfreward.errors import BackendError
@@ -66,6 +66,7 @@ def findings(folder: Path, *, trusted: bool) -> Iterator[Found]:
     """What there is to say of the model in `folder`. Raises BackendError for what cannot work."""
     chat = load_chat(folder, trust_remote_code=trusted)
     config, generation = load_configs(folder, trust_remote_code=trusted)
+    check_plain(folder, config)
     count = _check_weights_are_whole(folder, trusted=trusted)
     rendering = chat.rendering
     yield Found(what="chat template", says=template_file(chat.tokenizer))

@@ -136,7 +136,7 @@ FAMILIES = (
         eos="<|endoftext|>",
         pad="<|endoftext|>",
         generation_eos=("<|endoftext|>",),
-        refused="the only template is for conversations with tools",
+        refused="has the chat templates tool_use and no default: choose one with chat_template=NAME",
         end_of_turn=None,
     ),
     Family(
@@ -147,7 +147,7 @@ FAMILIES = (
         eos="<|im_end|>",
         pad="<|endoftext|>",
         generation_eos=("<|im_end|>",),
-        refused="the template has a syntax error",
+        refused="line 3: unexpected '}'; mend the template, or give another with chat_template=FILE",
         end_of_turn=None,
     ),
     Family(
@@ -161,7 +161,7 @@ FAMILIES = (
         eos="<|im_end|>",
         pad="</s>",
         generation_eos=("<|im_end|>",),
-        refused="the tokenizer, as transformers loads it, does not give back the text that it is given",
+        refused="a tokenizer_class in tokenizer_config.json may overrule tokenizer.json",
         end_of_turn=None,
     ),
 )

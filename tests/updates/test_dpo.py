@@ -202,7 +202,7 @@ def test_losses_that_cannot_be_are_refused():
 def test_thoughts_are_trained_unless_they_are_dropped(policy, tmp_path):
     thought = "<think>he</think>\n"
     thoughtful = [replace(pair, chosen_thought=thought, rejected_thought=thought) for pair in PAIRS]
-    more = len(completion_ids(make_tokenizer(), thought, ended=False))
+    more = len(completion(thought, ended=False))
     results = {}
     for name, rows, choice in (("plain", PAIRS, "keep"), ("keep", thoughtful, "keep"), ("drop", thoughtful, "drop")):
         (tmp_path / name).mkdir()

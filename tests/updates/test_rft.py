@@ -149,8 +149,8 @@ THOUGHT = "<think>he</think>\n"
 
 def test_a_thought_is_trained_unless_it_is_dropped(policy, tmp_path):
     thoughtful = [replace(example, thought=THOUGHT) for example in EXAMPLES]
-    answer = len(completion_ids(make_tokenizer(), "hello you", ended=True))
-    both = len(completion_ids(make_tokenizer(), THOUGHT + "hello you", ended=True))
+    answer = len(completion("hello you"))
+    both = len(completion(THOUGHT + "hello you"))
     tokens, trained = {}, {}
     for name, rows, choice in (("plain", EXAMPLES, "keep"), ("keep", thoughtful, "keep"), ("drop", thoughtful, "drop")):
         (tmp_path / name).mkdir()
