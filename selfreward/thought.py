@@ -1,7 +1,7 @@
 """A reply apart from what its model thought before it: the one reading of the markers of reasoning models.
 
-Chat templates and tokenizers know nothing of each other's markers, so all those in use are known here. What a reply
-says after its thought is its answer, and that alone is compared, judged, counted and shown as the answer.
+Each model family has markers of its own, and the usual ones are listed here. What a reply says after its thought is its
+answer, and that alone is compared, judged and measured as the answer.
 """
 
 import re
@@ -66,8 +66,7 @@ def answer_of(text: str) -> str:
 def answer_tokens(tokens: int, thought: str | None, text: str) -> int:
     """How many of a reply's `tokens` belong to its answer `text`, by the share of its characters: an estimate.
 
-    All of them where there is no thought. A token is not cut where a thought ends, so the share is near the truth for
-    all but the shortest answers.
+    All of them where there is no thought. A thought may have more or fewer characters a token than its answer.
     """
     return tokens if not thought else tokens - round(tokens * len(thought) / len(thought + text))
 

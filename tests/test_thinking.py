@@ -27,8 +27,11 @@ TAG = "<img src=x onerror=alert(1)>"
 
 
 @contextmanager
-def thinking(*, cut_share: float = 0.0) -> Iterator[None]:
-    """The scripted policy thinks, three times as long as it answers; of a share of its answers nothing else is left."""
+def thinking(*, cut_share: float = 0.0, silent_share: float = 0.0) -> Iterator[None]:
+    """The scripted policy thinks, three times as long as it answers.
+
+    A share of its replies is cut in the thought, another share ends behind the thought without an answer.
+    """
     draw = ScriptedBackend._completion
 
     def think(self: ScriptedBackend, question: str, text: str, logprob: float, luck: list[float]) -> Completion:
@@ -38,6 +41,8 @@ def thinking(*, cut_share: float = 0.0) -> Iterator[None]:
         surely = (-0.25,) * (3 * one.tokens)
         if luck[0] < cut_share:
             return replace(one, thought=thought[:-8], text="", finish="length", token_logprobs=surely)
+        if luck[0] > 1 - silent_share:
+            return replace(one, thought=thought, text="", finish="stop", token_logprobs=surely)
         return replace(one, thought=thought, token_logprobs=(*surely, *one.token_logprobs))
 
     with patch.object(ScriptedBackend, "_completion", think):
@@ -109,15 +114,15 @@ def test_a_pair_keeps_both_thoughts(tmp_path: Path) -> None:
 def test_cut_thoughts_are_counted_and_no_right_answers(tmp_path: Path) -> None:
     """The thought repeats the right answer; cut inside it, the candidate has none."""
     reporter = Silent()
-    with thinking(cut_share=0.2):
+    with thinking(cut_share=0.2, silent_share=0.1):
         view = run_scripted(tmp_path, *SMALL, "judge=verifier", "loop.iterations=1", reporter=reporter)
     drawn = list(view.iterations[0]["sample"].records(Candidate))
-    cut = [one for one in drawn if one.finish == "length" and not one.text]
-    assert 0 < len(cut) < len(drawn)
+    cut, silent = ([one for one in drawn if not one.text and one.finish == end] for end in ("length", "stop"))
+    assert 0 < len(cut) < len(drawn) and silent
     row = metrics_of_run(view.folder)[0]
     assert (row["sample/thoughts"], row["sample/thoughts_cut"]) == (len(drawn), len(cut))
     assert row["sample/thought_cut_share"] == len(cut) / len(drawn)
-    assert row["select/cut"] == len(cut)
+    assert (row["select/cut"], row["select/empty"]) == (len(cut), len(silent))
     scores = {one.candidate_ids[0]: one.score for one in view.iterations[0]["judge"].records(Judgment)}
     assert {scores[one.id] for one in cut} <= {0.0, None}
     assert (
@@ -152,6 +157,17 @@ def test_a_policy_learns_to_judge_with_the_thoughts_of_its_replies(tmp_path: Pat
     assert all(one.thought is None for one in learned if one.origin == "human")
 
 
+def test_a_policy_learns_its_own_right_answers_with_their_thoughts(tmp_path: Path) -> None:
+    labelled = ["seed_judge.source=verifier", "seed_judge.reply=labelled", "rubric@seed_judge.rubric=right_or_wrong"]
+    with thinking():
+        done = selfreward("seed-judge", "experiment=scripted", *labelled, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (stages,) = read_run(tmp_path / "runs/scripted/seed").iterations
+    learned = list(stages["seed"].records(Example))
+    assert {one.thought is not None for one in learned if one.score is None} == {True}
+    assert {one.thought for one in learned if one.score is not None} == {None}
+
+
 def test_the_page_folds_a_thought_and_explain_tells_it_apart(run: RunView) -> None:
     config = scripted_config(*SMALL).model_dump_json()
     (run.folder / "config.json").write_text(config)
@@ -177,7 +193,8 @@ def test_a_thought_makes_another_candidate_and_none_changes_no_id() -> None:
                 one = Completion(text="4", finish="stop", token_logprobs=(-1.0,), prompt_tokens=1, thought=thought)
                 return [[one] for _ in prompts]
 
-        drawn = draw_candidates(Draws(), policy, [prompt], Decoding(k=1), seed=7, advance=lambda _: None)  # type: ignore[arg-type]
+        backend: Any = Draws()
+        drawn = draw_candidates(backend, policy, [prompt], Decoding(k=1), seed=7, advance=lambda _: None)
         return [one.id for one in drawn]
 
     assert ids(None) == [digest_of("candidate", prompt.id, "p", 7, 0, "4")]

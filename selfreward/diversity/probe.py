@@ -187,9 +187,9 @@ def _quartile(lengths: Iterable[int]) -> int:
 
 
 def _opened(answers: Mapping[str, Sequence[ProbeAnswer]], opening: tuple[str, ...]) -> dict[str, list[ProbeAnswer]]:
-    """The usable answers without thought and opening, and without as large a share of their tokens as these have of all.
+    """The usable answers without thought and opening, and without the share of their tokens that these have of the text.
 
-    Nothing says which token a character is of: the share of the characters stands for that of the tokens.
+    Which token a character belongs to is not known, so the share of the characters stands for that of the tokens.
     """
     return {
         prompt_id: [_shortened(one, opening) for one in group if usable(one)] for prompt_id, group in answers.items()

@@ -94,8 +94,8 @@ def thought_lines(row: Mapping[str, Metric]) -> list[str]:
         return []
     raise_it = " (raise sample.max_new_tokens)" if cut else ""
     return [
-        f"  {thinking} of {row['yield/drawn']} candidates think before they answer; {cut} of {thinking} were cut before "
-        f"an answer{raise_it}"
+        f"  {thinking} of {row['yield/drawn']} candidates think before they answer; {cut} of {thinking} were cut "
+        f"before an answer{raise_it}"
     ]
 
 

@@ -52,9 +52,9 @@ def train_rft(
 ) -> dict[str, Json]:
     """Trains `policy` on `examples`, writes the new model with its tokenizer to `out`; what the training saw.
 
-    `tokens_trained` counts the tokens of thoughts and answers that bore loss, once for each epoch; `mean_loss` is in nats per such
-    token, averaged over the steps. On a CPU the same call writes the same bytes. `advance(step, steps)` is called
-    after each step; `scratch` is where the trainer may leave files.
+    `tokens_trained` counts the tokens of thoughts and answers that bore loss, once for each epoch; `mean_loss` is in
+    nats per such token, averaged over the steps. On a CPU the same call writes the same bytes. `advance(step, steps)`
+    is called after each step; `scratch` is where the trainer may leave files.
 
     Raises:
         StarvedLoop: no row is short enough.

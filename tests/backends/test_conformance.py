@@ -111,6 +111,14 @@ def test_counted_tokens_are_scored_tokens(backend: Backend) -> None:
     assert backend.count_tokens([text]) == [score.tokens]
 
 
+def test_a_thought_is_scored_with_its_answer(backend: Backend) -> None:
+    thought, text = "<think>Two and two more.</think>\n", "The answer is 3."
+    results = backend.score([Answer(messages=PROMPTS[0], text=text, thought=said) for said in (None, thought)], nothing)
+    alone, both = results
+    assert isinstance(alone, TextScore) and isinstance(both, TextScore)
+    assert both.tokens > alone.tokens
+
+
 def test_a_prompt_without_room_is_refused(backend: Backend) -> None:
     long = (Message(role="user", content="word " * 4000),)
     steps: list[int] = []
