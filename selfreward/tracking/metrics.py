@@ -7,6 +7,7 @@ from typing import Any
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import read_run
 from selfreward.provenance.yields import yield_metrics
+from selfreward.tracking.drawn import drawn_metrics
 from selfreward.tracking.judging import judge_metrics
 from selfreward.tracking.monitor import Metric, monitor_metrics
 
@@ -73,7 +74,7 @@ def metrics_of_iteration(t: int, stages: Mapping[str, Artifact], before: Mapping
     # The policy's own words: no number, and W&B is sent no text.
     row.pop("diversity/open/matched/opening", None)
     row |= monitor_metrics(t, stages, before)
-    row |= _thought_metrics(stages.get("sample"))
+    row |= drawn_metrics(stages.get("sample"))
     if (judged := stages.get("judge")) is not None:
         row |= {f"judge/{name}": value for name, value in judged.manifest.counts.items() if name != "tokens"}
     row |= judge_metrics(stages)
@@ -85,32 +86,6 @@ def metrics_of_iteration(t: int, stages: Mapping[str, Artifact], before: Mapping
         if artifact.tokens is not None:
             row[f"cost/{name}/tokens"] = artifact.tokens
     return row | yield_metrics(stages)
-
-
-def thought_lines(row: Mapping[str, Metric]) -> list[str]:
-    """How many candidates think, and how many of them were cut before they came to an answer; nothing if none does."""
-    thinking, cut = row.get("sample/thoughts"), row.get("sample/thoughts_cut")
-    if not thinking:
-        return []
-    raise_it = " (raise sample.max_new_tokens)" if cut else ""
-    return [
-        f"  {thinking} of {row['yield/drawn']} candidates think before they answer; {cut} of {thinking} were cut "
-        f"before an answer{raise_it}"
-    ]
-
-
-def _thought_metrics(sampled: Artifact | None) -> dict[str, Metric]:
-    """How many candidates think and how many were cut in the thought, as counts and as shares of all candidates."""
-    if sampled is None or "thoughts" not in sampled.manifest.counts:
-        return {}
-    thinking, cut = (int(sampled.manifest.counts[name]) for name in ("thoughts", "thoughts_cut"))
-    drawn = sampled.rows()
-    return {
-        "sample/thoughts": thinking,
-        "sample/thoughts_cut": cut,
-        "sample/thought_share": thinking / drawn,
-        "sample/thought_cut_share": cut / drawn,
-    }
 
 
 def _json(artifact: Artifact | None, name: str) -> dict[str, Any] | None:

@@ -10,8 +10,9 @@ from selfreward.artifacts import Artifact
 from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import read_iteration
 from selfreward.spec import Spec, execution
+from selfreward.tracking.drawn import drawn_lines
 from selfreward.tracking.judging import judge_lines
-from selfreward.tracking.metrics import METRICS_FILE, metrics_of_iteration, thought_lines, training_counts
+from selfreward.tracking.metrics import METRICS_FILE, metrics_of_iteration, training_counts
 from selfreward.tracking.monitor import Metric
 from selfreward.tracking.told import monitor_lines
 
@@ -94,7 +95,7 @@ class Tracker:
             write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
         if new:
             row = self._rows[t]
-            for line in (*monitor_lines(stages), *thought_lines(row), *judge_lines(stages), *training_counts(row)):
+            for line in (*monitor_lines(stages), *drawn_lines(row), *judge_lines(stages), *training_counts(row)):
                 self.printer.say(line)
         if new or last:
             shown = [{column: _cell(row.get(name)) for column, name in _SUMMARY.items()} for row in self._rows]
