@@ -1,6 +1,5 @@
 """The start model: a folder, one of the embedded models, a hub model at a pinned revision, or a scripted policy."""
 
-import os
 import shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from selfreward.artifacts.files import folder_digest, sha256_of
+from selfreward.artifacts.files import folder_digest, locked, sha256_of
 from selfreward.backends.local import check_weights, load_tokenizer, settle_rendering
 from selfreward.backends.rendering import FILE, ChatSpec, chat_of, write_rendering
 from selfreward.backends.scripted import ScriptedState, write_state
@@ -81,8 +80,9 @@ def model_policy(folder: Path, chat: ChatSpec, store: Path, *, trusted: bool) ->
     base = _folder_policy(folder, store)
     name = digest_of("rendering", _SETTLING, version("transformers"), base.digest, told)
     settled = store / ".models" / name
-    if not (settled / FILE).exists() or not all(path.exists() for path in settled.iterdir()):
-        _settle(folder, chat, settled, trusted=trusted)
+    with locked(store / ".locks" / f"model-{name}", on_wait=lambda: None):
+        if not (settled / FILE).exists() or not all(path.exists() for path in settled.iterdir()):
+            _settle(folder, chat, settled, trusted=trusted)
     return _folder_policy(settled, store)
 
 
@@ -90,21 +90,16 @@ def _settle(folder: Path, chat: ChatSpec, settled: Path, *, trusted: bool) -> No
     """Writes links to the files in `folder`, the chosen template and what is settled about it to `settled`, at once."""
     tokenizer = load_tokenizer(folder, trust_remote_code=trusted)
     rendering = settle_rendering(folder, tokenizer, chat, trust_remote_code=trusted)
-    scratch = settled.with_name(f".{settled.name}.{os.getpid()}")
-    shutil.rmtree(scratch, ignore_errors=True)
+    scratch = settled.with_name(f".{settled.name}")
+    for old in (scratch, settled):
+        shutil.rmtree(old, ignore_errors=True)
     scratch.mkdir(parents=True)
     for path in folder.iterdir():
         if path.is_file() and not path.name.startswith(".") and path.name not in (_TEMPLATE, FILE):
             (scratch / path.name).symlink_to(path.resolve())
     (scratch / _TEMPLATE).write_text(tokenizer.chat_template)
     write_rendering(scratch, rendering)
-    shutil.rmtree(settled, ignore_errors=True)
-    try:
-        scratch.rename(settled)
-    except OSError:  # another process was there first, with the same
-        shutil.rmtree(scratch)
-        if not (settled / FILE).exists():
-            raise
+    scratch.rename(settled)
 
 
 def _folder_policy(folder: Path, store: Path) -> Policy:

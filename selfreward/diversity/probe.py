@@ -187,7 +187,7 @@ def _quartile(lengths: Iterable[int]) -> int:
 
 
 def _opened(answers: Mapping[str, Sequence[ProbeAnswer]], opening: tuple[str, ...]) -> dict[str, list[ProbeAnswer]]:
-    """The usable answers without thought and opening, and without the share of their tokens that these have of the text.
+    """The usable answers without thought and opening, and without the share of tokens that these have of the text.
 
     Which token a character belongs to is not known, so the share of the characters stands for that of the tokens.
     """
