@@ -1,17 +1,20 @@
 """Files that are whole or absent: atomic writes, digests, locks."""
 
 import fcntl
+import glob
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from selfreward.errors import AssetError
+from selfreward.errors import AssetError, StoreError
 from selfreward.spec import Json
 
 _BLOCK = 1 << 20
+_STALE_S = 3600  # a file is written in far less: what is older was left by a process that was killed
 
 
 def canonical(value: Json) -> bytes:
@@ -30,6 +33,7 @@ def sha256_of(path: Path) -> str:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes `content` so that a reader, or a crash, sees the old file or the new one and nothing between."""
+    _clear_stale(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with scratch.open("wb") as file:
@@ -40,6 +44,14 @@ def write_atomically(path: Path, content: bytes) -> None:
     finally:
         scratch.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def _clear_stale(path: Path) -> None:
+    """Deletes what processes that were killed left of `path` half written."""
+    for scratch in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with suppress(FileNotFoundError):
+            if time.time() - scratch.stat().st_mtime > _STALE_S:
+                scratch.unlink()
 
 
 def write_json(path: Path, value: Json) -> None:
@@ -66,7 +78,10 @@ def sync_files(folder: Path) -> None:
 
 @contextmanager
 def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Holds the one lock at `path`; calls `on_wait` once if another process has it, then waits for it."""
+    """Holds the one lock at `path`; calls `on_wait` once if another process has it, then waits for it.
+
+    Raises StoreError for a file system that has no locks.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:
@@ -74,6 +89,11 @@ def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
         except BlockingIOError:
             on_wait()
             fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            raise StoreError(
+                f"the file system of {path.parent} has no locks ({error.strerror}), which keep two processes apart: "
+                "choose a folder on another disk, store.runs=FOLDER"
+            ) from error
         yield
 
 
@@ -86,7 +106,7 @@ def folder_digest(folder: Path, memory: Path) -> str:
     files = sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
     if not files:
         raise AssetError(f"there is no model in {folder}: give a folder with config.json and *.safetensors")
-    known: dict[str, str] = json.loads(memory.read_text()) if memory.exists() else {}
+    known = _remembered(memory)
     found: dict[str, str] = {}
     pairs: list[Json] = []
     for path in files:
@@ -98,3 +118,12 @@ def folder_digest(folder: Path, memory: Path) -> str:
         memory.parent.mkdir(parents=True, exist_ok=True)
         write_json(memory, {**known, **found})
     return hashlib.sha256(canonical(pairs)).hexdigest()[:16]
+
+
+def _remembered(memory: Path) -> dict[str, str]:
+    """The digests in the file `memory`; none where it cannot be read, for they can be taken again."""
+    try:
+        known = json.loads(memory.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}

@@ -55,7 +55,8 @@ class Manifest:
     """The record of one artifact; it exists only if the artifact is whole.
 
     `digest` identifies the content: rows by value, other files by their bytes. `seconds` is wall time of all the
-    work in the process that committed; `collected` is true once `selfreward gc` has deleted the bytes.
+    work in the process that committed; `collected` is true once `selfreward gc` has deleted the bytes. `seal` is the
+    digest of all that is said here and does not change later; None where an earlier version wrote none.
     """
 
     stage: str
@@ -71,6 +72,7 @@ class Manifest:
     versions: dict[str, str]
     commit: str | None
     collected: bool = False
+    seal: str | None = None
 
 
 def shard_name(table: str, number: int) -> str:
@@ -90,6 +92,11 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     try:
         content = json.loads(path.read_text())
+        if newer := sorted(content.keys() - Manifest.__dataclass_fields__.keys()):
+            raise CorruptArtifact(
+                f"{path} was written by a newer version of selfreward (it has {newer[0]!r}): update selfreward, or "
+                "choose another folder, store.runs=FOLDER"
+            )
         return Manifest(
             **{
                 **content,
@@ -98,8 +105,21 @@ def read_manifest(folder: Path) -> Manifest | None:
                 "files": tuple(FileEntry(**entry) for entry in content["files"]),
             }
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptArtifact(f"{path} is not a manifest ({error}): delete the folder {folder}") from error
+
+
+def sealed(manifest: Manifest) -> Manifest:
+    """`manifest` with its seal."""
+    return replace(manifest, seal=seal_of(manifest))
+
+
+def seal_of(manifest: Manifest) -> str:
+    """The digest of what `manifest` says, without times of change and whether the bytes are collected."""
+    said = asdict(replace(manifest, seal=None, collected=False))
+    for entry in said["files"]:
+        del entry["mtime_ns"]
+    return hashlib.sha256(canonical(said)).hexdigest()[:16]
 
 
 def _input(entry: dict[str, Any]) -> InputEntry:

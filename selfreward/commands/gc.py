@@ -71,5 +71,10 @@ def empty(artifact: Artifact, store: Store) -> None:
         for path in artifact.path.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
-            elif path.name != NAME and path.suffix != ".json":
+            elif path.name != NAME and not is_kept(path.name):
                 path.unlink()
+
+
+def is_kept(path: str) -> bool:
+    """Whether a file of an artifact, by its path in there, outlives its weights: what is told of it is read there."""
+    return "/" not in path and path.endswith(".json")
