@@ -1,5 +1,6 @@
 """The command line. Hydra composes the settings of runs and calibrations; the rest are ordinary arguments."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -70,7 +71,11 @@ def main() -> int:
     # A scheduler's SIGTERM stops a run as Ctrl-C does, so that locks and terminals are left in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return _main_of(command)(arguments)
+        return _done(_main_of(command), arguments)
+    except BrokenPipeError:
+        # A reader such as `head` has had enough. Python flushes once more at its end, and must not fail there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except SelfrewardError as error:
         return _told(error)
     except (OSError, MemoryError) as error:
@@ -80,6 +85,13 @@ def main() -> int:
     except KeyboardInterrupt:
         print("selfreward: stopped; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
+
+
+def _done(entry: Callable[[list[str]], int], arguments: list[str]) -> int:
+    """What `entry` ends with, once all that it printed is read."""
+    status = entry(arguments)
+    sys.stdout.flush()
+    return status
 
 
 def _told(error: SelfrewardError) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
-from unittest.mock import patch
 
 from selfreward.data.roles import Role
 from selfreward.errors import ConfigError
@@ -59,12 +58,14 @@ def errors_of_hydra(overrides: Sequence[str]) -> Iterator[None]:
     if os.environ.get(_FULL_ERROR) == "1":
         yield
         return
+    os.environ[_FULL_ERROR] = "1"
     try:
-        with patch.dict(os.environ, {_FULL_ERROR: "1"}):
-            yield
+        yield
     except CompactHydraException as error:
         cause = f"\n{error.__cause__}" if type(error.__cause__).__module__.startswith("omegaconf") else ""
         raise ConfigError(_of_role(str(error), overrides) or f"{error}{cause}") from error
+    finally:
+        del os.environ[_FULL_ERROR]
 
 
 def _unread(typed: str, says: str) -> str:

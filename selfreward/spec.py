@@ -13,7 +13,7 @@ _NEUTRAL = "neutral"
 class Spec(BaseModel):
     """Settings of one part: frozen, typed, unknown names refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 Part = TypeVar("Part", bound=Spec)

@@ -1,11 +1,15 @@
 """Settings that are typed wrong: each ends with status 2 and one line that says what to type."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import selfreward as selfreward_package
 from tests.support import Done, selfreward
 from tests.test_cli import SCRIPTED
 
@@ -104,6 +108,13 @@ def test_what_hydra_refuses_keeps_its_words_and_ends_with_2(command: list[str], 
 )
 def test_numbers_and_names_that_cannot_be_are_refused(settings: list[str], message: str, tmp_path: Path) -> None:
     assert message in one_line(selfreward(*SCRIPTED, *settings, cwd=tmp_path))
+
+
+def test_a_reader_that_has_had_enough_is_no_mistake(tmp_path: Path) -> None:
+    command = f"{shlex.quote(sys.executable)} -m selfreward run --cfg all experiment=scripted | head -1"
+    environment = {**os.environ, "PYTHONPATH": str(Path(selfreward_package.__file__).parents[1])}
+    done = subprocess.run(["bash", "-c", command], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("hydra:\n", "")
 
 
 def test_the_name_of_a_sweep_leaves_room_for_its_settings(tmp_path: Path) -> None:

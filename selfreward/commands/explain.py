@@ -1,8 +1,6 @@
 """`selfreward explain RUN [ID]`: a training row, a candidate or a prompt back to everything that led to it."""
 
 import json
-import os
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
@@ -75,11 +73,5 @@ def _settings(value: object) -> object:
 
 
 def _print(lines: Iterable[str]) -> None:
-    """Prints `lines`; ends quietly where a reader such as `head` has had enough."""
-    try:
-        for line in lines:
-            print(line)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes once more at its end, and must not fail there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for line in lines:
+        print(line)
