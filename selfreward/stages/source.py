@@ -17,7 +17,7 @@ from selfreward.records import Example, GoldPair, Policy, PreferencePair, Prompt
 from selfreward.spec import Spec
 from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_told, likeness_told
 
-VERSION = 3
+VERSION = 4
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
 _MEASURED: tuple[Role, ...] = ("held_out", "probe", "target", "gold_gate", "gold_final")
 Record = TypeVar("Record")
