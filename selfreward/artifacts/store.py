@@ -5,7 +5,6 @@ decide its content, the digests of its inputs, the engine in use and the seed; n
 number of iterations. See docs/adr/0001-keys.md.
 """
 
-import errno
 import functools
 import shutil
 import subprocess
@@ -26,7 +25,7 @@ from selfreward.artifacts.files import locked, sync_files, sync_folder
 from selfreward.artifacts.identity import explain_miss, key_of
 from selfreward.artifacts.manifest import InputEntry, Manifest
 from selfreward.artifacts.output import Output, Reporter
-from selfreward.errors import CorruptArtifact, StoreError
+from selfreward.errors import CorruptArtifact, SelfrewardError, of_system
 from selfreward.records import Policy
 from selfreward.spec import Json, Spec, identity
 
@@ -68,7 +67,7 @@ class Store:
         what the stage computes with if that is no backend.
 
         Raises:
-            StoreError: the disk is full.
+            StoreError: the disk is full, or the system refuses something else.
             CorruptArtifact: bytes have changed since they were written.
             CollectedArtifact: bytes are needed that `selfreward gc` deleted.
             Exception: whatever the stage raises, with the stage and its folder noted.
@@ -175,15 +174,15 @@ class Store:
 
 @contextmanager
 def _located(label: str, folder: Path) -> Iterator[None]:
-    """Says in which stage, under which key and in which folder an error happened; a full disk becomes StoreError."""
+    """Says in which stage, under which key and in which folder an error happened.
+
+    What the system refuses becomes StoreError.
+    """
     try:
         yield
     except BaseException as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise StoreError(
-                f"no space left for {label} in {folder}: free some (`selfreward gc RUN` deletes old weights) and run "
-                "the same command again"
-            ) from error
+        if not isinstance(error, SelfrewardError) and (refused := of_system(error, f"{label} in {folder}")) is not None:
+            raise refused from error
         error.add_note(f"in stage {label}, folder {folder}")
         raise
 
