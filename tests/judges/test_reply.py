@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from selfreward.judges.reply import Scale, read_letter, read_score
+from selfreward.judges.reply import read_letter, read_score
+from selfreward.judges.scale import Scale
 from tests.judges.replies import malformed, well_formed
 
 FIVE = Scale(lowest=0, highest=5)
