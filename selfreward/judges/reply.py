@@ -9,11 +9,11 @@ parts: of each criterion in a list.
 import functools
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Generic, TypeVar
 
-from selfreward.judges.parts import Placed, part_of, without_parts
+from selfreward.judges.parts import Placed, is_amid, item_number, part_of, without_parts
 from selfreward.judges.quoting import bare, lead_in, lines_of, own_words
 from selfreward.judges.scale import ANY_NUMBER_WORD, Scale, denominator_of, number_of
 from selfreward.judges.stated import Stated, settle
@@ -34,8 +34,8 @@ _FINAL = r"(?:(?:final|total|overall|revised|corrected|updated)\s+)*"
 _TOTAL = r"(?:(?:grand|overall|final)\s+)?(?:total(?:\s+(?:points?|marks?))?|points?\s+total)"
 _AFTER_A_SENTENCE = r"""(?:(?<=[.!?])(?=[\s*_<])|(?<=[.!?]["'”)\]])(?=\s)|(?<=。))(?<!e\.g\.)(?<!i\.e\.)(?<!\bex\.)"""
 _HEDGE = re.compile(r"\b(?:or|maybe|perhaps|possibly|between|if|not|almost|nearly)\b", re.IGNORECASE)
-_NUMBER = re.compile(rf"\d+(?:\.\d+)?|\b(?:{ANY_NUMBER_WORD}|half)\b", re.IGNORECASE)
-_SUM = re.compile(r"(?<![\w.])\d{1,3}(?:\s*+\+\s*+\d{1,3})++(?:\s*+=\s*+(\d{1,3})(?![\w.]))?")
+_NUMBER = re.compile(rf"\d{{1,6}}(?:\.\d+)?|\b(?:{ANY_NUMBER_WORD}|half)\b", re.IGNORECASE)
+_SUM = re.compile(r"(?<![\w.])\d{1,3}(?:\s*+\+\s*+\d{1,3})++(?:\s*+=\s*+(\d{1,3})(?!\w|\.\d))?")
 _BLANK = re.compile(_OPENING, re.IGNORECASE)
 
 
@@ -69,13 +69,19 @@ class _Form(Generic[Value]):
     convert: Callable[[re.Match[str]], Value | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
-    """A line of the judge's own words, the one before it, and whether what it says may be somebody else's."""
+    """A line of the judge's own words among those around it.
+
+    `doubtful` says that its words may be somebody else's, `amid` that a list stands above and goes on below.
+    """
 
     text: str
     before: str
     doubtful: bool
+    number: int = 0
+    below: Sequence[str] = ()
+    amid: bool = False
 
 
 def read_score(reply: str, label: str, scale: Scale, answer: str = "") -> float | None:
@@ -102,10 +108,14 @@ def read_number(text: str, scale: Scale) -> float | None:
 
 def _read(reply: str, label: str, form: _Form[Value], answer: str = "") -> Value | None:
     """What the last verdict states, unless one before it states something else."""
-    lines = _own_lines(reply, label, answer)
     placed: list[Placed[Value]] = []
+    items: set[int] = set()
+    lines = _own_lines(reply, label, answer)
     for number, line in enumerate(lines):
-        placed += _verdicts_of(line, form, [after.text for after in lines[number + 1 : number + 3]], number)
+        if form.head.search(line.text):
+            below = [after.text for after in lines[number + 1 : number + 3]]
+            placed += _verdicts_of(replace(line, number=number, below=below, amid=is_amid(items, below)), form)
+        items.add(item_number(line.text))
     return settle(without_parts(placed))
 
 
@@ -117,32 +127,33 @@ def _own_lines(reply: str, label: str, answer: str) -> list[_Line]:
     for text in own_words(reply, label).splitlines():
         lead = lead_in(bare(before), label)
         if text.strip() and not (text.lstrip().startswith(">") or bare(text) in foreign or lead == "quotation"):
-            lines.append(_Line(text, before, doubtful=lead == "unclear"))
+            lines.append(_Line(text=text, before=before, doubtful=lead == "unclear"))
         before = text if bare(text) else before
     return lines
 
 
-def _verdicts_of(line: _Line, form: _Form[Value], below: Sequence[str], number: int) -> list[Placed[Value]]:
+def _verdicts_of(line: _Line, form: _Form[Value]) -> list[Placed[Value]]:
     """The verdicts in one line; one that does not start the line must end it, and what it states may stand below it."""
     heads = list(form.head.finditer(line.text))
     ends = [*(found.start() for found in heads), len(line.text)][1:]
-    verdicts = []
     several = sum(found["inline"] is not None for found in heads) > 1
+    verdicts = []
     for found, end in zip(heads, ends, strict=True):
         segment = line.text[found.end() : end]
         stated = form.value.fullmatch(_added_up(segment))
-        if end == len(line.text) and _BLANK.fullmatch(segment) and below:
-            stated = _alone(form.value, below)
+        if end == len(line.text) and _BLANK.fullmatch(segment) and line.below:
+            stated = _alone(form.value, line.below)
         if stated is None and found["separator"].lower() == "is":
             continue
         inline = found["inline"] is not None
+        final = bool(found["final"] or found["again"] or found.groupdict().get("total"))
         verdict = Stated(
             value=None if stated is None else form.convert(stated),
-            final=bool(found["final"] or found["again"] or found.groupdict().get("total")),
+            final=final,
             doubtful=line.doubtful or (inline and not found["so"] and _goes_on(stated)),
         )
-        part = part_of(line.text, line.before, inline=inline, several=several, final=verdict.final)
-        verdicts.append(Placed(part, number, verdict))
+        part = part_of(line.text, line.before, inline=inline, several=several, amid=line.amid, final=final)
+        verdicts.append(Placed(part, line.number, verdict))
     return verdicts
 
 
@@ -153,7 +164,7 @@ def _goes_on(stated: re.Match[str] | None) -> bool:
 
 def _alone(value: re.Pattern[str], below: Sequence[str]) -> re.Match[str] | None:
     """What the next line states, if it holds a value and nothing else, and the line after it does not."""
-    first, *others = (value.fullmatch(text) for text in below)
+    first, *others = (value.fullmatch(_added_up(text)) for text in below)
     return None if first is None or first["remark"] or any(others) else first
 
 
@@ -161,13 +172,10 @@ def _added_up(segment: str) -> str:
     """`segment` with each sum that is right, such as 1 + 1 + 1 = 3, as what it comes to."""
 
     def total(found: re.Match[str]) -> str:
-        return found[1] if found[1] and _adds_up(found[0].partition("=")[0], int(found[1])) else found[0]
+        terms = map(int, found[0].partition("=")[0].split("+"))
+        return found[1] if found[1] and sum(terms) == int(found[1]) else found[0]
 
     return _SUM.sub(total, segment)
-
-
-def _adds_up(terms: str, total: Decimal | int) -> bool:
-    return sum(int(term) for term in terms.split("+")) == total
 
 
 def _letter(found: re.Match[str]) -> str | None:
@@ -176,20 +184,23 @@ def _letter(found: re.Match[str]) -> str | None:
 
 
 def _number(scale: Scale, found: re.Match[str]) -> Decimal | None:
-    """The number of a verdict, None where its remark names another one.
+    """The number of a verdict, None where brackets behind it, or its remark, name another one.
 
-    A remark may say the number again, or what adds up to it.
+    They may say the number again, or what adds up to it.
     """
-    number, remark = number_of(found["stated"]), found["remark"]
-    if not remark or remark.lstrip()[0] in _STOPS:
+    number, remark = number_of(found["stated"]), found["remark"] or ""
+    if found["check"] and not _agrees(found["check"], number):
+        return None
+    if remark.lstrip()[:1] in _STOPS:
         return number
     sentence = re.split(r"[.!?]\s", remark, maxsplit=1)[0]
     said = re.sub(denominator_of(scale.highest), " ", sentence, flags=re.IGNORECASE)
+    return None if (_HEDGE.search(said) and _NUMBER.search(said)) or not _agrees(said, number) else number
+
+
+def _agrees(said: str, number: Decimal) -> bool:
     named = [Decimal("0.5") if one.lower() == "half" else number_of(one) for one in _NUMBER.findall(said)]
-    if named and _HEDGE.search(said):
-        return None
-    agrees = all(one == number for one in named) or (len(named) > 1 and sum(named) == number)
-    return number if agrees else None
+    return all(one == number for one in named) or (len(named) > 1 and sum(named) == number)
 
 
 @functools.cache
@@ -228,12 +239,14 @@ def _head_of(label: str, ends: str, total: str) -> re.Pattern[str]:
 @functools.cache
 def _number_on(scale: Scale) -> re.Pattern[str]:
     """A plain number with its decoration, and with nothing behind it that makes it another number."""
+    sum_ = r"\d{1,3}(?:\s*\+\s*\d{1,3})+"
     return re.compile(
         rf"""
         {_OPENING}[\[({{<"'`“]{{0,2}}{_OPENING}
         (?P<stated>-?(?:0|[1-9]\d{{0,3}})(?:\.\d{{1,4}})?|{ANY_NUMBER_WORD})(?![\w-])
         {_CLOSING}{_UNIT}{_CLOSING}(?:\(?{denominator_of(scale.highest)})?{_CLOSING}{_UNIT}{_CLOSING}
-        (?:[.!。]?{_CLOSING}|(?P<remark>{_remark("[^()]*")}|[(=]\s*\d+(?:\s*\+\s*\d+)+\s*\)?\s*))
+        (?P<check>(?:\(\s*(?:{sum_}|\d{{1,3}}|{ANY_NUMBER_WORD})\s*{_UNIT}\s*\)|=\s*{sum_}){_CLOSING})?
+        (?:[.!。]?{_CLOSING}|(?P<remark>{_remark("[^()]*")}))
         """,
         re.VERBOSE | re.IGNORECASE | re.DOTALL,
     )

@@ -17,7 +17,7 @@ from selfreward.spec import Json, Spec
 from selfreward.stages.health import written
 from selfreward.stages.opinions import write_opinions
 
-VERSION = 3
+VERSION = 4
 
 
 class DuelSpec(Spec):

@@ -25,7 +25,7 @@ from selfreward.spec import Json, Spec
 from selfreward.stages.judge import build_judge
 from selfreward.stages.opinions import opinionated, write_opinions
 
-VERSION = 4
+VERSION = 5
 
 
 class HealthSpec(Spec):
