@@ -245,12 +245,13 @@ def validate_as(config_type: type[Config], values: Mapping[str, Any]) -> Config:
         return config_type.model_validate(values)
     except ValidationError as error:
         first, others = error.errors()[0], error.error_count() - 1
-        # The kind that was chosen follows the name of its part, of a role of the data or of a member of a jury, and the
-        # form of its weights that of theirs; elsewhere it is a setting.
+        # The kind that was chosen follows the name of its part, of a role of the data, of a member of a jury, and of
+        # `reads`, and the form of a jury's weights that of theirs; elsewhere it is a setting.
         loc = first["loc"]
         kinds = set() if loc[:1] == ("seed_judge",) else _KINDS
         chosen = (1, 4) if loc[:3] == ("judge", "jury", "members") else (1, 3)
-        place = ".".join(str(part) for at, part in enumerate(loc) if at not in chosen or part not in kinds)
+        kept = [part for at, part in enumerate(loc) if at not in chosen or part not in kinds]
+        place = ".".join(str(part) for at, part in enumerate(kept) if at == 0 or kept[at - 1] != "reads")
         given = first["input"]
         setting = (
             f"{place}={given}: " if place and not isinstance(given, dict | Spec) else f"{place}: " if place else ""

@@ -23,7 +23,7 @@ GOLDEN: dict[str, tuple[str | None, str]] = {
     "prompts": ("3ac43410a2af8503", "10d2295e92bce7c2"),
     "sample": ("8101271d7178981c", "54c5f75617c3c725"),
     "health": ("d82604eacc3b53b7", "34098a5133244eae"),
-    "judge": ("7974b1b9a2cf9838", "a421ce4ce632beec"),
+    "judge": ("fe16e61669406e3d", "a421ce4ce632beec"),
     "gate": ("127bb87f871fdc76", "c9f8b9e09ded3639"),
     "select": ("6b4378fa81c9f6ce", "14da017a5209db7b"),
     "decide": ("25a8683f78477d3d", "c17897eb19cc45cf"),
