@@ -59,6 +59,9 @@ OWN_DEFAULTS = {"judge/rubric", "rubric/additive_five_point", "rubric/five_point
 OWN_DEFAULTS |= {"duel/pairwise", "judge/pairwise", "judge/constitution", "constitution/helpful_honest_harmless"}
 OWN_DEFAULTS |= {"judge/jury", "judge/dimensions", "rubric/right", "rubric/helpful", "rubric/clear"}
 OWN_DEFAULTS |= {"comparison/better_answer", "comparison/by_principle", "comparison/right_answer"}
+OWN_DEFAULTS |= {"rubric/result_mark", "rubric/score_tag", "rubric/json_score", "rubric/half_points"}
+OWN_DEFAULTS |= {"comparison/letter_mark", "comparison/five_degrees", "comparison/boxed_letter"}
+OWN_DEFAULTS |= {"comparison/two_scores", "comparison/json_ranking"}
 OWN_DEFAULTS |= {"monitor/default", "monitor/act", "measure/hashing", "data/files", "data/hub", "seed_judge/default"}
 FILES = ("data=files", "data.train=train.jsonl")
 PAIRS = ("update=dpo", "select=preference_pairs")
