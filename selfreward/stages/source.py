@@ -16,6 +16,7 @@ from selfreward.errors import DataError
 from selfreward.records import Example, GoldPair, Policy, PreferencePair, Prompt, digest_of
 from selfreward.spec import Spec
 from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_told, likeness_told
+from selfreward.stages.references import counting_references, references_told
 
 VERSION = 4
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
@@ -54,8 +55,9 @@ def load_sources(data: AnyData, run: Run, backend: Backend, policy: Policy) -> S
     def load(role: Role) -> Artifact:
         spec = SourceSpec(role=role, data=data, content=data.fingerprint(role))
         table = run.source(role, source, spec, backend=backend, policy=policy)
-        if told := left_out_told(role, table):
-            run.store.reporter.say(told)
+        for told in (left_out_told(role, table), references_told(role, table)):
+            if told:
+                run.store.reporter.say(told)
         return table
 
     measured = {role: load(role) for role in _MEASURED}
@@ -90,12 +92,13 @@ def source(out: Output, spec: SourceSpec, *, backend: Backend, policy: Policy) -
     """Table `rows`: Prompt, or by role Example (human), PreferencePair (human_pairs), GoldPair (gold_...).
 
     `backend` holds the `policy` whose chat template must take every conversation, and counts the tokens of human
-    answers. Rows that are empty, repeated or of no use are counted as `left_out:<reason>`. Raises DataError for a row
+    answers. Rows that are empty, repeated or of no use are counted as `left_out:<reason>`, references of closed prompts
+    as `references` and, where a reply that repeats them is right, as `references_echoed`. Raises DataError for a row
     that cannot be read or rendered, and for a role without the rows that the loop cannot do without.
     """
     rows = (row for row in spec.data.rows(spec.role, backend.why_unfit) if not _left_out(out, row))
     if spec.role in PROMPT_ROLES:
-        written = _write(out, Prompt, cast(Iterator[Prompt], rows))
+        written = _write(out, Prompt, counting_references(out, cast(Iterator[Prompt], rows)))
     elif spec.role == "human":
         written = _write(out, Example, _examples(backend, cast(Iterator[HumanAnswer], rows)))
     elif spec.role == "human_pairs":
