@@ -8,8 +8,10 @@ import pytest
 
 from selfreward.artifacts import Store
 from selfreward.artifacts.runs import Run
-from selfreward.backends.base import Backend
+from selfreward.backends.base import Backend, Unfit
+from selfreward.backends.draw import AnswerLengths
 from selfreward.data.own import OwnData
+from selfreward.data.roles import Role
 from selfreward.data.sources import ScriptedData
 from selfreward.errors import DataError
 from selfreward.records import Example, Message, Policy, PreferencePair, Prompt
@@ -25,15 +27,19 @@ class Counting:
     def identity(self) -> dict[str, str]:
         return {"name": "counting"}
 
-    def why_unfit(self, messages: tuple[Message, ...]) -> str | None:
+    def why_unfit(self, messages: tuple[Message, ...], room: int = 1) -> Unfit | None:
         roles = [one.role for one in messages]
-        return "turns must alternate" if roles[1:] == roles[:-1] and len(roles) > 1 else None
+        if roles[1:] == roles[:-1] and len(roles) > 1:
+            return Unfit("refused_by_the_template", "turns must alternate")
+        words = sum(len(one.content.split()) for one in messages)
+        return Unfit("prompt_too_long", f"its {words} tokens leave no room") if words + room > 40 else None
 
     def count_tokens(self, texts: list[str]) -> list[int]:
         return [len(text.split()) + 1 for text in texts]
 
 
 POLICY = Policy(path=Path("nowhere"), key="counting", digest="counting")
+ROOMS: dict[Role, AnswerLengths] = {"train": AnswerLengths(closed=5, open=10)}
 COUNTING: Backend = Counting()  # type: ignore[assignment]
 
 
@@ -43,7 +49,8 @@ def load(folder: Path, reporter: Silent | None = None, **roles: list[dict[str, A
         paths[role] = folder / f"{role}.jsonl"
         paths[role].write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     data = OwnData.model_validate({"system": "", **paths})
-    return load_sources(data, Run(folder / "run", Store(folder / "store", reporter or Silent()), 0), COUNTING, POLICY)
+    run = Run(folder / "run", Store(folder / "store", reporter or Silent()), 0)
+    return load_sources(data, run, COUNTING, POLICY, ROOMS)
 
 
 TRAIN = [{"prompt": f"Why is stone {number} heavy?"} for number in range(5)]
@@ -149,8 +156,8 @@ def test_a_conversation_that_the_model_cannot_be_given_names_its_row(tmp_path: P
 
 def test_scripted_pairs_are_there_when_they_are_asked_for(tmp_path: Path) -> None:
     run = Run(tmp_path / "run", Store(tmp_path / "store", Silent()), 0)
-    assert load_sources(ScriptedData(), run, COUNTING, POLICY).human_pairs.rows() == 0
-    assert load_sources(ScriptedData(human_pairs=7), run, COUNTING, POLICY).human_pairs.rows() == 7
+    assert load_sources(ScriptedData(), run, COUNTING, POLICY, ROOMS).human_pairs.rows() == 0
+    assert load_sources(ScriptedData(human_pairs=7), run, COUNTING, POLICY, ROOMS).human_pairs.rows() == 7
 
 
 def test_thoughts_of_people_are_kept_and_counted_among_the_tokens(tmp_path: Path) -> None:
