@@ -21,7 +21,7 @@ from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_told
 VERSION = 4
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
 _MEASURED: tuple[Role, ...] = ("held_out", "probe", "target", "gold_gate", "gold_final")
-_LEFT_OUT, _READ, _UNREAD = "left_out:", "read:", "unread:"
+LEFT_OUT, _READ, _UNREAD = "left_out:", "read:", "unread:"
 Record = TypeVar("Record")
 Given = TypeVar("Given")
 
@@ -66,9 +66,10 @@ def load_sources(
         room = rooms.get(role, AnswerLengths(closed=1, open=1))
         spec = SourceSpec(role=role, data=data, content=data.fingerprint(role), room=room)
         table = run.source(role, source, spec, backend=backend, policy=policy)
-        for told in (columns_told(role, table), left_out_told(role, table)):
-            if told:
-                run.store.reporter.say(told)
+        if columns := columns_told(table):
+            run.store.reporter.say(f"  {role}: {columns}")
+        if told := left_out_told(role, table):
+            run.store.reporter.say(told)
         return table
 
     measured = {role: load(role) for role in _MEASURED}
@@ -91,14 +92,14 @@ def load_sources(
 
 def left_out_told(role: str, table: Artifact) -> str | None:
     """What was left out of a source, each count with what it is out of; None where nothing was."""
-    left_out = counted(table.manifest.counts, _LEFT_OUT)
+    left_out = counted(table.manifest.counts, LEFT_OUT)
     if not left_out:
         return None
     reasons = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in sorted(left_out.items()))
     return f"  {role}: {table.rows()} of {table.rows() + sum(left_out.values())} rows; left out: {reasons}"
 
 
-def columns_told(role: str, table: Artifact) -> str | None:
+def columns_told(table: Artifact) -> str | None:
     """Which columns of a source were read, as what, and which were not; None where there are no columns.
 
     A column that was read in some rows alone stands with their number.
@@ -112,7 +113,7 @@ def columns_told(role: str, table: Artifact) -> str | None:
         what, _, column = name.partition(":")
         parts.append(f"{column} ({what}{'' if count == rows else f', {count:,} of {rows:,} rows'})")
     left = [name for name in unread if not any(part.startswith(f"{name} (") for part in parts)]
-    return f"  {role}: read {', '.join(parts) or 'nothing'}; not read: {', '.join(sorted(left)) or 'nothing'}"
+    return f"read {', '.join(parts) or 'nothing'}; not read: {', '.join(sorted(left)) or 'nothing'}"
 
 
 def counted(counts: Mapping[str, int | float], prefix: str) -> dict[str, int]:
@@ -143,7 +144,7 @@ def source(out: Output, spec: SourceSpec, *, backend: Backend, policy: Policy) -
     else:
         written = _write(out, GoldPair, cast(Iterator[GoldPair], rows))
     if written == 0 and spec.role in _NEEDED:
-        left_out = "".join(f", {name} {count}" for name, count in sorted(counted(out.counts, _LEFT_OUT).items()))
+        left_out = "".join(f", {name} {count}" for name, count in sorted(counted(out.counts, LEFT_OUT).items()))
         hint = f"check data.{spec.role} and its sizes"
         if isinstance(spec.data, OwnData) and getattr(spec.data, spec.role) is None:
             hint = f"give data.{spec.role} a file, or raise data.split.{spec.role}"
@@ -154,7 +155,7 @@ def _counted_only(out: Output, row: object) -> bool:
     """Whether a row is none of the table; counts what it says."""
     match row:
         case LeftOut():
-            out.count(**{f"{_LEFT_OUT}{row.reason}": 1})
+            out.count(**{f"{LEFT_OUT}{row.reason}": 1})
         case ColumnsSeen():
             out.count(**{f"{_READ}{name}:{column}": count for (column, name), count in row.read.items()})
             out.count(**{f"{_UNREAD}{column}": count for column, count in row.unread.items()})

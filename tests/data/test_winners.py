@@ -91,7 +91,9 @@ def test_answers_that_are_numbered_give_their_numbers_a_meaning_in_one_row(
     ],
 )
 def test_labels_that_cannot_be_told_are_refused_and_no_advice_takes_places_for_merit(values: list[Any]) -> None:
-    with pytest.raises(RowError, match=r"nothing says which answer that means: set columns\.winner_values to what") as told:
+    with pytest.raises(
+        RowError, match=r"nothing says which answer that means: set columns\.winner_values to what"
+    ) as told:
         read([row(winner=value) for value in values])
     assert "best_first" not in str(told.value) and "columns.answers" not in str(told.value)
 
@@ -145,7 +147,10 @@ def test_the_author_of_an_answer_stands_for_it() -> None:
 
 
 def test_a_winner_against_the_ratings_of_the_row_is_left_out() -> None:
-    assert read([row(winner="a", ratings=[1, 5]), row(winner="b", ratings=[1, 5])]) == ["rated_against", ("b", "a", 4.0)]
+    assert read([row(winner="a", ratings=[1, 5]), row(winner="b", ratings=[1, 5])]) == [
+        "rated_against",
+        ("b", "a", 4.0),
+    ]
     assert read([row(winner="a", ratings=[1, 5])], winner="winner") == [AB], "whoever names the winner means it"
 
 
