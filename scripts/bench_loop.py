@@ -24,7 +24,7 @@ from selfreward.__main__ import compose
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend
-from selfreward.config import validate
+from selfreward.config import answer_lengths, validate
 from selfreward.data.models import start_policy
 from selfreward.stages.decide import decide
 from selfreward.stages.diagnose import diagnose
@@ -56,7 +56,7 @@ def run_size(candidates: int, folder: Path) -> dict[str, float]:
     run = Run(folder / "bench", Store(folder / "store", Quiet()), config.seed)
     start = start_policy(config.model, run.store.root)
     with open_backend(config.backend, start) as backend:
-        sources = load_sources(config.data, run, backend, start)
+        sources = load_sources(config.data, run, backend, start, answer_lengths(config))
     seconds: dict[str, float] = {}
 
     def timed(stage, *arguments, **inputs) -> Artifact:

@@ -9,7 +9,7 @@ from functools import partial
 from selfreward.artifacts import part_of
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
-from selfreward.config import RunConfig
+from selfreward.config import RunConfig, answer_lengths
 from selfreward.data.models import start_policy
 from selfreward.stages.decide import decide, stop_reason
 from selfreward.stages.diagnose import diagnose
@@ -32,7 +32,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
     """Runs `config` to its last iteration. Raises StarvedLoop when there is too little to train on."""
     start = start_policy(config.model, run.store.root, trusted=trusts(config.backend))
     with open_backend(config.backend, start) as backend:
-        sources = load_sources(config.data, run, backend, start)
+        sources = load_sources(config.data, run, backend, start, answer_lengths(config))
     state = State(initial=start, previous=start, policy=start)
     run.forget_after(config.loop.iterations)
     for t in range(config.loop.iterations + 1):

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -19,6 +20,7 @@ from selfreward.backends.base import (
     OptionScore,
     Sampling,
     TextScore,
+    Unfit,
 )
 from selfreward.backends.chat import Chat, option_tokens
 from selfreward.backends.device import Device, resolve_dtype
@@ -164,9 +166,9 @@ class VllmBackend:
             results[index] = OptionScore(logprobs=tuple(logprobs), prompt_tokens=len(prompt))
         return results
 
-    def why_unfit(self, messages: Conversation) -> str | None:
-        """Why the chat template makes no prompt of a conversation; None where it does."""
-        return why_unfit(self._load_chat(), messages)
+    def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
+        """Why no prompt with `room` tokens for an answer can be made of a conversation; None where one can."""
+        return why_unfit(self._load_chat(), messages, room, self._limit)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Completion tokens of each text, with its thought if it brings one and the end-of-turn token."""
@@ -190,6 +192,11 @@ class VllmBackend:
     @property
     def _device(self) -> Device:
         return device_of(self._spec)
+
+    @cached_property
+    def _limit(self) -> int | None:
+        """How many tokens prompt and answer may have together."""
+        return self._limit_and_stops()[0]
 
     def _load_chat(self) -> Chat:
         if self._chat is None:

@@ -10,7 +10,7 @@ from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
 from selfreward.commands.monitor_table import aligned, amount
 from selfreward.commands.number_types import with_types_of_this_machine
-from selfreward.config import RunConfig, validate
+from selfreward.config import RunConfig, answer_lengths, validate
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import start_policy
 from selfreward.diversity.findings import FEWEST_PROMPTS, PARTS, Family, Finding
@@ -56,7 +56,7 @@ def measure_twice(config: RunConfig) -> Calibration:
     run = Run(config.store.runs / config.run / FOLDER, store, config.seed)
     start = start_policy(config.model, store.root, trusted=trusts(config.backend))
     with open_backend(config.backend, start) as backend:
-        probe = load_sources(config.data, run, backend, start).probe
+        probe = load_sources(config.data, run, backend, start, answer_lengths(config)).probe
 
         def measured(t: int, baseline: Part | None) -> Artifact:
             return run.stage(t, measure, config.measure, backend=backend, policy=start, probe=probe, baseline=baseline)

@@ -12,7 +12,7 @@ from selfreward.backends import open_backend, trusts
 from selfreward.backends.base import Backend
 from selfreward.commands.arguments import Compose
 from selfreward.commands.number_types import with_types_of_this_machine
-from selfreward.config import SeedJudgeConfig, validate_as
+from selfreward.config import SeedJudgeConfig, answer_lengths, validate_as
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, start_policy
 from selfreward.errors import DataError
@@ -65,7 +65,9 @@ def seed_policy(config: SeedJudgeConfig) -> Seeded:
     start = start_policy(config.model, store.root, trusted=trusts(config.backend))
     stage = partial(run.stage, 0)
     with open_backend(config.backend, start) as backend:
-        ranked = _rank(config, run, backend, start, load_sources(config.data, run, backend, start))
+        ranked = _rank(
+            config, run, backend, start, load_sources(config.data, run, backend, start, answer_lengths(config))
+        )
         drawn = None
         if config.seed_judge.reply == "generated":
             drawn = stage(replies, config.seed_judge.drawing, backend=backend, policy=start, rankings=ranked)
