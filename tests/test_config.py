@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from selfreward.__main__ import compose, conf_folder
 from selfreward.backends import HfSpec, ScriptedSpec, VllmSpec
 from selfreward.backends.rendering import ChatSpec
-from selfreward.calibration.gate import GateSpec
 from selfreward.config import LoopSpec, RunConfig, StoreSpec, validate
 from selfreward.data.models import HfModel, ScriptedModel
 from selfreward.data.sources import EmbeddedData, ScriptedData
@@ -44,7 +43,6 @@ SPECS: dict[str, type[Spec]] = {
     "sample/default": SampleSpec,
     "judge/likelihood": LikelihoodSpec,
     "judge/verifier": VerifierSpec,
-    "gate/default": GateSpec,
     "select/best_of_k": BestOfK,
     "select/random_pick": RandomPick,
     "select/preference_pairs": PreferencePairs,
@@ -60,6 +58,7 @@ OWN_DEFAULTS |= {"duel/pairwise", "judge/pairwise", "judge/constitution", "const
 OWN_DEFAULTS |= {"judge/jury", "judge/dimensions", "rubric/right", "rubric/helpful", "rubric/clear"}
 OWN_DEFAULTS |= {"comparison/better_answer", "comparison/by_principle", "comparison/right_answer"}
 OWN_DEFAULTS |= {"monitor/default", "monitor/act", "measure/hashing", "data/files", "data/hub", "seed_judge/default"}
+OWN_DEFAULTS |= {"gate/default"}
 FILES = ("data=files", "data.train=train.jsonl")
 PAIRS = ("update=dpo", "select=preference_pairs")
 EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
