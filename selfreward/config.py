@@ -130,6 +130,11 @@ class RunConfig(Spec):
                 f"loop.iterations={self.loop.iterations} is more than monitor.horizon={self.monitor.horizon}, "
                 f"the rounds for which the rate of false alarms holds: set monitor.horizon={self.loop.iterations}"
             )
+        if self.loop.iterations > self.gate.looks:
+            raise ValueError(
+                f"loop.iterations={self.loop.iterations} is more than gate.looks={self.gate.looks}, the rounds that "
+                f"the gate pays for: set gate.looks={self.loop.iterations}"
+            )
         acts = self.monitor.mode == "act"
         name, share = ("monitor.ceiling", self.monitor.ceiling) if acts else ("mix.real_share", self.monitor.real_share)
         pairs = isinstance(self.select, PreferencePairs)
