@@ -15,7 +15,7 @@ from selfreward.diversity.statistics import bootstrap_mean
 from selfreward.records import Candidate, GoldPair, Policy, Prompt
 from selfreward.spec import Json
 
-VERSION = 3
+VERSION = 4
 
 
 class EvaluateSpec(Decoding):
