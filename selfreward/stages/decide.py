@@ -11,7 +11,7 @@ from selfreward.spec import Json
 from selfreward.stages.mix import Spent, training_table
 from selfreward.stages.narrowing import narrowing
 
-VERSION = 4
+VERSION = 5
 
 
 def decide(
