@@ -38,6 +38,23 @@ Marker = tuple[str, str, str]
 """A text to search in, an opening marker and its closing one."""
 
 
+MARKS = frozenset(
+    {
+        *(mark for pair in _IN_ANY_CASE for mark in pair),
+        *("[THINK]", "[/THINK]", "<seed:think>", "</seed:think>"),
+        *("<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>"),
+    }
+)
+"""What stands around thoughts and nowhere else; a tokenizer may have a control token for each."""
+
+_CHANNEL_MARKS = frozenset({"<|channel|>", "<|message|>", "<|start|>", "<|end|>"})
+
+
+def marks_in(thought: str) -> frozenset[str]:
+    """The marks that are no text of `thought`: those of channels too where it is told in channels."""
+    return MARKS | _CHANNEL_MARKS if "<|channel|>" in thought else MARKS
+
+
 def split_thought(text: str, *, open: bool = False) -> tuple[str | None, str]:
     """The beginning of `text` that is thought, None where there is none, and the answer behind it.
 

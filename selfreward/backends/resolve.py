@@ -10,7 +10,7 @@ from selfreward.backends.rendering import ChatSpec, Rendering
 from selfreward.backends.template import Turn, control_pattern, render, template_file
 from selfreward.backends.templates import TEMPLATES
 from selfreward.errors import BackendError, TemplateRefusal
-from selfreward.thought import closing_of
+from selfreward.thought import MARKS, closing_of
 
 _WORDS = ("quartz", "willow", "marble", "saffron", "juniper", "cobalt", "thistle", "ember", "walnut", "heron")
 
@@ -204,8 +204,7 @@ def _plain(tokenizer: Any, text: str) -> bool:
 def _tokens(tokenizer: Any, text: str) -> list[str]:
     """The control tokens in `text`, in order; those around a thought are none."""
     pattern = _added_pattern(tokenizer)
-    thoughts = re.compile(r"</?\w*:?think\w*>|\[/?THINK\]|<\|(?:START|END)_THINKING\|>|</?(?:thought|reasoning)>")
-    return [] if pattern is None else [token for token in pattern.findall(text) if not thoughts.fullmatch(token)]
+    return [] if pattern is None else [token for token in pattern.findall(text) if token not in MARKS]
 
 
 def _added_pattern(tokenizer: Any) -> re.Pattern[str] | None:

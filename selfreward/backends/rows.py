@@ -17,10 +17,10 @@ from selfreward.backends.base import (
     TextScore,
     Unfit,
 )
-from selfreward.backends.chat import MARKUP, Chat, answer_tokens, render_prompt, render_turns, turns_of
+from selfreward.backends.chat import Chat, answer_tokens, render_prompt, render_turns, turns_of
 from selfreward.errors import BackendError
 from selfreward.records import Finish
-from selfreward.thought import split_thought
+from selfreward.thought import marks_in, split_thought
 
 Row = tuple[list[int], list[int]]
 
@@ -118,8 +118,9 @@ def _read(chat: Chat, tokens: Sequence[int]) -> tuple[str | None, str]:
         thought, answer = rendering.lead, whole.removeprefix(rendering.lead)
     if thought is None:
         return None, _without_trail(chat, bare)
-    marks = [place for place, text in enumerate(tokenizer.convert_ids_to_tokens(list(tokens))) if text in MARKUP]
-    ends = sum(thought.count(mark) for mark in MARKUP)
+    known = marks_in(thought)
+    marks = [place for place, text in enumerate(tokenizer.convert_ids_to_tokens(list(tokens))) if text in known]
+    ends = sum(thought.count(mark) for mark in known)
     if 0 < ends <= len(marks):
         answer = _decode(tokenizer, tokens[marks[ends - 1] + 1 :])
     return thought, _without_trail(chat, answer)

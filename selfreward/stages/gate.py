@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from statistics import fmean
 from typing import Any
 
-from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts import Artifact, Output, Part
 from selfreward.calibration.asking import by_prompt
 from selfreward.calibration.bias import histogram, top_share
 from selfreward.calibration.gate import GateDecision, GateFinding, GateSpec, decide, judge_gate, overoptimised
@@ -14,7 +14,7 @@ from selfreward.calibration.quality import Scale
 from selfreward.records import Judgment
 from selfreward.stages.health import read, written
 
-VERSION = 1
+VERSION = 2
 _TOLD = ("accuracy", "kappa", "flip_rate", "parse_rate", "share_at_maximum")
 _GOLD = ("accuracy", "lc_win_rate")
 
@@ -24,9 +24,9 @@ def gate(
     spec: GateSpec,
     *,
     seed: int,
-    health: Artifact,
+    health: Part,
     judgments: Artifact,
-    duel: Artifact | None,
+    duel: Part | None,
     previous: Artifact | None,
 ) -> None:
     """`gate.json`: `action`, the strongest of all `findings`, `told` in lines, and what they rest on.
@@ -35,9 +35,10 @@ def gate(
     over rounds (`over_optimised/...`); `duel`, if there is one, gives a gold measure too. `healthy` says that no bound
     was crossed, which is no praise of what was not measured; `healthy_round` is the last such round up to this one.
     `frozen` says that the judge of the last healthy round judges from the next round on, and `measures`, `scores` are
-    of this round's judgments. `previous` is the gate of the round before.
+    of this round's judgments. `health` and `duel` are the parts `figures` of those stages, whose numbers are rounded;
+    `previous` is the gate of the round before.
     """
-    seen = health.json("health")
+    seen = health.json("figures")
     before = None if previous is None else previous.json("gate")
     number = 0 if before is None else before["round"] + 1
     here, scores = _of_round(judgments, seen, seed)
@@ -50,7 +51,7 @@ def gate(
     frozen = was_frozen or (decision.action == "freeze" and last is not None)
     lines = [_summary(spec, seen), *_acting(decision)]
     if decision.action == "freeze" and not was_frozen:
-        lines.append(_freezing(last, judgments.manifest.inputs.get("policy") != health.manifest.inputs.get("policy")))
+        lines.append(_freezing(last, _judged_by(judgments) != seen["policy"]))
     out.write_json(
         "gate",
         {
@@ -68,9 +69,9 @@ def gate(
     )
 
 
-def asks_to_freeze(spec: GateSpec, health: Artifact) -> bool:
-    """Whether gold alone says that the judge should not judge this round."""
-    return judge_gate(spec, read(health.json("health")["measures"])).action == "freeze"
+def asks_to_freeze(spec: GateSpec, health: Part) -> bool:
+    """Whether gold alone, the part `figures`, says that the judge should not judge this round."""
+    return judge_gate(spec, read(health.json("figures")["measures"])).action == "freeze"
 
 
 def gate_reason(gated: Artifact) -> str | None:
@@ -80,11 +81,17 @@ def gate_reason(gated: Artifact) -> str | None:
     return f"stopped by the gate of the judge: {'; '.join(stops)}" if stops else None
 
 
+def _judged_by(judgments: Artifact) -> str | None:
+    """The digest of the policy that judged; None where no policy did."""
+    used = judgments.manifest.inputs.get("policy")
+    return None if used is None else used.digest
+
+
 def _of_round(judgments: Artifact, seen: Mapping[str, Any], seed: int) -> tuple[list[Measure], list[float]]:
     """Parse rate, share at the maximum and mean score of this round's judgments over prompts, and all scores."""
     scale: Scale | None = seen["scale"]
     names = ("parse_rate", "share_at_maximum", "mean_score")
-    if "policy" not in judgments.manifest.inputs:
+    if _judged_by(judgments) is None:
         return [missing(name, "the judge is no policy") for name in names], []
     asked = "evidence" if judgments.has("evidence") else "rows"
     said, concluded = (by_prompt(judgments.records(Judgment, table)).values() for table in (asked, "rows"))
@@ -110,11 +117,11 @@ def _on_round(spec: GateSpec, here: list[Measure]) -> list[GateFinding]:
     return [replace(one, name=f"round/{one.name}") for one in found if one.name in names]
 
 
-def _watched(seen: Mapping[str, Any], here: list[Measure], duel: Artifact | None) -> dict[str, Any]:
+def _watched(seen: Mapping[str, Any], here: list[Measure], duel: Part | None) -> dict[str, Any]:
     """What over-optimisation is looked for in, of one round: the proxy score and what gold says."""
     won = missing("lc_win_rate", "no duel was fought")
     if duel is not None:
-        (won,) = (one for one in read(duel.json("duel")["start"]["measures"]) if one.name == won.name)
+        (won,) = read(duel.json("figures")["measures"])
     return {
         **written([one for one in here if one.name == "mean_score"]),
         "accuracy": seen["measures"]["accuracy"],
