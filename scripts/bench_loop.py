@@ -31,6 +31,7 @@ from selfreward.stages.diagnose import diagnose
 from selfreward.stages.judge import judge
 from selfreward.stages.measure import measure
 from selfreward.stages.mix import mix
+from selfreward.stages.prompts import prompts as choose_prompts
 from selfreward.stages.sample import sample
 from selfreward.stages.select import select
 from selfreward.stages.source import load_sources
@@ -67,11 +68,15 @@ def run_size(candidates: int, folder: Path) -> dict[str, float]:
     with open_backend(config.backend, start) as backend:
         held = {"backend": backend, "policy": start}
         measured = run.stage(0, measure, config.measure, probe=sources.probe, baseline=None, **held)
-        drawn = timed(sample, config.sample, prompts=sources.train, **held)
-        judged = timed(judge, config.judge, candidates=drawn, prompts=sources.train, **held)
+        people = {"human": sources.human, "human_pairs": sources.human_pairs}
+        asked = run.stage(
+            0, choose_prompts, config.prompts, train=sources.train, human=sources.human, previous=None, training=None
+        )
+        drawn = timed(sample, config.sample, prompts=asked, **held)
+        judged = timed(judge, config.judge, candidates=drawn, prompts=asked, **held)
     detector = config.monitor.detector
     diagnosis = run.stage(0, diagnose, detector, random=False, measured=measured, baseline=measured, previous=None)
-    made = {"candidates": drawn, "judgments": judged, "prompts": sources.train}
+    made = {"candidates": drawn, "judgments": judged, "prompts": asked}
     chosen = timed(select, config.select, **made, decision=None, first_candidates=None, first_judgments=None)
     decision = timed(
         decide,
@@ -82,7 +87,6 @@ def run_size(candidates: int, folder: Path) -> dict[str, float]:
         training=None,
         previous=None,
     )
-    people = {"human": sources.human, "human_pairs": sources.human_pairs}
     timed(mix, config.mix, selected=chosen, decision=decision.part("orders"), **people, previous=None)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {**seconds, "total": sum(seconds.values()), "peak_mb": peak}

@@ -8,7 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from selfreward.errors import SelfrewardError
+from selfreward.errors import ConfigError, SelfrewardError, of_system
+from selfreward.overrides import check_typed, conf_folder, errors_of_hydra
 
 USAGE = """usage: selfreward COMMAND ...
 
@@ -48,12 +49,6 @@ COMMANDS = (
 INTERRUPTED = 130
 
 
-def conf_folder() -> Path:
-    """The folder of yaml files: inside an installed package, or beside the package in a checkout."""
-    package = Path(__file__).parent
-    return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
-
-
 def compose(overrides: list[str]) -> dict[str, Any]:
     """The composed settings as plain values, for tests and commands that do not run the loop."""
     from hydra import compose as hydra_compose
@@ -77,12 +72,21 @@ def main() -> int:
     try:
         return _main_of(command)(arguments)
     except SelfrewardError as error:
-        for line in (f"selfreward: {error}", *getattr(error, "__notes__", ())):
-            print(line, file=sys.stderr)
-        return error.exit_status
+        return _told(error)
+    except (OSError, MemoryError) as error:
+        if (refused := of_system(error)) is None:
+            raise
+        return _told(refused)
     except KeyboardInterrupt:
         print("selfreward: stopped; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
+
+
+def _told(error: SelfrewardError) -> int:
+    """Tells an error; the status that the process ends with."""
+    for line in (f"selfreward: {error}", *getattr(error, "__notes__", ())):
+        print(line, file=sys.stderr)
+    return error.exit_status
 
 
 def _main_of(command: str) -> Callable[[list[str]], int]:
@@ -96,11 +100,10 @@ def _main_of(command: str) -> Callable[[list[str]], int]:
 
 
 def _composed(overrides: list[str]) -> dict[str, Any]:
-    """As `compose`; a mistake in the overrides ends the process in Hydra's words, as it does for `run`."""
-    from hydra._internal.utils import run_and_report
-
-    values: dict[str, Any] = run_and_report(lambda: compose(overrides))
-    return values
+    """As `compose`, for a command that takes settings. Raises ConfigError for a mistake in them."""
+    check_typed(overrides, sweeps=False)
+    with errors_of_hydra(overrides):
+        return compose(overrides)
 
 
 def _run(arguments: list[str]) -> int:
@@ -111,20 +114,22 @@ def _run(arguments: list[str]) -> int:
     from selfreward.commands.run import run
 
     parsed = get_args_parser().parse_args(arguments)
+    check_typed(parsed.overrides, sweeps=parsed.multirun)
     if parsed.multirun and not parsed.help:
         return _sweep(arguments, parsed.overrides)
-    outcome: list[SelfrewardError | KeyboardInterrupt] = []
+    outcome: list[SelfrewardError | KeyboardInterrupt | OSError | MemoryError] = []
 
     @hydra.main(config_path=str(conf_folder()), config_name="config", version_base="1.3")
     def task(config: DictConfig) -> None:
         # Hydra prints a traceback for any exception that crosses it; ours are for `main`.
         try:
             run(_plain(config))
-        except (SelfrewardError, KeyboardInterrupt) as error:
+        except (SelfrewardError, KeyboardInterrupt, OSError, MemoryError) as error:
             outcome.append(error)
 
     sys.argv = ["selfreward run", *arguments]
-    task()
+    with errors_of_hydra(parsed.overrides):
+        task()
     if outcome:
         raise outcome[0]
     return 0
@@ -133,14 +138,14 @@ def _run(arguments: list[str]) -> int:
 def _sweep(arguments: list[str], overrides: list[str]) -> int:
     """Runs every cell, wherever Hydra's launcher puts it; tells how each one ended."""
     import hydra
-    from hydra._internal.utils import run_and_report
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import DictConfig
 
     from selfreward.commands.sweep import begun, plan_sweep, run_cell, settings_of, summary
     from selfreward.config import SweepCell
 
-    cells, swept, first = run_and_report(lambda: expand(overrides))
+    with errors_of_hydra(overrides):
+        cells, swept, first = expand(overrides)
     sweep = plan_sweep(str(first["run"]), Path(first["store"]["runs"]), cells, swept)
 
     # This may run in another process: it tells what happened through files alone.
@@ -151,7 +156,8 @@ def _sweep(arguments: list[str], overrides: list[str]) -> int:
 
     sys.argv = ["selfreward run", *arguments]
     try:
-        task()
+        with errors_of_hydra(overrides):
+            task()
     finally:
         lines, status = summary(sweep)
         if begun(sweep):
@@ -182,9 +188,16 @@ def expand(overrides: list[str]) -> tuple[list[list[str]], set[str], dict[str, A
 
 
 def _plain(config: Any) -> dict[str, Any]:
+    """The settings as plain values. Raises ConfigError for one that is not given, or that refers to none."""
     from omegaconf import OmegaConf
+    from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-    values: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    try:
+        values: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    except MissingMandatoryValue as error:
+        raise ConfigError(f"{error.full_key} is not given: type {error.full_key}=VALUE") from error
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key}: {str(error).partition(chr(10))[0]}") from error
     return values
 
 

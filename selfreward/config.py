@@ -1,11 +1,13 @@
 """The whole configuration as one typed tree, and the checks that span its parts."""
 
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
+from selfreward.artifacts.identity import flat_settings
 from selfreward.backends import BackendSpec, ScriptedSpec
 from selfreward.backends.draw import AnswerLengths
 from selfreward.backends.rendering import ChatSpec
@@ -37,6 +39,8 @@ from selfreward.tracking import TrackerSpec
 from selfreward.updates import DpoSpec, RftSpec, ScriptedUpdate, UpdateSpec
 
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._=,-]*$"
+LONGEST_NAME = 120  # a folder's name may hold 255 bytes; this leaves a screen's line readable
+_LARGEST = 2**63 - 1  # what tables hold
 
 
 class LoopSpec(Spec):
@@ -62,7 +66,7 @@ class SweepCell(Spec):
 class RunConfig(Spec):
     """Everything a run is made of. Its name and its sweep are no part of any key."""
 
-    run: str = Field(pattern=RUN_NAME)
+    run: str = Field(pattern=RUN_NAME, max_length=LONGEST_NAME)
     sweep: SweepCell | None = None
     seed: NonNegativeInt
     model: ModelSpec
@@ -125,6 +129,11 @@ class RunConfig(Spec):
             raise ValueError(
                 f"loop.iterations={self.loop.iterations} is more than monitor.horizon={self.monitor.horizon}, "
                 f"the rounds for which the rate of false alarms holds: set monitor.horizon={self.loop.iterations}"
+            )
+        if self.loop.iterations > self.gate.looks:
+            raise ValueError(
+                f"loop.iterations={self.loop.iterations} is more than gate.looks={self.gate.looks}, the rounds that "
+                f"the gate pays for: set gate.looks={self.loop.iterations}"
             )
         acts = self.monitor.mode == "act"
         name, share = ("monitor.ceiling", self.monitor.ceiling) if acts else ("mix.real_share", self.monitor.real_share)
@@ -247,16 +256,19 @@ def validate(values: Mapping[str, Any]) -> RunConfig:
 
 def validate_as(config_type: type[Config], values: Mapping[str, Any]) -> Config:
     """As `validate`, for a configuration that is more than that of a run."""
+    for name, value in flat_settings(values).items():
+        _check_number(name, value)
     try:
         return config_type.model_validate(values)
     except ValidationError as error:
         first, others = error.errors()[0], error.error_count() - 1
-        # The kind that was chosen follows the name of its part, of a role of the data or of a member of a jury, and the
-        # form of its weights that of theirs; elsewhere it is a setting.
+        # The kind that was chosen follows the name of its part, of a role of the data, of a member of a jury, and of
+        # `reads`, and the form of a jury's weights that of theirs; elsewhere it is a setting.
         loc = first["loc"]
         kinds = set() if loc[:1] == ("seed_judge",) else _KINDS
         chosen = (1, 4) if loc[:3] == ("judge", "jury", "members") else (1, 3)
-        place = ".".join(str(part) for at, part in enumerate(loc) if at not in chosen or part not in kinds)
+        kept = [part for at, part in enumerate(loc) if at not in chosen or part not in kinds]
+        place = ".".join(str(part) for at, part in enumerate(kept) if at == 0 or kept[at - 1] != "reads")
         given = first["input"]
         setting = (
             f"{place}={given}: " if place and not isinstance(given, dict | Spec) else f"{place}: " if place else ""
@@ -264,6 +276,17 @@ def validate_as(config_type: type[Config], values: Mapping[str, Any]) -> Config:
         reason = first["msg"].removeprefix("Value error, ")
         rest = f" ({others} more)" if others else ""
         raise ConfigError(f"{setting}{reason}{rest}") from error
+
+
+def _check_number(name: str, value: Any) -> None:
+    """Raises ConfigError for a number, alone or in a list, that no setting can have: keys and tables hold none."""
+    if isinstance(value, list | tuple):
+        for one in value:
+            _check_number(name, one)
+    elif isinstance(value, float) and not isfinite(value):
+        raise ConfigError(f"{name}={value} is no finite number: give one")
+    elif isinstance(value, int) and abs(value) > _LARGEST:
+        raise ConfigError(f"{name}={value} is too large: give at most {_LARGEST}")
 
 
 _KINDS = {

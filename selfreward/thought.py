@@ -12,6 +12,7 @@ _AS_WRITTEN = (
     ("[THINK]", "[/THINK]"),
     ("<seed:think>", "</seed:think>"),
     ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<|channel>", "<channel|>"),
     ("<|channel|>analysis", _FINAL),
     ("<|channel|>commentary", _FINAL),
     ("<|start|>assistant<|channel|>", _FINAL),
@@ -42,7 +43,7 @@ MARKS = frozenset(
     {
         *(mark for pair in _IN_ANY_CASE for mark in pair),
         *("[THINK]", "[/THINK]", "<seed:think>", "</seed:think>"),
-        *("<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>"),
+        *("<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>", "<|channel>", "<channel|>"),
     }
 )
 """What stands around thoughts and nowhere else; a tokenizer may have a control token for each."""
@@ -91,7 +92,11 @@ def answer_tokens(tokens: int, thought: str | None, text: str) -> int:
 def closing_of(prompt: str) -> str | None:
     """What closes the thought that `prompt` ends in the opening marker of; None where it ends in none."""
     opening = _opened_by(prompt)
-    return None if opening is None else _CLOSED_BY[opening]
+    if opening is None:
+        return None
+    closing = _CLOSED_BY[opening]
+    # Some write no line breaks around a thought.
+    return closing.strip() if prompt.endswith(opening) else closing
 
 
 def behind(prompt: str, thought: str) -> str:

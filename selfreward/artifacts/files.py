@@ -4,14 +4,16 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from selfreward.errors import AssetError
 from selfreward.spec import Json
 
 _BLOCK = 1 << 20
+_ABANDONED_S = 3600
 
 
 def canonical(value: Json) -> bytes:
@@ -29,7 +31,10 @@ def sha256_of(path: Path) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes `content` so that a reader, or a crash, sees the old file or the new one and nothing between."""
+    """Writes `content` so that a reader, or a crash, sees the old file or the new one and nothing between.
+
+    What a killed process left of an earlier attempt is deleted once it is old.
+    """
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with scratch.open("wb") as file:
@@ -39,6 +44,10 @@ def write_atomically(path: Path, content: bytes) -> None:
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
+    for other in path.parent.glob(f".{path.name}.*.tmp"):
+        with suppress(FileNotFoundError):  # another process may be at it too
+            if time.time() - other.lstat().st_mtime > _ABANDONED_S:
+                other.unlink()
     sync_folder(path.parent)
 
 
@@ -57,11 +66,16 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
+def sync_file(path: Path) -> None:
+    """Makes the bytes of a file that a library wrote survive a power cut."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def sync_files(folder: Path) -> None:
-    """Makes every file below `folder` survive a power cut, for files that a library wrote."""
+    """As `sync_file`, for every file below `folder`."""
     for path in (path for path in folder.rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        sync_file(path)
 
 
 @contextmanager
@@ -77,6 +91,19 @@ def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def locked_if_free(path: Path) -> Iterator[bool]:
+    """Whether the one lock at `path` was free; it is held then."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
 def folder_digest(folder: Path, memory: Path) -> str:
     """A digest of the names and bytes of all files in `folder` (subfolders and dot files left out).
 
@@ -86,7 +113,7 @@ def folder_digest(folder: Path, memory: Path) -> str:
     files = sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
     if not files:
         raise AssetError(f"there is no model in {folder}: give a folder with config.json and *.safetensors")
-    known: dict[str, str] = json.loads(memory.read_text()) if memory.exists() else {}
+    known = _remembered(memory)
     found: dict[str, str] = {}
     pairs: list[Json] = []
     for path in files:
@@ -98,3 +125,12 @@ def folder_digest(folder: Path, memory: Path) -> str:
         memory.parent.mkdir(parents=True, exist_ok=True)
         write_json(memory, {**known, **found})
     return hashlib.sha256(canonical(pairs)).hexdigest()[:16]
+
+
+def _remembered(memory: Path) -> dict[str, str]:
+    """What `memory` holds; nothing where it cannot be read: it saves time and nothing else."""
+    try:
+        known = json.loads(memory.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}

@@ -11,6 +11,7 @@ from selfreward.artifacts.identity import derive_seed
 from selfreward.artifacts.manifest import read_manifest
 from selfreward.artifacts.store import Engine, Input, Store
 from selfreward.errors import StoreError
+from selfreward.quoting import setting
 from selfreward.spec import Json, Spec
 
 SOURCES = "sources"
@@ -117,7 +118,7 @@ class RunView:
 def read_run(folder: Path) -> RunView:
     """The run in `folder`. Raises StoreError where there is none."""
     if not folder.is_dir():
-        raise StoreError(f"there is no run {folder}: `selfreward run run={folder.name}` makes one")
+        raise StoreError(f"there is no run {folder}: `selfreward run {setting('run', folder.name)}` makes one")
     numbered = [path for path in folder.glob("iter-*") if _ITERATION.fullmatch(path.name) and any(path.iterdir())]
     return RunView(
         folder=folder,

@@ -134,8 +134,9 @@ def _place_of_answer(probe: _Probe) -> _Place:
             "chat_template=FILE"
         )
     behind = _between(finished, question, answer)
-    # A template that opens a thought, or cuts thoughts from past turns, may not write an answer behind its own prompt.
-    before = behind.removeprefix(opening) if behind.startswith(opening) else closing_of(opening) or ""
+    # A template that opens a thought may write a finished answer without one, or inside of it.
+    before = behind.removeprefix(opening) if behind.startswith(opening) else ""
+    before = before if before.strip() else closing_of(opening) or before
     if not before.strip():
         return _Place(opening=opening, header="", lead="", space=before)
     if probe.render("user", prompted=False) == asked and _plain(probe.tokenizer, before):

@@ -24,7 +24,8 @@ from selfreward.backends.base import (
 )
 from selfreward.backends.chat import Chat, option_tokens
 from selfreward.backends.device import Device, resolve_dtype
-from selfreward.backends.local import check_weights, context_length, load_chat, load_configs
+from selfreward.backends.folder import check_config, check_weights
+from selfreward.backends.local import context_length, load_chat, load_configs
 from selfreward.backends.rows import (
     answers_to_score,
     completion_of,
@@ -223,6 +224,9 @@ class VllmBackend:
 
     def _start(self) -> Worker:
         check_weights(self._policy.path)
+        check_config(
+            self._policy.path, load_configs(self._policy.path, trust_remote_code=self._spec.trust_remote_code)[0]
+        )
         on_cpu = self._device == "cpu"
         limit, _ = self._limit_and_stops()
         cache = self._spec.kv_cache_gib or (_CPU_CACHE_GIB if on_cpu else None)

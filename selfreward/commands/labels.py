@@ -23,6 +23,7 @@ from selfreward.labelling.guidelines import guidelines
 from selfreward.labelling.hardest import hardest, with_kinds
 from selfreward.labelling.items import Item, read_items, read_judge
 from selfreward.labelling.kinds import by_kind
+from selfreward.quoting import setting
 from selfreward.report.markup import visible
 
 ACTIONS = """actions:
@@ -94,7 +95,7 @@ def _import(parsed: argparse.Namespace) -> Iterator[str]:
         f"{_counted({'without a choice': returned.unanswered})}"
     )
     yield f"{undecided:,} of {len(items):,} are ties or undecided: no pair is read from those"
-    yield f"{out}: a file for data.gold_gate, data.gold_final or data.human_pairs"
+    yield f"{out}: for {setting('data.gold_gate', out)}, or data.gold_final or data.human_pairs"
 
 
 def _stale(parsed: argparse.Namespace, compose: Compose) -> Iterator[str]:

@@ -9,6 +9,7 @@ from selfreward.commands.monitor_table import aligned, amount
 from selfreward.diversity.controller import healthier
 from selfreward.diversity.findings import Finding
 from selfreward.errors import StoreError
+from selfreward.quoting import setting
 from selfreward.stages.diagnose import findings_of
 
 EXIT_CODES: Mapping[str, int] = {
@@ -32,7 +33,9 @@ def check(folder: Path, iteration: int | None) -> int:
     view = read_run(folder)
     diagnosed = [number for number, stages in enumerate(view.iterations) if "diagnose" in stages]
     if not diagnosed:
-        raise StoreError(f"{view.name} is not diagnosed yet: `selfreward run run={view.name} ...` goes on with it")
+        raise StoreError(
+            f"{view.name} is not diagnosed yet: `selfreward run {setting('run', view.name)} ...` goes on with it"
+        )
     number = diagnosed[-1] if iteration is None else iteration
     if number not in diagnosed:
         raise StoreError(
@@ -102,6 +105,7 @@ def _way_back(view: RunView, number: int) -> list[str]:
     lines = ["", f"best healthy round: {best}, human NLL {nll:.3f}"]
     if 0 < best < number:
         trained = view.iterations[best - 1]["update"]
-        start = f"selfreward run model.path={view.folder}/iter-{best - 1:03d}/update/model run=NAME"
+        model = view.folder / f"iter-{best - 1:03d}" / "update" / "model"
+        start = f"selfreward run {setting('model.path', model)} run=NAME"
         lines.append("  its weights were deleted by `selfreward gc`" if trained.manifest.collected else f"  {start}")
     return lines

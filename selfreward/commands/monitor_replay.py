@@ -15,6 +15,7 @@ from selfreward.commands.monitor_table import aligned
 from selfreward.diversity.findings import Margins
 from selfreward.diversity.monitor import MonitorSpec
 from selfreward.errors import ConfigError, StoreError
+from selfreward.quoting import setting
 from selfreward.stages import decide
 from selfreward.stages.diagnose import Told, diagnosis_of, verdict_of
 
@@ -64,7 +65,9 @@ def replay(folder: Path, typed: Sequence[str]) -> None:
     view = read_run(folder)
     rounds = list(decided_again(view, wanted))
     if not rounds:
-        raise StoreError(f"{view.name} is not diagnosed yet: `selfreward run run={view.name} ...` goes on with it")
+        raise StoreError(
+            f"{view.name} is not diagnosed yet: `selfreward run {setting('run', view.name)} ...` goes on with it"
+        )
     print(*_table(rounds), "", *(_differences(rounds) if wanted else _sameness(view, rounds)), sep="\n")
 
 

@@ -16,6 +16,7 @@ from selfreward.config import RunConfig, validate
 from selfreward.console import ConsoleReporter
 from selfreward.errors import StarvedLoop
 from selfreward.loop import run_loop
+from selfreward.quoting import word
 from selfreward.report.control import find_control
 from selfreward.report.page import REPORT_FILE, render
 from selfreward.tracking import Tracker
@@ -50,7 +51,7 @@ def run(values: Mapping[str, Any]) -> None:
             wandb.attach(REPORT_FILE, render(view, find_control(view), texts=config.tracker.log_text))
     if config.store.keep_policies == "last" and config.sweep is None:
         collect([folder], store, reporter.say)
-    reporter.say(f"done: {folder}/metrics.jsonl; `selfreward report {folder}` writes the page")
+    reporter.say(f"done: {folder}/metrics.jsonl; `selfreward report {word(folder)}` writes the page")
 
 
 def _wandb_run(

@@ -16,6 +16,7 @@ from selfreward.config import SeedJudgeConfig, answer_lengths, validate_as
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, start_policy
 from selfreward.errors import DataError
+from selfreward.quoting import setting
 from selfreward.records import Policy
 from selfreward.stages.prompts import prompts
 from selfreward.stages.rankings import rankings
@@ -114,9 +115,9 @@ def told(config: SeedJudgeConfig, made: Seeded) -> Iterator[str]:
     folder = config.store.runs / config.run / FOLDER / "iter-000" / "update" / "model"
     yield f"seeded policy: {folder}"
     if isinstance(config.model, HfModel):
-        judge = f"judge=rubric rubric@judge.rubric={config.seed_judge.rubric.id}"
+        judge = f"judge=rubric {setting('rubric@judge.rubric', config.seed_judge.rubric.id)}"
         method = " judge.method=expected" if config.seed_judge.reply == "labelled" else ""
-        yield f"start a run from it: selfreward run model.path={folder} {judge}{method}"
+        yield f"start a run from it: selfreward run {setting('model.path', folder)} {judge}{method}"
 
 
 def _too_long(config: SeedJudgeConfig, training: Mapping[str, Any]) -> str:

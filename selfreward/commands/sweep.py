@@ -18,14 +18,14 @@ from selfreward.artifacts import Store
 from selfreward.artifacts.files import canonical, write_atomically
 from selfreward.commands.gc import collect
 from selfreward.commands.run import run
-from selfreward.config import RUN_NAME, SweepCell
+from selfreward.config import LONGEST_NAME, RUN_NAME, SweepCell
 from selfreward.console import ConsoleReporter
-from selfreward.errors import ConfigError, SelfrewardError
+from selfreward.errors import ConfigError, SelfrewardError, of_system
 
 STATE_FILE = "cell.json"
 _CRASHED = 1
 _MISTAKE = 2
-_LONGEST = 120  # a folder's name may hold 255 bytes; this leaves a screen's line readable
+_LONGEST_SWEEP = 60  # half of a cell's name, so that its settings are seen
 _NOT_SWEPT = ("run", "store.runs")
 
 
@@ -57,6 +57,8 @@ def plan_sweep(name: str, runs: Path, overrides: Sequence[Sequence[str]], swept:
     """The sweep whose cells are given by `overrides`. Raises ConfigError for settings that no sweep can have."""
     if not re.fullmatch(RUN_NAME, name):
         raise ConfigError(f"run={name}: a name is made of letters, digits and ._=,- and starts with a letter or digit")
+    if len(name) > _LONGEST_SWEEP:
+        raise ConfigError(f"run={name} has {len(name)} characters: the name of a sweep has at most {_LONGEST_SWEEP}")
     for setting in _NOT_SWEPT:
         if setting in swept:
             raise ConfigError(f"{setting} cannot be swept: cells share a store and are named by what differs in them")
@@ -85,10 +87,10 @@ def cell_run(cell: SweepCell) -> str:
         for name, value in sorted(cell.settings.items())
     )
     whole = f"{cell.name}.{clean}"
-    if clean == exact and len(whole) <= _LONGEST:
+    if clean == exact and len(whole) <= LONGEST_NAME:
         return whole
     digest = hashlib.sha256(canonical(dict(cell.settings))).hexdigest()[:8]
-    return f"{whole[: _LONGEST - 9]}-{digest}"
+    return f"{whole[: LONGEST_NAME - 9]}-{digest}"
 
 
 def run_cell(compose: Callable[[], Mapping[str, Any]], sweep: Sweep, cell: SweepCell) -> None:
@@ -108,19 +110,25 @@ def run_cell(compose: Callable[[], Mapping[str, Any]], sweep: Sweep, cell: Sweep
         run({**settings, "run": name, "sweep": cell.model_dump()})
         state = replace(state, status="done", exit_status=0)
         collects = settings["store"]["keep_policies"] == "last"
-    except SelfrewardError as error:
-        told = "; ".join((str(error), *getattr(error, "__notes__", ())))
-        reporter.say(f"selfreward: {told}")
-        state = replace(state, status="failed", error=told, exit_status=error.exit_status)
     except Exception as error:  # noqa: BLE001 - a defect in one cell is no reason to lose the others; it is told whole
-        traceback.print_exc()
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        state = replace(state, status="failed", error=told, exit_status=_CRASHED)
+        state = _failed(state, error, reporter.say)
     write_state(sweep.runs / name, state)
     # Cells share policies: none is deleted before all have come to their end.
     if collects and all(one is not None and one.status == "done" for one in _states(sweep)):
         folders = [sweep.runs / cell_run(other) for other in sweep.cells]
         collect(folders, Store(sweep.runs / "store", reporter), reporter.say)
+
+
+def _failed(state: CellState, error: Exception, say: Callable[[str], None]) -> CellState:
+    """How a cell ended with `error`, which is told."""
+    mistake = error if isinstance(error, SelfrewardError) else of_system(error)
+    if mistake is None:
+        traceback.print_exception(error)
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        return replace(state, status="failed", error=told, exit_status=_CRASHED)
+    told = "; ".join((str(mistake), *getattr(mistake, "__notes__", ())))
+    say(f"selfreward: {told}")
+    return replace(state, status="failed", error=told, exit_status=mistake.exit_status)
 
 
 def write_state(folder: Path, state: CellState) -> None:

@@ -1,9 +1,9 @@
 """`selfreward verify RUN`: every byte read back, every digest taken anew, every link of the chain checked."""
 
 from selfreward.artifacts import Artifact
-from selfreward.artifacts.manifest import content_digest
+from selfreward.artifacts.manifest import NAME, check_key, content_digest, record_digest
 from selfreward.artifacts.runs import SOURCES, RunView, read_run
-from selfreward.artifacts.tables import digest_of_table
+from selfreward.artifacts.tables import count_and_digest
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.errors import CorruptArtifact
 
@@ -17,6 +17,7 @@ def main(arguments: list[str]) -> int:
     check_chain(view)
     collected = 0
     for name, artifact in view.artifacts():
+        check_record(artifact)
         if artifact.manifest.collected:
             collected += 1
             print(f"{name}: bytes collected, manifest kept")
@@ -39,12 +40,24 @@ def check_links(view: RunView) -> None:
             )
 
 
+def check_record(artifact: Artifact) -> None:
+    """Raises CorruptArtifact if a manifest does not have the key of its identity, or says other than was recorded."""
+    manifest = artifact.manifest
+    check_key(artifact.path, manifest)
+    said = {name: entry.digest for name, entry in manifest.inputs.items()}
+    if manifest.identity.get("inputs") != said or manifest.record not in (None, record_digest(manifest)):
+        raise CorruptArtifact(
+            f"{artifact.path / NAME} has other figures than were recorded with it: delete the folder {artifact.path} "
+            "and run again"
+        )
+
+
 def check_rows(artifact: Artifact) -> None:
-    """Raises CorruptArtifact if the rows, read as data, do not have the digest that identifies them."""
+    """Raises CorruptArtifact if the rows, read as data, are not as many or have not the digest that identifies them."""
     manifest = artifact.manifest
     for table in manifest.tables:
-        found = digest_of_table(table.paths(artifact.path))
-        if found != table.row_digest:
+        rows, found = count_and_digest(table.paths(artifact.path))
+        if (rows, found) != (table.rows, table.row_digest):
             raise CorruptArtifact(f"table {table.name} of {artifact.path} has other rows: delete the folder")
     if content_digest(manifest.tables, manifest.files) != manifest.digest:
         raise CorruptArtifact(f"{artifact.path}/manifest.json does not fit its own digests: delete the folder")

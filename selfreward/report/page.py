@@ -6,6 +6,7 @@ from typing import Any
 
 from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import RunView
+from selfreward.quoting import setting
 from selfreward.report.content import Evaluation, Step, read_config, read_samples, read_steps, why_stopped
 from selfreward.report.control import control_settings, drops_tiers, picks_by_lot, start_digest
 from selfreward.report.data import data_read
@@ -177,7 +178,7 @@ def _control_note(config: dict[str, Any] | None, control: RunView | None) -> Mar
         "p",
         "No control run was found, so nothing here tells what the judge adds to picking candidates by lot. To make "
         f"one, give the command of this run again{without} with these settings changed: ",
-        element("code", f"selfreward run ... {settings} run={name}"),
+        element("code", f"selfreward run ... {settings} {setting('run', name)}"),
         ", then write this page anew.",
         class_="hint",
     )

@@ -10,12 +10,12 @@ from selfreward.answers import extract_answer, is_right
 from selfreward.artifacts import Artifact, Output, derive_seed
 from selfreward.backends.base import Answer, Backend, TextScore
 from selfreward.backends.draw import Decoding, draw_candidates
+from selfreward.calibration.measure import share_of
 from selfreward.diversity.sharpening import GREEDY, EvaluatedAnswer, compare_with_start, summarise
-from selfreward.diversity.statistics import bootstrap_mean
 from selfreward.records import Candidate, GoldPair, Policy, Prompt
 from selfreward.spec import Json
 
-VERSION = 3
+VERSION = 4
 
 
 class EvaluateSpec(Decoding):
@@ -100,20 +100,25 @@ def _answer(
 
 
 def _gold(out: Output, backend: Backend, pairs: Sequence[GoldPair], seed: int) -> Json:
-    """How often the policy finds the right answer of a gold pair likelier, per token, than the wrong one."""
+    """How often the policy finds the right answer of a gold pair likelier, per token, than the wrong one.
+
+    The interval is over prompts, of which several pairs may be: that of `share_of`.
+    """
     if not pairs:
         return None
     answers = [Answer(messages=pair.messages, text=text) for pair in pairs for text in (pair.right, pair.wrong)]
     with out.progress(len(answers), "gold answers") as advance:
         scores = backend.score(answers, advance)
-    wins = []
+    wins: list[float | None] = []
     for right, wrong in zip(scores[::2], scores[1::2], strict=True):
         if isinstance(right, TextScore) and isinstance(wrong, TextScore):
             gap = right.logprob / right.tokens - wrong.logprob / wrong.tokens
             wins.append(1.0 if gap > 0 else 0.5 if gap == 0 else 0.0)
-    found = bootstrap_mean(wins, seed)
+        else:
+            wins.append(None)
+    found = share_of("accuracy", wins, [pair.messages for pair in pairs], "no pair fitted the context")
     return {
         "pairs": len(pairs),
-        "scored": len(wins),
-        "accuracy": None if found is None else asdict(found),
+        "scored": len(pairs) - found.left_out,
+        "accuracy": None if found.interval is None else asdict(found.interval),
     }

@@ -112,9 +112,12 @@ def main() -> None:
         result = _train(
             task, path.parent / "trainer", lambda step, steps: print(f"  step {step} of {steps}", file=sys.stderr)
         )
-    except errors.SelfrewardError as error:
-        (path.parent / _ERROR).write_text(json.dumps([type(error).__name__, str(error)]))
-        sys.exit(error.exit_status)
+    except Exception as error:
+        mistake = error if isinstance(error, errors.SelfrewardError) else errors.of_system(error)
+        if mistake is None:
+            raise
+        (path.parent / _ERROR).write_text(json.dumps([type(mistake).__name__, str(mistake)]))
+        sys.exit(mistake.exit_status)
     (path.parent / "result.json").write_text(json.dumps(result))
 
 

@@ -59,11 +59,16 @@ Those that are sorted, divided by length, or look at each answer alone are not, 
 the offset of the pair that was not."""
 
 
+SMOOTHED: tuple[Loss, ...] = ("robust", "exo_pair", "aot", "aot_unpaired")
+"""Losses in which TRL's trainer reads `label_smoothing`; any other is the same whatever it is."""
+
+
 class DpoSpec(TrainingBase):
     """How to train on preference pairs.
 
     `loss` lists TRL's loss types, added up with `loss_weights` (all 1 where None): `[sigmoid, sft]` is DPO with the
-    likelihood of the chosen answer. `ld_alpha` weighs the tokens beyond the shorter answer's length, which makes the
+    likelihood of the chosen answer. `label_smoothing` is the share of pairs that may be the wrong way round, for the
+    losses that know one. `ld_alpha` weighs the tokens beyond the shorter answer's length, which makes the
     loss less sensitive to length; 1 changes nothing. `reference` is the policy that `beta` ties to: the one that drew
     the candidates, or the one of iteration 0; its log-probabilities are taken once, before training.
 
@@ -89,6 +94,11 @@ class DpoSpec(TrainingBase):
             )
         if "exo_pair" in self.loss and self.label_smoothing == 0:
             raise ValueError("update.loss=exo_pair needs update.label_smoothing above 0: try 0.001")
+        if self.label_smoothing and not {*SMOOTHED} & {*self.loss}:
+            raise ValueError(
+                f"update.label_smoothing={self.label_smoothing} with update.loss={list(self.loss)}: only "
+                f"{', '.join(SMOOTHED)} read it; set update.loss=[robust], or update.label_smoothing=0"
+            )
         if self.margin_weight and (not _OFFSET & {*self.loss} or {*self.loss} - _OFFSET - {"sft"}):
             raise ValueError(
                 f"update.margin_weight={self.margin_weight} with update.loss={list(self.loss)}: margins go with the "
