@@ -70,7 +70,9 @@ def _stratum(row: Cells, columns: Columns) -> str | None:
     if columns.stratum in get_args(Stratum):
         return columns.stratum
     if columns.stratum is not None and columns.stratum not in row:
-        raise RowError(f"has no column {columns.stratum!r} (columns.stratum): set open, closed or a column")
+        raise RowError(
+            f"has no column {columns.stratum!r} (columns.stratum): set open, closed or a column", "without_stratum"
+        )
     return _one_of(row, columns.stratum or "stratum", "stratum", get_args(Stratum))
 
 
@@ -80,7 +82,8 @@ def _one_of(row: Cells, column: str, name: str, allowed: Sequence[str]) -> str |
         return None
     if value not in allowed:
         raise RowError(
-            f"has {column}={str(value)[:40]!r}, which is none of {', '.join(allowed)}: mend it or set columns.{name}"
+            f"has {column}={str(value)[:40]!r}, which is none of {', '.join(allowed)}: mend it or set columns.{name}",
+            f"unknown_{name}",
         )
     return cast(str, value)
 
