@@ -6,10 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
+import regex
 from pydantic import field_validator
 
 from selfreward.records import Match, Verdict
 from selfreward.spec import Spec, neutral
+
+CUTS = ("boxed", "hashes")
+"""The values of `reference_pattern` that name a way to cut and are no regular expression."""
 
 Column = str | tuple[str, ...]
 Cells = Mapping[str, Any]
@@ -37,7 +41,7 @@ class Columns(Spec):
     choices: the options of a question, shown below it behind their letters.
     first_choice: the number of the first option, where an answer is the number of one; null reads it from the data.
     answer: what a person answered; in prompt roles the references, one or a list.
-    reference_pattern: a regular expression whose one group cuts the reference out of the answer.
+    reference_pattern: `boxed`, `hashes` or a regular expression whose one group cuts the reference out of the answer.
     match: how an answer is compared with the references; a prompt with a match is closed unless `stratum` says else.
     stratum: `open`, `closed`, or the column that says which.
     liked: whether an answer was liked; one that was not is left out.
@@ -83,13 +87,16 @@ class Columns(Spec):
     @field_validator("reference_pattern")
     @classmethod
     def _has_one_group(cls, pattern: str | None) -> str | None:
-        if pattern is not None:
+        if pattern is not None and pattern not in CUTS:
             try:
-                groups = re.compile(pattern).groups
-            except re.error as error:
+                groups = regex.compile(pattern).groups
+            except regex.error as error:
                 raise ValueError(f"is no regular expression ({error})") from error
             if groups != 1:
-                raise ValueError(f"has {groups} groups: put parentheses around the reference alone, as in '#### (.*)'")
+                raise ValueError(
+                    f"has {groups} groups: name {' or '.join(CUTS)}, or put parentheses around the reference alone, as "
+                    "in '#### (.*)'"
+                )
         return pattern
 
     @field_validator("winner_values", mode="before")

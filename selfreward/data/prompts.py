@@ -1,13 +1,15 @@
 """A prompt with its references, read from a row of any data set."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
+
+import regex
 
 from selfreward.answers import is_right
 from selfreward.data.columns import Cells, Columns, RowError, find, get, key_of
 from selfreward.data.messages import clean, conversation, decoded, is_conversation, without_answer
+from selfreward.data.references import cut_reference
 from selfreward.data.roles import Role
 from selfreward.records import Match, Message, Prompt, Stratum, make_prompt
 from selfreward.thought import answer_of
@@ -103,7 +105,7 @@ def _references(row: Cells, columns: Columns, answer: str | None) -> tuple[str, 
             texts = [text_of(one, names[0], "answer") for one in _of_the_turn(values, row, columns)]
     texts = [answer_of(text) for text in texts]
     if columns.reference_pattern is not None:
-        texts = [_cut(text, columns.reference_pattern) for text in texts]
+        texts = [cut_reference(text, columns.reference_pattern) for text in texts]
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
@@ -146,13 +148,6 @@ def _chosen(references: tuple[str, ...], row: Cells, columns: Columns, choices: 
     return tuple(dict.fromkeys(found))
 
 
-def _cut(text: str, pattern: str) -> str:
-    found = re.search(pattern, text)
-    if found is None or found[1] is None:
-        raise RowError(f"has an answer without {pattern!r} ({text[-60:]!r}): change columns.reference_pattern")
-    return found[1].strip()
-
-
 def _check_references(prompt: Prompt) -> None:
     """Raises RowError where a closed prompt has no reference, or one that cannot be compared with."""
     if prompt.stratum == "open":
@@ -163,8 +158,8 @@ def _check_references(prompt: Prompt) -> None:
     if prompt.match == "regex":
         for reference in prompt.references:
             try:
-                re.compile(reference)
-            except re.error as error:
+                regex.compile(reference)
+            except regex.error as error:
                 shown = repr(reference[:60])
                 raise RowError(f"has the reference {shown}, which is no regular expression ({error})") from error
     elif prompt.match == "numeric" and not is_right(prompt, f"The answer is {first}."):
@@ -183,7 +178,7 @@ def said(value: Any, column: str, name: str) -> str:
 
 
 def text_of(value: Any, column: str, name: str) -> str:
-    """`value` as stripped text, empty for null and NaN; a number stands for itself.
+    """`value` as stripped text, empty for null and NaN; a number stands for itself, a whole one without a point.
 
     Raises RowError for anything else, saying to set `name` of the columns.
     """
@@ -193,4 +188,5 @@ def text_of(value: Any, column: str, name: str) -> str:
         raise RowError(
             f"has a {type(value).__name__} in column {column!r}, no text: set columns.{name}", f"no_text_for_{name}"
         )
-    return clean(str(value), column).strip()
+    whole = isinstance(value, float) and value.is_integer()
+    return clean(str(int(value) if whole else value), column).strip()

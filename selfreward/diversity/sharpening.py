@@ -52,8 +52,8 @@ class _Sampled:
 def summarise(answers: Sequence[EvaluatedAnswer], k: int, temperature: float, seed: int) -> dict[str, Json]:
     """Per stratum: greedy accuracy, pass@1, pass@k (intervals over prompts), distinct share, length, truncation.
 
-    Sampled quantities are those at `temperature`; distinct share counts extracted answers, or whole texts where
-    there is none to extract.
+    Of closed prompts also the share of answers that commit to nothing, or to several things. Sampled quantities are
+    those at `temperature`; distinct share counts extracted answers, or whole texts where there is none to extract.
     """
     summary: dict[str, Json] = {}
     for stratum in STRATA:
@@ -73,6 +73,7 @@ def summarise(answers: Sequence[EvaluatedAnswer], k: int, temperature: float, se
             "distinct_share": _distinct(sampled),
             "mean_tokens": fmean(answer_tokens(one.tokens, one.thought, one.text) for one in drawn),
             "truncation_rate": fmean(one.finish == "length" for one in drawn),
+            **({"unread_rate": fmean(one.answer is None for one in drawn)} if stratum == "closed" else {}),
         }
     return summary
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from pydantic import model_validator
 
-from selfreward.answers import extract_answer, is_right
+from selfreward.answers import accepts, extract_answer
 from selfreward.artifacts import Artifact, Output, derive_seed
 from selfreward.backends.base import Answer, Backend, TextScore
 from selfreward.backends.draw import Decoding, draw_candidates
@@ -82,6 +82,7 @@ def _answer(
     rows = []
     for candidate in draw():
         prompt = by_id[candidate.prompt_id]
+        answer = extract_answer(candidate.text, prompt) if prompt.stratum == "closed" else None
         rows.append(
             EvaluatedAnswer(
                 prompt_id=prompt.id,
@@ -89,8 +90,8 @@ def _answer(
                 temperature=temperature,
                 index=candidate.index,
                 text=candidate.text,
-                answer=extract_answer(candidate.text, prompt) if prompt.stratum == "closed" else None,
-                right=is_right(prompt, candidate.text),
+                answer=answer,
+                right=None if prompt.match is None else accepts(prompt, answer),
                 finish=candidate.finish,
                 tokens=candidate.tokens,
                 thought=candidate.thought,
