@@ -9,12 +9,10 @@ from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
 from selfreward.artifacts.identity import flat_settings
 from selfreward.backends import BackendSpec, ScriptedSpec
-from selfreward.backends.draw import AnswerLengths
 from selfreward.backends.rendering import ChatSpec
 from selfreward.calibration.gate import GateSpec
 from selfreward.data.models import ModelSpec, ScriptedModel
 from selfreward.data.own import OwnData
-from selfreward.data.roles import Role
 from selfreward.data.sources import DataSpec
 from selfreward.diversity.monitor import MonitorSpec
 from selfreward.errors import ConfigError
@@ -186,16 +184,6 @@ def _judges(judge: AnyJudge) -> dict[str, AnyJudge]:
     """A judge and the members of a jury, by the names of their settings."""
     members = judge.members if isinstance(judge, JurySpec) else {}
     return {"judge": judge, **{f"judge.members.{name}": member for name, member in members.items()}}
-
-
-def answer_lengths(config: RunConfig) -> dict[Role, AnswerLengths]:
-    """How long answers may get, by the role of the prompts; roles whose prompts nobody answers are left out."""
-    lengths: dict[Role, AnswerLengths] = {
-        "train": config.sample.max_new_tokens,
-        "held_out": config.evaluate.max_new_tokens,
-        "probe": config.measure.max_new_tokens,
-    }
-    return lengths | ({"human": config.sample.max_new_tokens} if config.prompts.human else {})
 
 
 def external_judges(config: RunConfig) -> dict[str, PolicyJudgeBase]:

@@ -9,8 +9,9 @@ from functools import partial
 from selfreward.artifacts import part_of
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
-from selfreward.config import RunConfig, answer_lengths
+from selfreward.config import RunConfig
 from selfreward.data.models import start_policy
+from selfreward.lengths import answer_lengths
 from selfreward.stages.decide import decide, stop_reason
 from selfreward.stages.diagnose import diagnose
 from selfreward.stages.evaluate import evaluate
