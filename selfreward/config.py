@@ -22,6 +22,7 @@ from selfreward.judges.dimensions import DimensionsSpec
 from selfreward.judges.jury import JurySpec
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
+from selfreward.sizes import check_sizes
 from selfreward.spec import Spec, execution
 from selfreward.stages.duel import DuelSpec
 from selfreward.stages.evaluate import EvaluateSpec
@@ -44,7 +45,7 @@ _LARGEST = 2**63 - 1  # what tables hold
 class LoopSpec(Spec):
     """`iterations` updates; the first and the last policy are measured and evaluated too."""
 
-    iterations: NonNegativeInt = 3
+    iterations: NonNegativeInt = Field(3, le=1000)
 
 
 class StoreSpec(Spec):
@@ -244,8 +245,10 @@ def validate(values: Mapping[str, Any]) -> RunConfig:
 
 def validate_as(config_type: type[Config], values: Mapping[str, Any]) -> Config:
     """As `validate`, for a configuration that is more than that of a run."""
-    for name, value in flat_settings(values).items():
+    flat = flat_settings(values)
+    for name, value in flat.items():
         _check_number(name, value)
+    check_sizes(flat)
     try:
         return config_type.model_validate(values)
     except ValidationError as error:

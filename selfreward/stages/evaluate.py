@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
+from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from selfreward.answers import accepts, extract_answer
 from selfreward.artifacts import Artifact, Output, derive_seed
@@ -25,7 +26,7 @@ class EvaluateSpec(Decoding):
     set beside the start model at the temperature that gives the same diversity.
     """
 
-    ladder: tuple[float, ...] = (0.2, 0.4, 0.65)
+    ladder: tuple[Annotated[float, Field(ge=1e-3)], ...] = (0.2, 0.4, 0.65)
 
     @model_validator(mode="after")
     def _ladder_ascends_below_the_temperature(self) -> "EvaluateSpec":

@@ -36,7 +36,7 @@ class MeasureSpec(Decoding):
 
     k: PositiveInt = 8
     baseline_k: PositiveInt = 32
-    temperature: float = Field(1.0, gt=0)
+    temperature: float = Field(1.0, ge=1e-3, le=1e3)
     shard_prompts: PositiveInt = 32
     distinct2_size: PositiveInt = 200
     embedder: Literal["hashing", "all-minilm-l6-v2"] = "all-minilm-l6-v2"
