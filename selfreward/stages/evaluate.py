@@ -68,7 +68,7 @@ def evaluate(
             answers += table.shard(partial(_answer, draw, asked, temperature), advance)
     out.count(completion_tokens=sum(answer.tokens for answer in answers))
     metrics = summarise(answers, spec.k, spec.temperature, seed)
-    metrics["gold"] = _gold(out, backend, list(gold.records(GoldPair)), seed)
+    metrics["gold"] = _gold(out, backend, list(gold.records(GoldPair)))
     if baseline is not None:
         start = list(baseline.records(EvaluatedAnswer))
         rungs = (GREEDY, *spec.ladder, spec.temperature)
@@ -101,7 +101,7 @@ def _answer(
     return rows
 
 
-def _gold(out: Output, backend: Backend, pairs: Sequence[GoldPair], seed: int) -> Json:
+def _gold(out: Output, backend: Backend, pairs: Sequence[GoldPair]) -> Json:
     """How often the policy finds the right answer of a gold pair likelier, per token, than the wrong one.
 
     The interval is over prompts, of which several pairs may be: that of `share_of`.

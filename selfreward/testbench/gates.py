@@ -52,12 +52,12 @@ def gate_section(luck: np.random.SeedSequence, runs: int) -> Section:
         title="The gate over ten rounds",
         reading=(
             f"In which share of {runs} runs of {_LOOKS} rounds the gate, as it comes, stops the run; each round is "
-            "another draw. A healthy judge lies one standard deviation of a share of as many prompts inside the bounds of both "
-            "rules, and is seen on gold and on as many prompts of the round; a faulty one is seen on gold alone. Of "
-            "one pair a prompt both answers are alike; of six, half of the answers go with their prompt and the others "
-            "are independent. A row holds if a healthy judge is "
-            f"stopped in at most {MOST_FALSE:.0%}, or a faulty one in at least {FEWEST_FOUND:.0%}; nothing is asked of "
-            "the other rows. Unpaid: what 95% intervals of single looks would do."
+            "another draw. A healthy judge lies one standard deviation of a share of as many prompts inside the "
+            "bounds of both rules, and is seen on gold and on as many prompts of the round; a faulty one is seen on "
+            "gold alone. Of one pair a prompt both answers are alike; of six, half of the answers go with their prompt "
+            f"and the others are independent. A row holds if a healthy judge is stopped in at most {MOST_FALSE:.0%}, "
+            f"or a faulty one in at least {FEWEST_FOUND:.0%}; nothing is asked of the other rows. Unpaid: what 95% "
+            "intervals of single looks would do."
         ),
         columns=("prompts", "pairs a prompt", "share at maximum", "parse rate", "stopped", "unpaid"),
         rows=tuple(rows),

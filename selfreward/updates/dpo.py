@@ -20,6 +20,7 @@ from selfreward.backends.local import load_chat, load_model, quiet
 from selfreward.errors import StarvedLoop
 from selfreward.records import Policy, PreferencePair
 from selfreward.spec import Json, neutral
+from selfreward.updates.losses import OFFSET, SMOOTHED, Loss
 from selfreward.updates.training import (
     StepAdvance,
     TrainingBase,
@@ -34,33 +35,6 @@ from selfreward.updates.training import (
     trained_thought,
     trainer_settings,
 )
-
-Loss = Literal[
-    "sigmoid",
-    "sigmoid_norm",
-    "hinge",
-    "ipo",
-    "exo_pair",
-    "nca_pair",
-    "robust",
-    "bco_pair",
-    "sppo_hard",
-    "aot",
-    "aot_unpaired",
-    "apo_zero",
-    "apo_down",
-    "discopop",
-    "sft",
-]
-
-_OFFSET: frozenset[Loss] = frozenset({"sigmoid", "hinge"})
-"""Losses of `beta` times the difference of both log ratios and of nothing else, so that an offset means what it says.
-Those that are sorted, divided by length, or look at each answer alone are not, and smoothed ones ask a flipped pair for
-the offset of the pair that was not."""
-
-
-SMOOTHED: tuple[Loss, ...] = ("robust", "exo_pair", "aot", "aot_unpaired")
-"""Losses in which TRL's trainer reads `label_smoothing`; any other is the same whatever it is."""
 
 
 class DpoSpec(TrainingBase):
@@ -99,7 +73,7 @@ class DpoSpec(TrainingBase):
                 f"update.label_smoothing={self.label_smoothing} with update.loss={list(self.loss)}: only "
                 f"{', '.join(SMOOTHED)} read it; set update.loss=[robust], or update.label_smoothing=0"
             )
-        if self.margin_weight and (not _OFFSET & {*self.loss} or {*self.loss} - _OFFSET - {"sft"}):
+        if self.margin_weight and (not OFFSET & {*self.loss} or {*self.loss} - OFFSET - {"sft"}):
             raise ValueError(
                 f"update.margin_weight={self.margin_weight} with update.loss={list(self.loss)}: margins go with the "
                 "losses sigmoid and hinge, and with sft beside them; set update.loss=[sigmoid]"

@@ -222,6 +222,27 @@ def test_final_gold_is_measured_where_asked_for_and_leads_to_nothing(tmp_path: P
     assert "final" not in str(gates(view)[0])
 
 
+def test_the_share_of_right_answers_is_told_as_judged_and_corrected(tmp_path: Path) -> None:
+    """The scripted judge makes no mistake, so that both are the same; the interval counts that gold is 40 pairs."""
+    row = metrics_of_run(run_scripted(tmp_path, *RUBRIC, "loop.iterations=1").folder)[0]
+    assert row["judge/health/sensitivity"] == row["judge/health/informedness"] == 1
+    right, found = row["judge/round/right_share"], row["judge/round/right_share_corrected"]
+    assert isinstance(right, float)
+    assert 0 < right < 1
+    assert found == pytest.approx(right)
+    low, high = (row[f"judge/round/right_share_corrected_{end}"] for end in ("low", "high"))
+    assert isinstance(low, float) and isinstance(high, float)
+    assert low < right < high
+
+
+def test_a_judge_without_a_scale_calls_nothing_right(tmp_path: Path) -> None:
+    view = run_scripted(tmp_path, "loop.iterations=1")
+    told = gates(view)[0]["measures"]
+    assert isinstance(told, dict)
+    assert told["right_share"]["why_missing"].startswith("the judge's scores have no scale")
+    assert told["right_share_corrected"]["value"] is None
+
+
 def test_a_killed_health_stage_asks_only_what_it_had_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run_scripted(tmp_path / "whole", *RUBRIC, "loop.iterations=1")
     judge_shard, calls = opinions.judge_shard, []
