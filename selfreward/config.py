@@ -106,7 +106,7 @@ class RunConfig(Spec):
                 f"model={self.model.kind}, backend={self.backend.kind} and update={self.update.kind} do not go "
                 "together: scripted goes with scripted alone"
             )
-        for name, one in _judges(self.judge).items():
+        for name, one in judges_of(self.judge).items():
             if isinstance(one, PolicyJudgeBase):
                 _check_policy(name, one)
                 if name != "judge":
@@ -181,17 +181,10 @@ class RunConfig(Spec):
             )
 
 
-def _judges(judge: AnyJudge) -> dict[str, AnyJudge]:
+def judges_of(judge: AnyJudge) -> dict[str, AnyJudge]:
     """A judge and the members of a jury, by the names of their settings."""
     members = judge.members if isinstance(judge, JurySpec) else {}
     return {"judge": judge, **{f"judge.members.{name}": member for name, member in members.items()}}
-
-
-def external_judges(config: RunConfig) -> dict[str, PolicyJudgeBase]:
-    """The judges that are models from outside, in juries and duels too, by the names of their settings."""
-    judges = {**_judges(config.judge), **({} if config.duel is None else {"duel.judge": config.duel.judge})}
-    policies = {name: judge for name, judge in judges.items() if isinstance(judge, PolicyJudgeBase)}
-    return {name: judge for name, judge in policies.items() if judge.path is not None}
 
 
 def _check_policy(name: str, judge: PolicyJudgeBase) -> None:
