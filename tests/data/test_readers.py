@@ -31,19 +31,19 @@ def zst(text: str) -> bytes:
         ("a.jsonl", JSONL.encode()),
         ("a.JSONL", JSONL.encode()),
         ("a.ndjson", JSONL.encode()),
-        ("a.jsonl.gz", gzip.compress(JSONL.encode())),
-        ("a.Jsonl.GZ", gzip.compress(JSONL.encode())),
+        ("a.jsonl.gz", gzip.compress(JSONL.encode(), mtime=0)),
+        ("a.Jsonl.GZ", gzip.compress(JSONL.encode(), mtime=0)),
         ("a.jsonl.zst", zst(JSONL)),
-        ("a.v1.trees.jsonl.gz", gzip.compress(JSONL.encode())),
+        ("a.v1.trees.jsonl.gz", gzip.compress(JSONL.encode(), mtime=0)),
         ("a.jsonl", JSONL.encode("utf-16")),
         ("a.jsonl", b"\xef\xbb\xbf" + JSONL.encode()),
         ("a.json", json.dumps(ROWS).encode()),
         ("a.json", json.dumps({"version": 1, "data": ROWS}).encode()),
-        ("a.json.gz", gzip.compress(json.dumps({"examples": ROWS, "keywords": ["x"]}).encode())),
+        ("a.json.gz", gzip.compress(json.dumps({"examples": ROWS, "keywords": ["x"]}).encode(), mtime=0)),
         ("a.csv", CSV.encode()),
         ("a.csv", CSV.replace("prompt,answer", " prompt , answer ").encode()),
         ("a.csv", CSV.encode("utf-16")),
-        ("a.csv.gz", gzip.compress(CSV.encode())),
+        ("a.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
         ("a.tsv", TSV.encode()),
     ],
 )
@@ -68,9 +68,9 @@ def test_a_long_field_of_a_csv_file_is_read(tmp_path: Path) -> None:
 def test_what_describes_the_data_of_a_clone_is_no_data(tmp_path: Path) -> None:
     (tmp_path / "dataset_infos.json").write_text('{"default": {"splits": []}}')
     (tmp_path / "data").mkdir()
-    (tmp_path / "data/train.jsonl.gz").write_bytes(gzip.compress(JSONL.encode()))
+    (tmp_path / "data/train.jsonl.gz").write_bytes(gzip.compress(JSONL.encode(), mtime=0))
     assert len(list(read_rows(tmp_path))) == 3
-    (tmp_path / "data/test.jsonl.gz").write_bytes(gzip.compress(JSONL.encode()))
+    (tmp_path / "data/test.jsonl.gz").write_bytes(gzip.compress(JSONL.encode(), mtime=0))
     with pytest.raises(DataError, match=r"several splits \(test, train\): .*data/test\*\.jsonl\.gz'"):
         list(read_rows(tmp_path))
     assert len(list(read_rows(tmp_path / "data/train*.jsonl.gz"))) == 3
@@ -91,7 +91,7 @@ def doubled(path: Path) -> bytes:
         ("a.jsonl", POINTER, "is a Git LFS pointer, not the data: run `git lfs pull`"),
         ("a.parquet", POINTER, "is a Git LFS pointer"),
         ("a.jsonl.gz", POINTER, "is a Git LFS pointer"),
-        ("a.jsonl.gz", gzip.compress(JSONL.encode())[:-12], "cannot be unpacked or read .*: fetch it again"),
+        ("a.jsonl.gz", gzip.compress(JSONL.encode(), mtime=0)[:-12], "cannot be unpacked or read .*: fetch it again"),
         ("a.jsonl.gz", b"no", "cannot be unpacked or read"),
         ("a.jsonl.zst", zst(JSONL)[:-4], "cannot be unpacked or read"),
         ("a.jsonl.zst", b"no", "cannot be unpacked or read"),
