@@ -26,6 +26,7 @@ from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend
 from selfreward.config import validate
 from selfreward.data.models import start_policy
+from selfreward.lengths import answer_lengths
 from selfreward.stages.decide import decide
 from selfreward.stages.diagnose import diagnose
 from selfreward.stages.judge import judge
@@ -56,7 +57,7 @@ def run_size(candidates: int, folder: Path) -> dict[str, float]:
     run = Run(folder / "bench", Store(folder / "store", Quiet()), config.seed)
     start = start_policy(config.model, run.store.root)
     with open_backend(config.backend, start) as backend:
-        sources = load_sources(config.data, run, backend, start)
+        sources = load_sources(config.data, run, backend, start, answer_lengths(config))
     seconds: dict[str, float] = {}
 
     def timed(stage, *arguments, **inputs) -> Artifact:

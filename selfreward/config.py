@@ -22,6 +22,7 @@ from selfreward.judges.dimensions import DimensionsSpec
 from selfreward.judges.jury import JurySpec
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
+from selfreward.sizes import check_sizes
 from selfreward.spec import Spec, execution
 from selfreward.stages.duel import DuelSpec
 from selfreward.stages.evaluate import EvaluateSpec
@@ -44,7 +45,7 @@ _LARGEST = 2**63 - 1  # what tables hold
 class LoopSpec(Spec):
     """`iterations` updates; the first and the last policy are measured and evaluated too."""
 
-    iterations: NonNegativeInt = 3
+    iterations: NonNegativeInt = Field(3, le=1000)
 
 
 class StoreSpec(Spec):
@@ -105,7 +106,7 @@ class RunConfig(Spec):
                 f"model={self.model.kind}, backend={self.backend.kind} and update={self.update.kind} do not go "
                 "together: scripted goes with scripted alone"
             )
-        for name, one in _judges(self.judge).items():
+        for name, one in judges_of(self.judge).items():
             if isinstance(one, PolicyJudgeBase):
                 _check_policy(name, one)
                 if name != "judge":
@@ -127,6 +128,11 @@ class RunConfig(Spec):
             raise ValueError(
                 f"loop.iterations={self.loop.iterations} is more than monitor.horizon={self.monitor.horizon}, "
                 f"the rounds for which the rate of false alarms holds: set monitor.horizon={self.loop.iterations}"
+            )
+        if self.loop.iterations > self.gate.looks:
+            raise ValueError(
+                f"loop.iterations={self.loop.iterations} is more than gate.looks={self.gate.looks}, the rounds that "
+                f"the gate pays for: set gate.looks={self.loop.iterations}"
             )
         acts = self.monitor.mode == "act"
         name, share = ("monitor.ceiling", self.monitor.ceiling) if acts else ("mix.real_share", self.monitor.real_share)
@@ -175,17 +181,10 @@ class RunConfig(Spec):
             )
 
 
-def _judges(judge: AnyJudge) -> dict[str, AnyJudge]:
+def judges_of(judge: AnyJudge) -> dict[str, AnyJudge]:
     """A judge and the members of a jury, by the names of their settings."""
     members = judge.members if isinstance(judge, JurySpec) else {}
     return {"judge": judge, **{f"judge.members.{name}": member for name, member in members.items()}}
-
-
-def external_judges(config: RunConfig) -> dict[str, PolicyJudgeBase]:
-    """The judges that are models from outside, in juries and duels too, by the names of their settings."""
-    judges = {**_judges(config.judge), **({} if config.duel is None else {"duel.judge": config.duel.judge})}
-    policies = {name: judge for name, judge in judges.items() if isinstance(judge, PolicyJudgeBase)}
-    return {name: judge for name, judge in policies.items() if judge.path is not None}
 
 
 def _check_policy(name: str, judge: PolicyJudgeBase) -> None:
@@ -239,8 +238,10 @@ def validate(values: Mapping[str, Any]) -> RunConfig:
 
 def validate_as(config_type: type[Config], values: Mapping[str, Any]) -> Config:
     """As `validate`, for a configuration that is more than that of a run."""
-    for name, value in flat_settings(values).items():
+    flat = flat_settings(values)
+    for name, value in flat.items():
         _check_number(name, value)
+    check_sizes(flat)
     try:
         return config_type.model_validate(values)
     except ValidationError as error:

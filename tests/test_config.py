@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from selfreward.__main__ import compose, conf_folder
 from selfreward.backends import HfSpec, ScriptedSpec, VllmSpec
 from selfreward.backends.rendering import ChatSpec
-from selfreward.calibration.gate import GateSpec
 from selfreward.config import LoopSpec, RunConfig, StoreSpec, validate
 from selfreward.data.models import HfModel, ScriptedModel
 from selfreward.data.sources import EmbeddedData, ScriptedData
@@ -44,7 +43,6 @@ SPECS: dict[str, type[Spec]] = {
     "sample/default": SampleSpec,
     "judge/likelihood": LikelihoodSpec,
     "judge/verifier": VerifierSpec,
-    "gate/default": GateSpec,
     "select/best_of_k": BestOfK,
     "select/random_pick": RandomPick,
     "select/preference_pairs": PreferencePairs,
@@ -63,6 +61,7 @@ OWN_DEFAULTS |= {"rubric/result_mark", "rubric/score_tag", "rubric/json_score", 
 OWN_DEFAULTS |= {"comparison/letter_mark", "comparison/five_degrees", "comparison/boxed_letter"}
 OWN_DEFAULTS |= {"comparison/two_scores", "comparison/json_ranking"}
 OWN_DEFAULTS |= {"monitor/default", "monitor/act", "measure/hashing", "data/files", "data/hub", "seed_judge/default"}
+OWN_DEFAULTS |= {"gate/default"}
 FILES = ("data=files", "data.train=train.jsonl")
 PAIRS = ("update=dpo", "select=preference_pairs")
 EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))

@@ -44,7 +44,8 @@ def test_labels_go_out_and_come_back_as_gold(tool: str, tmp_path: Path) -> None:
     assert all(labels[f"id {n}"].labelled.verdicts == ("first", "first") for n in range(1, 8))
     assert {item.labelled.first_author for item in labels.values()} == {"mine"}
     source = FileSource(path=tmp_path / "gold.jsonl")
-    gold = list(OwnData(system="", train=source, gold_gate=source).rows("gold_gate"))
+    rows = OwnData(system="", train=source, gold_gate=source).rows("gold_gate")
+    gold = [row for row in rows if isinstance(row, GoldPair)]
     assert sum(isinstance(one, GoldPair) for one in gold) == 7
     assert all(re.fullmatch(r"five_point_quality@\d+:\w{16}", item.rubric or "") for item in labels.values())
     again = selfreward(*arguments, cwd=tmp_path)
@@ -127,6 +128,30 @@ def test_nothing_is_written_over_or_outside_the_folder(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "out is not empty: give a new folder with --out" in done.stderr
     assert (tmp_path / "out/key.jsonl").read_bytes() == key
+
+
+def test_of_an_annotation_and_its_copy_the_newer_one_counts(tmp_path: Path) -> None:
+    assert exported(tmp_path).returncode == 0
+    returned = tools.label_studio(tmp_path / "out/label-studio", {"ann": tools.prefers(WANTED)})
+    tasks = json.loads(returned.read_text())
+    (given,) = tasks[0]["annotations"]
+    other = {"A is much better": "B is much better", "B is much better": "A is much better"}
+    changed = json.loads(json.dumps(given["result"]))
+    changed[0]["value"]["choices"] = [other[changed[0]["value"]["choices"][0]]]
+    copy = {**given, "id": 999, "result": changed, "updated_at": "2026-03-11T08:00:00.1Z"}
+    tasks[0]["annotations"] = [copy, given]
+    returned.write_text(json.dumps(tasks))
+    arguments = ("labels", "import", str(returned), "--key", "out/key.jsonl", "--out", "gold.jsonl")
+    done = selfreward(*arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "8 labels by 1 people on 8 of 8 pairs (1 replaced by a newer one of the same person)" in done.stdout
+    against = [item.id for item in read_labels(tmp_path / "gold.jsonl") if item.labelled.verdicts == ("second",)]
+    assert len(against) == 1
+    del copy["updated_at"], copy["created_at"]
+    returned.write_text(json.dumps(tasks))
+    done = selfreward(*arguments[:-1], "again.jsonl", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "no time tells which is the last: delete one of the two" in done.stderr
 
 
 def test_what_cannot_be_done_is_told_in_one_line(tmp_path: Path) -> None:

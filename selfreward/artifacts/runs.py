@@ -10,7 +10,7 @@ from selfreward.artifacts.artifact import Artifact
 from selfreward.artifacts.identity import derive_seed
 from selfreward.artifacts.manifest import read_manifest
 from selfreward.artifacts.store import Engine, Input, Store
-from selfreward.errors import StoreError
+from selfreward.errors import CorruptArtifact, StoreError
 from selfreward.quoting import setting
 from selfreward.spec import Json, Spec
 
@@ -125,6 +125,17 @@ def read_run(folder: Path) -> RunView:
         sources=_artifacts_in(folder / SOURCES),
         iterations=tuple(_artifacts_in(path) for path in sorted(numbered, key=lambda path: int(path.name[5:]))),
     )
+
+
+def check_links(view: RunView) -> None:
+    """Raises CorruptArtifact for an artifact that the run links to and that the store does not have."""
+    there = {name for name, _ in view.artifacts()}
+    for link in sorted([*view.folder.glob(f"{SOURCES}/*"), *view.folder.glob("iter-*/*")]):
+        if link.is_symlink() and link.relative_to(view.folder).as_posix() not in there:
+            raise CorruptArtifact(
+                f"{link} points to {link.readlink()}, which is no artifact: bring the store back, or give the command "
+                "of the run again to make it anew"
+            )
 
 
 def read_iteration(folder: Path, iteration: int) -> Mapping[str, Artifact]:

@@ -16,6 +16,7 @@ from selfreward.backends.base import (
     OptionScore,
     Sampling,
     TextScore,
+    Unfit,
 )
 from selfreward.errors import BackendError, StageError
 from selfreward.records import Policy
@@ -73,9 +74,9 @@ class CountedBackend:
                 self._check_count("options of a prompt", len(one.logprobs), len(options))
         return scores
 
-    def why_unfit(self, messages: Conversation) -> str | None:
+    def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
         """See `Backend`."""
-        return self._engine.why_unfit(messages)
+        return self._engine.why_unfit(messages, room)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """See `Backend`."""

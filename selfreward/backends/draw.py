@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt
 
 from selfreward.backends.base import Advance, Backend, Completion, Sampling
 from selfreward.records import STRATA, Candidate, Policy, Prompt, Stratum, digest_of
+from selfreward.sizes import must_fit
 from selfreward.spec import Spec
 
 
@@ -25,7 +26,7 @@ class Decoding(Spec):
     """How answers are drawn: `k` a prompt, at a temperature, from the most likely tokens that make up `top_p`."""
 
     k: PositiveInt = 4
-    temperature: float = Field(0.9, gt=0)
+    temperature: float = Field(0.9, ge=1e-3, le=1e3)
     top_p: float = Field(1.0, gt=0, le=1)
     max_new_tokens: AnswerLengths = AnswerLengths()
 
@@ -33,7 +34,11 @@ class Decoding(Spec):
 def draw_completions(
     backend: Backend, prompts: Sequence[Prompt], decoding: Decoding, *, seed: int, advance: Advance
 ) -> list[list[Completion]]:
-    """`decoding.k` completions for each prompt, in the order of `prompts`; each stratum is drawn at its own length."""
+    """`decoding.k` completions for each prompt, in the order of `prompts`; each stratum is drawn at its own length.
+
+    Raises ConfigError where they are more than the memory can hold.
+    """
+    must_fit("k", decoding.k, len(prompts), "answers")
     drawn: dict[str, list[Completion]] = {}
     for stratum in STRATA:
         asked = [prompt for prompt in prompts if prompt.stratum == stratum]

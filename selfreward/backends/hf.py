@@ -3,6 +3,7 @@
 import gc
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -18,6 +19,7 @@ from selfreward.backends.base import (
     OptionScore,
     Sampling,
     TextScore,
+    Unfit,
     refuse_pattern,
 )
 from selfreward.backends.chat import Chat, option_tokens
@@ -30,7 +32,7 @@ from selfreward.backends.forward import (
     next_token_logprobs,
     sum_logprobs,
 )
-from selfreward.backends.local import context_length, load_chat, load_model, quiet
+from selfreward.backends.local import context_length, load_chat, load_configs, load_model, quiet
 from selfreward.backends.rows import (
     Row,
     answers_to_score,
@@ -144,9 +146,9 @@ class HfBackend:
             advance(len(batch))
         return results
 
-    def why_unfit(self, messages: Conversation) -> str | None:
-        """Why the chat template makes no prompt of a conversation; None where it does."""
-        return why_unfit(self._load_chat(), messages)
+    def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
+        """Why no prompt with `room` tokens for an answer can be made of a conversation; None where one can."""
+        return why_unfit(self._load_chat(), messages, room, self._limit)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Completion tokens of each text, with its thought if it brings one and the end-of-turn token."""
@@ -171,6 +173,12 @@ class HfBackend:
             import torch
 
             torch.cuda.empty_cache()
+
+    @cached_property
+    def _limit(self) -> int | None:
+        """How many tokens prompt and answer may have together, read without the model."""
+        config, _ = load_configs(self._policy.path, trust_remote_code=self._spec.trust_remote_code)
+        return context_length(config)
 
     def _load_chat(self) -> Chat:
         if self._chat is None:

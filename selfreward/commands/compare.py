@@ -7,7 +7,7 @@ from pathlib import Path
 
 from selfreward.artifacts.files import canonical, write_atomically
 from selfreward.artifacts.identity import flat_settings
-from selfreward.artifacts.runs import RunView, read_run
+from selfreward.artifacts.runs import RunView, check_links, read_run
 from selfreward.commands.arguments import run_folder
 from selfreward.commands.sweep import STATE_FILE, CellState, read_state
 from selfreward.report.comparison import render_comparison
@@ -56,6 +56,7 @@ def main(arguments: list[str]) -> int:
 def read_cell(folder: Path) -> Cell:
     """The run in `folder` with its metrics and costs. Raises StoreError where there is none."""
     view, state = read_run(folder), read_state(folder)
+    check_links(view)
     config = read_config(folder)
     return Cell(
         name=view.name,

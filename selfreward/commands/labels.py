@@ -13,6 +13,7 @@ from selfreward.labelling import argilla, label_studio
 from selfreward.labelling.blind import blind, read_key, write_key
 from selfreward.labelling.gold import (
     labelled_items,
+    newest,
     ratings,
     read_labels,
     read_returned,
@@ -84,15 +85,16 @@ def _import(parsed: argparse.Namespace) -> Iterator[str]:
     out = _new_file(parsed.out)
     key = read_key(parsed.key)
     returned = read_returned(parsed.returned)
-    items = labelled_items(returned.answers, key)
+    answers, replaced = newest(returned.answers)
+    items = labelled_items(answers, key)
     if not items:
         raise DataError(f"{parsed.returned} holds no label: export it again once somebody has labelled")
     write_labels(out, items)
     people = {label.labeller for item in items for label in item.labels}
     undecided = sum(ratings(item.labels) == (0.0, 0.0) for item in items)
     yield (
-        f"{len(returned.answers):,} labels by {len(people):,} people on {len(items):,} of {len(key):,} pairs"
-        f"{_counted({'without a choice': returned.unanswered})}"
+        f"{len(answers):,} labels by {len(people):,} people on {len(items):,} of {len(key):,} pairs"
+        f"{_counted({'without a choice': returned.unanswered, 'replaced by a newer one of the same person': replaced})}"
     )
     yield f"{undecided:,} of {len(items):,} are ties or undecided: no pair is read from those"
     yield f"{out}: for {setting('data.gold_gate', out)}, or data.gold_final or data.human_pairs"

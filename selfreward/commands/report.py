@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from selfreward.artifacts.runs import read_run
+from selfreward.artifacts.runs import check_links, read_run
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.report.control import check_control, find_control
 from selfreward.report.page import write_report
@@ -18,6 +18,7 @@ def main(argv: list[str]) -> int:
     )
     parsed = parser.parse_args(argv)
     view = read_run(run_folder(parsed.run, parsed.runs))
+    check_links(view)
     if parsed.control is None:
         control = find_control(view)
     else:

@@ -20,7 +20,7 @@ from selfreward.commands.gc import collect
 from selfreward.commands.run import run
 from selfreward.config import LONGEST_NAME, RUN_NAME, SweepCell
 from selfreward.console import ConsoleReporter
-from selfreward.errors import ConfigError, SelfrewardError, of_system
+from selfreward.errors import ConfigError, SelfrewardError, StoreError, of_system
 
 STATE_FILE = "cell.json"
 _CRASHED = 1
@@ -142,8 +142,11 @@ def read_state(folder: Path) -> CellState | None:
     path = folder / STATE_FILE
     if not path.exists():
         return None
-    content = json.loads(path.read_text())
-    return CellState(**{**content, "cell": SweepCell(**content["cell"])})
+    try:
+        content = json.loads(path.read_text())
+        return CellState(**{**content, "cell": SweepCell(**content["cell"])})
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError(f"{path} does not say how a cell ended ({error}): delete it and sweep again") from error
 
 
 def summary(sweep: Sweep) -> tuple[list[str], int]:
@@ -184,9 +187,16 @@ def _note_pending(sweep: Sweep, cell: SweepCell) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     scratch = folder / f".{STATE_FILE}.{os.getpid()}.new"
     scratch.write_bytes(_state_bytes(CellState(cell=cell)))
-    with suppress(FileExistsError):
-        (folder / STATE_FILE).hardlink_to(scratch)
-    scratch.unlink()
+    try:
+        with suppress(FileExistsError):
+            (folder / STATE_FILE).hardlink_to(scratch)
+    except OSError as error:
+        raise StoreError(
+            f"the file system of {folder} has no hard links ({error.strerror}), which a sweep needs: choose "
+            "a folder on another disk, store.runs=FOLDER"
+        ) from error
+    finally:
+        scratch.unlink()
 
 
 def _state_bytes(state: CellState) -> bytes:

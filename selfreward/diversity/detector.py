@@ -38,8 +38,8 @@ class DetectorSpec(Spec):
     `sem` fell by more than `severe_drop`, or more than `severe_duplicates` of the answers are copies.
     """
 
-    horizon: PositiveInt = 10
-    alpha: float = Field(0.05, gt=0, lt=0.5)
+    horizon: PositiveInt = Field(10, le=1000)
+    alpha: float = Field(0.05, ge=1e-9, lt=0.5)
     warmup: int = Field(1, ge=0)
     margin: Margins = Margins()
     truncation_rise: float = Field(0.05, ge=0, le=1)

@@ -245,4 +245,5 @@ def _told(strength: Strength, bouts: Sequence[tuple[int, int, float]], player: i
     won = [preference for one, _, preference in bouts if one == player]
     won += [1 - preference for _, other, preference in bouts if other == player]
     undecided = f" undecided={of - len(won)}" if len(won) < of else ""
-    return f"bt={strength.score:.6g} se={strength.se:.6g} wins={sum(won):.6g} of {len(won)}{undecided}"
+    se = "null" if strength.se is None else f"{strength.se:.6g}"
+    return f"bt={strength.score:.6g} se={se} wins={sum(won):.6g} of {len(won)}{undecided}"

@@ -72,7 +72,7 @@ def is_record(row: Cells) -> bool:
 def _responses(row: Cells, question: str) -> Iterator[_Response]:
     flat = f"{question}.responses"
     if "responses" not in row:
-        values, users, states = (row.get(name) or [] for name in (flat, f"{flat}.users", f"{flat}.status"))
+        values, users, states = (_list(row, name) for name in (flat, f"{flat}.users", f"{flat}.status"))
         if not len(values) == len(users) == len(states):
             raise RowError(f"has {len(values)} values of {flat!r}, {len(users)} users and {len(states)} states")
         for value, user, state in zip(values, users, states, strict=True):
@@ -81,8 +81,16 @@ def _responses(row: Cells, question: str) -> Iterator[_Response]:
     nested = row["responses"] or {}
     if not isinstance(nested, dict):
         raise RowError("has a column 'responses' that is no object")
-    for one in nested.get(question) or []:
+    for one in _list(nested, question):
         yield _Response.model_validate(one)
+
+
+def _list(cells: Cells, name: str) -> list[Any]:
+    """The list in a cell, empty where there is nothing. Raises RowError for anything else."""
+    found = cells.get(name)
+    if found is not None and not isinstance(found, list):
+        raise RowError(f"has a {type(found).__name__} in {name!r}, where a list of responses belongs")
+    return found or []
 
 
 def _record(one: Shown) -> Json:

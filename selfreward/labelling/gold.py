@@ -8,6 +8,7 @@ votes, or the margin points elsewhere, both are rated 0, and no pair is read fro
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,24 @@ def read_returned(path: Path) -> Returned:
     return Returned(answers, unanswered)
 
 
+def newest(answers: Iterable[Answer]) -> tuple[list[Answer], int]:
+    """What each person said last of each pair, and how many answers it replaces: tools let people answer twice.
+
+    Raises DataError where times do not tell which one is the last.
+    """
+    last: dict[tuple[str, str], Answer] = {}
+    replaced = 0
+    for one in answers:
+        place = one.shown, one.labeller
+        replaced += place in last
+        last[place] = _later(last[place], one) if place in last else one
+    return list(last.values()), replaced
+
+
 def labelled_items(answers: Iterable[Answer], key: Mapping[str, Hidden]) -> list[Item]:
     """The items of the key that were labelled, in its order, with their labels by labeller.
 
-    Raises DataError for an id that is not in the key, an unknown choice, or two labels of one person on one item.
+    Each person may have one answer on an item. Raises DataError for an id that is not in the key, or an unknown choice.
     """
     labels: dict[str, dict[str, Label]] = defaultdict(dict)
     for one in answers:
@@ -53,10 +68,7 @@ def labelled_items(answers: Iterable[Answer], key: Mapping[str, Hidden]) -> list
             raise DataError(f"{one.place} has the id {one.shown[:40]!r}, which is not in the key: give its own --key")
         if one.choice not in CHOICES:
             raise DataError(f"{one.place} has the choice {one.choice[:40]!r}, which is none of {', '.join(CHOICES)}")
-        if one.labeller in labels[one.shown]:
-            raise DataError(
-                f"{one.place} is a second label of {one.labeller[:40]!r} on item {one.shown}: delete one of the two"
-            )
+        assert one.labeller not in labels[one.shown], "the newest alone"
         labels[one.shown][one.labeller] = Label(
             labeller=one.labeller, margin=key[one.shown].margin(one.choice), comment=one.comment, at=one.at
         )
@@ -103,6 +115,27 @@ def stale(items: Sequence[Item], rubric: str) -> list[Item]:
     return [
         item for item in items if item.rubric is not None and item.rubric != rubric and _id(item.rubric) == _id(rubric)
     ]
+
+
+def _later(one: Answer, other: Answer) -> Answer:
+    """The later of two answers of one person on one item."""
+    before, after = _time(one), _time(other)
+    same = (one.choice, one.comment) == (other.choice, other.comment)
+    if before is None or after is None or (before == after and not same):
+        raise DataError(
+            f"{other.place} is a second label of {other.labeller[:40]!r} on item {other.shown}, and no time tells "
+            "which is the last: delete one of the two"
+        )
+    return other if after > before else one
+
+
+def _time(answer: Answer) -> datetime | None:
+    """When an answer was given, in UTC where it does not say; None where it does not tell."""
+    try:
+        found = datetime.fromisoformat(answer.at or "")
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 def _id(rubric: str) -> str:

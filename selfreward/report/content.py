@@ -12,6 +12,7 @@ from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.diversity.sharpening import EvaluatedAnswer
 from selfreward.diversity.statistics import Interval, paired_difference
+from selfreward.errors import StoreError
 from selfreward.records import Outcome, Prompt, Stratum
 from selfreward.stages.decide import stop_reason
 from selfreward.stages.gate import gate_reason
@@ -98,9 +99,17 @@ class Sample:
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:
-    """The settings that the run in `folder` was started with."""
+    """The settings that the run in `folder` was started with. Raises StoreError where they cannot be read."""
     path = folder / "config.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        config: dict[str, Any] = json.loads(path.read_text())
+    except ValueError as error:
+        raise StoreError(
+            f"{path} cannot be read ({error}): give the command of the run again to write it anew"
+        ) from error
+    return config
 
 
 def read_steps(view: RunView) -> tuple[Step, ...]:

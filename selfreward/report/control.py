@@ -3,7 +3,7 @@
 from typing import Any
 
 from selfreward.artifacts.runs import RunView, read_run
-from selfreward.errors import ConfigError
+from selfreward.errors import ConfigError, StoreError
 from selfreward.report.content import read_config
 
 
@@ -13,7 +13,10 @@ def find_control(view: RunView) -> RunView | None:
     if own is None or picks_by_lot(own):
         return None
     for folder in sorted(path.parent for path in view.folder.resolve().parent.glob("*/config.json")):
-        config = read_config(folder)
+        try:
+            config = read_config(folder)
+        except StoreError:  # another run, which may be no control at all
+            continue
         if config is not None and picks_by_lot(config) and _comparable(config) == _comparable(own):
             return read_run(folder)
     return None

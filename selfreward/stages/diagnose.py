@@ -14,7 +14,7 @@ from selfreward.diversity.summary import mean
 from selfreward.spec import Json
 from selfreward.stages.probed import PromptMeasure
 
-VERSION = 3
+VERSION = 4
 _DECIMALS = 4  # far above what another order of summation moves, far below what a decision would notice
 
 

@@ -18,7 +18,7 @@ from selfreward.spec import Spec
 from selfreward.stages.health import rounded, written
 from selfreward.stages.opinions import write_opinions
 
-VERSION = 4
+VERSION = 5
 _GOLD = "lc_win_rate"
 
 
@@ -107,10 +107,12 @@ def _result(
         for one in items
     ]
     pairs = judged(different, said)
-    about = (tie_share, flip_rate, position_preference, parse_rate)
     measures = [
         win_rate(matches, seed),
         length_controlled_win_rate(matches, seed),
-        *(one(pairs, seed) for one in about),
+        tie_share(pairs),
+        flip_rate(pairs),
+        position_preference(pairs, seed),
+        parse_rate(pairs),
     ]
     return {"prompts": len(items), "identical": len(items) - len(different), "measures": written(measures)}

@@ -8,13 +8,14 @@ from typing import Any
 from selfreward.artifacts import Artifact, Output, Part
 from selfreward.calibration.asking import by_prompt
 from selfreward.calibration.bias import histogram, top_share
+from selfreward.calibration.corrected import RATES, called_right, corrected_share
 from selfreward.calibration.gate import GateDecision, GateFinding, GateSpec, decide, judge_gate, overoptimised
-from selfreward.calibration.measure import Measure, mean_of, missing
+from selfreward.calibration.measure import Measure, mean_of, missing, share_of
 from selfreward.calibration.quality import Scale
 from selfreward.records import Judgment
-from selfreward.stages.health import read, written
+from selfreward.stages.health import read, rounded, written
 
-VERSION = 2
+VERSION = 3
 _TOLD = ("accuracy", "kappa", "flip_rate", "parse_rate", "share_at_maximum")
 _GOLD = ("accuracy", "lc_win_rate")
 
@@ -88,9 +89,13 @@ def _judged_by(judgments: Artifact) -> str | None:
 
 
 def _of_round(judgments: Artifact, seen: Mapping[str, Any], seed: int) -> tuple[list[Measure], list[float]]:
-    """Parse rate, share at the maximum and mean score of this round's judgments over prompts, and all scores."""
+    """What this round's judgments say over prompts, and all scores.
+
+    Parse rate, share at the maximum, mean score, the share of candidates that are called right, and that share
+    corrected by what gold says of the judge's errors.
+    """
     scale: Scale | None = seen["scale"]
-    names = ("parse_rate", "share_at_maximum", "mean_score")
+    names = ("parse_rate", "share_at_maximum", "mean_score", "right_share", "right_share_corrected")
     if _judged_by(judgments) is None:
         return [missing(name, "the judge is no policy") for name in names], []
     asked = "evidence" if judgments.has("evidence") else "rows"
@@ -98,16 +103,24 @@ def _of_round(judgments: Artifact, seen: Mapping[str, Any], seed: int) -> tuple[
     parsed = [fmean(one.outcome == "scored" for one in group) for group in said]
     scores = [[one.score for one in group if one.score is not None] for group in concluded]
     top = [None if scale is None else top_share(some, scale) for some in scores]
+    right = [called_right(some, scale) if some and scale is not None else None for some in scores]
     means = [None if seen["relative"] or not some else fmean(some) for some in scores]
     no_scores = "no candidate has a score"
-    no_top = "the judge's scores have no maximum" if scale is None else no_scores
+    no_top, no_half = (
+        f"the judge's scores have no {what}" if scale is None else no_scores
+        for what in ("maximum", "scale, in whose upper half an answer is right")
+    )
     no_mean = "scores among the candidates of a prompt cannot rise" if seen["relative"] else no_scores
+    on_gold = {one.name: one for one in read(seen["measures"])}
+    called = share_of("right_share", right, range(len(right)), no_half)
     measures = [
-        mean_of("parse_rate", parsed, seed, "nothing was judged"),
-        mean_of("share_at_maximum", top, seed, no_top),
-        mean_of("mean_score", means, seed, no_mean),
+        share_of("parse_rate", parsed, range(len(parsed)), "nothing was judged"),
+        share_of("share_at_maximum", top, range(len(top)), no_top),
+        mean_of("mean_score", means, range(len(means)), seed, no_mean),
+        called,
+        corrected_share("right_share_corrected", called, *(on_gold[name] for name in RATES)),
     ]
-    return measures, [score for some in scores for score in some]
+    return read(rounded(written(measures))), [score for some in scores for score in some]
 
 
 def _on_round(spec: GateSpec, here: list[Measure]) -> list[GateFinding]:
@@ -144,10 +157,10 @@ def _summary(spec: GateSpec, seen: Mapping[str, Any]) -> str:
     ]
     if not figures:
         return f"  judge not measured: {measures['accuracy'].why_missing}"
-    few = f"; fewer than gate.fewest_items={spec.fewest_items}, so nothing follows from gold"
-    return (
-        f"  judge on {seen['pairs']} gold pairs: {', '.join(figures)}{few if seen['pairs'] < spec.fewest_items else ''}"
-    )
+    of = "" if seen["prompts"] == seen["pairs"] else f" of {seen['prompts']} prompts"
+    few = f"; fewer prompts than gate.fewest_items={spec.fewest_items}, so nothing follows from gold"
+    told = few if seen["prompts"] < spec.fewest_items else ""
+    return f"  judge on {seen['pairs']} gold pairs{of}: {', '.join(figures)}{told}"
 
 
 def _acting(decision: GateDecision) -> list[str]:

@@ -25,7 +25,7 @@ from selfreward.spec import Json, Spec
 from selfreward.stages.judge import build_judge
 from selfreward.stages.opinions import opinionated, write_opinions
 
-VERSION = 5
+VERSION = 6
 _DECIMALS = 6  # far above what another order of summation moves, far below what a gate would notice
 
 
@@ -56,8 +56,8 @@ def health(
     tables `final` and `final_evidence`, and under `final` and `final_people` their measures. Nothing is asked where the
     judge has no way to compare answers that people compared.
 
-    `figures.json` is the part that the gate reads: `scale`, `relative`, the number of `pairs`, the digest of the
-    `policy`, and `measures` as `rounded`.
+    `figures.json` is the part that the gate reads: `scale`, `relative`, the number of `pairs` and of their `prompts`,
+    the digest of the `policy`, and `measures` as `rounded`.
 
     Of a jury that learns its weights, `weights` by member are those learned on all of `gold`, and `weights.json` is the
     part with them alone. It is measured on `final` with them, and on each pair of `gold` with those learned on the
@@ -91,6 +91,7 @@ def health(
         "scale": None if scale is None else list(scale),
         "relative": isinstance(judge, JurySpec | PairwiseSpec),
         "pairs": gold.rows(),
+        "prompts": len({pair.messages for pair in gold.records(GoldPair)}),
     }
     by = None if policy is None else policy.digest
     out.write_json("figures", {**about, "policy": by, "measures": rounded(measures)})
@@ -117,7 +118,8 @@ def health_spec(judge: AnyJudge) -> HealthSpec:
 
 
 def _people(pairs: Artifact, seed: int) -> dict[str, Json]:
-    return written(rater_measures([pair.verdicts for pair in pairs.records(GoldPair)], seed))
+    there = list(pairs.records(GoldPair))
+    return written(rater_measures([pair.verdicts for pair in there], seed, [pair.messages for pair in there]))
 
 
 def scale_of(spec: AnyJudge) -> Scale | None:
@@ -151,19 +153,22 @@ def written(measures: Sequence[Measure]) -> dict[str, Json]:
             **({"value": None, "low": None, "high": None, "n": 0} if one.interval is None else asdict(one.interval)),
             "why_missing": one.why_missing,
             "left_out": one.left_out,
+            "prompts": one.prompts,
+            "error": one.error,
+            "effective": one.effective,
         }
         for one in measures
     }
 
 
-def rounded(measures: Mapping[str, Any]) -> dict[str, Json]:
+def rounded(measures: Mapping[str, Any]) -> dict[str, Any]:
     """Written measures with six decimals: the last digits of a figure hang on the order in which a machine adds."""
 
     def figure(value: float | None) -> float | None:
         return None if value is None else round(value, _DECIMALS) + 0.0  # -0.0 is 0.0
 
-    limits = ("value", "low", "high")
-    return {name: {**one, **{limit: figure(one[limit]) for limit in limits}} for name, one in measures.items()}
+    floats = ("value", "low", "high", "error", "effective")
+    return {name: {**one, **{each: figure(one[each]) for each in floats}} for name, one in measures.items()}
 
 
 def read(measures: Mapping[str, Mapping[str, Any]]) -> list[Measure]:
@@ -174,6 +179,9 @@ def read(measures: Mapping[str, Mapping[str, Any]]) -> list[Measure]:
             interval=None if one["value"] is None else Interval(one["value"], one["low"], one["high"], one["n"]),
             why_missing=one["why_missing"],
             left_out=one["left_out"],
+            prompts=one["prompts"],
+            error=one["error"],
+            effective=one["effective"],
         )
         for name, one in measures.items()
     ]

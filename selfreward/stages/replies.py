@@ -22,7 +22,7 @@ class RepliesSpec(Spec):
 
     rubric: Rubric
     repeats: PositiveInt = 8
-    temperature: float = Field(0.7, gt=0)
+    temperature: float = Field(0.7, ge=1e-3, le=1e3)
     top_p: float = Field(0.9, gt=0, le=1)
     max_new_tokens: PositiveInt = 128
     shard_prompts: PositiveInt = 32

@@ -1,6 +1,7 @@
 """Labels as gold: what people agree on is read as a pair, what they do not is not, and every mistake is one line."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,12 +11,13 @@ from hypothesis import strategies as st
 
 from selfreward.calibration.records import labelled
 from selfreward.data.own import FileSource, OwnData
-from selfreward.data.roles import HumanPair, LeftOut
+from selfreward.data.roles import ColumnsSeen, HumanPair, LeftOut
 from selfreward.errors import DataError
 from selfreward.labelling.blind import blind, read_key
 from selfreward.labelling.gold import (
     labelled_by,
     labelled_items,
+    newest,
     ratings,
     read_labels,
     read_returned,
@@ -34,7 +36,8 @@ def labels(*margins: int) -> list[Label]:
 
 def read_as(role: str, path: Path) -> list[HumanPair | GoldPair | LeftOut]:
     source = FileSource(path=path)
-    return list(OwnData(system="", train=source, **{role: source}).rows(role))
+    found = OwnData(system="", train=source, **{role: source}).rows(role)
+    return [row for row in found if not isinstance(row, ColumnsSeen)]
 
 
 @pytest.mark.parametrize(
@@ -151,13 +154,31 @@ def answer(shown: str, labeller: str, choice: str) -> Answer:
 def test_ids_choices_and_labels_that_do_not_fit_the_key_are_refused() -> None:
     ((shown, hidden),) = blind([pair("a", "x", "y")], 0, None)
     key = {shown.id: hidden}
-    good = answer(shown.id, "ann", "Neither is better")
     with pytest.raises(DataError, match=r"row 1 has the id 'nobody', which is not in the key: give its own --key"):
         labelled_items([answer("nobody", "ann", "Neither is better")], key)
     with pytest.raises(DataError, match=r"the choice 'A wins', which is none of A is much better, "):
         labelled_items([answer(shown.id, "ann", "A wins")], key)
-    with pytest.raises(DataError, match=r"a second label of 'ann' on item .*: delete one of the two"):
-        labelled_items([good, good], key)
+
+
+def test_of_two_answers_of_a_person_the_newest_counts_in_any_order() -> None:
+    old, new = (
+        replace(answer("1", "ann", choice), at=at)
+        for choice, at in (("A is better", "2026-03-10T22:16:08.7Z"), ("B is better", "2026-03-11T01:00:00+02:00"))
+    )
+    other = answer("1", "zoe", "A is better")
+    for said in ([old, new, other], [new, other, old]):
+        kept, replaced = newest(said)
+        assert sorted(kept, key=lambda one: one.labeller) == [new, other]
+        assert replaced == 1
+    assert newest([old, old]) == ([old], 1), "one export given twice"
+
+
+@pytest.mark.parametrize(("at", "again"), [(None, None), ("2026-03-10", None), ("2026-03-10", "2026-03-10")])
+def test_where_no_time_tells_the_newest_one_has_to_be_deleted(at: str | None, again: str | None) -> None:
+    one = replace(answer("1", "ann", "A is better"), at=at)
+    other = replace(answer("1", "ann", "B is better"), at=again)
+    with pytest.raises(DataError, match=r"a second label of 'ann' on item 1, .*: delete one of the two"):
+        newest([one, other])
 
 
 def test_labels_under_one_rubric_do_not_fit_the_key_of_another() -> None:
@@ -194,6 +215,9 @@ SURROGATE = {"result": [CHOSEN, {"from_name": "comment", "value": {"text": ["\ud
         (json.dumps([{"id": "3", "responses": [3]}]), "'responses' that is no object"),
         (json.dumps([{"id": "3", "responses": {"preference": [{"value": 1, "user_id": "a"}]}}]), "a wrong 'value'"),
         (json.dumps([{"id": "3", "responses": {"preference": [3]}}]), "has a wrong"),
+        (json.dumps([{"id": "3", "responses": {"preference": 3}}]), "a int in 'preference', where a list of responses"),
+        (json.dumps([{"id": "3", "preference.responses": 5}]), "a int in 'preference.responses', where a list"),
+        (json.dumps([{"id": "3", "preference.responses": ["A"], "preference.responses.users": 7}]), "where a list"),
         (json.dumps([{"id": "3", "preference.responses": ["A"]}]), "has 1 values of 'preference.responses', 0 users"),
     ],
 )
