@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""How long replies of judges and answers of policies take to read: texts of 10,000, 30,000 and 100,000 hostile characters.
+"""How long replies of judges and of policies take to read: texts of 10,000, 30,000 and 100,000 hostile characters.
 
 Policies write what is read, so time has to grow in proportion to it. A line for each reader: the piece whose repetition
 took it longest, the times, and the slope, log time over log length between the last two: 1 is linear, 2 quadratic.
