@@ -23,7 +23,7 @@ GOLDEN: dict[str, tuple[str | None, str]] = {
     "prompts": ("3ac43410a2af8503", "10d2295e92bce7c2"),
     "sample": ("8101271d7178981c", "54c5f75617c3c725"),
     "health": ("6b4b68c31837f948", "f3ac0358455e7882"),
-    "judge": ("fe16e61669406e3d", "a421ce4ce632beec"),
+    "judge": ("c97db1cce6addfd1", "a421ce4ce632beec"),
     "gate": ("96d9e7a53e72d425", "157764388b0a3a08"),
     "select": ("2e9f10875d62f3c3", "14da017a5209db7b"),
     "decide": ("a49155b23dbb5821", "c17897eb19cc45cf"),

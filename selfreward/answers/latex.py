@@ -7,6 +7,8 @@ r"""LaTeX in answers: what stands in a box, its words as plain text, and the one
 import re
 from dataclasses import dataclass, field
 
+import regex
+
 from selfreward.answers.words import plain_signs
 
 LONGEST = 300
@@ -17,7 +19,8 @@ _BRACE = re.compile(r"\\[{}]|\\(?:boxed|fbox)\s?\{|[{}]")
 _BARE_BOX = re.compile(r"\\boxed\s([^\s{}$\\]{1,40})")
 _TOKEN = re.compile(r"\\(?:[A-Za-z]+|.|$)|[{}]|[^\\{}]", re.DOTALL)
 _ROOT = re.compile(r"\\sqrt\s?\[(\w{1,3})\]")
-_MATRIX = re.compile(r"\\(begin|end)\{\w?matrix\}")
+_MATRIX = re.compile(r"\\begin\{(\w?matrix)\}(.{0,300}?)\\end\{\1\}", re.DOTALL)
+_ROW = r"\\"
 _NOTE = re.compile(r"<<[^<>\n]{0,200}>>")
 _SYMBOLS = {
     **dict.fromkeys([*r"{}()[]\;: ", "quad", "qquad"], " "),
@@ -32,12 +35,16 @@ _TEXTS = frozenset(
     | {"boxed", "fbox", "underline", "emph"}
 )
 _EDGES = " \t\n.,;:!?'\"`*_<>=~#"
-_SIMPLE = re.compile(r"[\w.π∞]+")
+_SIMPLE = re.compile(r"√?[\w.π∞]+")
 _UNIT = re.compile(r"(?<=[\d}])[\s\\,~]*\\(?:text|mbox|mathrm|textrm)\{[^{}]*[A-Za-z][^{}]*\}(?:\^\{?\d\}?)?[\s.$]*$")
 _NAMED = re.compile(r"[A-Za-z]{1,2}\s*=\s*(?=[^\s=])")
-_FUNCTION = r"(?!(?:sin|cos|tan|log|ln|sqrt|exp|max|min|mod|gcd|lcm)(?![a-z]))"
-_PAIR = rf"{_FUNCTION}(?<![a-z\\])[a-z]{{2}}"
-_WORDY = re.compile(rf"{_PAIR}(?:[a-z]| [a-z])|[a-z] {_PAIR}")
+# A word of three letters that is no function, or two words side by side.
+_FUNCTION = "sin|cos|tan|log|ln|sqrt|exp|max|min|mod|gcd|lcm"
+_WORDY = regex.compile(
+    rf"(?<![a-z\\])(?!(?:{_FUNCTION})(?![a-z]))[a-z]{{3,}}|(?<=[a-z])(?<!\\[a-z]*|{_FUNCTION}) [a-z]"
+)
+_MIXED = re.compile(r"\d+ \d+/\d+")
+_APART = re.compile(r"\d \d")
 _SIGNED = re.compile(r"[\\^_/*+=<>|√π∞±≠∪∩()\[\]{},]|(?<=\w)\s?-\s?(?=\w)")  # noqa: RUF001
 
 
@@ -87,10 +94,14 @@ def expression(text: str) -> str | None:
 
     Spaces, dollar signs, brackets of size, a name before one equals sign and a unit behind a number go.
     """
-    if len(text) > LONGEST:
-        return None
+    form = _form(text) if len(text) <= LONGEST else None
+    # What goes at an edge may bare another: one more look, so that a form is its own form.
+    return form if form is None else _form(form) or form
+
+
+def _form(text: str) -> str | None:
     text = plain_signs(plain_signs(text).casefold()).replace("−", "-")  # noqa: RUF001
-    text = _converted(_UNIT.sub("", _edged(text))).replace("$", "").strip()
+    text = _converted(_UNIT.sub("", _edged(text))).replace("$", "")
     text = re.sub(r"(?<!\\)sqrt|√\s+", "√", text)
     text = re.sub(r"(?<=\d)(?:\s?[%°])+|°", "", re.sub(r"(?<![\w.])\.(?=\d)", "0.", text))
     text = _edged(text if text.count("=") != 1 else _NAMED.sub("", _edged(text), count=1))
@@ -102,14 +113,17 @@ def expression(text: str) -> str | None:
         text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
     if number := re.fullmatch(r"(-?\d+)(\.\d+)?", text):
         return number[1] if number[2] is None or not number[2].strip(".0") else text
-    if not _SIGNED.search(text) or _WORDY.search(text) or not re.search(r"\w", text) or not _balanced(text):
+    text = " ".join(text.split())
+    if _WORDY.search(text) or _APART.search(_MIXED.sub("", text)) or not _balanced(text):
+        return None
+    if not _SIGNED.search(text) or not re.search(r"\w", text):
         return None
     text = re.sub(r"√\((\w+)\)", r"√\1", text)
-    return re.sub(r"(?<!\d) | (?!\d)", "", " ".join(text.split()))
+    return re.sub(r"(?<!\d) | (?!\d)", "", text)
 
 
 def _converted(text: str) -> str:
-    text = _MATRIX.sub(lambda found: "[" if found[1] == "begin" else "]", _ROOT.sub(r"[\1]\\sqrt", text))
+    text = _MATRIX.sub(lambda found: f"[{found[2].replace(_ROW, ';')}]", _ROOT.sub(r"[\1]\\sqrt", text))
     stack = [_Group()]
     for token in _TOKEN.finditer(text):
         _take(stack, token[0])

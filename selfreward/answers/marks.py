@@ -81,7 +81,7 @@ def marks(found: Sequence[Block], held: Sequence[str], as_piece: Callable[[str],
         marked += [Mark(True, piece) for piece in islice(boxed, block.raw.count(BOX))]
         if (tail := _behind_hashes(block.raw, last=number == len(found))) is not None:
             marked.append(Mark(True, tail))
-    last = max((place for place, mark in enumerate(marked) if mark.final), default=0)
+    last = max((place for place, mark in enumerate(marked) if mark.final), default=-1)
     return [mark for place, mark in enumerate(marked) if mark.final or place > last] or marked or _short_form(found)
 
 

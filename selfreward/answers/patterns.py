@@ -34,5 +34,5 @@ def _in_time(find: Callable[..., Any], pattern: str, text: str, *, flags: int) -
     except TimeoutError as error:
         raise PatternTooSlow(
             f"the pattern {pattern[:80]!r} takes more than {SECONDS:g} s on {len(text)} characters ({text[:40]!r}): "
-            "write it without a repeat inside a repeat, as in (a+)+"
+            "write it without a repeat inside a repeat, as in (.*,)+"
         ) from error

@@ -79,5 +79,5 @@ def _bold(found: Sequence[Block], asked: Asked) -> list[str]:
     """The distinct short answers in bold type, in sentences without a "not"."""
     said = [sentence for block in found for sentence in block.said if committed(sentence)]
     spans = [span for span in bold(found) if not echoes(span, asked.known) and any(span in one for one in said)]
-    read = (_short(span) for span in spans)
+    read = (phrase_in(span, asked) for span in spans)
     return [*dict.fromkeys(answer for answer in read if answer is not None)]

@@ -13,7 +13,7 @@ from selfreward.answers.patterns import matches_in_time
 from selfreward.answers.phrase import one_form, phrase_in, phrase_of, stated_phrase
 from selfreward.answers.sentences import blocks, committed, lines_of
 from selfreward.answers.sets import members_in, members_of
-from selfreward.answers.words import clean
+from selfreward.answers.words import clean, trimmed
 from selfreward.records import Match, Prompt
 
 
@@ -93,7 +93,10 @@ def accepts(prompt: Prompt, answer: str | None) -> bool:
     # An answer was trimmed when it was extracted: "10 days" is read as "10".
     asked = asked_by(prompt.messages[-1].content)
     accepted = {one_form(reference, asked) for reference in prompt.references}
-    return set(answer.split(", ")) == accepted if prompt.match == "set" else answer in accepted
+    if prompt.match == "set":
+        return set(answer.split(", ")) == accepted
+    # With its unit and without: an expression loses it, words do not.
+    return answer in accepted or answer in {trimmed(plain(reference)) for reference in prompt.references}
 
 
 def distinct_key(prompt: Prompt, text: str) -> str:

@@ -51,7 +51,7 @@ _ASIDE = re.compile(r"\([^()]*\)")
 _CONTRACTION = re.compile(r"\b(it|that|there|here)'s\b")
 _HYPHEN = re.compile(r"(?<=[^\W\d])-(?=[^\W\d])")
 _EDGES = " \t\n.,;:!?'()[]{}<>=~"
-_DASHES = "-+•"
+_LOOSE = "-+•$"
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 
 
@@ -71,12 +71,12 @@ def normalise(text: str) -> str:
     """`text` in the form answers are compared in; normalising twice changes nothing.
 
     Case, accents, markdown, quotes, hyphens between letters, commas, thousands separators, currency and percent beside
-    a number, the dots of initials, loose dashes, punctuation around words and leading articles go. A lone article
-    stays: it may be a letter.
+    a number, the dots of initials, loose dashes and dollar signs, punctuation around words and leading articles go. A
+    lone article stays: it may be a letter.
     """
     parts = (part.strip(_EDGES) for part in clean(text).replace(",", " ").split())
-    found = [word for word in (part.strip("$").strip(_EDGES) or part for part in parts) if word]
-    found = [word for word in found if word.strip(_DASHES)] or found[:1]
+    found = [word for word in (part.strip(_EDGES + "$") or part for part in parts) if word]
+    found = [word for word in found if word.strip(_LOOSE)] or found[:1]
     return " ".join(found[_leading(found, ARTICLES.__contains__) :])
 
 

@@ -19,7 +19,7 @@ from selfreward.judges.disagreement import disagreements
 from selfreward.judges.jury import JurySpec, Weights
 from selfreward.records import Candidate, Judgment, Policy, Prompt
 
-VERSION = 6
+VERSION = 7
 
 
 def judge(

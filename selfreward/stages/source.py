@@ -17,6 +17,7 @@ from selfreward.errors import DataError
 from selfreward.records import Example, GoldPair, Policy, PreferencePair, Prompt, digest_of
 from selfreward.spec import Spec
 from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_told, likeness_told
+from selfreward.stages.references import counting_references, references_told
 
 VERSION = 4
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
@@ -68,8 +69,9 @@ def load_sources(
         table = run.source(role, source, spec, backend=backend, policy=policy)
         if columns := columns_told(table):
             run.store.reporter.say(f"  {role}: {columns}")
-        if told := left_out_told(role, table):
-            run.store.reporter.say(told)
+        for told in (left_out_told(role, table), references_told(role, table)):
+            if told:
+                run.store.reporter.say(told)
         return table
 
     measured = {role: load(role) for role in _MEASURED}
@@ -126,8 +128,9 @@ def source(out: Output, spec: SourceSpec, *, backend: Backend, policy: Policy) -
 
     `backend` holds the `policy` whose chat template must take every conversation, and counts the tokens of human
     answers. Rows that are empty, repeated or of no use are counted as `left_out:<reason>`. The rows in which a column
-    was read are counted as `read:<as what>:<column>`, those in which it was not as `unread:<column>`. Raises DataError
-    for a row that cannot be read or asked, and for a role without the rows that the loop cannot do without.
+    was read are counted as `read:<as what>:<column>`, those in which it was not as `unread:<column>`; references of
+    closed prompts as `references` and, where a reply that repeats them is right, as `references_echoed`. Raises
+    DataError for a row that cannot be read or asked, and for a role without the rows that the loop cannot do without.
     """
 
     def why_unfit(row: Kept) -> Unfit | None:
@@ -136,7 +139,7 @@ def source(out: Output, spec: SourceSpec, *, backend: Backend, policy: Policy) -
 
     rows = (row for row in spec.data.rows(spec.role, why_unfit) if not _counted_only(out, row))
     if spec.role in PROMPT_ROLES:
-        written = _write(out, Prompt, cast(Iterator[Prompt], rows))
+        written = _write(out, Prompt, counting_references(out, cast(Iterator[Prompt], rows)))
     elif spec.role == "human":
         written = _write(out, Example, _examples(backend, cast(Iterator[HumanAnswer], rows)))
     elif spec.role == "human_pairs":

@@ -89,6 +89,21 @@ def test_what_is_left_out_is_said_in_every_run_with_what_it_is_out_of(tmp_path: 
         assert "  train: 5 of 8 rows; left out: empty 2, repeated 1" in reporter.lines
 
 
+def test_every_run_says_how_many_references_a_reply_could_match(tmp_path: Path) -> None:
+    numbers = [{"prompt": f"What is {one} + 1?", "answer": f"{one + 1}", "match": "numeric"} for one in range(3)]
+    long = {"prompt": "Who spoke?", "answer": "the man who had come in from the cold", "match": "exact"}
+    for _ in range(2):
+        reporter = Silent()
+        load(tmp_path, reporter, train=[*numbers, long], held_out=[numbers[0], *HELD], probe=PROBE)
+        told = [line for line in reporter.lines if "references" in line]
+        assert told == [
+            "  held_out: 1 of 1 references are right when a reply repeats them",
+            "  train: 3 of 4 references are right when a reply repeats them; WARNING: no reply can match the others, "
+            "such as 'the man who had come in from the cold': cut them shorter with data.columns.reference_pattern, or "
+            "set data.columns.match or data.columns.stratum=open",
+        ]
+
+
 def test_a_role_that_nothing_falls_to_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no held_out prompt, empty 1: check data.held_out"):
         load(tmp_path, train=TRAIN, held_out=[{"prompt": " "}], probe=PROBE)
