@@ -17,16 +17,16 @@ DECIMALS = 6
 ROUNDED = ("measure", "diagnose", "decide")
 
 GOLDEN: dict[str, tuple[str | None, str]] = {
-    "measure": ("ec162cae25941817", "8d3eb795c8a009cd"),
-    "diagnose": (None, "d91bbf82459dd32b"),
-    "evaluate": ("d47baeb0dd246aec", "8af365b011c8507b"),
+    "measure": ("31d9817c37b0e2f9", "901f9027d9ea9079"),
+    "diagnose": (None, "2e7b5f26f98ff7e8"),
+    "evaluate": ("2832e3c3944d4d04", "8af365b011c8507b"),
     "prompts": ("3ac43410a2af8503", "10d2295e92bce7c2"),
     "sample": ("8101271d7178981c", "54c5f75617c3c725"),
     "health": ("d82604eacc3b53b7", "34098a5133244eae"),
     "judge": ("7974b1b9a2cf9838", "a421ce4ce632beec"),
     "gate": ("127bb87f871fdc76", "c9f8b9e09ded3639"),
     "select": ("6b4378fa81c9f6ce", "14da017a5209db7b"),
-    "decide": ("25a8683f78477d3d", "c17897eb19cc45cf"),
+    "decide": ("a49155b23dbb5821", "c17897eb19cc45cf"),
     "mix": ("5e546e9ff5132df0", "757bb8159b6476b6"),
     "update": ("fb8e0c3d5d4ef26b", "f7421b2751ca3fda"),
 }
