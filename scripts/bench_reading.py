@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""How long replies of judges take to read: texts of 10,000, 30,000 and 100,000 hostile characters.
+"""How long replies of judges and of policies take to read: texts of 10,000, 30,000 and 100,000 hostile characters.
 
 Policies write what is read, so time has to grow in proportion to it. A line for each reader: the piece whose repetition
 took it longest, the times, and the slope, log time over log length between the last two: 1 is linear, 2 quadratic.
@@ -13,7 +13,9 @@ from collections.abc import Callable
 from functools import partial
 
 from selfreward.__main__ import compose, conf_folder
+from selfreward.answers import read_answer
 from selfreward.config import validate
+from selfreward.records import make_prompt
 
 SIZES = (10_000, 30_000, 100_000)
 WORDS = [
@@ -43,13 +45,28 @@ FORMS = [
     "{",
     "[",
 ]
-PIECES = WORDS + MARKS + TAGS + FORMS
+ANSWERS = [
+    "the answer is 8. ",
+    "answer:\n",
+    "#### 8\n",
+    "**8** ",
+    "\\frac{",
+    "{a",
+    "=8",
+    "1/",
+    "½",
+    "is ",
+    "the ",
+    "-9 ",
+    "(a) ",
+]
+PIECES = WORDS + MARKS + TAGS + FORMS + ANSWERS
 
-Read = Callable[[str], float | None]
+Read = Callable[[str], object]
 
 
 def readers() -> dict[str, Read]:
-    """How each rubric and comparison reads an explained reply, by name."""
+    """How each rubric and comparison reads an explained reply, and how answers are extracted, by name."""
     found: dict[str, Read] = {}
     for path in sorted((conf_folder() / "rubric").glob("*.yaml")):
         found[path.stem] = validate(compose(["judge=rubric", f"rubric@judge.rubric={path.stem}"])).judge.rubric.read
@@ -57,6 +74,11 @@ def readers() -> dict[str, Read]:
         kind = "constitution" if path.stem == "by_principle" else "pairwise"
         judge = validate(compose([f"judge={kind}", f"comparison@judge.comparison={path.stem}"])).judge
         found[path.stem] = partial(judge.comparison.read, explained=True)
+    for match in ("exact", "numeric", "set"):
+        prompt = make_prompt(
+            "What is 3 + 5?", system="", stratum="closed", source="bench", references=("8",), match=match
+        )
+        found[f"answer, {match}"] = partial(read_answer, prompt=prompt)
     return found
 
 

@@ -12,9 +12,13 @@ def cut_reference(text: str, pattern: str) -> str:
     try:
         found = _cut(text, pattern)
     except PatternTooSlow as error:
-        raise RowError(f"cannot be cut: {error}, or set columns.reference_pattern to boxed or hashes") from error
+        raise RowError(
+            f"cannot be cut: {error}, or set columns.reference_pattern to boxed or hashes", "pattern_too_slow"
+        ) from error
     if found is None:
-        raise RowError(f"has an answer without {pattern!r} ({text[-60:]!r}): change columns.reference_pattern")
+        raise RowError(
+            f"has an answer without {pattern!r} ({text[-60:]!r}): change columns.reference_pattern", "no_reference"
+        )
     return found.strip()
 
 

@@ -16,7 +16,7 @@ from selfreward.diversity.sharpening import GREEDY, EvaluatedAnswer, compare_wit
 from selfreward.records import Candidate, GoldPair, Policy, Prompt
 from selfreward.spec import Json
 
-VERSION = 4
+VERSION = 5
 
 
 class EvaluateSpec(Decoding):

@@ -19,7 +19,7 @@ from selfreward.records import STRATA, Policy, Prompt, digest_of
 from selfreward.spec import Json
 from selfreward.stages.probed import HumanScore, PromptMeasure, matched_means, means, prompt_measure, tail_nll
 
-VERSION = 6
+VERSION = 7
 BASELINE = ("rows", "human")
 """What a later measurement reads of the first one: answers, and the scores of the human answers."""
 

@@ -19,7 +19,7 @@ from selfreward.spec import Spec
 from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_told, likeness_told
 from selfreward.stages.references import counting_references, references_told
 
-VERSION = 4
+VERSION = 5
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
 _MEASURED: tuple[Role, ...] = ("held_out", "probe", "target", "gold_gate", "gold_final")
 LEFT_OUT, _READ, _UNREAD = "left_out:", "read:", "unread:"
