@@ -17,15 +17,15 @@ DECIMALS = 6
 ROUNDED = ("measure", "diagnose", "decide")
 
 GOLDEN: dict[str, tuple[str | None, str]] = {
-    "measure": ("31d9817c37b0e2f9", "901f9027d9ea9079"),
+    "measure": ("674b89bfe2b2c36a", "fb4acdad98a6b2b7"),
     "diagnose": (None, "2e7b5f26f98ff7e8"),
-    "evaluate": ("2832e3c3944d4d04", "22bf75a550d1b84e"),
+    "evaluate": ("b612989ab77e83c0", "22bf75a550d1b84e"),
     "prompts": ("3ac43410a2af8503", "10d2295e92bce7c2"),
     "sample": ("8101271d7178981c", "54c5f75617c3c725"),
     "health": ("6b4b68c31837f948", "f3ac0358455e7882"),
     "judge": ("c97db1cce6addfd1", "a421ce4ce632beec"),
     "gate": ("96d9e7a53e72d425", "157764388b0a3a08"),
-    "select": ("2e9f10875d62f3c3", "14da017a5209db7b"),
+    "select": ("44910a2e86189e5c", "14da017a5209db7b"),
     "decide": ("a49155b23dbb5821", "c17897eb19cc45cf"),
     "mix": ("467c08ccc950602a", "5f85a45a484536fc"),
     "update": ("76e0343da25e49db", "f7421b2751ca3fda"),
