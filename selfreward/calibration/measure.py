@@ -57,7 +57,8 @@ def mean_of(name: str, values_P: Sequence[float | None], prompts: Prompts, seed:
     there_P, those = _there(values_P, prompts)
 
     def mean(weights_BP: Array) -> Array:
-        return np.asarray(weights_BP @ there_P / weights_BP.sum(axis=1))
+        # Not a matrix product, whose last digits differ from one processor to another.
+        return np.asarray((weights_BP * there_P).sum(axis=1) / weights_BP.sum(axis=1))
 
     return measure_of(name, mean, those, seed, why_missing, left_out=len(values_P) - len(there_P))
 

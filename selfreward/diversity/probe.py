@@ -134,9 +134,8 @@ def matched_measures(
     ten count; that of `ent` the shorter one of their 25th percentiles of tokens. Beside people it is the 10th
     percentile of human answers, where that is shorter still.
 
-    `recall` asks for every human answer, cut to that length. It compares equal numbers: the baseline's is the mean over
-    its disjoint draws of as many answers to each prompt as the policy gave. Source: Kynkaanniemi et al. 2019, with an
-    indicator for each human answer, averaged by prompt.
+    `recall` asks for every human answer, cut to that length, and compares equal numbers of answers prompt by prompt.
+    Source: the balls of Kynkaanniemi et al. 2019, each prompt by itself.
     """
     opening, baseline_opening = _opening(now), _opening(baseline)
     spoken, said_before = _opened(now, opening), _opened(baseline, baseline_opening)

@@ -21,7 +21,7 @@ from selfreward.testbench.writer import Answers, concepts, embed_concepts, worde
 Lengths = tuple[int, int]
 """The shortest and the longest answer in words; all between are as frequent."""
 
-PROMPTS = 64
+PROMPTS = 128
 STEADY = 0.02
 COPIED = 0.5
 

@@ -4,7 +4,9 @@ The W&B run belongs to the recipe, as artifacts do: it lives in `<store>/.wandb/
 it. An iteration is logged at W&B step 2t while it has no update, and at 2t + 1 once it has one, so that a run that
 is extended adds what its last iteration lacked, and the next step alone tells what W&B holds. What tells it is W&B:
 its server for a run that is online, its files for one that is not. `logged.json` only spares a finished run the
-question.
+question: of a run that is online it keeps what the server said, never what was sent and may not have come through.
+
+No error of W&B ends a run. It is told once, and what W&B does not hold is sent by the next command that reaches it.
 """
 
 import hashlib
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.files import canonical, locked, write_atomically, write_json
 from selfreward.artifacts.runs import read_run
-from selfreward.errors import ConfigError
+from selfreward.quoting import word
 from selfreward.tracking.alerts import decision_alerts, gate_alerts, policy_alerts
 from selfreward.tracking.final import final_values
 from selfreward.tracking.metrics import metrics_of_iteration, metrics_of_run
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 AXIS = "loop/iteration"
 MEMORY = "logged.json"
 DIGESTS = "artifacts.json"
+_PATIENCE_S = 300  # for what is still to be sent when a run ends; what is not sent by then is sent by the next command
 # Known before an iteration trains; the rest comes with the update.
 _POLICY_STAGES = ("measure", "diagnose", "evaluate", "duel")
 _START_STAGES = ("measure", "evaluate")
@@ -52,23 +55,22 @@ class WandbRun:
         self._run: wandb.Run | None = None
         self._home: Path | None = None
         self._next = 0
+        self._told_by_server: int | None = None
+        self._failed = False
 
     def __enter__(self) -> "WandbRun":
         """Itself."""
         return self
 
     def log(self, t: int, stages: Mapping[str, Artifact], before: Mapping[str, Artifact]) -> None:
-        """Logs what W&B does not hold of iteration `t`; `before` is the iteration before.
-
-        Raises ConfigError where W&B refuses or cannot be reached.
-        """
+        """Logs what W&B does not hold of iteration `t`; `before` is the iteration before."""
         if self._home is None:
             self._home = self._store / ".wandb" / run_id(self._settings, self._folder)
-            self._next = _remembered(self._home)
+            self._next = _remembered(self._home, self._spec)
         step = 2 * t + ("update" in stages)
-        if step < self._next:
+        if step < self._next or self._failed:
             return
-        with _errors_of_wandb(self._spec):
+        with self._errors_told():
             run = self._run or self._open(self._home)
             if step < self._next:
                 return
@@ -95,7 +97,9 @@ class WandbRun:
 
     def attach(self, name: str, content: str) -> None:
         """Adds a file to the W&B run, if this process has opened it."""
-        if self._run is not None:
+        if self._run is None or self._failed:
+            return
+        with self._errors_told():
             path = Path(self._run.dir) / name
             path.write_text(content)
             self._run.save(path, base_path=self._run.dir, policy="now", glob=False)
@@ -103,14 +107,31 @@ class WandbRun:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends the W&B run, as failed if there is an error; W&B has everything when this returns."""
+        """Ends the W&B run, as failed if there is an error, and waits for what is still to be sent."""
         with self._stack:
-            if self._run is not None and self._home is not None:
-                self.attach(DIGESTS, _digests(self._folder))
-                with _errors_of_wandb(self._spec):
+            if self._run is None or self._home is None:
+                return
+            self.attach(DIGESTS, _digests(self._folder))
+            if not self._failed:
+                with self._errors_told():
                     self._run.summary.update(final_values(metrics_of_run(self._folder)))
-                    self._run.finish(exit_code=0 if error is None else 1)
-                write_json(self._home / MEMORY, {"id": self._home.name, "next_step": self._next})
+            with self._errors_told():
+                self._run.finish(exit_code=0 if error is None else 1)
+            if not self._failed:
+                known = self._next if self._told_by_server is None else self._told_by_server
+                place = {"project": self._spec.project, "entity": self._spec.entity}
+                with self._errors_told():
+                    write_json(self._home / MEMORY, {"id": self._home.name, "next_step": known, **place})
+
+    @contextmanager
+    def _errors_told(self) -> Iterator[None]:
+        """Tells the first error of W&B, whatever it is; from then on this process leaves W&B alone."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - W&B raises errors of many kinds, and a loop ends for none of them
+            if not self._failed:
+                self._say(_why_left(error))
+            self._failed = True
 
     def _open(self, home: Path) -> "wandb.Run":
         """Opens the W&B run and asks it how far it is."""
@@ -138,9 +159,11 @@ class WandbRun:
             settings=_quiet(),
         )
         self._run, self._next = run, run.step if online else held
+        self._told_by_server = run.step if online else None
         run.define_metric(AXIS)
         run.define_metric("*", step_metric=AXIS)
-        self._say(f"W&B: {run.url if online else f'offline; `wandb sync {self._folder}/wandb/offline-run-*` sends it'}")
+        later = f"offline; `wandb sync {word(self._folder)}/wandb/offline-run-*` sends it"
+        self._say(f"W&B: {run.url if online else later}")
         return run
 
     def _can_go_online(self, home: Path, logs: list[Path]) -> bool:
@@ -192,6 +215,8 @@ def _quiet() -> "wandb.Settings":
         x_disable_stats=True,
         x_disable_machine_info=True,
         x_save_requirements=False,
+        finish_timeout=_PATIENCE_S,
+        finish_timeout_raises=True,
     )
 
 
@@ -222,10 +247,14 @@ def _synced(log: Path) -> bool:
     return log.with_suffix(".wandb.synced").exists()
 
 
-def _remembered(home: Path) -> int:
-    """The next step, as it was when the W&B run was last closed in order."""
-    memory = home / MEMORY
-    return int(json.loads(memory.read_text())["next_step"]) if memory.exists() else 0
+def _remembered(home: Path, spec: TrackerSpec) -> int:
+    """The next step of which W&B is known to hold all before it, in this project; 0 where nothing is known."""
+    try:
+        kept = json.loads((home / MEMORY).read_text())
+        here = (kept["project"], kept["entity"]) == (spec.project, spec.entity)
+        return int(kept["next_step"]) if here else 0
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def _digests(folder: Path) -> str:
@@ -240,15 +269,15 @@ def _link(link: Path, target: Path) -> None:
     link.symlink_to(os.path.relpath(target.resolve(), link.parent.resolve()))
 
 
-@contextmanager
-def _errors_of_wandb(spec: TrackerSpec) -> Iterator[None]:
-    """Turns what W&B raises into one line that says how to go on."""
-    import wandb
-
-    try:
-        yield
-    except wandb.Error as error:
-        first = str(error).strip().partition("\n")[0]
-        raise ConfigError(
-            f"tracker.wandb={spec.wandb}: W&B says {first!r}; run the same command again, or with tracker.wandb=offline"
-        ) from error
+def _why_left(error: Exception) -> str:
+    """Why W&B is left alone, and how what it lacks gets there."""
+    says = " ".join(str(error).partition("\n")[0].split()) or type(error).__name__
+    if "deleted" in says:
+        return (
+            f"W&B: this run was deleted there, and its id cannot be used again ({says}); the run goes on without W&B. "
+            "To log all of it anew name another project, tracker.project=NAME"
+        )
+    return (
+        f"W&B: {says}; the run goes on without W&B, and what W&B lacks is sent when you give the same command again "
+        "and it can be reached"
+    )
