@@ -112,7 +112,7 @@ def test_the_real_share_is_set_in_one_place_and_the_monitor_has_its_defaults_oth
         (["select.k=8"], r"select\.k=8 is more than sample\.k=4: .*sample\.k=8"),
         (["select.top=5"], r"select\.top=5 is more than select\.k=4"),
         (["+sample.beams=3"], r"sample\.beams=3: Extra inputs"),
-        (["sample.temperature=-1"], r"sample\.temperature=-1: .*greater than 0"),
+        (["sample.temperature=-1"], r"sample\.temperature=-1: .*greater than or equal to 0\.001"),
         (["mix.real_share=1"], r"real_share=1"),
         (["mix.data=last_n"], r"mix\.data=last_n, and no other, needs mix\.last_n=<rounds>"),
         (["mix.last_n=2"], r"mix\.last_n=2 with mix\.data=replace: .*no other"),
