@@ -23,7 +23,7 @@ STATES = {
     "WARN": (10, ["monitor.margin.human=0.99"]),
     "OK": (0, NEVER),
     "WARMUP": (0, ["monitor.warmup=2"]),
-    "INCONCLUSIVE": (31, ["monitor.alpha=1e-12"]),
+    "INCONCLUSIVE": (31, ["monitor.alpha=1e-9"]),
     "INVALID": (30, ["monitor.truncation_rise=0", "backend.cut_share=0.1"]),
 }
 
