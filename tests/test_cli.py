@@ -142,7 +142,7 @@ JSONL = ["experiment=scripted", "data=files", "data.held_out=held.jsonl", "data.
         ([{"prompt": "What is 2 + 2?"}] * 2, "all 1 train prompts are asked in the roles that are measured"),
         ([], "there is no train prompt"),
         ([{"text": "What is 1 + 1?"}], "train.jsonl:1 (train) has no column for the prompt"),
-        ([{"prompt": "word " * 3000}], "do not fit the context"),
+        ([{"prompt": "word " * 3000}], "leave no room for an answer of 48"),
     ],
 )
 def test_bad_prompts_are_named(tmp_path: Path, rows: list[dict[str, object]], message: str) -> None:

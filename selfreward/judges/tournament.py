@@ -55,7 +55,8 @@ def bradley_terry(k: int, bouts: Sequence[Bout]) -> list[Strength | None]:
         wins[players.index(one), players.index(other)] += preference
         wins[players.index(other), players.index(one)] += 1 - preference
     scores, covariance = _fit(wins)
-    tossed = all(preference in (0, 0.5, 1) for _, _, preference in bouts)
+    # A probability that differs from a verdict by less than a rounding cannot be told from one.
+    tossed = all(min(abs(preference - verdict) for verdict in (0, 0.5, 1)) < 1e-12 for _, _, preference in bouts)
     found: list[Strength | None] = [None] * k
     for player, score, variance in zip(players, scores, np.diag(covariance), strict=True):
         # Equal records give scores equal but for their last bits, which would decide between them.
