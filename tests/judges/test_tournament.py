@@ -21,7 +21,7 @@ PRIOR = 0.1
 def tournaments(draw: st.DrawFn) -> tuple[int, list[Bout]]:
     k = draw(st.integers(2, 7))
     pairs = draw(st.lists(st.sampled_from(list(combinations(range(k), 2))), min_size=1, unique=True))
-    values = st.sampled_from([0.0, 0.5, 1.0]) | st.floats(0, 1)
+    values = st.sampled_from([0.0, 0.5, 1.0]) | st.floats(0, 1).map(lambda chance: round(chance, 6))
     return k, [(one, other, draw(values)) for one, other in pairs]
 
 
