@@ -81,7 +81,7 @@ def test_status_and_verify_of_a_finished_run(finished: Path) -> None:
 
 def test_an_unknown_setting_keeps_hydras_words(tmp_path: Path) -> None:
     done = selfreward(*SCRIPTED, "sample.beams=3", cwd=tmp_path)
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert "Could not override 'sample.beams'" in done.stderr
 
 

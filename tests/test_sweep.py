@@ -160,7 +160,7 @@ def test_again_makes_only_what_is_missing(swept) -> None:
 
 def test_a_setting_that_does_not_exist_leaves_no_cells(tmp_path: Path) -> None:
     done = sweep("sample.beams=1,2", cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "Could not override 'sample.beams'" in done.stderr
     assert not list(tmp_path.glob("runs/*/cell.json"))
 
