@@ -153,7 +153,7 @@ def test_a_full_disk_is_one_clear_line(store: Store, monkeypatch: pytest.MonkeyP
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("selfreward.artifacts.shards.write_parquet", full)
-    with pytest.raises(StoreError, match="no space left for poem .* run the same command again"):
+    with pytest.raises(StoreError, match="No space left on device for poem .* run the same command again"):
         store.run(poem, PoemSpec())
     monkeypatch.undo()
     assert store.run(poem, PoemSpec()).rows() == 6
