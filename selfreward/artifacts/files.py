@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from selfreward.errors import AssetError
+from selfreward.errors import AssetError, StoreError
 from selfreward.spec import Json
 
 _BLOCK = 1 << 20
@@ -80,7 +80,10 @@ def sync_files(folder: Path) -> None:
 
 @contextmanager
 def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Holds the one lock at `path`; calls `on_wait` once if another process has it, then waits for it."""
+    """Holds the one lock at `path`; calls `on_wait` once if another process has it, then waits for it.
+
+    Raises StoreError for a file system that has no locks.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:
@@ -88,6 +91,11 @@ def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
         except BlockingIOError:
             on_wait()
             fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            raise StoreError(
+                f"the file system of {path.parent} has no locks ({error.strerror}), which keep two processes apart: "
+                "choose a folder on another disk, store.runs=FOLDER"
+            ) from error
         yield
 
 
