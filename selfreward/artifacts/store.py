@@ -200,7 +200,10 @@ class Store:
     def _identities(self, stage: str, inputs: Mapping[str, Input]) -> Iterator[Mapping[str, Json]]:
         """Identities in the store of the same stage, those with the same inputs first."""
         for folder in sorted((self.root / stage).glob("*")):
-            manifest = manifests.read_manifest(folder)
+            try:
+                manifest = manifests.read_manifest(folder)
+            except CorruptArtifact:  # it is not asked for, and an explanation can do without
+                continue
             if manifest is not None and manifest.inputs.keys() == inputs.keys():
                 yield manifest.identity
 
