@@ -32,8 +32,8 @@ from selfreward.config import validate
 from selfreward.data.everyday import load_everyday
 from selfreward.data.models import HfModel, start_policy
 from selfreward.judges.base import Item
-from selfreward.judges.reply import read_score
 from selfreward.judges.rubric import RubricSpec
+from selfreward.judges.scale import spelled
 from selfreward.records import Candidate, Judgment, Prompt, digest_of, undrawn
 from selfreward.spec import Spec
 from selfreward.stages.judge import judge
@@ -113,7 +113,7 @@ def stage_unshared(bench: Bench, spec: RubricSpec, turn: int) -> Judged:
 
 def one_pass(bench: Bench, spec: RubricSpec, items: Sequence[Item]) -> Judged:
     """One forward pass a candidate, one candidate at a time."""
-    options = [str(score) for score in spec.rubric.scale.values()]
+    options = list(map(spelled, spec.rubric.scale.values()))
     scored = 0
     for prompt, candidate in items:
         asked = spec.rubric.ask_about(prompt, candidate.text, explained=False)
@@ -129,7 +129,7 @@ def one_sampled(bench: Bench, spec: RubricSpec, items: Sequence[Item]) -> Judged
     for number, (prompt, candidate) in enumerate(items):
         asked = spec.rubric.ask_about(prompt, candidate.text, explained=True)
         ((reply,),) = bench.backend.generate([asked], sampling, number, lambda _: None)
-        stated = read_score(reply.text, spec.rubric.label, spec.rubric.scale, answer=candidate.text)
+        stated = spec.rubric.read(reply.text, candidate.text)
         scored += reply.finish == "stop" and stated is not None
     return Judged(len(items), scored)
 

@@ -26,11 +26,13 @@ from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend
 from selfreward.config import validate
 from selfreward.data.models import start_policy
+from selfreward.lengths import answer_lengths
 from selfreward.stages.decide import decide
 from selfreward.stages.diagnose import diagnose
 from selfreward.stages.judge import judge
 from selfreward.stages.measure import measure
 from selfreward.stages.mix import mix
+from selfreward.stages.prompts import prompts as choose_prompts
 from selfreward.stages.sample import sample
 from selfreward.stages.select import select
 from selfreward.stages.source import load_sources
@@ -55,7 +57,7 @@ def run_size(candidates: int, folder: Path) -> dict[str, float]:
     run = Run(folder / "bench", Store(folder / "store", Quiet()), config.seed)
     start = start_policy(config.model, run.store.root)
     with open_backend(config.backend, start) as backend:
-        sources = load_sources(config.data, run, backend, start)
+        sources = load_sources(config.data, run, backend, start, answer_lengths(config))
     seconds: dict[str, float] = {}
 
     def timed(stage, *arguments, **inputs) -> Artifact:
@@ -67,11 +69,15 @@ def run_size(candidates: int, folder: Path) -> dict[str, float]:
     with open_backend(config.backend, start) as backend:
         held = {"backend": backend, "policy": start}
         measured = run.stage(0, measure, config.measure, probe=sources.probe, baseline=None, **held)
-        drawn = timed(sample, config.sample, prompts=sources.train, **held)
-        judged = timed(judge, config.judge, candidates=drawn, prompts=sources.train, **held)
+        people = {"human": sources.human, "human_pairs": sources.human_pairs}
+        asked = run.stage(
+            0, choose_prompts, config.prompts, train=sources.train, human=sources.human, previous=None, training=None
+        )
+        drawn = timed(sample, config.sample, prompts=asked, **held)
+        judged = timed(judge, config.judge, candidates=drawn, prompts=asked, **held)
     detector = config.monitor.detector
     diagnosis = run.stage(0, diagnose, detector, random=False, measured=measured, baseline=measured, previous=None)
-    made = {"candidates": drawn, "judgments": judged, "prompts": sources.train}
+    made = {"candidates": drawn, "judgments": judged, "prompts": asked}
     chosen = timed(select, config.select, **made, decision=None, first_candidates=None, first_judgments=None)
     decision = timed(
         decide,
@@ -82,7 +88,6 @@ def run_size(candidates: int, folder: Path) -> dict[str, float]:
         training=None,
         previous=None,
     )
-    people = {"human": sources.human, "human_pairs": sources.human_pairs}
     timed(mix, config.mix, selected=chosen, decision=decision.part("orders"), **people, previous=None)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {**seconds, "total": sum(seconds.values()), "peak_mb": peak}

@@ -15,7 +15,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -31,7 +30,7 @@ from controller_evidence_row import row_of
 from controller_evidence_table import CONTROLLER, CONTROLLERS, EQUAL, FROM_NOTHING, HEALTHY, write_table
 
 from selfreward.artifacts import Artifact, Store
-from selfreward.artifacts.files import locked, write_atomically
+from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import read_run
 from selfreward.commands.gc import WEIGHTS, empty
 from selfreward.console import ConsoleReporter
@@ -170,9 +169,6 @@ def run_cell(work: Work, cell: Cell, claim: int) -> bool:
     began = time.monotonic()
     print(f"{arm}:{seed} begins; what it says is in {folder}/log.txt", flush=True)
     status = _run(work, cell, claim)
-    if status == 2 and _forget_collected(folder, store):
-        print(f"{arm}:{seed} needs weights that were deleted: makes them anew", flush=True)
-        status = _run(work, cell, claim)
     if status not in (0, STARVED):
         print(f"{arm}:{seed} failed with status {status}: see {folder}/log.txt", flush=True)
         return False
@@ -223,15 +219,6 @@ def free_weights(work: Work, store: Store) -> None:
 
 def _updates(folder: Path) -> list[Artifact]:
     return [stages[WEIGHTS] for stages in read_run(folder).iterations if WEIGHTS in stages]
-
-
-def _forget_collected(folder: Path, store: Store) -> bool:
-    """Removes the updates of a run whose weights are gone, so that it makes them anew; whether there were any."""
-    gone = [update for update in _updates(folder) if update.manifest.collected]
-    for update in gone:
-        with locked(store.lock_of(WEIGHTS, update.key), on_wait=lambda: None):
-            shutil.rmtree(update.path)
-    return bool(gone)
 
 
 def run_workers(work: Work, jobs: int, pin: bool) -> int:

@@ -18,7 +18,8 @@ DIGITS = 4
 # Of the settings, all groups but those that say where and how fast; of a finding, what the tables use.
 SETTINGS = ("model", "data", "loop", "measure", "evaluate", "prompts", "sample", "judge", "select", "monitor", "mix")
 FINDING = ("part", "drop", "margin", "z", "hit", "detectable")
-VECTORS = ("sem", "human_sem", "human_nll", "recall")
+VECTORS = {"sem": "sem_beside_human", "human_sem": "human_sem", "human_nll": "human_nll", "recall": "recall"}
+"""The per-prompt values of a row, by the names they have there."""
 
 Stages = Mapping[str, Artifact]
 
@@ -88,9 +89,9 @@ def _measured(measured: Artifact) -> dict[str, Any]:
     opened = measured.json("metrics")["open"]
     matched = opened["matched"]
     return {
-        "words": matched["words"],
-        "sem": matched["sem"],
-        "baseline_sem": matched["baseline_sem"],
+        "words": matched["human_words"],
+        "sem": matched["sem_beside_human"],
+        "baseline_sem": matched["baseline_sem_beside_human"],
         "human_sem": matched["human_sem"],
         "pairwise_distance": opened["pairwise_distance"],
         "recall": matched["recall"],
@@ -136,7 +137,9 @@ def _by_prompt(stages: Stages, temperature: float) -> dict[str, Any]:
     answers = stages["evaluate"].records(EvaluatedAnswer)
     return {
         "open": {
-            one.prompt_id: {name: getattr(one, name) for name in VECTORS} for one in measures if one.stratum == "open"
+            one.prompt_id: {name: getattr(one, field) for name, field in VECTORS.items()}
+            for one in measures
+            if one.stratum == "open"
         },
         "closed": _right(one for one in answers if one.stratum == "closed" and one.temperature == temperature),
     }

@@ -73,7 +73,10 @@ def arm(point: str) -> None:
             training.train_rft = lambda *given: train(*given[:-1], advance)
         case "save":
             save = rft.save_model
-            rft.save_model = lambda model, out: (_die_once_there(out / "model.safetensors"), save(model, out))
+            rft.save_model = lambda model, out, **named: (
+                _die_once_there(out / "model.safetensors"),
+                save(model, out, **named),
+            )
         case "manifest":
             replace = Path.replace
             Path.replace = lambda old, new: die() if Path(new).name == "manifest.json" else replace(old, new)

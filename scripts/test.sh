@@ -4,6 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/setup.sh dev
+# As the package sets it for itself: pytest may load torch before it.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}"
 # One thread each: two processes with two torch threads each on two cores would slow each other tenfold.
 OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile -m "not model and not vllm and not slow" "$@"
 [ -z "${FAST:-}" ] || exit 0

@@ -1,3 +1,9 @@
 """Improve a language model on its own judgments, and say honestly when that stops being healthy."""
 
+import os
+
 __version__ = "0.1.0"
+
+# Before torch is loaded: its threads would spin while they wait for each other, and on a machine that does anything
+# else take the cores from those they wait for.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -106,7 +106,7 @@ class RunConfig(Spec):
                 f"model={self.model.kind}, backend={self.backend.kind} and update={self.update.kind} do not go "
                 "together: scripted goes with scripted alone"
             )
-        for name, one in _judges(self.judge).items():
+        for name, one in judges_of(self.judge).items():
             if isinstance(one, PolicyJudgeBase):
                 _check_policy(name, one)
                 if name != "judge":
@@ -128,6 +128,11 @@ class RunConfig(Spec):
             raise ValueError(
                 f"loop.iterations={self.loop.iterations} is more than monitor.horizon={self.monitor.horizon}, "
                 f"the rounds for which the rate of false alarms holds: set monitor.horizon={self.loop.iterations}"
+            )
+        if self.loop.iterations > self.gate.looks:
+            raise ValueError(
+                f"loop.iterations={self.loop.iterations} is more than gate.looks={self.gate.looks}, the rounds that "
+                f"the gate pays for: set gate.looks={self.loop.iterations}"
             )
         acts = self.monitor.mode == "act"
         name, share = ("monitor.ceiling", self.monitor.ceiling) if acts else ("mix.real_share", self.monitor.real_share)
@@ -176,17 +181,10 @@ class RunConfig(Spec):
             )
 
 
-def _judges(judge: AnyJudge) -> dict[str, AnyJudge]:
+def judges_of(judge: AnyJudge) -> dict[str, AnyJudge]:
     """A judge and the members of a jury, by the names of their settings."""
     members = judge.members if isinstance(judge, JurySpec) else {}
     return {"judge": judge, **{f"judge.members.{name}": member for name, member in members.items()}}
-
-
-def external_judges(config: RunConfig) -> dict[str, PolicyJudgeBase]:
-    """The judges that are models from outside, in juries and duels too, by the names of their settings."""
-    judges = {**_judges(config.judge), **({} if config.duel is None else {"duel.judge": config.duel.judge})}
-    policies = {name: judge for name, judge in judges.items() if isinstance(judge, PolicyJudgeBase)}
-    return {name: judge for name, judge in policies.items() if judge.path is not None}
 
 
 def _check_policy(name: str, judge: PolicyJudgeBase) -> None:
@@ -248,12 +246,13 @@ def validate_as(config_type: type[Config], values: Mapping[str, Any]) -> Config:
         return config_type.model_validate(values)
     except ValidationError as error:
         first, others = error.errors()[0], error.error_count() - 1
-        # The kind that was chosen follows the name of its part, of a role of the data or of a member of a jury, and the
-        # form of its weights that of theirs; elsewhere it is a setting.
+        # The kind that was chosen follows the name of its part, of a role of the data, of a member of a jury, and of
+        # `reads`, and the form of a jury's weights that of theirs; elsewhere it is a setting.
         loc = first["loc"]
         kinds = set() if loc[:1] == ("seed_judge",) else _KINDS
         chosen = (1, 4) if loc[:3] == ("judge", "jury", "members") else (1, 3)
-        place = ".".join(str(part) for at, part in enumerate(loc) if at not in chosen or part not in kinds)
+        kept = [part for at, part in enumerate(loc) if at not in chosen or part not in kinds]
+        place = ".".join(str(part) for at, part in enumerate(kept) if at == 0 or kept[at - 1] != "reads")
         given = first["input"]
         setting = (
             f"{place}={given}: " if place and not isinstance(given, dict | Spec) else f"{place}: " if place else ""

@@ -11,6 +11,7 @@ from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
 from selfreward.config import RunConfig
 from selfreward.data.models import start_policy
+from selfreward.lengths import answer_lengths
 from selfreward.stages.decide import decide, stop_reason
 from selfreward.stages.diagnose import diagnose
 from selfreward.stages.evaluate import evaluate
@@ -32,7 +33,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
     """Runs `config` to its last iteration. Raises StarvedLoop when there is too little to train on."""
     start = start_policy(config.model, run.store.root, trusted=trusts(config.backend))
     with open_backend(config.backend, start) as backend:
-        sources = load_sources(config.data, run, backend, start)
+        sources = load_sources(config.data, run, backend, start, answer_lengths(config))
     state = State(initial=start, previous=start, policy=start)
     run.forget_after(config.loop.iterations)
     for t in range(config.loop.iterations + 1):

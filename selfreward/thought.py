@@ -12,6 +12,7 @@ _AS_WRITTEN = (
     ("[THINK]", "[/THINK]"),
     ("<seed:think>", "</seed:think>"),
     ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<|channel>", "<channel|>"),
     ("<|channel|>analysis", _FINAL),
     ("<|channel|>commentary", _FINAL),
     ("<|start|>assistant<|channel|>", _FINAL),
@@ -36,6 +37,23 @@ _CLOSED_BY = {
 
 Marker = tuple[str, str, str]
 """A text to search in, an opening marker and its closing one."""
+
+
+MARKS = frozenset(
+    {
+        *(mark for pair in _IN_ANY_CASE for mark in pair),
+        *("[THINK]", "[/THINK]", "<seed:think>", "</seed:think>"),
+        *("<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>", "<|channel>", "<channel|>"),
+    }
+)
+"""What stands around thoughts and nowhere else; a tokenizer may have a control token for each."""
+
+_CHANNEL_MARKS = frozenset({"<|channel|>", "<|message|>", "<|start|>", "<|end|>"})
+
+
+def marks_in(thought: str) -> frozenset[str]:
+    """The marks that are no text of `thought`: those of channels too where it is told in channels."""
+    return MARKS | _CHANNEL_MARKS if "<|channel|>" in thought else MARKS
 
 
 def split_thought(text: str, *, open: bool = False) -> tuple[str | None, str]:
@@ -74,7 +92,11 @@ def answer_tokens(tokens: int, thought: str | None, text: str) -> int:
 def closing_of(prompt: str) -> str | None:
     """What closes the thought that `prompt` ends in the opening marker of; None where it ends in none."""
     opening = _opened_by(prompt)
-    return None if opening is None else _CLOSED_BY[opening]
+    if opening is None:
+        return None
+    closing = _CLOSED_BY[opening]
+    # Some write no line breaks around a thought.
+    return closing.strip() if prompt.endswith(opening) else closing
 
 
 def behind(prompt: str, thought: str) -> str:

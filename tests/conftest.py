@@ -2,5 +2,7 @@
 
 from hypothesis import settings
 
+import selfreward  # noqa: F401 - how threads wait is set before a test loads torch
+
 settings.register_profile("selfreward", max_examples=50, deadline=None)
 settings.load_profile("selfreward")

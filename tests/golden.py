@@ -17,18 +17,18 @@ DECIMALS = 6
 ROUNDED = ("measure", "diagnose", "decide")
 
 GOLDEN: dict[str, tuple[str | None, str]] = {
-    "measure": ("ec162cae25941817", "8d3eb795c8a009cd"),
-    "diagnose": (None, "d91bbf82459dd32b"),
-    "evaluate": ("d47baeb0dd246aec", "8af365b011c8507b"),
+    "measure": ("674b89bfe2b2c36a", "fb4acdad98a6b2b7"),
+    "diagnose": (None, "2e7b5f26f98ff7e8"),
+    "evaluate": ("b612989ab77e83c0", "22bf75a550d1b84e"),
     "prompts": ("3ac43410a2af8503", "10d2295e92bce7c2"),
-    "sample": ("8101271d7178981c", "679bd8936a7ca644"),
-    "health": ("7967ab115aedeb8b", "d574441a6786b62e"),
-    "judge": ("48e08233f8fbc699", "a421ce4ce632beec"),
-    "gate": ("2393ecf28871e826", "8b37ef3c6e223ae7"),
-    "select": ("056fc053e4112a1d", "14da017a5209db7b"),
-    "decide": ("5badde462d2062e5", "c17897eb19cc45cf"),
-    "mix": ("5e546e9ff5132df0", "757bb8159b6476b6"),
-    "update": ("fb8e0c3d5d4ef26b", "f7421b2751ca3fda"),
+    "sample": ("8101271d7178981c", "54c5f75617c3c725"),
+    "health": ("6b4b68c31837f948", "f3ac0358455e7882"),
+    "judge": ("c97db1cce6addfd1", "a421ce4ce632beec"),
+    "gate": ("96d9e7a53e72d425", "157764388b0a3a08"),
+    "select": ("44910a2e86189e5c", "14da017a5209db7b"),
+    "decide": ("a49155b23dbb5821", "c17897eb19cc45cf"),
+    "mix": ("467c08ccc950602a", "5f85a45a484536fc"),
+    "update": ("76e0343da25e49db", "f7421b2751ca3fda"),
 }
 """By stage, the key of its artifact (None where it may differ) and the digest of its content."""
 

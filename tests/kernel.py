@@ -1,4 +1,4 @@
-"""One process of `test_kernels.py`: two scripted runs in a folder, with the OpenBLAS kernel of its environment.
+"""One process of `test_kernels.py`: three scripted runs in a folder, with the OpenBLAS kernel of its environment.
 
     OPENBLAS_CORETYPE=Haswell python -m tests.kernel FOLDER
 
@@ -18,12 +18,26 @@ from tests.golden import golden_of
 from tests.support import run_scripted
 
 ACTING = ("run=acting", "monitor=act", "loop.iterations=4", "data.held_out_open=4")
+COMPARED = (
+    "run=compared",
+    "judge=pairwise",
+    "judge.method=probability",
+    "duel=pairwise",
+    "select=preference_pairs",
+    "loop.iterations=1",
+    "model.skill=0.1",
+    "mix.min_rows=1",
+    "data.train_closed=16",
+    "data.train_open=8",
+    "data.held_out_open=40",
+    "data.gold_gate=200",
+)
 
 
 def main(folder: Path) -> None:
     kernel = next((one["architecture"] for one in threadpool_info() if one["internal_api"] == "openblas"), None)
-    plain, acting = run_scripted(folder, "loop.iterations=2"), run_scripted(folder, *ACTING)
-    runs = {view.name: _artifacts(view) for view in (plain, acting)}
+    plain, *others = (run_scripted(folder, *settings) for settings in (("loop.iterations=2",), ACTING, COMPARED))
+    runs = {view.name: _artifacts(view) for view in (plain, *others)}
     print(json.dumps({"kernel": kernel, "golden": golden_of(plain), "runs": runs}))
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfreward.answers import extract_answer, is_right, normalise
+from selfreward.answers.latex import expression
 from selfreward.records import Match, Prompt, make_prompt
 
 
@@ -265,5 +266,5 @@ def test_a_set_is_its_own_answer_in_any_order(members: list[str]) -> None:
 def test_an_exact_answer_is_short_and_normal(text: str) -> None:
     answer = extract_answer(text, CAPITAL)
     if answer is not None:
-        assert answer == normalise(answer)
+        assert answer in (normalise(answer), expression(answer))
         assert 1 <= len(answer.split()) <= 4

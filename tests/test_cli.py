@@ -142,7 +142,7 @@ JSONL = ["experiment=scripted", "data=files", "data.held_out=held.jsonl", "data.
         ([{"prompt": "What is 2 + 2?"}] * 2, "all 1 train prompts are asked in the roles that are measured"),
         ([], "there is no train prompt"),
         ([{"text": "What is 1 + 1?"}], "train.jsonl:1 (train) has no column for the prompt"),
-        ([{"prompt": "word " * 3000}], "do not fit the context"),
+        ([{"prompt": "word " * 3000}], "leave no room for an answer of 48"),
     ],
 )
 def test_bad_prompts_are_named(tmp_path: Path, rows: list[dict[str, object]], message: str) -> None:
@@ -212,8 +212,41 @@ def test_gc_keeps_the_last_policy_and_the_run_can_go_on(copied: Path) -> None:
     blocked = selfreward(*SCRIPTED, "loop.iterations=4", "sample.temperature=0.5", cwd=copied)
     assert blocked.returncode == 0, "another run trains its own policies"
     needed = selfreward(*SCRIPTED, "measure.k=3", cwd=copied)
-    assert needed.returncode == 2
-    assert "selfreward gc" in needed.stderr
+    assert needed.returncode == 0, needed.stderr
+    assert needed.stderr.count("`selfreward gc` deleted its bytes, which are needed: made again") == 2
+    assert needed.stderr.count(": is what it was (content ") == 2
+
+
+def test_forged_figures_are_refused_by_verify(copied: Path) -> None:
+    path = next(copied.glob("runs/scripted/iter-001/sample/manifest.json"))
+    whole = json.loads(path.read_text())
+    table = {**whole["tables"][0], "rows": 7}
+    forged: list[dict[str, object]] = [
+        {"counts": {**whole["counts"], "completion_tokens": 1}},
+        {"tables": [table], "record": None},
+        {"identity": {**whole["identity"], "seed": 1}, "record": None},
+        {"inputs": {**whole["inputs"], "prompts": {**whole["inputs"]["prompts"], "digest": "0"}}, "record": None},
+    ]
+    for lie in forged:
+        path.write_text(json.dumps({**whole, **lie}))
+        done = selfreward("verify", "scripted", cwd=copied)
+        assert done.returncode == 2, lie
+        assert "delete" in done.stderr
+    path.write_text(json.dumps({**whole, "record": None}))
+    assert selfreward("verify", "scripted", cwd=copied).returncode == 0, "an older version recorded nothing"
+
+
+def test_gc_goes_on_where_it_was_killed(copied: Path) -> None:
+    weights = sorted(path.parent for path in copied.glob("runs/store/update/*/model"))
+    last = (copied / "runs/scripted/iter-002/update").resolve()
+    killed = next(path for path in weights if path != last)
+    manifest = json.loads((killed / "manifest.json").read_text())
+    (killed / "manifest.json").write_text(json.dumps({**manifest, "collected": True}))
+    assert "would delete what is left of" in selfreward("gc", "scripted", "--dry-run", cwd=copied).stdout
+    assert (killed / "model").is_dir()
+    assert selfreward("gc", "scripted", cwd=copied).returncode == 0
+    assert sorted(path.name for path in killed.iterdir()) == ["manifest.json", "training.json"]
+    assert "left of" not in selfreward("gc", "scripted", cwd=copied).stdout
 
 
 def test_an_altered_shard_is_refused_by_run_and_verify(copied: Path) -> None:

@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from selfreward.__main__ import compose, conf_folder
 from selfreward.backends import HfSpec, ScriptedSpec, VllmSpec
 from selfreward.backends.rendering import ChatSpec
-from selfreward.calibration.gate import GateSpec
 from selfreward.config import LoopSpec, RunConfig, StoreSpec, validate
 from selfreward.data.models import HfModel, ScriptedModel
 from selfreward.data.sources import EmbeddedData, ScriptedData
@@ -44,7 +43,6 @@ SPECS: dict[str, type[Spec]] = {
     "sample/default": SampleSpec,
     "judge/likelihood": LikelihoodSpec,
     "judge/verifier": VerifierSpec,
-    "gate/default": GateSpec,
     "select/best_of_k": BestOfK,
     "select/random_pick": RandomPick,
     "select/preference_pairs": PreferencePairs,
@@ -59,7 +57,11 @@ OWN_DEFAULTS = {"judge/rubric", "rubric/additive_five_point", "rubric/five_point
 OWN_DEFAULTS |= {"duel/pairwise", "judge/pairwise", "judge/constitution", "constitution/helpful_honest_harmless"}
 OWN_DEFAULTS |= {"judge/jury", "judge/dimensions", "rubric/right", "rubric/helpful", "rubric/clear"}
 OWN_DEFAULTS |= {"comparison/better_answer", "comparison/by_principle", "comparison/right_answer"}
+OWN_DEFAULTS |= {"rubric/result_mark", "rubric/score_tag", "rubric/json_score", "rubric/half_points"}
+OWN_DEFAULTS |= {"comparison/letter_mark", "comparison/five_degrees", "comparison/boxed_letter"}
+OWN_DEFAULTS |= {"comparison/two_scores", "comparison/json_ranking"}
 OWN_DEFAULTS |= {"monitor/default", "monitor/act", "measure/hashing", "data/files", "data/hub", "seed_judge/default"}
+OWN_DEFAULTS |= {"gate/default"}
 FILES = ("data=files", "data.train=train.jsonl")
 PAIRS = ("update=dpo", "select=preference_pairs")
 EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
@@ -110,7 +112,7 @@ def test_the_real_share_is_set_in_one_place_and_the_monitor_has_its_defaults_oth
         (["select.k=8"], r"select\.k=8 is more than sample\.k=4: .*sample\.k=8"),
         (["select.top=5"], r"select\.top=5 is more than select\.k=4"),
         (["+sample.beams=3"], r"sample\.beams=3: Extra inputs"),
-        (["sample.temperature=-1"], r"sample\.temperature=-1: .*greater than 0"),
+        (["sample.temperature=-1"], r"sample\.temperature=-1: .*greater than or equal to 0\.001"),
         (["mix.real_share=1"], r"real_share=1"),
         (["mix.data=last_n"], r"mix\.data=last_n, and no other, needs mix\.last_n=<rounds>"),
         (["mix.last_n=2"], r"mix\.last_n=2 with mix\.data=replace: .*no other"),

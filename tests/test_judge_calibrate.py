@@ -64,7 +64,7 @@ def test_a_judge_that_knows_agrees_with_people_and_stays_put(gold: Path) -> None
     done = calibrate(gold, *PAIRWISE)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1].startswith("Better than chance: accuracy 1.000")
-    assert re.search(r"^kappa +1\.000 +\[1\.000, 1\.000\] +40 +0 +0\.\d+$", done.stdout, re.MULTILINE)
+    assert re.search(r"^kappa +1\.000 +\[1\.000, 1\.000\] +40 +40 +0 +0\.\d+$", done.stdout, re.MULTILINE)
     assert re.search(r"^flip_rate +0\.000 ", done.stdout, re.MULTILINE)
     assert "gate: observe" in done.stdout
     found = figures(gold)
@@ -87,7 +87,7 @@ def test_a_judge_that_is_never_read_has_no_accuracy_and_stops_nothing(gold: Path
     done = calibrate(gold, *SAMPLED, "backend.unparsed_share=1")
     assert done.returncode == 0
     assert "Accuracy is not known: no item has both" in done.stdout
-    assert "gate stop: parse_rate 0 (0 to 0) lies wholly below 0.5" in done.stdout
+    assert "gate stop: parse_rate 0 (0 to 0.109) lies wholly below 0.5" in done.stdout
     found = figures(gold)
     assert found["measures"]["accuracy"]["value"] is None
     assert found["outcomes"] == {"unparsed": 80}
@@ -135,11 +135,12 @@ def test_a_judge_that_gives_everyone_the_top_score_would_be_stopped(
     gold: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scripted, "judge_reply", lambda task, **_: f"{task.label}: {task.highest}")
+    write_gold(gold, pairs=48)
     done = calibrate(gold, "judge=rubric", "rubric@judge.rubric=right_or_wrong")
     assert done.returncode == 0, done.stderr
-    assert "gate stop: share_at_maximum 1 (1 to 1) lies wholly above 0.9" in done.stdout
+    assert "gate stop: share_at_maximum 1 (0.909 to 1) lies wholly above 0.9" in done.stdout
     assert "Near chance: accuracy 0.500" in done.stdout
-    assert "scores: 2: 80" in done.stdout
+    assert "scores: 2: 96" in done.stdout
 
 
 def test_scores_are_counted_with_their_share_at_the_top(gold: Path) -> None:

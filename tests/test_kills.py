@@ -1,4 +1,4 @@
-"""SIGKILL at random moments: the run ends as if it had been left alone. scripts/kill_test.py does it at length."""
+"""SIGKILL at random moments and damage to unfinished shards: runs end as if left alone. The scripts do it at length."""
 
 import subprocess
 import sys
@@ -6,16 +6,21 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parent.parent / "scripts" / "kill_test.py"
+SCRIPTS = Path(__file__).parent.parent / "scripts"
 
 
 @pytest.mark.slow
-def test_killed_again_and_again_a_run_ends_the_same() -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["kill_test.py", "random", "--kills", "5", "--seed", "5"],
+        ["kill_gc_test.py", "--kills", "4", "--seed", "1"],
+        ["damage_test.py", "--times", "12", "--seed", "1"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_what_a_run_ends_with_hangs_on_no_accident(command: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), "random", "--kills", "5", "--seed", "5"],
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, str(SCRIPTS / command[0]), *command[1:]], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("5 kills over ")

@@ -44,7 +44,8 @@ def test_labels_go_out_and_come_back_as_gold(tool: str, tmp_path: Path) -> None:
     assert all(labels[f"id {n}"].labelled.verdicts == ("first", "first") for n in range(1, 8))
     assert {item.labelled.first_author for item in labels.values()} == {"mine"}
     source = FileSource(path=tmp_path / "gold.jsonl")
-    gold = list(OwnData(system="", train=source, gold_gate=source).rows("gold_gate"))
+    rows = OwnData(system="", train=source, gold_gate=source).rows("gold_gate")
+    gold = [row for row in rows if isinstance(row, GoldPair)]
     assert sum(isinstance(one, GoldPair) for one in gold) == 7
     assert all(re.fullmatch(r"five_point_quality@\d+:\w{16}", item.rubric or "") for item in labels.values())
     again = selfreward(*arguments, cwd=tmp_path)

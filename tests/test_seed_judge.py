@@ -17,8 +17,9 @@ from selfreward.backends.scripted import ScriptedBackend
 from selfreward.commands.seed_judge import GROUP
 from selfreward.config import SeedJudgeConfig, validate, validate_as
 from selfreward.data.models import HfModel, start_policy
-from selfreward.judges.reply import Scale, read_score
+from selfreward.judges.reply import read_score
 from selfreward.judges.rubric import RubricSpec
+from selfreward.judges.scale import Scale
 from selfreward.records import Example
 from selfreward.stages.rankings import Ranking
 from tests.support import Done, selfreward

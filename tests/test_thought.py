@@ -33,6 +33,7 @@ COMMENTARY = (
         ("[THINK]Hm.[/THINK]", "Paris"),
         ("<seed:think>Hm.</seed:think>", "Paris"),
         ("<|START_THINKING|>Hm.<|END_THINKING|>", "Paris"),
+        ("<|channel>thought\nHm.<channel|>", "Paris"),
         ("<|START_THINKING|>Hm.<|END_THINKING|>\n<|START_RESPONSE|>", "Paris"),
         (CHANNELS, "Paris"),
         (f"<|start|>assistant{CHANNELS}", "Paris"),

@@ -66,9 +66,13 @@ class Artifact:
 
     def _need_bytes(self) -> None:
         if self.manifest.collected:
-            raise CollectedArtifact(
-                f"{self.path} was emptied by `selfreward gc`: delete the folder and run again to make it anew"
-            )
+            raise self.emptied()
+
+    def emptied(self) -> CollectedArtifact:
+        """What to raise where its bytes are needed after `selfreward gc` deleted them."""
+        return CollectedArtifact(
+            f"{self.path} was emptied by `selfreward gc`: delete the folder and run again to make it anew"
+        )
 
     def check(self) -> None:
         """Reads every byte back. Raises CorruptArtifact or CollectedArtifact."""

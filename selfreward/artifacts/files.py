@@ -1,7 +1,6 @@
 """Files that are whole or absent: atomic writes, digests, locks."""
 
 import fcntl
-import glob
 import hashlib
 import json
 import os
@@ -14,7 +13,7 @@ from selfreward.errors import AssetError, StoreError
 from selfreward.spec import Json
 
 _BLOCK = 1 << 20
-_STALE_S = 3600  # a file is written in far less: what is older was left by a process that was killed
+_ABANDONED_S = 3600
 
 
 def canonical(value: Json) -> bytes:
@@ -32,8 +31,10 @@ def sha256_of(path: Path) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes `content` so that a reader, or a crash, sees the old file or the new one and nothing between."""
-    _clear_stale(path)
+    """Writes `content` so that a reader, or a crash, sees the old file or the new one and nothing between.
+
+    What a killed process left of an earlier attempt is deleted once it is old.
+    """
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with scratch.open("wb") as file:
@@ -43,15 +44,11 @@ def write_atomically(path: Path, content: bytes) -> None:
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
+    for other in path.parent.glob(f".{path.name}.*.tmp"):
+        with suppress(FileNotFoundError):  # another process may be at it too
+            if time.time() - other.lstat().st_mtime > _ABANDONED_S:
+                other.unlink()
     sync_folder(path.parent)
-
-
-def _clear_stale(path: Path) -> None:
-    """Deletes what processes that were killed left of `path` half written."""
-    for scratch in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        with suppress(FileNotFoundError):
-            if time.time() - scratch.stat().st_mtime > _STALE_S:
-                scratch.unlink()
 
 
 def write_json(path: Path, value: Json) -> None:
@@ -69,11 +66,16 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
+def sync_file(path: Path) -> None:
+    """Makes the bytes of a file that a library wrote survive a power cut."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def sync_files(folder: Path) -> None:
-    """Makes every file below `folder` survive a power cut, for files that a library wrote."""
+    """As `sync_file`, for every file below `folder`."""
     for path in (path for path in folder.rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        sync_file(path)
 
 
 @contextmanager
@@ -95,6 +97,19 @@ def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
                 "choose a folder on another disk, store.runs=FOLDER"
             ) from error
         yield
+
+
+@contextmanager
+def locked_if_free(path: Path) -> Iterator[bool]:
+    """Whether the one lock at `path` was free; it is held then."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def folder_digest(folder: Path, memory: Path) -> str:
@@ -121,9 +136,9 @@ def folder_digest(folder: Path, memory: Path) -> str:
 
 
 def _remembered(memory: Path) -> dict[str, str]:
-    """The digests in the file `memory`; none where it cannot be read, for they can be taken again."""
+    """What `memory` holds; nothing where it cannot be read: it saves time and nothing else."""
     try:
-        known = json.loads(memory.read_text())
+        known = json.loads(memory.read_bytes())
     except (FileNotFoundError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from selfreward.artifacts.files import canonical, sha256_of, write_json
+from selfreward.artifacts.files import canonical, sha256_of, sync_file, write_json
+from selfreward.artifacts.identity import key_of
+from selfreward.artifacts.shards import digest_file
 from selfreward.errors import CorruptArtifact
 from selfreward.spec import Json
 
@@ -55,8 +57,8 @@ class Manifest:
     """The record of one artifact; it exists only if the artifact is whole.
 
     `digest` identifies the content: rows by value, other files by their bytes. `seconds` is wall time of all the
-    work in the process that committed; `collected` is true once `selfreward gc` has deleted the bytes. `seal` is the
-    digest of all that is said here and does not change later; None where an earlier version wrote none.
+    work in the process that committed; `collected` is true once `selfreward gc` has deleted the bytes. `record` is
+    the `record_digest` of the manifest; None in those of older versions.
     """
 
     stage: str
@@ -72,7 +74,26 @@ class Manifest:
     versions: dict[str, str]
     commit: str | None
     collected: bool = False
-    seal: str | None = None
+    record: str | None = None
+
+
+def record_digest(manifest: Manifest) -> str:
+    """The SHA-256 of all that a manifest says but times of change and `collected`, which may change."""
+    said = asdict(replace(manifest, collected=False, record=None))
+    said["files"] = [{**entry, "mtime_ns": 0} for entry in said["files"]]
+    return hashlib.sha256(canonical(said)).hexdigest()
+
+
+def recorded(manifest: Manifest) -> Manifest:
+    """The manifest with its `record_digest`."""
+    return replace(manifest, record=record_digest(manifest))
+
+
+def check_key(folder: Path, manifest: Manifest) -> None:
+    """Raises CorruptArtifact where the manifest in `folder` is that of another artifact."""
+    key, stage = key_of(manifest.identity), manifest.identity.get("stage")
+    if (folder.parent.name, folder.name) != (stage, key) or (manifest.stage, manifest.key) != (stage, key):
+        raise CorruptArtifact(f"{folder / NAME} is that of {stage} {key}: delete the folder {folder}")
 
 
 def shard_name(table: str, number: int) -> str:
@@ -92,11 +113,6 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     try:
         content = json.loads(path.read_text())
-        if newer := sorted(content.keys() - Manifest.__dataclass_fields__.keys()):
-            raise CorruptArtifact(
-                f"{path} was written by a newer version of selfreward (it has {newer[0]!r}): update selfreward, or "
-                "choose another folder, store.runs=FOLDER"
-            )
         return Manifest(
             **{
                 **content,
@@ -105,21 +121,8 @@ def read_manifest(folder: Path) -> Manifest | None:
                 "files": tuple(FileEntry(**entry) for entry in content["files"]),
             }
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise CorruptArtifact(f"{path} is not a manifest ({error}): delete the folder {folder}") from error
-
-
-def sealed(manifest: Manifest) -> Manifest:
-    """`manifest` with its seal."""
-    return replace(manifest, seal=seal_of(manifest))
-
-
-def seal_of(manifest: Manifest) -> str:
-    """The digest of what `manifest` says, without times of change and whether the bytes are collected."""
-    said = asdict(replace(manifest, seal=None, collected=False))
-    for entry in said["files"]:
-        del entry["mtime_ns"]
-    return hashlib.sha256(canonical(said)).hexdigest()[:16]
 
 
 def _input(entry: dict[str, Any]) -> InputEntry:
@@ -127,9 +130,16 @@ def _input(entry: dict[str, Any]) -> InputEntry:
 
 
 def list_files(folder: Path) -> tuple[FileEntry, ...]:
-    """An entry for every file below `folder` but the manifest, sorted by path."""
+    """An entry for every file below `folder` but the manifest and the digests of shards, sorted by path.
+
+    When it returns the bytes are on the disk.
+    """
     entries = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NAME):
+    shards = set(folder.glob("*.parquet"))
+    beside = {folder / NAME, *map(digest_file, shards)}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path not in beside):
+        if path not in shards:  # those were synced when they were written
+            sync_file(path)
         stat = path.stat()
         name = path.relative_to(folder).as_posix()
         entries.append(FileEntry(path=name, bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, sha256=sha256_of(path)))
@@ -166,10 +176,15 @@ def looks_untouched(folder: Path, manifest: Manifest) -> bool:
 
 def check_bytes(folder: Path, manifest: Manifest) -> None:
     """Reads every file back. Raises CorruptArtifact naming the folder to delete for any altered or missing one."""
+    home = folder.resolve()
     for entry in manifest.files:
         path = folder / entry.path
         if not path.exists():
             raise CorruptArtifact(f"{path} is missing: delete the folder {folder} and run again")
+        if path.resolve() != home / entry.path:
+            raise CorruptArtifact(
+                f"{path} leads to {path.resolve()}, outside its place: delete the folder {folder} and run again"
+            )
         if path.stat().st_size != entry.bytes or sha256_of(path) != entry.sha256:
             raise CorruptArtifact(f"{path} is not the file that was written: delete the folder {folder} and run again")
 

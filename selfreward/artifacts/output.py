@@ -1,7 +1,6 @@
 """The folder that a stage writes into, while it writes."""
 
 import hashlib
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +9,8 @@ from typing import Generic, Protocol, TypeVar
 
 from selfreward.artifacts.files import write_json
 from selfreward.artifacts.manifest import TableEntry, shard_name
-from selfreward.artifacts.tables import Row, in_batches, lines_of, read_records, rows_of, write_parquet
+from selfreward.artifacts.shards import write_shard
+from selfreward.artifacts.tables import Row, in_batches, lines_of, read_records, rows_of
 from selfreward.spec import Json
 
 Advance = Callable[[int], None]
@@ -62,10 +62,7 @@ class Table(Generic[Record]):
     def write(self, records: Iterable[Record]) -> None:
         """Writes the next shard, whole or not at all."""
         rows = rows_of(records, self._type)
-        path = self._path()
-        scratch = path.with_suffix(".tmp")
-        write_parquet(scratch, rows, self._type)
-        scratch.replace(path)
+        write_shard(self._path(), rows, self._type)
         self._take(rows)
 
     def write_all(self, records: Iterable[Record]) -> None:
@@ -120,11 +117,3 @@ class Output:
         """Adds to the counts of the manifest."""
         for name, value in counts.items():
             self.counts[name] = self.counts.get(name, 0) + value
-
-    def clear_unfinished(self) -> None:
-        """Deletes what a crash left behind, finished shards excepted."""
-        for path in self.path.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.suffix != ".parquet":
-                path.unlink()

@@ -11,8 +11,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,11 +21,12 @@ from typing import Any, Protocol
 import selfreward
 from selfreward.artifacts import manifest as manifests
 from selfreward.artifacts.artifact import Artifact, Part
-from selfreward.artifacts.files import locked, sync_files, sync_folder
+from selfreward.artifacts.files import locked, sync_folder
 from selfreward.artifacts.identity import explain_miss, key_of
 from selfreward.artifacts.manifest import InputEntry, Manifest
 from selfreward.artifacts.output import Output, Reporter
-from selfreward.errors import CorruptArtifact, SelfrewardError, of_system
+from selfreward.artifacts.shards import clear_unfinished
+from selfreward.errors import CorruptArtifact, SelfrewardError, StoreError, of_system
 from selfreward.records import Policy
 from selfreward.spec import Json, Spec, identity
 
@@ -42,6 +43,23 @@ class Engine(Protocol):
 Input = Artifact | Policy | Part
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """A call of a stage: `inputs` and the `context` (seed, backend) are what it is given besides its spec."""
+
+    stage: Callable[..., None]
+    spec: Spec
+    folder: Path
+    identity: dict[str, Json]
+    inputs: Mapping[str, Input | None]
+    context: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """What a person calls it."""
+        return f"{self.stage.__name__} {self.folder.name[:4]}"
+
+
 @dataclass
 class Store:
     """A folder of artifacts shared by all runs and sweep cells."""
@@ -49,6 +67,7 @@ class Store:
     root: Path
     reporter: Reporter
     _checked: set[Path] = field(default_factory=set)
+    _collected: dict[Path, _Work] = field(default_factory=dict)
 
     def run(
         self,
@@ -64,71 +83,54 @@ class Store:
 
         The stage is called as `stage(out, spec, **inputs)`, with `seed` and `backend` where they are not None. An
         input that is None is no part of the key, and of one that is a `Part` only what it names counts; `engine` names
-        what the stage computes with if that is no backend.
+        what the stage computes with if that is no backend. An artifact that `selfreward gc` emptied is found like any
+        other; it is made again when a stage that has to be made needs its bytes.
 
         Raises:
-            StoreError: the disk is full, or the system refuses something else.
+            StoreError: the disk is full, the system refuses something else, or what was made again is not what it was.
             CorruptArtifact: bytes have changed since they were written.
-            CollectedArtifact: bytes are needed that `selfreward gc` deleted.
+            CollectedArtifact: bytes are needed that `selfreward gc` deleted, and no call of this store says how.
             Exception: whatever the stage raises, with the stage and its folder noted.
         """
         given = {name: value for name, value in inputs.items() if value is not None}
         engine = dict(backend.identity) if backend is not None else engine
         wanted = _identity(stage, spec, seed, engine, given)
-        key = key_of(wanted)
-        folder = self.root / stage.__name__ / key
-        label = f"{stage.__name__} {key[:4]}"
-        with locked(
-            self.lock_of(stage.__name__, key),
-            on_wait=lambda: self.reporter.say(f"{label}: another process is making it, waiting"),
-        ):
+        context = {name: value for name, value in (("seed", seed), ("backend", backend)) if value is not None}
+        folder = self.root / stage.__name__ / key_of(wanted)
+        work = _Work(stage=stage, spec=spec, folder=folder, identity=wanted, inputs=inputs, context=context)
+        with self._lock(work):
             if (found := self._find(folder)) is not None:
+                if found.manifest.collected:
+                    self._collected[folder] = work
                 return found
-            self.reporter.say(f"{label}: {explain_miss(wanted, self._identities(stage.__name__, given))}")
-            self._check_inputs(given)
-            context = {name: value for name, value in (("seed", seed), ("backend", backend)) if value is not None}
-            return self._make(stage, spec, folder, label, wanted, {**inputs, **context})
+            self.reporter.say(f"{work.label}: {explain_miss(wanted, self._identities(stage.__name__, given))}")
+            return self._make(work)
 
     def lock_of(self, stage: str, key: str) -> Path:
         """The lock file of an artifact."""
         return self.root / ".locks" / f"{stage}-{key}"
 
-    def _make(
-        self,
-        stage: Callable[..., None],
-        spec: Spec,
-        folder: Path,
-        label: str,
-        wanted: dict[str, Json],
-        arguments: Mapping[str, Any],
-    ) -> Artifact:
+    def _lock(self, work: _Work) -> AbstractContextManager[None]:
+        return locked(
+            self.lock_of(work.stage.__name__, work.folder.name),
+            on_wait=lambda: self.reporter.say(f"{work.label}: another process is making it, waiting"),
+        )
+
+    def _make(self, work: _Work, kept: Manifest | None = None) -> Artifact:
+        """Makes an artifact; where it was made before, its manifest of then is `kept` if it comes out the same."""
+        inputs = {name: None if value is None else self._with_bytes(value) for name, value in work.inputs.items()}
+        folder = work.folder
         folder.mkdir(parents=True, exist_ok=True)
-        out = Output(path=folder, title=label, reporter=self.reporter)
-        out.clear_unfinished()
+        out = Output(path=folder, title=work.label, reporter=self.reporter)
+        # What is kept of a collected artifact is read meanwhile.
+        keep = [] if kept is None else [manifests.NAME, *(one.path for one in kept.files)]
+        clear_unfinished(folder, keep, lambda line: self.reporter.say(f"{work.label}: {line}"))
         started = time.monotonic()
-        with _located(label, folder):
-            stage(out, spec, **arguments)
-            sync_files(folder)
-            files = manifests.list_files(folder)
-            manifest = Manifest(
-                stage=stage.__name__,
-                key=folder.name,
-                digest=manifests.content_digest(tuple(out.tables), files),
-                identity=wanted,
-                inputs={
-                    name: InputEntry(key=value.key, digest=value.digest, part=_part_of(value))
-                    for name, value in arguments.items()
-                    if isinstance(value, Input)
-                },
-                tables=tuple(out.tables),
-                files=files,
-                counts=out.counts,
-                seconds=round(time.monotonic() - started, 3),
-                made=datetime.now(UTC).isoformat(timespec="microseconds"),
-                versions=_versions(),
-                commit=_commit(),
-            )
-            manifest = manifests.sealed(manifest)
+        with _located(work.label, folder):
+            work.stage(out, work.spec, **inputs, **work.context)
+            manifest = _manifest(work, out, inputs, round(time.monotonic() - started, 3))
+            if kept is not None and kept.digest == manifest.digest:
+                manifest = manifests.recorded(replace(kept, files=manifest.files, collected=False))
             manifests.write_manifest(folder, manifest)
             sync_folder(folder.parent)
         self._checked.add(folder)
@@ -138,18 +140,48 @@ class Store:
         manifest = manifests.read_manifest(folder)
         if manifest is None:
             return None
+        manifests.check_key(folder, manifest)
         if not manifest.collected and not manifests.looks_untouched(folder, manifest):
             manifests.check_bytes(folder, manifest)
             manifest = manifests.refresh_times(folder, manifest)
         return Artifact(folder, manifest)
 
-    def _check_inputs(self, inputs: Mapping[str, Input]) -> None:
-        """Reads every byte of the inputs back, once a process, before anything is made from them."""
-        for value in inputs.values():
-            artifact = self._artifact_of(value)
-            if artifact is not None and artifact.path not in self._checked:
-                artifact.check()
-                self._checked.add(artifact.path)
+    def _with_bytes(self, value: Input) -> Input:
+        """`value` with its bytes there and whole: they are read back once a process, and made again if collected."""
+        artifact = self._artifact_of(value)
+        if artifact is None:
+            return value
+        if artifact.manifest.collected:
+            artifact = self._make_again(artifact)
+        elif artifact.path not in self._checked:
+            artifact.check()
+            self._checked.add(artifact.path)
+        match value:
+            case Artifact():
+                return artifact
+            case Part():
+                return replace(value, artifact=artifact)
+        return value
+
+    def _make_again(self, collected: Artifact) -> Artifact:
+        """The artifact with the bytes that `selfreward gc` deleted."""
+        work = self._collected.get(collected.path)
+        if work is None:
+            raise collected.emptied()
+        with self._lock(work):
+            kept = manifests.read_manifest(collected.path)
+            if kept is None or kept.collected:
+                self.reporter.say(f"{work.label}: `selfreward gc` deleted its bytes, which are needed: made again")
+                made = self._make(work, kept)
+            else:
+                made = Artifact(collected.path, kept)
+        if made.digest != collected.digest:
+            raise StoreError(
+                f"{work.label} was made again and is not what it was (content {made.digest}, was {collected.digest}): "
+                "another machine computes otherwise. Give the same command again: what was made from it is made anew"
+            )
+        self.reporter.say(f"{work.label}: is what it was (content {made.digest})")
+        return made
 
     def _artifact_of(self, value: Input) -> Artifact | None:
         """The artifact that an input came from; None for a model from outside, whose key is its digest."""
@@ -174,6 +206,31 @@ class Store:
                 continue
             if manifest is not None and manifest.inputs.keys() == inputs.keys():
                 yield manifest.identity
+
+
+def _manifest(work: _Work, out: Output, inputs: Mapping[str, Input | None], seconds: float) -> Manifest:
+    """The manifest of what a stage wrote to `out`."""
+    files = manifests.list_files(work.folder)
+    return manifests.recorded(
+        Manifest(
+            stage=work.stage.__name__,
+            key=work.folder.name,
+            digest=manifests.content_digest(tuple(out.tables), files),
+            identity=work.identity,
+            inputs={
+                name: InputEntry(key=value.key, digest=value.digest, part=_part_of(value))
+                for name, value in inputs.items()
+                if value is not None
+            },
+            tables=tuple(out.tables),
+            files=files,
+            counts=out.counts,
+            seconds=seconds,
+            made=datetime.now(UTC).isoformat(timespec="microseconds"),
+            versions=_versions(),
+            commit=_commit(),
+        )
+    )
 
 
 @contextmanager

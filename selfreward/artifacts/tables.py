@@ -126,13 +126,15 @@ def lines_of(rows: Iterable[Row]) -> Iterator[bytes]:
         yield b"\n"
 
 
-def digest_of_table(shards: Iterable[Path]) -> str:
-    """The row digest of a table, taken anew from its shards in order."""
-    digest = hashlib.sha256()
+def count_and_digest(shards: Iterable[Path]) -> tuple[int, str]:
+    """How many rows a table has, and their digest, taken anew from its shards in order."""
+    digest, count = hashlib.sha256(), 0
     for path in shards:
-        for line in lines_of(read_rows(path)):
+        rows = read_rows(path)
+        count += len(rows)
+        for line in lines_of(rows):
             digest.update(line)
-    return digest.hexdigest()
+    return count, digest.hexdigest()
 
 
 def write_parquet(path: Path, rows: list[Row], record_type: type) -> None:

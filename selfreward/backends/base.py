@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 from selfreward.errors import BackendError
 from selfreward.records import Finish, Message, Outcome, Policy
@@ -107,6 +107,14 @@ class NotScored:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """Why no prompt can be made of a conversation: a `reason` to count by, and what to tell of this one."""
+
+    reason: Literal["prompt_too_long", "refused_by_the_template"]
+    told: str
+
+
 class Backend(Protocol):
     """One engine holding one policy. Nothing is loaded before the first call that needs it.
 
@@ -142,8 +150,8 @@ class Backend(Protocol):
         """
         ...
 
-    def why_unfit(self, messages: Conversation) -> str | None:
-        """Why no prompt can be made of a conversation; None where one can."""
+    def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
+        """Why no prompt with `room` tokens for an answer can be made of a conversation; None where one can."""
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

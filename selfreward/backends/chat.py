@@ -10,29 +10,10 @@ from selfreward.backends.rendering import Rendering
 from selfreward.backends.template import Turn, control_pattern, render, template_file
 from selfreward.errors import BackendError
 from selfreward.records import Message
-from selfreward.thought import behind
+from selfreward.thought import behind, marks_in
 
 _NEUTRAL = "\n"
 """Text behind which other text is tokenised as in the middle of a line."""
-
-MARKUP = frozenset(
-    {
-        "<|channel|>",
-        "<|message|>",
-        "<|start|>",
-        "<|end|>",
-        "<|START_THINKING|>",
-        "<|END_THINKING|>",
-        "<|START_RESPONSE|>",
-        "[THINK]",
-        "[/THINK]",
-        "<think>",
-        "</think>",
-        "<seed:think>",
-        "</seed:think>",
-    }
-)
-"""Control tokens that may stand in a thought or at its ends and mean what they say there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +118,7 @@ def answer_tokens(chat: Chat, text: str, *, ended: bool, thought: str | None = N
     else:
         lead = []
         drawn = behind(rendering.opening, thought)
-        before, pieces = chat.context, [_Piece(rendering.space), *_pieces(chat, drawn, MARKUP)]
+        before, pieces = chat.context, [_Piece(rendering.space), *_pieces(chat, drawn, marks_in(drawn))]
     completion = _behind(chat.tokenizer, before, [*pieces, *_pieces(chat, text), _Piece(trail)])
     return Tokens(lead=lead, completion=[*completion, chat.end_of_turn] if ended else completion)
 

@@ -8,6 +8,9 @@ from typing import Literal
 Device = Literal["cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16"]
 
+MOST_THREADS = 1024
+"""More cannot be started everywhere, and torch ends the process where they cannot."""
+
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "avx10_2", "bf16"}
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfreward.backends.base import Sampling
+from selfreward.errors import BackendError
 
 _POSITIONS_AT_ONCE = 256
 
@@ -194,12 +195,18 @@ class _TokenLogprobs:
 
     def __init__(self) -> None:
         self._logits: Any = None
+        self._total: Any = None
         self._steps: list[Any] = []
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         if self._logits is not None:
             self._keep(input_ids[:, -1])
-        self._logits = scores
+        self._logits, self._total = scores, scores.logsumexp(-1)
+        if not self._total.isfinite().all():
+            raise BackendError(
+                "the model's logits are no numbers, so nothing can be drawn from it: set backend.dtype=float32 if it "
+                "is another, else give another model"
+            )
         return scores
 
     def finish(self, drawn: Any) -> Any:
@@ -211,4 +218,4 @@ class _TokenLogprobs:
 
     def _keep(self, drawn: Any) -> None:
         chosen = self._logits.gather(1, drawn[:, None])[:, 0]
-        self._steps.append(chosen - self._logits.logsumexp(-1))
+        self._steps.append(chosen - self._total)

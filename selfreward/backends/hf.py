@@ -2,7 +2,8 @@
 
 import gc
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -18,10 +19,11 @@ from selfreward.backends.base import (
     OptionScore,
     Sampling,
     TextScore,
+    Unfit,
     refuse_pattern,
 )
 from selfreward.backends.chat import Chat, option_tokens
-from selfreward.backends.device import resolve_device, resolve_dtype
+from selfreward.backends.device import MOST_THREADS, resolve_device, resolve_dtype
 from selfreward.backends.forward import (
     Prefix,
     can_share_prefix,
@@ -30,7 +32,7 @@ from selfreward.backends.forward import (
     next_token_logprobs,
     sum_logprobs,
 )
-from selfreward.backends.local import context_length, load_chat, load_model, quiet
+from selfreward.backends.local import context_length, load_chat, load_configs, load_model, quiet
 from selfreward.backends.rows import (
     Row,
     answers_to_score,
@@ -43,6 +45,7 @@ from selfreward.backends.rows import (
     why_unfit,
 )
 from selfreward.backends.sharing import group_rows
+from selfreward.errors import BackendError
 from selfreward.records import Policy
 from selfreward.spec import Spec, execution
 
@@ -63,7 +66,7 @@ class HfSpec(Spec):
     batch_size: PositiveInt = 64
     score_batch_tokens: PositiveInt = 4096
     trust_remote_code: bool = False
-    threads: int | None = execution(None, gt=0)
+    threads: int | None = execution(None, gt=0, le=MOST_THREADS)
 
 
 class HfBackend:
@@ -143,9 +146,9 @@ class HfBackend:
             advance(len(batch))
         return results
 
-    def why_unfit(self, messages: Conversation) -> str | None:
-        """Why the chat template makes no prompt of a conversation; None where it does."""
-        return why_unfit(self._load_chat(), messages)
+    def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
+        """Why no prompt with `room` tokens for an answer can be made of a conversation; None where one can."""
+        return why_unfit(self._load_chat(), messages, room, self._limit)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Completion tokens of each text, with its thought if it brings one and the end-of-turn token."""
@@ -170,6 +173,12 @@ class HfBackend:
             import torch
 
             torch.cuda.empty_cache()
+
+    @cached_property
+    def _limit(self) -> int | None:
+        """How many tokens prompt and answer may have together, read without the model."""
+        config, _ = load_configs(self._policy.path, trust_remote_code=self._spec.trust_remote_code)
+        return context_length(config)
 
     def _load_chat(self) -> Chat:
         if self._chat is None:
@@ -200,6 +209,7 @@ class HfBackend:
 
     def _draw(self, prompts: list[list[int]], sampling: Sampling, seed: int) -> list[Completion]:
         """`sampling.k` completions of each of `prompts`, one prompt after the other."""
+        self._check_known(prompts)
         with quiet():
             tokens, logprobs = draw_tokens(self._model, prompts, sampling, seed, self._stops, self._pad_id())
         asked = [prompt for prompt in prompts for _ in range(sampling.k)]
@@ -207,11 +217,24 @@ class HfBackend:
             completion_of(self._load_chat(), *row, self._stops) for row in zip(asked, tokens, logprobs, strict=True)
         ]
 
+    def _check_known(self, rows: Iterable[Sequence[int]]) -> None:
+        """Raises BackendError for a token that the model has no embedding of."""
+        greatest, vocabulary = max((max(row, default=0) for row in rows), default=0), self._vocabulary()
+        if greatest >= vocabulary:
+            raise BackendError(
+                f"the tokenizer in {self._policy.path} gives token {greatest}, and the model knows {vocabulary} "
+                "tokens: give the tokenizer and the config.json of these weights"
+            )
+
+    def _vocabulary(self) -> int:
+        return int(self._load_model().get_input_embeddings().num_embeddings)
+
     def _pad_id(self) -> int:
-        return pad_id(self._load_chat(), self._load_model().get_input_embeddings().num_embeddings)
+        return pad_id(self._load_chat(), self._vocabulary())
 
     def _batches_to_score(self, rows: dict[int, Row]) -> Iterator[tuple[list[int], Prefix | None]]:
         """Keys of `rows` in batches, each with what its rows begin with, computed once for the batches of a group."""
+        self._check_known(part for row in rows.values() for part in row)
         for group in group_rows(rows, self._spec.score_batch_tokens, share=can_share_prefix(self._model)):
             prefix = compute_prefix(self._model, group.prefix) if group.prefix else None
             yield from ((batch, prefix) for batch in group.batches)

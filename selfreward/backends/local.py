@@ -1,15 +1,17 @@
 """Models in a local folder: loading, limits, and silence where a library would draw bars of its own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from selfreward.backends.chat import Chat, open_chat
 from selfreward.backends.device import Device, Dtype
+from selfreward.backends.folder import check_config, check_folder, check_loaded, check_numbers, check_weights
 from selfreward.backends.rendering import ChatSpec, Rendering, read_rendering
 from selfreward.backends.resolve import resolve_rendering
 from selfreward.backends.rows import author_stops
+from selfreward.backends.told import one_line, plain
 from selfreward.errors import BackendError
 
 
@@ -52,14 +54,16 @@ def load_tokenizer(folder: Path, *, trust_remote_code: bool) -> Any:
     Raises:
         BackendError: no such folder, or no tokenizer in it.
     """
-    _check_folder(folder)
+    check_folder(folder)
     from transformers import AutoTokenizer
 
-    try:
-        with quiet():
+    with quiet(), refused("tokenizer", folder):
+        try:
             return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise BackendError(f"no tokenizer can be loaded from {folder}: {_first_line(error)}") from error
+        except Exception as error:
+            if type(error) is Exception:  # as tokenizers raises for a file that is not its own
+                raise ValueError(*error.args) from error
+            raise
 
 
 def load_model(folder: Path, *, dtype: Dtype, device: Device, trust_remote_code: bool) -> Any:
@@ -70,38 +74,26 @@ def load_model(folder: Path, *, dtype: Dtype, device: Device, trust_remote_code:
     """
     check_weights(folder)
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
-    check_plain(folder, load_configs(folder, trust_remote_code=trust_remote_code)[0])
+    check_config(folder, load_configs(folder, trust_remote_code=trust_remote_code)[0])
     if device == "cuda" and not torch.cuda.is_available():
         raise BackendError("this torch finds no CUDA device: set device=cpu, or install a CUDA build of torch")
     load: Any = AutoModelForCausalLM
-    try:
-        with quiet():
-            model, told = load.from_pretrained(
-                folder,
-                dtype=getattr(torch, dtype),
-                use_safetensors=True,
-                trust_remote_code=trust_remote_code,
-                local_files_only=True,
-                ignore_mismatched_sizes=True,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise BackendError(f"no model can be loaded from {folder}: {_first_line(error)}") from error
-    check_loaded(folder, told)
-    return model.to(device).eval()
-
-
-def check_loaded(folder: Path, told: Mapping[str, Any]) -> None:
-    """Raises BackendError for weights that a model needs and its files lack or have in another shape."""
-    missing = sorted(told["missing_keys"]) + sorted(str(key[0]) for key in told["mismatched_keys"])
-    if missing:
-        raise BackendError(
-            f"{folder} lacks {len(missing)} weights of the model that its config.json describes, {missing[0]} among "
-            "them, which would be drawn at random: give the folder of a causal language model, whole"
+    with quiet(), refused("model", folder):
+        model, told = load.from_pretrained(
+            folder,
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            trust_remote_code=trust_remote_code,
+            local_files_only=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
         )
+    check_loaded(folder, model, told)
+    model = model.to(device).eval()
+    check_numbers(folder, model)
+    return model
 
 
 def load_configs(folder: Path, *, trust_remote_code: bool) -> tuple[Any, Any]:
@@ -110,43 +102,56 @@ def load_configs(folder: Path, *, trust_remote_code: bool) -> tuple[Any, Any]:
     Raises:
         BackendError: no such folder, or no model configuration in it.
     """
-    _check_folder(folder)
+    check_folder(folder)
     from transformers import AutoConfig, GenerationConfig
 
     make: Any = GenerationConfig
+    with quiet(), refused("model", folder):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code, local_files_only=True)
+        if (folder / "generation_config.json").exists():
+            generation = make.from_pretrained(folder, local_files_only=True)
+        else:
+            generation = make.from_model_config(config)
+    _check_stops(folder, config, generation)
+    return config, generation
+
+
+def _check_stops(folder: Path, config: Any, generation: Any) -> None:
+    """Raises BackendError for stops that are no tokens of the model."""
+    vocabulary = getattr(config.get_text_config(), "vocab_size", None)
+    for token in author_stops(generation):
+        if not isinstance(token, int) or token < 0 or (vocabulary is not None and token >= vocabulary):
+            raise BackendError(
+                f"generation_config.json or config.json in {folder} names eos_token_id={plain(repr(token))}, which is "
+                "no token of the model: in a copy of the folder, name the one that ends a turn"
+            )
+
+
+@contextmanager
+def refused(what: str, folder: Path) -> Iterator[None]:
+    """Whatever a library raises for files that it cannot load becomes BackendError."""
+    from huggingface_hub.errors import StrictDataclassError
+    from safetensors import SafetensorError
+
     try:
-        with quiet():
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code, local_files_only=True)
-            if not (folder / "generation_config.json").exists():
-                return config, make.from_model_config(config)
-            return config, make.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise BackendError(f"no model can be loaded from {folder}: {_first_line(error)}") from error
-
-
-def check_weights(folder: Path) -> None:
-    """Raises BackendError where `folder` is none, or holds no weights that can be trained on."""
-    _check_folder(folder)
-    if (folder / "adapter_config.json").exists():
+        yield
+    except (
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        ImportError,
+        LookupError,
+        MemoryError,
+        OSError,
+        RuntimeError,
+        SafetensorError,
+        StrictDataclassError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise BackendError(
-            f"{folder} holds a LoRA adapter, not a model: load it with peft's AutoPeftModelForCausalLM, call "
-            "merge_and_unload(), write that with save_pretrained and give its folder"
-        )
-    if not any(folder.glob("*.safetensors")):
-        raise BackendError(
-            f"{folder} has no *.safetensors weights, the only format read here: "
-            "load the model once and write it with save_pretrained"
-        )
-
-
-def check_plain(folder: Path, config: Any) -> None:
-    """Raises BackendError where the model's weights are quantised: they can be neither trained nor merged."""
-    if (quantised := getattr(config, "quantization_config", None)) is not None:
-        named = quantised if isinstance(quantised, dict) else quantised.to_dict()
-        raise BackendError(
-            f"the weights in {folder} are quantised ({named.get('quant_method', 'by an unnamed method')}) and cannot "
-            "be trained: give the model as it was before, or dequantise it and write it with save_pretrained"
-        )
+            f"no {what} can be loaded from {folder} ({one_line(error)}): give the folder of a saved model, whole"
+        ) from error
 
 
 def context_length(config: Any) -> int | None:
@@ -170,12 +175,3 @@ def quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
-
-
-def _check_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        raise BackendError(f"{folder} is no folder: give the folder of a saved model")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

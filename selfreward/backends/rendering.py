@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from selfreward.artifacts.files import write_json
+from selfreward.errors import BackendError
 from selfreward.spec import Json, Spec
 
 FILE = "rendering.json"
@@ -78,6 +79,22 @@ def write_rendering(folder: Path, rendering: Rendering) -> None:
 
 
 def read_rendering(folder: Path) -> Rendering | None:
-    """What is settled for the policy in `folder`; None for a model that nothing was settled for yet."""
+    """What is settled for the policy in `folder`; None for a model that nothing was settled for yet.
+
+    Raises BackendError for a file that is none of ours.
+    """
     path = folder / FILE
-    return Rendering(**json.loads(path.read_text())) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        settled = Rendering(**json.loads(path.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise BackendError(_no_rendering(path)) from error
+    kinds = {"template_kwargs": dict, "opens_thought": bool}
+    if not all(isinstance(value, kinds.get(name, str)) for name, value in asdict(settled).items()):
+        raise BackendError(_no_rendering(path))
+    return settled
+
+
+def _no_rendering(path: Path) -> str:
+    return f"{path} does not say how a model is talked to: delete it, and it is settled anew"

@@ -10,7 +10,7 @@ from selfreward.backends.rendering import ChatSpec, Rendering
 from selfreward.backends.template import Turn, control_pattern, render, template_file
 from selfreward.backends.templates import TEMPLATES
 from selfreward.errors import BackendError, TemplateRefusal
-from selfreward.thought import closing_of
+from selfreward.thought import MARKS, closing_of
 
 _WORDS = ("quartz", "willow", "marble", "saffron", "juniper", "cobalt", "thistle", "ember", "walnut", "heron")
 
@@ -134,8 +134,9 @@ def _place_of_answer(probe: _Probe) -> _Place:
             "chat_template=FILE"
         )
     behind = _between(finished, question, answer)
-    # A template that opens a thought, or cuts thoughts from past turns, may not write an answer behind its own prompt.
-    before = behind.removeprefix(opening) if behind.startswith(opening) else closing_of(opening) or ""
+    # A template that opens a thought may write a finished answer without one, or inside of it.
+    before = behind.removeprefix(opening) if behind.startswith(opening) else ""
+    before = before if before.strip() else closing_of(opening) or before
     if not before.strip():
         return _Place(opening=opening, header="", lead="", space=before)
     if probe.render("user", prompted=False) == asked and _plain(probe.tokenizer, before):
@@ -204,8 +205,7 @@ def _plain(tokenizer: Any, text: str) -> bool:
 def _tokens(tokenizer: Any, text: str) -> list[str]:
     """The control tokens in `text`, in order; those around a thought are none."""
     pattern = _added_pattern(tokenizer)
-    thoughts = re.compile(r"</?\w*:?think\w*>|\[/?THINK\]|<\|(?:START|END)_THINKING\|>|</?(?:thought|reasoning)>")
-    return [] if pattern is None else [token for token in pattern.findall(text) if not thoughts.fullmatch(token)]
+    return [] if pattern is None else [token for token in pattern.findall(text) if token not in MARKS]
 
 
 def _added_pattern(tokenizer: Any) -> re.Pattern[str] | None:

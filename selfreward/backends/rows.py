@@ -7,11 +7,20 @@ token ids of a prompt and of its completion.
 from collections.abc import Sequence
 from typing import Any
 
-from selfreward.backends.base import Answer, Completion, Conversation, NotScored, OptionScore, Sampling, TextScore
-from selfreward.backends.chat import MARKUP, Chat, answer_tokens, render_prompt, render_turns, turns_of
+from selfreward.backends.base import (
+    Answer,
+    Completion,
+    Conversation,
+    NotScored,
+    OptionScore,
+    Sampling,
+    TextScore,
+    Unfit,
+)
+from selfreward.backends.chat import Chat, answer_tokens, render_prompt, render_turns, turns_of
 from selfreward.errors import BackendError
 from selfreward.records import Finish
-from selfreward.thought import split_thought
+from selfreward.thought import marks_in, split_thought
 
 Row = tuple[list[int], list[int]]
 
@@ -48,20 +57,30 @@ def prompts_to_draw(
     longest = max(map(len, rows), default=0)
     if limit is not None and longest + sampling.max_new_tokens > limit:
         lower = f" or set max_new_tokens to at most {limit - longest}" if longest < limit else ""
+        said = prompts[max(range(len(rows)), key=lambda place: len(rows[place]))][-1].content[:60]
         raise BackendError(
-            f"a prompt of {longest} tokens and max_new_tokens={sampling.max_new_tokens} exceed the model's "
-            f"{limit} tokens: shorten the prompt{lower}"
+            f"a prompt of {longest} tokens ({said!r} ...) and max_new_tokens={sampling.max_new_tokens} exceed the "
+            f"model's {limit} tokens: shorten the prompt{lower}"
         )
     return rows
 
 
-def why_unfit(chat: Chat, messages: Conversation) -> str | None:
-    """Why the chat template makes no prompt of a conversation; None where it does."""
+def why_unfit(chat: Chat, messages: Conversation, room: int, limit: int | None) -> Unfit | None:
+    """Why no prompt with `room` tokens for an answer can be made of a conversation; None where one can."""
     try:
-        render_turns(chat, turns_of(chat.rendering, messages))
+        if limit is None:
+            render_turns(chat, turns_of(chat.rendering, messages))
+            return None
+        length = len(render_prompt(chat, messages))
     except BackendError as error:
-        return str(error)
-    return None
+        return Unfit("refused_by_the_template", str(error))
+    if length + room <= limit:
+        return None
+    return Unfit(
+        "prompt_too_long",
+        f"its {length} tokens leave no room for an answer of {room} in the model's {limit}: shorten it, lower "
+        "max_new_tokens where that helps, or set data.on_bad_row=skip",
+    )
 
 
 def count_tokens(chat: Chat, texts: Sequence[str]) -> list[int]:
@@ -99,8 +118,9 @@ def _read(chat: Chat, tokens: Sequence[int]) -> tuple[str | None, str]:
         thought, answer = rendering.lead, whole.removeprefix(rendering.lead)
     if thought is None:
         return None, _without_trail(chat, bare)
-    marks = [place for place, text in enumerate(tokenizer.convert_ids_to_tokens(list(tokens))) if text in MARKUP]
-    ends = sum(thought.count(mark) for mark in MARKUP)
+    known = marks_in(thought)
+    marks = [place for place, text in enumerate(tokenizer.convert_ids_to_tokens(list(tokens))) if text in known]
+    ends = sum(thought.count(mark) for mark in known)
     if 0 < ends <= len(marks):
         answer = _decode(tokenizer, tokens[marks[ends - 1] + 1 :])
     return thought, _without_trail(chat, answer)

@@ -30,6 +30,7 @@ from selfreward.backends.base import (
     OptionScore,
     Sampling,
     TextScore,
+    Unfit,
     refuse_pattern,
 )
 from selfreward.backends.scripted_judge import (
@@ -268,9 +269,12 @@ class ScriptedBackend:
             advance(1)
         return results
 
-    def why_unfit(self, messages: Conversation) -> str | None:
-        """A script takes any conversation."""
-        return None
+    def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
+        """A script takes any conversation whose last turn leaves room for the answer."""
+        words = len(messages[-1].content.split())
+        if words + room <= _CONTEXT:
+            return None
+        return Unfit("prompt_too_long", f"its {words} words leave no room for an answer of {room} in {_CONTEXT}")
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Words of each text and the end of turn."""

@@ -1,15 +1,21 @@
-"""A chat template at work: turns to text, with the date pinned and every refusal told in one line."""
+"""A chat template at work: turns to text, with the date pinned, in a limited time, every refusal told in one line."""
 
 import re
-from collections.abc import Mapping, Sequence
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from selfreward.errors import TemplateRefusal
+from selfreward.backends.told import plain
+from selfreward.errors import BackendError, TemplateRefusal
 from selfreward.spec import Json
 
 Turn = Mapping[str, Any]
+SECONDS = 5
+"""How long a template may compute for one conversation."""
 
 
 def render(tokenizer: Any, turns: Sequence[Turn], kwargs: Mapping[str, Json], date: str, *, prompted: bool) -> str:
@@ -17,20 +23,63 @@ def render(tokenizer: Any, turns: Sequence[Turn], kwargs: Mapping[str, Json], da
 
     Raises:
         TemplateRefusal: the template raises an error.
+        BackendError: it does not come to an end.
     """
     from jinja2 import TemplateError
 
     today = datetime.fromisoformat(date)
     try:
-        text: str = tokenizer.apply_chat_template(
-            list(turns), add_generation_prompt=prompted, tokenize=False, strftime_now=today.strftime, **kwargs
-        )
-    except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+        with _limited(SECONDS):
+            text: str = tokenizer.apply_chat_template(
+                list(turns), add_generation_prompt=prompted, tokenize=False, strftime_now=today.strftime, **kwargs
+            )
+    except _Endless:
+        raise BackendError(
+            f"{template_file(tokenizer)} is not done with the {_shape(turns)} that begins {_beginning(turns)!r} after "
+            f"{SECONDS} s of computing: mend the template, or give another with chat_template=FILE"
+        ) from None
+    except (
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        RuntimeError,
+        TemplateError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise TemplateRefusal(
             f"{template_file(tokenizer)} refuses the {_shape(turns)} that begins {_beginning(turns)!r}: "
-            f"{_first_line(error)}; {_advice(turns)}"
+            f"{_said(error)}; {_advice(turns)}"
         ) from error
     return text
+
+
+class _Endless(Exception):
+    """A template has had its time."""
+
+
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Raises _Endless inside a block that computes for longer; time in which the process sleeps does not count.
+
+    Only the main thread can be interrupted: in others there is no limit.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise _Endless
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    left, interval = signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, left, interval)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def template_file(tokenizer: Any) -> str:
@@ -56,7 +105,9 @@ def _shape(turns: Sequence[Turn]) -> str:
 
 
 def _beginning(turns: Sequence[Turn]) -> str:
-    content = next((turn["content"] for turn in turns if turn["role"] != "system"), turns[0]["content"])
+    content = next(
+        (turn["content"] for turn in turns if turn["role"] != "system"), turns[0]["content"] if turns else ""
+    )
     text = content if isinstance(content, str) else content[0]["text"]
     return " ".join(text.split())[:60]
 
@@ -68,7 +119,6 @@ def _advice(turns: Sequence[Turn]) -> str:
     return "mend the template, or give another with chat_template=FILE"
 
 
-def _first_line(error: Exception) -> str:
-    told = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+def _said(error: Exception) -> str:
     line = getattr(error, "lineno", None)
-    return told if line is None else f"line {line}: {told}"
+    return plain(str(error)) or type(error).__name__ if line is None else f"line {line}: {plain(str(error))}"

@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -19,10 +21,12 @@ from selfreward.backends.base import (
     OptionScore,
     Sampling,
     TextScore,
+    Unfit,
 )
 from selfreward.backends.chat import Chat, option_tokens
-from selfreward.backends.device import Device, resolve_dtype
-from selfreward.backends.local import check_weights, context_length, load_chat, load_configs
+from selfreward.backends.device import MOST_THREADS, Device, resolve_dtype
+from selfreward.backends.folder import check_config, check_weights
+from selfreward.backends.local import context_length, load_chat, load_configs
 from selfreward.backends.rows import (
     answers_to_score,
     completion_of,
@@ -32,7 +36,7 @@ from selfreward.backends.rows import (
     stop_ids,
     why_unfit,
 )
-from selfreward.backends.vllm_process import Worker, versions
+from selfreward.backends.vllm_process import Reply, Worker, versions
 from selfreward.errors import BackendError
 from selfreward.records import Policy
 from selfreward.spec import Spec, execution
@@ -47,7 +51,8 @@ class VllmSpec(Spec):
 
     `max_model_len` limits prompt and answer together, None for the model's own limit. `kv_cache_gib` is memory for
     keys and values; None is 4 on a CPU, and on a GPU what `gpu_memory_utilization` leaves. `threads` counts on a CPU
-    alone, where None is one for each core.
+    alone, where None is one for each core. `timeout` is for how many seconds the process may neither answer nor
+    compute, its start included, before it is ended.
     """
 
     kind: Literal["vllm"] = "vllm"
@@ -56,7 +61,8 @@ class VllmSpec(Spec):
     max_model_len: PositiveInt | None = None
     gpu_memory_utilization: float = execution(0.85, gt=0, le=1)
     kv_cache_gib: float | None = execution(None, gt=0)
-    threads: int | None = execution(None, gt=0)
+    threads: int | None = execution(None, gt=0, le=MOST_THREADS)
+    timeout: float = execution(900, gt=0, le=threading.TIMEOUT_MAX)
     trust_remote_code: bool = False
 
 
@@ -122,8 +128,8 @@ class VllmBackend:
         answers = self._ask(requests, lambda: advance(sampling.k))
         return [
             [
-                completion_of(chat, row, one["tokens"], _logprobs(one["tokens"], one["logprobs"]), stops)
-                for one in answer["completions"]
+                completion_of(chat, row, one.tokens, _logprobs(one.tokens, one.logprobs), stops)
+                for one in answer.completions
             ]
             for row, answer in zip(rows, answers, strict=True)
         ]
@@ -143,8 +149,8 @@ class VllmBackend:
         ]
         replies = self._ask(requests, lambda: advance(1))
         for (index, (prompt, completion)), reply in zip(rows.items(), replies, strict=True):
-            asked = (reply["prompt_logprobs"] or [])[len(prompt) :]
-            logprobs = _logprobs(completion, [*asked, *reply["completions"][0]["logprobs"]])
+            asked = (reply.prompt_logprobs or [])[len(prompt) :]
+            logprobs = _logprobs(completion, [*asked, *reply.completions[0].logprobs])
             results[index] = TextScore(logprob=sum(logprobs), tokens=len(completion), prompt_tokens=len(prompt))
         return results
 
@@ -159,13 +165,13 @@ class VllmBackend:
         params = _one_pass(wanted)
         replies = self._ask([{"prompt": prompt, "params": params} for prompt, _ in rows.values()], lambda: advance(1))
         for (index, (prompt, _)), reply in zip(rows.items(), replies, strict=True):
-            logprobs = _logprobs(wanted, reply["completions"][0]["logprobs"] * len(wanted))
+            logprobs = _logprobs(wanted, reply.completions[0].logprobs * len(wanted))
             results[index] = OptionScore(logprobs=tuple(logprobs), prompt_tokens=len(prompt))
         return results
 
-    def why_unfit(self, messages: Conversation) -> str | None:
-        """Why the chat template makes no prompt of a conversation; None where it does."""
-        return why_unfit(self._load_chat(), messages)
+    def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
+        """Why no prompt with `room` tokens for an answer can be made of a conversation; None where one can."""
+        return why_unfit(self._load_chat(), messages, room, self._limit)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Completion tokens of each text, with its thought if it brings one and the end-of-turn token."""
@@ -190,6 +196,11 @@ class VllmBackend:
     def _device(self) -> Device:
         return device_of(self._spec)
 
+    @cached_property
+    def _limit(self) -> int | None:
+        """How many tokens prompt and answer may have together."""
+        return self._limit_and_stops()[0]
+
     def _load_chat(self) -> Chat:
         if self._chat is None:
             self._chat = load_chat(self._policy.path, trust_remote_code=self._spec.trust_remote_code)
@@ -201,7 +212,7 @@ class VllmBackend:
         limits = [limit for limit in (context_length(config), self._spec.max_model_len) if limit is not None]
         return min(limits, default=None), stop_ids(self._load_chat(), generation)
 
-    def _ask(self, requests: list[dict[str, Any]], tick: Callable[[], None]) -> list[dict[str, Any]]:
+    def _ask(self, requests: list[dict[str, Any]], tick: Callable[[], None]) -> list[Reply]:
         """The worker's answers, in order; the first call starts it."""
         if not requests:
             return []
@@ -216,6 +227,9 @@ class VllmBackend:
 
     def _start(self) -> Worker:
         check_weights(self._policy.path)
+        check_config(
+            self._policy.path, load_configs(self._policy.path, trust_remote_code=self._spec.trust_remote_code)[0]
+        )
         on_cpu = self._device == "cpu"
         limit, _ = self._limit_and_stops()
         cache = self._spec.kv_cache_gib or (_CPU_CACHE_GIB if on_cpu else None)
@@ -251,7 +265,7 @@ class VllmBackend:
             # Unless it is told a number vLLM leaves a core to itself; compiling costs more than it brings.
             threads = self._spec.threads or len(os.sched_getaffinity(0))
             environment |= {"OMP_NUM_THREADS": str(threads), "TORCHDYNAMO_DISABLE": "1"}
-        return Worker(self._spec.python, settings, environment)
+        return Worker(self._spec.python, settings, environment, self._spec.timeout)
 
 
 def _one_pass(wanted: list[int], **others: Any) -> dict[str, Any]:
@@ -260,8 +274,14 @@ def _one_pass(wanted: list[int], **others: Any) -> dict[str, Any]:
 
 
 def _logprobs(tokens: Sequence[int], positions: Sequence[Mapping[str, float]]) -> list[float]:
-    """The log-probability of each of `tokens` at its position."""
-    return [position[str(token)] for token, position in zip(tokens, positions, strict=True)]
+    """The log-probability of each of `tokens` at its position. Raises BackendError where vLLM did not give it."""
+    try:
+        return [position[str(token)] for token, position in zip(tokens, positions, strict=True)]
+    except (KeyError, ValueError) as error:
+        raise BackendError(
+            f"vLLM gave no log-probability of each of the {len(tokens)} tokens that were asked for: run the same "
+            "command again; if it stays so, set backend=hf"
+        ) from error
 
 
 def _prompt_seeds(seed: int, rows: Sequence[list[int]]) -> list[int]:

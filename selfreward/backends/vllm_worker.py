@@ -5,7 +5,8 @@ and their log-probabilities go out. A message is JSON behind its length in eight
 
 The first message holds the engine's arguments, each later one a list of requests: token ids of a prompt, sampling
 parameters, and maybe a pattern for the text of the answers, the one thing for which vLLM has the tokenizer. Each
-request is answered as it finishes, by its number in the list. The process lives as long as the socket.
+request is answered as it finishes, by its number in the list. While the engine works and none has finished, a null is
+sent now and then. The process lives as long as the socket.
 """
 
 import json
@@ -15,9 +16,14 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, BinaryIO
+
+_LONGEST = 1 << 30
+_TELL_EVERY_S = 5
 
 
 def versions() -> dict[str, str]:
@@ -38,10 +44,15 @@ def send(stream: BinaryIO, message: Any) -> None:
 
 
 def receive(stream: BinaryIO) -> Any:
-    """The next message; None where the stream ends."""
-    size = int.from_bytes(stream.read(8), "big")
-    body = stream.read(size)
-    return json.loads(body) if body and len(body) == size else None
+    """The next message. Raises EOFError where the stream ends, ValueError for what is no message."""
+    head = stream.read(8)
+    size = int.from_bytes(head, "big")
+    if len(head) == 8 and not 0 < size <= _LONGEST:
+        raise ValueError(f"a message of {size} bytes")
+    body = stream.read(size) if len(head) == 8 else b""
+    if len(head) < 8 or len(body) < size:
+        raise EOFError
+    return json.loads(body)
 
 
 def main() -> None:
@@ -57,19 +68,23 @@ def main() -> None:
     # Made in threads beside the engine's steps, patterns would leave it to chance which prompts share a batch.
     engine.engine_core.engine_core.structured_output_manager._use_async_grammar_compilation = False
     while True:
+        told = time.monotonic()
         for answer in _serve(engine, inbox.get()):
-            send(answers, answer)
+            if answer is not None or time.monotonic() - told > _TELL_EVERY_S:
+                send(answers, answer)
+                told = time.monotonic()
 
 
 def _listen(stream: BinaryIO, inbox: queue.SimpleQueue[Any]) -> None:
     """Passes messages on; when the other end is gone, ends this process and all it started, whatever they do."""
-    while (message := receive(stream)) is not None:
-        inbox.put(message)
+    with suppress(EOFError, OSError):
+        while True:
+            inbox.put(receive(stream))
     os.killpg(os.getpid(), signal.SIGKILL)
 
 
-def _serve(engine: Any, requests: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """An answer for each request, in the order in which they finish."""
+def _serve(engine: Any, requests: list[dict[str, Any]]) -> Iterator[dict[str, Any] | None]:
+    """An answer for each request, in the order in which they finish; None after each step of the engine."""
     from vllm import SamplingParams, TokensPrompt
     from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
@@ -85,6 +100,7 @@ def _serve(engine: Any, requests: list[dict[str, Any]]) -> Iterator[dict[str, An
         )
         engine.add_request(str(number), TokensPrompt(prompt_token_ids=request["prompt"]), params)
     while engine.has_unfinished_requests():
+        yield None
         for output in engine.step():
             if any(one.finish_reason == "error" for one in output.outputs):
                 raise RuntimeError(f"request {output.request_id} failed")

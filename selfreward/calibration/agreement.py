@@ -4,26 +4,29 @@ Values are those of scikit-learn, statsmodels, krippendorff and scipy; the inter
 written over item weights (`measure.py`), because a library call for each of 2,000 resamples takes minutes.
 
 With `rounds` the items come so many times, each round in the same order: in both orientations, say. What is said of an
-item in all of them is resampled as one.
+item in all of them is resampled as one, and so are the items that share a prompt in `prompts`, one an item of the
+first round; without, each item is its own.
 
 Shape suffixes: B draws, P items, K classes, O observations (an item has one or more), U distinct values.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import combinations
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from selfreward.calibration.measure import Array, Measure, Statistic, measure_of, missing
+from selfreward.calibration.measure import Array, Measure, Prompts, Statistic, measure_of, missing
 
 Level = Literal["nominal", "ordinal"]
 
 _ROUNDING = 1e-12
 
 
-def mean_pairwise_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, *, rounds: int = 1) -> Measure:
+def mean_pairwise_kappa(
+    votes_P: Sequence[Sequence[str | None]], seed: int, *, rounds: int = 1, prompts: Prompts | None = None
+) -> Measure:
     """The mean of Cohen's kappa over all pairs of raters, each in the same place on every item.
 
     (p_o - p_e) / (1 - p_e): p_o is the share of items in one class for both, p_e that share were the two independent.
@@ -32,7 +35,8 @@ def mean_pairwise_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, *, r
     from sklearn.metrics import cohen_kappa_score
 
     raters = max(map(len, votes_P), default=0)
-    full_P = [votes for votes in votes_P if len(votes) == raters and None not in votes]
+    is_full = [len(votes) == raters and None not in votes for votes in votes_P]
+    full_P = [votes for votes, full in zip(votes_P, is_full, strict=True) if full]
     left_out = (len(votes_P) - len(full_P)) // rounds
     if raters < 2 or not full_P:
         return missing("mean_pairwise_kappa", "fewer than two raters an item", left_out)
@@ -47,10 +51,13 @@ def mean_pairwise_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, *, r
         return float(np.mean([cohen_kappa_score(*pair) for pair in pairs]))
 
     why = "two raters use one class alone"
-    return measure_of("mean_pairwise_kappa", mean, len(full_P) // rounds, seed, why, left_out=left_out, library=library)
+    those = _those(is_full, rounds, prompts)
+    return measure_of("mean_pairwise_kappa", mean, those, seed, why, left_out=left_out, library=library)
 
 
-def fleiss_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, *, rounds: int = 1) -> Measure:
+def fleiss_kappa(
+    votes_P: Sequence[Sequence[str | None]], seed: int, *, rounds: int = 1, prompts: Prompts | None = None
+) -> Measure:
     """Fleiss' kappa of the same number of raters an item, who need not be the same people.
 
     Items with another number than the most common one are left out; of equally common ones the larger counts.
@@ -61,7 +68,8 @@ def fleiss_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, *, rounds: 
     given_P = [[vote for vote in votes if vote is not None] for votes in votes_P]
     sizes = [len(votes) for votes in given_P]
     raters = max(set(sizes), key=lambda size: (sizes.count(size), size), default=0)
-    kept_P = [votes for votes in given_P if len(votes) == raters]
+    is_kept = [size == raters for size in sizes]
+    kept_P = [votes for votes, kept in zip(given_P, is_kept, strict=True) if kept]
     left_out = (len(given_P) - len(kept_P)) // rounds
     if raters < 2:
         return missing("fleiss_kappa", "fewer than two raters an item", left_out)
@@ -75,12 +83,17 @@ def fleiss_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, *, rounds: 
         return _beyond_chance(weights_BP @ agreed_P / total_B, (share_BK**2).sum(axis=1))
 
     why = "all raters use one class alone"
-    items = len(kept_P) // rounds
-    return measure_of("fleiss_kappa", kappa, items, seed, why, left_out=left_out, library=lambda: value_of(counts_PK))
+    those = _those(is_kept, rounds, prompts)
+    return measure_of("fleiss_kappa", kappa, those, seed, why, left_out=left_out, library=lambda: value_of(counts_PK))
 
 
 def krippendorff_alpha(
-    ratings_P: Sequence[Sequence[str | float | None]], level: Level, seed: int, *, rounds: int = 1
+    ratings_P: Sequence[Sequence[str | float | None]],
+    level: Level,
+    seed: int,
+    *,
+    rounds: int = 1,
+    prompts: Prompts | None = None,
 ) -> Measure:
     """Krippendorff's alpha of any number of ratings an item, None where one is missing.
 
@@ -90,7 +103,8 @@ def krippendorff_alpha(
     from krippendorff import alpha
 
     given_P = [[rating for rating in ratings if rating is not None] for ratings in ratings_P]
-    kept_P = [ratings for ratings in given_P if len(ratings) >= 2]
+    is_kept = [len(ratings) >= 2 for ratings in given_P]
+    kept_P = [ratings for ratings, kept in zip(given_P, is_kept, strict=True) if kept]
     left_out = (len(given_P) - len(kept_P)) // rounds
     if not kept_P:
         return missing("krippendorff_alpha", "fewer than two raters an item", left_out)
@@ -112,11 +126,14 @@ def krippendorff_alpha(
         return float(alpha(value_counts=counts_PU.astype(int), level_of_measurement=level))
 
     name, why = "krippendorff_alpha", "all ratings are the same"
-    return measure_of(name, statistic, items // rounds, seed, why, left_out=left_out, library=value)
+    those = _those(is_kept, rounds, prompts)
+    return measure_of(name, statistic, those, seed, why, left_out=left_out, library=value)
 
 
-def quadratic_kappa(a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int) -> Measure:
-    """Cohen's kappa with quadratic weights, of two raters' grades on one scale; items are resampled, not grades.
+def quadratic_kappa(
+    a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int, prompts: Prompts | None = None
+) -> Measure:
+    """Cohen's kappa with quadratic weights, of two raters' grades on one scale; prompts are resampled, not grades.
 
     1 - mean((a - b)^2) / (var(a) + var(b) + (mean(a) - mean(b))^2), which for whole grades is scikit-learn's with
     every grade of the scale listed, and holds for fractional ones as they are (Lin 1989). Missing where both raters
@@ -132,10 +149,11 @@ def quadratic_kappa(a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int)
         chance_B = square_B / count_B - 2 * (a_B / count_B) * (b_B / count_B)
         return _beyond(1 - apart_B / count_B / chance_B, chance_B)
 
-    return measure_of("quadratic_kappa", kappa, items, seed, "both raters give one grade alone")
+    those = range(items) if prompts is None else prompts
+    return measure_of("quadratic_kappa", kappa, those, seed, "both raters give one grade alone")
 
 
-def spearman(a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int) -> Measure:
+def spearman(a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int, prompts: Prompts | None = None) -> Measure:
     """Spearman's rank correlation with mean ranks for ties; items are resampled. Missing where a side is constant."""
     from scipy.stats import spearmanr
 
@@ -143,11 +161,11 @@ def spearman(a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int) -> Mea
         weights_BO = weights_BP[:, item_O]
         return _pearson(_ranks(a_O, weights_BO), _ranks(b_O, weights_BO), weights_BO)
 
-    items = int(item_O.max(initial=-1)) + 1
-    return measure_of("spearman", rho, items, seed, _CONSTANT, library=lambda: spearmanr(a_O, b_O).statistic)
+    those = range(int(item_O.max(initial=-1)) + 1) if prompts is None else prompts
+    return measure_of("spearman", rho, those, seed, _CONSTANT, library=lambda: spearmanr(a_O, b_O).statistic)
 
 
-def kendall(a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int) -> Measure:
+def kendall(a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int, prompts: Prompts | None = None) -> Measure:
     """Kendall's tau-b; items are resampled. Missing where a side is constant. Memory grows with O squared."""
     from scipy.stats import kendalltau
 
@@ -167,10 +185,17 @@ def kendall(a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int) -> Meas
         )
         return np.asarray(concord_B / np.sqrt(a_B * b_B))
 
-    return measure_of("kendall", tau, items, seed, _CONSTANT, library=lambda: kendalltau(a_O, b_O).statistic)
+    those = range(items) if prompts is None else prompts
+    return measure_of("kendall", tau, those, seed, _CONSTANT, library=lambda: kendalltau(a_O, b_O).statistic)
 
 
 _CONSTANT = "one side does not vary"
+
+
+def _those(kept: Sequence[bool], rounds: int, prompts: Prompts | None) -> list[Hashable]:
+    """The prompts of the items that were kept, which are the same in every round."""
+    first = kept[: len(kept) // rounds]
+    return [prompt for prompt, there in zip(prompts or range(len(first)), first, strict=True) if there]
 
 
 def table_kappa(tables_PKK: Array) -> Statistic:

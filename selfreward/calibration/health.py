@@ -5,14 +5,13 @@ from collections.abc import Collection, Sequence
 from selfreward.calibration.agreement import fleiss_kappa, krippendorff_alpha, mean_pairwise_kappa
 from selfreward.calibration.bias import (
     flip_rate,
-    length_slope,
     parse_rate,
     position_preference,
     same_position,
-    self_preference,
     share_at_maximum,
 )
-from selfreward.calibration.measure import Measure
+from selfreward.calibration.corrected import right_rates
+from selfreward.calibration.measure import Measure, Prompts
 from selfreward.calibration.quality import (
     Scale,
     accuracy,
@@ -24,6 +23,7 @@ from selfreward.calibration.quality import (
     tie_share,
 )
 from selfreward.calibration.records import Labelled, Verdicts, judged
+from selfreward.calibration.slopes import length_slope, self_preference
 from selfreward.records import SWAPPED, Verdict
 
 BIASES = (
@@ -45,40 +45,45 @@ def judge_measures(
     scale: Scale | None,
     seed: int,
 ) -> tuple[Measure, ...]:
-    """Every measure of a judge, quality first, then those named in `BIASES`, then mean score and ties.
+    """Every measure of a judge: quality, those named in `BIASES`, two of them corrected, mean score, ties, `RATES`.
 
     `own` names the authors whose answers are the judge's own, `scale` the lowest and highest score it can give (None:
     no bounds, or no scores). Raises ValueError where verdicts and items do not belong together one by one.
     """
     pairs = judged(items, verdicts)
     return (
-        accuracy(pairs, seed),
+        accuracy(pairs),
         kappa(pairs, seed),
         score_kappa(pairs, scale, seed),
         *rank_correlations(pairs, seed),
         calibration_error(pairs, seed),
-        flip_rate(pairs, seed),
-        same_position(pairs, seed),
+        flip_rate(pairs),
+        same_position(pairs),
         position_preference(pairs, seed),
         length_slope(pairs, own, seed),
         self_preference(pairs, own, seed),
-        share_at_maximum(pairs, scale, seed),
-        parse_rate(pairs, seed),
+        share_at_maximum(pairs, scale),
+        parse_rate(pairs),
+        length_slope(pairs, own, seed, corrected=True),
+        self_preference(pairs, own, seed, corrected=True),
         mean_score(pairs, seed),
-        tie_share(pairs, seed),
+        tie_share(pairs),
+        *right_rates(pairs, scale, seed),
     )
 
 
-def rater_measures(votes_P: Sequence[Sequence[Verdict | None]], seed: int) -> tuple[Measure, ...]:
+def rater_measures(
+    votes_P: Sequence[Sequence[Verdict | None]], seed: int, prompts: Prompts | None = None
+) -> tuple[Measure, ...]:
     """How far raters agree among themselves: people (the ceiling for any judge) or the members of a jury.
 
     Fleiss' kappa, Krippendorff's alpha (nominal) and the mean pairwise Cohen's kappa; one sequence an item, one place
     a rater, None for a missing verdict. As in `quality`, each item counts in both orientations: of pairs that all have
-    the right answer first, chance would agree nearly always.
+    the right answer first, chance would agree nearly always. Items that share one of `prompts` are resampled together.
     """
     both_O = [*votes_P, *([None if vote is None else SWAPPED[vote] for vote in votes] for votes in votes_P)]
     return (
-        fleiss_kappa(both_O, seed, rounds=2),
-        krippendorff_alpha(both_O, "nominal", seed, rounds=2),
-        mean_pairwise_kappa(both_O, seed, rounds=2),
+        fleiss_kappa(both_O, seed, rounds=2, prompts=prompts),
+        krippendorff_alpha(both_O, "nominal", seed, rounds=2, prompts=prompts),
+        mean_pairwise_kappa(both_O, seed, rounds=2, prompts=prompts),
     )

@@ -12,8 +12,8 @@ from statistics import fmean
 import numpy as np
 
 from selfreward.calibration.agreement import kendall, quadratic_kappa, spearman, table_kappa
-from selfreward.calibration.measure import Array, Measure, mean_of, measure_of, missing
-from selfreward.calibration.records import Judged, verdict_of
+from selfreward.calibration.measure import Array, Measure, mean_of, measure_of, missing, share_of
+from selfreward.calibration.records import Judged, prompts_of, verdict_of
 from selfreward.records import SWAPPED, Verdict, majority
 
 Scale = tuple[float, float]
@@ -23,12 +23,12 @@ _NO_DECIDED = "no item has both a preference of the judge and a side that most p
 _NO_SCORES = "the judge gives no scores"
 
 
-def accuracy(judged: Sequence[Judged], seed: int) -> Measure:
+def accuracy(judged: Sequence[Judged]) -> Measure:
     """The share of items on which the judge prefers the answer most people prefer; 0.5 of an item for a tie.
 
     Left out: items the judge did not answer, and those on which most people saw a tie or there is no majority.
     """
-    return mean_of("accuracy", [hit(pair) for pair in judged], seed, _NO_DECIDED)
+    return share_of("accuracy", [hit(pair) for pair in judged], prompts_of(judged), _NO_DECIDED)
 
 
 def kappa(judged: Sequence[Judged], seed: int) -> Measure:
@@ -39,22 +39,23 @@ def kappa(judged: Sequence[Judged], seed: int) -> Measure:
     """
     people_P = [majority(item.verdicts) for item, _ in judged]
     said_P = [None if said.preference is None else verdict_of(said.preference) for _, said in judged]
-    both = [(a, b) for a, b in zip(people_P, said_P, strict=True) if a is not None and b is not None]
+    where = zip(people_P, said_P, prompts_of(judged), strict=True)
+    both = [(a, b, prompt) for a, b, prompt in where if a is not None and b is not None]
     left_out = len(judged) - len(both)
     if not both:
         return missing("kappa", "no item has both a preference of the judge and a majority of people", left_out)
     may_tie = any("tie" in item.verdicts for item, _ in judged)
     classes: tuple[Verdict, ...] = ("first", "second", "tie") if may_tie else ("first", "second")
     tables_PKK = np.zeros((len(both), len(classes), len(classes)))
-    for table_KK, (people, judge) in zip(tables_PKK, both, strict=True):
+    for table_KK, (people, judge, _) in zip(tables_PKK, both, strict=True):
         votes: tuple[Verdict, ...] = (judge,) if judge in classes else ("first", "second")
         for vote in votes:
             table_KK[classes.index(people), classes.index(vote)] += 0.5 / len(votes)
             table_KK[classes.index(SWAPPED[people]), classes.index(SWAPPED[vote])] += 0.5 / len(votes)
     why = "people and the judge use one class alone"
-    statistic = table_kappa(tables_PKK)
+    statistic, those = table_kappa(tables_PKK), [prompt for _, _, prompt in both]
     return measure_of(
-        "kappa", statistic, len(both), seed, why, left_out=left_out, library=lambda: _library_kappa(tables_PKK)
+        "kappa", statistic, those, seed, why, left_out=left_out, library=lambda: _library_kappa(tables_PKK)
     )
 
 
@@ -75,8 +76,9 @@ def score_kappa(judged: Sequence[Judged], scale: Scale | None, seed: int) -> Mea
     if min(ratings) < scale[0] or max(ratings) > scale[1]:
         why = f"people rate from {min(ratings):g} to {max(ratings):g}, the judge from {scale[0]:g} to {scale[1]:g}"
         return missing(name, why, left_out)
-    _, item_O = np.unique(positions, return_inverse=True)
-    measure = quadratic_kappa(np.array(scores, np.float64), np.array(ratings, np.float64), item_O, seed)
+    items, item_O = np.unique(positions, return_inverse=True)
+    those = [judged[item][0].messages for item in items]
+    measure = quadratic_kappa(np.array(scores, np.float64), np.array(ratings, np.float64), item_O, seed, those)
     return replace(measure, left_out=left_out)
 
 
@@ -86,19 +88,19 @@ def rank_correlations(judged: Sequence[Judged], seed: int) -> tuple[Measure, Mea
     People's mean verdict is the share that took the first less the share that took the second. Because people's is
     coarse, a perfect judge with finer margins stays below 1. Missing without scores, or where either is 0 throughout.
     """
-    there = [
-        (said.first_score - said.second_score, _mean_verdict(item.verdicts))
-        for item, said in judged
-        if said.first_score is not None and said.second_score is not None and item.verdicts
-    ]
+    there, those = [], []
+    for item, said in judged:
+        if said.first_score is not None and said.second_score is not None and item.verdicts:
+            there.append((said.first_score - said.second_score, _mean_verdict(item.verdicts)))
+            those.append(item.messages)
     left_out = len(judged) - len(there)
     if not there:
         return missing("spearman", _NO_SCORES, left_out), missing("kendall", _NO_SCORES, left_out)
     margin_P, people_P = np.array(there, dtype=np.float64).T
     margin_O, people_O = np.concatenate([margin_P, -margin_P]), np.concatenate([people_P, -people_P])
     item_O = np.tile(np.arange(len(there)), 2)
-    rho = spearman(margin_O, people_O, item_O, seed)
-    tau = kendall(margin_O, people_O, item_O, seed)
+    rho = spearman(margin_O, people_O, item_O, seed, those)
+    tau = kendall(margin_O, people_O, item_O, seed, those)
     return replace(rho, left_out=left_out), replace(tau, left_out=left_out)
 
 
@@ -111,8 +113,11 @@ def calibration_error(judged: Sequence[Judged], seed: int) -> Measure:
     hard verdicts, which carry no confidence. Source: Naeini, Cooper and Hauskrecht 2015, on the chosen side.
     """
     name = "calibration_error"
-    hits = [(said.preference, hit((item, said))) for item, said in judged]
-    there = [(preference, hit) for preference, hit in hits if preference is not None and hit is not None]
+    there, those = [], []
+    for item, said in judged:
+        if said.preference is not None and (found := hit((item, said))) is not None:
+            there.append((said.preference, found))
+            those.append(item.messages)
     left_out = len(judged) - len(there)
     if not there:
         return missing(name, _NO_DECIDED, left_out)
@@ -126,19 +131,19 @@ def calibration_error(judged: Sequence[Judged], seed: int) -> Measure:
     def error(weights_BP: Array) -> Array:
         return np.asarray(np.abs(weights_BP @ gap_PD).sum(axis=1) / weights_BP.sum(axis=1))
 
-    return measure_of(name, error, len(there), seed, _NO_DECIDED, left_out=left_out)
+    return measure_of(name, error, those, seed, _NO_DECIDED, left_out=left_out)
 
 
 def mean_score(judged: Sequence[Judged], seed: int) -> Measure:
     """The judge's mean score, in its own unit; the scores of one item are averaged first."""
     means = [fmean(scores) if scores else None for scores in map(scores_of, judged)]
-    return mean_of("mean_score", means, seed, _NO_SCORES)
+    return mean_of("mean_score", means, prompts_of(judged), seed, _NO_SCORES)
 
 
-def tie_share(judged: Sequence[Judged], seed: int) -> Measure:
+def tie_share(judged: Sequence[Judged]) -> Measure:
     """The share of answered items on which the judge prefers neither answer."""
     ties = [None if said.preference is None else float(said.preference == 0.5) for _, said in judged]
-    return mean_of("tie_share", ties, seed, "the judge answered no item")
+    return share_of("tie_share", ties, prompts_of(judged), "the judge answered no item")
 
 
 def hit(pair: Judged) -> float | None:

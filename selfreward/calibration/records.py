@@ -78,6 +78,11 @@ def judged(items: Sequence[Labelled], verdicts: Sequence[Verdicts]) -> list[Judg
     return [(item, said[item.id]) for item in items]
 
 
+def prompts_of(pairs: Sequence[Judged]) -> list[tuple[Message, ...]]:
+    """What each item asks: items that ask the same are pairs of one prompt."""
+    return [item.messages for item, _ in pairs]
+
+
 def verdict_of(preference: float) -> Verdict:
     """The side of 0.5 that a preference for the first answer lies on."""
     return "tie" if preference == 0.5 else "first" if preference > 0.5 else "second"

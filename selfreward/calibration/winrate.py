@@ -32,7 +32,8 @@ class Match:
 
 def win_rate(matches: Sequence[Match], seed: int) -> Measure:
     """The mean preference for A over the prompts that have one, in [0, 1]; a tie is half a win."""
-    return mean_of("win_rate", [match.preference for match in matches], seed, _NO_PREFERENCE)
+    prompts = [match.prompt_id for match in matches]
+    return mean_of("win_rate", [match.preference for match in matches], prompts, seed, _NO_PREFERENCE)
 
 
 def length_controlled_win_rate(matches: Sequence[Match], seed: int) -> Measure:
@@ -63,7 +64,7 @@ def length_controlled_win_rate(matches: Sequence[Match], seed: int) -> Measure:
     def rate(weights_BP: Array) -> Array:
         return _logistic(fit_logistic(terms_PD, preference_P, weights_BP)[:, 0])
 
-    return measure_of(name, rate, len(there), seed, _NO_PREFERENCE, left_out=left_out)
+    return measure_of(name, rate, [match.prompt_id for match, _ in there], seed, _NO_PREFERENCE, left_out=left_out)
 
 
 def fit_logistic(x_PD: Array, y_P: Array, weights_BP: Array) -> Array:

@@ -7,9 +7,10 @@ from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import Run
 from selfreward.backends import trusts
 from selfreward.commands.arguments import Compose
-from selfreward.config import RunConfig, external_judges, validate
+from selfreward.config import RunConfig, judges_of, validate
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, model_policy, start_policy
+from selfreward.judges.base import PolicyJudgeBase
 from selfreward.records import Policy
 from selfreward.stages.check import check, check_spec
 
@@ -45,6 +46,7 @@ def check_models(config: RunConfig, run: Run) -> list[tuple[str, Artifact]]:
 def _models(config: RunConfig, run: Run) -> Iterator[tuple[str, Policy]]:
     trusted, store = trusts(config.backend), run.store.root
     yield "model", start_policy(config.model, store, trusted=trusted)
-    for name, judge in external_judges(config).items():
-        assert judge.path is not None
-        yield name, model_policy(judge.path, judge.chat, store, trusted=trusted)
+    judges = {**judges_of(config.judge), **({} if config.duel is None else {"duel.judge": config.duel.judge})}
+    for name, judge in judges.items():
+        if isinstance(judge, PolicyJudgeBase) and judge.path is not None:
+            yield name, model_policy(judge.path, judge.chat, store, trusted=trusted)

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from selfreward.artifacts import Artifact, Store
-from selfreward.artifacts.files import locked
-from selfreward.artifacts.manifest import NAME, write_manifest
+from selfreward.artifacts.files import locked, locked_if_free
+from selfreward.artifacts.manifest import NAME, read_manifest, write_manifest
 from selfreward.artifacts.runs import read_run
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.console import ConsoleReporter
+from selfreward.errors import CorruptArtifact
 from selfreward.report.content import read_config
 
 WEIGHTS = "update"
@@ -30,7 +31,8 @@ def main(arguments: list[str]) -> int:
 def collect(folders: Iterable[Path], store: Store, say: Callable[[str], None], *, dry_run: bool = False) -> None:
     """Deletes the weights of every policy of the runs in `folders`, which lie beside `store`.
 
-    Those that any run there ends with, or started from, stay.
+    Those that any run there ends with, or started from, stay. What an earlier call marked as deleted and was killed
+    before it deleted, goes too, whatever run it is of.
     """
     stages = (iteration for folder in folders for iteration in read_run(folder).iterations)
     trained = {one[WEIGHTS].path.resolve(): one[WEIGHTS] for one in stages if WEIGHTS in one}
@@ -44,6 +46,11 @@ def collect(folders: Iterable[Path], store: Store, say: Callable[[str], None], *
         freed += size
         if not dry_run:
             empty(artifact, store)
+    for artifact, size in _left_behind(store):
+        say(f"{'would delete' if dry_run else 'deleting'} what is left of {artifact.path} ({size / 1e6:,.0f} MB)")
+        freed += size
+        if not dry_run:
+            _empty_leftovers(artifact, store)
     say(f"{'would free' if dry_run else 'freed'} {freed / 1e6:,.0f} MB")
 
 
@@ -63,18 +70,46 @@ def _needed(runs: Path) -> Iterator[Path]:
 def empty(artifact: Artifact, store: Store) -> None:
     """Deletes the weights of `artifact`.
 
-    It says first that the bytes are gone, then deletes them: a crash between leaves garbage, never a broken promise.
+    It says first that the bytes are gone, then deletes them. After a crash between, a later `collect` goes on.
     """
     label = f"{WEIGHTS} {artifact.key[:4]}"
     with locked(store.lock_of(WEIGHTS, artifact.key), on_wait=lambda: store.reporter.say(f"{label}: in use, waiting")):
-        write_manifest(artifact.path, replace(artifact.manifest, collected=True))
-        for path in artifact.path.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name != NAME and not is_kept(path.name):
-                path.unlink()
+        manifest = read_manifest(artifact.path) or artifact.manifest
+        write_manifest(artifact.path, replace(manifest, collected=True))
+        _delete_bytes(artifact.path)
 
 
-def is_kept(path: str) -> bool:
-    """Whether a file of an artifact, by its path in there, outlives its weights: what is told of it is read there."""
-    return "/" not in path and path.endswith(".json")
+def _left_behind(store: Store) -> Iterator[tuple[Artifact, int]]:
+    """Updates that are marked as deleted and are not, and how many bytes of each there are."""
+    for folder in sorted((store.root / WEIGHTS).glob("*")):
+        try:
+            manifest = read_manifest(folder)
+        except CorruptArtifact:  # of whatever run: it is not marked, and `verify` of that run tells of it
+            continue
+        left = list(_bytes_of(folder)) if manifest is not None and manifest.collected else []
+        if manifest is not None and left:
+            files = (path for top in left for path in (top, *top.rglob("*")) if path.is_file())
+            yield Artifact(folder, manifest), sum(path.lstat().st_size for path in files)
+
+
+def _empty_leftovers(artifact: Artifact, store: Store) -> None:
+    """Deletes what is left of an emptied artifact, unless a run is making it again."""
+    with locked_if_free(store.lock_of(WEIGHTS, artifact.key)) as free:
+        manifest = read_manifest(artifact.path) if free else None
+        if manifest is not None and manifest.collected:
+            _delete_bytes(artifact.path)
+
+
+def _delete_bytes(folder: Path) -> None:
+    for path in _bytes_of(folder):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _bytes_of(folder: Path) -> Iterator[Path]:
+    """What lies in the folder of an artifact besides its manifest and its small files."""
+    for path in folder.iterdir():
+        if path.name != NAME and (path.is_dir() or path.suffix != ".json"):
+            yield path

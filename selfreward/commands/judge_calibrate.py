@@ -111,7 +111,7 @@ def _measured(
         items=with_kinds(items, config.seed),
         judgments=list(artifact.records(Judgment, "evidence")),
         measures=measures,
-        people=rater_measures([one.verdicts for one in labelled], config.seed),
+        people=rater_measures([one.verdicts for one in labelled], config.seed, [one.messages for one in labelled]),
         scores=score_histogram(judged(labelled, verdicts)),
         gate=judge_gate(config.gate, measures),
         left_out={name.removeprefix(_LEFT_OUT): int(n) for name, n in counts.items() if name.startswith(_LEFT_OUT)},
@@ -161,6 +161,7 @@ def _row(measure: Measure, people: tuple[Measure, ...]) -> dict[str, str]:
         "value": f"{one.value:.3f}",
         "95% interval": f"[{one.low:.3f}, {one.high:.3f}]",
         "n": f"{one.n:,}",
+        "prompts": f"{measure.prompts:,}",
         "left out": f"{measure.left_out:,}",
         "people": "-" if best is None or best.interval is None else f"{best.interval.value:.3f}",
     }

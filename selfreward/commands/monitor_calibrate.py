@@ -14,7 +14,8 @@ from selfreward.config import RunConfig, validate
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import start_policy
 from selfreward.diversity.findings import FEWEST_PROMPTS, PARTS, Family, Finding
-from selfreward.diversity.probe import FEWEST_HUMAN_ANSWERS
+from selfreward.diversity.reach import FEWEST_DRAWS, FEWEST_HUMAN_ANSWERS
+from selfreward.lengths import answer_lengths
 from selfreward.stages.diagnose import HumanNll, diagnose, findings_of
 from selfreward.stages.measure import BASELINE, measure
 from selfreward.stages.source import load_sources
@@ -56,7 +57,7 @@ def measure_twice(config: RunConfig) -> Calibration:
     run = Run(config.store.runs / config.run / FOLDER, store, config.seed)
     start = start_policy(config.model, store.root, trusted=trusts(config.backend))
     with open_backend(config.backend, start) as backend:
-        probe = load_sources(config.data, run, backend, start).probe
+        probe = load_sources(config.data, run, backend, start, answer_lengths(config)).probe
 
         def measured(t: int, baseline: Part | None) -> Artifact:
             return run.stage(t, measure, config.measure, backend=backend, policy=start, probe=probe, baseline=baseline)
@@ -78,7 +79,7 @@ def told(config: RunConfig, found: Calibration) -> Iterator[str]:
     yield f"critical values for {monitor.horizon} rounds at alpha {monitor.alpha}"
     if findings:
         yield from ("", *aligned([_row(one) for one in findings.values()]), *_UNITS)
-    yield from ("", *_recall(found.again), *_verdicts(found, findings))
+    yield from ("", *_recall(found.again), *_verdicts(config, found, findings))
     yield from ("", *_cost(config, found))
 
 
@@ -117,14 +118,14 @@ def _recall(again: Artifact) -> Iterator[str]:
         yield f"A/A coverage: {beside['coverage']:.3f}, precision {beside['precision']:.3f} ({texts})"
 
 
-def _verdicts(found: Calibration, findings: Mapping[Family, Finding]) -> Iterator[str]:
+def _verdicts(config: RunConfig, found: Calibration, findings: Mapping[Family, Finding]) -> Iterator[str]:
     """A sentence for each family that is blind, and for what that does to the verdicts of a run."""
     for family in PARTS:
         finding = findings.get(family)
         if family == "nll":
             yield _nll_told(found)
         elif finding is None:
-            yield f"{family} is blind: {_missing(family, found)}"
+            yield f"{family} is blind: {_missing(family, config, found)}"
         elif finding.detectable > finding.margin:
             seen, margin = amount(family, finding.margin + finding.detectable), amount(family, finding.margin)
             yield (
@@ -150,8 +151,10 @@ def _nll_told(found: Calibration) -> str:
     )
 
 
-def _missing(family: Family, found: Calibration) -> str:
+def _missing(family: Family, config: RunConfig, found: Calibration) -> str:
     answers = found.again.rows("human")
+    if family == "recall" and config.measure.k < FEWEST_DRAWS:
+        return f"measure.k={config.measure.k} leaves no neighbour to reach to, set it to {FEWEST_DRAWS} or more"
     if family == "recall" and answers < FEWEST_HUMAN_ANSWERS:
         return f"the open probe prompts have {answers} human answers, {FEWEST_HUMAN_ANSWERS} are needed"
     return f"fewer than {FEWEST_PROMPTS} open probe prompts have a value, or all of them differ alike"

@@ -16,6 +16,7 @@ from selfreward.config import SeedJudgeConfig, validate_as
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, start_policy
 from selfreward.errors import DataError
+from selfreward.lengths import answer_lengths
 from selfreward.quoting import setting
 from selfreward.records import Policy
 from selfreward.stages.prompts import prompts
@@ -65,7 +66,9 @@ def seed_policy(config: SeedJudgeConfig) -> Seeded:
     start = start_policy(config.model, store.root, trusted=trusts(config.backend))
     stage = partial(run.stage, 0)
     with open_backend(config.backend, start) as backend:
-        ranked = _rank(config, run, backend, start, load_sources(config.data, run, backend, start))
+        ranked = _rank(
+            config, run, backend, start, load_sources(config.data, run, backend, start, answer_lengths(config))
+        )
         drawn = None
         if config.seed_judge.reply == "generated":
             drawn = stage(replies, config.seed_judge.drawing, backend=backend, policy=start, rankings=ranked)

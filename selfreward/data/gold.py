@@ -1,17 +1,15 @@
 """A pair of answers that people compared as gold: what each person said, and who wrote the answers."""
 
-from typing import Any, cast, get_args
-
 from selfreward.data.columns import Cells, Columns, RowError, find, get_all
 from selfreward.data.prompts import text_of
 from selfreward.data.roles import HumanPair, Role
-from selfreward.records import SWAPPED, GoldPair, Verdict, digest_of, majority
+from selfreward.records import GoldPair, digest_of
 
 
 def gold_pair(role: Role, pair: HumanPair, row: Cells, columns: Columns) -> GoldPair:
-    """`pair` with the verdicts and authors of its `row`, without thoughts; the id is that of its texts alone.
+    """`pair` with the authors of its `row`, without thoughts; the id is that of its texts alone.
 
-    Raises RowError.
+    A row that does not say who said what is one person. Raises RowError.
     """
     right_author, wrong_author = _authors(pair, row, columns)
     return GoldPair(
@@ -20,35 +18,10 @@ def gold_pair(role: Role, pair: HumanPair, row: Cells, columns: Columns) -> Gold
         right=pair.chosen,
         wrong=pair.rejected,
         source=role,
-        verdicts=_verdicts(pair, row, columns),
+        verdicts=pair.verdicts or ("first",),
         right_author=right_author,
         wrong_author=wrong_author,
     )
-
-
-def _verdicts(pair: HumanPair, row: Cells, columns: Columns) -> tuple[Verdict, ...]:
-    """One verdict a person, `first` for the chosen answer; a row without any says as much as one person."""
-    names = find(columns, "verdicts", row)
-    there = [] if names is None else [value for value in get_all(row, names) if value not in (None, "")]
-    if names is None or not there:
-        return ("first",)
-    said = tuple(_verdict(value, names[0]) for value in there)
-    if pair.answers != 2:
-        raise RowError(f"has verdicts in {names[0]!r} on {pair.answers} answers: give each two answers a row")
-    if pair.places == (1, 0):
-        said = tuple(SWAPPED[verdict] for verdict in said)
-    if majority(said) != "first":
-        raise RowError(
-            f"has verdicts in {names[0]!r} of which most are not for the answer that is chosen or rated higher: leave "
-            "the row out, or chosen and rejected are the wrong way round (`first` is chosen)"
-        )
-    return said
-
-
-def _verdict(value: Any, column: str) -> Verdict:
-    if value not in get_args(Verdict):
-        raise RowError(f"has {str(value)[:40]!r} in column {column!r}, which is none of {', '.join(get_args(Verdict))}")
-    return cast(Verdict, value)
 
 
 def _authors(pair: HumanPair, row: Cells, columns: Columns) -> tuple[str | None, str | None]:
@@ -58,6 +31,9 @@ def _authors(pair: HumanPair, row: Cells, columns: Columns) -> tuple[str | None,
         return None, None
     values = get_all(row, names)
     if len(values) != pair.answers:
-        raise RowError(f"has {pair.answers} answers and {len(values)} authors in {names[0]!r}: set columns.authors")
+        raise RowError(
+            f"has {pair.answers} answers and {len(values)} authors in {names[0]!r}: set columns.authors",
+            "too_few_authors",
+        )
     chosen, rejected = (text_of(values[place], names[0], "authors") or None for place in pair.places)
     return chosen, rejected

@@ -1,7 +1,12 @@
-"""Conversations in the forms that data sets write them: role and content, from and value, or a transcript."""
+"""Conversations in the forms that data sets write them.
 
+A list of messages with role and content or from and value, the same as JSON in a string, or a text that names who
+speaks: "Human: ... Assistant: ...", "### Human: ... ### Assistant: ..." or "... <extra_id_1>Assistant ...".
+"""
+
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selfreward.data.columns import RowError
@@ -17,7 +22,11 @@ _ROLES: dict[str, Role] = {
     "model": "assistant",
     "chatbot": "assistant",
 }
-_TRANSCRIPT = re.compile(r"(?:^|\n\n)(Human|Assistant): ?")
+_TRANSCRIPTS = (
+    re.compile(r"(?:^|\n\n)(Human|Assistant): ?"),
+    re.compile(r"(?:^|\s)### ?(Human|Assistant): ?"),
+)
+_MARKED = re.compile(r"(?:^|\n)<extra_id_[01]>(System|User|Assistant)(?:\n|$)")
 
 
 def is_conversation(value: Any) -> bool:
@@ -25,38 +34,103 @@ def is_conversation(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(turn, Mapping) for turn in value)
 
 
-def conversation(value: list[Mapping[str, Any]], column: str) -> list[Message]:
+def turns_of(value: Any, column: str) -> list[Message] | None:
+    """The turns of a conversation in any form; None for what is no conversation. Raises RowError as `conversation`."""
+    value = decoded(value)
+    if is_conversation(value):
+        return conversation(value, column)
+    return None if not isinstance(value, str) else transcript(value, column) or _marked(value, column)
+
+
+def decoded(value: Any) -> Any:
+    """The list of messages or of texts that a string spells as JSON; any other value as it is."""
+    if not isinstance(value, str) or not re.match(r'\s*\[\s*["{]', value):
+        return value
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    turns = is_conversation(found) and all(
+        {"role", "content"} <= turn.keys() or {"from", "value"} <= turn.keys() for turn in found
+    )
+    return found if turns or is_texts(found) else value
+
+
+def is_texts(value: Any) -> bool:
+    """Whether `value` is a list of texts; null stands for a missing one."""
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str | None) for one in value)
+
+
+def conversation(value: Sequence[Mapping[str, Any]], column: str) -> list[Message]:
     """The turns of a list of messages. Raises RowError for a turn that is none, or by someone unknown."""
     turns = []
     for number, turn in enumerate(value, start=1):
         who, said = turn.get("role", turn.get("from")), turn.get("content", turn.get("value"))
         role = _ROLES.get(who.lower()) if isinstance(who, str) else None
-        if role is None or not isinstance(said, str):
+        text = _text(said)
+        if role is None or text is None:
             raise RowError(
-                f"has in column {column!r} a turn {number} by {str(who)[:40]!r} with {type(said).__name__} content: "
-                "turns are text by system, user (human) or assistant (gpt)"
+                f"has in column {column!r} a turn {number} by {str(who)[:40]!r} with {_kind(said)}: "
+                "turns are text by system, user (human) or assistant (gpt); mend the row",
+                "turn_by_another_role" if role is None else "turn_without_text",
             )
-        turns.append(Message(role=role, content=clean(said, column)))
+        turns.append(Message(role=role, content=clean(text, column)))
     return turns
+
+
+def _text(said: Any) -> str | None:
+    """What a turn says: its text, or that of parts that are all text."""
+    if isinstance(said, str):
+        return said
+    parts = said if isinstance(said, list) and said else [None]
+    texts = [part.get("text") if isinstance(part, Mapping) and part.get("type") == "text" else None for part in parts]
+    return "\n".join(texts) if all(isinstance(text, str) for text in texts) else None  # type: ignore[arg-type]
+
+
+def _kind(said: Any) -> str:
+    if isinstance(said, list) and said:
+        kinds = {str(part.get("type"))[:20] if isinstance(part, Mapping) else type(part).__name__ for part in said}
+        return f"parts of type {', '.join(sorted(kinds))}"
+    return "no content" if said is None else f"{type(said).__name__} content"
 
 
 def transcript(text: str, column: str) -> list[Message] | None:
     r"""The turns of "\n\nHuman: ...\n\nAssistant: ..."; None for a text that does not begin so."""
     text = text.strip()
-    if not text.startswith("Human:"):
+    for pattern in _TRANSCRIPTS:
+        if (first := pattern.match(text)) is not None and first[1] == "Human":
+            return _spoken(pattern.split(text)[1:], column)
+    return None
+
+
+def _marked(text: str, column: str) -> list[Message] | None:
+    r"""The turns of "...\n<extra_id_1>Assistant\n...\n<extra_id_1>User\n..."; what stands before the first is a user's.
+
+    The form of HelpSteer and of SteerLM (2310.05344).
+    """
+    before, *parts = _MARKED.split(text.strip())
+    if not parts:
         return None
-    parts = _TRANSCRIPT.split(text)[1:]
+    return _spoken([*(["User", before] if before.strip() else []), *parts], column)
+
+
+def _spoken(parts: Sequence[str], column: str) -> list[Message]:
+    """The turns of a list in which the name of the speaker stands before each text."""
+    roles: dict[str, Role] = {"Human": "user", "User": "user", "System": "system", "Assistant": "assistant"}
     return [
-        Message(role="user" if who == "Human" else "assistant", content=clean(said.strip(), column))
+        Message(role=roles[who], content=clean(said.strip(), column))
         for who, said in zip(parts[::2], parts[1::2], strict=True)
     ]
 
 
-def without_answer(turns: list[Message]) -> tuple[list[Message], str | None]:
-    """The turns up to the last one of the user's, and the assistant's answer to it if there is one."""
+def without_answer(turns: Sequence[Message]) -> tuple[list[Message], str | None]:
+    """The turns up to the last one of the user's, and the assistant's answer to it if there is one.
+
+    A turn of the assistant's without words waits for its answer.
+    """
     if turns and turns[-1].role == "assistant":
-        return turns[:-1], turns[-1].content
-    return turns, None
+        return list(turns[:-1]), turns[-1].content or None
+    return list(turns), None
 
 
 def clean(text: str, column: str) -> str:
@@ -64,5 +138,7 @@ def clean(text: str, column: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise RowError(f"has half a surrogate pair in column {column!r}: delete the row or write it anew") from error
+        raise RowError(
+            f"has half a surrogate pair in column {column!r}: delete the row or write it anew", "half_a_surrogate_pair"
+        ) from error
     return text

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from selfreward.artifacts.files import folder_digest, locked, sha256_of
-from selfreward.backends.local import check_weights, load_tokenizer, settle_rendering
+from selfreward.backends.folder import check_weights
+from selfreward.backends.local import load_tokenizer, settle_rendering
 from selfreward.backends.rendering import FILE, ChatSpec, chat_of, write_rendering
-from selfreward.backends.scripted import ScriptedState, write_state
+from selfreward.backends.scripted import STATE_FILE, ScriptedState, write_state
 from selfreward.data.assets import asset_model, model_names
 from selfreward.errors import AssetError
 from selfreward.records import Policy, digest_of
@@ -71,6 +72,8 @@ def model_policy(folder: Path, chat: ChatSpec, store: Path, *, trusted: bool) ->
     model's files, made once. A policy that was trained here brings its own, which `chat` overrules where it says
     anything.
     """
+    if (folder / STATE_FILE).exists():  # a script, which is told nothing in a template
+        return _folder_policy(folder, store)
     check_weights(folder)
     if chat == ChatSpec() and (folder / FILE).exists():
         return _folder_policy(folder, store)

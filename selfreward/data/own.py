@@ -2,20 +2,26 @@
 
 import heapq
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, model_validator
 
-from selfreward.data.columns import Columns, RowError
-from selfreward.data.files import Rows, content_digest, read_rows
+from selfreward.data.columns import Cells, Columns, RowError
+from selfreward.data.files import content_digest, read_rows
 from selfreward.data.formats import read_row
+from selfreward.data.gathered import gathered
+from selfreward.data.meanings import FIRST_ROWS, settled
 from selfreward.data.overlap import OverlapSpec
-from selfreward.data.roles import HumanAnswer, HumanPair, LeftOut, Role, Row, WhyUnfit, asked, messages_of, takes_any
+from selfreward.data.readers import Rows
+from selfreward.data.roles import ColumnsSeen, LeftOut, Role, Row, WhyUnfit, asked, said_of, takes_any
+from selfreward.data.seen import Tally
 from selfreward.data.wording import normal_form
 from selfreward.errors import DataError
-from selfreward.records import GoldPair, Prompt, digest_of
-from selfreward.spec import Spec, execution
+from selfreward.records import Prompt, digest_of
+from selfreward.spec import Spec, execution, neutral
 
 
 class FileSource(Spec):
@@ -63,8 +69,13 @@ class HubSource(Spec):
 
         try:
             rows = load_dataset(self.name, self.subset, split=self.split, revision=self.revision)
-        except (DatasetsError, HfHubHTTPError, OSError, ValueError) as error:
+        except (DatasetsError, HfHubHTTPError, OSError, RuntimeError, ValueError) as error:
             told = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            if "scripts are no longer supported" in told:
+                raise DataError(
+                    f"{self} is made by a script, which is never run: give the commit of its branch "
+                    f"refs/convert/parquet as revision, or download its files and set data=files"
+                ) from error
             raise DataError(f"{self} cannot be loaded ({told}): check name, revision, subset and split") from error
         for number, row in enumerate(rows, start=1):
             yield f"{self} row {number}", row
@@ -108,7 +119,8 @@ class OwnData(Spec):
     """For each role a path, or {path, columns, limit}, or {name, revision, split, subset, columns, limit} of the hub.
 
     `columns` says where things stand in every source that has none of its own; `system` is the system turn of
-    conversations that bring none, empty for none.
+    conversations that bring none, empty for none. `on_bad_row` says whether a row that cannot be read stops the run or
+    is left out and counted.
     """
 
     kind: Literal["files"] = "files"
@@ -122,6 +134,7 @@ class OwnData(Spec):
     gold_gate: Source | None = None
     gold_final: Source | None = None
     columns: Columns = Columns()
+    on_bad_row: Literal["stop", "skip"] = neutral("stop")
     split: SplitSpec = SplitSpec()
     overlap: OverlapSpec = execution(OverlapSpec())
 
@@ -140,18 +153,22 @@ class OwnData(Spec):
         return "none" if source is None else source.digest()
 
     def rows(self, role: Role, why_unfit: WhyUnfit = takes_any) -> Iterator[Row]:
-        """The rows of a role; a repeated one is left out. Raises DataError, naming the place of one that is unfit."""
+        """The rows of a role, and last which columns were read; a repeated row is left out.
+
+        Raises DataError, naming the place of a row that is unfit or cannot be read, unless bad rows are skipped: then
+        where there is no other row.
+        """
         source = self._source(role)
         if source is None:
             return
-        rows = _without_repeats(row for row in self._read(role, source, why_unfit) if self._belongs(role, row))
+        rows = _without_repeats(self._read(role, source, why_unfit))
         if source.limit is None:
             yield from rows
         else:
             every = list(rows)
-            yield from (row for row in every if isinstance(row, LeftOut))
-            kept = (row for row in every if not isinstance(row, LeftOut))
-            yield from heapq.nsmallest(source.limit, kept, key=_digest)
+            yield from (row for row in every if isinstance(row, LeftOut | ColumnsSeen))
+            kept = (row for row in every if not isinstance(row, LeftOut | ColumnsSeen))
+            yield from heapq.nsmallest(source.limit, kept, key=said_of)
 
     def _source(self, role: Role) -> FileSource | HubSource | None:
         source: FileSource | HubSource | None = getattr(self, role)
@@ -159,20 +176,39 @@ class OwnData(Spec):
 
     def _read(self, role: Role, source: FileSource | HubSource, why_unfit: WhyUnfit) -> Iterator[Row]:
         columns = source.columns or self.columns
-        for place, row in source.rows():
+        rows = gathered(source.rows(), columns)
+        first = list(islice(rows, FIRST_ROWS))
+        columns = settled(role, columns, [row for _, row in first], partial(_cells_of, source, columns))
+        tally, kept, first_bad = Tally(), 0, None
+        for place, row in chain(first, rows):
             try:
-                found = list(read_row(role, row, columns, self.system))
+                found = self._found(role, row, columns, why_unfit)
+                tally.add(role, row, columns)
             except RowError as error:
-                raise DataError(f"{place} ({role}) {error}; see docs/data.md") from error
-            for one in found:
-                messages = messages_of(one)
-                if messages is not None and (reason := why_unfit(messages)) is not None:
-                    raise DataError(f"{place} ({role}) makes no prompt for this model: {reason}")
-                yield one
+                told = f"{place} ({role}) {error}; see docs/data.md"
+                if self.on_bad_row == "stop":
+                    raise DataError(told) from error
+                first_bad = first_bad or told
+                found = [LeftOut(error.reason)]
+            else:
+                kept += 1
+            yield from (one for one in found if self._belongs(role, one))
+        if first_bad is not None and not kept:
+            raise DataError(f"no row can be read; the first: {first_bad}")
+        yield tally.found()
+
+    def _found(self, role: Role, row: Cells, columns: Columns, why_unfit: WhyUnfit) -> list[Row]:
+        """What a row gives for a role. Raises RowError, also where the model cannot be asked a prompt of it."""
+        found = list(read_row(role, row, columns, self.system, skip=self.on_bad_row == "skip"))
+        kept = [one for one in found if not isinstance(one, LeftOut | ColumnsSeen) and self._belongs(role, one)]
+        for one in kept:
+            if (unfit := why_unfit(one)) is not None:
+                raise RowError(f"makes no prompt for this model: {unfit.told}", unfit.reason)
+        return found
 
     def _belongs(self, role: Role, row: Row) -> bool:
         """Whether a row of the train source falls to `role`; rows of other sources always do."""
-        if role != "train" and getattr(self, role) is not None:
+        if isinstance(row, ColumnsSeen) or (role != "train" and getattr(self, role) is not None):
             return True
         if not isinstance(row, Prompt):
             return role == "train"
@@ -191,21 +227,16 @@ def _same(left: FileSource | HubSource | None, right: FileSource | HubSource | N
     return False
 
 
-def _digest(row: Prompt | HumanAnswer | HumanPair | GoldPair) -> str:
-    """The digest of what the row says."""
-    match row:
-        case HumanAnswer() | HumanPair():
-            return digest_of(*row.said)
-        case _:
-            return row.id
+def _cells_of(source: FileSource | HubSource, columns: Columns) -> Iterator[Cells]:
+    return (row for _, row in gathered(source.rows(), columns))
 
 
 def _without_repeats(rows: Iterator[Row]) -> Iterator[Row]:
     seen: set[str] = set()
     for row in rows:
-        if isinstance(row, LeftOut):
+        if isinstance(row, LeftOut | ColumnsSeen):
             yield row
-        elif (digest := _digest(row)) in seen:
+        elif (digest := said_of(row)) in seen:
             yield LeftOut("repeated")
         else:
             seen.add(digest)

@@ -5,11 +5,12 @@ like those that the model is meant for, `human` answers to mix in, `human_pairs`
 `gold_final` pairs of a right and a wrong answer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from selfreward.records import GoldPair, Message, Prompt
+from selfreward.backends.base import Unfit
+from selfreward.records import GoldPair, Message, Prompt, Stratum, Verdict, digest_of
 
 Role = Literal["train", "held_out", "probe", "target", "human", "human_pairs", "gold_gate", "gold_final"]
 PROMPT_ROLES: tuple[Role, ...] = ("train", "held_out", "probe", "target")
@@ -39,7 +40,8 @@ class HumanPair:
     """Two answers to a prompt, the first preferred by people; `margin` as in `records.PreferencePair`.
 
     `places` says where chosen and rejected stand among the `answers` answers of their row. A thought is what stands
-    before an answer, None where nothing does.
+    before an answer, None where nothing does. `verdicts` is what each person said, `first` for the chosen answer; empty
+    where the row does not say who said what.
     """
 
     prompt: Prompt
@@ -50,6 +52,7 @@ class HumanPair:
     answers: int = 2
     chosen_thought: str | None = None
     rejected_thought: str | None = None
+    verdicts: tuple[Verdict, ...] = ()
 
     @property
     def raw(self) -> tuple[str, str]:
@@ -71,24 +74,42 @@ class LeftOut:
     reason: str
 
 
-Row = Prompt | HumanAnswer | HumanPair | GoldPair | LeftOut
-WhyUnfit = Callable[[tuple[Message, ...]], str | None]
-"""Why a model can be given no prompt that is this conversation; None where it can."""
+@dataclass(frozen=True, slots=True)
+class ColumnsSeen:
+    """In how many rows of a source each column was read, by what it was read as, and in how many it was not."""
+
+    read: Mapping[tuple[str, str], int]
+    unread: Mapping[str, int]
 
 
-def takes_any(_: tuple[Message, ...]) -> None:
+Kept = Prompt | HumanAnswer | HumanPair | GoldPair
+Row = Kept | LeftOut | ColumnsSeen
+WhyUnfit = Callable[[Kept], Unfit | None]
+"""Why a model can be given no prompt that is the conversation of a row; None where it can."""
+
+
+def takes_any(_: Kept) -> None:
     """A `WhyUnfit` where no model is at hand: nothing is unfit."""
 
 
-def messages_of(row: Row) -> tuple[Message, ...] | None:
-    """The conversation that a row is about; None for one that is left out."""
+def prompt_of(row: Kept) -> tuple[tuple[Message, ...], Stratum]:
+    """The conversation that a row is about, and its stratum; gold is open."""
     match row:
-        case Prompt() | GoldPair():
-            return row.messages
+        case Prompt():
+            return row.messages, row.stratum
+        case GoldPair():
+            return row.messages, "open"
         case HumanAnswer() | HumanPair():
-            return row.prompt.messages
-        case LeftOut():
-            return None
+            return row.prompt.messages, row.prompt.stratum
+
+
+def said_of(row: Kept) -> str:
+    """The digest of what a row says."""
+    match row:
+        case HumanAnswer() | HumanPair():
+            return digest_of(*row.said)
+        case _:
+            return row.id
 
 
 def asked(messages: Sequence[Message]) -> str:

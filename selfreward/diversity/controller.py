@@ -8,7 +8,8 @@
 
 More human data is tried first; the ladder is climbed where the share cannot rise. A rung that can do nothing is
 skipped: the first without human data, the second without pairs. The share itself is clamped at `ceiling` and nothing
-accumulates beyond it (anti-windup), so it falls as soon as it may. Two calm rounds lower the share and step down.
+accumulates beyond it (anti-windup), so it falls as soon as it may. Two calm rounds, in
+which nothing human was lost, lower the share and step down, whether the policy is contracted or not.
 `steer` reads nothing but its arguments: the same evidence gives the same course.
 """
 
@@ -23,6 +24,7 @@ from selfreward.spec import Spec
 Action = Literal["hold", "raise", "decay", "escalate", "stop"]
 
 _HEALTHY: tuple[State, ...] = ("OK", "WARN", "WARMUP")
+_WITHOUT_ALARM: tuple[State, ...] = ("OK", "WARN")
 _CALM_ROUNDS = 2
 _PAIRS_RUNG, _NOVELTY_RUNG, _FEWER_RUNG = 2, 3, 4
 
@@ -32,8 +34,8 @@ class ControllerSpec(Spec):
 
     Shares are of the answer tokens that are trained on. A fresh alarm adds `gain` for each margin of human loss
     beyond the margin and `rise` for each alarm in a row, at most `step`, within `floor` and `ceiling`; two calm
-    rounds multiply the share by `decay`. `budget` caps the human tokens (pairs, where pairs are trained on) of a
-    whole run. `max_rung` is the highest rung that may be climbed.
+    rounds, in state OK or WARN, multiply the share by `decay`. `budget` caps the human tokens (pairs, where pairs are
+    trained on) of a whole run. `max_rung` is the highest rung that may be climbed.
     """
 
     mode: Literal["observe", "act"] = "observe"
@@ -138,7 +140,7 @@ def steer(spec: ControllerSpec, evidence: Evidence, previous: Course | None) -> 
     fresh_alarm = evidence.alarms > 0 and evidence.state in ("ALARM", "SEVERE")
     if fresh_alarm:
         move = _answer(spec, evidence, share, rung, exhausted)
-    elif evidence.state == "OK" and evidence.calm >= _CALM_ROUNDS:
+    elif evidence.state in _WITHOUT_ALARM and evidence.calm >= _CALM_ROUNDS:
         move = _relax(spec, evidence, share, rung)
     else:
         move = _Move("hold", share, rung, f"nothing to answer in state {evidence.state}")

@@ -10,7 +10,9 @@ is their level without loss:
 - `coverage`: 1 - C(H - 1, k) / C(H + G - 1, k) for any distribution without ties, about 1 - 2^-k at H = G: .969 at
   k = 5. It rises fast with G / H: .87 at 1/2 and .996 at 2, k = 5.
 
-So draw as many points as there are human ones, and compare only at the same numbers.
+So draw as many points as there are human ones, and compare only at the same numbers. Where points come in groups, as
+answers to prompts do, a neighbour further away than a group is large reaches into other groups: a group that shrank to
+one point is then not seen. The monitor's own recall goes group by group (`reach.py`).
 
 As the policy narrows, `recall` falls, `precision` holds or rises, and `coverage` falls where modes go missing. Coverage
 is blind to a contraction of scale: in 16 dims or more, points drawn closer to the centre lie nearer to the human ones,
@@ -52,7 +54,7 @@ def inside(
     """Whether each point lies in any of the balls, as N booleans.
 
     With the answers drawn as centres and `neighbour_radii` of these as radii, this says for each human answer
-    whether the policy still reaches it: the mean over a prompt's answers is its part of `recall`.
+    whether the policy still reaches it.
     """
     found_N = np.zeros(len(points_ND), dtype=np.bool_)
     for rows, squares_BM in _squared_distances(points_ND, centres_MD):

@@ -12,7 +12,8 @@ parts, so it is no more likely than a false hit of the part that is null (inters
 part holds `alpha` by Bonferroni over its three families; a family holds alpha / 3 over all rounds by its critical
 value (`sequential.py`). Where contraction is real in some rounds and loss in others, but never both at once, the
 chance is at most 2 alpha; so is that of any WARN where all is null. Assumed: prompts independent of each other, their
-mean near to normal. Not promised: that a silent monitor means health; `cannot_see` says what would not have shown.
+mean near to normal; with fewer than 64 prompts and heavily skewed values the rate may reach .08. Not promised: that a
+silent monitor means health; `cannot_see` says what would not have shown.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

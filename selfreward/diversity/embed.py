@@ -5,7 +5,7 @@ An `Embedder` turns N texts into an (N, D) array. `embed_hashing` needs no model
 """
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,21 @@ from selfreward.backends.local import quiet
 from selfreward.diversity.estimators import words
 
 Embedder = Callable[[Sequence[str]], NDArray[np.float64]]
+Vectors = Mapping[str, NDArray[np.float64]]
+"""By text, its vector."""
+Texts = Mapping[str, Sequence[str]]
+"""By prompt, the answers to it."""
 
 _HASH_DIMS = 256
 _MINILM_DIMS = 384
 _MINILM_TOKENS = 256
 _BATCH = 64
+
+
+def embed_once(groups: Iterable[Sequence[str]], embed: Embedder) -> Vectors:
+    """The vector of every text; a narrow policy repeats itself, and no text is embedded twice."""
+    distinct = list(dict.fromkeys(text for group in groups for text in group))
+    return dict(zip(distinct, embed(distinct), strict=True))
 
 
 def embed_hashing(texts: Sequence[str]) -> NDArray[np.float64]:

@@ -44,6 +44,12 @@ def words(text: str) -> list[str]:
     return found
 
 
+def word_ends(text: str) -> list[int] | None:
+    """Where each of the `words` of `text` ends; None where folding its case makes it longer. `text` must be in NFC."""
+    plain = _plain(text)
+    return [found.end() for found in _WORD.finditer(plain)] if len(plain) == len(text) else None
+
+
 def distinct_share(answers: Sequence[str | None]) -> float | None:
     """The share of distinct values among the extracted `answers` of one prompt; None where there is none.
 

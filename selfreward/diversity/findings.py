@@ -4,8 +4,13 @@ The test is paired by prompt. Per prompt the excess is e = loss - margin * unit,
 base - now and unit is base, and for `nll` loss is now - base and unit is 1 nat. Null: the mean excess over prompts is
 at most 0. Statistic: z = mean(e) / (sd(e) / sqrt(P)), the same number as (drop - margin) / se. What one prompt has in
 common with itself in both rounds cancels; what is left is taken as independent from prompt to prompt.
+
+The drop is a ratio of means, drop = mean(loss) / mean(unit), so its own noise is that of loss - drop * unit (Cochran
+1977, chapter 6), which is not that of the excess: where prompts start at different levels and all fall alike, the
+excess differs from prompt to prompt and the share that is lost does not.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from selfreward.diversity.sequential import detectable, student_critical
+from selfreward.diversity.sequential import detectable, student_critical, student_limit
 from selfreward.spec import Spec
 
 Family = Literal["sem", "lex", "ent", "nll", "recall", "human"]
@@ -29,6 +34,7 @@ PARTS: Mapping[Family, Part] = {
     "human": "loss",
 }
 FEWEST_PROMPTS = 8
+LEVEL = 0.95
 _ROUNDING = 1e-9
 
 
@@ -76,8 +82,10 @@ class Finding:
     """One family's test in one round; `drop`, `se`, `low`, `high` and `detectable` are in the unit of `margin`.
 
     `now` and `base` are means over `prompts`, `since` is the round of `base` (None: the human answers). The family
-    is hit where z > `critical`, which is where `low` = drop - critical * se is above the margin. `low` and `high`
-    hold for all rounds of a run at once. A true drop of margin + `detectable` is hit four times in five.
+    is hit where z = (drop - margin) / `se` exceeds `critical`, which pays for all rounds of a run. A true drop of
+    margin + `detectable` is hit four times in five. `low` and `high` are a 95% interval of the drop in this round by
+    itself: they do not pay for the rounds, so `low` above the margin is not yet a hit. Of `nll`, where the largest
+    of several rises is told, they are those of that one rise.
     """
 
     family: Family
@@ -114,9 +122,10 @@ def margin_test(family: Family, paired: Paired, margin: float, critical: float, 
     if unit < _ROUNDING or np.ptp(excess_P) < _ROUNDING:
         return None
     drop = float(loss_P.mean()) / unit
-    se = float(excess_P.std(ddof=1)) / np.sqrt(prompts).item() / unit
+    se = _mean_se(excess_P) / unit
     z = (drop - margin) / se
     bound = student_critical(critical, prompts)
+    half = student_limit(LEVEL, prompts) * _mean_se(loss_P - drop * unit_P) / unit
     return Finding(
         family=family,
         part=PARTS[family],
@@ -124,12 +133,12 @@ def margin_test(family: Family, paired: Paired, margin: float, critical: float, 
         base=float(paired.base_P.mean()),
         drop=drop,
         se=se,
-        low=drop - bound * se,
-        high=drop + bound * se,
+        low=drop - half,
+        high=drop + half,
         z=z,
         critical=bound,
         margin=margin,
-        detectable=detectable(se, bound),
+        detectable=detectable(se, bound, prompts),
         hit=z > bound,
         prompts=prompts,
         since=since,
@@ -154,6 +163,11 @@ def nll_test(human_nll: Sequence[Mapping[str, float]], margin: float, critical: 
     tests = [margin_test("nll", _shared(now, then), margin, critical, since) for since, then in enumerate(earlier)]
     found = [test for test in tests if test is not None]
     return max(found, key=lambda finding: (finding.hit, finding.drop), default=None)
+
+
+def _mean_se(values_P: NDArray[np.float64]) -> float:
+    """The standard error of the mean over prompts."""
+    return float(values_P.std(ddof=1)) / math.sqrt(len(values_P))
 
 
 def _shared(now: Mapping[str, float], then: Mapping[str, float]) -> Paired:

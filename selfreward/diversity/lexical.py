@@ -14,7 +14,7 @@ from unicodedata import normalize
 
 import regex
 
-from selfreward.diversity.estimators import ngrams, words
+from selfreward.diversity.estimators import ngrams, word_ends, words
 
 _SHORTEST_OPENING = 3
 _STOPS = regex.compile(r"[^\p{L}\p{N}\s]*\s*")
@@ -148,9 +148,12 @@ def compression_ratio(texts: Sequence[str], size: int, *, seed: int) -> float | 
 def _end_of(wanted: list[str], text: str) -> int:
     """The length of the shortest start of `text` that has the first words `wanted`; `text` must have them.
 
-    The words of longer starts sort later, so it can be found by halving; case folding, which changes lengths,
-    leaves no simpler way from words back to places.
+    The words of longer starts sort later, so it can be found by halving, where case folding changes lengths and leaves
+    no simpler way from words back to places.
     """
+    ends = word_ends(text)
+    if ends is not None:
+        return ends[len(wanted) - 1] if wanted else 0
     return bisect_left(range(len(text) + 1), wanted, key=lambda end: words(text[:end]))
 
 

@@ -1,7 +1,8 @@
 """What a probe says about the open answers of a policy, beside the baseline's and people's, at matched length.
 
-Longer answers look more varied and shorter ones less, so all three are cut to one length before they are compared. A
-phrase that opens half of all answers says nothing about their variety and is taken off first.
+How varied answers look depends on how long they are, so two sets of them are compared at one length: answers that are
+shorter are left out, the others are cut. What is left has that length exactly, whatever the mean and the spread of
+lengths were. A phrase that opens half of all answers says nothing about their variety and is taken off first.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -9,24 +10,20 @@ from dataclasses import dataclass, fields, replace
 from statistics import fmean, median
 
 import numpy as np
-from numpy.typing import NDArray
 
-from selfreward.diversity.coverage import inside, neighbour_radii
-from selfreward.diversity.embed import Embedder
+from selfreward.diversity.embed import Embedder, Texts, Vectors, embed_once
 from selfreward.diversity.estimators import mean_pairwise_distance, refused, words
 from selfreward.diversity.findings import Family, Paired, both_known
 from selfreward.diversity.lexical import first_words, ngram_distance, shared_opening, without_opening
+from selfreward.diversity.reach import neighbours_of, recalls_of
 from selfreward.diversity.semantic import cluster_labels
 from selfreward.records import Finish
 from selfreward.thought import answer_tokens
 
-FEWEST_WORDS = 4
-FEWEST_HUMAN_ANSWERS = 128
-NEIGHBOURS = 5
 SAME_MEANING = 0.35
-
-Vectors = Mapping[str, NDArray[np.float64]]
-Texts = Mapping[str, Sequence[str]]
+# Pairs need many answers to a prompt, so few are left out. The mean of `ent` needs fewer, and in more tokens counts for
+# less at which of them an opening or a thought ends, which is not known exactly.
+_SHORT_WORDS, _SHORT_TOKENS = 10, 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +61,9 @@ class Matched:
     """One prompt at matched length; None where there are too few answers, or none that people wrote.
 
     `sem` is the mean pairwise cosine distance, `lex` the mean pairwise 3-gram distance, `ent` the mean negative
-    log-probability per token in nats, `recall` the share of human answers within the reach of the policy's.
+    log-probability per token in nats, `recall` the share of human answers within the reach of the policy's. Those of
+    the start policy are `baseline_*`. `human_sem` is the distance of the human answers, and `sem_beside_human` that of
+    the policy's at the same length, which is that of people where they write shorter answers.
     """
 
     sem: float | None
@@ -76,6 +75,8 @@ class Matched:
     baseline_ent: float | None
     baseline_recall: float | None
     human_sem: float | None
+    sem_beside_human: float | None
+    baseline_sem_beside_human: float | None
 
 
 UNMATCHED = Matched(**{field.name: None for field in fields(Matched)})
@@ -84,10 +85,16 @@ UNMATCHED = Matched(**{field.name: None for field in fields(Matched)})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedProbe:
-    """All prompts, the lengths they were compared at, the openings that were taken off, and the baseline's modes."""
+    """All prompts, how they were compared, the openings that were taken off, and the baseline's modes.
+
+    `words` and `tokens` are the length of both policies' answers, `human_words` that at which they stand beside
+    people's. `neighbours` is the k of `recall`; 0 where that is not measured.
+    """
 
     words: int
     tokens: int
+    human_words: int
+    neighbours: int
     opening: tuple[str, ...]
     baseline_opening: tuple[str, ...]
     prompts: Mapping[str, Matched]
@@ -101,24 +108,18 @@ def families(prompts: Collection[Matched]) -> dict[Family, Paired]:
         "lex": both_known((one.lex, one.baseline_lex) for one in prompts),
         "ent": both_known((one.ent, one.baseline_ent) for one in prompts),
         "recall": both_known((one.recall, one.baseline_recall) for one in prompts),
-        "human": both_known((one.sem, one.human_sem) for one in prompts),
+        "human": both_known((one.sem_beside_human, one.human_sem) for one in prompts),
     }
 
 
 def start_over_people(prompts: Iterable[Matched]) -> float | None:
     """The start policy's `sem` over that of the human answers, on the prompts that have both; None without any."""
-    return both_known((one.baseline_sem, one.human_sem) for one in prompts).ratio()
+    return both_known((one.baseline_sem_beside_human, one.human_sem) for one in prompts).ratio()
 
 
 def usable(answer: ProbeAnswer) -> bool:
     """Whether an answer says anything; an empty one or a refusal is counted apart and compared with nothing."""
     return bool(words(answer.text)) and not refused(answer.text)
-
-
-def embed_once(groups: Iterable[Sequence[str]], embed: Embedder) -> Vectors:
-    """The vector of every text; a narrow policy repeats itself, and no text is embedded twice."""
-    distinct = list(dict.fromkeys(text for group in groups for text in group))
-    return dict(zip(distinct, embed(distinct), strict=True))
 
 
 def matched_measures(
@@ -129,40 +130,51 @@ def matched_measures(
 ) -> MatchedProbe:
     """The open probe of one policy beside the baseline; the three mappings have the same prompt ids.
 
-    The matched length is the shorter one of both policies' 25th percentiles: of words for the texts (4 at least, and
-    human answers are cut to it as well), of tokens for `ent`. A shorter answer stays as it is.
+    The matched length of texts is the shorter one of both policies' 10th percentiles of words, so that nine answers in
+    ten count; that of `ent` the shorter one of their 25th percentiles of tokens. Beside people it is the 10th
+    percentile of human answers, where that is shorter still.
 
-    `recall` compares equal numbers: the baseline's is the mean over its disjoint draws of as many answers a prompt as
-    the policy gave. Source: Kynkaanniemi et al. 2019, with an indicator for each human answer, averaged by prompt.
+    `recall` asks for every human answer, cut to that length, and compares equal numbers of answers prompt by prompt.
+    Source: the balls of Kynkaanniemi et al. 2019, each prompt by itself.
     """
     opening, baseline_opening = _opening(now), _opening(baseline)
     spoken, said_before = _opened(now, opening), _opened(baseline, baseline_opening)
-    length = max(
-        FEWEST_WORDS, min(_quartile(len(words(one.text)) for one in _all(group)) for group in (spoken, said_before))
+    both = (_all(spoken), _all(said_before))
+    length = min(_percentile((len(words(one.text)) for one in group), _SHORT_WORDS) for group in both)
+    tokens = min(_percentile((len(one.token_logprobs) for one in group), _SHORT_TOKENS) for group in both)
+    written = [text for group in human.values() for text in group]
+    beside = min(length, _percentile(map(len, map(words, written)), _SHORT_WORDS)) if written else length
+    drawn, before = _cut(_texts(spoken), length), _cut(_texts(said_before), length)
+    human_alike, drawn_alike, before_alike = (
+        _cut(texts, beside) for texts in (human, _texts(spoken), _texts(said_before))
     )
-    tokens = max(1, min(_quartile(len(one.token_logprobs) for one in _all(group)) for group in (spoken, said_before)))
-    drawn, before = _cut(spoken, length), _cut(said_before, length)
-    people = {prompt_id: [first_words(text, length) for text in texts] for prompt_id, texts in human.items()}
-    vectors = embed_once([*drawn.values(), *before.values(), *people.values()], embed)
-    recalls, baseline_recalls = _recalls(drawn, before, people, vectors)
+    people = {name: [first_words(text, length) for text in texts] for name, texts in human.items()}
+    alike = [texts[name] for texts in (human_alike, drawn_alike, before_alike) for name in human if human[name]]
+    vectors = embed_once([*drawn.values(), *before.values(), *people.values(), *alike], embed)
+    neighbours = neighbours_of(max(map(len, now.values()), default=0))
+    recalls, baseline_recalls = recalls_of(drawn, before, people, vectors, neighbours)
     return MatchedProbe(
         words=length,
         tokens=tokens,
+        human_words=beside,
+        neighbours=neighbours if recalls else 0,
         opening=opening,
         baseline_opening=baseline_opening,
         prompts={
-            prompt_id: Matched(
-                sem=_distance(drawn[prompt_id], vectors),
-                lex=ngram_distance(drawn[prompt_id]),
-                ent=_entropy(spoken[prompt_id], tokens),
-                recall=recalls.get(prompt_id),
-                baseline_sem=_distance(before[prompt_id], vectors),
-                baseline_lex=ngram_distance(before[prompt_id]),
-                baseline_ent=_entropy(said_before[prompt_id], tokens),
-                baseline_recall=baseline_recalls.get(prompt_id),
-                human_sem=_distance(people[prompt_id], vectors),
+            name: Matched(
+                sem=_distance(drawn[name], vectors),
+                lex=ngram_distance(drawn[name]),
+                ent=_entropy(spoken[name], tokens),
+                recall=recalls.get(name),
+                baseline_sem=_distance(before[name], vectors),
+                baseline_lex=ngram_distance(before[name]),
+                baseline_ent=_entropy(said_before[name], tokens),
+                baseline_recall=baseline_recalls.get(name),
+                human_sem=_distance(human_alike[name], vectors),
+                sem_beside_human=_distance(drawn_alike[name], vectors) if human[name] else None,
+                baseline_sem_beside_human=_distance(before_alike[name], vectors) if human[name] else None,
             )
-            for prompt_id in now
+            for name in now
         },
         modes=tuple(_modes(drawn, before, vectors)),
     )
@@ -180,10 +192,10 @@ def _opening(answers: Mapping[str, Sequence[ProbeAnswer]]) -> tuple[str, ...]:
     return opening if opening and 2 * len(opening) <= median(opened) else ()
 
 
-def _quartile(lengths: Iterable[int]) -> int:
-    """The 25th percentile; 0 of nothing."""
+def _percentile(lengths: Iterable[int], percent: int) -> int:
+    """A percentile of lengths, at least 1; 1 of nothing."""
     known = list(lengths)
-    return int(np.percentile(known, 25)) if known else 0
+    return max(1, int(np.percentile(known, percent))) if known else 1
 
 
 def _opened(answers: Mapping[str, Sequence[ProbeAnswer]], opening: tuple[str, ...]) -> dict[str, list[ProbeAnswer]]:
@@ -203,8 +215,16 @@ def _shortened(answer: ProbeAnswer, opening: tuple[str, ...]) -> ProbeAnswer:
     return replace(answer, text=rest, token_logprobs=answer.token_logprobs[taken:], thought=None)
 
 
-def _cut(answers: Mapping[str, Sequence[ProbeAnswer]], length: int) -> dict[str, list[str]]:
-    return {prompt_id: [first_words(one.text, length) for one in group] for prompt_id, group in answers.items()}
+def _texts(answers: Mapping[str, Sequence[ProbeAnswer]]) -> dict[str, list[str]]:
+    return {name: [one.text for one in group] for name, group in answers.items()}
+
+
+def _cut(texts: Texts, length: int) -> dict[str, list[str]]:
+    """The first `length` words of every text that has as many; a shorter one is left out."""
+    return {
+        name: [first_words(text, length) for text in group if len(words(text)) >= length]
+        for name, group in texts.items()
+    }
 
 
 def _distance(texts: Sequence[str], vectors: Vectors) -> float | None:
@@ -212,30 +232,8 @@ def _distance(texts: Sequence[str], vectors: Vectors) -> float | None:
 
 
 def _entropy(answers: Sequence[ProbeAnswer], tokens: int) -> float | None:
-    firsts = [one.token_logprobs[:tokens] for one in answers if one.token_logprobs]
+    firsts = [one.token_logprobs[:tokens] for one in answers if len(one.token_logprobs) >= tokens]
     return -fmean(fmean(logprobs) for logprobs in firsts) if firsts else None
-
-
-def _recalls(drawn: Texts, before: Texts, people: Texts, vectors: Vectors) -> tuple[dict[str, float], dict[str, float]]:
-    """By prompt, the share of human answers that answers now reach, and that the baseline's reached; {} of too few."""
-    if sum(map(len, people.values())) < FEWEST_HUMAN_ANSWERS:
-        return {}, {}
-    size = max(map(len, drawn.values()))
-    parts = [
-        {name: group[part * size : (part + 1) * size] for name, group in before.items()}
-        for part in range(max(map(len, before.values())) // max(size, 1))
-    ]
-    if not parts or any(sum(map(len, one.values())) <= NEIGHBOURS for one in (drawn, *parts)):
-        return {}, {}
-    earlier = [_reached(part, people, vectors) for part in parts]
-    return _reached(drawn, people, vectors), {name: fmean(one[name] for one in earlier) for name in earlier[0]}
-
-
-def _reached(drawn: Texts, people: Texts, vectors: Vectors) -> dict[str, float]:
-    centres_MD = np.array([vectors[text] for group in drawn.values() for text in group])
-    points_ND = np.array([vectors[text] for group in people.values() for text in group])
-    reached = iter(inside(points_ND, centres_MD, neighbour_radii(centres_MD, NEIGHBOURS)))
-    return {name: fmean(float(next(reached)) for _ in group) for name, group in people.items() if group}
 
 
 def _modes(drawn: Texts, before: Texts, vectors: Vectors) -> Iterable[Mode]:

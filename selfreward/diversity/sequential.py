@@ -12,6 +12,8 @@ from statistics import NormalDist
 
 import numpy as np
 
+POWER = 0.8
+
 
 @cache
 def dunnett_critical(horizon: int, correlation: float, alpha: float) -> float:
@@ -84,13 +86,21 @@ def student_critical(critical: float, prompts: int) -> float:
     return float(stdtrit(prompts - 1, ndtr(critical)))
 
 
-def detectable(se: float, critical: float) -> float:
+@cache
+def student_limit(level: float, prompts: int) -> float:
+    """How many standard errors a `level` interval of a mean over `prompts` reaches to either side."""
+    return student_critical(_quantile((1 - level) / 2), prompts)
+
+
+def detectable(se: float, critical: float, prompts: int) -> float:
     """The effect that exceeds `critical` four times in five, in the unit of `se`.
 
     An effect beyond what the test tolerates: for a test against a margin, the smallest visible drop is the margin
-    plus this. Formula: (c + Phi^-1(.8)) se.
+    plus this. The statistic of a true effect of d standard errors has the noncentral t distribution of `prompts` - 1
+    degrees of freedom; d is the one that puts a fifth of it below `critical`. With many prompts that is c +
+    Phi^-1(.8), with few it is more: 5.5 instead of 5.2 at 8 prompts and a critical value of 4.4.
     """
-    return (critical + NormalDist().inv_cdf(0.8)) * se
+    return _visible(critical, prompts) * se
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,13 @@ def half_life(ratios_T: Sequence[float]) -> HalfLife | None:
 
     slope, _, steepest, flattest = theilslopes(np.log2(values_T), np.arange(len(values_T)), alpha=0.95)
     return None if slope >= 0 else HalfLife(-1 / float(slope), _rounds(steepest), _rounds(flattest))
+
+
+@cache
+def _visible(critical: float, prompts: int) -> float:
+    from scipy.special import nctdtrinc
+
+    return float(nctdtrinc(prompts - 1, 1 - POWER, critical))
 
 
 def _rounds(slope: float) -> float | None:

@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
 
+import numpy as np
+from numpy.typing import NDArray
+
 from selfreward.diversity.estimators import distinct_share, pass_at_k
-from selfreward.diversity.statistics import Interval, bootstrap_mean, matched_weight, paired_difference
+from selfreward.diversity.statistics import Interval, bootstrap_mean, bootstrap_of, matched_weight, paired_difference
 from selfreward.records import STRATA, Finish, Stratum
 from selfreward.spec import Json
 from selfreward.thought import answer_tokens
@@ -38,19 +41,19 @@ class EvaluatedAnswer:
     thought: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Rung:
-    """Per-prompt means at one temperature, over prompts in a fixed order."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sampled:
+    """What answers at one temperature say of each closed prompt, over prompts in a fixed order."""
 
-    right_P: list[float]
-    distinct: float
+    right_P: NDArray[np.float64]
+    distinct_P: NDArray[np.float64]
 
 
 def summarise(answers: Sequence[EvaluatedAnswer], k: int, temperature: float, seed: int) -> dict[str, Json]:
     """Per stratum: greedy accuracy, pass@1, pass@k (intervals over prompts), distinct share, length, truncation.
 
-    Sampled quantities are those at `temperature`; distinct share counts extracted answers, or whole texts where
-    there is none to extract.
+    Of closed prompts also the share of answers that commit to nothing, or to several things. Sampled quantities are
+    those at `temperature`; distinct share counts extracted answers, or whole texts where there is none to extract.
     """
     summary: dict[str, Json] = {}
     for stratum in STRATA:
@@ -70,6 +73,7 @@ def summarise(answers: Sequence[EvaluatedAnswer], k: int, temperature: float, se
             "distinct_share": _distinct(sampled),
             "mean_tokens": fmean(answer_tokens(one.tokens, one.thought, one.text) for one in drawn),
             "truncation_rate": fmean(one.finish == "length" for one in drawn),
+            **({"unread_rate": fmean(one.answer is None for one in drawn)} if stratum == "closed" else {}),
         }
     return summary
 
@@ -87,38 +91,65 @@ def compare_with_start(
     distinct share is read off between two neighbouring rungs, prompt by prompt. Its greedy answer does not depend on
     a temperature, so the greedy difference is the same in both.
     """
-    own = _by_prompt(answers, "closed", temperature)
-    own_P = _right(own)
-    if not own_P:
+    own = _sampled(answers, temperature)
+    if not len(own.right_P):
         return {"since_start": None, "matched": None}
     greedy_P = _right(_by_prompt(answers, "closed", GREEDY))
     start_greedy_P, start_P = (_right(_by_prompt(start, "closed", one)) for one in (GREEDY, temperature))
     greedy = _interval(paired_difference(greedy_P, start_greedy_P, seed))
-    ladder = [_rung(start, rung, len(next(iter(own.values())))) for rung in rungs]
-    low, high, weight = matched_weight(_distinct(own), [rung.distinct for rung in ladder])
-    matched_P = [
-        (1 - weight) * cool + weight * hot for cool, hot in zip(ladder[low].right_P, ladder[high].right_P, strict=True)
-    ]
+    k = sum(one.temperature == temperature for one in answers if one.stratum == "closed") // len(own.right_P)
+    ladder = [_sampled(start, rung, k) for rung in rungs]
+    every_P = np.arange(len(own.right_P))
+    low, high, weight = _place(own, ladder, every_P)
     return {
         "since_start": {
             "greedy_accuracy": greedy,
-            "pass_at_1": _interval(paired_difference(own_P, start_P, seed)),
+            "pass_at_1": _interval(paired_difference(own.right_P, start_P, seed)),
         },
         "matched": {
             "temperature": (1 - weight) * rungs[low] + weight * rungs[high],
-            "distinct_share": (1 - weight) * ladder[low].distinct + weight * ladder[high].distinct,
+            "distinct_share": (1 - weight) * _mean(ladder[low].distinct_P) + weight * _mean(ladder[high].distinct_P),
             "off_ladder": low == high,
-            "pass_at_1": fmean(matched_P),
-            "gain": {"greedy_accuracy": greedy, "pass_at_1": _interval(paired_difference(own_P, matched_P, seed))},
+            "pass_at_1": _matched_right(own, ladder, every_P),
+            "gain": {"greedy_accuracy": greedy, "pass_at_1": _interval(_gain(own, ladder, seed))},
         },
     }
 
 
-def _rung(start: Sequence[EvaluatedAnswer], temperature: float, k: int) -> _Rung:
-    groups = _by_prompt(start, "closed", temperature)
-    # k greedy answers would all be the same one, so their distinct share is known.
-    distinct = 1 / k if temperature == GREEDY else _distinct(groups)
-    return _Rung(_right(groups), distinct)
+def _gain(own: _Sampled, ladder: Sequence[_Sampled], seed: int) -> Interval | None:
+    """How much oftener the policy is right than the start model at equal diversity.
+
+    Where on the ladder diversity is equal is itself an estimate, so every resample of prompts finds its own place.
+    """
+
+    def gained(chosen_P: NDArray[np.intp]) -> float:
+        return _mean(own.right_P[chosen_P]) - _matched_right(own, ladder, chosen_P)
+
+    return bootstrap_of(gained, len(own.right_P), seed)
+
+
+def _matched_right(own: _Sampled, ladder: Sequence[_Sampled], chosen_P: NDArray[np.intp]) -> float:
+    """How often the start model is right, on the chosen prompts, at the policy's distinct share on them."""
+    low, high, weight = _place(own, ladder, chosen_P)
+    return (1 - weight) * _mean(ladder[low].right_P[chosen_P]) + weight * _mean(ladder[high].right_P[chosen_P])
+
+
+def _place(own: _Sampled, ladder: Sequence[_Sampled], chosen_P: NDArray[np.intp]) -> tuple[int, int, float]:
+    shares_T = [_mean(rung.distinct_P[chosen_P]) for rung in ladder]
+    return matched_weight(_mean(own.distinct_P[chosen_P]), shares_T)
+
+
+def _sampled(answers: Sequence[EvaluatedAnswer], temperature: float, k: int = 1) -> _Sampled:
+    groups = _by_prompt(answers, "closed", temperature)
+    right_P = np.array(_right(groups))
+    if temperature == GREEDY:
+        # k greedy answers would all be the same one, so their distinct share is known.
+        return _Sampled(right_P, np.full(len(right_P), 1 / k))
+    return _Sampled(right_P, np.array(_distinct_shares(groups)))
+
+
+def _mean(values_P: NDArray[np.float64]) -> float:
+    return float(values_P.mean())
 
 
 def _by_prompt(
@@ -139,10 +170,15 @@ def _right(groups: dict[str, list[EvaluatedAnswer]]) -> list[float]:
 
 
 def _distinct(groups: dict[str, list[EvaluatedAnswer]]) -> float:
+    return fmean(_distinct_shares(groups))
+
+
+def _distinct_shares(groups: dict[str, list[EvaluatedAnswer]]) -> list[float]:
+    """That of each prompt; there is an answer to every one."""
     shares = [
         distinct_share([one.text if one.answer is None else one.answer for one in group]) for group in groups.values()
     ]
-    return fmean(share for share in shares if share is not None)
+    return [share for share in shares if share is not None]
 
 
 def _interval(found: Interval | None) -> Json:

@@ -4,7 +4,7 @@ Shape suffixes: P prompts, T temperatures of the ladder. Prompts are the unit of
 candidates of one prompt are not independent draws.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +59,20 @@ def paired_difference(
     if len(left_P) != len(right_P):
         raise ValueError(f"{len(left_P)} and {len(right_P)} values cannot be paired")
     return bootstrap_mean(left_P - right_P, seed)
+
+
+def bootstrap_of(statistic: Callable[[NDArray[np.intp]], float], prompts: int, seed: int) -> Interval | None:
+    """`statistic` of all prompts with the interval of `bootstrap_mean`; None without prompts.
+
+    It is given the numbers of the prompts that it is taken over, all of them and then 2,000 resamples, so that
+    whatever it estimates on the way is estimated anew each time and its noise is in the interval.
+    """
+    if prompts == 0:
+        return None
+    rng = np.random.default_rng(seed)
+    drawn = [statistic(rng.integers(prompts, size=prompts)) for _ in range(DRAWS)]
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(statistic(np.arange(prompts)), float(low), float(high), prompts)
 
 
 def matched_weight(target: float, shares_T: Sequence[float]) -> tuple[int, int, float]:

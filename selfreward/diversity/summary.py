@@ -10,13 +10,16 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from selfreward.diversity.coverage import coverage, precision, recall
+from selfreward.diversity.coverage import coverage, precision
+from selfreward.diversity.embed import Texts, Vectors
 from selfreward.diversity.estimators import distinct_share, duplicate_rate, mean_pairwise_distance, rarefied_distinct
 from selfreward.diversity.lexical import compression_ratio, self_bleu, self_repetition, simpson
-from selfreward.diversity.probe import FEWEST_HUMAN_ANSWERS, NEIGHBOURS, SAME_MEANING, Texts, Vectors
+from selfreward.diversity.probe import SAME_MEANING
+from selfreward.diversity.reach import FEWEST_HUMAN_ANSWERS, recall_of
 from selfreward.diversity.semantic import distinct_clusters, vendi2
 from selfreward.spec import Json
 
+HUMAN_NEIGHBOURS = 5
 _BYTES = 4096
 
 
@@ -46,7 +49,11 @@ def across_prompts(texts: Texts, vectors: Vectors, size: int, seed: int) -> dict
 
 
 def beside_people(texts: Texts, human: Texts, vectors: Vectors, seed: int) -> dict[str, Json] | None:
-    """Precision, recall and coverage of equally many answers and human answers; None with too few of either."""
+    """Recall of the human answers; precision and coverage of equally many answers and human ones; None of too few.
+
+    Precision and coverage go by balls around human answers. With fewer of them to a prompt than neighbours these reach
+    from prompt to prompt: they tell whether prompts are answered as people answer them, not how variedly.
+    """
     luck = random.Random(seed)
     drawn = [text for group in texts.values() for text in group]
     people = [text for group in human.values() for text in group]
@@ -57,9 +64,9 @@ def beside_people(texts: Texts, human: Texts, vectors: Vectors, seed: int) -> di
     theirs = _stacked(luck.sample(people, count), vectors)
     return {
         "texts": count,
-        "recall": recall(theirs, ours, NEIGHBOURS),
-        "precision": precision(theirs, ours, NEIGHBOURS),
-        "coverage": coverage(theirs, ours, NEIGHBOURS),
+        "recall": recall_of(texts, human, vectors),
+        "precision": precision(theirs, ours, HUMAN_NEIGHBOURS),
+        "coverage": coverage(theirs, ours, HUMAN_NEIGHBOURS),
     }
 
 

@@ -26,13 +26,16 @@ class Comparison:
 def agreed(one: Judgment, other: Judgment) -> Comparison:
     """What the judgments of the two orders say together.
 
-    Of verdicts, the common one, and a tie where they differ. Of probabilities, the mean; they are flipped where they
-    lie on different sides of one half.
+    Of verdicts, the common one, by the mean of its degrees where it has them, and a tie where they differ. Of
+    probabilities, the mean; they are flipped where they lie on different sides of one half.
     """
     assert one.candidate_ids == other.candidate_ids, "judgments of the same candidates"
     assert one.order != other.order, "one judgment for each order"
     first_id, second_id = one.candidate_ids
-    preference, flipped = _together(preference_of(one), preference_of(other), hard=one.verdict is not None)
+    preference, flipped = _together(preference_of(one), preference_of(other))
+    if one.verdict is not None and other.verdict is not None:
+        flipped = one.verdict != other.verdict
+        preference = 0.5 if flipped else preference
     return Comparison(first_id=first_id, second_id=second_id, preference=preference, flipped=flipped)
 
 
@@ -47,12 +50,17 @@ def comparisons(judgments: Iterable[Judgment]) -> list[Comparison]:
 
 def preference_of(judgment: Judgment) -> float | None:
     """How far a judgment of two candidates prefers the first of `candidate_ids`, 0 to 1; None without a verdict."""
-    return judgment.score if judgment.verdict is None else PREFERENCES[judgment.verdict]
+    if judgment.verdict is None or judgment.score is not None:
+        return judgment.score
+    return PREFERENCES[judgment.verdict]
 
 
-def _together(one: float | None, other: float | None, *, hard: bool) -> tuple[float | None, bool | None]:
+def verdict_of(preference: float) -> Verdict:
+    """The side that a preference for the first of two answers is on."""
+    return "tie" if preference == PREFERENCES["tie"] else "first" if preference > PREFERENCES["tie"] else "second"
+
+
+def _together(one: float | None, other: float | None) -> tuple[float | None, bool | None]:
     if one is None or other is None:
         return None, None
-    if hard:
-        return (one, False) if one == other else (0.5, True)
     return (one + other) / 2, (one - 0.5) * (other - 0.5) < 0

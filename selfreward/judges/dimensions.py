@@ -10,8 +10,9 @@ from pydantic import Field, model_validator
 
 from selfreward.backends.base import Advance, Backend
 from selfreward.judges.base import Item, Judge, PromptedJudgeBase, in_step, pointwise
+from selfreward.judges.pattern import check_form
 from selfreward.judges.prompting import Rubric
-from selfreward.judges.rubric import RubricSpec, judge_by_rubric
+from selfreward.judges.rubric import RubricSpec, check_steps, judge_by_rubric
 from selfreward.records import Judgment, Policy, digest_of
 from selfreward.spec import Spec, identity
 
@@ -55,6 +56,13 @@ class DimensionsSpec(PromptedJudgeBase):
     kind: Literal["dimensions"] = "dimensions"
     dimensions: dict[DimensionName, Dimension] = Field(min_length=1)
     method: Literal["sampled", "expected"] = "sampled"
+
+    @model_validator(mode="after")
+    def _fits_its_rubrics(self) -> "DimensionsSpec":
+        for dimension in self.dimensions.values():
+            check_form(dimension.rubric.id, self.constrained, dimension.rubric.reads.kind)
+            check_steps(dimension.rubric, self.method)
+        return self
 
     def build(self, backend: Backend | None, policy: Policy | None) -> Judge:
         """The judge over `backend`, which holds the judging `policy`."""

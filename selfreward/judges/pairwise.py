@@ -11,13 +11,13 @@ from pydantic import Field, PositiveInt, model_validator
 from selfreward.artifacts import derive_seed
 from selfreward.backends.base import Advance, Backend, Completion, Conversation
 from selfreward.judges.base import Item, Judge, PromptedJudgeBase, first_alike, in_step, pointwise, shared
-from selfreward.judges.comparison import comparisons
+from selfreward.judges.comparison import PREFERENCES, comparisons, verdict_of
 from selfreward.judges.options import chances_of
-from selfreward.judges.pattern import explained_pattern
+from selfreward.judges.pattern import check_form, explained_pattern
 from selfreward.judges.prompting import ComparisonTexts, question_of
 from selfreward.judges.reply import LETTERS
 from selfreward.judges.tournament import Strength, bradley_terry, schedule
-from selfreward.records import Candidate, Judgment, Outcome, Policy, Prompt, Usage, Verdict, digest_of
+from selfreward.records import Candidate, Judgment, Outcome, Policy, Prompt, Usage, digest_of
 from selfreward.spec import Spec, identity
 
 _ORDERS = ((0, 1), (1, 0))
@@ -63,6 +63,11 @@ class PairwiseSpec(PromptedJudgeBase):
             )
         return self
 
+    @model_validator(mode="after")
+    def _fits_its_comparison(self) -> "PairwiseSpec":
+        check_form(self.comparison.id, self.constrained and self.explained, self.comparison.reads.kind)
+        return self
+
     @property
     def explained(self) -> bool:
         """Whether a reply explains its verdict before it."""
@@ -88,10 +93,10 @@ class _Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
-    """What came of one question, still in terms of the order shown."""
+    """What came of one question, in terms of the order shown: how far the first is preferred, or how probably."""
 
     outcome: Outcome
-    letter: str | None = None
+    preference: float | None = None
     chance: float | None = None
     raw: str
     usage: Usage
@@ -171,8 +176,8 @@ def _read(spec: PairwiseSpec, reply: Completion) -> _Reading:
     )
     if reply.finish == "length":
         return reading(outcome="truncated")
-    letter = spec.comparison.read(reply.text, explained=spec.explained)
-    return reading(outcome="unparsed") if letter is None else reading(outcome="scored", letter=letter)
+    preference = spec.comparison.read(reply.text, explained=spec.explained)
+    return reading(outcome="unparsed") if preference is None else reading(outcome="scored", preference=preference)
 
 
 def _probabilities(
@@ -191,8 +196,11 @@ def _probabilities(
 
 def _judgment(name: str, rubric: str, question: _Question, reading: _Reading) -> Judgment:
     swapped = question.order != _ORDERS[0]
-    verdicts: tuple[Verdict, ...] = ("second", "first", "tie") if swapped else ("first", "second", "tie")
-    score = reading.chance if reading.chance is None or not swapped else 1 - reading.chance
+    preference, chance = (
+        value if value is None or not swapped else 1 - value for value in (reading.preference, reading.chance)
+    )
+    # A verdict by degrees says how far the better one is preferred; another says all with its name.
+    degree = None if preference in PREFERENCES.values() else preference
     return Judgment(
         prompt_id=question.prompt.id,
         candidate_ids=tuple(one.id for one in question.candidates),
@@ -203,8 +211,8 @@ def _judgment(name: str, rubric: str, question: _Question, reading: _Reading) ->
         principle=question.principle,
         repeat=0,
         outcome=reading.outcome,
-        score=score,
-        verdict=None if reading.letter is None else verdicts[LETTERS.index(reading.letter)],
+        score=degree if chance is None else chance,
+        verdict=None if preference is None else verdict_of(preference),
         raw=reading.raw,
         usage=reading.usage,
     )
@@ -237,4 +245,5 @@ def _told(strength: Strength, bouts: Sequence[tuple[int, int, float]], player: i
     won = [preference for one, _, preference in bouts if one == player]
     won += [1 - preference for _, other, preference in bouts if other == player]
     undecided = f" undecided={of - len(won)}" if len(won) < of else ""
-    return f"bt={strength.score:.6g} se={strength.se:.6g} wins={sum(won):.6g} of {len(won)}{undecided}"
+    se = "null" if strength.se is None else f"{strength.se:.6g}"
+    return f"bt={strength.score:.6g} se={se} wins={sum(won):.6g} of {len(won)}{undecided}"

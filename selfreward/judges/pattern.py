@@ -20,3 +20,11 @@ def explained_pattern(label: str, verdicts: Sequence[str], max_new_tokens: int) 
     # A token is a byte or more; two line breaks and the end of the turn are tokens too.
     left = max_new_tokens - len(f"{label}: {max(verdicts, key=len)}".encode()) - 3
     return rf"(?:{_REASON}{{1,{_CHARACTERS_A_TOKEN * left}}}\n\n?)?{verdict}" if left > 0 else verdict
+
+
+def check_form(name: str, constrained: bool, reads: str) -> None:
+    """Raises ValueError where replies are to be held to a line and the texts called `name` read another form."""
+    if constrained and reads != "line":
+        raise ValueError(
+            f"judge.constrained=true holds replies to a line, and {name} reads a {reads}: set judge.constrained=false"
+        )

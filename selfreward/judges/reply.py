@@ -1,224 +1,236 @@
-"""The score or letter that a judge's reply states, and no other: nothing is guessed, rounded or filled in.
+"""The score or letter that a line of a judge's reply states, and no other: nothing is guessed, rounded or filled in.
 
 A verdict is one line, `Score: 4` or `Verdict: A`, or the end of a line after a full stop. It may be decorated
 (`**Score:** 4/5`, `Final score = four out of five.`) and followed by a remark (`Score: 4 - clear, but short`);
-docs/judges.md lists the forms. What the reply quotes or thinks aloud is not its verdict.
+docs/judges.md lists the forms. What the reply quotes or thinks aloud is not its verdict, and neither are scores of
+parts: of each criterion in a list.
 """
 
 import functools
 import re
-import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Generic, TypeVar
 
-from pydantic import PositiveInt, model_validator
-
-from selfreward.spec import Spec
-from selfreward.thought import split_thought
+from selfreward.judges.parts import Placed, is_amid, item_number, part_of, without_parts
+from selfreward.judges.quoting import bare, lead_in, lines_of, own_words
+from selfreward.judges.scale import ANY_NUMBER_WORD, Scale, denominator_of, number_of
+from selfreward.judges.stated import Stated, settle
 
 LETTERS = ("A", "B", "C")
 """The verdicts of a comparison: the answer shown first is better, the one shown second, neither."""
 
 Value = TypeVar("Value")
 
-_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
-_NUMBER_WORD = "|".join(_WORDS)
-
-_QUOTED = re.compile(
-    r"""
-    (?P<fence>```|~~~).*?(?:(?P=fence)|\Z)
-    | <(?P<tag>(?:answer|candidate|response)(?:_\w+)?|quote|blockquote|q|code|pre|think|thinking|thought|reasoning)>
-      .*?(?:</(?P=tag)>|\Z)
-    | `[^`\n]*` | "[^"]*" | “[^”]*” | „[^“”]*[“”] | «[^»]*» | 「[^」]*」 | 『[^』]*』
-    | (?<!\w)'(?=\S)(?:[^']|(?<=\w)'(?=\w))*'(?!\w)
-    """,
-    re.VERBOSE | re.DOTALL | re.IGNORECASE,
-)
-# A line that ends in a colon leads in a quotation, unless it speaks of the verdict and of nobody else's words.
-_OWN = re.compile(
-    r"\b(?:verdict|score|rating|conclusion|assessment|evaluation|judge?ment|grade|result|total)\b", re.IGNORECASE
-)
-_OTHERS = re.compile(
-    r"\b(?:answer|response|candidate|assistant|student|author|text|itself|its|says?|said|claim\w*|wr[io]te\w*|written"
-    r"|ends?|states?|contains?|format|form|template|example|instruction\w*|like|quote\w*)\b",
-    re.IGNORECASE,
-)
 # Possessive (*+): several stand side by side, and a reply of nothing but marks must not be tried in every split.
 _OPENING = r"(?:[\s*_#]|</?[a-z][a-z0-9]*>)*+"
 _CLOSING = r"(?:[\s*_\"'`)\]}>]|</?[a-z][a-z0-9]*>)*+"
-_UNIT = r"(?:points?|pts?|stars?)?"
-_NUMBERLESS = rf"(?:(?!\d|\b(?:{_NUMBER_WORD}|half)\b)[^()])*"
+_UNIT = r"(?:points?\b|pts?\b|stars?\b)?"
+_STOPS = ".!。"
 _LETTERLESS = r"(?:(?!\b(?-i:[ABC])\b|\bti(?:e|ed)\b)[^()])*"
+_WRITING = r"(?:answer|option|assistant|response|candidate|model|output)"
+_FINAL = r"(?:(?:final|total|overall|revised|corrected|updated)\s+)*"
+_TOTAL = r"(?:(?:grand|overall|final)\s+)?(?:total(?:\s+(?:points?|marks?))?|points?\s+total)"
+_AFTER_A_SENTENCE = r"""(?:(?<=[.!?])(?=[\s*_<])|(?<=[.!?]["'”)\]])(?=\s)|(?<=。))(?<!e\.g\.)(?<!i\.e\.)(?<!\bex\.)"""
+_HEDGE = re.compile(r"\b(?:or|maybe|perhaps|possibly|between|if|not|almost|nearly)\b", re.IGNORECASE)
+_NUMBER = re.compile(rf"\d{{1,6}}(?:\.\d+)?|\b(?:{ANY_NUMBER_WORD}|half)\b", re.IGNORECASE)
+_SUM = re.compile(r"(?<![\w.])\d{1,3}(?:\s*+\+\s*+\d{1,3})++(?:\s*+=\s*+(\d{1,3})(?!\w|\.\d))?")
+_BLANK = re.compile(_OPENING, re.IGNORECASE)
 
 
-def _remark(plain: str) -> str:
-    """What may follow a verdict; `plain` is text that holds no other."""
+def _remark(text: str) -> str:
+    """What may follow a verdict; `text` is all that may stand within brackets or before the end of the sentence."""
     return rf"""(?:
-    \((?=[^()]*[^\W\d_]){plain}\)[.!]?\s*
-    | (?:(?<=\s)-+\s|[–—]|[,;]|\bbecause\s)(?!\s*(?:if|or|to|unless|when)\b)(?=[\s*_]*[^\W\d_]){plain}
+    \((?=[^()]*[^\W\d_]){text}\)[.!]?\s*
+    | (?:(?<=\s)-+\s|[–—]|[,;]|:\s|\bbecause\s)(?!\s*(?:if|or|to|unless|when)\b)(?=[\s*_]*[^\W\d_]){text}
     | (?:[.!]\s+|。)[*_]*(?=[^\W\d_]).*
 )"""  # noqa: RUF001
 
 
 _LETTER = re.compile(
     rf"""
-    {_OPENING}[\[({{<"'`“]{{0,2}}{_OPENING}(?:(?:answer|option)\s+)?
-    (?P<stated>(?-i:[ABC])|tie)(?![\w-])
-    {_CLOSING}(?:is\s+(?:the\s+)?better(?:\s+answer)?)?{_CLOSING}
-    (?:[.!。]?{_CLOSING}|(?P<remark>{_remark(_LETTERLESS)}))
+    {_OPENING}[\[({{<"'`“]{{0,2}}{_OPENING}(?:(?:the\s+)?{_WRITING}\s+)?
+    (?P<stated>(?-i:[ABC])|tie|draw)(?![\w-])
+    {_CLOSING}(?P<tie>[,(]?\s?(?:for\s+|as\s+|=\s*|i\.e\.,?\s+)?(?:an?\s+)?(?:tie|draw)\b{_CLOSING})?
+    (?:(?:'?s\s+{_WRITING}\s+)?is\s+(?:(?:the|slightly|much|significantly|clearly)\s+)?better(?:\s+{_WRITING})?|wins)?
+    {_CLOSING}(?:[.!。]?{_CLOSING}|(?P<remark>{_remark(_LETTERLESS)}))
     """,
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
 
 
-class Scale(Spec):
-    """The whole numbers from `lowest` to `highest` that a score may be, `step` apart."""
-
-    lowest: int
-    highest: int
-    step: PositiveInt = 1
-
-    @model_validator(mode="after")
-    def _has_ends(self) -> "Scale":
-        if self.highest <= self.lowest or (self.highest - self.lowest) % self.step:
-            raise ValueError(f"a scale from {self.lowest} to {self.highest} has no steps of {self.step}")
-        return self
-
-    def values(self) -> range:
-        """Every score on the scale, rising."""
-        return range(self.lowest, self.highest + 1, self.step)
-
-
 @dataclass(frozen=True, slots=True)
-class _Verdict(Generic[Value]):
-    """One verdict line: what it states, None where that is no plain value, and whether it says that it is final."""
+class _Form(Generic[Value]):
+    """How a kind of verdict looks: its head, what may stand behind it, and what that states."""
 
-    stated: Value | None
-    final: bool
+    head: re.Pattern[str]
+    value: re.Pattern[str]
+    convert: Callable[[re.Match[str]], Value | None]
 
 
-def read_score(reply: str, label: str, scale: Scale, answer: str = "") -> int | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """A line of the judge's own words among those around it.
+
+    `doubtful` says that its words may be somebody else's, `amid` that a list stands above and goes on below.
+    """
+
+    text: str
+    before: str
+    doubtful: bool
+    number: int = 0
+    below: Sequence[str] = ()
+    amid: bool = False
+
+
+def read_score(reply: str, label: str, scale: Scale, answer: str = "") -> float | None:
     """The score on `scale` that `reply` states in a line named `label`; None where it states none, or several.
 
     The last verdict counts. It must be a plain number on the scale, and no verdict before it may say another number,
-    unless the last alone is called final, total, overall, revised, corrected or updated. A verdict line that the
-    judged `answer` holds word for word is the answer's, not the judge's.
+    unless the last alone is called final, total, overall, revised, corrected or updated. Scores of parts do not count
+    beside it. A verdict line that the judged `answer` holds word for word is the answer's, not the judge's.
     """
-    number = _read(reply, label, _head_of(label, _ends_of(scale)), _number_on(scale), _number, answer)
-    return int(number) if number is not None and number in scale.values() else None
+    number = _read(reply, label, _score_form(label, scale), answer)
+    return None if number is None else scale.at(number)
 
 
 def read_letter(reply: str, label: str) -> str | None:
     """The letter of `LETTERS` that `reply` states in a line named `label`, "tie" being C; as `read_score` reads."""
-    return _read(reply, label, _head_of(label, r"A.{1,9}C"), _LETTER, _letter)
+    return _read(reply, label, _letter_form(label))
 
 
-def _read(
-    reply: str,
-    label: str,
-    head: re.Pattern[str],
-    value: re.Pattern[str],
-    convert: Callable[[str], Value],
-    answer: str = "",
-) -> Value | None:
+def read_number(text: str, scale: Scale) -> float | None:
+    """The score that `text` is, decorated or not, and nothing else; None where it is none."""
+    found = _number_on(scale).fullmatch(text)
+    return None if found is None or found["remark"] else scale.at(number_of(found["stated"]))
+
+
+def _read(reply: str, label: str, form: _Form[Value], answer: str = "") -> Value | None:
     """What the last verdict states, unless one before it states something else."""
-    foreign = {_bare(line) for line in _plain(answer).splitlines()}
-    verdicts: list[_Verdict[Value]] = []
+    placed: list[Placed[Value]] = []
+    items: set[int] = set()
+    lines = _own_lines(reply, label, answer)
+    for number, line in enumerate(lines):
+        if form.head.search(line.text):
+            below = [after.text for after in lines[number + 1 : number + 3]]
+            placed += _verdicts_of(replace(line, number=number, below=below, amid=is_amid(items, below)), form)
+        items.add(item_number(line.text))
+    return settle(without_parts(placed))
+
+
+def _own_lines(reply: str, label: str, answer: str) -> list[_Line]:
+    """The lines of a reply that are not blank, but for those that are somebody else's."""
+    foreign = lines_of(answer)
+    lines = []
     before = ""
-    for line in _own_words(reply, label).splitlines():
-        quoted = line.lstrip().startswith(">") or _bare(line) in foreign or _leads_in_quotation(before, label)
-        if not quoted:
-            verdicts += _verdicts_of(line, head, value, convert)
-        before = _bare(line) or before
-    if not verdicts:
-        return None
-    last = verdicts[-1]
-    rivals = [one for one in verdicts if one.stated is not None and one.stated != last.stated]
-    settled = last.final and not any(one.final for one in rivals)
-    return None if rivals and not settled else last.stated
+    for text in own_words(reply, label).splitlines():
+        lead = lead_in(bare(before), label)
+        if text.strip() and not (text.lstrip().startswith(">") or bare(text) in foreign or lead == "quotation"):
+            lines.append(_Line(text=text, before=before, doubtful=lead == "unclear"))
+        before = text if bare(text) else before
+    return lines
 
 
-def _own_words(reply: str, label: str) -> str:
-    """What `reply` answers, with a mark for every quotation, and every thought in its midst, that names the verdict."""
-    _, text = split_thought(_plain(reply))
-    # Where a mark is left over, nobody can say which stretch is quoted: all that may be, is.
-    if text.count("```") % 2:
-        text = text.partition("```")[0]
-    if text.count('"') % 2:
-        text = re.sub(r'".*"', "\ufffc", text, flags=re.DOTALL)
-    name = label.casefold()
-    text = _QUOTED.sub(lambda found: "\ufffc" if name in found[0].casefold() else found[0], text)
-    return re.sub(r"<br\s*/?>", "\n", text, flags=re.IGNORECASE)
-
-
-def _plain(text: str) -> str:
-    """`text` with the decimal digits of all scripts and full-width forms as ASCII, symbols and marks as spaces."""
-    return re.sub(r"[^\x00-\x7f]", lambda found: _plain_character(found[0]), text)
-
-
-@functools.cache
-def _plain_character(character: str) -> str:
-    if character.isdecimal():
-        return str(unicodedata.decimal(character))
-    if "\uff01" <= character <= "\uff5e":
-        return chr(ord(character) - 0xFEE0)
-    if character in "‘’":  # noqa: RUF001
-        return "'"
-    if character == "−":  # noqa: RUF001
-        return "-"
-    return " " if character == "\ufe0f" or unicodedata.category(character) in ("Cf", "So", "Zs") else character
-
-
-def _bare(line: str) -> str:
-    return line.strip(" \t*_#>-").casefold()
-
-
-def _leads_in_quotation(line: str, label: str) -> bool:
-    own = _OWN.search(line) or label.casefold() in line
-    return line.endswith(":") and not (own and not _OTHERS.search(line))
-
-
-def _verdicts_of(
-    line: str, head: re.Pattern[str], value: re.Pattern[str], convert: Callable[[str], Value]
-) -> list[_Verdict[Value]]:
-    """The verdicts in one line; one that does not start the line must end it."""
-    heads = list(head.finditer(line))
-    ends = [*(found.start() for found in heads), len(line)][1:]
+def _verdicts_of(line: _Line, form: _Form[Value]) -> list[Placed[Value]]:
+    """The verdicts in one line; one that does not start the line must end it, and what it states may stand below it."""
+    heads = list(form.head.finditer(line.text))
+    ends = [*(found.start() for found in heads), len(line.text)][1:]
+    several = sum(found["inline"] is not None for found in heads) > 1
     verdicts = []
     for found, end in zip(heads, ends, strict=True):
-        stated = value.fullmatch(line[found.end() : end])
+        segment = line.text[found.end() : end]
+        stated = form.value.fullmatch(_added_up(segment))
+        if end == len(line.text) and _BLANK.fullmatch(segment) and line.below:
+            stated = _alone(form.value, line.below)
         if stated is None and found["separator"].lower() == "is":
             continue
-        if stated is not None and found["inline"] is not None and stated["remark"]:
-            stated = None
-        verdicts.append(_Verdict(None if stated is None else convert(stated["stated"]), bool(found["final"])))
+        inline = found["inline"] is not None
+        final = bool(found["final"] or found["again"] or found.groupdict().get("total"))
+        verdict = Stated(
+            value=None if stated is None else form.convert(stated),
+            final=final,
+            doubtful=line.doubtful or (inline and not found["so"] and _goes_on(stated)),
+        )
+        part = part_of(line.text, line.before, inline=inline, several=several, amid=line.amid, final=final)
+        verdicts.append(Placed(part, line.number, verdict))
     return verdicts
 
 
-def _number(text: str) -> Decimal:
-    return Decimal(_WORDS.index(text.lower())) if text.lower() in _WORDS else Decimal(text)
+def _goes_on(stated: re.Match[str] | None) -> bool:
+    """Whether the sentence of a verdict goes on behind it: it may then be about anything."""
+    return stated is not None and bool(stated["remark"]) and stated["remark"].lstrip()[0] not in _STOPS
 
 
-def _letter(text: str) -> str:
-    return "C" if text.lower() == "tie" else text
+def _alone(value: re.Pattern[str], below: Sequence[str]) -> re.Match[str] | None:
+    """What the next line states, if it holds a value and nothing else, and the line after it does not."""
+    first, *others = (value.fullmatch(_added_up(text)) for text in below)
+    return None if first is None or first["remark"] or any(others) else first
 
 
-def _ends_of(scale: Scale) -> str:
-    return rf"{scale.lowest}\s*(?:-|–|to)\s*{scale.highest}|out\sof\s{scale.highest}|/\s?{scale.highest}"  # noqa: RUF001
+def _added_up(segment: str) -> str:
+    """`segment` with each sum that is right, such as 1 + 1 + 1 = 3, as what it comes to."""
+
+    def total(found: re.Match[str]) -> str:
+        terms = map(int, found[0].partition("=")[0].split("+"))
+        return found[1] if found[1] and sum(terms) == int(found[1]) else found[0]
+
+    return _SUM.sub(total, segment)
+
+
+def _letter(found: re.Match[str]) -> str | None:
+    letter = "C" if found["stated"].lower() in ("tie", "draw") else found["stated"]
+    return letter if letter == "C" or not found["tie"] else None
+
+
+def _number(scale: Scale, found: re.Match[str]) -> Decimal | None:
+    """The number of a verdict, None where brackets behind it, or its remark, name another one.
+
+    They may say the number again, or what adds up to it.
+    """
+    number, remark = number_of(found["stated"]), found["remark"] or ""
+    if found["check"] and not _agrees(found["check"], number):
+        return None
+    if remark.lstrip()[:1] in _STOPS:
+        return number
+    sentence = re.split(r"[.!?]\s", remark, maxsplit=1)[0]
+    said = re.sub(denominator_of(scale.highest), " ", sentence, flags=re.IGNORECASE)
+    return None if (_HEDGE.search(said) and _NUMBER.search(said)) or not _agrees(said, number) else number
+
+
+def _agrees(said: str, number: Decimal) -> bool:
+    named = [Decimal("0.5") if one.lower() == "half" else number_of(one) for one in _NUMBER.findall(said)]
+    return all(one == number for one in named) or (len(named) > 1 and sum(named) == number)
 
 
 @functools.cache
-def _head_of(label: str, ends: str) -> re.Pattern[str]:
-    """A verdict up to what it states: the label with what may stand before and behind it, and a separator."""
+def _score_form(label: str, scale: Scale) -> _Form[Decimal]:
+    lowest, highest = scale.lowest, scale.highest
+    ends = rf"{lowest}\s*(?:-|–|to)\s*{highest}|out\sof\s{highest}|/\s?{highest}"  # noqa: RUF001
+    return _Form(_head_of(label, ends, rf"|(?P<total>{_TOTAL})"), _number_on(scale), functools.partial(_number, scale))
+
+
+@functools.cache
+def _letter_form(label: str) -> _Form[str]:
+    return _Form(_head_of(label, r"A.{1,9}C", ""), _LETTER, _letter)
+
+
+def _head_of(label: str, ends: str, total: str) -> re.Pattern[str]:
+    """A verdict up to what it states: the label with what may stand before and behind it, and a separator.
+
+    The label may be said twice, as in "**Score:** Final score:".
+    """
+    named = re.escape(label).replace(chr(92) + " ", "[ ]")
+    separator = r"(?:[:=]|(?<=\s)is\s*[:=]|(?<=\s)is(?=\s))"
+    decorated = rf"{_OPENING}(?:\((?:{ends})\))?{_OPENING}"
     return re.compile(
         rf"""
-        (?:^{_OPENING}(?:[-+•]\s+|\d{{1,2}}[.)]\s+)?|(?P<inline>(?:(?<=[.!?])(?=[\s*_<])|(?<=。))(?<!e\.g\.)(?<!i\.e\.)(?<!\bex\.))){_OPENING}
-        (?:(?:so|thus|hence|therefore),?\s+)?(?:(?:the|my)\s+)?
-        (?P<final>(?:(?:final|total|overall|revised|corrected|updated)\s+)*)
-        {re.escape(label).replace(chr(92) + " ", "[ ]")}{_OPENING}(?:\((?:{ends})\))?{_OPENING}
-        (?P<separator>[:=]|(?<=\s)is(?=\s))
+        (?:^{_OPENING}(?:[-+•]\s+|\d{{1,2}}[.)]\s+)?|(?P<inline>{_AFTER_A_SENTENCE})){_OPENING}
+        (?P<so>(?:so|thus|hence|therefore|consequently|overall|in\s+(?:conclusion|summary|total)),?\s+)?
+        (?:(?:the|my)\s+)?
+        (?:(?P<final>{_FINAL}){named}{total}){decorated}
+        (?P<separator>{separator})
+        (?:{_OPENING}(?:(?:the|my)\s+)?(?P<again>{_FINAL}){named}{decorated}{separator})?
         """,
         re.VERBOSE | re.IGNORECASE,
     )
@@ -227,13 +239,14 @@ def _head_of(label: str, ends: str) -> re.Pattern[str]:
 @functools.cache
 def _number_on(scale: Scale) -> re.Pattern[str]:
     """A plain number with its decoration, and with nothing behind it that makes it another number."""
-    top = f"{scale.highest}" if not 0 <= scale.highest <= 10 else f"(?:{scale.highest}|{_WORDS[scale.highest]})"
+    sum_ = r"\d{1,3}(?:\s*\+\s*\d{1,3})+"
     return re.compile(
         rf"""
         {_OPENING}[\[({{<"'`“]{{0,2}}{_OPENING}
-        (?P<stated>-?(?:0|[1-9]\d{{0,3}})(?:\.\d{{1,4}})?|{_NUMBER_WORD})(?![\w-])
-        {_CLOSING}{_UNIT}{_CLOSING}(?:\(?(?:/|\b(?:out\s)?of\b)\s*{top}\b(?![-/]|\.\d))?{_CLOSING}{_UNIT}{_CLOSING}
-        (?:[.!。]?{_CLOSING}|(?P<remark>{_remark(_NUMBERLESS)}))
+        (?P<stated>-?(?:0|[1-9]\d{{0,3}})(?:\.\d{{1,4}})?|{ANY_NUMBER_WORD})(?![\w-])
+        {_CLOSING}{_UNIT}{_CLOSING}(?:\(?{denominator_of(scale.highest)})?{_CLOSING}{_UNIT}{_CLOSING}
+        (?P<check>(?:\(\s*(?:{sum_}|\d{{1,3}}|{ANY_NUMBER_WORD})\s*{_UNIT}\s*\)|=\s*{sum_}){_CLOSING})?
+        (?:[.!。]?{_CLOSING}|(?P<remark>{_remark("[^()]*")}))
         """,
         re.VERBOSE | re.IGNORECASE | re.DOTALL,
     )

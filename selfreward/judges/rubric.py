@@ -10,9 +10,9 @@ from pydantic import Field, PositiveInt, model_validator
 from selfreward.backends.base import Advance, Backend, Completion, Conversation
 from selfreward.judges.base import Item, Judge, PromptedJudgeBase, first_alike, in_step, pointwise, shared
 from selfreward.judges.options import chances_of
-from selfreward.judges.pattern import explained_pattern
+from selfreward.judges.pattern import check_form, explained_pattern
 from selfreward.judges.prompting import Rubric
-from selfreward.judges.reply import read_score
+from selfreward.judges.scale import spelled
 from selfreward.records import Judgment, Policy, Usage, digest_of
 from selfreward.spec import identity
 
@@ -44,11 +44,25 @@ class RubricSpec(PromptedJudgeBase):
             )
         return self
 
+    @model_validator(mode="after")
+    def _fits_its_rubric(self) -> "RubricSpec":
+        check_form(self.rubric.id, self.constrained, self.rubric.reads.kind)
+        check_steps(self.rubric, self.method)
+        return self
+
     def build(self, backend: Backend | None, policy: Policy | None) -> Judge:
         """The judge over `backend`, which holds the judging `policy`."""
         assert backend is not None
         assert policy is not None
         return Judge(partial(judge_by_rubric, self, backend, policy))
+
+
+def check_steps(rubric: Rubric, method: str) -> None:
+    """Raises ValueError where scores are to be told by their first token and some have several."""
+    if method == "expected" and not rubric.scale.whole:
+        raise ValueError(
+            f"judge.method=expected with {rubric.id}, whose half points are no single tokens: set judge.method=sampled"
+        )
 
 
 def judge_by_rubric(
@@ -87,7 +101,7 @@ def _sampled(
     advance: Advance,
 ) -> list[list[Judgment]]:
     rubric = spec.rubric
-    pattern = explained_pattern(rubric.label, [str(score) for score in rubric.scale.values()], spec.max_new_tokens)
+    pattern = explained_pattern(rubric.label, list(map(spelled, rubric.scale.values())), spec.max_new_tokens)
     drawn = backend.generate(conversations, spec.sampling(spec.repeats, pattern), seed, advance)
     return [
         [_read(rubric, item, reply, partial(judgment, repeat=number)) for number, reply in enumerate(replies)]
@@ -100,7 +114,7 @@ def _read(rubric: Rubric, item: Item, reply: Completion, judgment: partial[Judgm
     judgment = partial(judgment, item, raw=reply.raw, usage=usage)
     if reply.finish == "length":
         return judgment(outcome="truncated", score=None)
-    score = read_score(reply.text, rubric.label, rubric.scale, answer=item[1].text)
+    score = rubric.read(reply.text, item[1].text)
     return judgment(outcome="unparsed", score=None) if score is None else judgment(score=float(score))
 
 
@@ -113,7 +127,7 @@ def _expected(
     advance: Advance,
 ) -> list[list[Judgment]]:
     scores = spec.rubric.scale.values()
-    options = [str(score) for score in scores]
+    options = list(map(spelled, scores))
     results = backend.score_options(conversations, options, advance)
     judgments = []
     for item, result in zip(items, results, strict=True):

@@ -17,10 +17,10 @@ Bout = tuple[int, int, float]
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """A log-odds score, in nats, of a field whose mean is 0, and its standard error."""
+    """A log-odds score, in nats, of a field whose mean is 0, and its standard error, None where it has none."""
 
     score: float
-    se: float
+    se: float | None
 
 
 def schedule(k: int, budget: int | None, seed: int) -> list[tuple[int, int]]:
@@ -42,7 +42,8 @@ def bradley_terry(k: int, bouts: Sequence[Bout]) -> list[Strength | None]:
     """The strength of each of `k` players: P(i beats j) = 1 / (1 + exp(s_j - s_i)); None for one in no bout.
 
     Everybody in a bout also has a tenth of a win and of a loss against everybody else in one, so that the undefeated
-    stay finite. Standard errors are those of the Fisher information under a mean of 0.
+    stay finite. Standard errors are those of the Fisher information under a mean of 0, which takes each bout for the
+    toss of a coin. There are none where a preference is a probability and no verdict (0, 0.5 or 1): nobody tossed it.
     Source: Bradley and Terry 1952, fitted by Newton's method.
     """
     players = sorted({player for one, other, _ in bouts for player in (one, other)})
@@ -54,10 +55,13 @@ def bradley_terry(k: int, bouts: Sequence[Bout]) -> list[Strength | None]:
         wins[players.index(one), players.index(other)] += preference
         wins[players.index(other), players.index(one)] += 1 - preference
     scores, covariance = _fit(wins)
+    # A probability that differs from a verdict by less than a rounding cannot be told from one.
+    tossed = all(min(abs(preference - verdict) for verdict in (0, 0.5, 1)) < 1e-12 for _, _, preference in bouts)
     found: list[Strength | None] = [None] * k
     for player, score, variance in zip(players, scores, np.diag(covariance), strict=True):
         # Equal records give scores equal but for their last bits, which would decide between them.
-        found[player] = Strength(round(float(score), _DIGITS) + 0.0, round(float(np.sqrt(variance)), _DIGITS))
+        se = round(float(np.sqrt(variance)), _DIGITS) if tossed else None
+        found[player] = Strength(round(float(score), _DIGITS) + 0.0, se)
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
-from selfreward.answers import extract_answer, is_right
+from selfreward.answers import accepts, read_answer
 from selfreward.backends.base import Advance, Backend
 from selfreward.judges.base import Item, Judge, JudgeBase, pointwise
 from selfreward.records import Judgment, Policy, digest_of
@@ -26,15 +26,19 @@ def judge_verifier(spec: VerifierSpec, items: Sequence[Item], seed: int, advance
     judge = digest_of("verifier", identity(spec))
     judgments = []
     for prompt, candidate in items:
-        right = is_right(prompt, candidate.text)
-        if right is None:
+        if prompt.match is None:
             judgment = pointwise(
                 (prompt, candidate), judge=judge, outcome="unparsed", score=None, raw="nothing to compare with"
             )
         else:
-            answer = extract_answer(candidate.text, prompt)
-            raw = "no answer found" if answer is None else answer
-            judgment = pointwise((prompt, candidate), judge=judge, score=float(right), raw=raw)
+            found = read_answer(candidate.text, prompt)
+            unread = f"answers at odds: {' | '.join(found.at_odds)}"[:200] if found.at_odds else "no answer found"
+            judgment = pointwise(
+                (prompt, candidate),
+                judge=judge,
+                score=float(accepts(prompt, found.answer)),
+                raw=unread if found.answer is None else found.answer,
+            )
         judgments.append(judgment)
         advance(1)
     return judgments

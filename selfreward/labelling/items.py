@@ -10,12 +10,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from selfreward.artifacts.files import canonical, write_atomically
 from selfreward.calibration.records import Labelled, Verdicts, labelled
+from selfreward.data.asked import asked_turns, says_something
 from selfreward.data.columns import Cells, Columns, RowError, find, told
 from selfreward.data.files import read_rows
 from selfreward.data.formats import read_row
+from selfreward.data.gathered import gathered
+from selfreward.data.meanings import settled
 from selfreward.data.messages import clean
-from selfreward.data.prompts import asked_turns, says_something
 from selfreward.data.roles import LeftOut
+from selfreward.data.winners import winner_columns
 from selfreward.errors import DataError
 from selfreward.records import GoldPair, Outcome, Verdict
 from selfreward.spec import Json
@@ -104,9 +107,12 @@ def read_items(path: Path) -> tuple[list[Item], Counter[str]]:
     """
     items: dict[str, Item] = {}
     left_out: Counter[str] = Counter()
-    for place, row in read_rows(path):
+    rows = list(gathered(read_rows(path), Columns()))
+    every = [row for _, row in rows]
+    columns = settled("gold_gate", Columns(), every, lambda: every)
+    for place, row in rows:
         try:
-            for one in _items(row, path.name):
+            for one in _items(row, path.name, columns):
                 if isinstance(one, LeftOut):
                     left_out[one.reason] += 1
                 elif one.id not in items:
@@ -216,24 +222,25 @@ def why(error: ValueError) -> str:
     return f"has a wrong {'.'.join(map(str, first['loc']))!r}: {first['msg'][:120]}"
 
 
-def _items(row: Cells, source: str) -> Iterator[Item | LeftOut]:
+def _items(row: Cells, source: str, columns: Columns) -> Iterator[Item | LeftOut]:
     if {"first", "second"} <= row.keys() or {"answers", "labels"} <= row.keys():
         yield item_of(row, source)
     else:
-        yield from _pairs(row, source)
+        yield from _pairs(row, source, columns)
 
 
-def _pairs(row: Cells, source: str) -> Iterator[Item | LeftOut]:
+def _pairs(row: Cells, source: str, columns: Columns) -> Iterator[Item | LeftOut]:
     """The pairs of a row of docs/data.md, with what people said of them: nothing where nothing orders the answers."""
-    columns = Columns()
     said = any(find(columns, name, row) is not None for name in ("chosen", "ratings", "ranks", "verdicts"))
-    if all(find(columns, name, row) is None for name in ("chosen", "ratings", "ranks")):
+    if find(columns, "chosen", row) is None:
         answers = find(columns, "answers", row)
         if answers is None:
             raise RowError(
                 f"has no two answers; it has {told(row)}: name them first and second, or chosen and rejected"
             )
-        columns = Columns(answers=answers)
+        said = said or winner_columns(row, columns, answers, ordered=False) is not None
+        if not said:
+            columns = Columns(answers=answers, order="best_first")
     for one in read_row("gold_gate", row, columns, ""):
         if isinstance(one, GoldPair):
             pair = replace(labelled(one), source=source)

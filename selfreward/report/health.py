@@ -64,9 +64,10 @@ def health(view: RunView, steps: tuple[Step, ...], watches: tuple[Watch, ...]) -
         element("h3", "Each family against its margin", class_="apart"),
         element(
             "p",
-            "Bars hold for all rounds of the run at once; a family is hit where its whole bar lies above the shaded "
-            "margin. At M0 its own answers stand beside each other, so its distance from 0 is noise; beside people, it "
-            "is where the run starts from.",
+            "Bars are 95% intervals, each of its own round. The table above says which families were hit: the test "
+            "pays for all rounds, so a bar that lies wholly above the shaded margin is not yet a hit. At M0 its own "
+            "answers stand beside each other, so its distance from 0 is noise; beside people, it is where the run "
+            "starts from.",
             class_="intro",
         ),
         element("div", *families, class_="grid"),

@@ -24,10 +24,15 @@ ABOUT: Mapping[str, str] = {
     "position_preference": "preference for the answer shown first, less one half; rests at 0",
     "length_slope": "preference gained by being twice as long, at equal human label; rests at 0",
     "self_preference": "preference for its own answers, at equal human label and length; rests at 0",
+    "length_slope_corrected": "length slope without the errors of people's labels; needs several verdicts a pair",
+    "self_preference_corrected": "self-preference without those errors; needs several verdicts a pair",
     "share_at_maximum": "scores at the top of the scale",
     "parse_rate": "verdicts that could be read; rests at 1",
     "mean_score": "in the judge's own unit",
     "tie_share": "pairs on which it prefers neither",
+    "sensitivity": "preferred answers that it calls right: scores in the upper half of its scale",
+    "specificity": "the other answers that it does not call right",
+    "informedness": "sensitivity and specificity less 1; 0 tells nothing",
     "fleiss_kappa": "agreement of people beyond chance, all at once",
     "krippendorff_alpha": "the same, for any number of people",
     "mean_pairwise_kappa": "Cohen's kappa, mean over all two of them: the ceiling of the judge's kappa",
@@ -43,12 +48,14 @@ def measures_table(measures: Sequence[Measure], people: Sequence[Measure]) -> Ma
     for one in measures:
         best = ceiling(one.name, people)
         rows.append((_named(one.name), *_figures(one), with_limits(None if best is None else best.interval)))
-    return table(("measure", "value", "pairs", "left out", "people"), rows)
+    return table(("measure", "value", "pairs", "prompts", "left out", "people"), rows)
 
 
 def people_table(people: Sequence[Measure]) -> Markup:
     """How far people agree among themselves."""
-    return table(("measure", "value", "pairs", "left out"), [(_named(one.name), *_figures(one)) for one in people])
+    return table(
+        ("measure", "value", "pairs", "prompts", "left out"), [(_named(one.name), *_figures(one)) for one in people]
+    )
 
 
 def missing_told(measures: Iterable[Measure]) -> Markup:
@@ -118,5 +125,5 @@ def _named(name: str) -> Child:
 
 
 def _figures(one: Measure) -> tuple[Child, ...]:
-    items = None if one.interval is None else one.interval.n
-    return (with_limits(one.interval), count(items), count(one.left_out))
+    items, prompts = (None, None) if one.interval is None else (one.interval.n, one.prompts)
+    return (with_limits(one.interval), count(items), count(prompts), count(one.left_out))

@@ -24,7 +24,7 @@ def render(found: Calibrated) -> str:
         _header(found),
         section(
             "Agreement with people",
-            "On the pairs of the file. In brackets: 95% intervals over pairs. People: what they reach among "
+            "On the pairs of the file. In brackets: 95% intervals over prompts. People: what they reach among "
             "themselves, two at a time, while the judge is held against most of them.",
             measures_table(quality, found.people),
             element("h3", "People among themselves", class_="apart"),
@@ -35,7 +35,9 @@ def render(found: Calibrated) -> str:
         ),
         section(
             "What moves it besides quality",
-            "Each bias is measured at equal values of the others, and is at rest for a judge that errs at random.",
+            "Each bias is measured at equal values of the others, and is at rest for a judge that errs at random, or "
+            "with its labels. A judge that is better than labels with errors does not rest at a length slope and a "
+            "self-preference of 0; the corrected ones above take those errors out, where pairs have several verdicts.",
             element("div", bias_panel(found.measures), *histogram(found.scores, "answers"), class_="grid"),
         ),
         section(

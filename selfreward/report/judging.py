@@ -27,8 +27,9 @@ from selfreward.stages.health import read
 
 _TITLE = "The judge"
 _INTRO = (
-    "Asked before every round about gold pairs that no training sees. In brackets: 95% intervals over pairs. The gate "
-    "acts on whole intervals: warn, freeze the judge at the last healthy policy, or stop. People's kappa is their "
+    "Asked before every round about gold pairs that no training sees. In brackets: 95% intervals over prompts. The "
+    "gate acts on whole intervals, wider ones that pay for every round: warn, freeze the judge at the last healthy "
+    "policy, or stop. People's kappa is their "
     "agreement among themselves, two at a time: the ceiling of the judge's."
 )
 _TABLED = ("accuracy", "kappa", "flip_rate", "parse_rate")
@@ -73,7 +74,7 @@ def judging(view: RunView, *, texts: bool) -> Markup:
     measured = [name for name in ABOUT if any(_interval(one.on_gold, name) for one in rounds)]
     figures = [_over_rounds(name, rounds, names) for name in measured]
     watched = [_of_round(name, rounds, names) for name in ("mean_score", "lc_win_rate")]
-    figures += [one for one in watched if one is not None]
+    figures += [one for one in (*watched, _right(rounds, names)) if one is not None]
     last = rounds[-1]
     scores = [] if last.gate is None else [ScoreBin(**one) for one in last.gate["scores"]]
     left_out = element("p", "Flips and replies are left out of this copy.", class_="empty")
@@ -186,6 +187,21 @@ def _of_round(name: str, rounds: Sequence[Seen], names: Sequence[str]) -> Markup
     title, unit, start = told[name]
     caption = f"{start}over-optimisation, and the gate then says so."
     return line_figure(title, unit, caption, [Series("round", _ROUND, points)], names=names, axis="round")
+
+
+def _right(rounds: Sequence[Seen], names: Sequence[str]) -> Markup | None:
+    """The share of candidates that the judge calls right, and that share corrected; None where it has no scale."""
+    found = [(one.t, one.in_round) for one in rounds]
+    if not (called := _points("right_share", found)):
+        return None
+    series = [Series("called right", _JUDGE, called)]
+    if corrected := _points("right_share_corrected", found):
+        series.append(Series("corrected", _ROUND, corrected))
+    caption = (
+        "Candidates with a score in the upper half of the scale; corrected: without the errors that the judge makes on "
+        "gold. Missing where on gold it does not tell right answers from wrong ones."
+    )
+    return line_figure("Right answers of the policy", "by its judge", caption, series, names=names, axis="round")
 
 
 def _points(name: str, found: Sequence[tuple[int, Mapping[str, Measure]]]) -> tuple[Point, ...]:

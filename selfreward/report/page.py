@@ -9,6 +9,7 @@ from selfreward.artifacts.runs import RunView
 from selfreward.quoting import setting
 from selfreward.report.content import Evaluation, Step, read_config, read_samples, read_steps, why_stopped
 from selfreward.report.control import control_settings, drops_tiers, picks_by_lot, start_digest
+from selfreward.report.data import data_read
 from selfreward.report.document import document
 from selfreward.report.figures import DASH, plural, share, tokens
 from selfreward.report.graphs import diversity, human_nll, lengths, quality
@@ -67,6 +68,7 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
             funnels(steps),
         ),
         *preference_training(view),
+        *data_read(view),
         section(
             "Human data",
             "Each human row is drawn once at most. Shares are of answer tokens, of preference pairs where those are "

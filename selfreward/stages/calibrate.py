@@ -15,7 +15,7 @@ from selfreward.records import Policy, digest_of
 from selfreward.spec import Spec, execution
 from selfreward.stages.opinions import opinionated, write_opinions
 
-VERSION = 4
+VERSION = 5
 
 
 class LabelledSpec(Spec):

@@ -11,8 +11,9 @@ from typing import Any
 from selfreward.artifacts import Output
 from selfreward.backends.base import Answer, NotScored, Sampling
 from selfreward.backends.chat import Chat, option_tokens
+from selfreward.backends.folder import check_config, check_loaded
 from selfreward.backends.hf import HfBackend, HfSpec
-from selfreward.backends.local import check_loaded, check_plain, context_length, load_chat, load_configs, quiet
+from selfreward.backends.local import context_length, load_chat, load_configs, quiet, refused
 from selfreward.backends.rows import stop_ids
 from selfreward.backends.template import Turn, render, template_file
 from selfreward.errors import BackendError
@@ -66,7 +67,7 @@ def findings(folder: Path, *, trusted: bool) -> Iterator[Found]:
     """What there is to say of the model in `folder`. Raises BackendError for what cannot work."""
     chat = load_chat(folder, trust_remote_code=trusted)
     config, generation = load_configs(folder, trust_remote_code=trusted)
-    check_plain(folder, config)
+    check_config(folder, config)
     count = _check_weights_are_whole(folder, trusted=trusted)
     rendering = chat.rendering
     yield Found(what="chat template", says=template_file(chat.tokenizer))
@@ -88,24 +89,20 @@ def findings(folder: Path, *, trusted: bool) -> Iterator[Found]:
 
 def _check_weights_are_whole(folder: Path, *, trusted: bool) -> int:
     """How many weights the model has. They are looked up, not read."""
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     load: Any = AutoModelForCausalLM
-    try:
-        with quiet():
-            model, told = load.from_pretrained(
-                folder,
-                device_map="meta",
-                use_safetensors=True,
-                trust_remote_code=trusted,
-                local_files_only=True,
-                ignore_mismatched_sizes=True,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise BackendError(f"no model can be loaded from {folder}: {str(error).splitlines()[0]}") from error
-    check_loaded(folder, told)
+    with quiet(), refused("model", folder):
+        model, told = load.from_pretrained(
+            folder,
+            device_map="meta",
+            use_safetensors=True,
+            trust_remote_code=trusted,
+            local_files_only=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    check_loaded(folder, model, told)
     return sum(1 for _ in model.parameters())
 
 

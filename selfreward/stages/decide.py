@@ -11,7 +11,7 @@ from selfreward.spec import Json
 from selfreward.stages.mix import Spent, training_table
 from selfreward.stages.narrowing import narrowing
 
-VERSION = 4
+VERSION = 5
 
 
 def decide(
@@ -97,7 +97,7 @@ def _evidence(
         pairs=training_table(selected)[1] is PreferencePair,
         select_k=_select_k(selected),
         human_left=0 if mixed is not None and mixed["human_rows_left"] == 0 else budget_left,
-        human_wanted_short=mixed is not None and mixed["short"] > 0,
+        human_wanted_short=mixed is not None and mixed["dry"],
     )
 
 

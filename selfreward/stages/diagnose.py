@@ -14,7 +14,7 @@ from selfreward.diversity.summary import mean
 from selfreward.spec import Json
 from selfreward.stages.probed import PromptMeasure
 
-VERSION = 3
+VERSION = 4
 _DECIMALS = 4  # far above what another order of summation moves, far below what a decision would notice
 
 
@@ -98,7 +98,7 @@ def verdict_of(diagnosis: Mapping[str, Any]) -> dict[str, Json]:
         "alarms": diagnosis["standing"]["alarms"],
         "calm": diagnosis["standing"]["calm"],
         "loss": round(worst_loss(findings[family] for family in diagnosis["counted"]), _DECIMALS),
-        "human_nll": None if nll is None else round(nll, _DECIMALS),
+        "human_nll": None if nll is None else round(nll, _DECIMALS) + 0.0,  # -0.0 is 0.0
     }
 
 

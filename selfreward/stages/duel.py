@@ -1,6 +1,7 @@
 """Duel: whose held-out answers a judge that never changes finds better, this policy's or an earlier one's."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import model_validator
 
@@ -13,11 +14,12 @@ from selfreward.calibration.winrate import Match, length_controlled_win_rate, wi
 from selfreward.diversity.sharpening import GREEDY, EvaluatedAnswer
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.records import Policy, Prompt
-from selfreward.spec import Json, Spec
-from selfreward.stages.health import written
+from selfreward.spec import Spec
+from selfreward.stages.health import rounded, written
 from selfreward.stages.opinions import write_opinions
 
-VERSION = 3
+VERSION = 5
+_GOLD = "lc_win_rate"
 
 
 class DuelSpec(Spec):
@@ -53,10 +55,13 @@ def duel(
 
     `policy` judges. What it said stands in tables of the same names, of Verdicts whose first answer is this policy's,
     and what it was asked in `..._evidence`. Where the policy before is the start model, nothing is asked twice.
+
+    `figures.json` is the part that the gate reads: under `measures`, the win rate at equal length against the start
+    model, as `health.rounded`.
     """
     judging = spec.judge.build(backend, policy)
     prompts, own = {one.id: one for one in held_out.records(Prompt)}, _greedy(evaluated)
-    met: dict[str, Json] = {}
+    met: dict[str, dict[str, Any]] = {}
     for name, opponent in {"start": start, "previous": previous}.items():
         if name == "previous" and opponent.digest == start.digest:
             met[name] = met["start"]
@@ -75,7 +80,8 @@ def duel(
                 advance=advance,
             ).said
         met[name] = _result(items, different, said, seed)
-    out.write_json("duel", met)
+    out.write_json("duel", {**met})
+    out.write_json("figures", {"measures": rounded({_GOLD: met["start"]["measures"][_GOLD]})})
 
 
 def _greedy(evaluated: Artifact) -> dict[str, str]:
@@ -86,7 +92,9 @@ def _meeting(prompt: Prompt, own: str, other: str) -> Labelled:
     return Labelled(id=prompt.id, messages=prompt.messages, first=own, second=other, verdicts=(), source=prompt.source)
 
 
-def _result(items: Sequence[Labelled], different: Sequence[Labelled], said: Sequence[Verdicts], seed: int) -> Json:
+def _result(
+    items: Sequence[Labelled], different: Sequence[Labelled], said: Sequence[Verdicts], seed: int
+) -> dict[str, Any]:
     preferences = {one.id: one.preference for one in said}
     matches = [
         Match(
@@ -99,10 +107,12 @@ def _result(items: Sequence[Labelled], different: Sequence[Labelled], said: Sequ
         for one in items
     ]
     pairs = judged(different, said)
-    about = (tie_share, flip_rate, position_preference, parse_rate)
     measures = [
         win_rate(matches, seed),
         length_controlled_win_rate(matches, seed),
-        *(one(pairs, seed) for one in about),
+        tie_share(pairs),
+        flip_rate(pairs),
+        position_preference(pairs, seed),
+        parse_rate(pairs),
     ]
     return {"prompts": len(items), "identical": len(items) - len(different), "measures": written(measures)}

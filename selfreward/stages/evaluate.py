@@ -7,16 +7,16 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from selfreward.answers import extract_answer, is_right
+from selfreward.answers import accepts, extract_answer
 from selfreward.artifacts import Artifact, Output, derive_seed
 from selfreward.backends.base import Answer, Backend, TextScore
 from selfreward.backends.draw import Decoding, draw_candidates
+from selfreward.calibration.measure import share_of
 from selfreward.diversity.sharpening import GREEDY, EvaluatedAnswer, compare_with_start, summarise
-from selfreward.diversity.statistics import bootstrap_mean
 from selfreward.records import Candidate, GoldPair, Policy, Prompt
 from selfreward.spec import Json
 
-VERSION = 3
+VERSION = 5
 
 
 class EvaluateSpec(Decoding):
@@ -68,7 +68,7 @@ def evaluate(
             answers += table.shard(partial(_answer, draw, asked, temperature), advance)
     out.count(completion_tokens=sum(answer.tokens for answer in answers))
     metrics = summarise(answers, spec.k, spec.temperature, seed)
-    metrics["gold"] = _gold(out, backend, list(gold.records(GoldPair)), seed)
+    metrics["gold"] = _gold(out, backend, list(gold.records(GoldPair)))
     if baseline is not None:
         start = list(baseline.records(EvaluatedAnswer))
         rungs = (GREEDY, *spec.ladder, spec.temperature)
@@ -83,6 +83,7 @@ def _answer(
     rows = []
     for candidate in draw():
         prompt = by_id[candidate.prompt_id]
+        answer = extract_answer(candidate.text, prompt) if prompt.stratum == "closed" else None
         rows.append(
             EvaluatedAnswer(
                 prompt_id=prompt.id,
@@ -90,8 +91,8 @@ def _answer(
                 temperature=temperature,
                 index=candidate.index,
                 text=candidate.text,
-                answer=extract_answer(candidate.text, prompt) if prompt.stratum == "closed" else None,
-                right=is_right(prompt, candidate.text),
+                answer=answer,
+                right=None if prompt.match is None else accepts(prompt, answer),
                 finish=candidate.finish,
                 tokens=candidate.tokens,
                 thought=candidate.thought,
@@ -100,21 +101,26 @@ def _answer(
     return rows
 
 
-def _gold(out: Output, backend: Backend, pairs: Sequence[GoldPair], seed: int) -> Json:
-    """How often the policy finds the right answer of a gold pair likelier, per token, than the wrong one."""
+def _gold(out: Output, backend: Backend, pairs: Sequence[GoldPair]) -> Json:
+    """How often the policy finds the right answer of a gold pair likelier, per token, than the wrong one.
+
+    The interval is over prompts, of which several pairs may be: that of `share_of`.
+    """
     if not pairs:
         return None
     answers = [Answer(messages=pair.messages, text=text) for pair in pairs for text in (pair.right, pair.wrong)]
     with out.progress(len(answers), "gold answers") as advance:
         scores = backend.score(answers, advance)
-    wins = []
+    wins: list[float | None] = []
     for right, wrong in zip(scores[::2], scores[1::2], strict=True):
         if isinstance(right, TextScore) and isinstance(wrong, TextScore):
             gap = right.logprob / right.tokens - wrong.logprob / wrong.tokens
             wins.append(1.0 if gap > 0 else 0.5 if gap == 0 else 0.0)
-    found = bootstrap_mean(wins, seed)
+        else:
+            wins.append(None)
+    found = share_of("accuracy", wins, [pair.messages for pair in pairs], "no pair fitted the context")
     return {
         "pairs": len(pairs),
-        "scored": len(wins),
-        "accuracy": None if found is None else asdict(found),
+        "scored": len(pairs) - found.left_out,
+        "accuracy": None if found.interval is None else asdict(found.interval),
     }

@@ -5,16 +5,17 @@ from dataclasses import asdict, replace
 from statistics import fmean
 from typing import Any
 
-from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts import Artifact, Output, Part
 from selfreward.calibration.asking import by_prompt
 from selfreward.calibration.bias import histogram, top_share
+from selfreward.calibration.corrected import RATES, called_right, corrected_share
 from selfreward.calibration.gate import GateDecision, GateFinding, GateSpec, decide, judge_gate, overoptimised
-from selfreward.calibration.measure import Measure, mean_of, missing
+from selfreward.calibration.measure import Measure, mean_of, missing, share_of
 from selfreward.calibration.quality import Scale
 from selfreward.records import Judgment
-from selfreward.stages.health import read, written
+from selfreward.stages.health import read, rounded, written
 
-VERSION = 1
+VERSION = 3
 _TOLD = ("accuracy", "kappa", "flip_rate", "parse_rate", "share_at_maximum")
 _GOLD = ("accuracy", "lc_win_rate")
 
@@ -24,9 +25,9 @@ def gate(
     spec: GateSpec,
     *,
     seed: int,
-    health: Artifact,
+    health: Part,
     judgments: Artifact,
-    duel: Artifact | None,
+    duel: Part | None,
     previous: Artifact | None,
 ) -> None:
     """`gate.json`: `action`, the strongest of all `findings`, `told` in lines, and what they rest on.
@@ -35,9 +36,10 @@ def gate(
     over rounds (`over_optimised/...`); `duel`, if there is one, gives a gold measure too. `healthy` says that no bound
     was crossed, which is no praise of what was not measured; `healthy_round` is the last such round up to this one.
     `frozen` says that the judge of the last healthy round judges from the next round on, and `measures`, `scores` are
-    of this round's judgments. `previous` is the gate of the round before.
+    of this round's judgments. `health` and `duel` are the parts `figures` of those stages, whose numbers are rounded;
+    `previous` is the gate of the round before.
     """
-    seen = health.json("health")
+    seen = health.json("figures")
     before = None if previous is None else previous.json("gate")
     number = 0 if before is None else before["round"] + 1
     here, scores = _of_round(judgments, seen, seed)
@@ -50,7 +52,7 @@ def gate(
     frozen = was_frozen or (decision.action == "freeze" and last is not None)
     lines = [_summary(spec, seen), *_acting(decision)]
     if decision.action == "freeze" and not was_frozen:
-        lines.append(_freezing(last, judgments.manifest.inputs.get("policy") != health.manifest.inputs.get("policy")))
+        lines.append(_freezing(last, _judged_by(judgments) != seen["policy"]))
     out.write_json(
         "gate",
         {
@@ -68,9 +70,9 @@ def gate(
     )
 
 
-def asks_to_freeze(spec: GateSpec, health: Artifact) -> bool:
-    """Whether gold alone says that the judge should not judge this round."""
-    return judge_gate(spec, read(health.json("health")["measures"])).action == "freeze"
+def asks_to_freeze(spec: GateSpec, health: Part) -> bool:
+    """Whether gold alone, the part `figures`, says that the judge should not judge this round."""
+    return judge_gate(spec, read(health.json("figures")["measures"])).action == "freeze"
 
 
 def gate_reason(gated: Artifact) -> str | None:
@@ -80,27 +82,45 @@ def gate_reason(gated: Artifact) -> str | None:
     return f"stopped by the gate of the judge: {'; '.join(stops)}" if stops else None
 
 
+def _judged_by(judgments: Artifact) -> str | None:
+    """The digest of the policy that judged; None where no policy did."""
+    used = judgments.manifest.inputs.get("policy")
+    return None if used is None else used.digest
+
+
 def _of_round(judgments: Artifact, seen: Mapping[str, Any], seed: int) -> tuple[list[Measure], list[float]]:
-    """Parse rate, share at the maximum and mean score of this round's judgments over prompts, and all scores."""
+    """What this round's judgments say over prompts, and all scores.
+
+    Parse rate, share at the maximum, mean score, the share of candidates that are called right, and that share
+    corrected by what gold says of the judge's errors.
+    """
     scale: Scale | None = seen["scale"]
-    names = ("parse_rate", "share_at_maximum", "mean_score")
-    if "policy" not in judgments.manifest.inputs:
+    names = ("parse_rate", "share_at_maximum", "mean_score", "right_share", "right_share_corrected")
+    if _judged_by(judgments) is None:
         return [missing(name, "the judge is no policy") for name in names], []
     asked = "evidence" if judgments.has("evidence") else "rows"
     said, concluded = (by_prompt(judgments.records(Judgment, table)).values() for table in (asked, "rows"))
     parsed = [fmean(one.outcome == "scored" for one in group) for group in said]
     scores = [[one.score for one in group if one.score is not None] for group in concluded]
     top = [None if scale is None else top_share(some, scale) for some in scores]
+    right = [called_right(some, scale) if some and scale is not None else None for some in scores]
     means = [None if seen["relative"] or not some else fmean(some) for some in scores]
     no_scores = "no candidate has a score"
-    no_top = "the judge's scores have no maximum" if scale is None else no_scores
+    no_top, no_half = (
+        f"the judge's scores have no {what}" if scale is None else no_scores
+        for what in ("maximum", "scale, in whose upper half an answer is right")
+    )
     no_mean = "scores among the candidates of a prompt cannot rise" if seen["relative"] else no_scores
+    on_gold = {one.name: one for one in read(seen["measures"])}
+    called = share_of("right_share", right, range(len(right)), no_half)
     measures = [
-        mean_of("parse_rate", parsed, seed, "nothing was judged"),
-        mean_of("share_at_maximum", top, seed, no_top),
-        mean_of("mean_score", means, seed, no_mean),
+        share_of("parse_rate", parsed, range(len(parsed)), "nothing was judged"),
+        share_of("share_at_maximum", top, range(len(top)), no_top),
+        mean_of("mean_score", means, range(len(means)), seed, no_mean),
+        called,
+        corrected_share("right_share_corrected", called, *(on_gold[name] for name in RATES)),
     ]
-    return measures, [score for some in scores for score in some]
+    return read(rounded(written(measures))), [score for some in scores for score in some]
 
 
 def _on_round(spec: GateSpec, here: list[Measure]) -> list[GateFinding]:
@@ -110,11 +130,11 @@ def _on_round(spec: GateSpec, here: list[Measure]) -> list[GateFinding]:
     return [replace(one, name=f"round/{one.name}") for one in found if one.name in names]
 
 
-def _watched(seen: Mapping[str, Any], here: list[Measure], duel: Artifact | None) -> dict[str, Any]:
+def _watched(seen: Mapping[str, Any], here: list[Measure], duel: Part | None) -> dict[str, Any]:
     """What over-optimisation is looked for in, of one round: the proxy score and what gold says."""
     won = missing("lc_win_rate", "no duel was fought")
     if duel is not None:
-        (won,) = (one for one in read(duel.json("duel")["start"]["measures"]) if one.name == won.name)
+        (won,) = read(duel.json("figures")["measures"])
     return {
         **written([one for one in here if one.name == "mean_score"]),
         "accuracy": seen["measures"]["accuracy"],
@@ -137,10 +157,10 @@ def _summary(spec: GateSpec, seen: Mapping[str, Any]) -> str:
     ]
     if not figures:
         return f"  judge not measured: {measures['accuracy'].why_missing}"
-    few = f"; fewer than gate.fewest_items={spec.fewest_items}, so nothing follows from gold"
-    return (
-        f"  judge on {seen['pairs']} gold pairs: {', '.join(figures)}{few if seen['pairs'] < spec.fewest_items else ''}"
-    )
+    of = "" if seen["prompts"] == seen["pairs"] else f" of {seen['prompts']} prompts"
+    few = f"; fewer prompts than gate.fewest_items={spec.fewest_items}, so nothing follows from gold"
+    told = few if seen["prompts"] < spec.fewest_items else ""
+    return f"  judge on {seen['pairs']} gold pairs{of}: {', '.join(figures)}{told}"
 
 
 def _acting(decision: GateDecision) -> list[str]:

@@ -25,7 +25,8 @@ from selfreward.spec import Json, Spec
 from selfreward.stages.judge import build_judge
 from selfreward.stages.opinions import opinionated, write_opinions
 
-VERSION = 4
+VERSION = 6
+_DECIMALS = 6  # far above what another order of summation moves, far below what a gate would notice
 
 
 class HealthSpec(Spec):
@@ -55,8 +56,12 @@ def health(
     tables `final` and `final_evidence`, and under `final` and `final_people` their measures. Nothing is asked where the
     judge has no way to compare answers that people compared.
 
-    Of a jury that learns its weights, `weights` by member are those learned on all of `gold`. It is measured on `final`
-    with them, and on each pair of `gold` with those learned on the other pairs.
+    `figures.json` is the part that the gate reads: `scale`, `relative`, the number of `pairs` and of their `prompts`,
+    the digest of the `policy`, and `measures` as `rounded`.
+
+    Of a jury that learns its weights, `weights` by member are those learned on all of `gold`, and `weights.json` is the
+    part with them alone. It is measured on `final` with them, and on each pair of `gold` with those learned on the
+    other pairs.
 
     Raises StageError as the stage `judge` does, and DataError where weights are to be learned from no pairs.
     """
@@ -82,13 +87,21 @@ def health(
     measures, said, weights = measured(judging, gold, "rows", "evidence", seed)
     weighed = judging if weights is None else build_judge(judge, backend, policy, jurors, weights)
     at_last = None if final is None else measured(weighed, final, "final", "final_evidence", derive_seed(seed, 1))[0]
+    about: dict[str, Json] = {
+        "scale": None if scale is None else list(scale),
+        "relative": isinstance(judge, JurySpec | PairwiseSpec),
+        "pairs": gold.rows(),
+        "prompts": len({pair.messages for pair in gold.records(GoldPair)}),
+    }
+    by = None if policy is None else policy.digest
+    out.write_json("figures", {**about, "policy": by, "measures": rounded(measures)})
+    if weights is not None:
+        out.write_json("weights", dict(weights))
     out.write_json(
         "health",
         {
             "judge": judge.kind,
-            "scale": None if scale is None else list(scale),
-            "relative": isinstance(judge, JurySpec | PairwiseSpec),
-            "pairs": gold.rows(),
+            **about,
             "measures": measures,
             "people": _people(gold, seed),
             "scores": [asdict(one) for one in score_histogram(said)],
@@ -105,7 +118,8 @@ def health_spec(judge: AnyJudge) -> HealthSpec:
 
 
 def _people(pairs: Artifact, seed: int) -> dict[str, Json]:
-    return written(rater_measures([pair.verdicts for pair in pairs.records(GoldPair)], seed))
+    there = list(pairs.records(GoldPair))
+    return written(rater_measures([pair.verdicts for pair in there], seed, [pair.messages for pair in there]))
 
 
 def scale_of(spec: AnyJudge) -> Scale | None:
@@ -139,9 +153,22 @@ def written(measures: Sequence[Measure]) -> dict[str, Json]:
             **({"value": None, "low": None, "high": None, "n": 0} if one.interval is None else asdict(one.interval)),
             "why_missing": one.why_missing,
             "left_out": one.left_out,
+            "prompts": one.prompts,
+            "error": one.error,
+            "effective": one.effective,
         }
         for one in measures
     }
+
+
+def rounded(measures: Mapping[str, Any]) -> dict[str, Any]:
+    """Written measures with six decimals: the last digits of a figure hang on the order in which a machine adds."""
+
+    def figure(value: float | None) -> float | None:
+        return None if value is None else round(value, _DECIMALS) + 0.0  # -0.0 is 0.0
+
+    floats = ("value", "low", "high", "error", "effective")
+    return {name: {**one, **{each: figure(one[each]) for each in floats}} for name, one in measures.items()}
 
 
 def read(measures: Mapping[str, Mapping[str, Any]]) -> list[Measure]:
@@ -152,6 +179,9 @@ def read(measures: Mapping[str, Mapping[str, Any]]) -> list[Measure]:
             interval=None if one["value"] is None else Interval(one["value"], one["low"], one["high"], one["n"]),
             why_missing=one["why_missing"],
             left_out=one["left_out"],
+            prompts=one["prompts"],
+            error=one["error"],
+            effective=one["effective"],
         )
         for name, one in measures.items()
     ]

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import groupby
 from statistics import fmean, variance
 
-from selfreward.artifacts import Advance, Artifact, Output, derive_seed
+from selfreward.artifacts import Advance, Artifact, Output, Part, derive_seed
 from selfreward.backends.base import Backend
 from selfreward.diversity.estimators import refused
 from selfreward.errors import StageError
@@ -19,7 +19,7 @@ from selfreward.judges.disagreement import disagreements
 from selfreward.judges.jury import JurySpec, Weights
 from selfreward.records import Candidate, Judgment, Policy, Prompt
 
-VERSION = 5
+VERSION = 7
 
 
 def judge(
@@ -30,14 +30,14 @@ def judge(
     candidates: Artifact,
     prompts: Artifact,
     policy: Policy | None,
-    weights: Artifact | None = None,
+    weights: Part | None = None,
     backend: Backend | None = None,
     **jurors: Policy,
 ) -> None:
     """Table `rows` of Judgment, in the order of the candidates; `policy` is the one that judges.
 
-    `jurors` are the policies that members of a jury name (`judges.jury.juror`), `weights` the health artifact whose
-    learned weights they have, None where none are to be learned.
+    `jurors` are the policies that members of a jury name (`judges.jury.juror`), `weights` the part `weights` of
+    the health artifact that learned theirs, None where none are to be learned.
 
     Where the judge concludes from what it asked, such as comparisons, `rows` are its conclusions, and what it asked is
     table `evidence`. Each shard of evidence is written before its rows, so that nothing is asked twice.
@@ -48,7 +48,7 @@ def judge(
 
     Raises StageError, leaving the finished shards, when more than `spec.max_failed_share` of a shard failed.
     """
-    learned = None if weights is None else weights.json("health")["weights"]
+    learned = None if weights is None else weights.json("weights")
     judging = build_judge(spec, backend, policy, jurors, learned)
     with ExitStack() as tables, out.progress(candidates.rows(), "judgments") as advance:
         asked = tables.enter_context(out.table(Judgment, "rows" if judging.conclude is None else "evidence"))

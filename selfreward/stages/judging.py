@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfreward.artifacts import Artifact
+from selfreward.artifacts import Artifact, part_of
 from selfreward.backends import AnyBackend, open_backend, trusts
 from selfreward.backends.base import Backend
 from selfreward.calibration.gate import GateSpec
@@ -110,8 +110,9 @@ def judge_round(
             final=final if gate_spec.final else None,
             **members,
         )
-        weighing: Artifact | None = measured
-        if passed not in (None, policy) and asks_to_freeze(gate_spec, measured):
+        figures, weighing = measured.part("figures"), measured
+        if passed not in (None, policy) and asks_to_freeze(gate_spec, figures):
+            assert passed_health is not None, "a policy that passed was measured"
             held.close()
             policy, weighing = passed, passed_health
             backend = held.enter_context(bench.holding(policy))
@@ -122,15 +123,15 @@ def judge_round(
             policy=policy,
             candidates=candidates,
             prompts=prompts,
-            weights=weighing if isinstance(spec, JurySpec) and spec.learns else None,
+            weights=weighing.part("weights") if isinstance(spec, JurySpec) and spec.learns else None,
             **members,
         )
     gated = stage(
         gate,
         gate_spec,
-        health=measured,
+        health=figures,
         judgments=judgments,
-        duel=duel,
+        duel=part_of(duel, "figures"),
         previous=None if previous is None else previous.gate,
     )
     if gated.json("gate")["healthy"]:

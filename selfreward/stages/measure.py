@@ -12,14 +12,14 @@ from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Advance, Answer, Backend, TextScore
 from selfreward.backends.draw import Decoding, draw_completions
 from selfreward.data.assets import asset_model
-from selfreward.diversity.embed import Embedder, embed_hashing, embed_minilm
-from selfreward.diversity.probe import Mode, ProbeAnswer, embed_once, matched_measures
+from selfreward.diversity.embed import Embedder, embed_hashing, embed_minilm, embed_once
+from selfreward.diversity.probe import Mode, ProbeAnswer, matched_measures
 from selfreward.diversity.summary import across_prompts, beside_people, within_prompts
 from selfreward.records import STRATA, Policy, Prompt, digest_of
 from selfreward.spec import Json
 from selfreward.stages.probed import HumanScore, PromptMeasure, matched_means, means, prompt_measure, tail_nll
 
-VERSION = 5
+VERSION = 7
 BASELINE = ("rows", "human")
 """What a later measurement reads of the first one: answers, and the scores of the human answers."""
 

@@ -16,7 +16,7 @@ from selfreward.records import Example, PreferencePair
 from selfreward.spec import Spec, execution
 from selfreward.thought import answer_tokens
 
-VERSION = 5
+VERSION = 6
 
 
 class MixSpec(Spec):
@@ -73,8 +73,8 @@ def mix(
     that stay from earlier rounds count. Tokens of thoughts do not, since people rarely write any and `update.thought`
     may drop them. The least used come first, by lot; a row is in a training set once. Human pairs come from
     `human_pairs` and from the human prompts that were sampled along. `decision` is the part `orders` of that of this
-    round; its `human_left` is never exceeded. A pool that runs dry gives what it has, and so does a budget; `short`
-    says how many tokens or pairs are missing then. Raises StarvedLoop with fewer than `spec.min_rows` own rows this
+    round; its `human_left` is never exceeded. `short` says how many tokens or pairs of the share are missing, whatever
+    the reason; `dry` that pool or budget had no more. Raises StarvedLoop with fewer than `spec.min_rows` own rows this
     round.
     """
     table, _ = training_table(selected)
@@ -118,7 +118,7 @@ def _mix(
     wanted = share / (1 - share) * stayed["self_units"] - stayed["human_units"]
     able = [row for row in pool.rows if uses[ledger_id(row)] < spec.max_uses]
     there = {entry.example_id for entry in spent if entry.iteration >= _oldest(spec, iteration)}
-    drawn, too_few = _draw([row for row in able if ledger_id(row) not in there], uses, wanted, budget, seed)
+    drawn, dry = _draw([row for row in able if ledger_id(row) not in there], uses, wanted, budget, seed)
     fresh = [replace(row, iteration=iteration) for row in drawn]
     ledger = spent + [Spent(example_id=ledger_id(row), iteration=iteration, tokens=tokens_of(row)) for row in fresh]
     with out.table(pool.row_type, table) as written:
@@ -144,7 +144,8 @@ def _mix(
             "real_share_asked": share,
             "real_share_tokens": total["human_tokens"] / (total["human_tokens"] + total["self_tokens"]),
             "real_share_rows": total["human_rows"] / (total["human_rows"] + total["self_rows"]),
-            "short": max(0, round(wanted) - came["human_units"]) if too_few else 0,
+            "short": max(0, round(wanted) - came["human_units"]),
+            "dry": dry,
             "sft_weight": decided["orders"]["sft_weight"],
         },
     )
@@ -216,22 +217,24 @@ def _oldest(spec: MixSpec, iteration: int) -> int:
 def _draw(
     pool: Sequence[Row], uses: Counter[str], wanted: float, budget: int | None, seed: int
 ) -> tuple[list[Row], bool]:
-    """Rows, the least used first and equally used ones by lot, until they hold `wanted` units; and whether too few.
+    """Rows, the least used first and equally used ones by lot, until they hold `wanted` units; and whether more is had.
 
-    The last one may go over `wanted` by half its own, and over `budget` by nothing: the draw ends at the first that
-    would.
+    A row may go over `wanted` by half its own. One that would go over by more is passed over for a shorter one, so that
+    nothing is drawn only where all are more than twice as long as what is wanted. No row may go over `budget`: the draw
+    ends at the first that would. It is dry where that, or the last row, ends it before `wanted` is reached.
     """
     shuffled = random.Random(seed).sample(pool, len(pool))
     drawn: list[Row] = []
-    units = 0
+    units, passed_over = 0, False
     for row in sorted(shuffled, key=lambda one: uses[ledger_id(one)]):
         if units + _units(row) / 2 > wanted:
-            return drawn, False
+            passed_over = True
+            continue
         if budget is not None and units + _units(row) > budget:
             return drawn, True
         drawn.append(row)
         units += _units(row)
-    return drawn, True
+    return drawn, not passed_over and units < wanted
 
 
 def _starved(spec: MixSpec, selected: Artifact, table: str) -> str:

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from selfreward.answers import distinct_key
+from selfreward.diversity.embed import Vectors
 from selfreward.diversity.estimators import refused, words
-from selfreward.diversity.probe import UNMATCHED, Matched, MatchedProbe, ProbeAnswer, Vectors
+from selfreward.diversity.probe import UNMATCHED, Matched, MatchedProbe, ProbeAnswer
 from selfreward.diversity.summary import mean, prompt_variety
 from selfreward.records import Prompt, Stratum
 from selfreward.spec import Json
@@ -41,6 +42,8 @@ class PromptMeasure:
     baseline_ent: float | None
     baseline_recall: float | None
     human_sem: float | None
+    sem_beside_human: float | None
+    baseline_sem_beside_human: float | None
 
     @property
     def matched(self) -> Matched:
@@ -103,6 +106,8 @@ def matched_means(rows: Sequence[PromptMeasure], matched: MatchedProbe) -> dict[
     return {
         "words": matched.words,
         "tokens": matched.tokens,
+        "human_words": matched.human_words,
+        "neighbours": matched.neighbours,
         "opening": " ".join(matched.opening),
         **{name: mean([getattr(row, name) for row in rows]) for name in asdict(UNMATCHED)},
     }

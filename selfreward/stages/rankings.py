@@ -12,7 +12,7 @@ from selfreward.artifacts import Artifact, Output
 from selfreward.records import Candidate, Origin, PreferencePair, Prompt, digest_of
 from selfreward.spec import Spec
 
-VERSION = 3
+VERSION = 5
 
 
 class RankingsSpec(Spec):

@@ -8,14 +8,13 @@ from pydantic import Field, PositiveInt
 
 from selfreward.artifacts import Advance, Artifact, Output, derive_seed
 from selfreward.artifacts.tables import in_batches
-from selfreward.backends.base import Backend, Sampling
+from selfreward.backends.base import Backend, Completion, Sampling
 from selfreward.judges.prompting import Rubric
-from selfreward.judges.reply import read_score
 from selfreward.records import Finish, Policy
 from selfreward.spec import Spec
 from selfreward.stages.rankings import Ranking
 
-VERSION = 3
+VERSION = 4
 
 
 class RepliesSpec(Spec):
@@ -42,11 +41,11 @@ class Reply:
     text: str
     tokens: int
     finish: Finish
-    score: int | None
+    score: float | None
     thought: str | None = None
 
     @property
-    def stated(self) -> int:
+    def stated(self) -> float:
         """The score of a reply that states one."""
         assert self.score is not None
         return self.score
@@ -77,11 +76,14 @@ def _draw(spec: RepliesSpec, backend: Backend, batch: Sequence[Ranking], seed: i
             text=reply.text,
             tokens=reply.tokens,
             finish=reply.finish,
-            score=None
-            if reply.finish == "length"
-            else read_score(reply.text, spec.rubric.label, spec.rubric.scale, answer=answer.text),
+            score=_stated(spec.rubric, reply, answer.text),
             thought=reply.thought,
         )
         for (prompt, answer), completions in zip(asked, drawn, strict=True)
         for repeat, reply in enumerate(completions)
     ]
+
+
+def _stated(rubric: Rubric, reply: Completion, answer: str) -> float | None:
+    score = None if reply.finish == "length" else rubric.read(reply.text, answer)
+    return None if score is None else float(score)

@@ -15,7 +15,7 @@ from selfreward.artifacts import Artifact, Output
 from selfreward.backends.base import Backend
 from selfreward.errors import StarvedLoop
 from selfreward.judges.prompting import Rubric
-from selfreward.judges.reply import Scale
+from selfreward.judges.scale import Scale, spelled
 from selfreward.records import Example, digest_of
 from selfreward.spec import Spec, part_of
 from selfreward.stages.rankings import RankedAnswer, Ranking, RankingsSpec
@@ -92,7 +92,7 @@ def seed(
         {
             "ift": len(ranked),
             "eft": len(kept),
-            "scores": {str(score): {"kept": after[score], "of": before[score]} for score in sorted(before)},
+            "scores": {spelled(score): {"kept": after[score], "of": before[score]} for score in sorted(before)},
             "replies": None if drawn is None else {**drawn},
         },
     )
@@ -140,7 +140,7 @@ def balanced(replies: Sequence[Reply], seed: int) -> list[Reply]:
     return [reply for place, reply in enumerate(replies) if place not in left_out]
 
 
-def label_of(scale: Scale, ranking: Ranking, answer: RankedAnswer) -> int:
+def label_of(scale: Scale, ranking: Ranking, answer: RankedAnswer) -> float:
     """The score that an answer's place comes to: the lowest for the last, the highest for the best, between by rank."""
     scores = scale.values()
     best = max(other.place for other in ranking.answers)
@@ -148,7 +148,7 @@ def label_of(scale: Scale, ranking: Ranking, answer: RankedAnswer) -> int:
 
 
 def _labels(scale: Scale, backend: Backend, ranked: Sequence[Ranking]) -> Iterator[Reply]:
-    texts = [str(score) for score in scale.values()]
+    texts = list(map(spelled, scale.values()))
     tokens = dict(zip(texts, backend.count_tokens(texts), strict=True))
     for ranking in ranked:
         for answer in ranking.answers:
@@ -157,10 +157,10 @@ def _labels(scale: Scale, backend: Backend, ranked: Sequence[Ranking]) -> Iterat
                 prompt_id=ranking.prompt.id,
                 answer_id=answer.id,
                 repeat=0,
-                text=str(score),
-                tokens=tokens[str(score)],
+                text=spelled(score),
+                tokens=tokens[spelled(score)],
                 finish="stop",
-                score=score,
+                score=float(score),
             )
 
 

@@ -15,7 +15,7 @@ from selfreward.stages.novelty import Pick, lowered, orders_of, take_back, withi
 from selfreward.stages.pairs import PreferencePairs, anchor_pair, choose_pairs, pair_of
 from selfreward.stages.pool import Rated, pools
 
-VERSION = 6
+VERSION = 8
 
 AnySelect = BestOfK | RandomPick | PreferencePairs
 SelectSpec = Annotated[AnySelect, Field(discriminator="kind")]

@@ -1,6 +1,6 @@
 """Source: prompts, human answers and pairs as tables, what is no use left out and counted, overlaps dropped."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -8,28 +8,35 @@ from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.output import SHARD_ROWS
 from selfreward.artifacts.runs import Run
 from selfreward.artifacts.tables import in_batches
-from selfreward.backends.base import Backend
+from selfreward.backends.base import Backend, Unfit
+from selfreward.backends.draw import AnswerLengths
 from selfreward.data.own import OwnData
-from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, HumanPair, LeftOut, Role
+from selfreward.data.roles import PROMPT_ROLES, ColumnsSeen, HumanAnswer, HumanPair, Kept, LeftOut, Role, prompt_of
 from selfreward.data.sources import AnyData, DataSpec
 from selfreward.errors import DataError
 from selfreward.records import Example, GoldPair, Policy, PreferencePair, Prompt, digest_of
 from selfreward.spec import Spec
 from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_told, likeness_told
+from selfreward.stages.references import counting_references, references_told
 
-VERSION = 3
+VERSION = 5
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
 _MEASURED: tuple[Role, ...] = ("held_out", "probe", "target", "gold_gate", "gold_final")
+LEFT_OUT, _READ, _UNREAD = "left_out:", "read:", "unread:"
 Record = TypeVar("Record")
 Given = TypeVar("Given")
 
 
 class SourceSpec(Spec):
-    """One role of a data source; `content` is the fingerprint of the files behind it."""
+    """One role of a data source; `content` is the fingerprint of the files behind it.
+
+    `room` is what a prompt has to leave for an answer, in tokens; one where nobody is to answer.
+    """
 
     role: Role
     data: DataSpec
     content: str
+    room: AnswerLengths = AnswerLengths(closed=1, open=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,16 +53,25 @@ class Sources:
     gold_final: Artifact
 
 
-def load_sources(data: AnyData, run: Run, backend: Backend, policy: Policy) -> Sources:
-    """The table of every role, as the `policy` that `backend` holds can be asked; answers are counted in its tokens."""
+def load_sources(
+    data: AnyData, run: Run, backend: Backend, policy: Policy, rooms: Mapping[Role, AnswerLengths]
+) -> Sources:
+    """The table of every role, as the `policy` that `backend` holds can be asked; answers are counted in its tokens.
+
+    `rooms` says how long answers to the prompts of a role may get; to those of other roles nobody answers.
+    """
     if data.system:
         run.store.reporter.say(f"  data.system: conversations without a system turn begin with {data.system!r}")
 
     def load(role: Role) -> Artifact:
-        spec = SourceSpec(role=role, data=data, content=data.fingerprint(role))
+        room = rooms.get(role, AnswerLengths(closed=1, open=1))
+        spec = SourceSpec(role=role, data=data, content=data.fingerprint(role), room=room)
         table = run.source(role, source, spec, backend=backend, policy=policy)
-        if told := left_out_told(role, table):
-            run.store.reporter.say(told)
+        if columns := columns_told(table):
+            run.store.reporter.say(f"  {role}: {columns}")
+        for told in (left_out_told(role, table), references_told(role, table)):
+            if told:
+                run.store.reporter.say(told)
         return table
 
     measured = {role: load(role) for role in _MEASURED}
@@ -78,24 +94,52 @@ def load_sources(data: AnyData, run: Run, backend: Backend, policy: Policy) -> S
 
 def left_out_told(role: str, table: Artifact) -> str | None:
     """What was left out of a source, each count with what it is out of; None where nothing was."""
-    counts = table.manifest.counts
-    left_out = {name.removeprefix("left_out:"): n for name, n in counts.items() if name.startswith("left_out:")}
+    left_out = counted(table.manifest.counts, LEFT_OUT)
     if not left_out:
         return None
     reasons = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in sorted(left_out.items()))
     return f"  {role}: {table.rows()} of {table.rows() + sum(left_out.values())} rows; left out: {reasons}"
 
 
+def columns_told(table: Artifact) -> str | None:
+    """Which columns of a source were read, as what, and which were not; None where there are no columns.
+
+    A column that was read in some rows alone stands with their number.
+    """
+    read, unread = counted(table.manifest.counts, _READ), counted(table.manifest.counts, _UNREAD)
+    if not read and not unread:
+        return None
+    rows = max([*read.values(), *unread.values()])
+    parts = []
+    for name, count in sorted(read.items()):
+        what, _, column = name.partition(":")
+        parts.append(f"{column} ({what}{'' if count == rows else f', {count:,} of {rows:,} rows'})")
+    left = [name for name in unread if not any(part.startswith(f"{name} (") for part in parts)]
+    return f"read {', '.join(parts) or 'nothing'}; not read: {', '.join(sorted(left)) or 'nothing'}"
+
+
+def counted(counts: Mapping[str, int | float], prefix: str) -> dict[str, int]:
+    """The counts whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): int(count) for name, count in counts.items() if name.startswith(prefix)}
+
+
 def source(out: Output, spec: SourceSpec, *, backend: Backend, policy: Policy) -> None:
     """Table `rows`: Prompt, or by role Example (human), PreferencePair (human_pairs), GoldPair (gold_...).
 
     `backend` holds the `policy` whose chat template must take every conversation, and counts the tokens of human
-    answers. Rows that are empty, repeated or of no use are counted as `left_out:<reason>`. Raises DataError for a row
-    that cannot be read or rendered, and for a role without the rows that the loop cannot do without.
+    answers. Rows that are empty, repeated or of no use are counted as `left_out:<reason>`. The rows in which a column
+    was read are counted as `read:<as what>:<column>`, those in which it was not as `unread:<column>`; references of
+    closed prompts as `references` and, where a reply that repeats them is right, as `references_echoed`. Raises
+    DataError for a row that cannot be read or asked, and for a role without the rows that the loop cannot do without.
     """
-    rows = (row for row in spec.data.rows(spec.role, backend.why_unfit) if not _left_out(out, row))
+
+    def why_unfit(row: Kept) -> Unfit | None:
+        messages, stratum = prompt_of(row)
+        return backend.why_unfit(messages, spec.room.of(stratum))
+
+    rows = (row for row in spec.data.rows(spec.role, why_unfit) if not _counted_only(out, row))
     if spec.role in PROMPT_ROLES:
-        written = _write(out, Prompt, cast(Iterator[Prompt], rows))
+        written = _write(out, Prompt, counting_references(out, cast(Iterator[Prompt], rows)))
     elif spec.role == "human":
         written = _write(out, Example, _examples(backend, cast(Iterator[HumanAnswer], rows)))
     elif spec.role == "human_pairs":
@@ -103,17 +147,24 @@ def source(out: Output, spec: SourceSpec, *, backend: Backend, policy: Policy) -
     else:
         written = _write(out, GoldPair, cast(Iterator[GoldPair], rows))
     if written == 0 and spec.role in _NEEDED:
-        left_out = "".join(f", {name.removeprefix('left_out:')} {count}" for name, count in sorted(out.counts.items()))
+        left_out = "".join(f", {name} {count}" for name, count in sorted(counted(out.counts, LEFT_OUT).items()))
         hint = f"check data.{spec.role} and its sizes"
         if isinstance(spec.data, OwnData) and getattr(spec.data, spec.role) is None:
             hint = f"give data.{spec.role} a file, or raise data.split.{spec.role}"
         raise DataError(f"there is no {spec.role} prompt{left_out}: {hint}")
 
 
-def _left_out(out: Output, row: object) -> bool:
-    if isinstance(row, LeftOut):
-        out.count(**{f"left_out:{row.reason}": 1})
-    return isinstance(row, LeftOut)
+def _counted_only(out: Output, row: object) -> bool:
+    """Whether a row is none of the table; counts what it says."""
+    match row:
+        case LeftOut():
+            out.count(**{f"{LEFT_OUT}{row.reason}": 1})
+        case ColumnsSeen():
+            out.count(**{f"{_READ}{name}:{column}": count for (column, name), count in row.read.items()})
+            out.count(**{f"{_UNREAD}{column}": count for column, count in row.unread.items()})
+        case _:
+            return False
+    return True
 
 
 def _write(out: Output, record_type: type[Record], records: Iterator[Record]) -> int:

@@ -10,6 +10,7 @@ from selfreward.testbench.chain import chain_section
 from selfreward.testbench.closed_loop import alarm_section, controller_section
 from selfreward.testbench.corruptions import corruptions_section
 from selfreward.testbench.formulas import formula_section
+from selfreward.testbench.lengths import matching_sections
 from selfreward.testbench.table import Section
 
 
@@ -23,10 +24,11 @@ class Size:
     loops: int
     steered: int
     prompts: int
+    matched: int
 
 
-FULL = Size(chains=1.0, texts=40, runs=400, loops=200, steered=30, prompts=128)
-QUICK = Size(chains=0.2, texts=30, runs=40, loops=20, steered=5, prompts=64)
+FULL = Size(chains=1.0, texts=40, runs=400, loops=200, steered=30, prompts=128, matched=4)
+QUICK = Size(chains=0.2, texts=30, runs=40, loops=20, steered=5, prompts=64, matched=2)
 
 
 def detector_bench(seed: int, size: Size) -> Iterator[Sequence[Section]]:
@@ -38,6 +40,7 @@ def detector_bench(seed: int, size: Size) -> Iterator[Sequence[Section]]:
         lambda luck: [alarm_section(luck, size.loops)],
         lambda luck: [controller_section(luck, size.steered)],
         lambda luck: [corruptions_section(luck, size.prompts)],
+        lambda luck: matching_sections(luck, size.matched),
     )
     for part, luck in zip(parts, np.random.SeedSequence(seed).spawn(len(parts)), strict=True):
         yield part(luck)

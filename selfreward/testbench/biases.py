@@ -7,6 +7,7 @@ import numpy as np
 
 from selfreward.calibration.health import BIASES, judge_measures, rater_measures
 from selfreward.calibration.measure import Measure
+from selfreward.testbench.gates import RUNS, gate_section
 from selfreward.testbench.gold import Gold
 from selfreward.testbench.judges import JUDGES, PERFECT, Planted, moved, said
 from selfreward.testbench.table import Row, Section
@@ -42,6 +43,8 @@ def judge_bench(gold: Gold, seed: int, seeds: int) -> Iterator[Sequence[Section]
     yield [_rates(gold, found, seeds), _measures(gold, found)]
     if any(len(item.verdicts) > 1 for item in gold.people):
         yield [_people(gold, seed)]
+    if not gold.people:
+        yield [gate_section(np.random.SeedSequence(seed), RUNS)]
 
 
 def planted(gold: Gold, seed: int, seeds: int) -> list[Found]:
@@ -124,7 +127,7 @@ def _measures(gold: Gold, found: Sequence[Found]) -> Section:
 
 
 def _people(gold: Gold, seed: int) -> Section:
-    measures = rater_measures([item.verdicts for item in gold.people], seed)
+    measures = rater_measures([item.verdicts for item in gold.people], seed, [item.messages for item in gold.people])
     return Section(
         title=f"People among themselves on {gold.name}",
         reading="How far they agree on all pairs of the file, the ceiling for any judge: value and 95% interval.",

@@ -11,7 +11,7 @@ from statistics import fmean
 import numpy as np
 
 from selfreward.diversity.detector import DetectorSpec, Diagnosis, Standing, diagnose
-from selfreward.diversity.findings import PARTS, Family, Finding, Margins, Part
+from selfreward.diversity.findings import LEVEL, PARTS, Family, Finding, Margins, Part
 from selfreward.testbench.loops import (
     DRAWS,
     WORDINGS,
@@ -37,9 +37,12 @@ PROMPTS = 256
 SPREAD = 2.0
 NLL_NOISE = 0.1
 MOST_FALSE = 35 / 400
+MOST_OFF = 0.015
+_ENOUGH = 400
 
 _SPEC = DetectorSpec()
 _POPULATION = 2048
+_MEASURED: tuple[Family, ...] = tuple(family for family in PARTS if family != "nll")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +70,15 @@ def calibration_sections(luck: np.random.SeedSequence, runs: int) -> list[Sectio
     looped = list(looped_runs(np.random.default_rng(next(lucks)), runs))
     fewer = max(1, runs // 4)
     either: tuple[Part, ...] = ("contraction", "loss")
+    at_margin = shifted(1, 1, runs)
     rows = [
         _rates("no drop", null, either),
-        _rates("all at 1 margin", shifted(1, 1, runs), either),
+        _rates("all at 1 margin", at_margin, either),
         _rates("all at 1 margin, by two rounds of best of 4", looped, either),
         _rates("contraction 2 margins, loss 1", shifted(2, 1, runs), ("loss",)),
         _rates("contraction 1 margin, loss 2", shifted(1, 2, runs), ("contraction",)),
         _rates("all at 1.5 margins", shifted(1.5, 1.5, fewer)),
-        _rates("all at 2 margins", shifted(2, 2, fewer)),
+        _rates("all at 2 margins", far := shifted(2, 2, fewer)),
     ]
     families = tuple(PARTS)
     return [
@@ -90,6 +94,21 @@ def calibration_sections(luck: np.random.SeedSequence, runs: int) -> list[Sectio
             rows=tuple(rows),
         ),
         _smallest(null),
+        Section(
+            title="Intervals",
+            reading=(
+                "In which share of the rounds of these runs the 95% interval of a family holds its true drop. `nll` is "
+                "left out, whose interval is that of the largest of several rises. Rounds of a run share their "
+                f"baseline. A row of {_ENOUGH} runs or more holds if every share is within {MOST_OFF:g} of .95."
+            ),
+            columns=_MEASURED,
+            rows=(
+                _held("no drop", null, 0),
+                _held("all at 1 margin", at_margin, 1),
+                _held("all at 1 margin, by two rounds of best of 4", looped, 1),
+                _held("all at 2 margins", far, 2),
+            ),
+        ),
     ]
 
 
@@ -203,6 +222,18 @@ def _rates(name: str, runs: Sequence[Outcome], null: Sequence[Part] = ()) -> Row
     cells: tuple[Cell, ...] = (len(runs), alarms, parts["contraction"], parts["loss"], *families, a_round)
     false = max([alarms, *(parts[part] for part in null)])
     return Row(name=name, cells=cells, passed=false <= MOST_FALSE * len(runs) if null else None)
+
+
+def _held(name: str, runs: Sequence[Outcome], margins: float) -> Row:
+    """How often the interval of a family holds the drop of so many margins."""
+    shares = [
+        fmean(
+            one.low <= margins * one.margin <= one.high for run in runs for one in run.findings if one.family == family
+        )
+        for family in _MEASURED
+    ]
+    held = all(abs(share - LEVEL) <= MOST_OFF for share in shares)
+    return Row(name=name, cells=tuple(shares), passed=held if len(runs) >= _ENOUGH else None)
 
 
 def _smallest(runs: Sequence[Outcome]) -> Section:

@@ -41,8 +41,8 @@ class Writer:
 def make_writer(rng: np.random.Generator, prompts: int) -> Writer:
     """A writer for so many prompts."""
     return Writer(
-        meanings=tuple(tuple(_concepts(rng, _LONGEST) for _ in range(ANSWERS)) for _ in range(prompts)),
-        own=tuple(_concepts(rng, _OWN_CONCEPTS) for _ in range(prompts)),
+        meanings=tuple(tuple(concepts(rng, _LONGEST) for _ in range(ANSWERS)) for _ in range(prompts)),
+        own=tuple(concepts(rng, _OWN_CONCEPTS) for _ in range(prompts)),
     )
 
 
@@ -59,9 +59,20 @@ def written(
     }
 
 
+def concepts(rng: np.random.Generator, count: int) -> tuple[str, ...]:
+    """So many concepts by lot, each the beginning of its words."""
+    first_N, second_N = rng.choice(_SYLLABLES, size=(2, count))
+    return tuple(one + other for one, other in zip(first_N, second_N, strict=True))
+
+
 def embed_concepts(texts: Sequence[str]) -> NDArray[np.float64]:
     """The mean over a text's words of a random direction for each concept, as rows of length 1."""
     return np.array([_vector(text) for text in texts])
+
+
+def worded(rng: np.random.Generator, said: Sequence[str]) -> str:
+    """Concepts as a text, each by one of its words."""
+    return " ".join(concept + form for concept, form in zip(said, rng.choice(_FORMS, size=len(said)), strict=True))
 
 
 def one_form(text: str) -> str:
@@ -75,20 +86,14 @@ def _answer(
     length = int(rng.integers(_SHORTEST, _LONGEST + 1))
     own = rng.choice(writer.own[prompt], size=length)
     said = np.where(rng.random(length) < _OWN_SHARE, own, writer.meanings[prompt][meaning][:length])
-    forms = rng.choice(_FORMS, size=length)
     choice = -math.log(len(_FORMS))
     return ProbeAnswer(
         prompt_id=str(prompt),
         index=index,
-        text=" ".join(concept + form for concept, form in zip(said, forms, strict=True)),
+        text=worded(rng, said.tolist()),
         finish="stop",
         token_logprobs=(math.log(mass) + choice, *[choice] * (length - 1)),
     )
-
-
-def _concepts(rng: np.random.Generator, count: int) -> tuple[str, ...]:
-    first_N, second_N = rng.choice(_SYLLABLES, size=(2, count))
-    return tuple(one + other for one, other in zip(first_N, second_N, strict=True))
 
 
 @cache

@@ -9,6 +9,7 @@ from selfreward.artifacts.runs import read_run
 from selfreward.provenance.yields import yield_metrics
 from selfreward.tracking.drawn import drawn_metrics
 from selfreward.tracking.judging import judge_metrics
+from selfreward.tracking.left_out import data_metrics
 from selfreward.tracking.monitor import Metric, monitor_metrics
 
 METRICS_FILE = "metrics.jsonl"
@@ -52,10 +53,10 @@ def training_counts(row: Mapping[str, Metric]) -> list[str]:
 
 def metrics_of_run(folder: Path) -> list[dict[str, Metric]]:
     """One flat dict of metrics for each iteration of the run in `folder`; see docs/metrics.md for the names."""
-    iterations = read_run(folder).iterations
+    view = read_run(folder)
     return [
-        metrics_of_iteration(t, stages, before)
-        for t, (stages, before) in enumerate(zip(iterations, ({}, *iterations), strict=False))
+        metrics_of_iteration(t, stages, before) | (data_metrics(view.sources) if t == 0 else {})
+        for t, (stages, before) in enumerate(zip(view.iterations, ({}, *view.iterations), strict=False))
     ]
 
 

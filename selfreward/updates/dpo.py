@@ -20,6 +20,7 @@ from selfreward.backends.local import load_chat, load_model, quiet
 from selfreward.errors import StarvedLoop
 from selfreward.records import Policy, PreferencePair
 from selfreward.spec import Json, neutral
+from selfreward.updates.losses import OFFSET, SMOOTHED, Loss
 from selfreward.updates.training import (
     StepAdvance,
     TrainingBase,
@@ -35,35 +36,13 @@ from selfreward.updates.training import (
     trainer_settings,
 )
 
-Loss = Literal[
-    "sigmoid",
-    "sigmoid_norm",
-    "hinge",
-    "ipo",
-    "exo_pair",
-    "nca_pair",
-    "robust",
-    "bco_pair",
-    "sppo_hard",
-    "aot",
-    "aot_unpaired",
-    "apo_zero",
-    "apo_down",
-    "discopop",
-    "sft",
-]
-
-_OFFSET: frozenset[Loss] = frozenset({"sigmoid", "hinge"})
-"""Losses of `beta` times the difference of both log ratios and of nothing else, so that an offset means what it says.
-Those that are sorted, divided by length, or look at each answer alone are not, and smoothed ones ask a flipped pair for
-the offset of the pair that was not."""
-
 
 class DpoSpec(TrainingBase):
     """How to train on preference pairs.
 
     `loss` lists TRL's loss types, added up with `loss_weights` (all 1 where None): `[sigmoid, sft]` is DPO with the
-    likelihood of the chosen answer. `ld_alpha` weighs the tokens beyond the shorter answer's length, which makes the
+    likelihood of the chosen answer. `label_smoothing` is the share of pairs that may be the wrong way round, for the
+    losses that know one. `ld_alpha` weighs the tokens beyond the shorter answer's length, which makes the
     loss less sensitive to length; 1 changes nothing. `reference` is the policy that `beta` ties to: the one that drew
     the candidates, or the one of iteration 0; its log-probabilities are taken once, before training.
 
@@ -89,7 +68,12 @@ class DpoSpec(TrainingBase):
             )
         if "exo_pair" in self.loss and self.label_smoothing == 0:
             raise ValueError("update.loss=exo_pair needs update.label_smoothing above 0: try 0.001")
-        if self.margin_weight and (not _OFFSET & {*self.loss} or {*self.loss} - _OFFSET - {"sft"}):
+        if self.label_smoothing and not {*SMOOTHED} & {*self.loss}:
+            raise ValueError(
+                f"update.label_smoothing={self.label_smoothing} with update.loss={list(self.loss)}: only "
+                f"{', '.join(SMOOTHED)} read it; set update.loss=[robust], or update.label_smoothing=0"
+            )
+        if self.margin_weight and (not OFFSET & {*self.loss} or {*self.loss} - OFFSET - {"sft"}):
             raise ValueError(
                 f"update.margin_weight={self.margin_weight} with update.loss={list(self.loss)}: margins go with the "
                 "losses sigmoid and hinge, and with sft beside them; set update.loss=[sigmoid]"

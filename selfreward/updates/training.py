@@ -12,10 +12,11 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from selfreward.backends.chat import Chat
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
+from selfreward.backends.folder import first_without_numbers
 from selfreward.backends.local import load_model
 from selfreward.backends.rendering import write_rendering
 from selfreward.backends.rows import pad_id
-from selfreward.errors import ConfigError
+from selfreward.errors import ConfigError, StageError
 from selfreward.records import Policy
 from selfreward.spec import Spec, execution, neutral
 
@@ -146,6 +147,8 @@ def train(make_trainer: Callable[[], Any], model: Any, advance: StepAdvance) -> 
     """The trained model, adapters merged, with the configs it had before, and what the trainer did.
 
     The trainer writes its own choices into the model's configs; what is saved should differ in weights only.
+
+    Raises StageError where training left values that are no numbers.
     """
     from transformers import PrinterCallback
 
@@ -159,6 +162,12 @@ def train(make_trainer: Callable[[], Any], model: Any, advance: StepAdvance) -> 
     outcome = trainer.train()
     merge = getattr(trainer.model, "merge_and_unload", None)
     trained = trainer.model if merge is None else merge()
+    lost = first_without_numbers(trained)
+    if lost is not None or not math.isfinite(outcome.training_loss):
+        raise StageError(
+            f"after {outcome.global_step} steps {f'the weights {lost}' if lost else 'the loss'} hold values that are "
+            "no numbers: lower update.learning_rate or update.max_grad_norm"
+        )
     trained.config, trained.generation_config = configs
     return trained, Trained(
         steps=outcome.global_step,

@@ -1,66 +1,21 @@
 """The store: what decides a key, what survives a crash, what is refused."""
 
 import errno
-import json
 import multiprocessing
 import os
 import signal
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from selfreward.artifacts import Artifact, Output, Part, Store
+from selfreward.artifacts import Store
 from selfreward.artifacts.files import folder_digest
 from selfreward.artifacts.manifest import read_manifest
 from selfreward.artifacts.runs import Run, read_run
-from selfreward.errors import CollectedArtifact, CorruptArtifact, StoreError
+from selfreward.errors import CorruptArtifact, StoreError
 from selfreward.records import Message, Policy
-from selfreward.spec import Spec, execution, neutral
+from tests.artifacts.poems import PoemSpec, broken_poem, calls, poem
 from tests.support import Silent
-
-VERSION = 1
-
-
-class PoemSpec(Spec):
-    """Settings of the stage under test."""
-
-    lines: int = 6
-    shard_lines: int = 2
-    workers: int = execution(1)
-    rhyme: str | None = neutral(None)
-
-
-calls: list[int] = []
-
-
-def verses(start: int, end: int, name: str) -> list[Message]:
-    calls.append(start)
-    return [Message(role="user", content=f"{name}:{n}") for n in range(start, end)]
-
-
-def poem(
-    out: Output, spec: PoemSpec, *, seed: int = 0, theme: Artifact | Part | None = None, policy: Policy | None = None
-) -> None:
-    """Writes `spec.lines` rows in shards."""
-    words = "" if theme is None else f"{theme.json('about')['lines']}"
-    if isinstance(theme, Artifact):
-        words = " ".join(row.content for row in theme.records(Message))
-    with out.table(Message) as table:
-        for start in range(0, spec.lines, spec.shard_lines):
-            end = min(start + spec.shard_lines, spec.lines)
-            table.shard(partial(verses, start, end, f"{words}{seed}"))
-    out.write_json("about", {"lines": spec.lines})
-
-
-def broken_poem(out: Output, spec: PoemSpec) -> None:
-    """Writes one shard and fails."""
-    with out.table(Message) as table:
-        table.write([Message(role="user", content="0:0"), Message(role="user", content="0:1")])
-        raise ValueError("no muse")
-
-
-broken_poem.__name__ = "poem"
 
 
 @pytest.fixture
@@ -185,15 +140,6 @@ def test_a_replaced_input_is_refused_even_with_its_old_size_and_time(store: Stor
         fresh.run(poem, PoemSpec(), theme=fresh.run(poem, PoemSpec(lines=4)))
 
 
-def test_a_torn_shard_of_an_unfinished_stage_is_named(store: Store) -> None:
-    with pytest.raises(ValueError, match="no muse"):
-        store.run(broken_poem, PoemSpec())
-    shard = next((store.root / "poem").glob("*/rows-00000.parquet"))
-    shard.write_bytes(shard.read_bytes()[:20])
-    with pytest.raises(CorruptArtifact, match=f"delete the folder {shard.parent}"):
-        store.run(poem, PoemSpec())
-
-
 def test_without_a_manifest_there_is_no_artifact(store: Store) -> None:
     artifact = store.run(poem, PoemSpec())
     (artifact.path / "manifest.json").unlink()
@@ -206,7 +152,7 @@ def test_a_full_disk_is_one_clear_line(store: Store, monkeypatch: pytest.MonkeyP
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("selfreward.artifacts.output.write_parquet", full)
+    monkeypatch.setattr("selfreward.artifacts.shards.write_parquet", full)
     with pytest.raises(StoreError, match="No space left on device for poem .* run the same command again"):
         store.run(poem, PoemSpec())
     monkeypatch.undo()
@@ -218,17 +164,6 @@ def test_a_miss_names_the_setting_that_changed(store: Store) -> None:
     reporter = Silent()
     Store(store.root, reporter).run(poem, PoemSpec(lines=5))
     assert reporter.lines[0].endswith("poem.lines 6 -> 5")
-
-
-def test_collected_bytes_are_asked_for_by_name(store: Store) -> None:
-    theme = store.run(poem, PoemSpec())
-    manifest = theme.path / "manifest.json"
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "collected": True}))
-    fresh = Store(store.root, Silent())
-    collected = fresh.run(poem, PoemSpec())
-    assert collected.digest == theme.digest, "the chain can still be walked"
-    with pytest.raises(CollectedArtifact, match="selfreward gc"):
-        fresh.run(poem, PoemSpec(lines=2), theme=collected)
 
 
 def test_what_lies_beside_a_model_from_outside_is_not_ours(store: Store, tmp_path: Path) -> None:

@@ -145,3 +145,16 @@ def test_what_cannot_be_scored_says_why(tmp_path: Path) -> None:
         assert result.outcome == "truncated"
         assert result.reason
         assert steps == [1]
+
+
+def test_a_prompt_is_unfit_where_it_cannot_be_drawn_from(backend: Backend) -> None:
+    """What fits is drawn from; one token more for the answer does not fit and is told beforehand."""
+    (asked,) = PROMPTS[:1]
+    (drawn,) = backend.generate([asked], GREEDY, 0, nothing)[0]
+    limit = next(room for room in range(1, 5000) if backend.why_unfit(asked, room + 1) is not None)
+    assert backend.why_unfit(asked, limit) is None
+    unfit = backend.why_unfit(asked, limit + 1)
+    assert unfit is not None and unfit.reason == "prompt_too_long" and "\n" not in unfit.told
+    assert str(drawn.prompt_tokens) in unfit.told
+    with pytest.raises(BackendError, match="prompt"):
+        backend.generate([asked], Sampling(k=1, temperature=0.0, top_p=1.0, max_new_tokens=limit + 1), 0, nothing)

@@ -83,7 +83,12 @@ def test_an_answer_has_the_tokens_of_the_whole_conversation(family: Family) -> N
     )
     mine = [*prompt, *tokens.lead, *tokens.completion]
     assert tokens.completion[-1] == chat.end_of_turn
-    if whole and "Paris" in spelled(chat, whole) and not family.prints_date and not family.opens_thought:
+    if whole is None or "Paris" not in spelled(chat, whole):
+        return
+    # A finished answer may be written without the thought that its prompt ends in.
+    apart = family.prints_date or family.opens_thought or family.name == "gemma-4"
+    assert apart or whole[: len(prompt)] == prompt
+    if not apart:
         assert mine[:-1] == whole[: len(mine) - 1]
 
 

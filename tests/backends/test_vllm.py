@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from selfreward.backends import HfSpec, VllmSpec, open_backend
+from selfreward.backends import HfSpec, VllmSpec
 from selfreward.backends.base import Answer, NotScored, Sampling, TextScore
 from selfreward.backends.forward import sum_logprobs
+from selfreward.backends.hf import HfBackend
 from selfreward.backends.vllm import VllmBackend
 from selfreward.errors import BackendError
 from selfreward.records import Policy
@@ -44,7 +45,7 @@ def engine(policy):
 
 @pytest.fixture(scope="module")
 def reference(policy):
-    with open_backend(HfSpec(dtype="float32", device="cpu"), policy) as opened:
+    with HfBackend(HfSpec(dtype="float32", device="cpu"), policy) as opened:
         yield opened
 
 
@@ -176,7 +177,8 @@ class TestWithAnEngine:
             "from pathlib import Path; from selfreward.backends import *; from selfreward.backends.base import *;"
             "from selfreward.records import *;"
             f"spec, path = VllmSpec.model_validate({SPEC.model_dump()!r}), Path({str(policy.path)!r});"
-            "backend = open_backend(spec, Policy(path=path, key='k', digest='d'));"
+            "from selfreward.backends.vllm import VllmBackend;"
+            "backend = VllmBackend(spec, Policy(path=path, key='k', digest='d'));"
             "backend._worker = backend._start(); print(backend._worker.pid, flush=True);"
             "backend.score([Answer(messages=(Message(role='user', content='a'),), text='a')] * 10**5, print)"
         )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from selfreward.calibration.records import Labelled, Verdicts
-from selfreward.records import Verdict
+from selfreward.records import Message, Verdict
 
 
 def item(
@@ -13,10 +13,12 @@ def item(
     lengths: tuple[int, int] = (10, 10),
     authors: tuple[str | None, str | None] = (None, None),
     ratings: tuple[float | None, float | None] = (None, None),
+    prompt: int | None = None,
 ) -> Labelled:
+    """An item of a prompt of its own, or of `prompt`."""
     return Labelled(
         id=str(number),
-        messages=(),
+        messages=(Message(role="user", content=f"Question {number if prompt is None else prompt}."),),
         first="a" * lengths[0],
         second="b" * lengths[1],
         verdicts=tuple(verdicts),

@@ -10,18 +10,17 @@ from scripts.gold_items import pandalm
 from selfreward.calibration.bias import (
     ScoreBin,
     flip_rate,
-    length_slope,
     parse_rate,
     position_preference,
     same_position,
     score_histogram,
-    self_preference,
     share_at_maximum,
 )
 from selfreward.calibration.health import judge_measures
 from selfreward.calibration.measure import Measure
 from selfreward.calibration.quality import accuracy, kappa
 from selfreward.calibration.records import Judged, Labelled, Verdicts, judged
+from selfreward.calibration.slopes import length_slope, self_preference
 from selfreward.records import SWAPPED, Verdict
 from selfreward.testbench import judges
 from selfreward.testbench.gold import OWN, SCALE, made_items
@@ -47,24 +46,24 @@ def test_places_by_hand() -> None:
         (item(number=3), said(3, 0.5, flipped=False, shown=0.5)),  # a tie in both
         (item(number=4), said(4)),
     ]
-    assert value(flip_rate(rows, 0)) == 2 / 4
-    assert value(same_position(rows, 0)) == pytest.approx(1 / 3)
-    assert same_position(rows, 0).left_out == 2
+    assert value(flip_rate(rows)) == 2 / 4
+    assert value(same_position(rows)) == pytest.approx(1 / 3)
+    assert same_position(rows).left_out == 2
     assert value(position_preference(rows, 0)) == 0
-    assert value(parse_rate(rows, 0)) == pytest.approx(4 / 5)
+    assert value(parse_rate(rows)) == pytest.approx(4 / 5)
 
 
 def test_a_judge_of_single_answers_has_no_place_to_prefer() -> None:
     rows = [(item(), said(0, 1.0, scores=(4, 2)))]
-    for measure in (flip_rate(rows, 0), same_position(rows, 0), position_preference(rows, 0)):
+    for measure in (flip_rate(rows), same_position(rows), position_preference(rows, 0)):
         assert "not asked in both orders" in str(measure.why_missing)
 
 
 def test_the_top_of_the_scale_is_the_rubrics_not_the_highest_score_seen() -> None:
     rows = [(item(number=n), said(n, 0.5, scores=scores)) for n, scores in enumerate([(5, 4.97), (4, 5), (None, 3)])]
-    assert value(share_at_maximum(rows, SCALE, 0)) == pytest.approx((1 + 0.5 + 0) / 3)
-    assert value(share_at_maximum(rows, (1, 10), 0)) == 0
-    assert share_at_maximum(rows, None, 0).why_missing == "the judge's scores have no maximum"
+    assert value(share_at_maximum(rows, SCALE)) == pytest.approx((1 + 0.5 + 0) / 3)
+    assert value(share_at_maximum(rows, (1, 10))) == 0
+    assert share_at_maximum(rows, None).why_missing == "the judge's scores have no maximum"
 
 
 LABELS: list[Verdict] = ["first", "second", "tie", "first", "second", "second"]
@@ -197,8 +196,8 @@ def test_a_judge_that_errs_at_random_is_not_taken_for_a_biased_one(
 
 def test_quality_falls_with_noise(gold: tuple[list[Labelled], str]) -> None:
     perfect, random_, noisy_ = (judged(gold[0], asked(judge, gold)) for judge in (PERFECT, *NOISY))
-    assert [value(accuracy(perfect, 0)), value(kappa(perfect, 0))] == [1, 1]
-    noisy, chance = accuracy(noisy_, 0).interval, kappa(random_, 0).interval
+    assert [value(accuracy(perfect)), value(kappa(perfect, 0))] == [1, 1]
+    noisy, chance = accuracy(noisy_).interval, kappa(random_, 0).interval
     assert noisy is not None and noisy.low < 0.7 < noisy.high
     assert chance is not None and chance.low < 0 < chance.high
 

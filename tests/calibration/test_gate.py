@@ -1,15 +1,29 @@
 """The gate: decided on whole intervals, nothing passed in silence."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from selfreward.calibration.gate import Action, GateSpec, Rule, judge_gate, overoptimised
-from selfreward.calibration.measure import Measure, missing
+from selfreward.calibration.measure import Measure, missing, share_of
 from selfreward.diversity.statistics import Interval
 
+TEN_LOOKS = 2.6007603
+"""Student's t that 199 prompts exceed in .005 of cases: an error of .05 over ten looks."""
 
-def measure(name: str, low: float, high: float, items: int = 200) -> Measure:
-    return Measure(name=name, interval=Interval((low + high) / 2, low, high, items))
+
+def measure(name: str, low: float, high: float, prompts: int = 200) -> Measure:
+    """A figure that one look of ten finds between `low` and `high`, where there are 200 prompts."""
+    middle, error = (low + high) / 2, (high - low) / 2 / TEN_LOOKS
+    return Measure(name=name, interval=Interval(middle, low, high, 400), prompts=prompts, error=error)
+
+
+def share(name: str, hits: int, prompts: int, pairs: int = 1) -> Measure:
+    """A share of prompts that say one thing throughout, of `pairs` pairs each."""
+    values = [float(number < hits) for number in range(prompts) for _ in range(pairs)]
+    return share_of(name, values, [number for number in range(prompts) for _ in range(pairs)], "none")
 
 
 DEFAULTS: list[tuple[str, float, float, Action]] = [
@@ -53,15 +67,55 @@ def test_what_is_not_measured_is_a_finding() -> None:
 
 
 def test_too_few_items_lead_to_nothing() -> None:
-    finding = judge_gate(GateSpec(), [measure("parse_rate", 0, 0, items=5)]).findings[0]
+    finding = judge_gate(GateSpec(), [measure("parse_rate", 0, 0, prompts=5)]).findings[0]
     assert (finding.action, finding.bound) == ("observe", 0.5)
-    assert "on 5 items: too few to act on" in finding.why
+    assert "on 5 prompts: too few to act on" in finding.why
 
 
 def test_a_measure_without_a_rule_is_observed_and_none_comes_twice() -> None:
     assert judge_gate(GateSpec(), [measure("fleiss_kappa", 0, 0.1)]).action == "observe"
     with pytest.raises(ValueError, match="comes twice"):
         judge_gate(GateSpec(), [measure("kappa", 0, 1), measure("kappa", 0, 1)])
+
+
+def test_every_look_is_paid_for() -> None:
+    """15 of 48 is below .5 by a single 95% interval, and in one look of ten it is not told from it."""
+    once, ten = GateSpec(looks=1), GateSpec(looks=10)
+    for read, stopped in ((13, (True, True)), (16, (True, False)), (20, (False, False))):
+        seen = [share("parse_rate", read, 48)]
+        assert tuple(judge_gate(spec, seen).action == "stop" for spec in (once, ten)) == stopped
+    wide = judge_gate(GateSpec(looks=50), [measure("kappa", 0.2, 0.39)]).findings[0]
+    assert wide.high is not None and wide.high > 0.4
+
+
+def test_pairs_of_one_prompt_do_not_make_prompts() -> None:
+    """Four prompts with six pairs each are four, however many pairs there are."""
+    finding = judge_gate(GateSpec(), [share("parse_rate", 0, 4, pairs=6)]).findings[0]
+    assert (finding.prompts, finding.action) == (4, "observe")
+    (few, many) = (judge_gate(GateSpec(), [share("parse_rate", 5, 20, pairs)]).findings[0] for pairs in (1, 6))
+    assert (few.low, few.high) == (many.low, many.high)
+
+
+def test_a_share_that_is_1_has_limits_all_the_same() -> None:
+    """As many prompts as can be told from .9: .9 ** 44 / 2 is below .005."""
+    acted = {n: judge_gate(GateSpec(), [share("share_at_maximum", n, n)]).action for n in (20, 40, 43, 44, 48)}
+    assert acted == {20: "observe", 40: "observe", 43: "observe", 44: "stop", 48: "stop"}
+
+
+def test_a_single_prompt_has_no_limits() -> None:
+    alone = replace(measure("kappa", 0.1, 0.2, prompts=1), error=None)
+    finding = judge_gate(GateSpec(fewest_items=1), [alone]).findings[0]
+    assert (finding.action, finding.why) == ("observe", "not measured: all items are of one prompt")
+
+
+def test_healthy_judges_are_left_in_peace_for_ten_rounds() -> None:
+    """A share of .85 under a bound of .9, on 20 pairs: each look by itself stopped .3 of such runs."""
+    rng, spec = np.random.default_rng(0), GateSpec()
+    stopped = 0
+    for _ in range(100):
+        looks = [int((rng.random(20) < 0.85).sum()) for _ in range(10)]
+        stopped += any(judge_gate(spec, [share("share_at_maximum", hits, 20)]).action == "stop" for hits in looks)
+    assert stopped <= 5
 
 
 @pytest.mark.parametrize("rule", [{"action": "stop"}, {"below": 0.5, "above": 0.5}, {"action": "halt", "below": 0}])

@@ -43,7 +43,7 @@ def test_accuracy_counts_ties_half_and_leaves_out_what_nobody_decided() -> None:
         (["tie"], 1.0),
         (["first", "second"], 1.0),
     )
-    measure = accuracy(rows, 0)
+    measure = accuracy(rows)
     assert value(measure) == (1 + 0 + 1 + 0.5) / 4
     assert (measure.left_out, measure.interval and measure.interval.n) == (3, 4)
 
@@ -125,7 +125,7 @@ def test_mean_score_averages_within_the_item_and_ties_count_answers_alone() -> N
     rows.append((item(number=2), said(2)))
     assert value(mean_score(rows, 0)) == (3 + 4) / 2
     assert mean_score(rows, 0).left_out == 1
-    assert value(tie_share(rows, 0)) == 0.5
+    assert value(tie_share(rows)) == 0.5
 
 
 def test_jurors_who_miss_verdicts_still_have_an_alpha() -> None:

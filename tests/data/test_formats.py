@@ -121,7 +121,7 @@ CHAT = [{"role": "user", "content": "Name a tree."}]
         ({"prompt": "P", "responses": ["a", "b"], "ranks": [2, 1]}, {}, [("b", "a", None)]),
         (
             {"prompt": "P", "best": ["a", "b", "c"]},
-            {"answers": "best"},
+            {"answers": "best", "order": "best_first"},
             [("a", "b", None), ("a", "c", None), ("b", "c", None)],
         ),
         (
@@ -164,6 +164,7 @@ def test_every_form_of_preference_makes_pairs(
             ["equal_ratings", "unrated", "unrated"],
         ),
         ("gold_gate", {"prompt": "", "right": "a", "wrong": "b"}, ["empty"]),
+        ("human_pairs", {"prompt": "P", "answers": ["a"], "ratings": [1]}, ["one_answer_alone"]),
     ],
 )
 def test_what_is_no_use_says_why(role: Role, row: dict[str, Any], reasons: list[str]) -> None:
@@ -187,8 +188,13 @@ def test_what_is_no_use_says_why(role: Role, row: dict[str, Any], reasons: list[
         ("train", {"messages": [{"role": "system", "content": "x"}]}, {}, "ends with the system"),
         ("human", {"prompt": "P"}, {}, "no column for the answer"),
         ("human_pairs", {"prompt": "P"}, {}, "neither chosen and rejected nor several answers"),
-        ("human_pairs", {"prompt": "P", "answers": ["a", "b"]}, {}, "no ratings or ranks: set columns.answers if"),
-        ("human_pairs", {"prompt": "P", "answers": ["a"], "ratings": [1]}, {}, "fewer than two answers"),
+        (
+            "human_pairs",
+            {"prompt": "P", "answers": ["a", "b"]},
+            {},
+            "no ratings or ranks; .* or columns.order=best_first",
+        ),
+        ("human_pairs", {"prompt": "P", "answers": "a", "ratings": [1]}, {}, "fewer than two answers"),
         ("human_pairs", {"prompt": "P", "answers": [{}, {}], "ratings": [1, 2]}, {}, "no text: set columns.answers"),
         ("human_pairs", {"prompt": "P", "answers": ["a", "b"], "ratings": [1]}, {}, "2 answers and 1 ratings"),
         ("human_pairs", {"prompt": "P", "answers": ["a", "b"], "ratings": [1, "good"]}, {}, "'good' in column"),
@@ -205,7 +211,7 @@ def test_a_row_that_cannot_be_read_says_what_to_set(
 
 def test_conversations_that_part_early_have_no_prompt_in_common() -> None:
     other = [{"role": "user", "content": "Name a bird."}, {"role": "assistant", "content": "b"}]
-    with pytest.raises(RowError, match="part before their last answer: set columns.prompt"):
+    with pytest.raises(RowError, match="part before their last answer.*data.on_bad_row=skip"):
         read("human_pairs", {"chosen": [*CHAT, {"role": "assistant", "content": "a"}], "rejected": other})
 
 

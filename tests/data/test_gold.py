@@ -71,8 +71,12 @@ def test_every_two_answers_of_many_have_their_authors() -> None:
         (SIDES | {"verdicts": ["second"]}, {}, "has verdicts in 'verdicts' of which most are not for the answer"),
         (SIDES | {"verdicts": ["first", "second"]}, {}, "most are not for"),
         (SIDES | {"verdicts": ["tie", "tie", "first"]}, {}, "most are not for"),
-        (SIDES | {"verdicts": ["A"]}, {}, "has 'A' in column 'verdicts', which is none of first, second, tie"),
-        (SIDES | {"verdicts": [{"by": "ann"}]}, {}, "which is none of first, second, tie"),
+        (
+            SIDES | {"verdicts": ["x"]},
+            {},
+            "has 'x' in column 'verdicts', and nothing says which .* columns.winner_values",
+        ),
+        (SIDES | {"verdicts": [{"by": "ann"}]}, {}, "and nothing says which answer that means"),
         (SIDES, {"verdicts": "votes"}, r"has no column 'votes' \(columns.verdicts\)"),
         (
             {"prompt": "P", "answers": ["a", "b", "c"], "ratings": [3, 2, 1], "verdicts": ["first"]},
@@ -88,5 +92,7 @@ def test_a_row_that_contradicts_itself_says_so(row: dict[str, Any], columns: dic
         gold(row, **columns)
 
 
-def test_human_pairs_are_read_without_a_look_at_verdicts() -> None:
-    assert len(list(read_row("human_pairs", SIDES | {"verdicts": "?"}, Columns(), ""))) == 1
+@pytest.mark.parametrize("verdicts", [["second"], ["?"]])
+def test_human_pairs_are_held_against_the_verdicts_too(verdicts: list[str]) -> None:
+    with pytest.raises(RowError, match="of which most are not|nothing says which answer"):
+        list(read_row("human_pairs", SIDES | {"verdicts": verdicts}, Columns(), ""))

@@ -128,11 +128,11 @@ def test_splits_in_folders_of_their_own_are_told_apart(tmp_path: Path) -> None:
         ("a.jsonl", b'["x"]\n', r"a\.jsonl:1 is a list, no object"),
         ("a.jsonl", b"[" * 100_000, r"a\.jsonl:1 is not JSON"),
         ("a.jsonl", b'{"prompt": "\xff"}', "not UTF-8"),
-        ("a.json", b'{"prompt": "x"}', "no list of objects"),
+        ("a.json", b'"x"', "no list of objects"),
         ("a.csv", b"prompt,answer\nonly one\n", r"a\.csv:2 has not as many fields"),
-        ("a.csv", b'prompt\n"x', r"a\.csv:1 is not CSV"),
+        ("a.csv", b'prompt\n"x', r"a\.csv:2 is not CSV"),
         ("a.parquet", b"no", "not Parquet"),
-        ("a.txt", b"x", r"none of \.jsonl, \.json, \.csv, \.parquet"),
+        ("a.txt", b"x", r"none of \.jsonl, \.ndjson, \.json, \.csv, \.tsv, \.parquet \(\.gz or \.zst too\)"),
     ],
 )
 def test_a_broken_file_names_its_place(tmp_path: Path, name: str, content: bytes, message: str) -> None:

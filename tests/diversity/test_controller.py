@@ -130,12 +130,20 @@ def test_calm_lets_go_slowly_down_to_the_floor() -> None:
     assert [course.action for course in courses] == ["decay"] * 5 + ["hold"]
 
 
+def test_calm_lets_go_of_a_policy_that_stays_contracted_too() -> None:
+    # It answers to the point, as people do: contraction goes on for ever, and nothing human is lost.
+    contracted = replace(OK, state="WARN")
+    courses = follow(ACT, [replace(contracted, calm=calm) for calm in (0, 1, 2, 3, 4)], at(1, share=0.5))
+    assert [round(course.real_share, 3) for course in courses] == [0.5, 0.5, 0.35, 0.245, 0.171]
+    assert [course.rung for course in courses] == [1, 1, 0, 0, 0]
+
+
 @pytest.mark.parametrize(
     "evidence",
     [
         HELD,
         replace(OK, calm=1),
-        replace(OK, state="WARN"),
+        replace(OK, state="WARN", calm=1),
         replace(ALARM, state="INVALID"),
         replace(ALARM, state="INCONCLUSIVE"),
         replace(ALARM, state="WARMUP"),

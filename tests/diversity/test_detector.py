@@ -68,8 +68,9 @@ def test_a_finding_by_hand() -> None:
     bound, se = student_critical(2.0, 8), 0.0377964
     assert (finding.now, finding.base, finding.drop) == pytest.approx((0.7, 1.0, 0.3))
     assert (finding.se, finding.z) == pytest.approx((se, 0.2 / se), rel=1e-5)
-    assert (finding.low, finding.high) == pytest.approx((0.3 - bound * se, 0.3 + bound * se), rel=1e-5)
-    assert finding.detectable == pytest.approx((bound + 0.8416) * se, rel=1e-4)
+    # Student's t of 7 degrees of freedom at .975; the reference is 1 everywhere, so both standard errors are one.
+    assert (finding.low, finding.high) == pytest.approx((0.3 - 2.3646 * se, 0.3 + 2.3646 * se), rel=1e-4)
+    assert finding.detectable > (bound + 0.8416) * se
     assert (finding.hit, finding.prompts, finding.part, finding.since) == (True, 8, "contraction", 0)
 
 
@@ -81,12 +82,39 @@ def test_a_drop_is_a_share_of_the_mean_reference_and_prompts_are_paired() -> Non
     assert finding.drop == pytest.approx(0.1) and finding.hit
 
 
-def test_hit_is_where_the_lower_limit_is_above_the_margin() -> None:
+def test_hit_is_where_the_drop_is_beyond_the_margin_by_critical_standard_errors() -> None:
+    hits = []
     for drop in (0.06, 0.07, 0.075, 0.08, 0.09, 0.2):
         finding = margin_test("sem", fallen(drop, 3), margin=0.07, critical=2.9, since=0)
         assert finding is not None
-        assert finding.hit == (finding.low > finding.margin) == (finding.z > finding.critical)
+        assert finding.hit == (finding.drop - finding.critical * finding.se > finding.margin)
         assert finding.z == pytest.approx((finding.drop - finding.margin) / finding.se)
+        hits.append(finding.hit)
+    assert hits == sorted(hits) and hits[0] != hits[-1]
+
+
+def test_prompts_that_all_lost_the_same_share_leave_no_doubt_about_it() -> None:
+    # The excess over a margin differs from prompt to prompt as their levels do; the share that is lost does not.
+    base_P = np.geomspace(0.01, 1, 32)
+    finding = margin_test("sem", Paired(0.5 * base_P, base_P), margin=0.07, critical=2.9, since=0)
+    assert finding is not None
+    assert (finding.low, finding.high) == pytest.approx((0.5, 0.5))
+    assert finding.se > 0.05
+
+
+@pytest.mark.parametrize("drop", [0.0, 0.07, 0.3, 0.9])
+@pytest.mark.parametrize("prompts", [16, 64])
+def test_the_interval_of_a_drop_holds_it_in_95_percent_of_the_rounds(drop: float, prompts: int) -> None:
+    rng, runs, held = np.random.default_rng(prompts), 2000, 0
+    for _ in range(runs):
+        level_P = 0.6 * rng.gamma(8, 1 / 8, prompts)
+        base_P = level_P + rng.normal(0, 0.05, prompts)
+        # How much a prompt lost differs by prompt, and has nothing to do with where it started.
+        now_P = (1 - drop * rng.uniform(0.9, 1.1, prompts)) * level_P + rng.normal(0, 0.1, prompts)
+        finding = margin_test("sem", Paired(now_P, base_P), margin=0.07, critical=2.9, since=0)
+        assert finding is not None
+        held += finding.low <= drop <= finding.high
+    assert held / runs == pytest.approx(0.95, abs=0.015)
 
 
 @pytest.mark.parametrize(

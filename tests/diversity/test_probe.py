@@ -4,10 +4,12 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from selfreward.diversity.embed import embed_hashing
 from selfreward.diversity.probe import MatchedProbe, ProbeAnswer, matched_measures, usable
+from selfreward.testbench.lengths import Lengths, answers, findings_of, vocabularies
 
 MEANINGS = [
     "the river carries cold water down from the mountains in spring",
@@ -34,10 +36,10 @@ def drawn(seed: int, k: int, meanings: int = len(MEANINGS), prompts: int = 30) -
 
 
 def probe(now: Texts, baseline: Texts, human: Texts | None = None) -> MatchedProbe:
-    def answers(texts: Texts) -> dict[str, list[ProbeAnswer]]:
+    def given(texts: Texts) -> dict[str, list[ProbeAnswer]]:
         return {name: [answer(name, index, text) for index, text in enumerate(group)] for name, group in texts.items()}
 
-    return matched_measures(answers(now), answers(baseline), human or {name: [] for name in now}, embed_hashing)
+    return matched_measures(given(now), given(baseline), human or {name: [] for name in now}, embed_hashing)
 
 
 def change(found: MatchedProbe, name: str) -> float:
@@ -90,6 +92,43 @@ def test_shorter_answers_are_compared_with_a_baseline_as_short() -> None:
     assert abs(change(found, "sem")) < 0.05
 
 
+# Words drawn by lot from those of a prompt: how long an answer is says nothing about how varied the answers are.
+NARROW, WIDE = (10, 20), (3, 30)
+
+
+@pytest.mark.parametrize(("now", "baseline"), [(WIDE, NARROW), (NARROW, WIDE)], ids=["wider", "narrower"])
+def test_the_spread_of_lengths_alone_is_no_contraction(now: Lengths, baseline: Lengths) -> None:
+    rng = np.random.default_rng(0)
+    own = [words for _ in range(3) for words in vocabularies(rng)]
+    people = answers(rng, own, 4, (5, 14))
+    found = findings_of(answers(rng, own, 8, now), answers(rng, own, 16, baseline), people)
+    assert abs(found["sem"].drop) < 0.02
+    assert abs(found["ent"].drop) < 0.02
+    assert not any(one.hit for one in found.values())
+
+
+def test_people_who_write_shorter_answers_are_not_less_varied_for_that() -> None:
+    rng = np.random.default_rng(0)
+    own = vocabularies(rng)
+    people = answers(rng, own, 4, (4, 8))
+    found = findings_of(answers(rng, own, 8, (25, 40)), answers(rng, own, 16, (25, 40)), people)
+    assert abs(found["human"].drop) < 0.05
+
+
+def test_answers_shorter_than_the_matched_length_are_left_out() -> None:
+    now = drawn(0, 8)
+    now["p0"] = ["yes", "no", *now["p0"][2:]]
+    found, without = probe(now, drawn(1, 32)), probe({**now, "p0": now["p0"][2:]}, drawn(1, 32))
+    assert found.words == without.words > 1
+    assert (found.prompts["p0"].sem, found.prompts["p0"].lex) == (without.prompts["p0"].sem, without.prompts["p0"].lex)
+
+
+def test_a_policy_that_only_says_yes_has_lost_its_variety() -> None:
+    found = probe({name: ["yes"] * 8 for name in drawn(0, 8)}, drawn(1, 32))
+    assert found.words == 1
+    assert change(found, "sem") == -1
+
+
 def test_refusals_and_empty_answers_are_compared_with_nothing() -> None:
     assert not usable(answer("p", 0, "I'm sorry, but I can't help with that."))
     assert not usable(answer("p", 0, " ... "))
@@ -122,6 +161,22 @@ def test_human_answers_out_of_reach_are_lost_recall() -> None:
     assert change(kept, "recall") > -0.1
     assert change(lost, "recall") < -0.3
     assert {one.human_sem is None for one in lost.prompts.values()} == {False}
+
+
+def test_recall_is_not_measured_by_a_single_answer() -> None:
+    human = {name: [f"{meaning} number {name[1:]}" for meaning in MEANINGS] for name in drawn(0, 1)}
+    found = probe(drawn(0, 1), drawn(1, 4), human)
+    assert found.neighbours == 0
+    assert {(one.recall, one.baseline_recall) for one in found.prompts.values()} == {(None, None)}
+
+
+def test_a_prompt_with_too_few_answers_is_left_out_of_recall_and_no_other_is() -> None:
+    human = {name: [f"{meaning} number {name[1:]}" for meaning in MEANINGS] for name in drawn(0, 8)}
+    now = drawn(0, 8)
+    now["p0"] = [*now["p0"][:2], *[""] * 6]
+    found = probe(now, drawn(1, 32), human)
+    assert found.neighbours == 2
+    assert [name for name, one in found.prompts.items() if one.recall is None] == ["p0"]
 
 
 def test_recall_needs_enough_human_answers() -> None:

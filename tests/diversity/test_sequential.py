@@ -55,8 +55,17 @@ def test_few_prompts_need_a_larger_t() -> None:
     assert student_critical(2.9, 100_000) == pytest.approx(2.9, abs=1e-3)
 
 
-def test_what_is_visible_four_times_in_five() -> None:
-    assert detectable(0.02, 2.9) == pytest.approx((2.9 + 0.8416) * 0.02, abs=1e-5)
+def test_with_many_prompts_an_effect_is_visible_by_the_normal_formula() -> None:
+    assert detectable(0.02, 2.9, 100_000) == pytest.approx((2.9 + 0.8416) * 0.02, abs=1e-5)
+
+
+@pytest.mark.parametrize("prompts", [8, 16, 64])
+def test_what_is_called_visible_is_seen_four_times_in_five_with_few_prompts_too(prompts: int) -> None:
+    rng, runs = np.random.default_rng(prompts), 40_000
+    critical, se = student_critical(2.95, prompts), 1 / np.sqrt(prompts)
+    excess_RP = detectable(se, critical, prompts) + rng.normal(size=(runs, prompts))
+    z_R = excess_RP.mean(axis=1) / (excess_RP.std(axis=1, ddof=1) * se)
+    assert (z_R > critical).mean() == pytest.approx(0.8, abs=4 * 0.4 / np.sqrt(runs))
 
 
 @pytest.mark.parametrize(("draws", "baseline_draws"), [(8, 32), (4, 4), (2, 16)])
@@ -133,7 +142,7 @@ def test_looking_for_the_minimum_is_paid_for() -> None:
 def test_what_is_called_visible_is_seen_four_times_in_five() -> None:
     prompts, margin = 128, 0.07
     critical = student_critical(dunnett_critical(ROUNDS, 0.2, ALPHA), prompts)
-    excess = detectable(_relative_se(prompts), critical)
+    excess = detectable(_relative_se(prompts), critical, prompts)
     now_RTP, base_R1P = _shared_baseline(prompts, drop=margin + excess, seed=5)
     z_R = _largest_t((base_R1P - now_RTP - margin * base_R1P)[:, :1])
     assert (z_R > critical).mean() == pytest.approx(0.8, abs=0.05)

@@ -1,6 +1,9 @@
 """A policy beside the start model: worked by hand where it only sharpened, and where it learned."""
 
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from selfreward.diversity.sharpening import GREEDY, EvaluatedAnswer, compare_with_start, summarise
 
@@ -68,3 +71,20 @@ def test_a_stratum_is_told_by_what_was_sampled_at_the_temperature() -> None:
     assert (closed["prompts"], closed["distinct_share"], closed["greedy_accuracy"]["value"]) == (2, 1, 1 / 2)
     # One of four is right: two of them hold it with chance 1/2.
     assert (closed["pass_at_1"]["value"], closed["pass_at_2"]["value"]) == (1 / 4, 1 / 2)
+
+
+def test_that_the_place_on_the_ladder_is_an_estimate_is_in_the_interval() -> None:
+    # Right at every answer, and varied on half of the prompts. The start model is right where it is greedy and nowhere
+    # else, so what it has at equal diversity hangs on the place alone: at one fixed place no prompt would differ.
+    names = [f"p{number:02}" for number in range(20)]
+    start = drawn(GREEDY, **dict.fromkeys(names, "a")) + drawn(1.0, **dict.fromkeys(names, "bcde"))
+    answers = drawn(GREEDY, **dict.fromkeys(names, "a")) + drawn(
+        1.0, **{name: "aaaa" if number % 2 else "abcd" for number, name in enumerate(names)}
+    )
+    answers = [replace(one, right=True) for one in answers]
+    found: Any = compare_with_start(answers, start, 1.0, (GREEDY, 1.0), seed=0)
+    gain = found["matched"]["gain"]["pass_at_1"]
+    assert (gain["value"], gain["n"]) == (0.5, 20)
+    # The share of varied prompts, .5 with a standard error of .11.
+    assert gain["low"] == pytest.approx(0.5 - 1.96 * 0.112, abs=0.05)
+    assert gain["high"] == pytest.approx(0.5 + 1.96 * 0.112, abs=0.05)

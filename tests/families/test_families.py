@@ -15,7 +15,7 @@ ASK, ANSWER, SYSTEM = said("user", "hello Rome"), said("assistant", "Paris"), sa
 # Those whose template takes the text of a turn as it is.
 RENDERED = [one for one in FAMILIES if one.template is not None and one.refused is None and one.name != "vision"]
 # The generation prompt holds what the template does not write before a finished answer.
-APART = {"qwq", "r1-distill"}
+APART = {"qwq": "<think>\n", "r1-distill": "<think>\n", "gemma-4": "<|channel>thought\n<channel|>"}
 # The template drops the last answer.
 DROPPED = {"yandexgpt"}
 # Behind the last answer stands nothing, or the mark of a next turn.
@@ -55,8 +55,8 @@ def test_an_answer_stands_between_lead_and_trail(family):
         assert full == asked and "Paris" not in full
         return
     if family.name in APART:
-        assert family.opens_thought and family.lead == ""
-        asked = asked.removesuffix("<think>\n")
+        assert family.lead == ""
+        asked = asked.removesuffix(APART[family.name])
     written = asked + family.lead + "Paris" + family.trail
     assert full.startswith(written)
     behind = full.removeprefix(written)
@@ -159,7 +159,7 @@ def test_a_thought_can_be_switched_off_or_is_opened_or_is_cut():
     for name in ("qwq", "r1-distill"):
         assert "no" not in render(by_name(name), thought)
     for family in RENDERED:
-        assert prompt(family).endswith("<think>\n") is family.opens_thought
+        assert prompt(family).rstrip().endswith("<think>") is family.opens_thought
         assert family.thinks or not family.opens_thought
 
 

@@ -98,6 +98,43 @@ _SMOL = r"""
 
 _QWEN_MARKS = ("<tool_call>", "</tool_call>", "<think>", "</think>")
 
+_NANO = r"""
+{%- set last = messages[-1] if messages[-1].role == 'assistant' else none %}
+{{- '<SPECIAL_10>System\n' ~ (messages[0].content if messages[0].role == 'system' else '') ~ '\n\n' }}
+{%- for turn in messages if turn.role != 'system' %}
+  {%- if turn.role == 'user' %}{{- '<SPECIAL_11>User\n' ~ turn.content.strip() ~ '\n' }}
+  {%- elif not loop.last %}{{- '<SPECIAL_11>Assistant\n' ~ turn.content.strip() ~ '\n<SPECIAL_12>\n\n' }}
+  {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt or last %}{{- '<SPECIAL_11>Assistant\n<think>\n\n' }}{% endif %}
+{%- if last %}{{- last.content.strip() ~ '\n<SPECIAL_12>\n\n' }}{% endif %}
+"""
+
+_CLOSED = r"""
+{%- set top = messages | selectattr('role', 'equalto', 'system') | map(attribute='content') | join %}
+{{- bos_token ~ top }}
+{%- set end = '<｜end▁of▁sentence｜>' %}
+{%- set mark = '<think>' if thinking is defined and thinking else '</think>' %}
+{%- for turn in messages %}
+  {%- if turn.role == 'user' %}{{- '<｜User｜>' ~ turn.content }}
+  {%- elif turn.role == 'assistant' %}{{- '<｜Assistant｜></think>' ~ turn.content.split('</think>')[-1] ~ end }}
+  {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<｜Assistant｜>' ~ mark }}{% endif %}
+"""
+
+_ASYMMETRIC = r"""
+{{- bos_token }}
+{%- for turn in messages %}
+{{- '<|turn>' ~ ('model' if turn.role == 'assistant' else turn.role) ~ '\n' }}
+  {%- if turn.role == 'system' and enable_thinking is defined and enable_thinking %}{{- '<|think|>\n' }}{% endif %}
+{{- turn.content.split('<channel|>')[-1] | trim ~ '<turn|>\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|turn>model\n' }}
+  {%- if enable_thinking is not defined or not enable_thinking %}{{- '<|channel>thought\n<channel|>' }}{% endif %}
+{%- endif %}
+"""
+
 FAMILIES = (
     Family(
         name="qwen-3",
@@ -198,5 +235,43 @@ FAMILIES = (
         lead="<|channel|>final<|message|>",
         thinks=True,
         prints_date=True,
+    ),
+    Family(
+        name="nemotron-nano",
+        why="The generation prompt opens a thought, and a finished answer is written inside of it.",
+        template=_NANO,
+        control=("<s>", "<SPECIAL_10>", "<SPECIAL_11>", "<SPECIAL_12>"),
+        marks=("<think>", "</think>"),
+        eos="<SPECIAL_12>",
+        pad="<SPECIAL_12>",
+        generation_eos=("<SPECIAL_12>",),
+        end_of_turn="<SPECIAL_12>",
+        trail="\n",
+        opens_thought=True,
+        thinks=True,
+    ),
+    Family(
+        name="deepseek-v3.1",
+        why="The generation prompt closes a thought that was never opened, unless it is asked for one.",
+        template=_CLOSED,
+        control=("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"),
+        marks=("<｜User｜>", "<｜Assistant｜>", "<think>", "</think>"),
+        bos="<｜begin▁of▁sentence｜>",
+        eos="<｜end▁of▁sentence｜>",
+        pad="<｜end▁of▁sentence｜>",
+        generation_eos=("<｜end▁of▁sentence｜>",),
+        end_of_turn="<｜end▁of▁sentence｜>",
+    ),
+    Family(
+        name="gemma-4",
+        why="An empty thought between two marks of its own ends the generation prompt, and no finished answer has it.",
+        template=_ASYMMETRIC,
+        kind="bare",
+        control=("<bos>", "<eos>", "<pad>", "<|turn>", "<turn|>", "<|channel>", "<channel|>", "<|think|>"),
+        bos="<bos>",
+        eos="<eos>",
+        pad="<pad>",
+        generation_eos=("<turn|>", "<eos>"),
+        end_of_turn="<turn|>",
     ),
 )

@@ -1,5 +1,7 @@
 """What the two orders of a comparison say together."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,3 +48,13 @@ def test_comparisons_of_several_judges_are_told_apart_and_judgments_of_one_candi
         judgments += [compared("a", "b", verdict, judge=judge), compared("a", "b", verdict, judge=judge, swapped=True)]  # type: ignore[arg-type]
     judgments.append(compared("a", None, 0.3))
     assert [one.preference for one in comparisons(judgments)] == [1.0, 0.0]
+
+
+def test_degrees_of_one_verdict_are_averaged_and_sides_that_differ_are_a_tie() -> None:
+    def by(verdict: Verdict, degree: float | None, *, swapped: bool) -> Judgment:
+        return replace(compared("a", "b", verdict, swapped=swapped), score=degree)
+
+    found = agreed(by("first", 0.75, swapped=False), by("first", None, swapped=True))
+    assert (found.preference, found.flipped) == (0.875, False)
+    found = agreed(by("first", 0.75, swapped=False), by("second", 0.25, swapped=True))
+    assert (found.preference, found.flipped) == (0.5, True)

@@ -6,13 +6,14 @@ import time
 
 import pytest
 
-from selfreward.judges.reply import Scale, read_letter, read_score
+from selfreward.judges.reply import read_letter, read_score
+from selfreward.judges.scale import Scale
 from tests.judges.replies import malformed, well_formed
 
 FIVE = Scale(lowest=0, highest=5)
 
 
-def read(reply: str, answer: str = "") -> int | None:
+def read(reply: str, answer: str = "") -> float | None:
     return read_score(reply, "Score", FIVE, answer)
 
 
@@ -74,6 +75,79 @@ def test_the_forms_that_docs_judges_lists(reply: str, score: int | None) -> None
     assert read(reply) == score
 
 
+@pytest.mark.parametrize(
+    ("reply", "score"),
+    [
+        ("The response is short. Therefore, the total score is:\n\nScore: 1", 1),
+        ("**Score:** Score: 2", 2),
+        ("**Score:** Final score: 2", 2),
+        ("**Score:** Score: two or three", None),
+        ("Score: 2\n\nIt says little. So the score is 2, as it says little.", 2),
+        ("Score: 2\n\nIt says little. So the score is 3, as it says little.", None),
+        ("It says little. So the score is 2, as it says little.", 2),
+        ("Score: 4\n\nIt is fine. The score is 4, some would say.", 4),
+        ("It is fine. The score is 4, some would say.", None),
+        ('It ends with "I hope that helps." Score: 4', 4),
+        ('It ends with "I hope that helps" Score: 4', None),
+        ('It says "Score: 5." Score: 4', 4),
+        ("The score is: 2", 2),
+        ("The score is: unknown", None),
+        ("Score:\n\n2", 2),
+        ("**Score:**\n**2/5**", 2),
+        ("Score:\n2\n3", None),
+        ("Score:\n2. It is fine.", None),
+        ("It is fine. Score: 2. It could say more.", 2),
+        ("Score: 2: it is short", 2),
+        ("Score: 1 (one point)", 1),
+        ("Score: 2 (three)", None),
+        ("Score: 1 + 1 = 2", 2),
+        ("Score: 1 + 1 = 3", None),
+        ("Score: 1 + 1", None),
+        ("Score: 2 (1 + 1)", 2),
+        ("Score: 2 = 1 + 1", 2),
+        ("Score: 2 (1 point for relevance, 1 point for coverage)", 2),
+        ("Score: 2 (1 point for relevance, 2 points for coverage)", None),
+        ("Score: 2 - 1 point for style", None),
+    ],
+)
+def test_verdicts_that_were_lost(reply: str, score: int | None) -> None:
+    assert read(reply) == score
+
+
+@pytest.mark.parametrize(
+    "clear", ["My evaluation of the response:", "Justification:", "Here is the score in your format:"]
+)
+def test_a_lead_in_of_the_judges_own(clear: str) -> None:
+    assert read(f"{clear}\nScore: 3\n\nIt is fine.") == 3
+    assert read(f"{clear}\nScore: 3\n\nIt is fine.\nScore: 4") is None
+
+
+@pytest.mark.parametrize("unclear", ["Here is what I found:", "Note:", "The response:"])
+def test_what_an_unclear_line_leads_in_can_contradict_and_is_no_verdict(unclear: str) -> None:
+    assert read(f"{unclear}\nScore: 3") is None
+    assert read(f"{unclear}\nScore: 3\n\nIt is fine.\nScore: 4") is None
+    assert read(f"{unclear}\nScore: 3\n\nIt is fine.\nScore: 3") == 3
+
+
+@pytest.mark.parametrize(
+    "others", ["It says:", "In the answer, the score:", "The answer's conclusion:", "Score in its words:"]
+)
+def test_what_a_line_about_others_leads_in_counts_for_nothing(others: str) -> None:
+    assert read(f"{others}\nScore: 5") is None
+    assert read(f"{others}\nScore: 5\n\nI do not follow it.\nScore: 1") == 1
+
+
+def test_half_points_are_read_on_a_scale_that_has_them() -> None:
+    halves = Scale(lowest=0, highest=5, step=0.5)
+    assert [read_score(f"Score: {text}", "Score", halves) for text in ("3.5", "3", "3.50", "3.4")] == [
+        3.5,
+        3,
+        3.5,
+        None,
+    ]
+    assert list(Scale(lowest=0, highest=1, step=0.5).values()) == [0, 0.5, 1]
+
+
 def test_a_verdict_line_of_the_answer_is_not_the_judges() -> None:
     answer = "Paris is the capital.\nScore: 5"
     assert read("A fine answer.\nScore: 5", answer) is None
@@ -114,9 +188,9 @@ def test_another_label_and_another_scale() -> None:
 
 @pytest.mark.parametrize("piece", ["Score: ", "'a ", '"', "<answer>", "<think>", "**", "- ", "Score: 1. ", "( "])
 def test_a_hostile_reply_takes_no_time(piece: str) -> None:
-    started = time.perf_counter()
-    read(piece * (8_000 // len(piece)))
-    assert time.perf_counter() - started < 1
+    started = time.process_time()
+    read(piece * (100_000 // len(piece)))
+    assert time.process_time() - started < 4
 
 
 @pytest.mark.parametrize(
@@ -136,6 +210,19 @@ def test_a_hostile_reply_takes_no_time(piece: str) -> None:
         ("Both are fine. Verdict: C", "C"),
         ("Verdict: A\nFinal verdict: B", "B"),
         ("Verdict (A, B or C): B", "B"),
+        ("Final verdict: [[C]] for a tie", "C"),
+        ("Verdict: [[A]] for a tie", None),
+        ("Verdict: C (tie)", "C"),
+        ("Verdict: A (tie)", None),
+        ("Verdict: a draw", None),
+        ("My final verdict is: [[A]]", "A"),
+        ("B leaves out the date. My final verdict is: [[A]]", "A"),
+        ("Verdict: Assistant B", "B"),
+        ("Verdict: Assistant B's answer is better.", "B"),
+        ("Verdict: Response A is slightly better", "A"),
+        ("Verdict:\nA", "A"),
+        ("**Verdict:**\n\n**Assistant B**", "B"),
+        ("Verdict:\nA\nB", None),
         ("Verdict: A\nVerdict: B", None),
         ("Verdict: A or B", None),
         ("Verdict: A, B", None),
@@ -179,6 +266,6 @@ def test_no_letter_is_read_into_marks() -> None:
 
 @pytest.mark.parametrize("piece", ["Verdict: ", "'a ", '"', "<answer_a>", "<think>", "**", "- ", "Verdict: A. ", "( "])
 def test_a_hostile_reply_to_a_comparison_takes_no_time(piece: str) -> None:
-    started = time.perf_counter()
-    read_letter(piece * (8_000 // len(piece)), "Verdict")
-    assert time.perf_counter() - started < 1
+    started = time.process_time()
+    read_letter(piece * (100_000 // len(piece)), "Verdict")
+    assert time.process_time() - started < 4

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from selfreward.calibration.records import labelled
 from selfreward.data.own import FileSource, OwnData
-from selfreward.data.roles import HumanPair, LeftOut
+from selfreward.data.roles import ColumnsSeen, HumanPair, LeftOut
 from selfreward.errors import DataError
 from selfreward.labelling.blind import blind, read_key
 from selfreward.labelling.gold import (
@@ -36,7 +36,8 @@ def labels(*margins: int) -> list[Label]:
 
 def read_as(role: str, path: Path) -> list[HumanPair | GoldPair | LeftOut]:
     source = FileSource(path=path)
-    return list(OwnData(system="", train=source, **{role: source}).rows(role))
+    found = OwnData(system="", train=source, **{role: source}).rows(role)
+    return [row for row in found if not isinstance(row, ColumnsSeen)]
 
 
 @pytest.mark.parametrize(

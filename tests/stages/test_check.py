@@ -68,7 +68,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda folder: (
             (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:900]) and None
         ),
-        "no model can be loaded from",
+        r"model\.safetensors is not whole",
     ),
     "no config": (lambda folder: (folder / "config.json").unlink(), "no model can be loaded from"),
 }

@@ -65,9 +65,10 @@ def test_a_judge_that_agrees_with_people_passes_in_every_round(tmp_path: Path) -
         (0, "observe", True),
         (1, "observe", True),
     ]
-    assert len([line for line in reporter.lines if "judge on 40 gold pairs: accuracy 1 (1 to 1)" in line]) == 2
+    assert len([line for line in reporter.lines if "judge on 40 gold pairs: accuracy 1 (0.928 to 1)" in line]) == 2
     row = metrics_of_run(view.folder)[1]
-    assert row["judge/health/accuracy"] == row["judge/health/accuracy_low"] == 1
+    assert row["judge/health/accuracy"] == row["judge/health/accuracy_high"] == 1
+    assert row["judge/health/accuracy_low"] == pytest.approx(0.05 ** (1 / 40), abs=1e-6)
     assert row["judge/gate/action"] == "observe"
     assert "judge/health/self_preference" not in row
     said = view.iterations[1]["health"].json("health")["measures"]["self_preference"]
@@ -92,7 +93,7 @@ def test_a_judge_that_never_parses_stops_the_run_and_says_why(tmp_path: Path) ->
     assert len(view.iterations) == 1
     assert "mix" not in view.iterations[0]
     assert reporter.lines[-1].startswith(
-        "stopped by the gate of the judge: parse_rate 0 (0 to 0) lies wholly below 0.5"
+        "stopped by the gate of the judge: parse_rate 0 (0 to 0.109) lies wholly below 0.5"
     )
     (row,) = metrics_of_run(view.folder)
     assert row["judge/gate/action"] == "stop"
@@ -107,7 +108,8 @@ def test_a_judge_that_always_gives_the_highest_score_stops_the_run(
     view = run_scripted(tmp_path, "judge=rubric")
     (told,) = gates(view)
     stops = [one["name"] for one in told["findings"] if one["action"] == "stop"]
-    assert stops == ["share_at_maximum", "round/share_at_maximum"]
+    # 40 gold pairs are too few to tell a share of 1 from one of .9 in each of ten rounds; 88 prompts are not.
+    assert stops == ["round/share_at_maximum"]
     assert told["scores"] == [{"low": 5.0, "high": 5.0, "count": 352}]
 
 
@@ -129,7 +131,8 @@ def test_few_gold_pairs_lead_to_nothing_and_that_is_said(tmp_path: Path) -> None
     reporter = Silent()
     view = run_scripted(tmp_path, *RUBRIC, "data.gold_gate=19", "loop.iterations=1", reporter=reporter)
     assert [one["action"] for one in gates(view)] == ["observe"]
-    assert any("fewer than gate.fewest_items=20, so nothing follows from gold" in line for line in reporter.lines)
+    few = "fewer prompts than gate.fewest_items=20, so nothing follows from gold"
+    assert any(few in line for line in reporter.lines)
 
 
 def test_without_gold_and_for_a_verifier_nothing_is_measured_and_the_reason_is_told(tmp_path: Path) -> None:
@@ -191,7 +194,7 @@ def test_a_fault_seen_in_the_round_alone_freezes_from_the_next_round_on(
 @pytest.mark.usefixtures("spoilt")
 def test_where_no_round_was_healthy_there_is_nobody_to_freeze_at(tmp_path: Path) -> None:
     reporter = Silent()
-    view = run_scripted(tmp_path, "gate.accuracy={action:freeze,below:null,above:0.9}", reporter=reporter)
+    view = run_scripted(tmp_path, "gate.accuracy={action:freeze,below:null,above:0.8}", reporter=reporter)
     assert gates(view)[0]["frozen"] is False
     assert "  no earlier round passed the gate: the judge stays as it is" in reporter.lines
 
@@ -201,7 +204,8 @@ def test_a_score_that_rises_while_accuracy_on_gold_falls_is_over_optimisation(tm
     view = run_scripted(tmp_path, "gate.kappa.action=observe", "loop.iterations=2")
     finding = {one["name"]: one for one in gates(view)[1]["findings"]}["over_optimised/accuracy"]
     assert finding["action"] == "warn"
-    assert "mean_score rose from" in finding["why"] and "gold fell from 1 (1 to 1) to 0 (0 to 0)" in finding["why"]
+    assert "mean_score rose from" in finding["why"]
+    assert "gold fell from 1 (0.891 to 1) to 0 (0 to 0.109)" in finding["why"]
 
 
 def test_another_bound_is_decided_anew_and_nobody_is_asked_again(tmp_path: Path) -> None:
@@ -216,6 +220,27 @@ def test_final_gold_is_measured_where_asked_for_and_leads_to_nothing(tmp_path: P
     assert view.iterations[0]["health"].rows("final") == 25
     assert metrics_of_run(view.folder)[0]["judge/final/accuracy"] == 1
     assert "final" not in str(gates(view)[0])
+
+
+def test_the_share_of_right_answers_is_told_as_judged_and_corrected(tmp_path: Path) -> None:
+    """The scripted judge makes no mistake, so that both are the same; the interval counts that gold is 40 pairs."""
+    row = metrics_of_run(run_scripted(tmp_path, *RUBRIC, "loop.iterations=1").folder)[0]
+    assert row["judge/health/sensitivity"] == row["judge/health/informedness"] == 1
+    right, found = row["judge/round/right_share"], row["judge/round/right_share_corrected"]
+    assert isinstance(right, float)
+    assert 0 < right < 1
+    assert found == pytest.approx(right)
+    low, high = (row[f"judge/round/right_share_corrected_{end}"] for end in ("low", "high"))
+    assert isinstance(low, float) and isinstance(high, float)
+    assert low < right < high
+
+
+def test_a_judge_without_a_scale_calls_nothing_right(tmp_path: Path) -> None:
+    view = run_scripted(tmp_path, "loop.iterations=1")
+    told = gates(view)[0]["measures"]
+    assert isinstance(told, dict)
+    assert told["right_share"]["why_missing"].startswith("the judge's scores have no scale")
+    assert told["right_share_corrected"]["value"] is None
 
 
 def test_a_killed_health_stage_asks_only_what_it_had_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

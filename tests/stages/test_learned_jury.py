@@ -74,7 +74,7 @@ def test_the_member_that_is_right_on_gold_gets_the_say_and_what_is_right_is_chos
     assert not all(rightly_chosen(outvoted))
     assert "weights" not in outvoted.iterations[0]["health"].json("health")
     assert {"weights", "juror"} & outvoted.iterations[0]["judge"].manifest.inputs.keys() == set()
-    assert view.iterations[0]["judge"].manifest.inputs["weights"].digest == view.iterations[0]["health"].digest
+    assert view.iterations[0]["judge"].manifest.inputs["weights"].key == view.iterations[0]["health"].key
     assert view.iterations[0]["judge"].rows("evidence") == outvoted.iterations[0]["judge"].rows("evidence")
     text = Page(judging(view, texts=True).html).text
     assert f"learned on its gold pairs: rubric {weights['rubric']:.3g}, " in text and "pairwise 0 (no say)" in text
@@ -153,7 +153,7 @@ def test_an_earlier_policy_judges_by_the_weights_that_were_learned_with_it(
     start, trained = (view.iterations[t]["sample"].manifest.inputs["policy"].digest for t in (0, 1))
     assert [one.manifest.inputs["policy"].digest for one in health] == [start, trained, start]
     assert [one.manifest.inputs["policy"].digest for one in judge] == [start, start, start]
-    assert [one.manifest.inputs["weights"].digest for one in judge] == [health[t].digest for t in (0, 0, 2)]
+    assert [one.manifest.inputs["weights"].key for one in judge] == [health[t].key for t in (0, 0, 2)]
     assert health[1].json("health")["weights"] != health[0].json("health")["weights"]
 
 

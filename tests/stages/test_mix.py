@@ -153,3 +153,16 @@ def test_the_real_share_is_of_answers_without_their_thoughts(tmp_path: Path) -> 
     assert (mixing["self_tokens"], mixing["human_tokens"], mixing["human_rows_drawn"]) == (40, 40, 4)
     pairs = replace(make_pair(0), chosen_tokens=8, rejected_tokens=6, rejected_thought="<think></think>no way")
     assert tokens_of(pairs) == 8 + 6 - round(6 * 21 / (21 + len("no way out")))
+
+
+def test_a_round_that_wants_half_a_row_draws_one_that_fits_or_says_what_is_missing(tmp_path: Path) -> None:
+    """Of rows of 12 to 28 tokens where 10 are wanted, one of at most 20 is drawn in every round: it used to be 69%."""
+    lengths = [12, 16, 19, 21, 24, 28] * 4
+    decision = ordered(tmp_path, 0.2)
+    for seed in range(20):
+        made = mixed(tmp_path, MixSpec(), decision, pool_of(tmp_path, lengths), seed=seed).json("mixing")
+        assert (made["human_rows_drawn"], made["short"], made["dry"]) == (1, 0, False)
+    far = mixed(tmp_path, MixSpec(), decision, pool_of(tmp_path, [21, 30, 40])).json("mixing")
+    assert (far["human_rows_drawn"], far["short"], far["dry"]) == (0, 10, False), "too long, and that is no dry pool"
+    empty = mixed(tmp_path, MixSpec(), decision, pool_of(tmp_path, [4])).json("mixing")
+    assert (empty["human_rows_drawn"], empty["short"], empty["dry"]) == (1, 6, True)

@@ -13,8 +13,9 @@ from selfreward.backends.base import Advance, Completion, Conversation, OptionSc
 from selfreward.config import SeedJudgeConfig, validate, validate_as
 from selfreward.errors import ConfigError
 from selfreward.judges.prompting import Rubric
-from selfreward.judges.reply import Scale, read_score
+from selfreward.judges.reply import read_score
 from selfreward.judges.rubric import RubricSpec
+from selfreward.judges.scale import Scale
 from selfreward.records import Policy
 from selfreward.stages.rankings import RankedAnswer, Ranking
 from selfreward.stages.replies import Reply

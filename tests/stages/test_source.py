@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 
 from selfreward.artifacts import Store
-from selfreward.artifacts.runs import Run
-from selfreward.backends.base import Backend
+from selfreward.artifacts.runs import Run, read_run
+from selfreward.backends.base import Backend, Unfit
+from selfreward.backends.draw import AnswerLengths
 from selfreward.data.own import OwnData
+from selfreward.data.roles import Role
 from selfreward.data.sources import ScriptedData
 from selfreward.errors import DataError
 from selfreward.records import Example, Message, Policy, PreferencePair, Prompt
 from selfreward.stages.clean import Dropped
 from selfreward.stages.source import Sources, load_sources
+from selfreward.tracking.left_out import data_metrics
 from tests.support import Silent
 
 
@@ -25,25 +28,32 @@ class Counting:
     def identity(self) -> dict[str, str]:
         return {"name": "counting"}
 
-    def why_unfit(self, messages: tuple[Message, ...]) -> str | None:
+    def why_unfit(self, messages: tuple[Message, ...], room: int = 1) -> Unfit | None:
         roles = [one.role for one in messages]
-        return "turns must alternate" if roles[1:] == roles[:-1] and len(roles) > 1 else None
+        if roles[1:] == roles[:-1] and len(roles) > 1:
+            return Unfit("refused_by_the_template", "turns must alternate")
+        words = sum(len(one.content.split()) for one in messages)
+        return Unfit("prompt_too_long", f"its {words} tokens leave no room") if words + room > 40 else None
 
     def count_tokens(self, texts: list[str]) -> list[int]:
         return [len(text.split()) + 1 for text in texts]
 
 
 POLICY = Policy(path=Path("nowhere"), key="counting", digest="counting")
+ROOMS: dict[Role, AnswerLengths] = {"train": AnswerLengths(closed=5, open=10)}
 COUNTING: Backend = Counting()  # type: ignore[assignment]
 
 
-def load(folder: Path, reporter: Silent | None = None, **roles: list[dict[str, Any]]) -> Sources:
+def load(
+    folder: Path, reporter: Silent | None = None, on_bad_row: str = "stop", **roles: list[dict[str, Any]]
+) -> Sources:
     paths = {}
     for role, rows in roles.items():
         paths[role] = folder / f"{role}.jsonl"
         paths[role].write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    data = OwnData.model_validate({"system": "", **paths})
-    return load_sources(data, Run(folder / "run", Store(folder / "store", reporter or Silent()), 0), COUNTING, POLICY)
+    data = OwnData.model_validate({"system": "", "on_bad_row": on_bad_row, **paths})
+    run = Run(folder / "run", Store(folder / "store", reporter or Silent()), 0)
+    return load_sources(data, run, COUNTING, POLICY, ROOMS)
 
 
 TRAIN = [{"prompt": f"Why is stone {number} heavy?"} for number in range(5)]
@@ -77,6 +87,21 @@ def test_what_is_left_out_is_said_in_every_run_with_what_it_is_out_of(tmp_path: 
         reporter = Silent()
         load(tmp_path, reporter, train=rows, held_out=HELD, probe=PROBE)
         assert "  train: 5 of 8 rows; left out: empty 2, repeated 1" in reporter.lines
+
+
+def test_every_run_says_how_many_references_a_reply_could_match(tmp_path: Path) -> None:
+    numbers = [{"prompt": f"What is {one} + 1?", "answer": f"{one + 1}", "match": "numeric"} for one in range(3)]
+    long = {"prompt": "Who spoke?", "answer": "the man who had come in from the cold", "match": "exact"}
+    for _ in range(2):
+        reporter = Silent()
+        load(tmp_path, reporter, train=[*numbers, long], held_out=[numbers[0], *HELD], probe=PROBE)
+        told = [line for line in reporter.lines if "references" in line]
+        assert told == [
+            "  held_out: 1 of 1 references are right when a reply repeats them",
+            "  train: 3 of 4 references are right when a reply repeats them; WARNING: no reply can match the others, "
+            "such as 'the man who had come in from the cold': cut them shorter with data.columns.reference_pattern, or "
+            "set data.columns.match or data.columns.stratum=open",
+        ]
 
 
 def test_a_role_that_nothing_falls_to_is_an_error(tmp_path: Path) -> None:
@@ -147,10 +172,38 @@ def test_a_conversation_that_the_model_cannot_be_given_names_its_row(tmp_path: P
         load(tmp_path, train=[*TRAIN, twice], held_out=HELD, probe=PROBE)
 
 
+def test_a_prompt_that_leaves_no_room_for_an_answer_names_its_row_or_is_counted(tmp_path: Path) -> None:
+    long, fits = {"prompt": "word " * 31}, {"prompt": "word " * 30}
+    with pytest.raises(DataError, match=r"train\.jsonl:7 \(train\) makes no prompt .* 31 tokens leave no room"):
+        load(tmp_path, train=[*TRAIN, fits, long], held_out=HELD, probe=PROBE)
+    reporter = Silent()
+    sources = load(
+        tmp_path, reporter, on_bad_row="skip", train=[*TRAIN, fits, long], held_out=[*HELD, long], probe=PROBE
+    )
+    assert "  train: 6 of 7 rows; left out: prompt too long 1" in reporter.lines
+    assert sources.held_out.rows() == 3, "nobody answers these at that length"
+    found = data_metrics(read_run(tmp_path / "run").sources)
+    assert found == {"data/train/left_out/prompt_too_long": 1}
+
+
+def test_the_columns_that_were_read_are_told_once_a_role_in_every_run(tmp_path: Path) -> None:
+    rows = [{"question": row["prompt"], "id": 3, "lang": "en"} for row in TRAIN]
+    rows[0]["system"] = "Be brief."
+    for _ in range(2):
+        reporter = Silent()
+        load(tmp_path, reporter, train=rows, held_out=HELD, probe=PROBE)
+        told = [line for line in reporter.lines if ": read " in line]
+        assert told == [
+            "  held_out: read prompt (prompt); not read: nothing",
+            "  probe: read prompt (prompt); not read: nothing",
+            "  train: read question (prompt), system (system, 1 of 5 rows); not read: id, lang",
+        ]
+
+
 def test_scripted_pairs_are_there_when_they_are_asked_for(tmp_path: Path) -> None:
     run = Run(tmp_path / "run", Store(tmp_path / "store", Silent()), 0)
-    assert load_sources(ScriptedData(), run, COUNTING, POLICY).human_pairs.rows() == 0
-    assert load_sources(ScriptedData(human_pairs=7), run, COUNTING, POLICY).human_pairs.rows() == 7
+    assert load_sources(ScriptedData(), run, COUNTING, POLICY, ROOMS).human_pairs.rows() == 0
+    assert load_sources(ScriptedData(human_pairs=7), run, COUNTING, POLICY, ROOMS).human_pairs.rows() == 7
 
 
 def test_thoughts_of_people_are_kept_and_counted_among_the_tokens(tmp_path: Path) -> None:

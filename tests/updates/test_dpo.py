@@ -1,7 +1,10 @@
 """Preference training: what it raises, what it lowers, and that the numbers it reports are those of the policy."""
 
+import inspect
 import math
+import re
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from pydantic import ValidationError
@@ -12,6 +15,7 @@ from selfreward.errors import StarvedLoop
 from selfreward.records import Policy
 from selfreward.spec import identity
 from selfreward.updates.dpo import DpoSpec, train_dpo, with_sft
+from selfreward.updates.losses import SMOOTHED, Loss
 from tests.tiny import completion, make_pair, make_tiny_policy
 
 SPEC = DpoSpec(learning_rate=5e-3, batch_size=4, epochs=3, top_layers=1, lora_rank=4, compute="float32", device="cpu")
@@ -183,8 +187,19 @@ def test_long_pairs_are_left_out_and_counted(policy, tmp_path):
 
 @pytest.mark.parametrize("loss", ["ipo", "robust", "sigmoid_norm"])
 def test_every_other_loss_runs(policy, tmp_path, loss):
-    result, _ = train(policy, tmp_path, PAIRS[:4], epochs=1, loss=(loss,), label_smoothing=0.1)
+    smoothing = 0.1 if loss == "robust" else 0.0
+    result, _ = train(policy, tmp_path, PAIRS[:4], epochs=1, loss=(loss,), label_smoothing=smoothing)
     assert math.isfinite(result["mean_loss"])
+
+
+@pytest.mark.parametrize("loss", get_args(Loss))
+def test_trl_reads_the_smoothing_of_the_losses_that_may_have_one(loss):
+    """Its source, branch by branch: what is refused here is what it ignores, and nothing else."""
+    from trl.trainer.dpo_trainer import DPOTrainer
+
+    branches = re.split(r'loss_type == "(\w+)":', inspect.getsource(DPOTrainer._compute_loss))
+    read = {name: "self.label_smoothing" in code for name, code in zip(branches[1::2], branches[2::2], strict=True)}
+    assert read[loss] == (loss in SMOOTHED)
 
 
 def test_losses_that_cannot_be_are_refused():
@@ -192,6 +207,10 @@ def test_losses_that_cannot_be_are_refused():
         DpoSpec(loss=("sigmoid", "sft"), loss_weights=(1.0,))
     with pytest.raises(ValidationError, match="label_smoothing"):
         DpoSpec(loss=("exo_pair",))
+    for loss in (("sigmoid",), ("ipo", "sft"), ("bco_pair",)):
+        with pytest.raises(ValidationError, match=r"update\.label_smoothing=0\.1 with .* set update\.loss=\[robust\]"):
+            DpoSpec(loss=loss, label_smoothing=0.1)
+    assert DpoSpec(loss=("aot_unpaired", "sft"), label_smoothing=0.1).label_smoothing == 0.1
     for loss in (("ipo",), ("sft",), ("sigmoid", "sigmoid_norm")):
         with pytest.raises(ValidationError, match=r"update\.margin_weight=0\.1 with .* set update\.loss=\[sigmoid\]"):
             DpoSpec(loss=loss, margin_weight=0.1)

@@ -1,0 +1,228 @@
+r"""LaTeX in answers: what stands in a box, its words as plain text, and the one form of an expression.
+
+`\frac{3}{4}`, `\dfrac34` and `3/4` are one expression, `\text{(B)}` and `(B)` one answer. Nothing is computed: x+1 and
+1+x differ. The forms are those of the MATH data set (Hendrycks et al. 2021).
+"""
+
+import re
+from dataclasses import dataclass, field
+
+import regex
+
+from selfreward.answers.words import plain_signs
+
+LONGEST = 300
+"""Characters in the longest expression."""
+
+_DEEPEST = 20
+_BRACE = re.compile(r"\\[{}]|\\(?:boxed|fbox)\s?\{|[{}]")
+_BARE_BOX = re.compile(r"\\boxed\s([^\s{}$\\]{1,40})")
+_TOKEN = re.compile(r"\\(?:[A-Za-z]+|.|$)|[{}]|[^\\{}]", re.DOTALL)
+_ROOT = re.compile(r"\\sqrt\s?\[(\w{1,3})\]")
+_MATRIX = re.compile(r"\\begin\{(\w?matrix)\}(.{0,300}?)\\end\{\1\}", re.DOTALL)
+_ROW = r"\\"
+_NOTE = re.compile(r"<<[^<>\n]{0,200}>>")
+_SYMBOLS = {
+    **dict.fromkeys([*r"{}()[]\;: ", "quad", "qquad"], " "),
+    "!": "", ",": "", "left": "", "right": "", "big": "", "displaystyle": "", "limits": "",
+    "times": " * ", "cdot": " * ", "div": "/", "pi": "π", "infty": "∞", "circ": "°", "degree": "°", "pm": "±",
+    "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=", "ne": "≠", "neq": "≠", "cup": "∪", "cap": "∩",  # noqa: RUF001
+    "lt": "<", "gt": ">", "sin": "sin", "cos": "cos", "tan": "tan", "log": "log", "ln": "ln", "approx": "≈",
+}  # fmt: skip
+_FRACTIONS = frozenset({"frac", "dfrac", "tfrac", "cfrac"})
+_TEXTS = frozenset(
+    {"text", "textbf", "textit", "textrm", "textsf", "mbox", "mathrm", "mathbf", "mathit", "mathsf", "operatorname"}
+    | {"boxed", "fbox", "underline", "emph"}
+)
+_EDGES = " \t\n.,;:!?'\"`*_<>=~#"
+_SIMPLE = re.compile(r"√?[\w.π∞]+")
+_UNIT = re.compile(r"(?<=[\d}])[\s\\,~]*\\(?:text|mbox|mathrm|textrm)\{[^{}]*[A-Za-z][^{}]*\}(?:\^\{?\d\}?)?[\s.$]*$")
+_NAMED = re.compile(r"[A-Za-z]{1,2}\s*=\s*(?=[^\s=])")
+# A word of three letters that is no function, or two words side by side.
+_FUNCTION = "sin|cos|tan|log|ln|sqrt|exp|max|min|mod|gcd|lcm"
+_WORDY = regex.compile(
+    rf"(?<![a-z\\])(?!(?:{_FUNCTION})(?![a-z]))[a-z]{{3,}}|(?<=[a-z])(?<!\\[a-z]*|{_FUNCTION}) [a-z]"
+)
+_MIXED = re.compile(r"\d+ \d+/\d+")
+_APART = re.compile(r"\d \d")
+_SIGNED = re.compile(r"[\\^_/*+=<>|√π∞±≠∪∩()\[\]{},]|(?<=\w)\s?-\s?(?=\w)")  # noqa: RUF001
+
+
+@dataclass(slots=True)
+class _Group:
+    """A group that is open: what it holds so far, and the command that waits for its arguments."""
+
+    out: list[str] = field(default_factory=list)
+    command: str = ""
+    wanted: int = 0
+    arguments: list[str] = field(default_factory=list)
+
+
+def boxes(text: str) -> list[tuple[int, int, str]]:
+    r"""Start, end and content of the boxes of `text`, in order: `\boxed{..}` and `\fbox{..}` with balanced braces.
+
+    A box in a box is part of it. A brace with a backslash counts as a sign. `\boxed 5` is a box too.
+    """
+    opened: list[tuple[int, int] | None] = []
+    found: list[tuple[int, int, int]] = []
+    for brace in _BRACE.finditer(text):
+        if brace[0] == "}":
+            if opened and (box := opened.pop()) is not None:
+                while found and found[-1][0] > box[0]:
+                    found.pop()
+                found.append((box[0], brace.end(), box[1]))
+        elif brace[0] == "{":
+            opened.append(None)
+        elif len(brace[0]) > len(r"\{"):
+            opened.append((brace.start(), brace.end()))
+    closed = [(start, end, text[inside : end - 1]) for start, end, inside in found]
+    bare = [(box.start(), box.end(), box[1]) for box in _BARE_BOX.finditer(text)] if not closed else []
+    return closed or bare
+
+
+def plain(text: str) -> str:
+    """`text` with its LaTeX as plain text: fractions as a/b, roots as √, groups without their braces.
+
+    Notes of a calculator (`<<3*4=12>>`) go. Text without a backslash stays as it is otherwise.
+    """
+    text = _NOTE.sub("", text)
+    return _converted(text) if "\\" in text else text
+
+
+def expression(text: str) -> str | None:
+    """The one form of `text` where it is a formula, a tuple, an interval or a number; None where it is words.
+
+    Spaces, dollar signs, brackets of size, a name before one equals sign and a unit behind a number go.
+    """
+    form = _form(text) if len(text) <= LONGEST else None
+    # What goes at an edge may bare another: one more look, so that a form is its own form.
+    return form if form is None else _form(form) or form
+
+
+def _form(text: str) -> str | None:
+    text = plain_signs(plain_signs(text).casefold()).replace("−", "-")  # noqa: RUF001
+    text = _converted(_UNIT.sub("", _edged(text))).replace("$", "")
+    text = re.sub(r"(?<!\\)sqrt|√\s+", "√", text)
+    text = re.sub(r"(?<=\d)(?:\s?[%°])+|°", "", re.sub(r"(?<![\w.])\.(?=\d)", "0.", text))
+    text = _edged(text if text.count("=") != 1 else _NAMED.sub("", _edged(text), count=1))
+    if lone := re.fullmatch(r"[(\[]{1,2}\s*(-?\w[\d.]*)\s*[)\]]{1,2}", text):
+        text = lone[1]
+        if not text[-1].isdigit():
+            return text
+    if not re.search(r"[(\[]", text):
+        text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
+    if number := re.fullmatch(r"(-?\d+)(\.\d+)?", text):
+        return number[1] if number[2] is None or not number[2].strip(".0") else text
+    text = " ".join(text.split())
+    if _WORDY.search(text) or _APART.search(_MIXED.sub("", text)) or not _balanced(text):
+        return None
+    if not _SIGNED.search(text) or not re.search(r"\w", text):
+        return None
+    text = re.sub(r"√\((\w+)\)", r"√\1", text)
+    return re.sub(r"(?<!\d) | (?!\d)", "", text)
+
+
+def _converted(text: str) -> str:
+    text = _MATRIX.sub(lambda found: f"[{found[2].replace(_ROW, ';')}]", _ROOT.sub(r"[\1]\\sqrt", text))
+    stack = [_Group()]
+    for token in _TOKEN.finditer(text):
+        _take(stack, token[0])
+    while len(stack) > 1:
+        _close(stack)
+    _give_up(stack[0])
+    return "".join(stack[0].out)
+
+
+def _edged(text: str) -> str:
+    """`text` without punctuation and markdown around it; a point in front may be that of .5."""
+    return text.rstrip(_EDGES).lstrip(_EDGES.replace(".", ""))
+
+
+def _balanced(text: str) -> bool:
+    """Whether brackets close in the order in which they open; those of [0,1) are of two kinds."""
+    depth = 0
+    for sign in text:
+        depth += (sign in "([") - (sign in ")]")
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def _take(stack: list[_Group], sign: str) -> None:
+    """Adds one sign or command to the group that is open."""
+    top = stack[-1]
+    if sign == "{" and len(stack) < _DEEPEST:
+        stack.append(_Group())
+    elif sign == "}" and len(stack) > 1:
+        _close(stack)
+    elif sign[0] == "\\" and len(sign) > 1:
+        _command(top, sign[1:].lower())
+    elif top.wanted and not sign.isspace():
+        _argue(top, sign)
+    elif not top.wanted:
+        top.out.append(sign)
+
+
+def _command(top: _Group, name: str) -> None:
+    if name in _FRACTIONS or name in _TEXTS or name == "sqrt":
+        _give_up(top)
+        top.command, top.wanted = name, 2 if name in _FRACTIONS else 1
+        return
+    known = _SYMBOLS.get(name)
+    shown = known if known is not None else name if not name[0].isalpha() else f"\\{name} "
+    if top.wanted:
+        _argue(top, shown.strip())
+        return
+    if shown == "°" and top.out and top.out[-1] == "^":
+        top.out.pop()
+    top.out.append(shown)
+
+
+def _close(stack: list[_Group]) -> None:
+    """Ends the group that is open and gives it to the one around it."""
+    group = stack.pop()
+    _give_up(group)
+    held, top = "".join(group.out), stack[-1]
+    if top.wanted:
+        _argue(top, held)
+    elif top.out and top.out[-1] in ("^", "_"):
+        if held.strip() == "°":
+            top.out[-1] = "°"
+        else:
+            top.out.append(_bracketed(held))
+    else:
+        top.out.append(held)
+
+
+def _argue(top: _Group, argument: str) -> None:
+    """Adds an argument to the command that waits, and writes it once it has all."""
+    top.arguments.append(argument.strip())
+    if len(top.arguments) < top.wanted:
+        return
+    done, name = top.arguments, top.command
+    if name in _FRACTIONS:
+        shown = _fraction(done, opening="".join(top.out[-1:]).strip() in ("", "(", "[", ",", "="))
+        # A mixed number: 2\frac{1}{2} is two and a half.
+        if top.out and top.out[-1][-1:].isdigit():
+            shown = f" {shown}"
+    else:
+        shown = f"√{_bracketed(done[0])}" if name == "sqrt" else f" {done[0]} "
+    top.out.append(shown)
+    top.command, top.wanted, top.arguments = "", 0, []
+
+
+def _fraction(arguments: list[str], *, opening: bool) -> str:
+    """Numerator/denominator; a sign goes before it where it opens an expression, so that -1/2 has one form."""
+    over, under = arguments
+    sign = "-" if opening and re.fullmatch(r"-\w+", over) else ""
+    return f"{sign}{_bracketed(over.removeprefix(sign))}/{_bracketed(under)}"
+
+
+def _give_up(top: _Group) -> None:
+    """Writes what a command that lacks arguments has, as it stands."""
+    top.out.extend(top.arguments)
+    top.command, top.wanted, top.arguments = "", 0, []
+
+
+def _bracketed(text: str) -> str:
+    return text if _SIMPLE.fullmatch(text) else f"({text})"

@@ -1,0 +1,136 @@
+r"""Where a reply marks its final answer: a box, a line with ####, "the answer is", bold type, a concluding sentence."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from selfreward.answers.latex import boxes
+from selfreward.answers.sentences import Block, lines_of, without_clause
+from selfreward.answers.words import clean
+
+BOX = "\ue000"
+"""Stands in a text for a box that was taken out of it."""
+
+_OPEN_BOX = re.compile(r"\\(?:boxed|fbox)\s?\{")
+_HASHED = re.compile(r"^\s*####(?!#)[ \t]*(\S.*)$")
+_BARE_NUMBER = re.compile(r"[*_]{0,3}[^\w\s]{0,3}\s?\d[\d,.]*\s?[^\w\s]{0,3}(?:\s[^\W\d]+){0,2}[.*_\s]*")
+_LABELLED = r"(?:answer|(?:correct|right|best) (?:option|choice))s?"
+_SAYS = rf"{_LABELLED}(?: to [^:.]{{0,80}}?)?(?: is\b| are\b| ?:| ?=| (?:would|will|must|should) be\b)"
+_STATED = re.compile(
+    rf"\b(?P<final>final )?{_SAYS}|\bis (?:the|my|our) (?P<named>final )?(?:correct |right |best )?{_LABELLED}\b"
+)
+_BEFORE = re.compile(rf"\b{_SAYS}", re.IGNORECASE)
+_SUPPOSED = re.compile(r"\b(?:if|whether|unless|suppose)\b")
+_SHORT = re.compile(r"(?:a|ans)[:=] ")
+_BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*(?!\s?:)")
+_MOST_BOLD = 20
+_HEADED = re.compile(r"\d{1,2}[.)] |(?:step|part|case|method|example|option|stage|note|check)\b")
+_CONCLUDES = re.compile(
+    r"(?:and |so,? )?(?:so|thus|therefore|hence|finally|consequently|in total|in all|altogether|in conclusion|total)\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A final answer as it is marked: `piece` where the mark holds the answer alone, else a whole `sentence`.
+
+    `final` marks outweigh those before them that are not.
+    """
+
+    final: bool
+    piece: str | None = None
+    sentence: str = ""
+
+
+def take_boxes(text: str) -> tuple[str, list[str]]:
+    r"""`text` with BOX in place of each `\boxed{..}`, and what the boxes hold: nothing where one never closes."""
+    if "box" not in text:
+        return text, []
+    out: list[str] = []
+    held: list[str] = []
+    end = 0
+    for start, stop, content in boxes(text):
+        out += [text[end:start], BOX]
+        end = stop
+        held.append(content)
+    rest, open_ = _OPEN_BOX.subn(BOX, "".join(out) + text[end:])
+    return rest, held + [""] * open_
+
+
+def hashed(text: str) -> list[str]:
+    """What stands behind `####` at the start of a line, as the solutions of GSM8K end.
+
+    A heading of that rank is no answer: only the last line counts, or one with nothing but a number and its unit.
+    """
+    lines = lines_of(text)
+    found = (_behind_hashes(line, last=number == len(lines)) for number, line in enumerate(lines, 1))
+    return [tail for tail in found if tail is not None]
+
+
+def marks(found: Sequence[Block], held: Sequence[str], as_piece: Callable[[str], bool]) -> list[Mark]:
+    """The marks of a reply in order: what its boxes hold, #### lines, sentences that say "the answer is" or "answer:".
+
+    What follows "the answer is" is a piece where `as_piece`. A mark that is not final is left out where a final one
+    follows.
+    """
+    boxed = iter(held)
+    marked: list[Mark] = []
+    for number, block in enumerate(found, 1):
+        marked += _stated(block, as_piece)
+        marked += [Mark(True, piece) for piece in islice(boxed, block.raw.count(BOX))]
+        if (tail := _behind_hashes(block.raw, last=number == len(found))) is not None:
+            marked.append(Mark(True, tail))
+    last = max((place for place, mark in enumerate(marked) if mark.final), default=-1)
+    return [mark for place, mark in enumerate(marked) if mark.final or place > last] or marked or _short_form(found)
+
+
+def bold(found: Sequence[Block]) -> list[str]:
+    """What stands in bold type, cleaned; nothing where that is so much that it marks no answer."""
+    spans = [clean(span[1]) for block in found for span in islice(_BOLD.finditer(block.raw), _MOST_BOLD + 1)]
+    spans = [span for span in spans if span and not span.endswith(":") and not _HEADED.match(span)]
+    return spans if len(spans) <= _MOST_BOLD else []
+
+
+def concludes(sentence: str) -> bool:
+    """Whether `sentence` opens as a conclusion does."""
+    return _CONCLUDES.match(sentence) is not None
+
+
+def is_bare_number(line: str) -> bool:
+    """Whether `line` is a number and its unit alone, in bold type or not."""
+    return len(line) < 200 and _BARE_NUMBER.fullmatch(line.strip()) is not None
+
+
+def _stated(block: Block, as_piece: Callable[[str], bool]) -> list[Mark]:
+    marked: list[Mark] = []
+    for sentence in block.said:
+        found = _STATED.search(sentence)
+        if found and BOX not in sentence and not _SUPPOSED.search(sentence[: found.start()]):
+            final = found["final"] is not None or found["named"] is not None
+            # "Rome is wrong, so the answer is B": a trailing clause that is the answer is not cut.
+            hidden = found.end() > len(without_clause(sentence))
+            marked.append(Mark(final, sentence=sentence[found.start() :] if hidden else sentence))
+    if marked:
+        ends = [one.end() for one in _BEFORE.finditer(block.raw)] or [len(block.raw)]
+        tail = block.raw[ends[-1] :].strip(" *_")
+        if BOX not in tail and as_piece(tail):
+            marked[-1] = replace(marked[-1], piece=tail)
+    return marked
+
+
+def _behind_hashes(line: str, *, last: bool) -> str | None:
+    """What stands behind the #### of `line`; None where it has none, or is a heading."""
+    found = _HASHED.match(line)
+    if found is None or BOX in line or not (last or is_bare_number(found[1])):
+        return None
+    return found[1].strip()
+
+
+def _short_form(found: Sequence[Block]) -> list[Mark]:
+    """The last sentence where it is "A: 18", which in a list of choices would be the first of them."""
+    if not found or not found[-1].said or not _SHORT.match(found[-1].said[-1]):
+        return []
+    if any(block.said and block.said[0].startswith("b: ") for block in found):
+        return []
+    return [Mark(False, sentence=found[-1].said[-1])]

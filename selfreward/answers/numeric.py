@@ -1,0 +1,90 @@
+"""The number that a reply commits to."""
+
+import re
+from collections.abc import Sequence
+
+from selfreward.answers.asked import Asked
+from selfreward.answers.latex import plain
+from selfreward.answers.marks import bold, concludes, is_bare_number
+from selfreward.answers.numbers import numbers
+from selfreward.answers.sentences import Block, committed, first_statement, parts
+from selfreward.answers.words import clean
+
+_DIGITS = re.compile(r"\d[\d.]*")
+
+
+def number_in(statement: str, asked: Asked) -> str | None:
+    """The result of an equation that ends a cleaned `statement`, else the one number of its last part with a new one.
+
+    A number is new where the question lacks it. Where no part holds a new one it is the only number of the last part;
+    two numbers in a part are none.
+    """
+    if (result := _result(statement)) is not None:
+        return result
+    found = [numbers(part) for part in parts(statement)]
+    for part in reversed(found):
+        new = set(part) - asked.numbers
+        if new:
+            return new.pop() if len(new) == 1 else None
+    return found[-1][0] if len(found[-1]) == 1 else None
+
+
+def number_of(piece: str, asked: Asked) -> str | None:
+    """The number of a text that is an answer alone."""
+    return number_in(committed(clean(plain(piece))), asked)
+
+
+def stated_numbers(found: Sequence[Block], asked: Asked) -> list[str]:
+    """The numbers that a reply without a mark commits to; more than one where it contradicts itself.
+
+    1. A last line that is a number and its unit, behind other lines; or the last sentence with a number, where it opens
+       with "so", "therefore" or the like and others go before it.
+    2. Numbers in bold type that the question lacks.
+    3. The first statement and the results of all equations, which must be the same. A first statement that only repeats
+       a number of the question is none where later ones bring new ones.
+    """
+    said = [sentence for block in found for sentence in block.said]
+    telling = [sentence for sentence in said if numbers(sentence)]
+    if len(found) > 1 and is_bare_number(found[-1].raw) and not is_bare_number(found[-2].raw):
+        return _read([found[-1].said[-1]], asked) if found[-1].said else []
+    strong = _bold(found, said, asked)
+    if len(telling) > 1 and concludes(telling[-1]):
+        within = {number for span, number in strong if span in telling[-1]}
+        if len(within) == 1:
+            return [*within]
+        result = _computed(telling[-1])
+        return _read([telling[-1]], asked) if result is None else [result]
+    if strong:
+        return [*dict.fromkeys(number for _, number in strong)]
+    first = first_statement(found)
+    results = [result for sentence in said if (result := _computed(sentence)) is not None]
+    repeats = len(parts(first)) == 1 and set(numbers(first)) <= asked.numbers
+    if repeats and any(not set(numbers(sentence)) <= asked.numbers for sentence in telling):
+        return []
+    return [*dict.fromkeys([*_read([first], asked), *results])]
+
+
+def _computed(sentence: str) -> str | None:
+    """The result of the equation in `sentence`, in its trailing clause if it must be."""
+    said = committed(sentence)
+    return (_result(said) or _result(sentence)) if said else None
+
+
+def _result(statement: str) -> str | None:
+    """The number behind the last equals sign of a cleaned `statement`, where several stand before it."""
+    left, equals, right = statement.replace("equals", "=").rpartition("=")
+    result = numbers(right)
+    return result[0] if equals and len(result) == 1 and len(_DIGITS.findall(parts(left)[-1])) > 1 else None
+
+
+def _read(sentences: Sequence[str], asked: Asked) -> list[str]:
+    """The distinct numbers of `sentences`."""
+    read = (number_in(committed(sentence), asked) for sentence in sentences)
+    return [*dict.fromkeys(number for number in read if number is not None)]
+
+
+def _bold(found: Sequence[Block], said: Sequence[str], asked: Asked) -> list[tuple[str, str]]:
+    """What is bold in sentences without a "not" and is a number that the question lacks, as written and as a number."""
+    read = [(span, number_in(span, asked)) for span in bold(found)]
+    new = [(span, number) for span, number in read if number is not None and number not in asked.numbers]
+    return [(span, number) for span, number in new if any(span in one and committed(one) for one in said)]

@@ -1,0 +1,152 @@
+"""What a row asks: the turns of its prompt, whatever columns they stand in."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from selfreward.data.columns import CONVERSATIONS, Cells, Columns, RowError, find, get, get_all, need, spelt
+from selfreward.data.messages import decoded, is_conversation, is_texts, turns_of, without_answer
+from selfreward.data.prompts import text_of
+from selfreward.records import Message, Role
+
+_QUESTIONS = ("question", "problem", "query")
+# What a question may be about, shown above it.
+_ABOUT = ("context", "passage", "body", "article", "paragraph", "background")
+TAKING_TURNS: tuple[Role, Role] = ("user", "assistant")
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def prompt_columns(row: Cells, columns: Columns) -> tuple[str, ...] | None:
+    """The columns of the prompt: those set, else a whole conversation, else the first usual ones. Raises RowError.
+
+    What a question is about goes before the question.
+    """
+    if columns.prompt is None:
+        for name in CONVERSATIONS:
+            found = spelt(row, name)
+            if found is not None and is_conversation(decoded(row[found])):
+                return (found,)
+    names = find(columns, "prompt", row)
+    if columns.prompt is None and names is not None and names[0].lower() in _QUESTIONS:
+        return (*(found for name in _ABOUT if (found := spelt(row, name)) is not None), *names)
+    return names
+
+
+def asked_turns(row: Cells, columns: Columns) -> tuple[list[Message], str | None]:
+    """The turns of the prompt, and the answer that stands behind them in the same conversation. Raises RowError.
+
+    A system turn, a history and the options of a question that stand in columns of their own are part of it.
+    """
+    names = prompt_columns(row, columns) or need(columns, "prompt", row)
+    value = get(row, names[0])
+    turns = turns_of(value, names[0]) if len(names) == 1 else None
+    if turns is not None:
+        asked, answer = without_answer(turns)
+    else:
+        asked, answer = [_question(row, names, columns)], None
+    return with_system([*_history(row, columns, names, asked), *asked], row, columns), answer
+
+
+def with_system(turns: Sequence[Message], row: Cells, columns: Columns) -> list[Message]:
+    """`turns` behind the system turn of a column, if there is one. Raises RowError where the turns have another."""
+    names = find(columns, "system", row)
+    text = "" if names is None else text_of(get(row, names[0]), names[0], "system")
+    if names is None or not text:
+        return list(turns)
+    if turns and turns[0].role == "system":
+        if turns[0].content.strip() != text:
+            raise RowError(
+                f"has a system turn in column {names[0]!r} and another in its conversation: set columns.prompt or "
+                "columns.system to say where it stands",
+                "two_system_turns",
+            )
+        return list(turns)
+    return [Message(role="system", content=text), *turns]
+
+
+def says_something(turns: Sequence[Message]) -> bool:
+    """Whether the turns end with words of the user's. Raises RowError where they end with someone else's."""
+    if turns and turns[-1].role != "user":
+        raise RowError(
+            f"has a conversation that ends with the {turns[-1].role}: the last turn to answer is the user's",
+            "last_turn_not_of_the_user",
+        )
+    return bool(turns) and bool(turns[-1].content.strip())
+
+
+def choices_of(row: Cells, columns: Columns) -> dict[str, str]:
+    """The options of a question by their letters; empty where there are none. Raises RowError.
+
+    They are a list of texts, or {text, label} as lists, or a list of {text, label}.
+    """
+    names = find(columns, "choices", row)
+    value = None if names is None else decoded(get(row, names[0]) if len(names) == 1 else get_all(row, names))
+    if names is None or value in (None, "", []):
+        return {}
+    labels: Any = None
+    if isinstance(value, dict) and {"text", "label"} <= value.keys():
+        value, labels = value["text"], value["label"]
+    elif is_conversation(value) and all({"text", "label"} <= one.keys() for one in value):
+        value, labels = [one["text"] for one in value], [one["label"] for one in value]
+    fits = isinstance(value, list) and len(value) <= len(_LETTERS)
+    if not fits or (labels is not None and len(labels) != len(value)):
+        raise RowError(
+            f"has a {type(value).__name__} in column {names[0]!r}, no list of options: set columns.choices, or "
+            "columns.prompt to ask without them",
+            "unreadable_choices",
+        )
+    texts = [text_of(one, names[0], "choices") for one in value]
+    letters = list(_LETTERS[: len(texts)]) if labels is None else [str(label) for label in labels]
+    return dict(zip(letters, texts, strict=True))
+
+
+def shows_choices(row: Cells, columns: Columns) -> bool:
+    """Whether the options of a question are part of the prompt: where it is a text whose columns nobody set."""
+    names = prompt_columns(row, columns)
+    if names is None or (columns.prompt is not None and columns.choices is None):
+        return False
+    return (len(names) > 1 or turns_of(get(row, names[0]), names[0]) is None) and bool(choices_of(row, columns))
+
+
+def _question(row: Cells, names: Sequence[str], columns: Columns) -> Message:
+    for name in names:
+        if is_texts(decoded(get(row, name))):
+            raise RowError(
+                f"has a list in column {name!r}, no text: set columns.prompt={name}.0 for the first of its turns alone",
+                "list_for_a_prompt",
+            )
+    parts = [text for name in names if (text := text_of(get(row, name), name, "prompt"))]
+    if parts and shows_choices(row, columns):
+        options = choices_of(row, columns).items()
+        marked = all(text.startswith((f"{letter}.", f"{letter})", f"({letter})")) for letter, text in options)
+        parts.append("\n".join(text if marked else f"{letter}. {text}" for letter, text in options))
+    return Message(role="user", content="\n\n".join(parts))
+
+
+def _history(row: Cells, columns: Columns, names: Sequence[str], asked: Sequence[Message]) -> list[Message]:
+    """The turns before the prompt. Raises RowError."""
+    found = find(columns, "history", row)
+    if found is None or found[0] in names:
+        return []
+    column, value = found[0], decoded(get(row, found[0]))
+    if value in (None, "", []):
+        return []
+    if len(asked) > 1:
+        raise RowError(
+            f"has turns in column {column!r} and several in {names[0]!r}: set columns.prompt to the whole conversation "
+            "alone, or take one of the two columns out",
+            "two_histories",
+        )
+    turns = turns_of(value, column)
+    if turns is None and isinstance(value, list) and all(is_texts(pair) and len(pair) == 2 for pair in value):
+        turns = [
+            Message(role=role, content=text_of(text, column, "history"))
+            for pair in value
+            for role, text in zip(TAKING_TURNS, pair, strict=True)
+        ]
+    if turns is None:
+        raise RowError(
+            f"has a {type(value).__name__} in column {column!r}, no turns before the prompt: set columns.history, or "
+            "name it in columns.prompt if it is part of the question",
+            "unreadable_history",
+        )
+    return turns

@@ -1,0 +1,177 @@
+"""Which of two answers a row says is better, in whatever words, and when the words do not say it.
+
+A number that stands for an answer is read only where nothing else can be meant: 1 and 2 where 2 occurs in the data and
+0 does not, or where the two answers are numbered so; 0 and 1 where the answers are numbered so, or where the column is
+an index by its name and 0 occurs. A `label` of 0 and 1 may as well say whether the first answer won: it is refused.
+"""
+
+import math
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from selfreward.data.columns import Cells, Columns, Name, RowError, find, get, get_all, key_of
+from selfreward.records import Verdict
+
+_FIRST, _SECOND = ("first", "a", "one"), ("second", "b", "two")
+_TIES = ("tie", "tie bothbad", "tie both bad", "both", "both bad", "bothbad", "neither", "equal", "same", "draw")
+_NAMED = re.compile(r"(?:the )?(?:model|response|answer|assistant|output|completion|candidate|option|conversation) ?")
+_INDEX = re.compile(r"(?:^|_)(?:id|idx|index|winner|better|best)$", re.IGNORECASE)
+# Only what these hold is asked for a verdict; the other usual names hold other things as often.
+_SURE = ("winner", "winner_model_a", "better_response_id")
+
+
+def winner_columns(row: Cells, columns: Columns, answers: Sequence[str], *, ordered: bool) -> tuple[str, ...] | None:
+    """The columns that say which of `answers` won: those set, or usual ones; None where nothing does.
+
+    Where the answers are `ordered` by something else, `label` and the like are not asked; nor where their value names
+    no answer. Raises RowError where a column that was set is not in the row.
+    """
+    names = find(columns, "winner", row)
+    if columns.winner is not None or names is None or names[0].lower() in _SURE:
+        return names
+    if ordered:
+        return None
+    try:
+        return names if winner_of(row, names, columns, answers) is not None else None
+    except RowError:
+        return None
+
+
+def winner_of(row: Cells, names: Sequence[str], columns: Columns, answers: Sequence[str]) -> Verdict | None:
+    """Which of the two `answers`, given by the names of their columns, won; None where the row does not say.
+
+    The author of an answer stands for it. Raises RowError for a value that cannot be told.
+    """
+    if len(names) == 1:
+        value = get(row, names[0])
+        authors = find_or_none(columns, "authors", row)
+        written = [] if authors is None else get_all(row, authors)
+        if isinstance(value, str) and len(written) == 2 and written.count(value) == 1:
+            return "first" if written[0] == value else "second"
+        return verdict_of(value, names[0], columns, answers)
+    sides: tuple[Verdict, ...] = ("first", "second", "tie")
+    flags = [_flag(get(row, name), name) for name in names]
+    won = [side for side, flag in zip(sides, flags, strict=False) if flag]
+    if len(names) > len(sides) or len(won) > 1:
+        raise RowError(
+            f"has {len(won)} winners in {', '.join(map(repr, names))}: set columns.winner to one column, or to one "
+            "that is true where the first answer won, one for the second and one for neither",
+            "winner_not_told",
+        )
+    return won[0] if won else None
+
+
+def verdict_of(value: Any, column: str, columns: Columns, answers: Sequence[str]) -> Verdict | None:
+    """The answer that `value` of `column` names; None for a missing value. Raises RowError where it cannot be told."""
+    if value is None or (isinstance(value, float) and math.isnan(value)) or value == "":
+        return None
+    key = key_of(value)
+    given = columns.winner_values or {}
+    if (found := given.get(key) or given.get(_sign(key) or "") or given.get(str(_number(key)))) is not None:
+        return found
+    if key in (lowered := [name.lower() for name in answers]) and len(answers) == 2:
+        return "first" if lowered.index(key) == 0 else "second"
+    if (spelled := _spelled(key)) is not None:
+        return spelled
+    number, numbers = _number(key), _numbers(answers)
+    if number is not None and number in numbers and not any(_number(one) is not None for one in given):
+        return "first" if number == numbers[0] else "second"
+    raise RowError(
+        f"has {str(value)[:40]!r} in column {column!r}, and nothing says which answer that means: set "
+        f"columns.winner_values to what each value of {column!r} means, first, second or tie",
+        "winner_not_told",
+    )
+
+
+def verdicts_of(row: Cells, columns: Columns, answers: Sequence[str]) -> tuple[Verdict, ...]:
+    """Which of the two `answers` each person prefers, those left out who said nothing. Raises RowError as above."""
+    names = find(columns, "verdicts", row)
+    value = None if names is None else get(row, names[0])
+    if names is None or value is None:
+        return ()
+    said = [verdict_of(one, names[0], columns, answers) for one in get_all(row, names)]
+    return tuple(verdict for verdict in said if verdict is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedVerdict:
+    """A number that a row gives for a verdict, and whether the row calls it the number of an answer."""
+
+    number: int
+    index: bool
+
+
+def numbered_verdicts(row: Cells, columns: Columns) -> set[NumberedVerdict]:
+    """The numbers that a row gives for verdicts on answers that have no numbers of their own."""
+    answers = find_or_none(columns, "answers", row)
+    found: set[NumberedVerdict] = set()
+    if answers is None or _numbers(answers):
+        return found
+    sources: tuple[Name, ...] = ("winner", "verdicts")
+    for name in sources:
+        names = find_or_none(columns, name, row)
+        if names is None or (name == "winner" and len(names) > 1):
+            continue
+        for value in get_all(row, names):
+            key = key_of(value)
+            if (number := _number(key)) is not None:
+                found.add(NumberedVerdict(number, not key.isdecimal() or _INDEX.search(names[0]) is not None))
+    return found
+
+
+def values_of(verdicts: Collection[NumberedVerdict]) -> dict[str, Verdict] | None:
+    """What the numbers of all rows mean, where they can mean one thing alone."""
+    numbers = {verdict.number for verdict in verdicts}
+    if numbers in ({1, 2}, {2}):
+        return {"1": "first", "2": "second"}
+    if numbers in ({0, 1}, {0}) and all(verdict.index for verdict in verdicts):
+        return {"0": "first", "1": "second"}
+    return None
+
+
+def find_or_none(columns: Columns, name: Name, row: Cells) -> tuple[str, ...] | None:
+    """As `find`, None too where a column that was set is not in the row."""
+    try:
+        return find(columns, name, row)
+    except RowError:
+        return None
+
+
+def _spelled(key: str) -> Verdict | None:
+    words = " ".join(re.sub(r"[\W_]+", " ", key).split())
+    bare = _NAMED.sub("", words, count=1) if _NAMED.match(words) else words
+    if words in _TIES:
+        return "tie"
+    return "first" if bare in _FIRST else "second" if bare in _SECOND else None
+
+
+def _number(key: str) -> int | None:
+    """The number that a verdict gives an answer, as in `2` and in `response_2`."""
+    words = " ".join(re.sub(r"[^\w-]+|_", " ", key).split())
+    bare = _NAMED.sub("", words, count=1) if _NAMED.match(words) else words
+    return int(bare) if re.fullmatch(r"\d{1,3}", bare) else None
+
+
+def _numbers(answers: Sequence[str]) -> list[int]:
+    """The numbers at the end of the names of two answers; empty where they have none."""
+    found = [re.search(r"(\d+)$", name) for name in answers]
+    return [int(one[1]) for one in found if one is not None] if len(answers) == 2 and all(found) else []
+
+
+def _sign(key: str) -> str | None:
+    try:
+        number = float(key)
+    except ValueError:
+        return None
+    if not math.isfinite(number):
+        return None
+    return "negative" if number < 0 else "positive" if number > 0 else "zero"
+
+
+def _flag(value: Any, column: str) -> bool:
+    key = key_of(value)
+    if key not in ("1", "true", "0", "false", "none", ""):
+        raise RowError(f"has {str(value)[:40]!r} in column {column!r}, which is neither 0 nor 1", "winner_not_told")
+    return key in ("1", "true")

@@ -1,0 +1,39 @@
+"""How many references a reply could match at all, counted when a source is read and said by every run."""
+
+from collections.abc import Iterable, Iterator
+
+from selfreward.answers import echoed
+from selfreward.artifacts import Artifact, Output
+from selfreward.records import Prompt
+
+
+def counting_references(out: Output, prompts: Iterable[Prompt]) -> Iterator[Prompt]:
+    """The `prompts`, with the references of closed ones counted, and those that a reply matches by repeating them."""
+    for prompt in prompts:
+        if found := echoed(prompt):
+            out.count(references=len(found), references_echoed=sum(found))
+        yield prompt
+
+
+def references_told(role: str, table: Artifact) -> str | None:
+    """How many references of `role` are right as replies, of how many, with one that is not; None without references.
+
+    The members of a set are one reference; patterns are none.
+    """
+    counts = table.manifest.counts
+    known, matched = counts.get("references", 0), counts.get("references_echoed", 0)
+    if not known:
+        return None
+    told = f"  {role}: {matched:.0f} of {known:.0f} references are right when a reply repeats them"
+    if matched == known:
+        return told
+    missed = next(
+        reference
+        for prompt in table.records(Prompt)
+        for reference, right in zip(prompt.references, echoed(prompt), strict=False)
+        if not right
+    )
+    return (
+        f"{told}; WARNING: no reply can match the others, such as {missed[:60]!r}: cut them shorter with "
+        "data.columns.reference_pattern, or set data.columns.match or data.columns.stratum=open"
+    )
