@@ -74,25 +74,35 @@ def load_model(folder: Path, *, dtype: Dtype, device: Device, trust_remote_code:
     """
     check_weights(folder)
     import torch
-    from transformers import AutoModelForCausalLM
 
     check_config(folder, load_configs(folder, trust_remote_code=trust_remote_code)[0])
     if device == "cuda" and not torch.cuda.is_available():
         raise BackendError("this torch finds no CUDA device: set device=cpu, or install a CUDA build of torch")
+    model = read_whole(folder, trust_remote_code=trust_remote_code, dtype=getattr(torch, dtype)).to(device).eval()
+    check_numbers(folder, model)
+    return model
+
+
+def read_whole(folder: Path, *, trust_remote_code: bool, **how: Any) -> Any:
+    """The causal language model in `folder`, read by `from_pretrained` as `how` says, with all its weights.
+
+    Raises:
+        BackendError: a model that cannot be loaded, or weights that are missing or do not fit.
+    """
+    from transformers import AutoModelForCausalLM
+
     load: Any = AutoModelForCausalLM
     with quiet(), refused("model", folder):
         model, told = load.from_pretrained(
             folder,
-            dtype=getattr(torch, dtype),
             use_safetensors=True,
             trust_remote_code=trust_remote_code,
             local_files_only=True,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
+            **how,
         )
     check_loaded(folder, model, told)
-    model = model.to(device).eval()
-    check_numbers(folder, model)
     return model
 
 

@@ -2,7 +2,7 @@
 
 import copy
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -11,17 +11,18 @@ from typing import Any
 from selfreward.artifacts import Output
 from selfreward.backends.base import Answer, NotScored, Sampling
 from selfreward.backends.chat import Chat, option_tokens
-from selfreward.backends.folder import check_config, check_loaded
+from selfreward.backends.folder import check_config
 from selfreward.backends.hf import HfBackend, HfSpec
-from selfreward.backends.local import context_length, load_chat, load_configs, quiet, refused
+from selfreward.backends.local import context_length, load_chat, load_configs, load_model, quiet, read_whole
 from selfreward.backends.rows import stop_ids
 from selfreward.backends.template import Turn, render, template_file
+from selfreward.backends.told import one_line
 from selfreward.errors import BackendError
 from selfreward.records import Message, Policy
 from selfreward.spec import Spec
 from selfreward.updates.training import save_chat, save_model
 
-VERSION = 1
+VERSION = 2
 _OPTIONS = (("1", "2", "3", "4", "5"), ("A", "B"), ("yes", "no"))
 _QUESTION = (Message(role="user", content="What is the capital of France?"),)
 _SMALL = {
@@ -68,7 +69,8 @@ def findings(folder: Path, *, trusted: bool) -> Iterator[Found]:
     chat = load_chat(folder, trust_remote_code=trusted)
     config, generation = load_configs(folder, trust_remote_code=trusted)
     check_config(folder, config)
-    count = _check_weights_are_whole(folder, trusted=trusted)
+    # On this device weights are looked up, not read.
+    weights = read_whole(folder, trust_remote_code=trusted, device_map="meta").parameters()
     rendering = chat.rendering
     yield Found(what="chat template", says=template_file(chat.tokenizer))
     yield Found(what="system turn", says="its own" if rendering.system == "own" else "merged into the first user turn")
@@ -83,27 +85,8 @@ def findings(folder: Path, *, trusted: bool) -> Iterator[Found]:
     yield Found(what="context", says="no limit is named" if limit is None else f"{limit:,} tokens, prompt and answer")
     kept = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
     yield Found(what="number type", says=f"saved as {kept}; trained policies are saved as float32")
-    yield Found(what="weights", says=f"all {count} there, no adapter")
+    yield Found(what="weights", says=f"all {sum(1 for _ in weights)} there, no adapter")
     yield Found(what="small copy", says=_small_copy(chat, config, folder, trusted=trusted))
-
-
-def _check_weights_are_whole(folder: Path, *, trusted: bool) -> int:
-    """How many weights the model has. They are looked up, not read."""
-    from transformers import AutoModelForCausalLM
-
-    load: Any = AutoModelForCausalLM
-    with quiet(), refused("model", folder):
-        model, told = load.from_pretrained(
-            folder,
-            device_map="meta",
-            use_safetensors=True,
-            trust_remote_code=trusted,
-            local_files_only=True,
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-        )
-    check_loaded(folder, model, told)
-    return sum(1 for _ in model.parameters())
 
 
 def _thinking(chat: Chat) -> str:
@@ -116,18 +99,24 @@ def _thinking(chat: Chat) -> str:
 
 
 def _options(chat: Chat) -> str:
-    able, unable = [], []
-    for options in _OPTIONS:
-        try:
-            lead, _ = option_tokens(chat, options)
-        except BackendError:
-            unable.append("/".join(options))
-        else:
-            behind = f" behind {chat.tokenizer.decode(lead)!r}" if lead else ""
-            able.append(f"{'/'.join(options)}{behind}")
-    told = f"one token each: {', '.join(able)}" if able else ""
+    able = _one_token_each(chat)
+    unable = ["/".join(options) for options in _OPTIONS if options not in able]
+    behind = {options: chat.tokenizer.decode(lead) for options, lead in able.items()}
+    shown = ["/".join(options) + (f" behind {lead!r}" if lead else "") for options, lead in behind.items()]
+    told = f"one token each: {', '.join(shown)}" if shown else ""
     refused = f"several tokens, so no judge can read them in one pass: {', '.join(unable)}" if unable else ""
     return "; ".join(part for part in (told, refused) if part)
+
+
+def _one_token_each(chat: Chat) -> dict[tuple[str, ...], list[int]]:
+    """The options of which each is one token to the model, and the tokens that a prompt goes on with before them."""
+    able: dict[tuple[str, ...], list[int]] = {}
+    for options in _OPTIONS:
+        try:
+            able[options], _ = option_tokens(chat, options)
+        except BackendError:
+            continue
+    return able
 
 
 def _date(chat: Chat) -> str:
@@ -142,7 +131,10 @@ def _date(chat: Chat) -> str:
 
 
 def _small_copy(chat: Chat, config: Any, folder: Path, *, trusted: bool) -> str:
-    """Draws, scores, takes options, saves and reads back with a few random weights under the model's configuration."""
+    """Draws, scores and takes options with a few random weights under the model's configuration.
+
+    It does so twice, the second time with what was read back from the first copy and saved again.
+    """
     from transformers import AutoModelForCausalLM
 
     make: Any = AutoModelForCausalLM
@@ -152,16 +144,18 @@ def _small_copy(chat: Chat, config: Any, folder: Path, *, trusted: bool) -> str:
             with quiet():
                 model = make.from_config(_shrunk(config), trust_remote_code=trusted)
         except (ValueError, TypeError, RuntimeError, AttributeError, LookupError) as error:
-            return f"not tried, for the configuration cannot be made small ({str(error).splitlines()[0][:120]})"
-        drawn = []
+            return f"not tried, for the configuration cannot be made small ({one_line(error)})"
+        drawn, able = [], _one_token_each(chat)
         for place in copies:
             with quiet():
                 save_model(model, place, like=folder)
             save_chat(chat, place)
-            drawn.append(_used(place, trusted=trusted))
+            drawn.append(_used(place, able, trusted=trusted))
+            model = load_model(place, dtype="float32", device="cpu", trust_remote_code=trusted)
         if drawn[0] != drawn[1]:
             raise BackendError(f"a small copy of {folder} draws or scores otherwise once it was saved and read back")
-    return "draws, scores, takes options, and does so again after it is saved and read back"
+    takes = ", takes options" if able else ""
+    return f"draws, scores{takes}, and does so again after it is saved and read back"
 
 
 def _shrunk(config: Any) -> Any:
@@ -181,8 +175,8 @@ def _shrunk(config: Any) -> Any:
     return small
 
 
-def _used(folder: Path, *, trusted: bool) -> Sequence[object]:
-    """What an engine makes of the small model in `folder`."""
+def _used(folder: Path, options: Collection[Sequence[str]], *, trusted: bool) -> Sequence[object]:
+    """What an engine makes of the small model in `folder`; each of `options` is one token each."""
     spec = HfSpec(dtype="float32", device="cpu", trust_remote_code=trusted)
     sampling = Sampling(k=2, temperature=1.0, top_p=1.0, max_new_tokens=4)
     with HfBackend(spec, Policy(path=folder, key="check", digest="check")) as backend:
@@ -190,7 +184,8 @@ def _used(folder: Path, *, trusted: bool) -> Sequence[object]:
         scored = backend.score([Answer(messages=_QUESTION, text="Paris")], _nobody)
         if isinstance(scored[0], NotScored):
             raise BackendError(f"the model cannot score a short answer: {scored[0].reason}")
-        return [[(one.text, one.thought, one.token_logprobs) for one in drawn], scored]
+        taken = [backend.score_options([_QUESTION], some, _nobody) for some in options]
+        return [[(one.text, one.thought, one.token_logprobs) for one in drawn], scored, taken]
 
 
 def _nobody(_: int) -> None:

@@ -1,9 +1,11 @@
 """Models that cannot work are refused before anything is drawn, in one line that says what to set."""
 
+import copy
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,6 +101,28 @@ def test_a_check_says_what_a_model_is_like(name: str, tmp_path: Path) -> None:
     assert found["small copy"].startswith("draws, scores, takes options")
     assert "1/2/3/4/5" in found["options"]
     assert found["context"] == "256 tokens, prompt and answer"
+
+
+def test_what_changes_each_time_it_is_saved_and_read_back_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from selfreward.stages import check
+
+    saved = check.save_model
+
+    def changing(model: Any, out: Path, *, like: Path) -> None:
+        import torch
+
+        other = copy.deepcopy(model)
+        with torch.no_grad():
+            for weights in other.parameters():
+                weights.mul_(1.5)
+        saved(other, out, like=like)
+
+    monkeypatch.setattr(check, "save_model", changing)
+    folder = make_tiny_policy(tmp_path / "model").path
+    with pytest.raises(BackendError, match="draws or scores otherwise once it was saved and read back"):
+        list(findings(settled(folder, tmp_path).path, trusted=False))
 
 
 def test_the_command_prints_the_table_and_costs_nothing_the_second_time(tmp_path: Path) -> None:
