@@ -81,7 +81,7 @@ def answer_of(text: str) -> str:
     return answer if thought is None else answer.strip()
 
 
-def answer_tokens(tokens: int, thought: str | None, text: str) -> int:
+def estimated_answer_tokens(tokens: int, thought: str | None, text: str) -> int:
     """How many of a reply's `tokens` belong to its answer `text`, by the share of its characters: an estimate.
 
     All of them where there is no thought. A thought may have more or fewer characters a token than its answer.

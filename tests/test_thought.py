@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfreward.thought import answer_of, answer_tokens, split_thought
+from selfreward.thought import answer_of, estimated_answer_tokens, split_thought
 
 CHANNELS = (
     "<|channel|>analysis<|message|>The user asks.<|end|><|start|>assistant<|channel|>commentary<|message|>So."
@@ -136,11 +136,11 @@ def test_no_reply_has_no_thought() -> None:
 
 
 def test_tokens_go_to_the_answer_by_its_share_of_the_characters() -> None:
-    assert answer_tokens(10, None, "Paris") == 10
-    assert answer_tokens(12, "<think>It is P.</think>", "P") == 12 - round(12 * 23 / 24)
-    assert answer_tokens(30, "<think>a</think>", "P" * 32) == 20
-    assert answer_tokens(7, "<think>It is", "") == 0
-    assert answer_tokens(0, None, "") == 0
+    assert estimated_answer_tokens(10, None, "Paris") == 10
+    assert estimated_answer_tokens(12, "<think>It is P.</think>", "P") == 12 - round(12 * 23 / 24)
+    assert estimated_answer_tokens(30, "<think>a</think>", "P" * 32) == 20
+    assert estimated_answer_tokens(7, "<think>It is", "") == 0
+    assert estimated_answer_tokens(0, None, "") == 0
 
 
 PIECES = [

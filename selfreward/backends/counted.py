@@ -1,7 +1,6 @@
 """An engine whose answers are counted before anybody uses them: what is not what was asked for is not stored."""
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
@@ -20,6 +19,7 @@ from selfreward.backends.base import (
 )
 from selfreward.errors import BackendError, StageError
 from selfreward.records import Policy
+from selfreward.sizes import memory_bytes
 
 _LEAST_BYTES = 512
 """An answer takes at least as much memory."""
@@ -111,7 +111,7 @@ class CountedBackend:
 
 
 def _check_room(answers: int) -> None:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = memory_bytes()
     if answers * _LEAST_BYTES > memory:
         raise BackendError(
             f"{answers:,} answers at once take {answers * _LEAST_BYTES / 2**30:,.0f} GiB or more, and this machine has "

@@ -2,7 +2,7 @@
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.manifest import NAME, check_key, content_digest, record_digest
-from selfreward.artifacts.runs import SOURCES, RunView, read_run
+from selfreward.artifacts.runs import RunView, check_links, read_run
 from selfreward.artifacts.tables import count_and_digest
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.errors import CorruptArtifact
@@ -27,17 +27,6 @@ def main(arguments: list[str]) -> int:
         print(f"{name}: {len(artifact.manifest.files)} files whole, content {artifact.digest}")
     print(f"{view.name}: {len(view.artifacts()) - collected} artifacts whole, {collected} collected")
     return 0
-
-
-def check_links(view: RunView) -> None:
-    """Raises CorruptArtifact for an artifact that the run links to and that the store does not have."""
-    there = {name for name, _ in view.artifacts()}
-    for link in sorted([*view.folder.glob(f"{SOURCES}/*"), *view.folder.glob("iter-*/*")]):
-        if link.is_symlink() and link.relative_to(view.folder).as_posix() not in there:
-            raise CorruptArtifact(
-                f"{link} points to {link.readlink()}, which is no artifact: bring the store back, or give the command "
-                "of the run again to make it anew"
-            )
 
 
 def check_record(artifact: Artifact) -> None:

@@ -18,7 +18,7 @@ from selfreward.diversity.lexical import first_words, ngram_distance, shared_ope
 from selfreward.diversity.reach import neighbours_of, recalls_of
 from selfreward.diversity.semantic import cluster_labels
 from selfreward.records import Finish
-from selfreward.thought import answer_tokens
+from selfreward.thought import estimated_answer_tokens
 
 SAME_MEANING = 0.35
 # Pairs need many answers to a prompt, so few are left out. The mean of `ent` needs fewer, and in more tokens counts for
@@ -43,7 +43,7 @@ class ProbeAnswer:
     @property
     def tokens(self) -> int:
         """How many of its tokens are the answer's."""
-        return answer_tokens(len(self.token_logprobs), self.thought, self.text)
+        return estimated_answer_tokens(len(self.token_logprobs), self.thought, self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from selfreward.diversity.estimators import distinct_share, pass_at_k
 from selfreward.diversity.statistics import Interval, bootstrap_mean, bootstrap_of, matched_weight, paired_difference
 from selfreward.records import STRATA, Finish, Stratum
 from selfreward.spec import Json
-from selfreward.thought import answer_tokens
+from selfreward.thought import estimated_answer_tokens
 
 GREEDY = 0.0
 
@@ -71,7 +71,7 @@ def summarise(answers: Sequence[EvaluatedAnswer], k: int, temperature: float, se
                 bootstrap_mean([pass_at_k(sum(bool(one.right) for one in g), len(g), k) for g in judged], seed)
             ),
             "distinct_share": _distinct(sampled),
-            "mean_tokens": fmean(answer_tokens(one.tokens, one.thought, one.text) for one in drawn),
+            "mean_tokens": fmean(estimated_answer_tokens(one.tokens, one.thought, one.text) for one in drawn),
             "truncation_rate": fmean(one.finish == "length" for one in drawn),
             **({"unread_rate": fmean(one.answer is None for one in drawn)} if stratum == "closed" else {}),
         }

@@ -14,7 +14,7 @@ from selfreward.artifacts import Artifact, Output, Part
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, PreferencePair
 from selfreward.spec import Spec, execution
-from selfreward.thought import answer_tokens
+from selfreward.thought import estimated_answer_tokens
 
 VERSION = 6
 
@@ -174,9 +174,9 @@ def training_table(artifact: Artifact) -> tuple[Literal["rows", "pairs"], type[E
 def tokens_of(row: Example | PreferencePair) -> int:
     """The tokens of the answers of a row, without those of thoughts before them; of a pair, both."""
     if isinstance(row, Example):
-        return answer_tokens(row.tokens, row.thought, row.text)
-    chosen = answer_tokens(row.chosen_tokens, row.chosen_thought, row.chosen)
-    return chosen + answer_tokens(row.rejected_tokens, row.rejected_thought, row.rejected)
+        return estimated_answer_tokens(row.tokens, row.thought, row.text)
+    chosen = estimated_answer_tokens(row.chosen_tokens, row.chosen_thought, row.chosen)
+    return chosen + estimated_answer_tokens(row.rejected_tokens, row.rejected_thought, row.rejected)
 
 
 def _units(row: Example | PreferencePair) -> int:

@@ -12,7 +12,7 @@ from selfreward.answers import distinct_key
 from selfreward.artifacts import Artifact
 from selfreward.records import Candidate, Judgment, Prompt
 from selfreward.spec import Spec, neutral
-from selfreward.thought import answer_tokens
+from selfreward.thought import estimated_answer_tokens
 
 
 class SelectBase(Spec):
@@ -45,7 +45,7 @@ class Rated:
     @property
     def length(self) -> int:
         """The tokens of the answer, without those of a thought before it."""
-        return answer_tokens(self.candidate.tokens, self.candidate.thought, self.candidate.text)
+        return estimated_answer_tokens(self.candidate.tokens, self.candidate.thought, self.candidate.text)
 
     @property
     def worth(self) -> float:
