@@ -247,6 +247,11 @@ def test_gc_goes_on_where_it_was_killed(copied: Path) -> None:
     assert selfreward("gc", "scripted", cwd=copied).returncode == 0
     assert sorted(path.name for path in killed.iterdir()) == ["manifest.json", "training.json"]
     assert "left of" not in selfreward("gc", "scripted", cwd=copied).stdout
+    kept = killed / "training.json"
+    kept.write_text(kept.read_text() + " ")
+    altered = selfreward("verify", "scripted", cwd=copied)
+    assert altered.returncode == 2
+    assert f"{kept.relative_to(copied.resolve())} is not the file that was written" in altered.stderr
 
 
 def test_an_altered_shard_is_refused_by_run_and_verify(copied: Path) -> None:

@@ -78,8 +78,7 @@ def why_unfit(chat: Chat, messages: Conversation, room: int, limit: int | None) 
         return None
     return Unfit(
         "prompt_too_long",
-        f"its {length} tokens leave no room for an answer of {room} in the model's {limit}: shorten it, lower "
-        "max_new_tokens where that helps, or set data.on_bad_row=skip",
+        f"its {length} tokens leave no room for an answer of {room} in the model's {limit}",
     )
 
 

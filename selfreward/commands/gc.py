@@ -7,7 +7,7 @@ from pathlib import Path
 
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.files import locked, locked_if_free
-from selfreward.artifacts.manifest import NAME, read_manifest, write_manifest
+from selfreward.artifacts.manifest import outlives_gc, read_manifest, write_manifest
 from selfreward.artifacts.runs import read_run
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.console import ConsoleReporter
@@ -109,7 +109,7 @@ def _delete_bytes(folder: Path) -> None:
 
 
 def _bytes_of(folder: Path) -> Iterator[Path]:
-    """What lies in the folder of an artifact besides its manifest and its small files."""
+    """What lies in the folder of an artifact besides its manifest and other small files."""
     for path in folder.iterdir():
-        if path.name != NAME and (path.is_dir() or path.suffix != ".json"):
+        if path.is_dir() or not outlives_gc(path.name):
             yield path

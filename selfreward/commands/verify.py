@@ -1,7 +1,7 @@
 """`selfreward verify RUN`: every byte read back, every digest taken anew, every link of the chain checked."""
 
 from selfreward.artifacts import Artifact
-from selfreward.artifacts.manifest import NAME, check_key, content_digest, record_digest
+from selfreward.artifacts.manifest import NAME, check_bytes, check_key, content_digest, record_digest
 from selfreward.artifacts.runs import RunView, check_links, read_run
 from selfreward.artifacts.tables import count_and_digest
 from selfreward.commands.arguments import run_folder, run_parser
@@ -18,11 +18,11 @@ def main(arguments: list[str]) -> int:
     collected = 0
     for name, artifact in view.artifacts():
         check_record(artifact)
+        check_bytes(artifact.path, artifact.manifest)
         if artifact.manifest.collected:
             collected += 1
-            print(f"{name}: bytes collected, manifest kept")
+            print(f"{name}: bytes collected, manifest and small files kept")
             continue
-        artifact.check()
         check_rows(artifact)
         print(f"{name}: {len(artifact.manifest.files)} files whole, content {artifact.digest}")
     print(f"{view.name}: {len(view.artifacts()) - collected} artifacts whole, {collected} collected")

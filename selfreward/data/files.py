@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from selfreward.artifacts.files import sha256_of
-from selfreward.data.readers import READERS, Rows, form_of, is_read, read_file
+from selfreward.data.readers import READERS, Broken, Rows, form_of, is_read, read_file, stop
 from selfreward.errors import DataError
 from selfreward.records import digest_of
 
@@ -15,8 +15,8 @@ _DESCRIPTIONS = ("dataset_infos.json", "dataset_info.json", "dataset_dict.json",
 _FORMS = ", ".join(READERS)
 
 
-def read_rows(path: Path) -> Rows:
-    """The rows of `path` in order.
+def read_rows(path: Path, broken: Broken = stop) -> Rows:
+    """The rows of `path` in order, but for those of `broken` lines.
 
     `path` is a file in one of the forms of `READERS`, a pattern with `*` for several, a folder of them, or a folder
     that `datasets` saved. Raises DataError.
@@ -25,7 +25,7 @@ def read_rows(path: Path) -> Rows:
         yield from _saved(path)
         return
     for file in files_of(path):
-        yield from read_file(file)
+        yield from read_file(file, broken)
 
 
 def content_digest(path: Path) -> str:

@@ -15,7 +15,7 @@ from selfreward.data.formats import read_row
 from selfreward.data.gathered import gathered
 from selfreward.data.meanings import FIRST_ROWS, settled
 from selfreward.data.overlap import OverlapSpec
-from selfreward.data.readers import Rows
+from selfreward.data.readers import Broken, Rows, stop
 from selfreward.data.roles import ColumnsSeen, LeftOut, Role, Row, WhyUnfit, asked, said_of, takes_any
 from selfreward.data.seen import Tally
 from selfreward.data.wording import normal_form
@@ -35,9 +35,9 @@ class FileSource(Spec):
         """The digest of the bytes."""
         return content_digest(self.path)
 
-    def rows(self) -> Rows:
-        """The rows in order. Raises DataError."""
-        return read_rows(self.path)
+    def rows(self, broken: Broken = stop) -> Rows:
+        """The rows in order, but for those of `broken` lines. Raises DataError."""
+        return read_rows(self.path, broken)
 
     def __str__(self) -> str:
         return str(self.path)
@@ -61,7 +61,7 @@ class HubSource(Spec):
         """The revision: a commit never changes."""
         return self.revision
 
-    def rows(self) -> Rows:
+    def rows(self, broken: Broken = stop) -> Rows:
         """The rows in order, fetched into the cache of `datasets` if they are not there. Raises DataError."""
         from datasets import load_dataset
         from datasets.exceptions import DatasetsError
@@ -176,7 +176,9 @@ class OwnData(Spec):
 
     def _read(self, role: Role, source: FileSource | HubSource, why_unfit: WhyUnfit) -> Iterator[Row]:
         columns = source.columns or self.columns
-        rows = gathered(source.rows(), columns)
+        broken: list[DataError] = []
+        found_broken = stop if self.on_bad_row == "stop" else broken.append
+        rows = gathered(source.rows(found_broken), columns)
         first = list(islice(rows, FIRST_ROWS))
         columns = settled(role, columns, [row for _, row in first], partial(_cells_of, source, columns))
         tally, kept, first_bad = Tally(), 0, None
@@ -193,6 +195,8 @@ class OwnData(Spec):
             else:
                 kept += 1
             yield from (one for one in found if self._belongs(role, one))
+        yield from (one for one in [LeftOut("broken_line")] * len(broken) if self._belongs(role, one))
+        first_bad = first_bad or (str(broken[0]) if broken else None)
         if first_bad is not None and not kept:
             raise DataError(f"no row can be read; the first: {first_bad}")
         yield tally.found()
@@ -203,7 +207,9 @@ class OwnData(Spec):
         kept = [one for one in found if not isinstance(one, LeftOut | ColumnsSeen) and self._belongs(role, one)]
         for one in kept:
             if (unfit := why_unfit(one)) is not None:
-                raise RowError(f"makes no prompt for this model: {unfit.told}", unfit.reason)
+                shorten = ": shorten it, lower max_new_tokens where that helps, or set data.on_bad_row=skip"
+                told = unfit.told + (shorten if unfit.reason == "prompt_too_long" else "")
+                raise RowError(f"makes no prompt for this model: {told}", unfit.reason)
         return found
 
     def _belongs(self, role: Role, row: Row) -> bool:
@@ -228,7 +234,8 @@ def _same(left: FileSource | HubSource | None, right: FileSource | HubSource | N
 
 
 def _cells_of(source: FileSource | HubSource, columns: Columns) -> Iterator[Cells]:
-    return (row for _, row in gathered(source.rows(), columns))
+    """What the readable rows hold, for a second look at values that the first reading tells about."""
+    return (row for _, row in gathered(source.rows(lambda _: None), columns))
 
 
 def _without_repeats(rows: Iterator[Row]) -> Iterator[Row]:

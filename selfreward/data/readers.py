@@ -16,6 +16,9 @@ from selfreward.errors import DataError
 Rows = Iterator[tuple[str, Cells]]
 """Rows, each behind its place for messages."""
 
+Broken = Callable[[DataError], None]
+"""What is done about a line that holds no row, where those after it can be read."""
+
 # Where an object in a .json file keeps its rows.
 _ROWS = ("data", "rows", "examples", "instances", "items", "records")
 _LFS = b"version https://git-lfs"
@@ -33,30 +36,39 @@ def form_of(file: Path) -> str | None:
     return last if last in READERS and (last != ".parquet" or _unpacked(file) == file) else None
 
 
-def read_file(file: Path) -> Rows:
-    """The rows of a file in order. Raises DataError."""
+def stop(error: DataError) -> None:
+    """Raises `error`."""
+    raise error
+
+
+def read_file(file: Path, broken: Broken = stop) -> Rows:
+    """The rows of a file in order, but for those of `broken` lines. Raises DataError for all else."""
     with file.open("rb") as raw:
         if raw.read(len(_LFS)) == _LFS:
             raise DataError(f"{file} is a Git LFS pointer, not the data: run `git lfs pull` in its clone")
-    yield from READERS[form_of(file) or ""](file)
+    yield from READERS[form_of(file) or ""](file, broken)
 
 
 def _unpacked(file: Path) -> Path:
     return file.with_suffix("") if file.suffix.lower() in (".gz", ".zst") else file
 
 
-def _jsonl(path: Path) -> Rows:
+def _jsonl(path: Path, broken: Broken) -> Rows:
     with _text_of(path) as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 place = f"{path}:{number}"
                 try:
-                    yield place, _cells(_loaded(line), place)
+                    row = _cells(_loaded(line), place)
                 except (ValueError, RecursionError) as error:
-                    raise DataError(f"{place} is not JSON ({error})") from error
+                    broken(DataError(f"{place} is not JSON ({error})"))
+                except DataError as error:
+                    broken(error)
+                else:
+                    yield place, row
 
 
-def _json(path: Path) -> Rows:
+def _json(path: Path, broken: Broken) -> Rows:
     with _text_of(path) as text:
         try:
             found = _loaded(text.read())
@@ -75,7 +87,7 @@ def _json(path: Path) -> Rows:
         yield place, _cells(row, place)
 
 
-def _csv(path: Path, delimiter: str = ",") -> Rows:
+def _csv(path: Path, broken: Broken, delimiter: str = ",") -> Rows:
     # The module's own limit is 131,072 characters, less than some answers have.
     csv.field_size_limit(_LONGEST_FIELD)
     with _text_of(path, newline="") as lines:
@@ -88,18 +100,19 @@ def _csv(path: Path, delimiter: str = ",") -> Rows:
                 place = f"{path}:{reader.line_num}"
                 if not fields:
                     continue
-                if len(fields) != len(names):
-                    raise DataError(f"{place} has not as many fields as the first line has names: mend the line")
-                yield place, dict(zip(names, fields, strict=True))
+                if len(fields) == len(names):
+                    yield place, dict(zip(names, fields, strict=True))
+                else:
+                    broken(DataError(f"{place} has not as many fields as the first line has names: mend the line"))
         except csv.Error as error:
             raise DataError(f"{path}:{reader.line_num} is not {path.suffix[1:].upper()} ({error})") from error
 
 
-def _tsv(path: Path) -> Rows:
-    yield from _csv(path, "\t")
+def _tsv(path: Path, broken: Broken) -> Rows:
+    yield from _csv(path, broken, "\t")
 
 
-def _parquet(path: Path) -> Rows:
+def _parquet(path: Path, broken: Broken) -> Rows:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -117,7 +130,7 @@ def _parquet(path: Path) -> Rows:
         raise DataError(f"{path} is not Parquet ({error})") from error
 
 
-READERS: dict[str, Callable[[Path], Rows]] = {
+READERS: dict[str, Callable[[Path, Broken], Rows]] = {
     ".jsonl": _jsonl,
     ".ndjson": _jsonl,
     ".json": _json,

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from selfreward.backends.base import Advance, Sampling
+from selfreward.backends.base import Advance, Backend, Completion, Conversation, NotScored, Sampling
 from selfreward.backends.rendering import ChatSpec
 from selfreward.records import Candidate, Judgment, Outcome, Prompt, Usage
 from selfreward.spec import Spec, execution, neutral
@@ -113,6 +113,22 @@ def pointwise(
         raw=raw,
         usage=usage,
     )
+
+
+def ask_for_replies(
+    backend: Backend, conversations: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
+) -> list[Sequence[Completion | NotScored]]:
+    """`sampling.k` replies to each conversation, in order; NotScored where it leaves no room for one in the context."""
+    too_long = {}
+    for place, messages in enumerate(conversations):
+        unfit = backend.why_unfit(messages, sampling.max_new_tokens)
+        # What a template refuses it refuses whatever the answer: the engine says so.
+        if unfit is not None and unfit.reason == "prompt_too_long":
+            too_long[place] = NotScored(outcome="truncated", reason=f"the prompt of the judge: {unfit.told}")
+    asked = [messages for place, messages in enumerate(conversations) if place not in too_long]
+    drawn = iter(backend.generate(asked, sampling, seed, advance) if asked else [])
+    advance(len(too_long) * sampling.k)
+    return [[too_long[place]] * sampling.k if place in too_long else next(drawn) for place in range(len(conversations))]
 
 
 def first_alike(items: Sequence[Item]) -> dict[str, Item]:

@@ -9,8 +9,18 @@ from typing import Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.artifacts import derive_seed
-from selfreward.backends.base import Advance, Backend, Completion, Conversation
-from selfreward.judges.base import Item, Judge, PromptedJudgeBase, first_alike, in_step, pointwise, shared
+from selfreward.backends.base import Advance, Backend, Completion, Conversation, NotScored
+from selfreward.judges.base import (
+    NO_USAGE,
+    Item,
+    Judge,
+    PromptedJudgeBase,
+    ask_for_replies,
+    first_alike,
+    in_step,
+    pointwise,
+    shared,
+)
 from selfreward.judges.comparison import PREFERENCES, comparisons, verdict_of
 from selfreward.judges.options import chances_of
 from selfreward.judges.pattern import check_form, explained_pattern
@@ -167,10 +177,12 @@ def _sampled(
 ) -> list[_Reading]:
     explained = explained_pattern(spec.comparison.label, LETTERS, spec.max_new_tokens)
     sampling = spec.sampling(1, explained if spec.explained else "|".join(LETTERS))
-    return [_read(spec, reply) for (reply,) in backend.generate(conversations, sampling, seed, advance)]
+    return [_read(spec, reply) for (reply,) in ask_for_replies(backend, conversations, sampling, seed, advance)]
 
 
-def _read(spec: PairwiseSpec, reply: Completion) -> _Reading:
+def _read(spec: PairwiseSpec, reply: Completion | NotScored) -> _Reading:
+    if isinstance(reply, NotScored):
+        return _Reading(outcome=reply.outcome, raw=reply.reason, usage=NO_USAGE)
     reading = partial(
         _Reading, raw=reply.raw, usage=Usage(prompt_tokens=reply.prompt_tokens, completion_tokens=reply.tokens)
     )

@@ -7,8 +7,17 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from selfreward.backends.base import Advance, Backend, Completion, Conversation
-from selfreward.judges.base import Item, Judge, PromptedJudgeBase, first_alike, in_step, pointwise, shared
+from selfreward.backends.base import Advance, Backend, Completion, Conversation, NotScored
+from selfreward.judges.base import (
+    Item,
+    Judge,
+    PromptedJudgeBase,
+    ask_for_replies,
+    first_alike,
+    in_step,
+    pointwise,
+    shared,
+)
 from selfreward.judges.options import chances_of
 from selfreward.judges.pattern import check_form, explained_pattern
 from selfreward.judges.prompting import Rubric
@@ -102,14 +111,16 @@ def _sampled(
 ) -> list[list[Judgment]]:
     rubric = spec.rubric
     pattern = explained_pattern(rubric.label, list(map(spelled, rubric.scale.values())), spec.max_new_tokens)
-    drawn = backend.generate(conversations, spec.sampling(spec.repeats, pattern), seed, advance)
+    drawn = ask_for_replies(backend, conversations, spec.sampling(spec.repeats, pattern), seed, advance)
     return [
         [_read(rubric, item, reply, partial(judgment, repeat=number)) for number, reply in enumerate(replies)]
         for item, replies in zip(items, drawn, strict=True)
     ]
 
 
-def _read(rubric: Rubric, item: Item, reply: Completion, judgment: partial[Judgment]) -> Judgment:
+def _read(rubric: Rubric, item: Item, reply: Completion | NotScored, judgment: partial[Judgment]) -> Judgment:
+    if isinstance(reply, NotScored):
+        return judgment(item, outcome=reply.outcome, score=None, raw=reply.reason)
     usage = Usage(prompt_tokens=reply.prompt_tokens, completion_tokens=reply.tokens)
     judgment = partial(judgment, item, raw=reply.raw, usage=usage)
     if reply.finish == "length":

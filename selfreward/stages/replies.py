@@ -8,11 +8,12 @@ from pydantic import Field, PositiveInt
 
 from selfreward.artifacts import Advance, Artifact, Output, derive_seed
 from selfreward.artifacts.tables import in_batches
-from selfreward.backends.base import Backend, Completion, Sampling
+from selfreward.backends.base import Backend, Completion, NotScored, Sampling
+from selfreward.judges.base import ask_for_replies
 from selfreward.judges.prompting import Rubric
-from selfreward.records import Finish, Policy
+from selfreward.records import Finish, Policy, Prompt
 from selfreward.spec import Spec
-from selfreward.stages.rankings import Ranking
+from selfreward.stages.rankings import RankedAnswer, Ranking
 
 VERSION = 4
 
@@ -32,7 +33,8 @@ class RepliesSpec(Spec):
 class Reply:
     """A verdict on one answer: `text` states the `score`, which is None where it states none or was cut.
 
-    `thought` is what the policy thought before it; `tokens` counts both.
+    `thought` is what the policy thought before it; `tokens` counts both. Where what was asked leaves no room for a
+    reply in the context, it was cut before its first token.
     """
 
     prompt_id: str
@@ -67,21 +69,27 @@ def _draw(spec: RepliesSpec, backend: Backend, batch: Sequence[Ranking], seed: i
     sampling = Sampling(
         k=spec.repeats, temperature=spec.temperature, top_p=spec.top_p, max_new_tokens=spec.max_new_tokens
     )
-    drawn = backend.generate(conversations, sampling, seed, advance)
+    drawn = ask_for_replies(backend, conversations, sampling, seed, advance)
     return [
-        Reply(
-            prompt_id=prompt.id,
-            answer_id=answer.id,
-            repeat=repeat,
-            text=reply.text,
-            tokens=reply.tokens,
-            finish=reply.finish,
-            score=_stated(spec.rubric, reply, answer.text),
-            thought=reply.thought,
-        )
-        for (prompt, answer), completions in zip(asked, drawn, strict=True)
-        for repeat, reply in enumerate(completions)
+        _reply(spec.rubric, prompt, answer, repeat, reply)
+        for (prompt, answer), replies_to in zip(asked, drawn, strict=True)
+        for repeat, reply in enumerate(replies_to)
     ]
+
+
+def _reply(rubric: Rubric, prompt: Prompt, answer: RankedAnswer, repeat: int, reply: Completion | NotScored) -> Reply:
+    if isinstance(reply, NotScored):
+        reply = Completion(text="", finish="length", token_logprobs=(), prompt_tokens=0)
+    return Reply(
+        prompt_id=prompt.id,
+        answer_id=answer.id,
+        repeat=repeat,
+        text=reply.text,
+        tokens=reply.tokens,
+        finish=reply.finish,
+        score=_stated(rubric, reply, answer.text),
+        thought=reply.thought,
+    )
 
 
 def _stated(rubric: Rubric, reply: Completion, answer: str) -> float | None:

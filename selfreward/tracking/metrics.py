@@ -55,7 +55,7 @@ def metrics_of_run(folder: Path) -> list[dict[str, Metric]]:
     """One flat dict of metrics for each iteration of the run in `folder`; see docs/metrics.md for the names."""
     view = read_run(folder)
     return [
-        metrics_of_iteration(t, stages, before) | (data_metrics(view.sources) if t == 0 else {})
+        metrics_of_iteration(t, stages, before) | data_metrics(folder, t)
         for t, (stages, before) in enumerate(zip(view.iterations, ({}, *view.iterations), strict=False))
     ]
 

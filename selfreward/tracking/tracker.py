@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.files import write_atomically
-from selfreward.artifacts.runs import read_iteration, read_run
+from selfreward.artifacts.runs import read_iteration
 from selfreward.spec import Spec, execution
 from selfreward.tracking.drawn import drawn_lines
 from selfreward.tracking.judging import judge_lines
@@ -86,8 +86,7 @@ class Tracker:
         """Writes the metrics of iteration `t`, the next one, to metrics.jsonl; shows what is new, and the end."""
         assert t == len(self._rows), "iterations come in order"
         stages, before = read_iteration(self.folder, t), read_iteration(self.folder, t - 1) if t else {}
-        of_data = data_metrics(read_run(self.folder).sources) if t == 0 else {}
-        self._rows.append(metrics_of_iteration(t, stages, before) | of_data)
+        self._rows.append(metrics_of_iteration(t, stages, before) | data_metrics(self.folder, t))
         lines = [json.dumps(row, sort_keys=True, allow_nan=False) for row in self._rows]
         path = self.folder / METRICS_FILE
         known = path.read_text().splitlines() if path.exists() else []

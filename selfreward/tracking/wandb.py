@@ -25,6 +25,7 @@ from selfreward.artifacts.runs import read_run
 from selfreward.quoting import word
 from selfreward.tracking.alerts import decision_alerts, gate_alerts, policy_alerts
 from selfreward.tracking.final import final_values
+from selfreward.tracking.left_out import data_metrics
 from selfreward.tracking.metrics import metrics_of_iteration, metrics_of_run
 from selfreward.tracking.samples import COLUMNS, sample_answers
 from selfreward.tracking.tracker import TrackerSpec
@@ -81,6 +82,7 @@ class WandbRun:
             if 2 * t < self._next:
                 row = {name: value for name, value in row.items() if name not in known} | {AXIS: t}
             else:
+                row |= data_metrics(self._folder, t)
                 alerts = [*policy_alerts(t, stages, before), *alerts]
                 if self._spec.log_text:
                     row["samples"] = self._samples(stages)

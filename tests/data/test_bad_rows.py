@@ -96,6 +96,31 @@ def test_a_file_without_a_row_that_can_be_read_stops_all_the_same(tmp_path: Path
         counts(source(tmp_path, "human", rows, on_bad_row="skip"), "human")
 
 
+@pytest.mark.parametrize(
+    ("name", "lines", "line"),
+    [
+        ("rows.jsonl", ['{"prompt": "a"}', '{"prompt": "b', '{"prompt": "c"}'], 2),
+        ("rows.jsonl", ['{"prompt": "a"}', '"b"', '{"prompt": "c"}'], 2),
+        ("rows.csv", ["prompt,id", "a,1", "b", "c,3"], 3),
+        ("rows.tsv", ["prompt\tid", "a\t1", "b\t2\t3", "c\t3"], 3),
+    ],
+)
+def test_a_broken_line_stops_the_run_or_is_counted(tmp_path: Path, name: str, lines: list[str], line: int) -> None:
+    (tmp_path / name).write_text("".join(f"{text}\n" for text in lines))
+    one: dict[str, Any] = {"train": tmp_path / name, "split": {"held_out": 0, "probe": 0}}
+    with pytest.raises(DataError, match=rf"rows\.\w+:{line} "):
+        counts(OwnData.model_validate(one), "train")
+    skipped = OwnData.model_validate(one | {"on_bad_row": "skip"})
+    assert counts(skipped, "train") == {"kept": 2, "broken_line": 1}
+
+
+def test_a_file_of_broken_lines_stops_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("{\n{\n")
+    data = OwnData.model_validate({"train": tmp_path / "rows.jsonl", "on_bad_row": "skip"})
+    with pytest.raises(DataError, match=r"no row can be read; the first: .*rows\.jsonl:1 is not JSON"):
+        counts(data, "train")
+
+
 def test_a_long_prompt_that_falls_to_another_role_is_left_to_that_role(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     long = [{"prompt": f"Question {number} " + "many words " * 40} for number in range(30)]

@@ -152,9 +152,21 @@ LAYOUTS: dict[str, tuple[list[dict[str, Any]], list[Any]]] = {
     ),
     "oasst-messages": ([*reversed(MESSAGES)], [("Name a cheese.", "Gouda."), ("Another?", "Brie.")]),
     "gsm8k": ([{"question": "How many?", "answer": "2 + 3 = <<2+3=5>>5\n#### 1,005"}], [("How many?", ("1,005",))]),
-    "math": (
+    "math-500": (
         [{"problem": "Halve 3.", "solution": "It is $\\boxed{1.5}$.", "answer": "1.5", "subject": "x", "level": 1}],
         [("Halve 3.", ("1.5",))],
+    ),
+    "math": (
+        [
+            {
+                "problem": "Halve 3.",
+                "level": "Level 1",
+                "type": "x",
+                "solution": "As $3/2$, it is $\\boxed{\\frac{3}{2}}$.",
+            },
+            {"problem": "Halve 4.", "level": "Level 1", "type": "x", "solution": "Now $\\boxed{4/2}=\\boxed{2}$."},
+        ],
+        [("Halve 3.", ("\\frac{3}{2}",)), ("Halve 4.", ("2",))],
     ),
     "svamp": (
         [

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selfreward.backends.base import Advance, Completion, Conversation, NotScored, OptionScore, Sampling
+from selfreward.backends.base import Advance, Completion, Conversation, NotScored, OptionScore, Sampling, Unfit
 from selfreward.judges import AnyJudge
 from selfreward.judges.base import NO_USAGE, Item
 from selfreward.records import Candidate, Judgment, Policy, Verdict, make_prompt
@@ -53,6 +53,16 @@ def item(answer: str, index: int = 0, references: tuple[str, ...] = ()) -> Item:
     return prompt, candidate
 
 
+ESSAY = "An essay " + "of many words " * 300
+
+
+def no_room_for_essays(_: object, messages: Conversation, room: int = 1) -> Unfit | None:
+    """Why a made-up backend takes no prompt that shows `ESSAY`; None for any other."""
+    if ESSAY not in messages[-1].content:
+        return None
+    return Unfit("prompt_too_long", f"its 900 tokens leave no room for an answer of {room} in the model's 512")
+
+
 @dataclass
 class Told:
     """A backend that says what it is told to, and remembers what it was asked."""
@@ -61,6 +71,8 @@ class Told:
     options: Sequence[OptionScore | NotScored] = ()
     asked: list[Conversation] = field(default_factory=list)
     wanted: list[Any] = field(default_factory=list)
+
+    why_unfit = no_room_for_essays
 
     def generate(
         self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
@@ -94,6 +106,8 @@ class Says:
     says: Callable[[str], str | tuple[float, ...] | None]
     finish: Any = "stop"
     asked: list[Conversation] = field(default_factory=list)
+
+    why_unfit = no_room_for_essays
 
     def generate(
         self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance

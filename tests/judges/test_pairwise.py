@@ -19,7 +19,7 @@ from selfreward.judges.base import Item
 from selfreward.judges.comparison import comparisons
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.records import Judgment, Policy
-from tests.judges.made import Says, item, judged
+from tests.judges.made import ESSAY, Says, item, judged
 
 COMPARISONS = sorted(path.stem for path in (conf_folder() / "comparison").glob("*.yaml"))
 CONSTITUTION = "constitution@judge.constitution=helpful_honest_harmless"
@@ -190,6 +190,16 @@ def test_a_cut_reply_is_truncated_whatever_it_says() -> None:
     evidence = judged(spec_of(), Says(prefers("a", "b"), finish="length"), *items)
     assert {(one.outcome, one.verdict) for one in evidence} == {("truncated", None)}
     assert {one.outcome for one in concluded(spec_of(), evidence, *items)} == {"truncated"}
+
+
+def test_a_comparison_that_leaves_no_room_for_a_reply_is_truncated_and_costs_no_other() -> None:
+    items = [item("a"), item("b", 1), item(ESSAY, 2)]
+    evidence = judged(spec_of(), Says(prefers("a", "b")), *items)
+    outcomes = {one.candidate_ids: one.outcome for one in evidence}
+    assert outcomes == {("c0", "c1"): "scored", ("c0", "c2"): "truncated", ("c1", "c2"): "truncated"}
+    better, worse, unknown = concluded(spec_of(), evidence, *items)
+    assert better.score is not None and worse.score is not None and better.score > worse.score
+    assert (unknown.outcome, unknown.score) == ("truncated", None)
 
 
 def test_probabilities_are_averaged_over_both_orders() -> None:

@@ -17,7 +17,7 @@ from selfreward.judges.base import NO_USAGE
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.rubric import RubricSpec
 from selfreward.records import Example, Judgment
-from tests.judges.made import Told, item, judged, options, reply
+from tests.judges.made import ESSAY, Told, item, judged, options, reply
 from tests.support import run_scripted
 
 RUBRICS = sorted(path.stem for path in (conf_folder() / "rubric").glob("*.yaml"))
@@ -111,6 +111,18 @@ def test_every_reply_is_a_judgment_with_its_outcome_and_its_cost() -> None:
     assert {(one.usage.prompt_tokens, one.usage.completion_tokens) for one in judgments} == {(90, 6)}
     assert backend.wanted == [(Sampling(k=5, temperature=0.7, top_p=0.9, max_new_tokens=128), 5)]
     assert backend.asked[0][-1].content != backend.asked[1][-1].content
+
+
+def test_an_answer_that_leaves_no_room_for_a_reply_is_truncated_and_costs_no_other() -> None:
+    spec = spec_of("judge.repeats=2")
+    backend = Told(replies=[reply("Score: 4")] * 2)
+    judgments = judged(spec, backend, item("4"), item(ESSAY, 1), item("5", 2))
+    assert [one.outcome for one in judgments] == ["scored"] * 2 + ["truncated"] * 2 + ["scored"] * 2
+    assert [one.repeat for one in judgments] == [0, 1] * 3
+    assert len(backend.asked) == 2
+    told = judgments[2]
+    assert (told.candidate_ids, told.score, told.usage) == (("c1",), None, NO_USAGE)
+    assert told.raw == ("the prompt of the judge: its 900 tokens leave no room for an answer of 128 in the model's 512")
 
 
 def test_a_score_that_the_candidate_wrote_is_not_taken_from_the_reply() -> None:

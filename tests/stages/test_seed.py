@@ -145,6 +145,9 @@ class Asked:
     def __init__(self) -> None:
         self.conversations: list[Conversation] = []
 
+    def why_unfit(self, messages: Conversation, room: int = 1) -> None:
+        pass
+
     def generate(
         self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
     ) -> list[list[Completion]]:

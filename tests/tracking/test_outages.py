@@ -1,6 +1,7 @@
 """W&B that fails wherever it can: the run goes on, it is told once, and the next command sends the rest."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from selfreward.artifacts.runs import read_iteration
 from selfreward.tracking import Tracker, TrackerSpec
 from selfreward.tracking.wandb import WandbRun
 from tests.support import Silent, selfreward
@@ -146,6 +148,25 @@ def test_it_is_told_once_and_the_next_command_sends_what_is_missing(
     server.fails = {}
     assert follow() == []
     assert logged(server) == [0, 1, 2], "each once, in order"
+
+
+def test_what_was_left_out_of_the_data_is_sent_with_the_first_iteration(
+    server: Server, made: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(made.parent, tmp_path / "runs", symlinks=True)
+    run = tmp_path / "runs" / made.name
+    manifest = next(run.glob("sources/train/manifest.json"))
+    whole = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**whole, "counts": {**whole["counts"], "left_out:turn_without_text": 2}}))
+    stages = read_iteration(run, 0)
+    with WandbRun(
+        TrackerSpec(wandb="online"), run, tmp_path, json.loads((run / "config.json").read_text()), str
+    ) as one:
+        one.log(0, stages, {})
+        one.log(1, read_iteration(run, 1), stages)
+    first, second = server.rows["selfreward"]
+    assert first["data/train/left_out/turn_without_text"] == 2
+    assert not any(name.startswith("data/") for name in second)
 
 
 def test_what_was_lost_on_the_way_without_a_word_is_sent_by_the_next_command(
