@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from selfreward.data.assets import asset_model
-from selfreward.diversity.coverage import coverage, precision, recall
-from selfreward.diversity.embed import embed_hashing, embed_minilm
-from selfreward.diversity.estimators import duplicate_rate, mean_pairwise_distance, rarefied_distinct, words
-from selfreward.diversity.lexical import (
+from selfreward.metrics.coverage import coverage, precision, recall
+from selfreward.metrics.embed import embed_hashing, embed_minilm
+from selfreward.metrics.estimators import duplicate_rate, mean_pairwise_distance, rarefied_distinct, words
+from selfreward.metrics.lexical import (
     compression_ratio,
     first_words,
     ngram_distance,
@@ -31,7 +31,7 @@ from selfreward.diversity.lexical import (
     simpson,
     without_opening,
 )
-from selfreward.diversity.semantic import distinct_clusters, vendi2
+from selfreward.metrics.semantic import distinct_clusters, vendi2
 
 EVERYDAY = Path(__file__).parents[1] / "selfreward" / "data" / "everyday.jsonl"
 PREAMBLE = "Sure! Here is my answer:"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from selfreward.diversity.statistics import Interval, bootstrap_mean
+from selfreward.metrics.intervals import Interval, bootstrap_mean
 
 Row = Mapping[str, Any]
 Rows = Mapping[tuple[str, int], Row]

@@ -9,10 +9,10 @@ from typing import Any
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView, read_run
-from selfreward.diversity.sharpening import EvaluatedAnswer
+from selfreward.metrics.probed import PromptMeasure
+from selfreward.metrics.sharpening import EvaluatedAnswer
 from selfreward.spec import Json
 from selfreward.stages.mix import Spent
-from selfreward.stages.probed import PromptMeasure
 
 DIGITS = 4
 # Of the settings, all groups but those that say where and how fast; of a finding, what the tables use.

@@ -6,7 +6,7 @@ from statistics import fmean
 
 from controller_evidence_compare import QUANTITIES, Row, Rows, compare, last_of, reading, seeds_of, shared_seeds
 
-from selfreward.diversity.statistics import Interval
+from selfreward.metrics.intervals import Interval
 
 CONTROLLER = "replace_controller"
 FROM_NOTHING = "replace_controller_from_0"

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from selfreward.calibration.records import Labelled
-from selfreward.labelling.items import Item, write_items
+from selfreward.judge_quality.verdicts import Labelled
+from selfreward.labels.items import Item, write_items
 from selfreward.records import Message, Verdict
 
 PANDALM: dict[int, Verdict] = {0: "tie", 1: "first", 2: "second"}

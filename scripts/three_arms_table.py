@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import fmean
 
 from selfreward.artifacts.runs import read_run
-from selfreward.diversity.sharpening import GREEDY, EvaluatedAnswer
-from selfreward.diversity.statistics import Interval, bootstrap_mean
+from selfreward.metrics.intervals import Interval, bootstrap_mean
+from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer
 from selfreward.tracking import metrics_of_run
 
 COLUMNS = {

@@ -10,11 +10,9 @@ from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 from selfreward.artifacts.identity import flat_settings
 from selfreward.backends import BackendSpec, ScriptedSpec
 from selfreward.backends.rendering import ChatSpec
-from selfreward.calibration.gate import GateSpec
 from selfreward.data.models import ModelSpec, ScriptedModel
 from selfreward.data.own import OwnData
 from selfreward.data.sources import DataSpec
-from selfreward.diversity.monitor import MonitorSpec
 from selfreward.errors import ConfigError
 from selfreward.judges import AnyJudge, JudgeSpec
 from selfreward.judges.base import PolicyJudgeBase
@@ -22,6 +20,11 @@ from selfreward.judges.dimensions import DimensionsSpec
 from selfreward.judges.jury import JurySpec
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
+from selfreward.monitor.gate_rules import GateSpec
+from selfreward.monitor.settings import MonitorSpec
+from selfreward.seeding.seed import SeedJudgeSpec
+from selfreward.selection import SelectSpec
+from selfreward.selection.pairs import PreferencePairs
 from selfreward.sizes import check_sizes
 from selfreward.spec import Spec, execution
 from selfreward.stages.duel import DuelSpec
@@ -29,11 +32,8 @@ from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.health import why_unmeasured
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
-from selfreward.stages.pairs import PreferencePairs
 from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.sample import SampleSpec
-from selfreward.stages.seed import SeedJudgeSpec
-from selfreward.stages.select import SelectSpec
 from selfreward.tracking import TrackerSpec
 from selfreward.updates import DpoSpec, RftSpec, ScriptedUpdate, UpdateSpec
 

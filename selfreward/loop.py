@@ -11,12 +11,12 @@ from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
 from selfreward.config import RunConfig
 from selfreward.data.models import start_policy
+from selfreward.judging import Bench, Policies, fight_duel, judge_round
 from selfreward.lengths import answer_lengths
 from selfreward.stages.decide import decide, stop_reason
 from selfreward.stages.diagnose import diagnose
 from selfreward.stages.evaluate import evaluate
 from selfreward.stages.gate import gate_reason
-from selfreward.stages.judging import Bench, Policies, fight_duel, judge_round
 from selfreward.stages.measure import BASELINE, measure
 from selfreward.stages.mix import mix
 from selfreward.stages.prompts import prompts

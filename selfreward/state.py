@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from selfreward.artifacts import Artifact
+from selfreward.judging import Judged
 from selfreward.records import Policy
-from selfreward.stages.judging import Judged
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from selfreward.backends.rendering import ChatSpec
 from selfreward.config import LoopSpec, RunConfig, StoreSpec, validate
 from selfreward.data.models import HfModel, ScriptedModel
 from selfreward.data.sources import EmbeddedData, ScriptedData
-from selfreward.diversity.monitor import MonitorSpec
 from selfreward.errors import ConfigError
 from selfreward.judges import LikelihoodSpec, VerifierSpec
+from selfreward.monitor.settings import MonitorSpec
 from selfreward.spec import Spec, identity
 from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec

@@ -8,8 +8,8 @@ import pytest
 
 from selfreward.__main__ import USAGE, compose, expand
 from selfreward.config import validate
+from selfreward.reading.final_values import final_values
 from selfreward.tracking import metrics_of_run
-from selfreward.tracking.final import final_values
 from tests.support import run_scripted
 
 ROOT = Path(__file__).parent.parent

@@ -15,18 +15,18 @@ from selfreward.commands.explain import main
 from selfreward.commands.gc import collect
 from selfreward.commands.status import main as status_main
 from selfreward.errors import StoreError
-from selfreward.provenance.chain import explain
-from selfreward.provenance.rounds import Round, explain_round
-from selfreward.provenance.yields import cost_per_row, making_of, yield_of
+from selfreward.reading.chain import explain
+from selfreward.reading.metrics import metrics_of_iteration
+from selfreward.reading.rounds import Round, explain_round
+from selfreward.reading.yields import cost_per_row, making_of, yield_of
 from selfreward.records import Candidate, Example, Judgment, PreferencePair, Prompt, make_prompt
 from selfreward.report.explanation import explanation_lines
 from selfreward.report.reasons import fate
 from selfreward.report.yields import per_kept_row
-from selfreward.stages.examples import BestOfK
-from selfreward.stages.mix import training_table
-from selfreward.stages.pool import Rated
-from selfreward.stages.reasons import explain_choice
-from selfreward.tracking.metrics import metrics_of_iteration
+from selfreward.selection.examples import BestOfK
+from selfreward.selection.pool import Rated
+from selfreward.selection.reasons import explain_choice
+from selfreward.selection.training_rows import training_table
 from tests.support import Silent, run_scripted
 
 SMALL = ("data.train_closed=24", "data.train_open=8", "data.human=60", "evaluate.ladder=[0.4]", "loop.iterations=2")
@@ -340,7 +340,7 @@ def test_an_unknown_id_says_how_to_list_the_rows(examples: RunView) -> None:
 
 
 def test_an_ambiguous_start_lists_what_it_could_mean(examples: RunView, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("selfreward.provenance.lookup.SHORTEST", 1)
+    monkeypatch.setattr("selfreward.reading.lookup.SHORTEST", 1)
     first = rows_of(examples, 0)[0].id[0]
     with pytest.raises(StoreError, match="give more of it") as caught:
         explain(examples, first)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from scripts import gold_items
-from selfreward.calibration.records import Labelled
-from selfreward.labelling.items import read_items
+from selfreward.judge_quality.verdicts import Labelled
+from selfreward.labels.items import read_items
 
 
 def converted(form: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Labelled]:

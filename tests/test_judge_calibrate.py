@@ -11,7 +11,7 @@ import pytest
 
 from selfreward.backends import scripted
 from selfreward.backends.scripted import ScriptedBackend, outcome_text
-from selfreward.labelling.items import read_items
+from selfreward.labels.items import read_items
 from tests.report.browser import Page
 from tests.report.test_page import HOSTILE
 from tests.support import Done, selfreward

@@ -5,14 +5,14 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.labelling import tools
 
 from selfreward.data.own import FileSource, OwnData
-from selfreward.labelling.gold import read_labels
-from selfreward.labelling.items import read_items, write_items
+from selfreward.labels.items import read_items, write_items
+from selfreward.labels.returned_gold import read_labels
 from selfreward.records import GoldPair
-from tests.labelling import tools
-from tests.labelling.test_hardest import judged
-from tests.labelling.tools import pair
+from tests.labels.test_hardest import judged
+from tests.labels.tools import pair
 from tests.support import Done, selfreward
 
 ROOT = Path(__file__).parent.parent

@@ -11,7 +11,7 @@ from selfreward.commands.run import run
 from selfreward.commands.verify import check_chain, check_links
 from selfreward.errors import StageError, StarvedLoop
 from selfreward.loop import run_loop
-from selfreward.provenance.chain import explain
+from selfreward.reading.chain import explain
 from selfreward.records import Candidate, Example, Judgment
 from selfreward.stages.mix import Spent
 from selfreward.tracking import Tracker, metrics_of_run

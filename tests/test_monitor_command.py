@@ -12,7 +12,7 @@ import pytest
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import read_run
 from selfreward.commands.monitor_check import EXIT_CODES
-from selfreward.diversity.detector import State
+from selfreward.monitor.detector import State
 from tests.support import Done, run_scripted, selfreward
 from tests.tiny import CONTEXT, make_tiny_policy
 

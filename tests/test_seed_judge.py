@@ -21,7 +21,7 @@ from selfreward.judges.reply import read_score
 from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.scale import Scale
 from selfreward.records import Example
-from selfreward.stages.rankings import Ranking
+from selfreward.seeding.rankings import Ranking
 from tests.support import Done, selfreward
 from tests.tiny import make_tiny_policy
 

@@ -13,8 +13,8 @@ from selfreward.artifacts.runs import RunView, read_run
 from selfreward.backends.base import Completion
 from selfreward.backends.draw import Decoding, draw_candidates
 from selfreward.backends.scripted import ScriptedBackend
-from selfreward.diversity.sharpening import EvaluatedAnswer
-from selfreward.provenance.chain import explain
+from selfreward.metrics.sharpening import EvaluatedAnswer
+from selfreward.reading.chain import explain
 from selfreward.records import Candidate, Example, Judgment, Policy, PreferencePair, Prompt, digest_of
 from selfreward.report.explanation import explanation_lines
 from selfreward.report.page import render

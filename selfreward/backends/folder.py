@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from selfreward.backends.told import one_line, plain
+from selfreward.backends.one_line import one_line, plain
 from selfreward.errors import BackendError
 
 _INDEX = "model.safetensors.index.json"

@@ -8,10 +8,10 @@ from typing import Any
 from selfreward.backends.chat import Chat, open_chat
 from selfreward.backends.device import Device, Dtype
 from selfreward.backends.folder import check_config, check_folder, check_loaded, check_numbers, check_weights
+from selfreward.backends.one_line import one_line, plain
 from selfreward.backends.rendering import ChatSpec, Rendering, read_rendering
 from selfreward.backends.resolve import resolve_rendering
 from selfreward.backends.rows import author_stops
-from selfreward.backends.told import one_line, plain
 from selfreward.errors import BackendError
 
 

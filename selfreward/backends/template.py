@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from selfreward.backends.told import plain
+from selfreward.backends.one_line import plain
 from selfreward.errors import BackendError, TemplateRefusal
 from selfreward.spec import Json
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
 
 from selfreward.backends import vllm_worker
-from selfreward.backends.told import one_line, plain, without_escapes
+from selfreward.backends.one_line import one_line, plain, without_escapes
 from selfreward.errors import BackendError
 
 _SECONDS_TO_END = 10

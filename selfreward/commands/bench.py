@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from selfreward.benchmarks.bench_table import Section, failures, markdown
+from selfreward.benchmarks.detector_bench import FULL, QUICK, detector_bench
+from selfreward.benchmarks.judge_bench import judge_bench
+from selfreward.benchmarks.labelled_items import made_gold, read_gold
 from selfreward.commands.arguments import positive
-from selfreward.testbench.bench import FULL, QUICK, detector_bench
-from selfreward.testbench.biases import judge_bench
-from selfreward.testbench.gold import made_gold, read_gold
-from selfreward.testbench.table import Section, failures, markdown
 
 
 def main(arguments: list[str]) -> int:

@@ -10,6 +10,7 @@ from selfreward.artifacts.identity import flat_settings
 from selfreward.artifacts.runs import RunView, check_links, read_run
 from selfreward.commands.arguments import run_folder
 from selfreward.commands.sweep import STATE_FILE, CellState, read_state
+from selfreward.reading.content import read_config, why_stopped
 from selfreward.report.comparison import render_comparison
 from selfreward.report.comparison_cells import (
     Cell,
@@ -20,7 +21,6 @@ from selfreward.report.comparison_cells import (
     untold_differences,
 )
 from selfreward.report.comparison_table import csv_text, notes, plain_table
-from selfreward.report.content import read_config, why_stopped
 from selfreward.tracking import metrics_of_run
 
 PAGE_FILE = "comparison.html"

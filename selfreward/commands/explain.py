@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
-from selfreward.provenance.chain import explain
-from selfreward.provenance.listing import ListedRow, list_rows
+from selfreward.reading.chain import explain
+from selfreward.reading.listing import ListedRow, list_rows
 from selfreward.report.explanation import explanation_lines
 from selfreward.report.markup import visible
 from selfreward.spec import Spec

@@ -8,11 +8,6 @@ from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.files import write_atomically, write_json
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
-from selfreward.calibration.bias import score_histogram
-from selfreward.calibration.gate import judge_gate
-from selfreward.calibration.health import judge_measures, rater_measures
-from selfreward.calibration.measure import Measure
-from selfreward.calibration.records import Labelled, Verdicts, judged
 from selfreward.commands.monitor_table import aligned
 from selfreward.commands.number_types import with_types_of_this_machine
 from selfreward.config import RunConfig
@@ -20,18 +15,23 @@ from selfreward.console import ConsoleReporter
 from selfreward.data.files import content_digest
 from selfreward.data.models import start_policy
 from selfreward.errors import ConfigError, DataError
+from selfreward.judge_quality.bias import score_histogram
+from selfreward.judge_quality.estimate import Measure
+from selfreward.judge_quality.measures import judge_measures, rater_measures
+from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.judges.jury import JurySpec
-from selfreward.labelling.hardest import with_kinds
-from selfreward.labelling.items import read_items, write_items
+from selfreward.judging import Bench, Policies, Stage, judging_policy, jurors
+from selfreward.labels.calibrate import Dispute, LabelledSpec, calibrate, labelled_pairs
+from selfreward.labels.hardest import with_kinds
+from selfreward.labels.items import read_items, write_items
+from selfreward.monitor.gate_rules import judge_gate
 from selfreward.records import Judgment, Policy
 from selfreward.report.calibrated import Calibrated, against_chance, as_json, ceiling
 from selfreward.report.judge_page import render
 from selfreward.report.jury import weights_told
 from selfreward.report.markup import visible
 from selfreward.spec import identity
-from selfreward.stages.calibrate import Dispute, LabelledSpec, calibrate, labelled_pairs
 from selfreward.stages.health import health_spec, scale_of, why_unmeasured
-from selfreward.stages.judging import Bench, Policies, Stage, judging_policy, jurors
 
 FOLDER = "judge"
 PAGE, ITEMS, FIGURES = "judge.html", "items.jsonl", "measures.json"

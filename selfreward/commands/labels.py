@@ -9,9 +9,13 @@ from selfreward.commands.arguments import Compose, positive
 from selfreward.commands.monitor_table import aligned
 from selfreward.errors import ConfigError, DataError
 from selfreward.judges.prompting import ComparisonTexts, JudgeTexts, Rubric
-from selfreward.labelling import argilla, label_studio
-from selfreward.labelling.blind import blind, read_key, write_key
-from selfreward.labelling.gold import (
+from selfreward.labels import argilla, label_studio
+from selfreward.labels.blind import blind, read_key, write_key
+from selfreward.labels.guidelines import guidelines
+from selfreward.labels.hardest import hardest, with_kinds
+from selfreward.labels.items import Item, read_items, read_judge
+from selfreward.labels.kinds import by_kind
+from selfreward.labels.returned_gold import (
     labelled_items,
     newest,
     ratings,
@@ -20,10 +24,6 @@ from selfreward.labelling.gold import (
     stale,
     write_labels,
 )
-from selfreward.labelling.guidelines import guidelines
-from selfreward.labelling.hardest import hardest, with_kinds
-from selfreward.labelling.items import Item, read_items, read_judge
-from selfreward.labelling.kinds import by_kind
 from selfreward.quoting import setting
 from selfreward.report.markup import visible
 

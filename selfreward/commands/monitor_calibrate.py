@@ -13,9 +13,10 @@ from selfreward.commands.number_types import with_types_of_this_machine
 from selfreward.config import RunConfig, validate
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import start_policy
-from selfreward.diversity.findings import FEWEST_PROMPTS, PARTS, Family, Finding
-from selfreward.diversity.reach import FEWEST_DRAWS, FEWEST_HUMAN_ANSWERS
 from selfreward.lengths import answer_lengths
+from selfreward.metrics.paired import Family
+from selfreward.metrics.reach import FEWEST_DRAWS, FEWEST_HUMAN_ANSWERS
+from selfreward.monitor.findings import FEWEST_PROMPTS, PARTS, Finding
 from selfreward.stages.diagnose import HumanNll, diagnose, findings_of
 from selfreward.stages.measure import BASELINE, measure
 from selfreward.stages.source import load_sources

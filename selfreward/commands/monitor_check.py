@@ -6,9 +6,9 @@ from typing import Any
 
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.monitor_table import aligned, amount
-from selfreward.diversity.controller import healthier
-from selfreward.diversity.findings import Finding
 from selfreward.errors import StoreError
+from selfreward.monitor.controller import healthier
+from selfreward.monitor.findings import Finding
 from selfreward.quoting import setting
 from selfreward.stages.diagnose import findings_of
 

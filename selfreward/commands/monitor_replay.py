@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.monitor_table import aligned
-from selfreward.diversity.findings import Margins
-from selfreward.diversity.monitor import MonitorSpec
 from selfreward.errors import ConfigError, StoreError
+from selfreward.monitor.findings import Margins
+from selfreward.monitor.settings import MonitorSpec
 from selfreward.quoting import setting
 from selfreward.stages import decide
 from selfreward.stages.diagnose import Told, diagnosis_of, verdict_of

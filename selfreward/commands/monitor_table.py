@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from selfreward.diversity.findings import Family
+from selfreward.metrics.paired import Family
 
 
 def amount(family: Family, value: float, sign: str = "") -> str:

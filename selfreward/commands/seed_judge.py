@@ -19,11 +19,11 @@ from selfreward.errors import DataError
 from selfreward.lengths import answer_lengths
 from selfreward.quoting import setting
 from selfreward.records import Policy
+from selfreward.seeding.rankings import rankings
+from selfreward.seeding.replies import replies
+from selfreward.seeding.seed import seed
 from selfreward.stages.prompts import prompts
-from selfreward.stages.rankings import rankings
-from selfreward.stages.replies import replies
 from selfreward.stages.sample import sample
-from selfreward.stages.seed import seed
 from selfreward.stages.source import Sources, load_sources
 from selfreward.stages.update import update
 from selfreward.updates import RftSpec, engine_of

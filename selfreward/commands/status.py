@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
-from selfreward.provenance.yields import cost_per_row, making_of, yield_of
-from selfreward.report.content import read_config, why_stopped
+from selfreward.reading.content import read_config, why_stopped
+from selfreward.reading.yields import cost_per_row, making_of, yield_of
 
 
 def main(arguments: list[str]) -> int:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from selfreward.data.asked import asked_turns, choices_of, says_something, shows_choices
 from selfreward.data.columns import Cells, Columns, find, get, need
 from selfreward.data.gold import gold_pair
 from selfreward.data.messages import decoded, is_conversation, turns_of
 from selfreward.data.preferences import read_pairs
 from selfreward.data.prompts import is_disliked, read_prompt, said, stratum_of, text_of
+from selfreward.data.question import asked_turns, choices_of, says_something, shows_choices
 from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, HumanPair, LeftOut, Role, Row
 from selfreward.data.sides import answer_columns, is_explicit, pair_turns
 from selfreward.records import Message, make_prompt

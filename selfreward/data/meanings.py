@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from selfreward.data.asked import choices_of, shows_choices
 from selfreward.data.columns import Cells, Columns, RowError, find, get
+from selfreward.data.question import choices_of, shows_choices
 from selfreward.data.roles import PROMPT_ROLES, Role
 from selfreward.data.winners import numbered_verdicts, values_of
 

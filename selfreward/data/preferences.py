@@ -7,10 +7,10 @@ none. Answers are compared without the thoughts before them.
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from selfreward.data.asked import says_something
 from selfreward.data.columns import Cells, Columns, RowError, find, get
 from selfreward.data.orders import Better, standing
 from selfreward.data.prompts import stratum_of
+from selfreward.data.question import says_something
 from selfreward.data.roles import HumanPair, LeftOut
 from selfreward.data.sides import answer_columns, pair_turns
 from selfreward.data.winners import verdicts_of

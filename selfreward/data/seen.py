@@ -3,10 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from selfreward.data.asked import prompt_columns, shows_choices
 from selfreward.data.columns import Cells, Columns, Name, find
 from selfreward.data.formats import compares_conversations
 from selfreward.data.prompts import says_whether_liked
+from selfreward.data.question import prompt_columns, shows_choices
 from selfreward.data.roles import PROMPT_ROLES, ColumnsSeen, Role
 from selfreward.data.sides import answer_columns, is_explicit
 from selfreward.data.winners import winner_columns

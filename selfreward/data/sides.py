@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from selfreward.data.asked import TAKING_TURNS, asked_turns, prompt_columns, with_system
 from selfreward.data.columns import Cells, Columns, RowError, find, get, get_all, need
 from selfreward.data.messages import decoded, is_conversation, is_texts, turns_of, without_answer
 from selfreward.data.prompts import text_of
+from selfreward.data.question import TAKING_TURNS, asked_turns, prompt_columns, with_system
 from selfreward.records import Message
 
 

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from selfreward.artifacts import Artifact
-from selfreward.calibration.bias import ScoreBin
-from selfreward.calibration.gate import GateDecision
-from selfreward.calibration.measure import Measure
-from selfreward.calibration.records import Judged
+from selfreward.judge_quality.bias import ScoreBin
+from selfreward.judge_quality.estimate import Measure
+from selfreward.judge_quality.verdicts import Judged
 from selfreward.judges.jury import Weights
-from selfreward.labelling.items import Item
-from selfreward.labelling.kinds import KindOfPrompt, by_kind
+from selfreward.labels.items import Item
+from selfreward.labels.kinds import KindOfPrompt, by_kind
+from selfreward.monitor.gate_rules import GateDecision
 from selfreward.records import Judgment, Policy
 from selfreward.spec import Json
 from selfreward.stages.health import written

@@ -8,10 +8,10 @@ from statistics import fmean
 from typing import Any, Literal
 
 from selfreward.artifacts.runs import RunView
-from selfreward.report.content import Cost, cost_of, total
+from selfreward.reading.content import Cost, cost_of, total
+from selfreward.reading.final_values import final_values
+from selfreward.reading.monitor_metrics import Metric
 from selfreward.report.figures import DASH
-from selfreward.tracking.final import final_values
-from selfreward.tracking.monitor import Metric
 
 Row = Mapping[str, Metric]
 State = Literal["done", "unfinished", "failed", "not started"]

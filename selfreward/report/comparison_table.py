@@ -4,10 +4,10 @@ import csv
 import io
 from dataclasses import dataclass
 
-from selfreward.diversity.statistics import Interval
+from selfreward.metrics.intervals import Interval
+from selfreward.reading.content import Cost
 from selfreward.report.comparison_cells import Cell, Comparison, paid, setting, shared
 from selfreward.report.comparison_charts import clipped
-from selfreward.report.content import Cost
 from selfreward.report.figures import DASH, change, count, plural, seconds, share
 from selfreward.report.markup import Child, Markup
 from selfreward.report.tables import table, with_limits

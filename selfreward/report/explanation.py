@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from textwrap import shorten
 
 from selfreward.artifacts.identity import flat_settings
-from selfreward.provenance.chain import Explanation, HumanOrigin, RowStory, TrainingSet, candidates_of
-from selfreward.provenance.rounds import Considered, Link, PolicyName, Round
+from selfreward.reading.chain import Explanation, HumanOrigin, RowStory, TrainingSet, candidates_of
+from selfreward.reading.rounds import Considered, Link, PolicyName, Round
 from selfreward.records import Example, Judgment, PreferencePair, Prompt
 from selfreward.report.figures import plural
 from selfreward.report.markup import visible

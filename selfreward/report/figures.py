@@ -1,6 +1,6 @@
 """How numbers are written, the same everywhere on the page; what is missing is a dash."""
 
-from selfreward.diversity.statistics import Interval
+from selfreward.metrics.intervals import Interval
 
 DASH = "\u2013"
 MINUS = "\u2212"

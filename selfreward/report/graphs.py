@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from selfreward.diversity.statistics import Interval
+from selfreward.metrics.intervals import Interval
+from selfreward.reading.content import Evaluation, Measurement, Step, running_minimum
 from selfreward.records import Stratum
 from selfreward.report.charts import Point, Series
-from selfreward.report.content import Evaluation, Measurement, Step, running_minimum
 from selfreward.report.markup import Markup
 from selfreward.report.plots import line_figure, policies
 

@@ -1,10 +1,11 @@
 """The health of the distribution on the page: what contracted, what human mass was lost, what was done about it."""
 
 from selfreward.artifacts.runs import RunView
-from selfreward.diversity.findings import PARTS, Family
+from selfreward.metrics.paired import Family
+from selfreward.monitor.findings import PARTS
+from selfreward.reading.content import Step
 from selfreward.report.charts import Point, Series
 from selfreward.report.comparison_charts import Mark, scatter
-from selfreward.report.content import Step
 from selfreward.report.figures import DASH, MINUS, share
 from selfreward.report.markup import Child, Markup, element
 from selfreward.report.plots import figure, line_figure, policies

@@ -3,11 +3,11 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from selfreward.calibration.asking import shown
-from selfreward.calibration.records import Judged, Labelled, Verdicts
 from selfreward.data.roles import asked
+from selfreward.judge_quality.asking import shown
+from selfreward.judge_quality.verdicts import Judged, Labelled, Verdicts
 from selfreward.judges.comparison import preference_of
-from selfreward.labelling.kinds import KindOfPrompt, against_people
+from selfreward.labels.kinds import KindOfPrompt, against_people
 from selfreward.records import Judgment
 from selfreward.report.figures import share
 from selfreward.report.markup import Markup, element, joined

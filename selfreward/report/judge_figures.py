@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from selfreward.calibration.bias import ScoreBin
-from selfreward.calibration.health import BIASES
-from selfreward.calibration.measure import Measure
+from selfreward.judge_quality.bias import ScoreBin
+from selfreward.judge_quality.estimate import Measure
+from selfreward.judge_quality.measures import BIASES
 from selfreward.report.calibrated import ceiling
 from selfreward.report.charts import Bar, bar_chart, label, marker, nice_ticks, svg, tick_labels
 from selfreward.report.figures import MINUS, count, limits, share

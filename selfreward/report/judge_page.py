@@ -2,8 +2,8 @@
 
 import json
 
-from selfreward.calibration.gate import GateDecision
-from selfreward.calibration.health import BIASES
+from selfreward.judge_quality.measures import BIASES
+from selfreward.monitor.gate_rules import GateDecision
 from selfreward.report.calibrated import Calibrated, against_chance
 from selfreward.report.document import document
 from selfreward.report.figures import DASH, count, seconds

@@ -6,12 +6,12 @@ from typing import Any
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
-from selfreward.calibration.bias import ScoreBin
-from selfreward.calibration.gate import Action
-from selfreward.calibration.measure import Measure
-from selfreward.calibration.records import Judged, Verdicts, judged, labelled
 from selfreward.data.roles import asked
-from selfreward.diversity.statistics import Interval
+from selfreward.judge_quality.bias import ScoreBin
+from selfreward.judge_quality.estimate import Measure
+from selfreward.judge_quality.verdicts import Judged, Verdicts, judged, labelled
+from selfreward.metrics.intervals import Interval
+from selfreward.monitor.gate_rules import Action
 from selfreward.records import GoldPair, Judgment, Prompt
 from selfreward.report.calibrated import ceiling
 from selfreward.report.charts import Flag, Point, Series

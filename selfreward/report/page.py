@@ -7,7 +7,7 @@ from typing import Any
 from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import RunView
 from selfreward.quoting import setting
-from selfreward.report.content import Evaluation, Step, read_config, read_samples, read_steps, why_stopped
+from selfreward.reading.content import Evaluation, Step, read_config, read_samples, read_steps, why_stopped
 from selfreward.report.control import control_settings, drops_tiers, picks_by_lot, start_digest
 from selfreward.report.data import data_read
 from selfreward.report.document import document

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from selfreward.diversity.statistics import Interval
+from selfreward.metrics.intervals import Interval
 from selfreward.report.charts import Flag, Point, Series, line_chart
 from selfreward.report.figures import DASH, amount
 from selfreward.report.markup import Child, Markup, element

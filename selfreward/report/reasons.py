@@ -1,10 +1,10 @@
 """A rule of selection, and what it did with each candidate, in words."""
 
-from selfreward.diversity.controller import Orders
-from selfreward.provenance.rounds import Considered, Round
-from selfreward.stages.examples import BestOfK, RandomPick
-from selfreward.stages.pairs import PreferencePairs
-from selfreward.stages.select import AnySelect
+from selfreward.monitor.controller import Orders
+from selfreward.reading.rounds import Considered, Round
+from selfreward.selection import AnySelect
+from selfreward.selection.examples import BestOfK, RandomPick
+from selfreward.selection.pairs import PreferencePairs
 
 
 def rule_in_words(told: Round) -> list[str]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from selfreward.reading.content import Cost, Step, Yield, total
 from selfreward.report.charts import Bar, bar_chart
-from selfreward.report.content import Cost, Step, Yield, total
 from selfreward.report.figures import DASH, MINUS, count, seconds, share
 from selfreward.report.markup import Child, Markup, element, joined
 from selfreward.report.plots import figure

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from selfreward.diversity.sharpening import EvaluatedAnswer
-from selfreward.report.content import Sample
+from selfreward.metrics.sharpening import EvaluatedAnswer
+from selfreward.reading.content import Sample
 from selfreward.report.figures import DASH
 from selfreward.report.markup import Markup, element, joined
 

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Mapping
 
-from selfreward.diversity.findings import PARTS, Family, Finding
+from selfreward.metrics.paired import Family
+from selfreward.monitor.findings import PARTS, Finding
 from selfreward.report.charts import Flag, Point, Series
 from selfreward.report.figures import DASH, count
 from selfreward.report.markup import Markup, element

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from selfreward.diversity.statistics import Interval
+from selfreward.metrics.intervals import Interval
 from selfreward.report.figures import DASH, change, limits, share
 from selfreward.report.markup import Child, Markup, element, joined
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from selfreward.artifacts.runs import RunView
-from selfreward.diversity.statistics import Interval
-from selfreward.report.content import Evaluation, Matched, Step, control_gap, probe_change, running_minimum
+from selfreward.metrics.intervals import Interval
+from selfreward.reading.content import Evaluation, Matched, Step, control_gap, probe_change, running_minimum
 from selfreward.report.figures import change, change_with_limits, limits, plural, share
 from selfreward.report.standing import blind_spots, headline, standing
 from selfreward.report.watch import Watch

@@ -6,9 +6,10 @@ from typing import Any
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
-from selfreward.diversity.controller import Action
-from selfreward.diversity.detector import State
-from selfreward.diversity.findings import Family, Finding
+from selfreward.metrics.paired import Family
+from selfreward.monitor.controller import Action
+from selfreward.monitor.detector import State
+from selfreward.monitor.findings import Finding
 from selfreward.report.charts import Flag
 from selfreward.report.figures import MINUS
 from selfreward.stages.diagnose import findings_of

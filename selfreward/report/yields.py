@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from selfreward.artifacts.runs import RunView
-from selfreward.provenance.yields import RoundYield, RowCost, cost_per_row, making_of, share_of, yield_of
+from selfreward.reading.yields import RoundYield, RowCost, cost_per_row, making_of, share_of, yield_of
 from selfreward.report.figures import DASH, count, seconds, share
 from selfreward.report.markup import Child, Markup, element, joined
 from selfreward.report.tables import table

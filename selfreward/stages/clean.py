@@ -9,9 +9,9 @@ from typing import Literal
 from selfreward.artifacts import Artifact, Output
 from selfreward.data.overlap import OverlapSpec, find_overlaps
 from selfreward.data.roles import asked
-from selfreward.diversity.embed import embed_hashing
-from selfreward.diversity.two_sample import two_sample
 from selfreward.errors import DataError
+from selfreward.metrics.embed import embed_hashing
+from selfreward.metrics.two_sample import two_sample
 from selfreward.records import Example, GoldPair, PreferencePair, Prompt
 from selfreward.spec import Json, Spec
 

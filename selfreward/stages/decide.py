@@ -5,11 +5,12 @@ from dataclasses import asdict
 from typing import Any
 
 from selfreward.artifacts import Artifact, Output, Part
-from selfreward.diversity.controller import ControllerSpec, Course, Evidence, Orders, steer
+from selfreward.monitor.controller import ControllerSpec, Course, Evidence, Orders, steer
 from selfreward.records import PreferencePair
+from selfreward.selection.narrowing import narrowing
+from selfreward.selection.training_rows import training_table
 from selfreward.spec import Json
-from selfreward.stages.mix import Spent, training_table
-from selfreward.stages.narrowing import narrowing
+from selfreward.stages.mix import Spent
 
 VERSION = 5
 

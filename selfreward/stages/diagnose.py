@@ -5,14 +5,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from selfreward.artifacts import Artifact, Output
-from selfreward.diversity.detector import DetectorSpec, ProbeRound, Standing
-from selfreward.diversity.detector import diagnose as judge_round
-from selfreward.diversity.findings import PARTS, Family, Finding, worst_loss
-from selfreward.diversity.probe import families, start_over_people
-from selfreward.diversity.sequential import half_life
-from selfreward.diversity.summary import mean
+from selfreward.metrics.paired import Family
+from selfreward.metrics.probe import families, start_over_people
+from selfreward.metrics.probed import PromptMeasure
+from selfreward.metrics.summary import mean
+from selfreward.monitor.detector import DetectorSpec, ProbeRound, Standing
+from selfreward.monitor.detector import diagnose as judge_round
+from selfreward.monitor.findings import PARTS, Finding, worst_loss
+from selfreward.monitor.sequential import half_life
 from selfreward.spec import Json
-from selfreward.stages.probed import PromptMeasure
 
 VERSION = 4
 _DECIMALS = 4  # far above what another order of summation moves, far below what a decision would notice

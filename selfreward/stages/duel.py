@@ -7,16 +7,16 @@ from pydantic import model_validator
 
 from selfreward.artifacts import Artifact, Output, derive_seed
 from selfreward.backends.base import Backend
-from selfreward.calibration.bias import flip_rate, parse_rate, position_preference
-from selfreward.calibration.quality import tie_share
-from selfreward.calibration.records import Labelled, Verdicts, judged
-from selfreward.calibration.winrate import Match, length_controlled_win_rate, win_rate
-from selfreward.diversity.sharpening import GREEDY, EvaluatedAnswer
+from selfreward.judge_quality.accuracy import tie_share
+from selfreward.judge_quality.bias import flip_rate, parse_rate, position_preference
+from selfreward.judge_quality.opinions import write_opinions
+from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
+from selfreward.judge_quality.winrate import Match, length_controlled_win_rate, win_rate
 from selfreward.judges.pairwise import PairwiseSpec
+from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer
 from selfreward.records import Policy, Prompt
 from selfreward.spec import Spec
 from selfreward.stages.health import rounded, written
-from selfreward.stages.opinions import write_opinions
 
 VERSION = 5
 _GOLD = "lc_win_rate"

@@ -6,12 +6,12 @@ from statistics import fmean
 from typing import Any
 
 from selfreward.artifacts import Artifact, Output, Part
-from selfreward.calibration.asking import by_prompt
-from selfreward.calibration.bias import histogram, top_share
-from selfreward.calibration.corrected import RATES, called_right, corrected_share
-from selfreward.calibration.gate import GateDecision, GateFinding, GateSpec, decide, judge_gate, overoptimised
-from selfreward.calibration.measure import Measure, mean_of, missing, share_of
-from selfreward.calibration.quality import Scale
+from selfreward.judge_quality.accuracy import Scale
+from selfreward.judge_quality.asking import by_prompt
+from selfreward.judge_quality.bias import histogram, top_share
+from selfreward.judge_quality.corrected import RATES, called_right, corrected_share
+from selfreward.judge_quality.estimate import Measure, mean_of, missing, share_of
+from selfreward.monitor.gate_rules import GateDecision, GateFinding, GateSpec, decide, judge_gate, overoptimised
 from selfreward.records import Judgment
 from selfreward.stages.health import read, rounded, written
 

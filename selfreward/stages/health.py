@@ -6,24 +6,24 @@ from typing import Any
 
 from selfreward.artifacts import Artifact, Output, derive_seed
 from selfreward.backends.base import Backend
-from selfreward.calibration.bias import score_histogram
-from selfreward.calibration.health import judge_measures, rater_measures
-from selfreward.calibration.measure import Measure, missing
-from selfreward.calibration.quality import Scale
-from selfreward.calibration.records import Judged, judged, labelled
-from selfreward.diversity.statistics import Interval
 from selfreward.errors import DataError
+from selfreward.judge_quality.accuracy import Scale
+from selfreward.judge_quality.bias import score_histogram
+from selfreward.judge_quality.estimate import Measure, missing
+from selfreward.judge_quality.measures import judge_measures, rater_measures
+from selfreward.judge_quality.opinions import opinionated, write_opinions
+from selfreward.judge_quality.verdicts import Judged, judged, labelled
 from selfreward.judges import AnyJudge, JudgeSpec
+from selfreward.judges.ask import build_judge
 from selfreward.judges.base import Judge, PolicyJudgeBase
 from selfreward.judges.dimensions import DimensionsSpec
 from selfreward.judges.jury import Jury, JurySpec, Weights
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.verifier import VerifierSpec
+from selfreward.metrics.intervals import Interval
 from selfreward.records import GoldPair, Policy
 from selfreward.spec import Json, Spec
-from selfreward.stages.judge import build_judge
-from selfreward.stages.opinions import opinionated, write_opinions
 
 VERSION = 6
 _DECIMALS = 6  # far above what another order of summation moves, far below what a gate would notice

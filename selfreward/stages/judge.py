@@ -1,22 +1,20 @@
 """Judge: one judgment, or more, for every candidate; a missing verdict is an outcome, never a number."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from statistics import fmean, variance
 
-from selfreward.artifacts import Advance, Artifact, Output, Part, derive_seed
+from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.backends.base import Backend
-from selfreward.diversity.estimators import refused
-from selfreward.errors import StageError
 from selfreward.judges import AnyJudge
-from selfreward.judges.base import Ask, Item, Judge
+from selfreward.judges.ask import build_judge, judge_shard, tell_items
+from selfreward.judges.base import Item
 from selfreward.judges.comparison import comparisons
 from selfreward.judges.disagreement import disagreements
-from selfreward.judges.jury import JurySpec, Weights
+from selfreward.judges.jury import JurySpec
 from selfreward.records import Candidate, Judgment, Policy, Prompt
 
 VERSION = 7
@@ -69,31 +67,12 @@ def judge(
         out.count(jury_disagreement=fmean(disputes))
 
 
-def build_judge(
-    spec: AnyJudge,
-    backend: Backend | None,
-    policy: Policy | None,
-    jurors: Mapping[str, Policy],
-    weights: Weights | None = None,
-) -> Judge:
-    """The judge of `spec` over `backend`, which holds `policy`; `jurors` as those of the stage.
-
-    Raises ConfigError for a jury without the `weights` that it should have learned.
-    """
-    return spec.build(backend, policy, jurors, weights) if isinstance(spec, JurySpec) else spec.build(backend, policy)
-
-
 def _count(out: Output, judgments: Sequence[Judgment]) -> None:
     tokens = sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in judgments)
     out.count(tokens=tokens, **Counter(str(one.outcome) for one in judgments))
     if compared := comparisons(judgments):
         flips = Counter(one.flipped for one in compared)
         out.count(comparisons=len(compared), flipped=flips[True], undecided=flips[None])
-
-
-def tell_items(advance: Advance, items: int, judgments: int) -> None:
-    """Progress is in answers judged, however many judgments each of them has."""
-    advance(items)
 
 
 def _variances(judgments: Sequence[Judgment]) -> Iterator[float]:
@@ -115,22 +94,3 @@ def _items(prompts: Artifact, candidates: Artifact) -> Iterator[list[Item]]:
             prompt = next(following)
             found[prompt.id] = prompt
         yield [(found[candidate.prompt_id], candidate) for candidate in shard]
-
-
-def judge_shard(spec: AnyJudge, ask: Ask, items: list[Item], seed: int, advance: Advance) -> list[Judgment]:
-    """What `ask` says of `items`. Raises StageError where more than `spec.max_failed_share` failed."""
-    judgments = [_told_apart(judgment) for judgment in ask(items, seed, advance)]
-    failed = [judgment for judgment in judgments if judgment.outcome == "failed"]
-    if len(failed) > spec.max_failed_share * len(judgments):
-        raise StageError(
-            f"{len(failed)} of {len(judgments)} judgments failed ({failed[0].raw}), max_failed_share allows "
-            f"{spec.max_failed_share:.0%}: run the same command again to retry them, or raise judge.max_failed_share "
-            "(of a duel: duel.judge.max_failed_share)"
-        )
-    return judgments
-
-
-def _told_apart(judgment: Judgment) -> Judgment:
-    """`judgment`, as a refusal where the judge stated no verdict and declined to."""
-    declined = judgment.outcome == "unparsed" and refused(judgment.raw)
-    return replace(judgment, outcome="refused") if declined else judgment

@@ -13,6 +13,7 @@ from pydantic import PositiveInt, model_validator
 from selfreward.artifacts import Artifact, Output, Part
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, PreferencePair
+from selfreward.selection.training_rows import training_table
 from selfreward.spec import Spec, execution
 from selfreward.thought import estimated_answer_tokens
 
@@ -164,11 +165,6 @@ def _tally(rows: Iterable[Example | PreferencePair]) -> Counter[str]:
 def uses_of(ledger: Iterable[Spent]) -> Counter[str]:
     """How often each human row was used, by its id in the ledger; 0 for one that was not."""
     return Counter(entry.example_id for entry in ledger)
-
-
-def training_table(artifact: Artifact) -> tuple[Literal["rows", "pairs"], type[Example] | type[PreferencePair]]:
-    """The table of a selection or a training set, and its record type."""
-    return ("pairs", PreferencePair) if artifact.has("pairs") else ("rows", Example)
 
 
 def tokens_of(row: Example | PreferencePair) -> int:

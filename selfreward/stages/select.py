@@ -2,23 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated
-
-from pydantic import Field
 
 from selfreward.artifacts import Advance, Artifact, Output, Part
-from selfreward.diversity.controller import Orders
+from selfreward.monitor.controller import Orders
 from selfreward.records import Example, PreferencePair, Prompt
-from selfreward.stages.anchors import worst_at_first
-from selfreward.stages.examples import BestOfK, RandomPick, choose, example_of
-from selfreward.stages.novelty import Pick, lowered, orders_of, take_back, within_cap
-from selfreward.stages.pairs import PreferencePairs, anchor_pair, choose_pairs, pair_of
-from selfreward.stages.pool import Rated, pools
+from selfreward.selection import AnySelect
+from selfreward.selection.anchors import worst_at_first
+from selfreward.selection.examples import BestOfK, RandomPick, choose, example_of
+from selfreward.selection.novelty import Pick, lowered, orders_of, take_back, within_cap
+from selfreward.selection.pairs import PreferencePairs, anchor_pair, choose_pairs, pair_of
+from selfreward.selection.pool import Rated, pools
 
 VERSION = 8
-
-AnySelect = BestOfK | RandomPick | PreferencePairs
-SelectSpec = Annotated[AnySelect, Field(discriminator="kind")]
 
 Pools = Iterator[tuple[Prompt, list[Rated]]]
 

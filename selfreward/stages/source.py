@@ -10,6 +10,7 @@ from selfreward.artifacts.runs import Run
 from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Backend, Unfit
 from selfreward.backends.draw import AnswerLengths
+from selfreward.data.matchable import counting_references, references_told
 from selfreward.data.own import OwnData
 from selfreward.data.roles import PROMPT_ROLES, ColumnsSeen, HumanAnswer, HumanPair, Kept, LeftOut, Role, prompt_of
 from selfreward.data.sources import AnyData, DataSpec
@@ -17,7 +18,6 @@ from selfreward.errors import DataError
 from selfreward.records import Example, GoldPair, Policy, PreferencePair, Prompt, digest_of
 from selfreward.spec import Spec
 from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_told, likeness_told
-from selfreward.stages.references import counting_references, references_told
 
 VERSION = 5
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")

@@ -2,7 +2,7 @@
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.records import Policy, TrainingRow
-from selfreward.stages.mix import training_table
+from selfreward.selection.training_rows import training_table
 from selfreward.updates import AnyUpdate, DpoSpec, run_update
 from selfreward.updates.dpo import with_sft
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from selfreward.artifacts import Artifact
-from selfreward.calibration.gate import STRENGTH, Action
-from selfreward.diversity.detector import State
+from selfreward.monitor.detector import State
+from selfreward.monitor.gate_rules import STRENGTH, Action
 
 _RANK: Mapping[State, int] = {"ALARM": 1, "SEVERE": 2}
 

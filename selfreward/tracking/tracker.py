@@ -9,13 +9,13 @@ from typing import Literal, Protocol
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import read_iteration
+from selfreward.reading.data_metrics import data_metrics
+from selfreward.reading.judge_metrics import judge_lines
+from selfreward.reading.metrics import METRICS_FILE, metrics_of_iteration, training_counts
+from selfreward.reading.monitor_metrics import Metric
+from selfreward.reading.sample_metrics import drawn_lines
 from selfreward.spec import Spec, execution
-from selfreward.tracking.drawn import drawn_lines
-from selfreward.tracking.judging import judge_lines
-from selfreward.tracking.left_out import data_metrics
-from selfreward.tracking.metrics import METRICS_FILE, metrics_of_iteration, training_counts
-from selfreward.tracking.monitor import Metric
-from selfreward.tracking.told import monitor_lines
+from selfreward.tracking.monitor_lines import monitor_lines
 
 _SUMMARY = {
     "t": "loop/iteration",

@@ -16,7 +16,7 @@ from selfreward.backends import template
 from selfreward.backends.base import Answer, Sampling
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.local import load_chat
-from selfreward.backends.told import one_line, plain
+from selfreward.backends.one_line import one_line, plain
 from selfreward.errors import BackendError
 from selfreward.records import Policy
 from tests.tiny import ask, make_tiny_policy

@@ -12,6 +12,7 @@ from selfreward.commands import compare as command
 from selfreward.commands.sweep import CellState, cell_run, write_state
 from selfreward.config import SweepCell
 from selfreward.errors import StoreError
+from selfreward.reading.content import Cost
 from selfreward.report.comparison import render_comparison
 from selfreward.report.comparison_cells import (
     Cell,
@@ -25,7 +26,6 @@ from selfreward.report.comparison_cells import (
 )
 from selfreward.report.comparison_charts import Square, heat_map
 from selfreward.report.comparison_table import notes, plain_table, shared_seconds
-from selfreward.report.content import Cost
 from selfreward.tracking import metrics_of_run
 from tests.report.browser import Page, harmless
 from tests.report.test_page import HOSTILE, run_with_config

@@ -8,11 +8,12 @@ from xml.etree import ElementTree
 import pytest
 
 from selfreward.artifacts.runs import RunView
-from selfreward.diversity.detector import State
-from selfreward.diversity.findings import PARTS, Family, Finding
-from selfreward.diversity.probe import Mode
+from selfreward.metrics.paired import Family
+from selfreward.metrics.probe import Mode
+from selfreward.monitor.detector import State
+from selfreward.monitor.findings import PARTS, Finding
+from selfreward.reading.content import read_steps
 from selfreward.report.charts import Flag, Point, Series, line_chart
-from selfreward.report.content import read_steps
 from selfreward.report.page import render
 from selfreward.report.sight import in_margins
 from selfreward.report.standing import blind_spots, headline, standing

@@ -12,10 +12,10 @@ from selfreward.artifacts.runs import RunView, read_run
 from selfreward.backends import scripted
 from selfreward.commands import report
 from selfreward.config import validate
-from selfreward.diversity.statistics import Interval
 from selfreward.errors import ConfigError, StoreError
-from selfreward.provenance.yields import RowCost
-from selfreward.report.content import Evaluation, Matched, read_steps
+from selfreward.metrics.intervals import Interval
+from selfreward.reading.content import Evaluation, Matched, read_steps
+from selfreward.reading.yields import RowCost
 from selfreward.report.control import control_settings, drops_tiers, find_control, picks_by_lot
 from selfreward.report.markup import element, visible
 from selfreward.report.page import render

@@ -1,13 +1,13 @@
 """What became of a candidate, in words, where the monitor has changed the rule."""
 
-from selfreward.diversity.controller import Orders
-from selfreward.provenance.rounds import Considered, PolicyName, Round, Rule
+from selfreward.monitor.controller import Orders
+from selfreward.reading.rounds import Considered, PolicyName, Round, Rule
 from selfreward.records import make_prompt
 from selfreward.report.reasons import fate, rule_in_words
-from selfreward.stages.examples import RandomPick
-from selfreward.stages.pairs import PreferencePairs
-from selfreward.stages.reasons import Reason
-from selfreward.stages.select import AnySelect
+from selfreward.selection import AnySelect
+from selfreward.selection.examples import RandomPick
+from selfreward.selection.pairs import PreferencePairs
+from selfreward.selection.reasons import Reason
 from tests.test_explain import candidate
 
 PROMPT = make_prompt("Why?", system="", stratum="open", source="test")

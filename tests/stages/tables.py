@@ -5,8 +5,9 @@ from pathlib import Path
 
 from selfreward.artifacts import Artifact, Output, Part, Store
 from selfreward.records import Candidate, Example, Judgment, Prompt, Usage, make_prompt
+from selfreward.selection import AnySelect
 from selfreward.spec import Json, Spec
-from selfreward.stages.select import AnySelect, select
+from selfreward.stages.select import select
 from tests.support import Silent
 
 VERSION = 1

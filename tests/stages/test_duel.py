@@ -3,7 +3,7 @@
 import pytest
 
 from selfreward.artifacts.runs import RunView
-from selfreward.calibration.records import Verdicts
+from selfreward.judge_quality.verdicts import Verdicts
 from selfreward.tracking import metrics_of_run
 from tests.support import run_scripted
 

@@ -10,9 +10,9 @@ import pytest
 from selfreward.artifacts.runs import RunView
 from selfreward.backends import ScriptedBackend
 from selfreward.backends.scripted_judge import JudgeTask
-from selfreward.calibration.records import Verdicts
 from selfreward.data.roles import HumanAnswer, Row, WhyUnfit
 from selfreward.data.sources import ScriptedData
+from selfreward.judge_quality.verdicts import Verdicts
 from selfreward.records import Example, GoldPair, Judgment, Prompt
 from selfreward.stages import opinions
 from selfreward.stages.gate import gate_reason

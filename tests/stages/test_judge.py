@@ -11,7 +11,7 @@ from selfreward.artifacts import Artifact
 from selfreward.errors import StageError
 from selfreward.judges import pairwise
 from selfreward.judges.comparison import comparisons
-from selfreward.provenance.yields import yield_of
+from selfreward.reading.yields import yield_of
 from selfreward.records import Candidate, Judgment, PreferencePair
 from tests.support import run_scripted, selfreward
 

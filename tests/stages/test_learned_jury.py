@@ -10,8 +10,8 @@ from selfreward.artifacts.runs import RunView
 from selfreward.backends import ScriptedBackend
 from selfreward.backends.scripted import outcome_of
 from selfreward.backends.scripted_judge import CompareTask
-from selfreward.calibration.records import Verdicts
 from selfreward.errors import DataError
+from selfreward.judge_quality.verdicts import Verdicts
 from selfreward.records import Judgment, PreferencePair
 from selfreward.report.judging import judging
 from selfreward.stages import opinions

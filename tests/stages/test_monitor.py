@@ -8,12 +8,12 @@ import pytest
 
 from selfreward.artifacts import Output
 from selfreward.artifacts.runs import RunView
-from selfreward.diversity.controller import ControllerSpec
+from selfreward.metrics.probed import HumanScore, PromptMeasure
+from selfreward.monitor.controller import ControllerSpec
 from selfreward.records import Example
 from selfreward.spec import Json
 from selfreward.stages.decide import replay
 from selfreward.stages.mix import Spent
-from selfreward.stages.probed import HumanScore, PromptMeasure
 from tests.support import run_scripted
 
 ACTING = ("loop.iterations=5", "monitor=act", "mix.data=replace")

@@ -14,10 +14,10 @@ from selfreward.data.own import OwnData
 from selfreward.data.roles import Role
 from selfreward.data.sources import ScriptedData
 from selfreward.errors import DataError
+from selfreward.reading.data_metrics import data_metrics
 from selfreward.records import Example, Message, Policy, PreferencePair, Prompt
 from selfreward.stages.clean import Dropped
 from selfreward.stages.source import Sources, load_sources
-from selfreward.tracking.left_out import data_metrics
 from tests.support import Silent
 
 

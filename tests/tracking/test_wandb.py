@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from selfreward.artifacts.runs import read_run
-from selfreward.diversity.sharpening import EvaluatedAnswer
+from selfreward.metrics.sharpening import EvaluatedAnswer
+from selfreward.reading.final_values import final_values
 from selfreward.records import Candidate, Prompt
-from selfreward.tracking.final import final_values
 from selfreward.tracking.wandb import run_id
 from tests.support import run_scripted, scripted_config
 

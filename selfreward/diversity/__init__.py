@@ -1,1 +1,0 @@
-"""How varied answers are, and how sure a comparison of two policies is."""

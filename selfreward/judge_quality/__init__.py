@@ -1,0 +1,1 @@
+"""How good a judge is, from what it says of labelled pairs."""

@@ -1,0 +1,163 @@
+"""One figure of a judge with its interval, or the reason why there is none.
+
+Prompts are resampled, and counted, with all of their items: what is said of several pairs of answers to one prompt is
+not independent. A statistic is a function of item weights: weight 1 everywhere gives its value, the counts of a
+resample give one draw. One that is made of sums over items then costs one matrix product for all draws.
+
+Shape suffixes: B draws, P items, G prompts, D columns of per-item sums.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfreward.judge_quality.shares import effective_items, error_over_prompts, share_limits
+from selfreward.metrics.intervals import DRAWS, LEVEL, Interval
+
+Array = NDArray[np.float64]
+Statistic = Callable[[Array], Array]
+Prompts = Sequence[Hashable]
+"""For every item, what is the same for all items of its prompt and of no other."""
+
+_BLOCK = 1 << 20
+_FEWEST_DEFINED = 0.5
+_DIGITS = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """A figure over `interval.n` items of `prompts` prompts, or why it does not exist.
+
+    `left_out` items could not be used for it. `error` is its standard error over prompts, None with a single one. Of a
+    share, `effective` is what the items are worth in independent ones; None of another figure.
+    """
+
+    name: str
+    interval: Interval | None
+    why_missing: str | None = None
+    left_out: int = 0
+    prompts: int = 0
+    error: float | None = None
+    effective: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.interval is None) != bool(self.why_missing):
+            raise ValueError(f"{self.name}: a measure has an interval, or else a reason why not")
+
+
+def missing(name: str, why: str, left_out: int = 0) -> Measure:
+    """The measure that does not exist because of `why`."""
+    return Measure(name=name, interval=None, why_missing=why, left_out=left_out)
+
+
+def mean_of(name: str, values_P: Sequence[float | None], prompts: Prompts, seed: int, why_missing: str) -> Measure:
+    """The mean of the values that are there; those that are None are left out and counted."""
+    there_P, those = _there(values_P, prompts)
+
+    def mean(weights_BP: Array) -> Array:
+        # Not a matrix product, whose last digits differ from one processor to another.
+        return np.asarray((weights_BP * there_P).sum(axis=1) / weights_BP.sum(axis=1))
+
+    return measure_of(name, mean, those, seed, why_missing, left_out=len(values_P) - len(there_P))
+
+
+def share_of(name: str, values_P: Sequence[float | None], prompts: Prompts, why_missing: str) -> Measure:
+    """As `mean_of`, for values in [0, 1]: the interval is that of `share_limits`, which has a width throughout."""
+    there_P, those = _there(values_P, prompts)
+    left_out = len(values_P) - len(there_P)
+    if not those:
+        return missing(name, why_missing, left_out)
+    prompt_P = _numbered(those)
+    value, effective = min(1.0, max(0.0, float(there_P.mean()))), effective_items(there_P, prompt_P)
+    return Measure(
+        name=name,
+        interval=Interval(value, *share_limits(value, effective, (1 - LEVEL) / 2), len(there_P)),
+        left_out=left_out,
+        prompts=int(prompt_P.max()) + 1,
+        error=error_over_prompts(there_P, prompt_P),
+        effective=effective,
+    )
+
+
+def limits_at(measure: Measure, error: float) -> tuple[float, float] | None:
+    """The limits of a measure that exists, each of which the truth lies beyond in `error` of cases.
+
+    Of a share those of `share_limits`, of another figure those of Student's t with one degree of freedom less than
+    prompts; None where a single prompt says nothing of them. At errors this small the ends of 2,000 resamples of some
+    twenty prompts say too little.
+    """
+    from scipy.special import stdtrit
+
+    assert measure.interval is not None, "only a measure that exists has limits"
+    value = measure.interval.value
+    if measure.effective is not None:
+        return share_limits(value, measure.effective, error)
+    if measure.error is None:
+        return None
+    reach = float(stdtrit(measure.prompts - 1, 1 - error)) * measure.error
+    return value - reach, value + reach
+
+
+def measure_of(
+    name: str,
+    statistic: Statistic,
+    prompts: Prompts,
+    seed: int,
+    why_missing: str,
+    *,
+    left_out: int = 0,
+    library: Callable[[], float] | None = None,
+) -> Measure:
+    """`statistic` over the items of `prompts` with the 95% percentile bootstrap interval of 2,000 resamples of prompts.
+
+    `statistic` maps weights (B, P) to values (B,), nan where it does not exist. `library` gives the value where a kept
+    library has one; it is called only where the statistic exists. Missing, because of `why_missing`, without items or
+    where the statistic does not exist on the items or on half of the resamples. Biased: the interval is too narrow by
+    a factor of about sqrt(1 - 1 / prompts), and where all items say the same it has no width, however few they are.
+    The same seed and number of prompts give the same resamples, whatever the statistic.
+    Source: Efron and Tibshirani 1993, chapter 13; of clusters, Davison and Hinkley 1997, chapter 3.8.
+    """
+    items = len(prompts)
+    if items == 0:
+        return missing(name, why_missing, left_out)
+    prompt_P = _numbered(prompts)
+    count = int(prompt_P.max()) + 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(statistic(np.ones((1, items)))[0])
+        if not np.isfinite(value):
+            return missing(name, why_missing, left_out)
+        draws_B = np.concatenate([statistic(weights_BG[:, prompt_P]) for weights_BG in resamples(count, seed, items)])
+    defined_B = draws_B[np.isfinite(draws_B)]
+    if len(defined_B) < _FEWEST_DEFINED * len(draws_B):
+        return missing(name, f"{why_missing}: too seldom defined on resamples of {count} prompts", left_out)
+    low, high = np.quantile(defined_B, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    interval = Interval(value if library is None else float(library()), float(low), float(high), items)
+    error = None if count == 1 else round(float(defined_B.std()) * (count / (count - 1)) ** 0.5, _DIGITS)
+    return Measure(name=name, interval=interval, left_out=left_out, prompts=count, error=error)
+
+
+def _there(values_P: Sequence[float | None], prompts: Prompts) -> tuple[Array, list[Hashable]]:
+    """The values that are not None, and the prompts of those."""
+    both = [(value, prompt) for value, prompt in zip(values_P, prompts, strict=True) if value is not None]
+    return np.array([value for value, _ in both], dtype=np.float64), [prompt for _, prompt in both]
+
+
+def _numbered(prompts: Prompts) -> NDArray[np.intp]:
+    """The number of the prompt of each item, from 0 in the order in which they come."""
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(prompt, len(numbers)) for prompt in prompts], dtype=np.intp)
+
+
+def resamples(prompts: int, seed: int, items: int | None = None) -> Iterator[Array]:
+    """How often each prompt comes in each of 2,000 resamples with replacement, as blocks of shape (B, G).
+
+    A block is small enough for as many `items`, if there are more of them than prompts.
+    """
+    rng = np.random.default_rng(seed)
+    block = max(1, _BLOCK // max(prompts, items or 0))
+    for start in range(0, DRAWS, block):
+        rows = min(block, DRAWS - start)
+        drawn = rng.integers(prompts, size=(rows, prompts)) + prompts * np.arange(rows)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=rows * prompts).reshape(rows, prompts).astype(np.float64)

@@ -1,0 +1,89 @@
+"""All measures of one judge on one set of labelled items, and of the people who labelled them."""
+
+from collections.abc import Collection, Sequence
+
+from selfreward.judge_quality.accuracy import (
+    Scale,
+    accuracy,
+    calibration_error,
+    kappa,
+    mean_score,
+    rank_correlations,
+    score_kappa,
+    tie_share,
+)
+from selfreward.judge_quality.agreement import fleiss_kappa, krippendorff_alpha, mean_pairwise_kappa
+from selfreward.judge_quality.bias import (
+    flip_rate,
+    parse_rate,
+    position_preference,
+    same_position,
+    share_at_maximum,
+)
+from selfreward.judge_quality.corrected import right_rates
+from selfreward.judge_quality.estimate import Measure, Prompts
+from selfreward.judge_quality.slopes import length_slope, self_preference
+from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
+from selfreward.records import SWAPPED, Verdict
+
+BIASES = (
+    "flip_rate",
+    "same_position",
+    "position_preference",
+    "length_slope",
+    "self_preference",
+    "share_at_maximum",
+    "parse_rate",
+)
+
+
+def judge_measures(
+    items: Sequence[Labelled],
+    verdicts: Sequence[Verdicts],
+    *,
+    own: Collection[str],
+    scale: Scale | None,
+    seed: int,
+) -> tuple[Measure, ...]:
+    """Every measure of a judge: quality, those named in `BIASES`, two of them corrected, mean score, ties, `RATES`.
+
+    `own` names the authors whose answers are the judge's own, `scale` the lowest and highest score it can give (None:
+    no bounds, or no scores). Raises ValueError where verdicts and items do not belong together one by one.
+    """
+    pairs = judged(items, verdicts)
+    return (
+        accuracy(pairs),
+        kappa(pairs, seed),
+        score_kappa(pairs, scale, seed),
+        *rank_correlations(pairs, seed),
+        calibration_error(pairs, seed),
+        flip_rate(pairs),
+        same_position(pairs),
+        position_preference(pairs, seed),
+        length_slope(pairs, own, seed),
+        self_preference(pairs, own, seed),
+        share_at_maximum(pairs, scale),
+        parse_rate(pairs),
+        length_slope(pairs, own, seed, corrected=True),
+        self_preference(pairs, own, seed, corrected=True),
+        mean_score(pairs, seed),
+        tie_share(pairs),
+        *right_rates(pairs, scale, seed),
+    )
+
+
+def rater_measures(
+    votes_P: Sequence[Sequence[Verdict | None]], seed: int, prompts: Prompts | None = None
+) -> tuple[Measure, ...]:
+    """How far raters agree among themselves: people (the ceiling for any judge) or the members of a jury.
+
+    Fleiss' kappa, Krippendorff's alpha (nominal) and the mean pairwise Cohen's kappa; one sequence an item, one place
+    a rater, None for a missing verdict. As in `quality`, each item counts in both orientations: of pairs that all have
+    the right answer first, chance would agree nearly always. Items that share one of `prompts` are resampled together.
+    """
+    both_O = [*votes_P, *([None if vote is None else SWAPPED[vote] for vote in votes] for votes in votes_P)]
+    return (
+        fleiss_kappa(both_O, seed, rounds=2, prompts=prompts),
+        krippendorff_alpha(both_O, "nominal", seed, rounds=2, prompts=prompts),
+        mean_pairwise_kappa(both_O, seed, rounds=2, prompts=prompts),
+    )

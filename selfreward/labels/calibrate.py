@@ -1,0 +1,78 @@
+"""Calibrate: what a judge says of the pairs of a file that people labelled, outside of any loop."""
+
+import heapq
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import PositiveInt
+
+from selfreward.artifacts import Artifact, Output
+from selfreward.backends.base import Backend
+from selfreward.judge_quality.opinions import opinionated, write_opinions
+from selfreward.judge_quality.verdicts import Labelled
+from selfreward.judges import AnyJudge
+from selfreward.labels.items import Item, read_items
+from selfreward.records import Policy, digest_of
+from selfreward.spec import Spec, execution
+
+VERSION = 5
+
+
+class LabelledSpec(Spec):
+    """A file of pairs, which counts by the digest of its bytes; with `limit` no more than so many of them."""
+
+    path: Path = execution(...)
+    content: str
+    limit: PositiveInt | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """How far the members of a jury disagree on the pair with this id, from 0 to 1."""
+
+    id: str
+    disagreement: float
+
+
+def labelled_pairs(out: Output, spec: LabelledSpec) -> None:
+    """Table `rows` of Labelled; counts what was left out by reason. Raises DataError for a row that cannot be read."""
+    items, left_out = read_items(spec.path)
+    out.count(**{f"left_out:{reason}": count for reason, count in left_out.items()}, pairs=len(items))
+    with out.table(Labelled) as table:
+        table.write_all(item.labelled for item in limited(items, spec.limit))
+
+
+def limited(items: list[Item], limit: int | None) -> list[Item]:
+    """The `limit` items that come first by the digest of their id and texts, in the order of the file."""
+    if limit is None or limit >= len(items):
+        return items
+    digests = {one.id: digest_of("calibrate", one.id, one.labelled.first, one.labelled.second) for one in items}
+    chosen = set(heapq.nsmallest(limit, digests, key=digests.__getitem__))
+    return [item for item in items if item.id in chosen]
+
+
+def calibrate(
+    out: Output,
+    spec: AnyJudge,
+    *,
+    seed: int,
+    pairs: Artifact,
+    policy: Policy | None,
+    backend: Backend | None = None,
+    **jurors: Policy,
+) -> None:
+    """Tables `rows` of Verdicts, one for each of `pairs`, `evidence` of Judgment and, of a jury, `disputes` of Dispute.
+
+    Of a jury that learns them `weights.json`, by member, learned on all of `pairs`; each of its verdicts is by those
+    learned on the other pairs.
+
+    `policy` judges, with `jurors` as in the stage `judge`. Raises StageError as that does.
+    """
+    items = list(pairs.records(Labelled))
+    judging = opinionated(spec, backend, policy, jurors)
+    with out.progress(2 * len(items), "answers judged") as advance:
+        found = write_opinions(out, spec, judging, items, rows="rows", evidence="evidence", seed=seed, advance=advance)
+    with out.table(Dispute, "disputes") as table:
+        table.write_all(Dispute(id=id_, disagreement=value) for id_, value in found.disagreements.items())
+    if found.weights is not None:
+        out.write_json("weights", dict(found.weights))

@@ -1,0 +1,157 @@
+"""What people said, put back on the pairs that were shown: rows for gold and for human pairs, and what has gone stale.
+
+A row of labels is a pair with one label a person, and `answers` with `ratings` as docs/data.md describes them: the
+better answer is rated by how much better it is in the mean over people, the other one 0. Where no verdict has most
+votes, or the margin points elsewhere, both are rated 0, and no pair is read from the row.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from selfreward.data.files import read_rows
+from selfreward.errors import DataError
+from selfreward.labels import argilla, label_studio
+from selfreward.labels.blind import CHOICES, Hidden
+from selfreward.labels.items import Item, Label, read_items, row_of, why, write_rows
+from selfreward.labels.returned import Answer, Returned
+from selfreward.records import majority
+
+
+def read_returned(path: Path) -> Returned:
+    """What a labelling tool gave back, from its file or from a folder of its files. Raises DataError."""
+    answers: list[Answer] = []
+    unanswered = 0
+    for place, row in read_rows(_files(path)):
+        try:
+            if "annotations" in row:
+                found = label_studio.read(row, place)
+            elif argilla.is_record(row):
+                found = argilla.read(row, place)
+            else:
+                raise DataError(
+                    f"{place} is no annotated task of Label Studio (its JSON export) and no record of Argilla: see "
+                    "docs/labels.md for what to export"
+                )
+        except ValueError as error:
+            raise DataError(f"{place} {why(error)}; see docs/labels.md") from error
+        answers += found.answers
+        unanswered += found.unanswered
+    return Returned(answers, unanswered)
+
+
+def newest(answers: Iterable[Answer]) -> tuple[list[Answer], int]:
+    """What each person said last of each pair, and how many answers it replaces: tools let people answer twice.
+
+    Raises DataError where times do not tell which one is the last.
+    """
+    last: dict[tuple[str, str], Answer] = {}
+    replaced = 0
+    for one in answers:
+        place = one.shown, one.labeller
+        replaced += place in last
+        last[place] = _later(last[place], one) if place in last else one
+    return list(last.values()), replaced
+
+
+def labelled_items(answers: Iterable[Answer], key: Mapping[str, Hidden]) -> list[Item]:
+    """The items of the key that were labelled, in its order, with their labels by labeller.
+
+    Each person may have one answer on an item. Raises DataError for an id that is not in the key, or an unknown choice.
+    """
+    labels: dict[str, dict[str, Label]] = defaultdict(dict)
+    for one in answers:
+        if one.shown not in key:
+            raise DataError(f"{one.place} has the id {one.shown[:40]!r}, which is not in the key: give its own --key")
+        if one.choice not in CHOICES:
+            raise DataError(f"{one.place} has the choice {one.choice[:40]!r}, which is none of {', '.join(CHOICES)}")
+        assert one.labeller not in labels[one.shown], "the newest alone"
+        labels[one.shown][one.labeller] = Label(
+            labeller=one.labeller, margin=key[one.shown].margin(one.choice), comment=one.comment, at=one.at
+        )
+    return [
+        labelled_by(key[shown].item, [said[labeller] for labeller in sorted(said)])
+        for shown in key
+        if (said := labels.get(shown))
+    ]
+
+
+def labelled_by(item: Item, labels: Sequence[Label]) -> Item:
+    """`item` with `labels` in place of what was said of it before; one verdict a person, in their order."""
+    verdicts = tuple(label.verdict for label in labels)
+    return replace(item, labels=tuple(labels), labelled=replace(item.labelled, verdicts=verdicts))
+
+
+def write_labels(path: Path, items: Sequence[Item]) -> None:
+    """Writes labelled items as rows that `gold_gate`, `gold_final` and `human_pairs` read; `read_items` reads all."""
+    write_rows(path, [_gold_row(item) for item in items])
+
+
+def read_labels(path: Path) -> list[Item]:
+    """The labelled items of a file that `write_labels` wrote. Raises DataError."""
+    items, _ = read_items(path)
+    if not all(item.labels for item in items):
+        raise DataError(f"{path} holds pairs without labels: give what `selfreward labels import` wrote")
+    return items
+
+
+def ratings(labels: Sequence[Label]) -> tuple[float, float]:
+    """How good the first and the second answer are by these people: see above."""
+    mean = sum(label.margin for label in labels) / len(labels)
+    match majority([label.verdict for label in labels]):
+        case "first" if mean > 0:
+            return mean, 0.0
+        case "second" if mean < 0:
+            return 0.0, -mean
+        case _:
+            return 0.0, 0.0
+
+
+def stale(items: Sequence[Item], rubric: str) -> list[Item]:
+    """The items that were labelled under another version, or other words, of the rubric that `rubric` names."""
+    return [
+        item for item in items if item.rubric is not None and item.rubric != rubric and _id(item.rubric) == _id(rubric)
+    ]
+
+
+def _later(one: Answer, other: Answer) -> Answer:
+    """The later of two answers of one person on one item."""
+    before, after = _time(one), _time(other)
+    same = (one.choice, one.comment) == (other.choice, other.comment)
+    if before is None or after is None or (before == after and not same):
+        raise DataError(
+            f"{other.place} is a second label of {other.labeller[:40]!r} on item {other.shown}, and no time tells "
+            "which is the last: delete one of the two"
+        )
+    return other if after > before else one
+
+
+def _time(answer: Answer) -> datetime | None:
+    """When an answer was given, in UTC where it does not say; None where it does not tell."""
+    try:
+        found = datetime.fromisoformat(answer.at or "")
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+
+
+def _id(rubric: str) -> str:
+    """The id in `id@version:digest`."""
+    return rubric.partition("@")[0]
+
+
+def _gold_row(item: Item) -> dict[str, Any]:
+    row = row_of(item)
+    answers = [row.pop("first"), row.pop("second")]
+    return {**row, "answers": answers, "ratings": list(ratings(item.labels))}
+
+
+def _files(path: Path) -> Path:
+    """The records of an Argilla folder, else all JSON files of a folder, else the file itself."""
+    if not path.is_dir():
+        return path
+    records = path / argilla.RECORDS
+    return records if records.exists() else path / "*.json"

@@ -1,0 +1,1 @@
+"""Pure functions from answers to numbers: diversity, sharpening, intervals."""

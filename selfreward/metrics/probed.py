@@ -1,0 +1,122 @@
+"""What measure writes down: one row a prompt, one row a human answer, and the means of a stratum over them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from selfreward.answers import distinct_key
+from selfreward.answers.refusal import refused
+from selfreward.metrics.embed import Vectors
+from selfreward.metrics.estimators import words
+from selfreward.metrics.probe import UNMATCHED, Matched, MatchedProbe, ProbeAnswer
+from selfreward.metrics.summary import mean, prompt_variety
+from selfreward.records import Prompt, Stratum
+from selfreward.spec import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptMeasure:
+    """One probe prompt. None where the quantity does not exist (no reference, fewer than two answers).
+
+    `human_nll` is the mean over the prompt's human answers of their negative log-likelihood in nats per token. From
+    `sem` on the values are those of `diversity.probe.Matched`, of open prompts alone.
+    """
+
+    prompt_id: str
+    stratum: Stratum
+    answers: int
+    distinct_share: float | None
+    pairwise_distance: float | None
+    duplicate_rate: float | None
+    mean_tokens: float | None
+    truncated: int
+    refused: int
+    empty: int
+    human_nll: float | None
+    sem: float | None
+    lex: float | None
+    ent: float | None
+    recall: float | None
+    baseline_sem: float | None
+    baseline_lex: float | None
+    baseline_ent: float | None
+    baseline_recall: float | None
+    human_sem: float | None
+    sem_beside_human: float | None
+    baseline_sem_beside_human: float | None
+
+    @property
+    def matched(self) -> Matched:
+        """The values that were taken at matched length."""
+        return Matched(**{name: getattr(self, name) for name in asdict(UNMATCHED)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HumanScore:
+    """One human answer to a probe prompt: its negative log-likelihood in nats per token."""
+
+    prompt_id: str
+    index: int
+    nll: float
+
+
+def prompt_measure(
+    prompt: Prompt,
+    answers: Sequence[ProbeAnswer],
+    vectors: Vectors,
+    human_nll: Sequence[float],
+    matched: MatchedProbe,
+) -> PromptMeasure:
+    """The row of one prompt; `human_nll` holds that of each of its human answers."""
+    texts = [one.text for one in answers]
+    return PromptMeasure(
+        prompt_id=prompt.id,
+        stratum=prompt.stratum,
+        answers=len(answers),
+        mean_tokens=mean([one.tokens for one in answers]),
+        truncated=sum(one.finish == "length" for one in answers),
+        refused=sum(refused(text) for text in texts),
+        empty=sum(not words(text) for text in texts),
+        human_nll=mean(human_nll),
+        **prompt_variety(texts, [distinct_key(prompt, text) for text in texts], vectors),
+        **asdict(matched.prompts.get(prompt.id, UNMATCHED)),
+    )
+
+
+def means(rows: Sequence[PromptMeasure], answers: Sequence[ProbeAnswer]) -> dict[str, Json]:
+    """The means of a stratum over its prompts, and its rates over its answers."""
+    lengths = [one.tokens for one in answers]
+    return {
+        "prompts": len(rows),
+        "answers": len(answers),
+        "distinct_share": mean([row.distinct_share for row in rows]),
+        "pairwise_distance": mean([row.pairwise_distance for row in rows]),
+        "duplicate_rate": mean([row.duplicate_rate for row in rows]),
+        "mean_tokens": mean(lengths),
+        "p95_tokens": float(np.percentile(lengths, 95)),
+        "truncation_rate": sum(row.truncated for row in rows) / len(answers),
+        "refusal_rate": sum(row.refused for row in rows) / len(answers),
+        "empty_rate": sum(row.empty for row in rows) / len(answers),
+        "human_nll": mean([row.human_nll for row in rows]),
+    }
+
+
+def matched_means(rows: Sequence[PromptMeasure], matched: MatchedProbe) -> dict[str, Json]:
+    """The means at matched length, and what was matched."""
+    return {
+        "words": matched.words,
+        "tokens": matched.tokens,
+        "human_words": matched.human_words,
+        "neighbours": matched.neighbours,
+        "opening": " ".join(matched.opening),
+        **{name: mean([getattr(row, name) for row in rows]) for name in asdict(UNMATCHED)},
+    }
+
+
+def tail_nll(scores: Sequence[HumanScore], baseline: Iterable[HumanScore]) -> float | None:
+    """The mean over the tenth of the human answers that the baseline found the least likely, in nats per token."""
+    before = list(baseline)
+    hardest = sorted(before, key=lambda one: -one.nll)[: max(1, len(before) // 10)]
+    wanted = {(one.prompt_id, one.index) for one in hardest}
+    return mean([one.nll for one in scores if (one.prompt_id, one.index) in wanted])

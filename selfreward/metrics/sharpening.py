@@ -1,0 +1,185 @@
+"""Sharpening told from learning: a policy beside the start model at the temperature of equal diversity.
+
+Training on one's own likeliest answers lowers entropy, and so does sampling the start model at a lower temperature.
+What a policy gains over the start model *at the same distinct share* is what sharpening alone does not give.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfreward.metrics.estimators import distinct_share, pass_at_k
+from selfreward.metrics.intervals import Interval, bootstrap_mean, bootstrap_of, matched_weight, paired_difference
+from selfreward.records import STRATA, Finish, Stratum
+from selfreward.spec import Json
+from selfreward.thought import estimated_answer_tokens
+
+GREEDY = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluatedAnswer:
+    """One answer to a held-out prompt. Temperature 0 is greedy.
+
+    `answer` is the extracted short answer (closed prompts; None where the text commits to none), `right` whether it
+    matches a reference; None where there is nothing to compare with. `thought` and `tokens` as in `records.Candidate`.
+    """
+
+    prompt_id: str
+    stratum: Stratum
+    temperature: float
+    index: int
+    text: str
+    answer: str | None
+    right: bool | None
+    finish: Finish
+    tokens: int
+    thought: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sampled:
+    """What answers at one temperature say of each closed prompt, over prompts in a fixed order."""
+
+    right_P: NDArray[np.float64]
+    distinct_P: NDArray[np.float64]
+
+
+def summarise(answers: Sequence[EvaluatedAnswer], k: int, temperature: float, seed: int) -> dict[str, Json]:
+    """Per stratum: greedy accuracy, pass@1, pass@k (intervals over prompts), distinct share, length, truncation.
+
+    Of closed prompts also the share of answers that commit to nothing, or to several things. Sampled quantities are
+    those at `temperature`; distinct share counts extracted answers, or whole texts where there is none to extract.
+    """
+    summary: dict[str, Json] = {}
+    for stratum in STRATA:
+        greedy = _by_prompt(answers, stratum, GREEDY)
+        sampled = _by_prompt(answers, stratum, temperature)
+        if not sampled:
+            continue
+        drawn = [one for group in sampled.values() for one in group]
+        judged = [group for group in sampled.values() if group[0].right is not None]
+        summary[stratum] = {
+            "prompts": len(sampled),
+            "greedy_accuracy": _interval(bootstrap_mean(_right(greedy), seed)),
+            "pass_at_1": _interval(bootstrap_mean(_right(sampled), seed)),
+            f"pass_at_{k}": _interval(
+                bootstrap_mean([pass_at_k(sum(bool(one.right) for one in g), len(g), k) for g in judged], seed)
+            ),
+            "distinct_share": _distinct(sampled),
+            "mean_tokens": fmean(estimated_answer_tokens(one.tokens, one.thought, one.text) for one in drawn),
+            "truncation_rate": fmean(one.finish == "length" for one in drawn),
+            **({"unread_rate": fmean(one.answer is None for one in drawn)} if stratum == "closed" else {}),
+        }
+    return summary
+
+
+def compare_with_start(
+    answers: Sequence[EvaluatedAnswer],
+    start: Sequence[EvaluatedAnswer],
+    temperature: float,
+    rungs: Sequence[float],
+    seed: int,
+) -> dict[str, Json]:
+    """`since_start` and `matched`: paired differences from the start model as it is, and at equal diversity.
+
+    `rungs` are the temperatures, ascending from greedy, at which `start` was sampled. The start model at equal
+    distinct share is read off between two neighbouring rungs, prompt by prompt. Its greedy answer does not depend on
+    a temperature, so the greedy difference is the same in both.
+    """
+    own = _sampled(answers, temperature)
+    if not len(own.right_P):
+        return {"since_start": None, "matched": None}
+    greedy_P = _right(_by_prompt(answers, "closed", GREEDY))
+    start_greedy_P, start_P = (_right(_by_prompt(start, "closed", one)) for one in (GREEDY, temperature))
+    greedy = _interval(paired_difference(greedy_P, start_greedy_P, seed))
+    k = sum(one.temperature == temperature for one in answers if one.stratum == "closed") // len(own.right_P)
+    ladder = [_sampled(start, rung, k) for rung in rungs]
+    every_P = np.arange(len(own.right_P))
+    low, high, weight = _place(own, ladder, every_P)
+    return {
+        "since_start": {
+            "greedy_accuracy": greedy,
+            "pass_at_1": _interval(paired_difference(own.right_P, start_P, seed)),
+        },
+        "matched": {
+            "temperature": (1 - weight) * rungs[low] + weight * rungs[high],
+            "distinct_share": (1 - weight) * _mean(ladder[low].distinct_P) + weight * _mean(ladder[high].distinct_P),
+            "off_ladder": low == high,
+            "pass_at_1": _matched_right(own, ladder, every_P),
+            "gain": {"greedy_accuracy": greedy, "pass_at_1": _interval(_gain(own, ladder, seed))},
+        },
+    }
+
+
+def _gain(own: _Sampled, ladder: Sequence[_Sampled], seed: int) -> Interval | None:
+    """How much oftener the policy is right than the start model at equal diversity.
+
+    Where on the ladder diversity is equal is itself an estimate, so every resample of prompts finds its own place.
+    """
+
+    def gained(chosen_P: NDArray[np.intp]) -> float:
+        return _mean(own.right_P[chosen_P]) - _matched_right(own, ladder, chosen_P)
+
+    return bootstrap_of(gained, len(own.right_P), seed)
+
+
+def _matched_right(own: _Sampled, ladder: Sequence[_Sampled], chosen_P: NDArray[np.intp]) -> float:
+    """How often the start model is right, on the chosen prompts, at the policy's distinct share on them."""
+    low, high, weight = _place(own, ladder, chosen_P)
+    return (1 - weight) * _mean(ladder[low].right_P[chosen_P]) + weight * _mean(ladder[high].right_P[chosen_P])
+
+
+def _place(own: _Sampled, ladder: Sequence[_Sampled], chosen_P: NDArray[np.intp]) -> tuple[int, int, float]:
+    shares_T = [_mean(rung.distinct_P[chosen_P]) for rung in ladder]
+    return matched_weight(_mean(own.distinct_P[chosen_P]), shares_T)
+
+
+def _sampled(answers: Sequence[EvaluatedAnswer], temperature: float, k: int = 1) -> _Sampled:
+    groups = _by_prompt(answers, "closed", temperature)
+    right_P = np.array(_right(groups))
+    if temperature == GREEDY:
+        # k greedy answers would all be the same one, so their distinct share is known.
+        return _Sampled(right_P, np.full(len(right_P), 1 / k))
+    return _Sampled(right_P, np.array(_distinct_shares(groups)))
+
+
+def _mean(values_P: NDArray[np.float64]) -> float:
+    return float(values_P.mean())
+
+
+def _by_prompt(
+    answers: Sequence[EvaluatedAnswer], stratum: Stratum, temperature: float
+) -> dict[str, list[EvaluatedAnswer]]:
+    groups: dict[str, list[EvaluatedAnswer]] = defaultdict(list)
+    for answer in answers:
+        if answer.stratum == stratum and answer.temperature == temperature:
+            groups[answer.prompt_id].append(answer)
+    return dict(sorted(groups.items()))
+
+
+def _right(groups: dict[str, list[EvaluatedAnswer]]) -> list[float]:
+    """The share of right answers for each prompt that has something to compare with."""
+    return [
+        fmean(bool(one.right) for one in group) for group in groups.values() if group and group[0].right is not None
+    ]
+
+
+def _distinct(groups: dict[str, list[EvaluatedAnswer]]) -> float:
+    return fmean(_distinct_shares(groups))
+
+
+def _distinct_shares(groups: dict[str, list[EvaluatedAnswer]]) -> list[float]:
+    """That of each prompt; there is an answer to every one."""
+    shares = [
+        distinct_share([one.text if one.answer is None else one.answer for one in group]) for group in groups.values()
+    ]
+    return [share for share in shares if share is not None]
+
+
+def _interval(found: Interval | None) -> Json:
+    return None if found is None else asdict(found)

@@ -1,0 +1,96 @@
+"""What is told of a stratum's answers beside the families that decide: within prompts, across prompts, beside people.
+
+Nothing here raises an alarm. Whole texts are compared, so length moves these numbers; `probe` matches the lengths.
+"""
+
+import random
+from collections.abc import Sequence
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfreward.metrics.coverage import coverage, precision
+from selfreward.metrics.embed import Texts, Vectors
+from selfreward.metrics.estimators import distinct_share, duplicate_rate, mean_pairwise_distance, rarefied_distinct
+from selfreward.metrics.lexical import compression_ratio, self_bleu, self_repetition, simpson
+from selfreward.metrics.probe import SAME_MEANING
+from selfreward.metrics.reach import FEWEST_HUMAN_ANSWERS, recall_of
+from selfreward.metrics.semantic import distinct_clusters, vendi2
+from selfreward.spec import Json
+
+HUMAN_NEIGHBOURS = 5
+_BYTES = 4096
+
+
+def within_prompts(texts: Texts, vectors: Vectors, seed: int) -> dict[str, Json]:
+    """Means over prompts: distinct meanings, order-2 Vendi score, self-BLEU."""
+    groups = [group for group in texts.values() if group]
+    return {
+        "distinct_clusters": mean([distinct_clusters(_stacked(group, vectors), SAME_MEANING) for group in groups]),
+        "vendi": _mean_vendi([_stacked(group, vectors) for group in groups if len(group) > 1]),
+        "self_bleu": mean([self_bleu(group, seed=seed) for group in groups]),
+    }
+
+
+def across_prompts(texts: Texts, vectors: Vectors, size: int, seed: int) -> dict[str, Json]:
+    """One answer a prompt for the Vendi score, all answers for the rest; `size` n-grams are drawn for distinct-n."""
+    every = [text for group in texts.values() for text in group]
+    firsts = [group[0] for group in texts.values() if group]
+    return {
+        "vendi": vendi2(_stacked(firsts, vectors)),
+        "distinct1": rarefied_distinct(every, n=1, size=size),
+        "distinct2": rarefied_distinct(every, n=2, size=size),
+        "distinct3": rarefied_distinct(every, n=3, size=size),
+        "simpson": simpson(every),
+        "self_repetition": self_repetition(every),
+        "compression": compression_ratio(every, size=_BYTES, seed=seed),
+    }
+
+
+def beside_people(texts: Texts, human: Texts, vectors: Vectors, seed: int) -> dict[str, Json] | None:
+    """Recall of the human answers; precision and coverage of equally many answers and human ones; None of too few.
+
+    Precision and coverage go by balls around human answers. With fewer of them to a prompt than neighbours these reach
+    from prompt to prompt: they tell whether prompts are answered as people answer them, not how variedly.
+    """
+    luck = random.Random(seed)
+    drawn = [text for group in texts.values() for text in group]
+    people = [text for group in human.values() for text in group]
+    count = min(len(drawn), len(people))
+    if count < FEWEST_HUMAN_ANSWERS:
+        return None
+    ours = _stacked(luck.sample(drawn, count), vectors)
+    theirs = _stacked(luck.sample(people, count), vectors)
+    return {
+        "texts": count,
+        "recall": recall_of(texts, human, vectors),
+        "precision": precision(theirs, ours, HUMAN_NEIGHBOURS),
+        "coverage": coverage(theirs, ours, HUMAN_NEIGHBOURS),
+    }
+
+
+def prompt_variety(texts: Sequence[str], keys: Sequence[str | None], vectors: Vectors) -> dict[str, float | None]:
+    """One prompt: distinct share of the extracted answers `keys`, mean pairwise distance, duplicate rate."""
+    return {
+        "distinct_share": distinct_share(keys),
+        "pairwise_distance": mean_pairwise_distance(_stacked(texts, vectors)),
+        "duplicate_rate": duplicate_rate(texts),
+    }
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """The mean of the values that exist; None where none does."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _mean_vendi(groups: Sequence[NDArray[np.float64]]) -> float | None:
+    """The inverse of the mean inverse: of a few vectors the inverse alone is unbiased, and no likeness makes it 0."""
+    scores = [vendi2(group) for group in groups]
+    inverse = mean([0.0 if score is None else 1 / score for score in scores])
+    return 1 / inverse if inverse else None
+
+
+def _stacked(texts: Sequence[str], vectors: Vectors) -> NDArray[np.float64]:
+    return np.array([vectors[text] for text in texts])

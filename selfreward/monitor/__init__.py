@@ -1,0 +1,1 @@
+"""Decides from numbers: detector, controller, gate rules."""

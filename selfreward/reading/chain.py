@@ -1,0 +1,163 @@
+"""From a training row, a candidate or a prompt back to everything that led to it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from selfreward.artifacts.runs import RunView
+from selfreward.reading.lookup import Kind, find, input_of, iterations_of, records_where
+from selfreward.reading.rounds import Link, Round, chain_of, explain_round, link_of, prompt_of, tables_behind
+from selfreward.records import Candidate, Example, PreferencePair, Prompt, TrainingRow
+from selfreward.selection.training_rows import training_table
+from selfreward.spec import Json
+from selfreward.stages.mix import Spent, ledger_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSet:
+    """A training set that holds the row, and the policy trained on it; None where the update has not been made.
+
+    `came_in` is the iteration that brought the row into this set: a human row may be drawn in more than one.
+    """
+
+    iteration: int
+    came_in: int
+    key: str
+    digest: str
+    rows: int
+    policy_key: str | None
+    policy_digest: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HumanOrigin:
+    """Where a human row comes from: which role of which data, when it was spent, the shares of that round and why.
+
+    `source` are the settings of the table it was read into; `chain` the artifacts from there to the policy.
+    """
+
+    role: str
+    source: dict[str, Json]
+    spent: Spent
+    mixing: dict[str, Json]
+    why: str
+    chain: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowStory:
+    """A training row, every training set it is in, and its human origin if it has one."""
+
+    kind: Literal["example", "pair"]
+    row: TrainingRow
+    sets: tuple[TrainingSet, ...]
+    human: HumanOrigin | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """All there is to know about one id. `prompt` is None for the prompt of a human row, which was never sampled."""
+
+    run: str
+    id: str
+    kind: Kind
+    rows: tuple[RowStory, ...]
+    prompt: Prompt | None
+    rounds: tuple[Round, ...]
+
+
+def explain(view: RunView, asked: str, iteration: int | None = None) -> Explanation:
+    """What is known about the row, candidate or prompt whose id starts with `asked`.
+
+    With `iteration`, what that iteration knows of it. Raises StoreError for an id that is unknown or ambiguous,
+    CorruptArtifact for a run that is not whole.
+    """
+    place = find(view, asked, iteration)
+    match place.kind:
+        case "example" | "pair":
+            rows = _rows(view, place.iteration, "id", place.id)
+            prompt_id, sampled = rows[0].prompt_id, [_made_in(rows[0])] if candidates_of(rows[0]) else []
+        case "candidate":
+            drawn = records_where(view.iterations[place.iteration]["sample"], Candidate, "id", place.id)
+            prompt_id, sampled = drawn[0].prompt_id, [place.iteration]
+            found = _rows(view, place.iteration, "prompt_id", prompt_id)
+            rows = [row for row in found if place.id in candidates_of(row)]
+        case "prompt":
+            prompt_id = place.id
+            sampled = [t for t in iterations_of(view, iteration) if "sample" in view.iterations[t]]
+            found = [row for t in sampled for row in _rows(view, t, "prompt_id", prompt_id)]
+            rows = list({row.id: row for row in found}.values())
+    prompts = [(t, prompt) for t in sampled if (prompt := prompt_of(view, t, prompt_id)) is not None]
+    return Explanation(
+        run=view.name,
+        id=place.id,
+        kind=place.kind,
+        rows=tuple(_story(view, row) for row in rows),
+        prompt=prompts[0][1] if prompts else None,
+        rounds=tuple(explain_round(view, t, prompt) for t, prompt in prompts),
+    )
+
+
+def candidates_of(row: TrainingRow) -> set[str]:
+    """The candidates that a training row is made of; none for one that people wrote."""
+    ids = {row.candidate_id} if isinstance(row, Example) else {row.chosen_id, row.rejected_id}
+    human = {row.chosen_id} if isinstance(row, PreferencePair) and row.origin == "human" else set()
+    return {one for one in ids - human if one is not None}
+
+
+def _made_in(row: TrainingRow) -> int:
+    assert row.iteration is not None, "a mix says of every row when it came in"
+    return row.iteration
+
+
+def _rows(view: RunView, iteration: int, column: str, value: str) -> list[TrainingRow]:
+    mixed = view.iterations[iteration].get("mix")
+    if mixed is None:
+        return []
+    table, record_type = training_table(mixed)
+    return list(records_where(mixed, record_type, column, value, table))
+
+
+def _story(view: RunView, row: TrainingRow) -> RowStory:
+    later = range(_made_in(row), len(view.iterations))
+    return RowStory(
+        kind="example" if isinstance(row, Example) else "pair",
+        row=row,
+        sets=tuple(_training_set(view, t, _made_in(found)) for t in later for found in _rows(view, t, "id", row.id)),
+        human=_human_origin(view, row) if row.origin == "human" else None,
+    )
+
+
+def _training_set(view: RunView, iteration: int, came_in: int) -> TrainingSet:
+    mixed, updated = view.iterations[iteration]["mix"], view.iterations[iteration].get("update")
+    table, _ = training_table(mixed)
+    return TrainingSet(
+        iteration=iteration,
+        came_in=came_in,
+        key=mixed.key,
+        digest=mixed.digest,
+        rows=mixed.rows(table),
+        policy_key=None if updated is None else updated.key,
+        policy_digest=None if updated is None else updated.digest,
+    )
+
+
+def _human_origin(view: RunView, row: TrainingRow) -> HumanOrigin:
+    """Where a human row was drawn from: the pool of the source, or the prompts that were sampled along."""
+    iteration = _made_in(row)
+    mixed = view.iterations[iteration]["mix"]
+    role = "human" if isinstance(row, Example) or candidates_of(row) else "human_pairs"
+    tables = tables_behind(view, iteration, mixed, role)
+    spent = records_where(mixed, Spent, "example_id", ledger_id(row), "ledger")
+    spec = view.sources[role].manifest.identity["spec"]
+    assert isinstance(spec, dict)
+    return HumanOrigin(
+        role=role,
+        source=spec,
+        spent=next(one for one in spent if one.iteration == iteration),
+        mixing=mixed.json("mixing"),
+        why=input_of(view, iteration, mixed, "decision").json("decision")["course"]["why"],
+        chain=(
+            *(link_of(table) for table in tables),
+            *(link for link in chain_of(view, iteration) if link.stage in ("decide", "mix", "update")),
+        ),
+    )

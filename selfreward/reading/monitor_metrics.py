@@ -1,0 +1,96 @@
+"""What the monitor saw, decided and did in one iteration, by the names of docs/metrics.md."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from selfreward.artifacts import Artifact
+from selfreward.monitor.detector import State
+from selfreward.stages.diagnose import findings_of
+
+Metric = int | float | bool | str | None
+
+# A state that says how the policy stands; the others say that it could not be told.
+_CODES: Mapping[State, int] = {"WARMUP": 0, "OK": 0, "WARN": 1, "ALARM": 2, "SEVERE": 3}
+_OF_FINDING = {
+    "value": "now",
+    "baseline": "base",
+    **{name: name for name in ("drop", "low", "high", "z", "critical", "margin", "detectable", "hit")},
+}
+_NOTHING_LEFT = 1e-6  # of the start model's diversity; what remains is rounding, and no ratio of it means anything
+_OF_COURSE = ("rung", "action", "real_share", "shadow_share")
+
+
+def monitor_metrics(t: int, stages: Mapping[str, Artifact], before: Mapping[str, Artifact]) -> dict[str, Metric]:
+    """`collapse/`, `policy/`, `selection/` and `control/` of iteration `t`; `before` is the iteration before.
+
+    What does not exist is left out.
+    """
+    row: dict[str, Metric] = {}
+    if (diagnosed := stages.get("diagnose")) is not None:
+        seen = diagnosed.json("diagnosis")
+        row |= _verdict(seen) | {"policy/ratio": policy_ratio(seen["sem_ratios"]), "policy/kl_bound": _bound(t, before)}
+    if (decided := stages.get("decide")) is not None:
+        decision = decided.json("decision")
+        course = decision["course"]
+        row |= {f"selection/{name}": value for name, value in decision["selection"].items()}
+        row |= {f"control/{name}": course[name] for name in _OF_COURSE}
+        row["control/stop"] = course["stop"] is not None
+        row["control/budget_exhausted"] = course["state"] == "BUDGET_EXHAUSTED"
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def policy_ratio(sem_ratios: Sequence[float | None]) -> float | None:
+    """The last policy's diversity over that of the one before, both at matched length: what one update did to it.
+
+    None without two of them, and where the earlier one has no diversity left.
+    """
+    before, now = [None, *sem_ratios][-2:]
+    return now / before if before is not None and now is not None and before > _NOTHING_LEFT else None
+
+
+def kl_bound(k: int, rounds: int) -> float:
+    """The most that `rounds` exact refits to the best of `k` can move a policy: KL to the start policy, in nats.
+
+    Formula: ln(K) - (1 - 1 / K) with K = k^rounds, as best-of-k of best-of-k is best-of-k^2. An upper bound; a real
+    update moves less. Source: Beirami et al. 2024 (2401.01879).
+    """
+    log_choices = rounds * math.log(k)
+    return log_choices + math.expm1(-log_choices)
+
+
+def _verdict(seen: Mapping[str, Any]) -> dict[str, Metric]:
+    findings = findings_of(seen)
+    row: dict[str, Metric] = {
+        f"collapse/{family}/{name}": getattr(found, field)
+        for family, found in findings.items()
+        for name, field in _OF_FINDING.items()
+    }
+    drops = [found.drop / found.margin for found in findings.values()]
+    falling = seen["half_life"] or {}
+    code = _CODES.get(seen["state"])
+    return row | {
+        "collapse/state": seen["state"],
+        "collapse/state_code": code,
+        "collapse/judged": code is not None,
+        "collapse/index": sum(drops) / len(drops) if drops else None,
+        "collapse/alarms": seen["standing"]["alarms"],
+        "collapse/half_life_rounds": falling.get("rounds"),
+        "collapse/half_life_rounds_low": falling.get("low"),
+        "collapse/half_life_rounds_high": falling.get("high"),
+    }
+
+
+def _bound(t: int, before: Mapping[str, Artifact]) -> float | None:
+    """The bound for policy `t`, where the round before it took the best of its candidates, whatever their scores.
+
+    A round that was ordered to choose among fewer counts with the `k` of the settings, which bounds it too.
+    """
+    if t == 0 or "select" not in before:
+        return None
+    spec = before["select"].manifest.identity["spec"]
+    assert isinstance(spec, dict)
+    k = spec["k"]
+    assert isinstance(k, int)
+    others = (spec.get("threshold"), spec.get("length_tier"))
+    return kl_bound(k, t) if spec["kind"] == "best_of_k" and others == (None, None) else None

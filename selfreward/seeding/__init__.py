@@ -1,0 +1,1 @@
+"""Seeds a judge from human rankings: rankings, replies, seed."""

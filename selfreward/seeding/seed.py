@@ -1,0 +1,233 @@
+"""Seed: examples that teach a policy to answer (IFT) and to judge (EFT), made of rankings by people.
+
+Source: the seed data of Self-Rewarding Language Models (Yuan et al. 2024, 2401.10020).
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, groupby
+from typing import Literal
+
+from pydantic import PositiveInt, model_validator
+
+from selfreward.artifacts import Artifact, Output
+from selfreward.backends.base import Backend
+from selfreward.errors import StarvedLoop
+from selfreward.judges.prompting import Rubric
+from selfreward.judges.scale import Scale, spelled
+from selfreward.records import Example, digest_of
+from selfreward.seeding.rankings import RankedAnswer, Ranking, RankingsSpec
+from selfreward.seeding.replies import RepliesSpec, Reply
+from selfreward.spec import Spec, part_of
+
+VERSION = 3
+
+Reading = tuple[Reply, ...]
+"""One scored reply on each answer of a ranking."""
+
+
+class SeedSpec(Spec):
+    """Which reply of a judge is learned.
+
+    `generated`: replies of the start policy, at most `keep` an answer, whose scores rank the answers as people did.
+    `labelled`: the bare score that an answer's place comes to, for a policy that cannot judge yet.
+    """
+
+    rubric: Rubric
+    reply: Literal["generated", "labelled"] = "generated"
+    keep: PositiveInt = 2
+
+
+class SeedJudgeSpec(RankingsSpec, RepliesSpec, SeedSpec):
+    """See the three; a stage is given only the part that it works by."""
+
+    @model_validator(mode="after")
+    def _has_references_to_show(self) -> "SeedJudgeSpec":
+        if self.source == "pairs" and self.rubric.needs_reference:
+            raise ValueError(
+                f"seed_judge.rubric {self.rubric.id} shows a reference and pairs have none: choose another rubric, or "
+                "set seed_judge.source=verifier"
+            )
+        return self
+
+    @property
+    def ranking(self) -> RankingsSpec:
+        """Who ranks."""
+        return part_of(self, RankingsSpec)
+
+    @property
+    def drawing(self) -> RepliesSpec:
+        """How replies are drawn."""
+        return part_of(self, RepliesSpec)
+
+    @property
+    def choice(self) -> SeedSpec:
+        """What is learned."""
+        return part_of(self, SeedSpec)
+
+
+def seed(
+    out: Output, spec: SeedSpec, *, seed: int, backend: Backend, rankings: Artifact, replies: Artifact | None
+) -> None:
+    """Table `rows` of Example: the best answer of each ranking, then verdicts; `seeding.json` counts both.
+
+    Verdicts are those of `replies` that agree with the rankings, or labels, whose tokens `backend` counts. Of the most
+    common score as many are kept, by lot, as there are of the second most common. Raises StarvedLoop where there is
+    none.
+    """
+    ranked = list(rankings.records(Ranking))
+    if replies is None:
+        drawn, verdicts = None, list(_labels(spec.rubric.scale, backend, ranked))
+    else:
+        drawn, verdicts = _chosen(spec, ranked, replies)
+    if not verdicts:
+        raise StarvedLoop(_starved(ranked, drawn))
+    kept = balanced(verdicts, seed)
+    before, after = (Counter(one.stated for one in some) for some in (verdicts, kept))
+    with out.table(Example) as table:
+        table.write_all(chain(map(_to_answer, ranked), _to_judge(spec, ranked, kept)))
+    out.write_json(
+        "seeding",
+        {
+            "ift": len(ranked),
+            "eft": len(kept),
+            "scores": {spelled(score): {"kept": after[score], "of": before[score]} for score in sorted(before)},
+            "replies": None if drawn is None else {**drawn},
+        },
+    )
+
+
+def agreeing(ranking: Ranking, replies: Iterable[Reply], keep: int) -> list[Reply]:
+    """At most `keep` replies on each answer, as many on all, that rank the answers as people did.
+
+    The next scored reply on each answer, in the order drawn, make a reading. A reading is taken if no better answer
+    scores as low as a worse one, in it and in those taken before.
+    """
+    taken: list[Reading] = []
+    for reading in readings(ranking, replies):
+        if len(taken) < keep and agrees(ranking, [*taken, reading]):
+            taken.append(reading)
+    return [reply for answer in zip(*taken, strict=True) for reply in answer]
+
+
+def readings(ranking: Ranking, replies: Iterable[Reply]) -> list[Reading]:
+    """One scored reply on each answer at a time, in the order of the answers, until one of them has no more."""
+    scored: dict[str, list[Reply]] = {answer.id: [] for answer in ranking.answers}
+    for reply in replies:
+        if reply.score is not None:
+            scored[reply.answer_id].append(reply)
+    return list(zip(*scored.values(), strict=False))
+
+
+def agrees(ranking: Ranking, taken: Sequence[Reading]) -> bool:
+    """Whether in all these readings together every better answer scores strictly higher than every worse one."""
+    scores = {
+        answer.id: [reply.stated for reply in given]
+        for answer, given in zip(ranking.answers, zip(*taken, strict=True), strict=True)
+    }
+    return all(min(scores[answer.id]) > max(scores[worse]) for answer in ranking.answers for worse in answer.worse)
+
+
+def balanced(replies: Sequence[Reply], seed: int) -> list[Reply]:
+    """`replies` in order, of the most common score no more, by lot, than of the second most common."""
+    common = Counter(reply.stated for reply in replies).most_common(2)
+    if len(common) < 2:
+        return list(replies)
+    (score, _), (_, most) = common
+    places = [place for place, reply in enumerate(replies) if reply.stated == score]
+    left_out = set(places) - set(random.Random(seed).sample(places, most))
+    return [reply for place, reply in enumerate(replies) if place not in left_out]
+
+
+def label_of(scale: Scale, ranking: Ranking, answer: RankedAnswer) -> float:
+    """The score that an answer's place comes to: the lowest for the last, the highest for the best, between by rank."""
+    scores = scale.values()
+    best = max(other.place for other in ranking.answers)
+    return scores[round(answer.place / best * (len(scores) - 1))]
+
+
+def _labels(scale: Scale, backend: Backend, ranked: Sequence[Ranking]) -> Iterator[Reply]:
+    texts = list(map(spelled, scale.values()))
+    tokens = dict(zip(texts, backend.count_tokens(texts), strict=True))
+    for ranking in ranked:
+        for answer in ranking.answers:
+            score = label_of(scale, ranking, answer)
+            yield Reply(
+                prompt_id=ranking.prompt.id,
+                answer_id=answer.id,
+                repeat=0,
+                text=spelled(score),
+                tokens=tokens[spelled(score)],
+                finish="stop",
+                score=float(score),
+            )
+
+
+def _chosen(spec: SeedSpec, ranked: Sequence[Ranking], replies: Artifact) -> tuple[Counter[str], list[Reply]]:
+    """The replies to learn from, and how many were drawn, scored, cut, and agree."""
+    counts = Counter(dict.fromkeys(("drawn", "scored", "cut", "readings", "agreeing", "prompts", "kept"), 0))
+    chosen: list[Reply] = []
+    by_prompt = groupby(replies.records(Reply), key=lambda reply: reply.prompt_id)
+    for ranking, (drawn_for, group) in zip(ranked, by_prompt, strict=True):
+        assert ranking.prompt.id == drawn_for
+        drawn = list(group)
+        found, kept = readings(ranking, drawn), agreeing(ranking, drawn, spec.keep)
+        counts["drawn"] += len(drawn)
+        counts["scored"] += sum(reply.score is not None for reply in drawn)
+        counts["cut"] += sum(reply.finish == "length" for reply in drawn)
+        counts["readings"] += len(found)
+        counts["agreeing"] += sum(agrees(ranking, [reading]) for reading in found)
+        counts["prompts"] += bool(kept)
+        counts["kept"] += len(kept)
+        chosen += kept
+    return counts, chosen
+
+
+def _to_answer(ranking: Ranking) -> Example:
+    """To give the best answer; the first of several."""
+    best = max(ranking.answers, key=lambda answer: answer.place)
+    return Example(
+        id=digest_of("ift", ranking.prompt.id, best.id),
+        prompt_id=ranking.prompt.id,
+        messages=ranking.prompt.messages,
+        text=best.text,
+        origin=ranking.origin,
+        stratum=ranking.prompt.stratum,
+        tokens=best.tokens,
+        score=None,
+        candidate_id=best.id if ranking.origin == "self" else None,
+        iteration=0,
+        thought=best.thought,
+    )
+
+
+def _to_judge(spec: SeedSpec, ranked: Sequence[Ranking], replies: Sequence[Reply]) -> Iterator[Example]:
+    """To give each reply when asked as the judge is."""
+    asked = {(ranking.prompt.id, answer.id): (ranking, answer) for ranking in ranked for answer in ranking.answers}
+    for reply in replies:
+        ranking, answer = asked[reply.prompt_id, reply.answer_id]
+        yield Example(
+            id=digest_of("eft", reply.prompt_id, reply.answer_id, reply.repeat),
+            prompt_id=ranking.prompt.id,
+            messages=spec.rubric.ask_about(ranking.prompt, answer.text, explained=spec.reply == "generated"),
+            text=reply.text,
+            origin="self" if spec.reply == "generated" else "human",
+            # Whatever was asked, there is no one right way to judge it.
+            stratum="open",
+            tokens=reply.tokens,
+            score=float(reply.stated),
+            candidate_id=answer.id if ranking.origin == "self" else None,
+            iteration=0,
+            thought=reply.thought,
+        )
+
+
+def _starved(ranked: Sequence[Ranking], drawn: Mapping[str, int] | None) -> str:
+    if drawn is None or not ranked:
+        return "0 prompts have ranked answers: give data.human_pairs more pairs, or raise sample.k"
+    told = ", ".join(f"{count} {name}" for name, count in drawn.items() if count)
+    return (
+        f"0 replies rank the answers to a prompt as people did, of {len(ranked)} prompts ({told}): raise "
+        "seed_judge.repeats, choose another rubric, or set seed_judge.reply=labelled"
+    )

@@ -1,0 +1,113 @@
+"""What selection itself does to the variety of answers, before anything is trained on them."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfreward.artifacts import Artifact
+from selfreward.metrics.embed import embed_hashing
+from selfreward.metrics.semantic import cluster_labels, vendi2
+from selfreward.records import Example, PreferencePair, Prompt
+from selfreward.selection.novelty import NEAR
+from selfreward.selection.pool import Rated, SelectBase, eligible, pools
+from selfreward.selection.training_rows import training_table
+from selfreward.spec import Json
+
+_DRAWS = 16
+
+
+def narrowing(
+    selected: Artifact, candidates: Artifact, judgments: Artifact, prompts: Artifact, seed: int, sample: int = 256
+) -> dict[str, Json]:
+    """How much a selection narrows, on at most `sample` open prompts by lot; on all prompts where none is open.
+
+    selection_ratio: the effective number (`vendi2` of hashed vectors) of the accepted answers over that of as many by
+        lot from the same prompts' candidates, mean over 16 draws. Below 1 the judge narrows.
+    accepted_entropy: that of the clusters of near-equal accepted answers, in nats.
+    score_gap: of examples, the mean over prompts of the accepted scores' mean minus that of the other scores; of
+        pairs, the mean margin. In the judge's unit; near 0 there is nothing left to learn.
+    zero_gap_share: the share of prompts, of those with two scores or more, whose scores are all equal.
+
+    `prompts` and `accepted` say how many there were to count on. A value that does not exist is None. The policy's own
+    examples or pairs count, and of candidates by lot those that ended by themselves, say something and have a score.
+    """
+    asked = _asked(prompts, seed, sample)
+    chosen, margins = _taken(selected, asked)
+    groups = [rated for prompt, rated in pools(prompts, candidates, judgments) if prompt.id in asked]
+    able = [list(eligible(SelectBase(), rated, Counter())) for rated in groups]
+    vectors_ND = embed_hashing([one.candidate.text for group in able for one in group])
+    places = _places(able, chosen)
+    accepted = [place for mine, _ in places for place in mine]
+    scores = [[one.score for one in rated if one.score is not None] for rated in groups]
+    flat = [len(set(one)) == 1 for one in scores if len(one) > 1]
+    gaps = margins if selected.has("pairs") else list(_gaps(groups, chosen))
+    return {
+        "prompts": len(groups),
+        "accepted": len(accepted),
+        "selection_ratio": _ratio(vectors_ND, places, seed),
+        "accepted_entropy": _entropy(vectors_ND[accepted]),
+        "score_gap": fmean(gaps) if gaps else None,
+        "zero_gap_share": fmean(flat) if flat else None,
+    }
+
+
+def _asked(prompts: Artifact, seed: int, sample: int) -> set[str]:
+    """The prompts to look at, by lot; those sampled to pair a human answer are not selected from."""
+    human = {example.prompt_id for example in prompts.records(Example, "human")}
+    strata = {prompt.id: prompt.stratum for prompt in prompts.records(Prompt) if prompt.id not in human}
+    able = sorted(one for one, stratum in strata.items() if stratum == "open") or sorted(strata)
+    return set(random.Random(seed).sample(able, min(sample, len(able))))
+
+
+def _taken(selected: Artifact, asked: set[str]) -> tuple[set[str], list[float]]:
+    """The ids of the accepted candidates, and the margins of pairs, of the prompts that are asked for."""
+    table, row_type = training_table(selected)
+    chosen, margins = set(), []
+    for row in selected.records(row_type, table):
+        if row.prompt_id in asked:
+            chosen.add(row.chosen_id if isinstance(row, PreferencePair) else row.candidate_id)
+            if isinstance(row, PreferencePair) and row.margin is not None:
+                margins.append(row.margin)
+    return {one for one in chosen if one is not None}, margins
+
+
+def _places(able: Sequence[Sequence[Rated]], chosen: set[str]) -> list[tuple[list[int], list[int]]]:
+    """For each prompt with an accepted answer: the rows of its accepted ones, and of all that a lot could take."""
+    found, start = [], 0
+    for group in able:
+        every = list(range(start, start + len(group)))
+        mine = [place for place, one in zip(every, group, strict=True) if one.candidate.id in chosen]
+        start += len(group)
+        if mine:
+            found.append((mine, every))
+    return found
+
+
+def _ratio(vectors_ND: NDArray[np.float64], places: Sequence[tuple[list[int], list[int]]], seed: int) -> float | None:
+    accepted = vendi2(vectors_ND[[place for mine, _ in places for place in mine]])
+    luck = random.Random(seed)
+    lots = ([place for mine, every in places for place in luck.sample(every, len(mine))] for _ in range(_DRAWS))
+    by_lot = [found for lot in lots if (found := vendi2(vectors_ND[lot])) is not None]
+    return accepted / fmean(by_lot) if accepted is not None and len(by_lot) == _DRAWS else None
+
+
+def _entropy(vectors_ND: NDArray[np.float64]) -> float | None:
+    """The entropy of the clusters of near-equal rows, in nats; None without rows."""
+    if not len(vectors_ND):
+        return None
+    _, sizes = np.unique(cluster_labels(vectors_ND, NEAR), return_counts=True)
+    shares = sizes / sizes.sum()
+    return max(0.0, float(-(shares * np.log(shares)).sum()))
+
+
+def _gaps(groups: Sequence[Sequence[Rated]], chosen: set[str]) -> Iterator[float]:
+    """The mean accepted score minus the mean of the others, of each prompt that has both."""
+    for rated in groups:
+        mine = [one.score for one in rated if one.score is not None and one.candidate.id in chosen]
+        others = [one.score for one in rated if one.score is not None and one.candidate.id not in chosen]
+        if mine and others:
+            yield fmean(mine) - fmean(others)

@@ -1,0 +1,191 @@
+"""Which candidates of a prompt become preference pairs, and the pairs that a human answer makes."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import combinations, product
+from typing import Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from selfreward.answers import distinct_key
+from selfreward.artifacts import derive_seed
+from selfreward.monitor.controller import Orders
+from selfreward.records import Example, PreferencePair, Prompt, digest_of
+from selfreward.selection.anchors import opposite
+from selfreward.selection.novelty import NO_ORDERS, most_novel, parted
+from selfreward.selection.pool import Rated, SelectBase, eligible, looked_at, ranked
+from selfreward.selection.tiers import by_worth, shortest_first, worst_of
+from selfreward.spec import neutral
+
+
+class PreferencePairs(SelectBase):
+    """Pairs of a better and a worse candidate of the same prompt.
+
+    `pairs` is the rule: the best against the worst; all pairs, widest margin first; pairs by lot, in the judge's
+    order (`random`); or pairs by lot in an order by lot (`coin`), the control that shows what the judge is worth. At
+    most `per_prompt` pairs a prompt, None for no limit. Scores, less the length penalty, must differ by more than
+    `margin`; a tie is no pair.
+
+    With `length_tier`, the best is the shortest of those whose scores lie within that share of the way from the best
+    to the worst, and the worst the longest of those as near to the worst. Where the tiers overlap, the two may be one
+    candidate, which is a tie.
+    """
+
+    kind: Literal["preference_pairs"] = "preference_pairs"
+    pairs: Literal["best_worst", "all", "random", "coin"] = "best_worst"
+    margin: float = Field(0.0, ge=0)
+    per_prompt: PositiveInt | None = 1
+    length_tier: float | None = neutral(None, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _tiers_make_one_pair(self) -> "PreferencePairs":
+        if self.length_tier is not None and self.pairs != "best_worst":
+            raise ValueError(
+                f"select.length_tier={self.length_tier} with select.pairs={self.pairs}: tiers have one best and one "
+                "worst, set select.pairs=best_worst"
+            )
+        return self
+
+
+def choose_pairs(
+    spec: PreferencePairs,
+    prompt: Prompt,
+    rated: Sequence[Rated],
+    seed: int,
+    counts: Counter[str],
+    orders: Orders = NO_ORDERS,
+    first: Sequence[Rated] = (),
+) -> list[tuple[Rated, Rated]]:
+    """The pairs (chosen, rejected) of one prompt; adds to `counts`. The order of `rated` does not matter.
+
+    A candidate counts as selected if it is in a pair. Of two candidates compared, `ties` counts those with equal
+    scores and `below_margin` those closer than the margin.
+
+    Where novelty is ordered, the most novel at or above the quantile stand against the least novel of the others, in
+    that order under every rule, and tiers do not count. `first` are the worst answers of iteration 0 where pairs are
+    ordered to reject them (`anchored` counts those that do); their scores are those of their own round's judge.
+    """
+    able = ranked(spec, prompt, rated, by_worth(spec.length_tier), counts)
+    luck = random.Random(derive_seed(seed, prompt.id))
+    chosen = list(_far_enough(spec, _compared(spec, prompt, able, luck, orders, first), counts))[: spec.per_prompt]
+    if spec.pairs == "coin":
+        chosen = [pair if luck.random() < 0.5 else pair[::-1] for pair in chosen]
+    in_a_pair = [one for one in able if any(one in pair for pair in chosen)]
+    counts.update(
+        selected=len(in_a_pair),
+        passed_over=len(able) - len(in_a_pair),
+        pairs=len(chosen),
+        prompts_without_selection=0 if chosen else 1,
+    )
+    if orders.anchored:
+        counts["anchored"] += sum(any(one in first for one in pair) for pair in chosen)
+    return chosen
+
+
+def pair_of(prompt: Prompt, chosen: Rated, rejected: Rated) -> PreferencePair:
+    """The preference pair that two candidates make; the margin is the difference of their scores, less the penalty."""
+    return PreferencePair(
+        id=digest_of("pair", prompt.id, chosen.candidate.id, rejected.candidate.id),
+        prompt_id=prompt.id,
+        messages=prompt.messages,
+        chosen=chosen.candidate.text,
+        rejected=rejected.candidate.text,
+        origin="self",
+        stratum=prompt.stratum,
+        chosen_tokens=chosen.candidate.tokens,
+        rejected_tokens=rejected.candidate.tokens,
+        margin=chosen.worth - rejected.worth,
+        chosen_id=chosen.candidate.id,
+        rejected_id=rejected.candidate.id,
+        iteration=None,
+        chosen_thought=chosen.candidate.thought,
+        rejected_thought=rejected.candidate.thought,
+    )
+
+
+def anchor_pair(
+    spec: PreferencePairs,
+    prompt: Prompt,
+    human: Example,
+    rated: Sequence[Rated],
+    counts: Counter[str],
+    first: Sequence[Rated] = (),
+) -> PreferencePair | None:
+    """The human answer over the policy's own worst, of the bottom tier the longest where there are tiers.
+
+    None, counted, where no candidate may stand against it.
+    Where there are answers of iteration 0 to reject (`first`), over the worst of those, counted as `anchored` too.
+    """
+    worst = opposite(prompt, human.text, first)
+    if worst is not None:
+        counts["anchored"] += 1
+    else:
+        said = distinct_key(prompt, human.text)
+        able = eligible(spec, looked_at(spec, rated), Counter())
+        others = [one for one in able if distinct_key(prompt, one.candidate.text) != said]
+        others.sort(key=lambda one: (-one.worth, -one.candidate.index))
+        worst = worst_of(others, spec.length_tier) if others else None
+    if worst is None:
+        counts["human_prompts_without_pair"] += 1
+        return None
+    counts["human_pairs"] += 1
+    return PreferencePair(
+        id=digest_of("pair", prompt.id, human.id, worst.candidate.id),
+        prompt_id=prompt.id,
+        messages=prompt.messages,
+        chosen=human.text,
+        rejected=worst.candidate.text,
+        origin="human",
+        stratum=prompt.stratum,
+        chosen_tokens=human.tokens,
+        rejected_tokens=worst.candidate.tokens,
+        margin=None,
+        chosen_id=human.id,
+        rejected_id=worst.candidate.id,
+        iteration=None,
+        chosen_thought=human.thought,
+        rejected_thought=worst.candidate.thought,
+    )
+
+
+def _compared(
+    spec: PreferencePairs,
+    prompt: Prompt,
+    able: Sequence[Rated],
+    luck: random.Random,
+    orders: Orders,
+    first: Sequence[Rated],
+) -> list[tuple[Rated, Rated]]:
+    """The pairs (better or equal, worse) to look at, in the order in which they are taken."""
+    tiered = shortest_first(able, spec.length_tier)
+    best_worst = [(tiered[0], worst_of(able, spec.length_tier))] if len(able) > 1 else []
+    better = most_novel(able, orders) if orders.novelty else tiered
+    answered = ((one, opposite(prompt, one.candidate.text, first)) for one in better)
+    anchored = [(one, worst) for one, worst in answered if worst is not None]
+    if orders.novelty:
+        pairs = anchored or list(product(*parted(able, orders))) or best_worst
+        return pairs[:1] if spec.pairs == "best_worst" else pairs
+    match spec.pairs:
+        case "best_worst":
+            return anchored[:1] or best_worst
+        case "all":
+            pairs = anchored or list(combinations(able, 2))
+            return sorted(pairs, key=lambda pair: pair[1].worth - pair[0].worth)
+        case "random" | "coin":
+            pairs = anchored or list(combinations(able, 2))
+            luck.shuffle(pairs)
+            return pairs
+
+
+def _far_enough(
+    spec: PreferencePairs, pairs: Sequence[tuple[Rated, Rated]], counts: Counter[str]
+) -> Iterator[tuple[Rated, Rated]]:
+    for better, worse in pairs:
+        gap = better.worth - worse.worth
+        if gap == 0:
+            counts["ties"] += 1
+        elif gap <= spec.margin:
+            counts["below_margin"] += 1
+        else:
+            yield better, worse

@@ -1,0 +1,90 @@
+"""A policy beside the start model: worked by hand where it only sharpened, and where it learned."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer, compare_with_start, summarise
+
+
+def drawn(temperature: float, **answers: str) -> list[EvaluatedAnswer]:
+    """Answers to closed prompts, a letter each; a is right."""
+    return [
+        EvaluatedAnswer(
+            prompt_id=prompt_id,
+            stratum="closed",
+            temperature=temperature,
+            index=index,
+            text=letter,
+            answer=letter,
+            right=letter == "a",
+            finish="stop",
+            tokens=1,
+        )
+        for prompt_id, letters in answers.items()
+        for index, letter in enumerate(letters)
+    ]
+
+
+# Distinct shares 1/4 (greedy), 1/2 and 1; pass@1 1/2, 1/2 and 1/4.
+START = drawn(GREEDY, p="a", q="b") + drawn(0.5, p="aaab", q="bbba") + drawn(1.0, p="abcd", q="bacd")
+RUNGS = (GREEDY, 0.5, 1.0)
+
+
+def beside_start(answers: list[EvaluatedAnswer], rungs: tuple[float, ...] = RUNGS) -> Any:
+    return compare_with_start(answers, START, 1.0, rungs, seed=0)
+
+
+def test_a_policy_that_only_sharpened_gains_nothing_at_equal_diversity() -> None:
+    found = beside_start(drawn(GREEDY, p="a", q="b") + drawn(1.0, p="aaab", q="bbba"))
+    assert found["since_start"]["pass_at_1"]["value"] == 1 / 4
+    matched = found["matched"]
+    assert (matched["temperature"], matched["distinct_share"], matched["off_ladder"]) == (0.5, 0.5, False)
+    assert {name: one["value"] for name, one in matched["gain"].items()} == {"greedy_accuracy": 0, "pass_at_1": 0}
+
+
+def test_what_a_policy_learned_is_left_between_two_rungs() -> None:
+    # Distinct share 3/4: half way from .5 to 1, where the start model is right in (1/2 + 1/4) / 2.
+    matched = beside_start(drawn(GREEDY, p="a", q="a") + drawn(1.0, p="aabc", q="aacb"))["matched"]
+    assert (matched["temperature"], matched["pass_at_1"]) == (0.75, 3 / 8)
+    assert {name: one["value"] for name, one in matched["gain"].items()} == {
+        "greedy_accuracy": 1 / 2,
+        "pass_at_1": 1 / 8,
+    }
+
+
+def test_a_policy_narrower_than_the_coolest_rung_is_off_the_ladder() -> None:
+    narrow = drawn(GREEDY, p="a", q="b") + drawn(1.0, p="aaaa", q="bbbb")
+    assert beside_start(narrow, rungs=(0.5, 1.0))["matched"]["off_ladder"]
+    assert not beside_start(narrow)["matched"]["off_ladder"]
+
+
+def test_without_closed_prompts_there_is_nothing_to_compare() -> None:
+    assert beside_start([]) == {"since_start": None, "matched": None}
+
+
+def test_a_stratum_is_told_by_what_was_sampled_at_the_temperature() -> None:
+    told: Any = summarise(START, 2, 1.0, 0)
+    assert list(told) == ["closed"]
+    closed = told["closed"]
+    assert (closed["prompts"], closed["distinct_share"], closed["greedy_accuracy"]["value"]) == (2, 1, 1 / 2)
+    # One of four is right: two of them hold it with chance 1/2.
+    assert (closed["pass_at_1"]["value"], closed["pass_at_2"]["value"]) == (1 / 4, 1 / 2)
+
+
+def test_that_the_place_on_the_ladder_is_an_estimate_is_in_the_interval() -> None:
+    # Right at every answer, and varied on half of the prompts. The start model is right where it is greedy and nowhere
+    # else, so what it has at equal diversity hangs on the place alone: at one fixed place no prompt would differ.
+    names = [f"p{number:02}" for number in range(20)]
+    start = drawn(GREEDY, **dict.fromkeys(names, "a")) + drawn(1.0, **dict.fromkeys(names, "bcde"))
+    answers = drawn(GREEDY, **dict.fromkeys(names, "a")) + drawn(
+        1.0, **{name: "aaaa" if number % 2 else "abcd" for number, name in enumerate(names)}
+    )
+    answers = [replace(one, right=True) for one in answers]
+    found: Any = compare_with_start(answers, start, 1.0, (GREEDY, 1.0), seed=0)
+    gain = found["matched"]["gain"]["pass_at_1"]
+    assert (gain["value"], gain["n"]) == (0.5, 20)
+    # The share of varied prompts, .5 with a standard error of .11.
+    assert gain["low"] == pytest.approx(0.5 - 1.96 * 0.112, abs=0.05)
+    assert gain["high"] == pytest.approx(0.5 + 1.96 * 0.112, abs=0.05)
