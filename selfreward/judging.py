@@ -1,11 +1,12 @@
-"""Who judges at an iteration, a backend that holds it, and the judging of a round with a look at its judge."""
+"""Which policy judges, the engine that holds it, and which judge is trusted after its health is known."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
-from selfreward.artifacts import Artifact, part_of
+from selfreward.artifacts import Artifact, Part
 from selfreward.backends import AnyBackend, open_backend, trusts
 from selfreward.backends.base import Backend
 from selfreward.data.models import model_policy
@@ -14,172 +15,93 @@ from selfreward.judges.base import PolicyJudgeBase
 from selfreward.judges.jury import JurySpec, juror
 from selfreward.monitor.gate_rules import GateSpec
 from selfreward.records import Policy
-from selfreward.stages.duel import DuelSpec, duel
-from selfreward.stages.gate import asks_to_freeze, gate
-from selfreward.stages.health import health, health_spec
-from selfreward.stages.judge import judge
-
-Stage = Callable[..., Artifact]
+from selfreward.stages.gate import asks_to_freeze
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class TrustedJudge:
+    """A judging policy, None for a judge that is no policy, and the health that was measured with it."""
+
+    policy: Policy | None
+    health: Artifact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
-    """The policies that may judge: the one that draws now, the one before it, and the first."""
+    """The policy that draws now, the one before it, and the first."""
 
     live: Policy
     previous: Policy
     initial: Policy
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bench:
-    """The policies that may judge, the engine that holds one, and `backend`, which holds the live one already."""
+class Judges:
+    """The policies that may judge in an iteration, and the engines that hold them.
 
-    policies: Policies
-    engine: AnyBackend
-    backend: Backend
-    store: Path
-
-    @contextmanager
-    def holding(self, policy: Policy | None) -> Iterator[Backend | None]:
-        """A backend that holds `policy`; none for a judge that is no policy."""
-        if policy is None or policy.digest == self.policies.live.digest:
-            yield None if policy is None else self.backend
-            return
-        with open_backend(self.engine, policy) as backend:
-            yield backend
-
-
-def jurors(spec: AnyJudge, bench: Bench) -> dict[str, Policy]:
-    """The policies that members of a jury name, as inputs of the stages that ask it; none for another judge."""
-    if not isinstance(spec, JurySpec):
-        return {}
-    named = {juror(name): judging_policy(member, bench) for name, member in spec.named.items()}
-    return {name: policy for name, policy in named.items() if policy is not None}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judged:
-    """The judgments of a round, what the gate says of them, and the last judging policy that passed it, if any.
-
-    `passed_health` is what measured that policy when it passed, and has the weights that a jury learned for it.
+    `backend` holds the live one. In a `with` block one other policy at a time is held by an engine of its own, which
+    is closed at the end of the block or when the next one is needed.
     """
 
-    judgments: Artifact
-    gate: Artifact
-    passed: Policy | None
-    passed_health: Artifact | None
+    def __init__(self, engine: AnyBackend, backend: Backend, store: Path, policies: Policies) -> None:
+        """Opens nothing; `store` keeps the folders of external models."""
+        self._engine, self._backend, self._store, self._policies = engine, backend, store, policies
+        self._held: Policy | None = None
+        self._holding: Backend | None = None
+        self._open = ExitStack()
 
-    @property
-    def frozen(self) -> Policy | None:
-        """The policy that judges from now on, whatever `judge.policy` says; None where that names it."""
-        return self.passed if self.gate.json("gate")["frozen"] else None
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes the engine that this block opened."""
+        self._held = self._holding = None
+        self._open.close()
+
+    def named(self, spec: AnyJudge) -> Policy | None:
+        """The policy that `spec` names as the judge of this iteration; None for a judge that is no policy."""
+        if not isinstance(spec, PolicyJudgeBase):
+            return None
+        match spec.policy:
+            case "live":
+                return self._policies.live
+            case "previous":
+                return self._policies.previous
+            case "initial":
+                return self._policies.initial
+            case "external":
+                assert spec.path is not None
+                return model_policy(spec.path, spec.chat, self._store, trusted=trusts(self._engine))
+
+    def asked(self, spec: AnyJudge, policy: Policy | None) -> dict[str, Any]:
+        """What a stage that asks `spec` is given: the `policy` that judges, a backend that holds it, and jurors."""
+        members = spec.named if isinstance(spec, JurySpec) else {}
+        named = {juror(name): self.named(member) for name, member in members.items()}
+        jurors = {name: one for name, one in named.items() if one is not None}
+        return {"policy": policy, "backend": None if policy is None else self._backend_of(policy), **jurors}
+
+    def _backend_of(self, policy: Policy) -> Backend:
+        if policy.digest == self._policies.live.digest:
+            return self._backend
+        if self._holding is None or self._held is None or policy.digest != self._held.digest:
+            self._open.close()
+            self._held, self._holding = policy, self._open.enter_context(open_backend(self._engine, policy))
+        return self._holding
 
 
-def judge_round(
-    stage: Stage,
-    spec: AnyJudge,
-    gate_spec: GateSpec,
-    bench: Bench,
-    *,
-    gold: Artifact,
-    final: Artifact,
-    candidates: Artifact,
-    prompts: Artifact,
-    duel: Artifact | None,
-    previous: Judged | None,
-) -> Judged:
-    """Measures the judge on gold, judges the candidates, and passes both through the gate.
+def trusted_judge(spec: GateSpec, policy: Policy | None, health: Artifact, passed: TrustedJudge | None) -> TrustedJudge:
+    """The judge of this round: `policy`, or the last one that `passed` the gate where gold says to freeze.
 
-    Where gold says to freeze, the last policy that passed judges this round already. A jury then judges by the weights
-    that it learned with that policy; from the next round on it is measured with it again.
+    A jury then judges by the weights that it learned with that policy; from the next round on it is measured with it
+    again.
     """
-    passed = None if previous is None else previous.passed
-    passed_health = None if previous is None else previous.passed_health
-    frozen = None if previous is None else previous.frozen
-    members = jurors(spec, bench)
-    with ExitStack() as held:
-        policy = frozen or judging_policy(spec, bench)
-        backend = held.enter_context(bench.holding(policy))
-        measured = stage(
-            health,
-            health_spec(spec),
-            backend=backend,
-            policy=policy,
-            gold=gold,
-            final=final if gate_spec.final else None,
-            **members,
-        )
-        figures, weighing = measured.part("figures"), measured
-        if passed not in (None, policy) and asks_to_freeze(gate_spec, figures):
-            assert passed_health is not None, "a policy that passed was measured"
-            held.close()
-            policy, weighing = passed, passed_health
-            backend = held.enter_context(bench.holding(policy))
-        judgments = stage(
-            judge,
-            spec,
-            backend=backend,
-            policy=policy,
-            candidates=candidates,
-            prompts=prompts,
-            weights=weighing.part("weights") if isinstance(spec, JurySpec) and spec.learns else None,
-            **members,
-        )
-    gated = stage(
-        gate,
-        gate_spec,
-        health=figures,
-        judgments=judgments,
-        duel=part_of(duel, "figures"),
-        previous=None if previous is None else previous.gate,
-    )
-    if gated.json("gate")["healthy"]:
-        passed, passed_health = policy, measured
-    return Judged(judgments=judgments, gate=gated, passed=passed, passed_health=passed_health)
+    if passed is None or passed.policy in (None, policy) or not asks_to_freeze(spec, health.part("figures")):
+        return TrustedJudge(policy, health)
+    return passed
 
 
-def fight_duel(
-    stage: Stage,
-    spec: DuelSpec | None,
-    bench: Bench,
-    *,
-    held_out: Artifact,
-    evaluated: Artifact,
-    start: Artifact | None,
-    previous: Artifact | None,
-) -> Artifact | None:
-    """The duel of this policy's held-out answers with those of the start model and of the policy before.
-
-    None where no duel is asked for, and at iteration 0, which has nobody to meet.
-    """
-    if spec is None or start is None or previous is None:
-        return None
-    policy = judging_policy(spec.judge, bench)
-    with bench.holding(policy) as backend:
-        return stage(
-            duel,
-            spec,
-            backend=backend,
-            policy=policy,
-            held_out=held_out,
-            evaluated=evaluated,
-            start=start,
-            previous=previous,
-        )
-
-
-def judging_policy(spec: AnyJudge, bench: Bench) -> Policy | None:
-    """The policy that `spec` names as the judge of this iteration; None for a judge that is no policy."""
-    if not isinstance(spec, PolicyJudgeBase):
-        return None
-    match spec.policy:
-        case "live":
-            return bench.policies.live
-        case "previous":
-            return bench.policies.previous
-        case "initial":
-            return bench.policies.initial
-        case "external":
-            assert spec.path is not None
-            return model_policy(spec.path, spec.chat, bench.store, trusted=trusts(bench.engine))
+def learned_weights(spec: AnyJudge, health: Artifact) -> Part | None:
+    """The weights that a jury learned when it was measured; None for a judge that learns none."""
+    return health.part("weights") if isinstance(spec, JurySpec) and spec.learns else None

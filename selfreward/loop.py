@@ -1,7 +1,6 @@
-"""The loop: measure, diagnose, evaluate, sample, judge, select, decide, mix, update, and again.
+"""The loop: measure, diagnose, evaluate, duel, sample, judge, gate, select, decide, mix, update, and again.
 
-It holds no state of its own: every line asks the store for an artifact, which is made if it is not there. Resuming
-is calling it again.
+Every line asks the store for an artifact, which is made if it is not there. Resuming is calling the loop again.
 """
 
 from functools import partial
@@ -11,12 +10,15 @@ from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
 from selfreward.config import RunConfig
 from selfreward.data.models import start_policy
-from selfreward.judging import Bench, Policies, fight_duel, judge_round
+from selfreward.judging import Judges, Policies, TrustedJudge, learned_weights, trusted_judge
 from selfreward.lengths import answer_lengths
 from selfreward.stages.decide import decide, stop_reason
 from selfreward.stages.diagnose import diagnose
+from selfreward.stages.duel import duel
 from selfreward.stages.evaluate import evaluate
-from selfreward.stages.gate import gate_reason
+from selfreward.stages.gate import gate, gate_reason, is_healthy
+from selfreward.stages.health import health, health_spec
+from selfreward.stages.judge import judge
 from selfreward.stages.measure import BASELINE, measure
 from selfreward.stages.mix import mix
 from selfreward.stages.prompts import prompts
@@ -34,41 +36,38 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
     start = start_policy(config.model, run.store.root, trusted=trusts(config.backend))
     with open_backend(config.backend, start) as backend:
         sources = load_sources(config.data, run, backend, start, answer_lengths(config))
-    state = State(initial=start, previous=start, policy=start)
+    final_gold = sources.gold_final if config.gate.final else None
+    last = State(policies=Policies(live=start, previous=start, initial=start))
     run.forget_after(config.loop.iterations)
     for t in range(config.loop.iterations + 1):
-        stage = partial(run.stage, t)
-        policy, first = state.policy, state.first
+        stage, policy, first = partial(run.stage, t), last.policies.live, last.first
         with open_backend(config.backend, policy) as backend:
             ask = partial(stage, backend=backend, policy=policy)
-            baseline = part_of(first.measured, *BASELINE)
-            measured = ask(measure, config.measure, probe=sources.probe, baseline=baseline)
+            judges = Judges(config.backend, backend, run.store.root, last.policies)
+            measured = ask(measure, config.measure, probe=sources.probe, baseline=part_of(first.measured, *BASELINE))
             diagnosis = stage(
                 diagnose,
                 config.monitor.detector,
                 random=False,
                 measured=measured,
                 baseline=first.measured or measured,
-                previous=state.diagnosis,
+                previous=last.diagnosis,
             )
             evaluated = ask(
-                evaluate,
-                config.evaluate,
-                held_out=sources.held_out,
-                gold=sources.gold_final,
-                baseline=first.evaluated,
+                evaluate, config.evaluate, held_out=sources.held_out, gold=sources.gold_final, baseline=first.evaluated
             )
-            judges = Policies(live=policy, previous=state.previous, initial=state.initial)
-            bench = Bench(policies=judges, engine=config.backend, backend=backend, store=run.store.root)
-            duel = fight_duel(
-                stage,
-                config.duel,
-                bench,
-                held_out=sources.held_out,
-                evaluated=evaluated,
-                start=first.evaluated,
-                previous=state.evaluated,
-            )
+            dueled = None
+            if config.duel is not None and last.evaluated is not None:
+                with judges:
+                    dueled = stage(
+                        duel,
+                        config.duel,
+                        held_out=sources.held_out,
+                        evaluated=evaluated,
+                        start=first.evaluated,
+                        previous=last.evaluated,
+                        **judges.asked(config.duel.judge, judges.named(config.duel.judge)),
+                    )
             if t == config.loop.iterations:
                 run.forget_rest()
                 tracker.iteration(t)
@@ -78,29 +77,29 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 config.prompts,
                 train=sources.train,
                 human=sources.human,
-                previous=state.asked,
-                training=state.training,
+                previous=last.asked,
+                training=last.training,
             )
             candidates = ask(sample, config.sample, prompts=asked)
-            judged = judge_round(
-                stage,
-                config.judge,
-                config.gate,
-                bench,
-                gold=sources.gold_gate,
-                final=sources.gold_final,
-                candidates=candidates,
-                prompts=asked,
-                duel=duel,
-                previous=state.judged,
-            )
+            with judges:
+                spec, judging = config.judge, last.frozen or judges.named(config.judge)
+                ask_judge = partial(stage, **judges.asked(spec, judging))
+                trust = ask_judge(health, health_spec(spec), gold=sources.gold_gate, final=final_gold)
+                trusted = trusted_judge(config.gate, judging, trust, last.passed)
+                ask_judge = partial(stage, **judges.asked(spec, trusted.policy))
+                weights = learned_weights(spec, trusted.health)
+                judgments = ask_judge(judge, spec, candidates=candidates, prompts=asked, weights=weights)
+        figures = trust.part("figures")
+        gated = stage(
+            gate, config.gate, health=figures, judgments=judgments, duel=part_of(dueled, "figures"), previous=last.gated
+        )
         selected = stage(
             select,
             config.select,
             candidates=candidates,
-            judgments=judged.judgments,
+            judgments=judgments,
             prompts=asked,
-            decision=part_of(state.decision, "orders"),
+            decision=part_of(last.decision, "orders"),
             first_candidates=first.candidates,
             first_judgments=first.judgments,
         )
@@ -110,12 +109,12 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             diagnosis=diagnosis.part("verdict"),
             selected=selected,
             candidates=candidates,
-            judgments=judged.judgments,
+            judgments=judgments,
             prompts=asked,
-            training=state.training,
-            previous=part_of(state.decision, "course"),
+            training=last.training,
+            previous=part_of(last.decision, "course"),
         )
-        if (reason := gate_reason(judged.gate) or stop_reason(decision)) is not None:
+        if (reason := gate_reason(gated) or stop_reason(decision)) is not None:
             tracker.iteration(t)
             run.store.reporter.say(reason)
             return
@@ -126,26 +125,25 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             decision=decision.part("orders"),
             human=sources.human,
             human_pairs=sources.human_pairs,
-            previous=state.training,
+            previous=last.training,
         )
         trained = stage(
             update,
             config.update,
             engine=engine_of(config.update),
-            policy=state.initial if config.update.init == "initial" else policy,
-            reference=reference_of(config.update, policy=policy, initial=state.initial),
+            policy=start if config.update.init == "initial" else policy,
+            reference=reference_of(config.update, policy=policy, initial=start),
             training=training,
         )
         tracker.iteration(t)
-        state = State(
-            initial=state.initial,
-            previous=policy,
-            policy=policy_of(trained),
-            first=first if t else First(measured, evaluated, candidates, judged.judgments),
+        last = State(
+            policies=Policies(live=policy_of(trained), previous=policy, initial=start),
+            first=first if t else First(measured, evaluated, candidates, judgments),
             diagnosis=diagnosis,
             evaluated=evaluated,
             asked=asked,
-            judged=judged,
+            gated=gated,
+            passed=TrustedJudge(trusted.policy, trust) if is_healthy(gated) else last.passed,
             decision=decision,
             training=training,
         )

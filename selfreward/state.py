@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from selfreward.artifacts import Artifact
-from selfreward.judging import Judged
+from selfreward.judging import Policies, TrustedJudge
 from selfreward.records import Policy
+from selfreward.stages.gate import is_frozen
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,19 @@ class First:
 class State:
     """The policies, and what the iteration before made; at iteration 0 there is nothing before."""
 
-    initial: Policy
-    previous: Policy
-    policy: Policy
+    policies: Policies
     first: First = First()
     diagnosis: Artifact | None = None
     evaluated: Artifact | None = None
     asked: Artifact | None = None
-    judged: Judged | None = None
+    gated: Artifact | None = None
+    passed: TrustedJudge | None = None
     decision: Artifact | None = None
     training: Artifact | None = None
+
+    @property
+    def frozen(self) -> Policy | None:
+        """The policy that judges from now on, whatever `judge.policy` says; None where that names it."""
+        if self.gated is None or self.passed is None or not is_frozen(self.gated):
+            return None
+        return self.passed.policy

@@ -20,7 +20,7 @@ from selfreward.judge_quality.estimate import Measure
 from selfreward.judge_quality.measures import judge_measures, rater_measures
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.judges.jury import JurySpec
-from selfreward.judging import Bench, Policies, Stage, judging_policy, jurors
+from selfreward.judging import Judges, Policies
 from selfreward.labels.calibrate import Dispute, LabelledSpec, calibrate, labelled_pairs
 from selfreward.labels.hardest import with_kinds
 from selfreward.labels.items import read_items, write_items
@@ -74,14 +74,11 @@ def calibrate_judge(config: RunConfig, asked: Asked) -> tuple[Calibrated, Path]:
 def _judge(config: RunConfig, run: Run, pairs: Artifact) -> tuple[Artifact, Policy | None]:
     store = run.store.root
     start = start_policy(config.model, store, trusted=trusts(config.backend))
-    with open_backend(config.backend, start) as backend:
-        policies = Policies(live=start, previous=start, initial=start)
-        bench = Bench(policies=policies, engine=config.backend, backend=backend, store=store)
-        policy = judging_policy(config.judge, bench)
-        with bench.holding(policy) as holder:
-            stage: Stage = run.stage
-            members = jurors(config.judge, bench)
-            return stage(0, calibrate, config.judge, backend=holder, policy=policy, pairs=pairs, **members), policy
+    policies = Policies(live=start, previous=start, initial=start)
+    with open_backend(config.backend, start) as backend, Judges(config.backend, backend, store, policies) as judges:
+        policy = judges.named(config.judge)
+        asked = judges.asked(config.judge, policy)
+        return run.stage(0, calibrate, config.judge, pairs=pairs, **asked), policy
 
 
 def _check_own(own: Sequence[str], gold: Path, pairs: Artifact) -> None:

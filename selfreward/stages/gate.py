@@ -75,6 +75,16 @@ def asks_to_freeze(spec: GateSpec, health: Part) -> bool:
     return judge_gate(spec, read(health.json("figures")["measures"])).action == "freeze"
 
 
+def is_healthy(gated: Artifact) -> bool:
+    """Whether no bound was crossed."""
+    return bool(gated.json("gate")["healthy"])
+
+
+def is_frozen(gated: Artifact) -> bool:
+    """Whether the judge of the last healthy round judges from the next round on."""
+    return bool(gated.json("gate")["frozen"])
+
+
 def gate_reason(gated: Artifact) -> str | None:
     """Why the run ends here; None where it goes on."""
     told = gated.json("gate")
