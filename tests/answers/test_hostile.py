@@ -61,18 +61,13 @@ PIECES += [
 
 @pytest.mark.parametrize("match", ["exact", "numeric", "set"])
 @pytest.mark.parametrize("piece", PIECES)
-def test_reading_takes_time_in_proportion(piece: str, match: Match) -> None:
-    """Ten times the text may take thirty times the time; where time is quadratic it takes a hundred."""
+def test_reading_a_long_hostile_text_does_not_hang(piece: str, match: Match) -> None:
+    """It takes up to a second, and minutes where its time is quadratic. The benchmark of reading has the slopes."""
     prompt = asking("Which is right? (A) 8 (B) 9", "8", match=match)
-
-    def seconds(size: int) -> float:
-        started = time.process_time()
-        read_answer(f"The answer{piece * (size // len(piece))}x", prompt)
-        read_answer(piece * (size // len(piece)), prompt)
-        return time.process_time() - started
-
-    read_answer("8", prompt)
-    assert seconds(30_000) < 30 * max(seconds(3_000), 0.005)
+    started = time.process_time()
+    read_answer(f"The answer{piece * (30_000 // len(piece))}x", prompt)
+    read_answer(piece * (30_000 // len(piece)), prompt)
+    assert time.process_time() - started < 3
 
 
 LIST = ",".join("1234567890" * 4)
