@@ -25,9 +25,9 @@ GOLDEN: dict[str, tuple[str | None, str]] = {
     "health": ("6b4b68c31837f948", "f3ac0358455e7882"),
     "judge": ("c97db1cce6addfd1", "a421ce4ce632beec"),
     "gate": ("96d9e7a53e72d425", "157764388b0a3a08"),
-    "select": ("44910a2e86189e5c", "14da017a5209db7b"),
-    "decide": ("a49155b23dbb5821", "c17897eb19cc45cf"),
-    "mix": ("467c08ccc950602a", "5f85a45a484536fc"),
+    "select": ("ad5f2baac9a7e8b1", "b7c11eca1b6e8e5d"),
+    "decide": ("3ec4363302944191", "c17897eb19cc45cf"),
+    "mix": ("6f0a8d5e067fff98", "5f85a45a484536fc"),
     "update": ("76e0343da25e49db", "f7421b2751ca3fda"),
 }
 """By stage, the key of its artifact (None where it may differ) and the digest of its content."""

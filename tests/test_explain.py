@@ -21,11 +21,11 @@ from selfreward.reading.rounds import Round, explain_round
 from selfreward.reading.yields import cost_per_row, making_of, yield_of
 from selfreward.records import Candidate, Example, Judgment, PreferencePair, Prompt, make_prompt
 from selfreward.report.explanation import explanation_lines
-from selfreward.report.reasons import fate
+from selfreward.report.fates import fate_in_words
 from selfreward.report.yields import per_kept_row
-from selfreward.selection.examples import BestOfK
+from selfreward.selection.examples import BestOfK, choose
+from selfreward.selection.fates import Fate
 from selfreward.selection.pool import Rated
-from selfreward.selection.reasons import explain_choice
 from selfreward.selection.training_rows import training_table
 from tests.support import Silent, run_scripted
 
@@ -132,8 +132,8 @@ def test_a_row_of_the_policy_is_told_from_its_candidates_to_the_policy_it_traine
     assert [link.stage for link in chain] == ["prompts", "sample", "judge", "select", "decide", "mix", "update"]
     assert [link.key for link in chain] == [stages[link.stage].key for link in chain]
     chosen = next(considered for considered in one.candidates if considered.candidate.id == row.candidate_id)
-    assert chosen.reason is not None and (chosen.reason.name, chosen.reason.rank) == ("selected", 1)
-    assert chosen.score == row.score
+    assert chosen.fate is not None and (chosen.fate.fate, chosen.fate.rank) == ("selected", 1)
+    assert chosen.fate.score == row.score
     text = shown(examples, row.id)
     for part in (
         row.text,
@@ -168,20 +168,30 @@ def test_a_human_row_names_its_source_and_the_ledger(examples: RunView) -> None:
     assert row.text in text and row.messages[-1].content in text
 
 
-def test_reasons_add_up_to_what_selection_counted(examples: RunView, pairs: RunView, short: RunView) -> None:
+def test_every_candidate_has_a_fate_and_fates_add_up_to_what_was_counted(
+    examples: RunView, pairs: RunView, short: RunView
+) -> None:
     for view in (examples, pairs, short):
-        counts = [Counter[str](), Counter[str]()]
-        names = [Counter[str](), Counter[str]()]
-        for t, one in rounds(view):
-            counts[t] += Counter(one.counts)
-            if not one.counts.keys() & {"human_pairs", "human_prompts_without_pair"}:
-                names[t] += Counter(considered.reason.name for considered in one.candidates if considered.reason)
-        for t in (0, 1):
-            counted = {name: n for name, n in view.iterations[t]["select"].json("selection").items() if n}
-            assert dict(counts[t]) == counted
-            assert {name: n for name, n in names[t].items() if name != "beyond_k"} == {
-                name: n for name, n in counted.items() if name in names[t]
+        for stages in view.iterations[:2]:
+            fates = list(stages["select"].records(Fate, "fates"))
+            assert {one.candidate_id for one in fates} == {one.id for one in stages["sample"].records(Candidate)}
+            assert len(fates) == stages["sample"].rows()
+            human = {one.prompt_id for one in stages["prompts"].records(Example, "human")}
+            own = Counter(one.fate for one in fates if one.prompt_id not in human or view is examples)
+            selection = stages["select"].json("selection")
+            assert {name: n for name, n in own.items() if name != "beyond_k"} == {
+                name: n for name, n in selection.items() if name in own
             }
+
+
+def test_pairs_are_told_by_the_fates_of_their_sides(pairs: RunView) -> None:
+    selected = pairs.iterations[0]["select"]
+    fates = list(selected.records(Fate, "fates"))
+    rows = [*selected.records(PreferencePair, "pairs"), *selected.records(PreferencePair, "human_pairs")]
+    under = [(other, one.candidate_id) for one in fates for other in one.under]
+    assert sorted(under) == sorted((str(row.chosen_id), str(row.rejected_id)) for row in rows)
+    own = [(row.chosen_id, row.rejected_id) for row in rows if row.origin == "self"]
+    assert sorted((one.candidate_id, other) for one in fates for other in one.over) == sorted(own)
 
 
 def test_what_the_monitor_ordered_is_followed_when_it_is_told(ordered: RunView, ordered_pairs: RunView) -> None:
@@ -189,14 +199,12 @@ def test_what_the_monitor_ordered_is_followed_when_it_is_told(ordered: RunView, 
         orders = view.iterations[2]["decide"].json("decision")["orders"]
         assert orders["novelty"], "otherwise this shows nothing"
         told = [one for t, one in rounds(view) if t == 3]
-        counts = sum((Counter(one.counts) for one in told), Counter[str]())
-        assert dict(counts) == {name: n for name, n in view.iterations[3]["select"].json("selection").items() if n}
         table, row_type = training_table(view.iterations[3]["select"])
         assert all(one.rule is not None and one.rule.orders.novelty for one in told)
         text = shown(view, next(iter(view.iterations[3]["select"].records(row_type, table))).id)
         assert "ordered by the monitor: " in text and "the most novel first" in text
     assert "an answer of iteration 0" in "\n".join(
-        line for one in told[:40] for line in [fate(considered, one) for considered in one.candidates]
+        line for one in told[:40] for line in [fate_in_words(considered, one) for considered in one.candidates]
     )
 
 
@@ -204,10 +212,10 @@ def test_every_reason_is_told_in_words(examples: RunView) -> None:
     told_by_reason: dict[str, str] = {}
     for _, one in rounds(examples):
         for considered in one.candidates:
-            assert considered.reason is not None
-            if considered.reason.name not in told_by_reason:
+            assert considered.fate is not None
+            if considered.fate.fate not in told_by_reason:
                 lines = shown(examples, considered.candidate.id, one.iteration).split("\n")
-                (told_by_reason[considered.reason.name],) = [line for line in lines if "<- asked for" in line]
+                (told_by_reason[considered.fate.fate],) = [line for line in lines if "<- asked for" in line]
     assert told_by_reason.keys() == {
         "selected",
         "passed_over",
@@ -229,8 +237,7 @@ def test_every_reason_is_told_in_words(examples: RunView) -> None:
 def test_an_empty_answer_is_left_out_as_empty() -> None:
     prompt = make_prompt("Why?", system="", stratum="open", source="test")
     rated = [Rated(candidate(prompt, index, text), -1.0, "scored") for index, text in enumerate(["  ", "Because."])]
-    choice = explain_choice(BestOfK(), prompt, rated, seed=0)
-    assert [choice.reasons[one.candidate.id].name for one in rated] == ["empty", "selected"]
+    assert [one.fate for one in choose(BestOfK(), prompt, rated, seed=0).fates()] == ["empty", "selected"]
 
 
 def candidate(prompt: Prompt, index: int, text: str) -> Candidate:
@@ -252,7 +259,8 @@ def candidate(prompt: Prompt, index: int, text: str) -> Candidate:
 def test_a_pair_names_who_stood_against_whom(pairs: RunView) -> None:
     row = next(one for one in pairs.iterations[0]["mix"].records(PreferencePair, "pairs") if one.origin == "self")
     found = explain(pairs, row.id)
-    assert (row.chosen_id, row.rejected_id) in found.rounds[0].pairs
+    chosen = next(one for one in found.rounds[0].candidates if one.candidate.id == row.chosen_id)
+    assert chosen.fate is not None and row.rejected_id in chosen.fate.over
     number = {one.candidate.id: one.candidate.index for one in found.rounds[0].candidates}
     lines = shown(pairs, row.id).split("\n")
     assert any(line.startswith(f"  #{number[row.chosen_id]} chosen over") for line in lines)
@@ -274,8 +282,12 @@ def test_a_pair_under_length_control_says_what_length_did(short: RunView) -> Non
     rows = [one for one in short.iterations[0]["mix"].records(PreferencePair, "pairs") if one.origin == "self"]
     for row in rows[:4]:
         (one,) = explain(short, row.id).rounds
-        assert (row.chosen_id, row.rejected_id) in one.pairs
-        left = {each.candidate.id: (each.score or 0) - 0.05 * each.candidate.tokens for each in one.candidates}
+        fates = {each.candidate.id: each.fate for each in one.candidates if each.fate is not None}
+        assert row.rejected_id in fates[str(row.chosen_id)].over
+        left = {
+            each.candidate.id: (fates[each.candidate.id].score or 0) - 0.05 * each.candidate.tokens
+            for each in one.candidates
+        }
         assert row.margin == pytest.approx(left[str(row.chosen_id)] - left[str(row.rejected_id)])
         text = shown(short, row.id)
         assert "each token of an answer takes 0.05 off its score" in text
@@ -316,7 +328,7 @@ def test_a_candidate_and_a_prompt_lead_to_their_rows(examples: RunView) -> None:
 
 
 def test_a_candidate_without_a_row_says_so(examples: RunView) -> None:
-    lost = next(c for _, one in rounds(examples) for c in one.candidates if c.reason and c.reason.name == "cut")
+    lost = next(c for _, one in rounds(examples) for c in one.candidates if c.fate and c.fate.fate == "cut")
     assert "No training row came of this candidate" in shown(examples, lost.candidate.id)
 
 

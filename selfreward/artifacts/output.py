@@ -42,6 +42,7 @@ class Table(Generic[Record]):
         self._digest = hashlib.sha256()
         self._rows = 0
         self._shards = 0
+        self._waiting: list[Record] = []
 
     def shard(self, make: Callable[[], list[Record]], advance: Advance | None = None) -> list[Record]:
         """The records of the next shard: those on disk if an earlier process finished it, else what `make` makes.
@@ -69,6 +70,19 @@ class Table(Generic[Record]):
         """Writes `records` in shards of `SHARD_ROWS`; none where there are none."""
         for batch in in_batches(records, SHARD_ROWS):
             self.write(batch)
+
+    def add(self, *records: Record) -> None:
+        """Takes records that are written as by `write_all` when there are enough of them, or at the end."""
+        for record in records:
+            self._waiting.append(record)
+            if len(self._waiting) == SHARD_ROWS:
+                self.flush()
+
+    def flush(self) -> None:
+        """Writes what was added and is not written yet."""
+        if self._waiting:
+            self.write(self._waiting)
+            self._waiting = []
 
     def entry(self) -> TableEntry:
         """The table as the manifest lists it."""
@@ -103,6 +117,7 @@ class Output:
         """A table to write; it is listed in the manifest when the block ends without an error."""
         table = Table(self.path, name, record_type)
         yield table
+        table.flush()
         self.tables.append(table.entry())
 
     def write_json(self, name: str, value: Json) -> None:

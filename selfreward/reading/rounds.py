@@ -1,6 +1,5 @@
 """One round of one prompt: its candidates, every judgment of them, the rule that chose, the artifacts in between."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
@@ -13,12 +12,9 @@ from selfreward.monitor.controller import Orders
 from selfreward.reading.lookup import input_of, records_where
 from selfreward.records import Candidate, Example, Judgment, Prompt
 from selfreward.selection import AnySelect, SelectSpec
-from selfreward.selection.anchors import worst_two
+from selfreward.selection.fates import Fate
 from selfreward.selection.novelty import NO_ORDERS, lowered
 from selfreward.selection.pairs import PreferencePairs
-from selfreward.selection.pool import Rated, rate
-from selfreward.selection.reasons import Choice, Reason, explain_anchor, explain_choice
-from selfreward.selection.training_rows import training_table
 from selfreward.spec import Json
 
 # The stages that make a training row, in order, with the inputs that must be the run's own.
@@ -44,12 +40,11 @@ class PolicyName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Considered:
-    """A candidate, every judgment of it, its mean score, and what became of it; None before there is a selection."""
+    """A candidate, every judgment of it, and what became of it; None before there is a selection."""
 
     candidate: Candidate
     judgments: tuple[Judgment, ...]
-    score: float | None
-    reason: Reason | None
+    fate: Fate | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +74,8 @@ class Link:
 class Round:
     """What one iteration did with a prompt.
 
-    `policy` drew the candidates; `judge` is the policy that judged them, None where no policy did. `counts` is what
-    the prompt added to `selection.json`, `pairs` the ids (chosen, rejected) of its preference pairs; both are empty,
-    and `rule` is None, before there is a selection.
+    `policy` drew the candidates; `judge` is the policy that judged them, None where no policy did. `rule` is None
+    before there is a selection. `anchors`: it was sampled to set its human answer against one of the policy's.
     """
 
     iteration: int
@@ -89,8 +83,7 @@ class Round:
     judge: PolicyName | None
     candidates: tuple[Considered, ...]
     rule: Rule | None
-    counts: dict[str, int]
-    pairs: tuple[tuple[str, str], ...]
+    anchors: bool
     chain: tuple[Link, ...]
 
 
@@ -103,9 +96,9 @@ def explain_round(view: RunView, iteration: int, prompt: Prompt) -> Round:
     evidence: list[Judgment] = []
     if judged is not None and judged.has("evidence"):
         evidence = records_where(judged, Judgment, "prompt_id", prompt.id, "evidence")
-    rated = {one.candidate.id: one for one in rate(drawn, judgments)} if judgments else {}
     rule = None if selected is None else _rule(view, iteration, selected)
-    choice = _choice(view, iteration, stages["select"], rule, prompt, list(rated.values())) if rule else None
+    fates = [] if selected is None else records_where(selected, Fate, "prompt_id", prompt.id, "fates")
+    fate_of = {one.candidate_id: one for one in fates}
     return Round(
         iteration=iteration,
         policy=policy_name(view, iteration, sampled),
@@ -114,14 +107,12 @@ def explain_round(view: RunView, iteration: int, prompt: Prompt) -> Round:
             Considered(
                 candidate=one,
                 judgments=tuple(judgment for judgment in (*evidence, *judgments) if one.id in judgment.candidate_ids),
-                score=rated[one.id].score if one.id in rated else None,
-                reason=choice.reasons[one.id] if choice else None,
+                fate=fate_of.get(one.id),
             )
             for one in sorted(drawn, key=lambda candidate: candidate.index)
         ),
         rule=rule,
-        counts=dict(choice.counts) if choice else {},
-        pairs=choice.pairs if choice else (),
+        anchors=rule is not None and _is_anchor(view, iteration, rule.spec, prompt),
         chain=chain_of(view, iteration),
     )
 
@@ -173,27 +164,11 @@ def _rule(view: RunView, iteration: int, selected: Artifact) -> Rule:
     return Rule(lowered(spec_of(selected), orders), _seed(selected), orders)
 
 
-def _choice(
-    view: RunView, iteration: int, selected: Artifact, rule: Rule, prompt: Prompt, rated: Sequence[Rated]
-) -> Choice:
-    asked = input_of(view, iteration, selected, "prompts")
-    human = records_where(asked, Example, "prompt_id", prompt.id, "human") if asked.has("human") else []
-    first: Sequence[Rated] = ()
-    if rule.orders.anchored:
-        drawn, judged = (input_of(view, iteration, selected, f"first_{name}") for name in ("candidates", "judgments"))
-        before = records_where(drawn, Candidate, "prompt_id", prompt.id)
-        verdicts = records_where(judged, Judgment, "prompt_id", prompt.id)
-        first = worst_two(rule.spec, prompt, rate(before, verdicts))
-    if human and isinstance(rule.spec, PreferencePairs):
-        return explain_anchor(rule.spec, prompt, human[0], rated, first)
-    kept = None if rule.orders.cluster_cap is None else _row_ids(selected, prompt.id)
-    return explain_choice(rule.spec, prompt, rated, rule.seed, rule.orders, first, kept)
-
-
-def _row_ids(selected: Artifact, prompt_id: str) -> set[str]:
-    """The ids of the rows that a selection made of one prompt."""
-    table, row_type = training_table(selected)
-    return {row.id for row in records_where(selected, row_type, "prompt_id", prompt_id, table)}
+def _is_anchor(view: RunView, iteration: int, spec: AnySelect, prompt: Prompt) -> bool:
+    asked = input_of(view, iteration, view.iterations[iteration]["select"], "prompts")
+    if not isinstance(spec, PreferencePairs) or not asked.has("human"):
+        return False
+    return bool(records_where(asked, Example, "prompt_id", prompt.id, "human"))
 
 
 def spec_of(selected: Artifact) -> AnySelect:

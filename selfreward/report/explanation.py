@@ -1,5 +1,6 @@
 """An explanation as plain text, from the top down. Text from models and data stands behind a bar, nothing else does."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from textwrap import shorten
 
@@ -7,9 +8,9 @@ from selfreward.artifacts.identity import flat_settings
 from selfreward.reading.chain import Explanation, HumanOrigin, RowStory, TrainingSet, candidates_of
 from selfreward.reading.rounds import Considered, Link, PolicyName, Round
 from selfreward.records import Example, Judgment, PreferencePair, Prompt
+from selfreward.report.fates import fate_in_words, rule_in_words
 from selfreward.report.figures import plural
 from selfreward.report.markup import visible
-from selfreward.report.reasons import fate, rule_in_words
 from selfreward.spec import Json
 
 _BAR = "│ "
@@ -132,9 +133,8 @@ def _round(one: Round, told: Explanation) -> Iterator[str]:
         yield "  not selected from yet"
     else:
         yield from (f"  {line}" for line in rule_in_words(one))
-        counted = {name.replace("_", " "): number for name, number in one.counts.items() if number}
-        told_of = [f"{name} {number}" for name, number in counted.items() if not name.startswith("prompts")]
-        yield f"  counted of this prompt: {', '.join(told_of)}"
+        counted = Counter(each.fate.fate.replace("_", " ") for each in one.candidates if each.fate is not None)
+        yield f"  fates: {', '.join(f'{name} {number}' for name, number in sorted(counted.items()))}"
     for considered in one.candidates:
         yield from _candidate(considered, one, told.id)
     yield from _artifacts(one.iteration, one.chain)
@@ -143,7 +143,7 @@ def _round(one: Round, told: Explanation) -> Iterator[str]:
 def _candidate(one: Considered, told: Round, asked: str) -> Iterator[str]:
     candidate = one.candidate
     mark = "  <- asked for" if candidate.id == asked else ""
-    yield from ("", f"  #{candidate.index} {fate(one, told)}{mark}")
+    yield from ("", f"  #{candidate.index} {fate_in_words(one, told)}{mark}")
     ended = "ended by itself" if candidate.finish == "stop" else "cut by the token limit"
     yield f"     candidate {candidate.id}, {plural(candidate.tokens, 'token')}, {ended}"
     yield f"     log-probability {candidate.logprob:.4f} nats, seed {candidate.seed}, policy {candidate.policy_digest}"

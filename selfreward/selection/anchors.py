@@ -3,13 +3,12 @@
 Source: Temporal Self-Rewarding, 2508.06026, where chosen and rejected answers that grow alike leave DPO no signal.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from selfreward.answers import distinct_key
 from selfreward.artifacts import Artifact
 from selfreward.records import Prompt
-from selfreward.selection.pool import Rated, SelectBase, by_prompt, eligible, first_of_each, looked_at
+from selfreward.selection.pool import Rated, SelectBase, by_prompt, eligible, first_of_each
 
 
 def worst_at_first(
@@ -30,9 +29,7 @@ def worst_at_first(
 
 def worst_two(spec: SelectBase, prompt: Prompt, rated: Sequence[Rated]) -> Sequence[Rated]:
     """The worst eligible candidate, and the worst of those that say something else; the order does not matter."""
-    allowed = sorted(
-        eligible(spec, looked_at(spec, rated), Counter()), key=lambda one: (one.worth, one.candidate.index)
-    )
+    allowed = sorted(eligible(spec, rated), key=lambda one: (one.worth, one.candidate.index))
     return tuple(first_of_each(prompt, allowed))[:2]
 
 

@@ -1,7 +1,6 @@
 """Which candidates of a prompt become examples to train on."""
 
 import random
-from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
@@ -10,6 +9,7 @@ from pydantic import PositiveInt
 from selfreward.artifacts import derive_seed
 from selfreward.monitor.controller import Orders
 from selfreward.records import Example, Prompt, digest_of
+from selfreward.selection.choice import Choice
 from selfreward.selection.novelty import NO_ORDERS, most_novel
 from selfreward.selection.pool import Order, Rated, SelectBase, ranked
 from selfreward.selection.tiers import by_worth, shortest_first
@@ -43,28 +43,18 @@ class RandomPick(ExamplesBase):
 
 
 def choose(
-    spec: BestOfK | RandomPick,
-    prompt: Prompt,
-    rated: Sequence[Rated],
-    seed: int,
-    counts: Counter[str],
-    orders: Orders = NO_ORDERS,
-) -> list[Rated]:
-    """The candidates of one prompt to train on, at most `spec.top`, best or luckiest first; adds to `counts`.
+    spec: BestOfK | RandomPick, prompt: Prompt, rated: Sequence[Rated], seed: int, orders: Orders = NO_ORDERS
+) -> Choice:
+    """The candidates of one prompt to train on, at most `spec.top`, best or luckiest first.
 
     The order of `rated` does not matter. Equal scores are ranked by index, the order they were drawn in, or with tiers
     by length. Where novelty is ordered, the most novel come first, under any rule, and none below the quantile comes
     at all.
     """
-    able = ranked(spec, prompt, rated, order_of(spec, seed), counts)
+    able, left_out = ranked(spec, prompt, rated, order_of(spec, seed))
     tiered = shortest_first(able, spec.length_tier) if isinstance(spec, BestOfK) else able
     chosen = (most_novel(able, orders) if orders.novelty else tiered)[: spec.top]
-    counts.update(
-        selected=len(chosen),
-        passed_over=len(able) - len(chosen),
-        prompts_without_selection=0 if chosen else 1,
-    )
-    return chosen
+    return Choice(prompt=prompt, ranked=able, left_out=left_out, picks=[(one,) for one in chosen])
 
 
 def example_of(prompt: Prompt, chosen: Rated) -> Example:

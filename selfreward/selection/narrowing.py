@@ -1,7 +1,6 @@
 """What selection itself does to the variety of answers, before anything is trained on them."""
 
 import random
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
@@ -38,7 +37,7 @@ def narrowing(
     asked = _asked(prompts, seed, sample)
     chosen, margins = _taken(selected, asked)
     groups = [rated for prompt, rated in pools(prompts, candidates, judgments) if prompt.id in asked]
-    able = [list(eligible(SelectBase(), rated, Counter())) for rated in groups]
+    able = [eligible(SelectBase(), rated) for rated in groups]
     vectors_ND = embed_hashing([one.candidate.text for group in able for one in group])
     places = _places(able, chosen)
     accepted = [place for mine, _ in places for place in mine]

@@ -5,7 +5,7 @@ alone and needs no model. Source: DivPO, Lanchantin et al. 2025 (2501.18101), wi
 """
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from selfreward.artifacts import Part
 from selfreward.metrics.embed import embed_hashing
 from selfreward.metrics.semantic import cluster_labels
 from selfreward.monitor.controller import Orders
-from selfreward.records import Prompt
+from selfreward.selection.choice import Choice, Picked
 from selfreward.selection.pool import Rated, SelectBase, best_first
 
 NEAR = 0.1
@@ -22,9 +22,6 @@ NEAR = 0.1
 prompts lie .2 apart or more."""
 
 NO_ORDERS = Orders()
-
-Pick = tuple[Prompt, tuple[Rated, ...]]
-"""A prompt with its chosen answer and, of a pair, the rejected one."""
 
 Ordered = TypeVar("Ordered", bound=SelectBase)
 
@@ -60,48 +57,24 @@ def parted(able: Sequence[Rated], orders: Orders) -> tuple[list[Rated], list[Rat
     return good, sorted(bad, key=lambda one: (novelty[one.candidate.id], one.worth, one.candidate.index))
 
 
-def within_cap(picks: Sequence[Pick], cap: int) -> tuple[list[Pick], list[Pick]]:
-    """`picks` with at most `cap` chosen answers of each cluster of near-equal ones, the best-scored; and the others.
+def within_cap(choices: Sequence[Choice], cap: int) -> list[Choice]:
+    """`choices` with at most `cap` chosen answers of each cluster of near-equal ones, the best-scored.
 
     Clusters are made over all open prompts together. Picks of closed prompts all stay: a right answer may repeat.
     """
-    places = [place for place, (prompt, _) in enumerate(picks) if prompt.stratum == "open"]
-    labels = cluster_labels(embed_hashing([picks[place][1][0].candidate.text for place in places]), NEAR)
-
-    def rank(of: tuple[int, int]) -> tuple[float, str]:
-        chosen = picks[of[0]][1][0]
-        return -chosen.worth, chosen.candidate.id
-
+    open_ = [(place, pick) for place, one in enumerate(choices) if one.prompt.stratum == "open" for pick in one.picks]
+    labels = cluster_labels(embed_hashing([pick[0].candidate.text for _, pick in open_]), NEAR).tolist()
     taken: Counter[int] = Counter()
-    over: set[int] = set()
-    for place, label in sorted(zip(places, labels.tolist(), strict=True), key=rank):
+    over: dict[int, list[Picked]] = {}
+    for (place, pick), label in sorted(zip(open_, labels, strict=True), key=lambda one: _best_chosen(one[0][1])):
         taken[label] += 1
         if taken[label] > cap:
-            over.add(place)
-    kept = [pick for place, pick in enumerate(picks) if place not in over]
-    return kept, [picks[place] for place in sorted(over)]
+            over.setdefault(place, []).append(pick)
+    return [one.without(over[place]) if place in over else one for place, one in enumerate(choices)]
 
 
-def take_back(kept: Sequence[Pick], over: Sequence[Pick], first: Container[Rated], counts: Counter[str]) -> set[str]:
-    """The ids of the candidates that only stand in picks over the cap; `counts`, which has all picks, is set right.
-
-    Answers of iteration 0 (`first`) are no candidates of the round.
-    """
-    lost = _ids(over, first) - _ids(kept, first)
-    counts.update(
-        over_cluster_cap=len(lost),
-        selected=-len(lost),
-        prompts_without_selection=len({prompt.id for prompt, _ in over} - {prompt.id for prompt, _ in kept}),
-    )
-    if "pairs" in counts:
-        counts["pairs"] -= len(over)
-    if "anchored" in counts:
-        counts["anchored"] -= sum(one in first for _, chosen in over for one in chosen)
-    return lost
-
-
-def _ids(picks: Sequence[Pick], first: Container[Rated]) -> set[str]:
-    return {one.candidate.id for _, chosen in picks for one in chosen if one not in first}
+def _best_chosen(pick: Picked) -> tuple[float, str]:
+    return -pick[0].worth, pick[0].candidate.id
 
 
 def _preferable(able: Sequence[Rated], orders: Orders, novelty: Mapping[str, float]) -> list[Rated]:

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations, product
 from typing import Literal
 
@@ -13,8 +14,9 @@ from selfreward.artifacts import derive_seed
 from selfreward.monitor.controller import Orders
 from selfreward.records import Example, PreferencePair, Prompt, digest_of
 from selfreward.selection.anchors import opposite
+from selfreward.selection.choice import AnchoredChoice, Choice
 from selfreward.selection.novelty import NO_ORDERS, most_novel, parted
-from selfreward.selection.pool import Rated, SelectBase, eligible, looked_at, ranked
+from selfreward.selection.pool import Rated, SelectBase, eligible, fate_of, left_out, ranked
 from selfreward.selection.tiers import by_worth, shortest_first, worst_of
 from selfreward.spec import neutral
 
@@ -53,34 +55,25 @@ def choose_pairs(
     prompt: Prompt,
     rated: Sequence[Rated],
     seed: int,
-    counts: Counter[str],
+    compared: Counter[str],
     orders: Orders = NO_ORDERS,
     first: Sequence[Rated] = (),
-) -> list[tuple[Rated, Rated]]:
-    """The pairs (chosen, rejected) of one prompt; adds to `counts`. The order of `rated` does not matter.
+) -> Choice:
+    """The pairs (chosen, rejected) of one prompt. The order of `rated` does not matter.
 
-    A candidate counts as selected if it is in a pair. Of two candidates compared, `ties` counts those with equal
-    scores and `below_margin` those closer than the margin.
+    A candidate is selected if it is in a pair. To `compared` are added, of the pairs looked at, `ties` of equal scores
+    and those `below_margin`.
 
     Where novelty is ordered, the most novel at or above the quantile stand against the least novel of the others, in
     that order under every rule, and tiers do not count. `first` are the worst answers of iteration 0 where pairs are
-    ordered to reject them (`anchored` counts those that do); their scores are those of their own round's judge.
+    ordered to reject them; their scores are those of their own round's judge.
     """
-    able = ranked(spec, prompt, rated, by_worth(spec.length_tier), counts)
+    able, left_out = ranked(spec, prompt, rated, by_worth(spec.length_tier))
     luck = random.Random(derive_seed(seed, prompt.id))
-    chosen = list(_far_enough(spec, _compared(spec, prompt, able, luck, orders, first), counts))[: spec.per_prompt]
+    chosen = list(_far_enough(spec, _compared(spec, prompt, able, luck, orders, first), compared))[: spec.per_prompt]
     if spec.pairs == "coin":
         chosen = [pair if luck.random() < 0.5 else pair[::-1] for pair in chosen]
-    in_a_pair = [one for one in able if any(one in pair for pair in chosen)]
-    counts.update(
-        selected=len(in_a_pair),
-        passed_over=len(able) - len(in_a_pair),
-        pairs=len(chosen),
-        prompts_without_selection=0 if chosen else 1,
-    )
-    if orders.anchored:
-        counts["anchored"] += sum(any(one in first for one in pair) for pair in chosen)
-    return chosen
+    return Choice(prompt=prompt, ranked=able, left_out=left_out, picks=chosen)
 
 
 def pair_of(prompt: Prompt, chosen: Rated, rejected: Rated) -> PreferencePair:
@@ -104,32 +97,30 @@ def pair_of(prompt: Prompt, chosen: Rated, rejected: Rated) -> PreferencePair:
     )
 
 
-def anchor_pair(
-    spec: PreferencePairs,
-    prompt: Prompt,
-    human: Example,
-    rated: Sequence[Rated],
-    counts: Counter[str],
-    first: Sequence[Rated] = (),
-) -> PreferencePair | None:
+def choose_anchored(
+    spec: PreferencePairs, prompt: Prompt, human: Example, rated: Sequence[Rated], first: Sequence[Rated] = ()
+) -> AnchoredChoice:
     """The human answer over the policy's own worst, of the bottom tier the longest where there are tiers.
 
-    None, counted, where no candidate may stand against it.
-    Where there are answers of iteration 0 to reject (`first`), over the worst of those, counted as `anchored` too.
+    Where there are answers of iteration 0 to reject (`first`), over the worst of those. No candidate may stand against
+    the human answer that says the same.
     """
-    worst = opposite(prompt, human.text, first)
-    if worst is not None:
-        counts["anchored"] += 1
-    else:
-        said = distinct_key(prompt, human.text)
-        able = eligible(spec, looked_at(spec, rated), Counter())
-        others = [one for one in able if distinct_key(prompt, one.candidate.text) != said]
-        others.sort(key=lambda one: (-one.worth, -one.candidate.index))
-        worst = worst_of(others, spec.length_tier) if others else None
-    if worst is None:
-        counts["human_prompts_without_pair"] += 1
-        return None
-    counts["human_pairs"] += 1
+    said = distinct_key(prompt, human.text)
+    able = eligible(spec, rated)
+    others = [one for one in able if distinct_key(prompt, one.candidate.text) != said]
+    others.sort(key=lambda one: (-one.worth, -one.candidate.index))
+    own = worst_of(others, spec.length_tier) if others else None
+    worst = opposite(prompt, human.text, first) or own
+    fates = left_out(spec, rated)
+    for one in able:
+        if one is worst:
+            fates.append(replace(fate_of(one, "selected"), under=(human.id,)))
+        else:
+            fates.append(fate_of(one, "passed_over" if one in others else "same_as_human"))
+    return AnchoredChoice(pair=None if worst is None else _anchor_pair(prompt, human, worst), found=fates)
+
+
+def _anchor_pair(prompt: Prompt, human: Example, worst: Rated) -> PreferencePair:
     return PreferencePair(
         id=digest_of("pair", prompt.id, human.id, worst.candidate.id),
         prompt_id=prompt.id,
@@ -179,13 +170,13 @@ def _compared(
 
 
 def _far_enough(
-    spec: PreferencePairs, pairs: Sequence[tuple[Rated, Rated]], counts: Counter[str]
+    spec: PreferencePairs, pairs: Sequence[tuple[Rated, Rated]], compared: Counter[str]
 ) -> Iterator[tuple[Rated, Rated]]:
     for better, worse in pairs:
         gap = better.worth - worse.worth
         if gap == 0:
-            counts["ties"] += 1
+            compared["ties"] += 1
         elif gap <= spec.margin:
-            counts["below_margin"] += 1
+            compared["below_margin"] += 1
         else:
             yield better, worse

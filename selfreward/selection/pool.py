@@ -1,6 +1,5 @@
 """The pool of one prompt: its candidates with their scores, and which of them may be trained on."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -11,6 +10,7 @@ from pydantic import PositiveInt
 from selfreward.answers import distinct_key
 from selfreward.artifacts import Artifact
 from selfreward.records import Candidate, Judgment, Prompt
+from selfreward.selection.fates import Fate
 from selfreward.spec import Spec, neutral
 from selfreward.thought import estimated_answer_tokens
 
@@ -88,34 +88,53 @@ def looked_at(spec: SelectBase, rated: Sequence[Rated]) -> list[Rated]:
     return [replace(one, penalty=spec.length_penalty * one.length) for one in first]
 
 
-def eligible(spec: SelectBase, pool: Iterable[Rated], counts: Counter[str]) -> Iterator[Rated]:
-    """The candidates that may be trained on; the others are counted under the first reason against them."""
-    for one in pool:
-        if one.candidate.finish == "length":
-            counts["cut"] += 1
-        elif not one.candidate.text.strip():
-            counts["empty"] += 1
-        elif one.score is None:
-            counts[f"unscored:{one.outcome}"] += 1
-        elif spec.threshold is not None and one.score < spec.threshold:
-            counts["below_threshold"] += 1
-        else:
-            yield one
+def why_not(spec: SelectBase, one: Rated) -> str | None:
+    """The first reason against training on a candidate; None where there is none."""
+    if one.candidate.finish == "length":
+        return "cut"
+    if not one.candidate.text.strip():
+        return "empty"
+    if one.score is None:
+        return f"unscored:{one.outcome}"
+    if spec.threshold is not None and one.score < spec.threshold:
+        return "below_threshold"
+    return None
 
 
-def ranked(
-    spec: SelectBase,
-    prompt: Prompt,
-    rated: Sequence[Rated],
-    order: Order,
-    counts: Counter[str],
-) -> list[Rated]:
-    """The candidates that may be chosen, in `order`, whatever the order of `rated`; adds to `counts`."""
-    pool = looked_at(spec, rated)
-    allowed = sorted(eligible(spec, pool, counts), key=order)
+def eligible(spec: SelectBase, rated: Sequence[Rated]) -> list[Rated]:
+    """The candidates that are looked at and may be trained on, by index; the order of `rated` does not matter."""
+    return [one for one in looked_at(spec, rated) if why_not(spec, one) is None]
+
+
+def ranked(spec: SelectBase, prompt: Prompt, rated: Sequence[Rated], order: Order) -> tuple[list[Rated], list[Fate]]:
+    """The candidates that may be chosen, in `order`, and the fates of the others; the order of `rated` is nothing."""
+    allowed = sorted(eligible(spec, rated), key=order)
     distinct = list(first_of_each(prompt, allowed)) if spec.dedup else allowed
-    counts.update(prompts=1, candidates=len(pool), duplicate=len(allowed) - len(distinct))
-    return distinct
+    given = {distinct_key(prompt, one.candidate.text): one.candidate.id for one in distinct}
+    again = [one for one in allowed if one not in distinct]
+    duplicates = [
+        replace(fate_of(one, "duplicate"), repeats=given[distinct_key(prompt, one.candidate.text)]) for one in again
+    ]
+    return distinct, [*left_out(spec, rated), *duplicates]
+
+
+def left_out(spec: SelectBase, rated: Sequence[Rated]) -> list[Fate]:
+    """The fates of the candidates that are not `eligible`."""
+    beyond = [fate_of(one, "beyond_k") for one in rated if one.candidate.index >= spec.k]
+    unfit = [(one, why_not(spec, one)) for one in looked_at(spec, rated)]
+    return [*beyond, *(fate_of(one, why) for one, why in unfit if why is not None)]
+
+
+def fate_of(one: Rated, fate: str) -> Fate:
+    """The row that says what became of a candidate."""
+    return Fate(
+        prompt_id=one.candidate.prompt_id,
+        candidate_id=one.candidate.id,
+        index=one.candidate.index,
+        fate=fate,
+        score=one.score,
+        worth=None if one.score is None else one.worth,
+    )
 
 
 def best_first(one: Rated) -> tuple[float, int]:

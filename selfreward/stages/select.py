@@ -4,16 +4,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from selfreward.artifacts import Advance, Artifact, Output, Part
+from selfreward.artifacts.output import Table
 from selfreward.monitor.controller import Orders
 from selfreward.records import Example, PreferencePair, Prompt
 from selfreward.selection import AnySelect
 from selfreward.selection.anchors import worst_at_first
+from selfreward.selection.choice import Choice
 from selfreward.selection.examples import BestOfK, RandomPick, choose, example_of
-from selfreward.selection.novelty import Pick, lowered, orders_of, take_back, within_cap
-from selfreward.selection.pairs import PreferencePairs, anchor_pair, choose_pairs, pair_of
+from selfreward.selection.fates import Fate
+from selfreward.selection.novelty import lowered, orders_of, within_cap
+from selfreward.selection.pairs import PreferencePairs, choose_anchored, choose_pairs, pair_of
 from selfreward.selection.pool import Rated, pools
 
-VERSION = 8
+VERSION = 9
 
 Pools = Iterator[tuple[Prompt, list[Rated]]]
 
@@ -30,22 +33,22 @@ def select(
     first_candidates: Artifact | None,
     first_judgments: Artifact | None,
 ) -> None:
-    """Table `rows` of Example, or `pairs` and `human_pairs` of PreferencePair, and `selection.json`.
+    """Table `rows` of Example, or `pairs` and `human_pairs` of PreferencePair, `fates` of Fate, and `selection.json`.
 
-    The counts say how many candidates each rule left: every candidate that is looked at is counted once, as selected,
-    as passed over, or under the first reason that took it out (`cut`, an outcome such as `unscored:truncated`,
-    `empty`, `below_threshold`, `duplicate`). Human prompts that were sampled along make human pairs alone.
+    Every candidate has one fate. `selection.json` counts them: every candidate that is looked at once, as selected, as
+    passed over, or under the first reason that took it out. Human prompts that were sampled along make human pairs
+    alone, and only those are counted.
 
     `decision` is the part `orders` of that of the round before, which are followed; the `first_` tables are those of
     iteration 0, read where pairs are ordered to reject its answers. A round is streamed, prompt by prompt, unless a cap
-    or those answers are ordered. Candidates that a cap takes out are counted as `over_cluster_cap`.
+    or those answers are ordered.
     """
     orders = orders_of(decision)
     spec = lowered(spec, orders)
     counts: Counter[str] = Counter(
         prompts=0, prompts_without_selection=0, candidates=0, selected=0, passed_over=0, cut=0, duplicate=0
     )
-    with out.progress(prompts.rows(), "prompts") as advance:
+    with out.progress(prompts.rows(), "prompts") as advance, out.table(Fate, "fates") as fates:
         rated = _advancing(pools(prompts, candidates, judgments), advance)
         match spec:
             case PreferencePairs():
@@ -55,18 +58,14 @@ def select(
                     assert first_candidates is not None, "no orders reach iteration 0"
                     assert first_judgments is not None
                     first = worst_at_first(spec, prompts, first_candidates, first_judgments)
-                counts.update(pairs=0, ties=0, below_margin=0, human_pairs=0, human_prompts_without_pair=0)
-                _write_pairs(out, spec, rated, human, first, seed, orders, counts)
+                _write_pairs(out, spec, rated, human, first, seed, orders, counts, fates)
             case BestOfK() | RandomPick():
-                picks = (
-                    (prompt, (pick,))
-                    for prompt, group in rated
-                    for pick in choose(spec, prompt, group, seed, counts, orders)
-                )
-                with out.table(Example) as table:
-                    table.write_all(
-                        example_of(prompt, *chosen) for prompt, chosen in _capped(picks, {}, orders, counts)
-                    )
+                choices = (choose(spec, prompt, group, seed, orders) for prompt, group in rated)
+                with out.table(Example) as rows:
+                    for choice in _capped(choices, orders, counts):
+                        rows.add(*(example_of(choice.prompt, *pick) for pick in choice.picks))
+                        fates.add(*choice.fates())
+                        choice.count(counts)
     out.write_json("selection", dict(counts))
 
 
@@ -79,33 +78,43 @@ def _write_pairs(
     seed: int,
     orders: Orders,
     counts: Counter[str],
+    fates: Table[Fate],
 ) -> None:
-    anchors: list[PreferencePair] = []
+    counts.update(pairs=0, ties=0, below_margin=0, human_pairs=0, human_prompts_without_pair=0)
+    if orders.anchored:
+        counts["anchored"] = 0
+    before = {one.candidate.id for worst in first.values() for one in worst}
+    with out.table(PreferencePair, "human_pairs") as human_pairs, out.table(PreferencePair, "pairs") as pairs:
 
-    def own() -> Iterator[Pick]:
-        for prompt, group in rated:
-            worst = first.get(prompt.id, ())
-            if prompt.id not in human:
-                for pair in choose_pairs(spec, prompt, group, seed, counts, orders, worst):
-                    yield prompt, pair
-            elif (anchor := anchor_pair(spec, prompt, human[prompt.id], group, counts, worst)) is not None:
-                anchors.append(anchor)
+        def own() -> Iterator[Choice]:
+            for prompt, group in rated:
+                worst = first.get(prompt.id, ())
+                if prompt.id not in human:
+                    yield choose_pairs(spec, prompt, group, seed, counts, orders, worst)
+                    continue
+                anchored = choose_anchored(spec, prompt, human[prompt.id], group, worst)
+                fates.add(*anchored.fates())
+                anchored.count(counts)
+                if anchored.pair is not None:
+                    human_pairs.add(anchored.pair)
+                    counts.update({"anchored": 1} if anchored.pair.rejected_id in before else {})
 
-    with out.table(PreferencePair, "pairs") as table:
-        table.write_all(pair_of(prompt, *pair) for prompt, pair in _capped(own(), first, orders, counts))
-    with out.table(PreferencePair, "human_pairs") as table:
-        table.write(anchors)
+        for choice in _capped(own(), orders, counts):
+            made = [pair_of(choice.prompt, *pick) for pick in choice.picks]
+            pairs.add(*made)
+            fates.add(*choice.fates())
+            choice.count(counts)
+            counts["pairs"] += len(made)
+            if orders.anchored:
+                counts["anchored"] += sum(not before.isdisjoint((pair.chosen_id, pair.rejected_id)) for pair in made)
 
 
-def _capped(
-    picks: Iterator[Pick], first: Mapping[str, Sequence[Rated]], orders: Orders, counts: Counter[str]
-) -> Iterable[Pick]:
-    """`picks` as they come, or what a cap, where it is ordered, leaves of those of the whole round."""
+def _capped(choices: Iterator[Choice], orders: Orders, counts: Counter[str]) -> Iterable[Choice]:
+    """`choices` as they come, or what a cap, where it is ordered, leaves of those of the whole round."""
     if orders.cluster_cap is None:
-        return picks
-    kept, over = within_cap(list(picks), orders.cluster_cap)
-    take_back(kept, over, {one for worst in first.values() for one in worst}, counts)
-    return kept
+        return choices
+    counts["over_cluster_cap"] = 0
+    return within_cap(list(choices), orders.cluster_cap)
 
 
 def _advancing(rated: Pools, advance: Advance) -> Pools:

@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from selfreward.reading.rounds import Considered, PolicyName, Round, Rule
-from selfreward.report.reasons import fate, rule_in_words
+from selfreward.report.fates import fate_in_words, rule_in_words
 from selfreward.selection import AnySelect
 from selfreward.selection.examples import BestOfK, RandomPick, choose
 from selfreward.selection.novelty import NO_ORDERS
-from selfreward.selection.pairs import PreferencePairs, anchor_pair, choose_pairs, pair_of
+from selfreward.selection.pairs import PreferencePairs, choose_anchored, choose_pairs, pair_of
 from selfreward.selection.pool import Rated, looked_at
-from selfreward.selection.reasons import explain_anchor, explain_choice
 from selfreward.spec import identity
 from tests.selection.test_examples import PROMPT, candidate
 from tests.selection.test_pairs import HUMAN
@@ -32,12 +31,15 @@ def pool(*sizes: tuple[float | None, int]) -> list[Rated]:
 
 
 def pair(spec: PreferencePairs, rated: list[Rated], counts: Counter[str] | None = None) -> str | None:
-    found = choose_pairs(spec, PROMPT, rated, 0, Counter() if counts is None else counts)
+    counts = Counter() if counts is None else counts
+    choice = choose_pairs(spec, PROMPT, rated, 0, counts)
+    choice.count(counts)
+    found = choice.picks
     return f"{found[0][0].candidate.id}>{found[0][1].candidate.id}" if found else None
 
 
 def picks(spec: BestOfK, rated: list[Rated]) -> list[str]:
-    return [one.candidate.id for one in choose(spec, PROMPT, rated, 0, Counter())]
+    return [one.candidate.id for (one,) in choose(spec, PROMPT, rated, 0).picks]
 
 
 SIZES = st.lists(st.tuples(st.sampled_from([0.0, 1.0, 2.0, 3.0, 4.0, 5.0]), st.integers(1, 9)), min_size=1, max_size=8)
@@ -61,9 +63,9 @@ def test_no_shorter_one_is_as_good_and_no_longer_one_as_bad(sizes: Sizes, tier: 
     best, worst = max(scores), min(scores)
     good = [one.candidate.tokens for one in rated if one.worth >= best - tier * (best - worst)]
     bad = [one.candidate.tokens for one in rated if one.worth <= worst + tier * (best - worst)]
-    (taken,) = choose(BestOfK(length_tier=tier, **WIDE), PROMPT, rated, 0, Counter())
+    ((taken,),) = choose(BestOfK(length_tier=tier, **WIDE), PROMPT, rated, 0).picks
     assert taken.candidate.tokens == min(good)
-    found = choose_pairs(PreferencePairs(length_tier=tier, **WIDE), PROMPT, rated, 0, Counter())
+    found = choose_pairs(PreferencePairs(length_tier=tier, **WIDE), PROMPT, rated, 0, Counter()).picks
     assert len(found) == (best > worst)
     for chosen, rejected in found:
         assert (chosen, rejected.candidate.tokens) == (taken, max(bad))
@@ -74,7 +76,7 @@ def test_no_shorter_one_is_as_good_and_no_longer_one_as_bad(sizes: Sizes, tier: 
 def test_a_tier_of_nothing_takes_the_best_and_the_worst(sizes: Sizes) -> None:
     rated = pool(*sizes)
     scores = [score for score, _ in sizes]
-    for chosen, rejected in choose_pairs(PreferencePairs(length_tier=0.0, **WIDE), PROMPT, rated, 0, Counter()):
+    for chosen, rejected in choose_pairs(PreferencePairs(length_tier=0.0, **WIDE), PROMPT, rated, 0, Counter()).picks:
         assert (chosen.score, rejected.score) == (max(scores), min(scores))
     even = pool(*((score, 5) for score in scores))
     assert pair(PreferencePairs(length_tier=0.0, **WIDE), even) == pair(PreferencePairs(**WIDE), even)
@@ -99,9 +101,9 @@ def test_the_order_of_candidates_changes_nothing(sizes: Sizes, tier: float | Non
 @given(sizes=SIZES, tier=TIERS, penalty=st.sampled_from([0.25, 0.5]))
 def test_a_penalty_is_a_judge_that_takes_so_much_off_for_each_token(sizes: Sizes, tier, penalty: float) -> None:
     by_hand = pool(*((score - penalty * tokens, tokens) for score, tokens in sizes))
-    left = choose_pairs(PreferencePairs(length_tier=tier, **WIDE), PROMPT, by_hand, 0, Counter())
+    left = choose_pairs(PreferencePairs(length_tier=tier, **WIDE), PROMPT, by_hand, 0, Counter()).picks
     spec = PreferencePairs(length_tier=tier, length_penalty=penalty, **WIDE)
-    found = choose_pairs(spec, PROMPT, pool(*sizes), 0, Counter())
+    found = choose_pairs(spec, PROMPT, pool(*sizes), 0, Counter()).picks
     assert [pair_of(PROMPT, *both) for both in found] == [pair_of(PROMPT, *both) for both in left]
     best = BestOfK(length_tier=tier, top=3, **WIDE)
     assert picks(best.model_copy(update={"length_penalty": penalty}), pool(*sizes)) == picks(best, by_hand)
@@ -110,7 +112,7 @@ def test_a_penalty_is_a_judge_that_takes_so_much_off_for_each_token(sizes: Sizes
 def test_the_margin_is_of_what_the_penalty_leaves_and_the_threshold_of_the_score() -> None:
     rated = pool((3.0, 10), (2.0, 2))
     spec = PreferencePairs(k=2, length_penalty=0.25)
-    (found,) = choose_pairs(spec, PROMPT, rated, 0, Counter())
+    (found,) = choose_pairs(spec, PROMPT, rated, 0, Counter()).picks
     assert pair_of(PROMPT, *found).margin == (2.0 - 0.5) - (3.0 - 2.5)
     counts: Counter[str] = Counter()
     assert pair(spec.model_copy(update={"margin": 1.0}), rated, counts) is None
@@ -142,10 +144,9 @@ def test_the_human_answer_stands_over_the_longest_of_the_bottom_tier() -> None:
     rated = pool((0.0, 3), (1.0, 8), (4.0, 20))
     for tier, rejected in ((None, "c0"), (0.0, "c0"), (0.3, "c1")):
         spec = PreferencePairs(length_tier=tier)
-        found = anchor_pair(spec, PROMPT, HUMAN, rated, Counter())
-        assert found is not None and found.rejected_id == rejected
-        reasons = explain_anchor(spec, PROMPT, HUMAN, rated).reasons
-        assert [one for one, reason in reasons.items() if reason.name == "selected"] == [rejected]
+        found = choose_anchored(spec, PROMPT, HUMAN, rated)
+        assert found.pair is not None and found.pair.rejected_id == rejected
+        assert [one.candidate_id for one in found.fates() if one.fate == "selected"] == [rejected]
 
 
 def test_settings_at_rest_are_no_part_of_a_key_and_a_tier_makes_one_pair() -> None:
@@ -159,10 +160,11 @@ def test_settings_at_rest_are_no_part_of_a_key_and_a_tier_makes_one_pair() -> No
 
 def told(spec: AnySelect, rated: list[Rated]) -> list[str]:
     """The rule and the fate of every candidate, in words."""
-    choice = explain_choice(spec, PROMPT, rated, 0)
+    pairs = isinstance(spec, PreferencePairs)
+    choice = choose_pairs(spec, PROMPT, rated, 0, Counter()) if pairs else choose(spec, PROMPT, rated, 0)
     considered = tuple(
-        Considered(candidate=one.candidate, judgments=(), score=one.score, reason=choice.reasons[one.candidate.id])
-        for one in rated
+        Considered(candidate=one.candidate, judgments=(), fate=fate)
+        for one, fate in zip(rated, choice.fates(), strict=True)
     )
     one = Round(
         iteration=0,
@@ -170,11 +172,10 @@ def told(spec: AnySelect, rated: list[Rated]) -> list[str]:
         judge=None,
         candidates=considered,
         rule=Rule(spec, 0, NO_ORDERS),
-        counts=dict(choice.counts),
-        pairs=choice.pairs,
+        anchors=False,
         chain=(),
     )
-    return [*rule_in_words(one)[2:], *(fate(each, one) for each in considered)]
+    return [*rule_in_words(one)[2:], *(fate_in_words(each, one) for each in considered)]
 
 
 def test_reasons_name_the_tiers_and_the_penalty() -> None:

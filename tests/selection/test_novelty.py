@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from selfreward.monitor.controller import Orders
 from selfreward.records import Example, PreferencePair
+from selfreward.selection import AnySelect
 from selfreward.selection.examples import BestOfK, RandomPick, choose
+from selfreward.selection.fates import Fate
 from selfreward.selection.pairs import PreferencePairs, choose_pairs
 from selfreward.selection.pool import Rated
-from selfreward.selection.reasons import explain_choice
-from tests.stages.tables import SEED, closed_prompt, drawn, human_example, open_prompt, ordered, selected
+from tests.stages.tables import closed_prompt, drawn, human_example, open_prompt, ordered, selected
 
 PROMPT = open_prompt(0)
 NOVEL = Orders(novelty=True, novelty_quantile=0.5)
@@ -33,26 +34,28 @@ def index_of(one: Rated) -> int:
 
 def test_the_most_novel_of_the_good_ones_is_taken() -> None:
     pool = rated([5.0, 4.0, 1.0, 3.0, 2.0])
-    assert [index_of(one) for one in choose(BestOfK(k=5), PROMPT, pool, 0, Counter())] == [0]
-    assert [index_of(one) for one in choose(BestOfK(k=5), PROMPT, pool, 0, Counter(), NOVEL)] == [3]
-    assert [index_of(one) for one in choose(RandomPick(k=5), PROMPT, pool, 0, Counter(), NOVEL)] == [3]
+    assert [index_of(one) for (one,) in choose(BestOfK(k=5), PROMPT, pool, 0).picks] == [0]
+    assert [index_of(one) for (one,) in choose(BestOfK(k=5), PROMPT, pool, 0, NOVEL).picks] == [3]
+    assert [index_of(one) for (one,) in choose(RandomPick(k=5), PROMPT, pool, 0, NOVEL).picks] == [3]
 
 
 def test_the_most_novel_good_one_stands_over_the_least_novel_bad_one() -> None:
     pool = rated([3.0, 1.0, 2.0, 4.0])
-    ((chosen, rejected),) = choose_pairs(PreferencePairs(), PROMPT, pool, 0, Counter())
+    ((chosen, rejected),) = choose_pairs(PreferencePairs(), PROMPT, pool, 0, Counter()).picks
     assert (index_of(chosen), index_of(rejected)) == (3, 1)
     pool = rated([5.0, 2.0, 1.0, 4.0])
-    ((chosen, rejected),) = choose_pairs(PreferencePairs(), PROMPT, pool, 0, Counter(), NOVEL)
+    ((chosen, rejected),) = choose_pairs(PreferencePairs(), PROMPT, pool, 0, Counter(), NOVEL).picks
     assert (index_of(chosen), index_of(rejected)) == (3, 1)
 
 
 def test_where_most_answers_share_the_lowest_score_the_others_are_preferred() -> None:
     pool = rated([1.0, 1.0, 2.0, 1.0])
-    ((chosen, rejected),) = choose_pairs(PreferencePairs(), PROMPT, pool, 0, Counter(), NOVEL)
+    ((chosen, rejected),) = choose_pairs(PreferencePairs(), PROMPT, pool, 0, Counter(), NOVEL).picks
     assert (index_of(chosen), index_of(rejected)) == (2, 0)
     counts: Counter[str] = Counter()
-    assert choose_pairs(PreferencePairs(), PROMPT, rated([1.0] * 4), 0, counts, NOVEL) == []
+    choice = choose_pairs(PreferencePairs(), PROMPT, rated([1.0] * 4), 0, counts, NOVEL)
+    choice.count(counts)
+    assert choice.picks == []
     assert (counts["ties"], counts["prompts_without_selection"]) == (1, 1)
 
 
@@ -66,7 +69,9 @@ def test_novelty_never_picks_below_the_quantile(scores, quantile, top, random) -
     orders = Orders(novelty=True, novelty_quantile=quantile)
     pool, counts = rated(scores), Counter()
     able = [one.worth for one in pool if one.score is not None and one.candidate.text.strip()]
-    chosen = choose(spec, PROMPT, pool, 0, counts, orders)
+    choice = choose(spec, PROMPT, pool, 0, orders)
+    choice.count(counts)
+    chosen = [one for (one,) in choice.picks]
     assert bool(chosen) == bool(able)
     assert all(one.worth >= np.quantile(able, quantile) for one in chosen)
     assert counts["selected"] + counts["passed_over"] == len(able)
@@ -81,8 +86,11 @@ def test_whatever_is_ordered_the_order_of_candidates_changes_nothing(rule, score
     shuffled = list(pool)
     order.shuffle(shuffled)
     counts, again = Counter(), Counter()
-    found = choose_pairs(spec, PROMPT, pool, 0, counts, orders, before)
-    assert found == choose_pairs(spec, PROMPT, shuffled, 0, again, orders, before)
+    choice = choose_pairs(spec, PROMPT, pool, 0, counts, orders, before)
+    found, same = choice.picks, choose_pairs(spec, PROMPT, shuffled, 0, again, orders, before)
+    assert (found, choice.fates()) == (same.picks, same.fates())
+    choice.count(counts)
+    same.count(again)
     assert counts == again
     assert counts["selected"] + counts["passed_over"] == sum(
         one.score is not None and one.candidate.text != "" for one in pool
@@ -124,19 +132,16 @@ def test_the_cap_holds_for_pairs_and_every_candidate_is_counted_once(tmp_path: P
     assert (counts["over_cluster_cap"], counts["selected"], counts["candidates"]) == (8, 4, 12)
 
 
-def test_what_the_cap_took_out_is_explained_as_such(tmp_path: Path) -> None:
-    orders = Orders(cluster_cap=2)
-    made = selected(tmp_path, MANY, BestOfK(), ordered(tmp_path, cluster_cap=2))
-    kept = {row.id for row in made.records(Example)}
-    total: Counter[str] = Counter()
-    for prompt, given_ in MANY:
-        pool = [Rated(drawn(prompt, at, text), score, "unparsed") for at, (text, score) in enumerate(given_)]
-        choice = explain_choice(BestOfK(), prompt, pool, SEED, orders, kept=kept)
-        names = Counter(reason.name for reason in choice.reasons.values())
-        assert names["selected"] == choice.counts["selected"]
-        total.update(names)
-    counts = made.json("selection")
-    assert all(total[name] == counts[name] for name in ("selected", "over_cluster_cap", "unscored:unparsed"))
+@pytest.mark.parametrize("spec", [BestOfK(), PreferencePairs(), RandomPick()])
+def test_what_the_cap_took_out_has_that_fate(tmp_path: Path, spec: AnySelect) -> None:
+    answers = [(prompt, [dull, (f"Something about {at}.", -1.0)]) for at, (prompt, (dull, _)) in enumerate(MANY)]
+    made = selected(tmp_path, [*answers, *SUMS], spec, ordered(tmp_path, cluster_cap=2))
+    found = list(made.records(Fate, "fates"))
+    fates, counts = Counter(one.fate for one in found), made.json("selection")
+    assert fates == {name: counts[name] for name in fates}
+    assert len(found) == counts["candidates"]
+    assert fates["over_cluster_cap"] > 0
+    assert all(one.rank is not None and not one.over and not one.under for one in found if "cap" in one.fate)
 
 
 def test_a_smaller_k_is_obeyed_and_a_larger_one_is_not(tmp_path: Path) -> None:

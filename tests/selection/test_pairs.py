@@ -8,14 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfreward.records import Example
-from selfreward.selection.pairs import PreferencePairs, anchor_pair, choose_pairs, pair_of
+from selfreward.selection.pairs import PreferencePairs, choose_anchored, choose_pairs, pair_of
 from selfreward.selection.pool import Rated
 from tests.selection.test_examples import PROMPT, candidate, rated
 
 
 def pairs(spec: PreferencePairs, pool: list[Rated], counts: Counter[str] | None = None, seed: int = 0) -> list[str]:
-    found = choose_pairs(spec, PROMPT, pool, seed, Counter() if counts is None else counts)
-    return [f"{chosen.candidate.id}>{rejected.candidate.id}" for chosen, rejected in found]
+    counts = Counter() if counts is None else counts
+    choice = choose_pairs(spec, PROMPT, pool, seed, counts)
+    choice.count(counts)
+    return [f"{chosen.candidate.id}>{rejected.candidate.id}" for chosen, rejected in choice.picks]
 
 
 def test_the_best_stands_against_the_worst() -> None:
@@ -77,7 +79,7 @@ SCORES = st.lists(st.one_of(st.none(), st.sampled_from([0.0, 1.0, 2.0, 3.0, 4.0,
 @given(scores=SCORES, margin=st.floats(0, 3), cap=st.one_of(st.none(), st.integers(1, 5)))
 def test_a_pair_is_always_better_by_more_than_the_margin(rule, scores, margin, cap) -> None:
     spec = PreferencePairs(k=8, pairs=rule, margin=margin, per_prompt=cap)
-    found = choose_pairs(spec, PROMPT, rated(*scores), 0, Counter())
+    found = choose_pairs(spec, PROMPT, rated(*scores), 0, Counter()).picks
     assert all(chosen.worth - rejected.worth > margin for chosen, rejected in found)
     assert cap is None or len(found) <= cap
     assert len({(a.candidate.id, b.candidate.id) for a, b in found}) == len(found)
@@ -87,16 +89,21 @@ def test_a_pair_is_always_better_by_more_than_the_margin(rule, scores, margin, c
 @given(scores=SCORES, k=st.integers(2, 8))
 def test_every_candidate_is_counted_once(rule, scores, k) -> None:
     counts: Counter[str] = Counter()
-    choose_pairs(PreferencePairs(k=k, pairs=rule, threshold=1.0, per_prompt=2), PROMPT, rated(*scores), 0, counts)
+    spec = PreferencePairs(k=k, pairs=rule, threshold=1.0, per_prompt=2)
+    choice = choose_pairs(spec, PROMPT, rated(*scores), 0, counts)
+    choice.count(counts)
+    assert [one.index for one in choice.fates()] == list(range(len(scores)))
+    sides = [(one.candidate_id, other) for one in choice.fates() for other in one.over]
+    assert sorted(sides) == sorted((better.candidate.id, worse.candidate.id) for better, worse in choice.picks)
+    assert sorted(sides) == sorted((other, one.candidate_id) for one in choice.fates() for other in one.under)
     of_pairs = ("prompts", "candidates", "pairs", "ties", "below_margin")
     reasons = {name: value for name, value in counts.items() if not name.startswith(of_pairs)}
     assert sum(reasons.values()) == counts["candidates"] == min(k, len(scores))
 
 
 def test_a_pair_knows_where_it_comes_from() -> None:
-    (pair,) = (
-        pair_of(PROMPT, *both) for both in choose_pairs(PreferencePairs(), PROMPT, rated(1.0, 4.0), 0, Counter())
-    )
+    (both,) = choose_pairs(PreferencePairs(), PROMPT, rated(1.0, 4.0), 0, Counter()).picks
+    pair = pair_of(PROMPT, *both)
     assert (pair.chosen, pair.rejected) == ("The answer is 1.", "The answer is 0.")
     assert (pair.chosen_id, pair.rejected_id, pair.margin, pair.origin) == ("c1", "c0", 3.0, "self")
 
@@ -116,9 +123,15 @@ HUMAN = Example(
 
 
 def test_the_human_answer_stands_over_the_policys_worst() -> None:
-    counts: Counter[str] = Counter()
-    pair = anchor_pair(PreferencePairs(), PROMPT, HUMAN, rated(2.0, None, 1.0), counts)
+    choice = choose_anchored(PreferencePairs(), PROMPT, HUMAN, rated(2.0, None, 1.0))
+    pair, counts = choice.pair, Counter[str]()
+    choice.count(counts)
     assert pair is not None
+    assert [(one.fate, one.under) for one in choice.fates()] == [
+        ("passed_over", ()),
+        ("unscored:unparsed", ()),
+        ("selected", ("h",)),
+    ]
     assert (pair.chosen, pair.rejected, pair.origin) == ("Four.", "The answer is 2.", "human")
     assert (pair.chosen_id, pair.rejected_id, pair.margin) == ("h", "c2", None)
     assert counts == {"human_pairs": 1}
@@ -127,10 +140,9 @@ def test_the_human_answer_stands_over_the_policys_worst() -> None:
 def test_a_human_answer_with_nothing_against_it_is_counted() -> None:
     counts: Counter[str] = Counter()
     same = [Rated(candidate(0, text="Four."), 1.0, "scored")]
-    assert anchor_pair(PreferencePairs(), PROMPT, HUMAN, same, counts) is None
+    choice = choose_anchored(PreferencePairs(), PROMPT, HUMAN, same)
+    choice.count(counts)
+    assert (choice.pair, [one.fate for one in choice.fates()]) == (None, ["same_as_human"])
     assert counts == {"human_prompts_without_pair": 1}
-    closed = replace(HUMAN, text="4")
-    assert (
-        anchor_pair(PreferencePairs(), PROMPT, closed, [Rated(candidate(0, text="It is 4."), 1.0, "scored")], counts)
-        is None
-    )
+    closed, right = replace(HUMAN, text="4"), [Rated(candidate(0, text="It is 4."), 1.0, "scored")]
+    assert choose_anchored(PreferencePairs(), PROMPT, closed, right).pair is None

@@ -4,6 +4,7 @@ from selfreward.monitor.controller import Orders
 from selfreward.reading.rounds import Considered, Round
 from selfreward.selection import AnySelect
 from selfreward.selection.examples import BestOfK, RandomPick
+from selfreward.selection.fates import Fate
 from selfreward.selection.pairs import PreferencePairs
 
 
@@ -13,12 +14,12 @@ def rule_in_words(told: Round) -> list[str]:
         return []
     spec = told.rule.spec
     enough = "" if spec.threshold is None else f" of at least {spec.threshold:g}"
-    once = "; of equal answers, the first in rank" if spec.dedup and not _is_anchor(told) else ""
+    once = "; of equal answers, the first in rank" if spec.dedup and not told.anchors else ""
     less = f"; each token of an answer takes {spec.length_penalty:g} off its score" if spec.length_penalty else ""
     return [
         f"rule select={spec.kind}, seed {told.rule.seed}",
         f"eligible: those of the first {spec.k} that end by themselves, say something and have a score{enough}{once}",
-        f"chosen: {_anchored(spec) if _is_anchor(told) else _choice(spec)}{less}",
+        f"chosen: {_anchored(spec) if told.anchors else _choice(spec)}{less}",
         *_ordered(told.rule.orders),
     ]
 
@@ -35,11 +36,6 @@ def _ordered(orders: Orders) -> list[str]:
     if orders.anchored:
         parts.append("rejected answers are the worst of iteration 0")
     return [f"ordered by the monitor: {'; '.join(parts)}"] if parts else []
-
-
-def _is_anchor(told: Round) -> bool:
-    """Whether the prompt was sampled to set its human answer against the policy's own."""
-    return not told.counts.keys().isdisjoint({"human_pairs", "human_prompts_without_pair"})
 
 
 def _anchored(spec: AnySelect) -> str:
@@ -80,20 +76,20 @@ _PAIRS = {
 }
 
 
-def fate(one: Considered, told: Round) -> str:
+def fate_in_words(one: Considered, told: Round) -> str:
     """What became of a candidate of a round, and why."""
-    if one.reason is None or told.rule is None:
+    if one.fate is None or told.rule is None:
         return "no selection yet"
-    spec, reason = told.rule.spec, one.reason
-    score = _score(one, spec)
-    rank = "" if reason.rank is None else f", rank {reason.rank} of {_ranked(told)}"
-    match reason.name:
+    spec, fate = told.rule.spec, one.fate
+    score = _score(fate, spec)
+    rank = "" if fate.rank is None else f", rank {fate.rank} of {_ranked(told)}"
+    match fate.fate:
         case "selected":
-            return f"{_selected(one, told)}{score}{rank}"
+            return f"{_selected(fate, told)}{score}{rank}"
         case "passed_over":
             return f"passed over{score}{rank}: {_passed_over(told)}"
         case "duplicate":
-            return f"duplicate{score}: gives the answer of {_named(told, reason.repeats)} again, which ranks higher"
+            return f"duplicate{score}: gives the answer of {_named(told, fate.repeats)} again, which ranks higher"
         case "same_as_human":
             return f"passed over{score}: it says what the human answer says"
         case "cut":
@@ -111,24 +107,21 @@ def fate(one: Considered, told: Round) -> str:
             return f"{name}: no judgment of it was scored"
 
 
-def _score(one: Considered, spec: AnySelect) -> str:
+def _score(fate: Fate, spec: AnySelect) -> str:
     """The judge's score, and what a penalty on length leaves of it."""
-    if one.score is None:
+    if fate.score is None:
         return ""
-    left = one.score - spec.length_penalty * one.candidate.tokens
-    return f", score {one.score:.4f}" + (f" ({left:.4f} after the penalty)" if spec.length_penalty else "")
+    return f", score {fate.score:.4f}" + (f" ({fate.worth:.4f} after the penalty)" if spec.length_penalty else "")
 
 
-def _selected(one: Considered, told: Round) -> str:
+def _selected(fate: Fate, told: Round) -> str:
     """`selected`, or over and under which others a candidate stands in pairs."""
-    mine = one.candidate.id
     outside = "an answer of iteration 0" if told.rule is not None and told.rule.orders.anchored else "the human answer"
-    over = [_named(told, rejected, outside) for chosen, rejected in told.pairs if chosen == mine]
-    under = [_named(told, chosen) for chosen, rejected in told.pairs if rejected == mine]
-    parts = [
-        f"{word} {', '.join(others)}" for word, others in (("chosen over", over), ("rejected for", under)) if others
-    ]
-    return "; ".join(parts) or "selected"
+    sides = (
+        ("chosen over", [_named(told, other, outside) for other in fate.over]),
+        ("rejected for", [_named(told, other) for other in fate.under]),
+    )
+    return "; ".join(f"{word} {', '.join(others)}" for word, others in sides if others) or "selected"
 
 
 def _passed_over(told: Round) -> str:
@@ -144,17 +137,17 @@ def _passed_over(told: Round) -> str:
         case RandomPick(top=top):
             return f"select.top={top} and the lot fell on others"
         case PreferencePairs():
-            return _in_no_pair(spec, told)
+            return _in_no_pair(spec, told.rule.orders, told)
 
 
-def _in_no_pair(spec: PreferencePairs, told: Round) -> str:
-    if _is_anchor(told):
-        if not any(one.reason is not None and one.reason.name == "selected" for one in told.candidates):
+def _in_no_pair(spec: PreferencePairs, orders: Orders, told: Round) -> str:
+    taken = any(one.fate is not None and one.fate.fate == "selected" for one in told.candidates)
+    if told.anchors:
+        if not taken:
             return "an answer of iteration 0 stands against the human one"
         return "it is not the worst" if spec.length_tier is None else f"it is not {_LONGEST}"
-    if told.pairs:
-        assert told.rule is not None
-        if spec.pairs != "best_worst" or told.rule.orders.novelty or told.rule.orders.anchored:
+    if taken:
+        if spec.pairs != "best_worst" or orders.novelty or orders.anchored:
             return "the pairs that were kept are of others"
         return "neither the best nor the worst" if spec.length_tier is None else f"neither {_SHORTEST} nor {_LONGEST}"
     return (
@@ -165,7 +158,7 @@ def _in_no_pair(spec: PreferencePairs, told: Round) -> str:
 
 
 def _ranked(told: Round) -> int:
-    return sum(other.reason is not None and other.reason.rank is not None for other in told.candidates)
+    return sum(other.fate is not None and other.fate.rank is not None for other in told.candidates)
 
 
 def _named(told: Round, candidate_id: str | None, outside: str = "the human answer") -> str:

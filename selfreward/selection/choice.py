@@ -1,0 +1,72 @@
+"""What a selection does with one prompt, and the fates and counts that follow from it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from selfreward.records import PreferencePair, Prompt
+from selfreward.selection.fates import Fate
+from selfreward.selection.pool import Rated, fate_of
+
+Picked = tuple[Rated, ...]
+"""A chosen candidate and, of a preference pair, the rejected one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The candidates of a prompt that are trained on, and the others.
+
+    `ranked` are those that could be chosen, in the order of their rank; `left_out` are the fates of the others.
+    `over_cap` are picks that a cap on the whole round took away.
+    """
+
+    prompt: Prompt
+    ranked: Sequence[Rated]
+    left_out: Sequence[Fate]
+    picks: Sequence[Picked]
+    over_cap: Sequence[Picked] = ()
+
+    def fates(self) -> list[Fate]:
+        """One for each candidate, by index."""
+        chosen, lost = ({one.candidate.id for pick in picks for one in pick} for picks in (self.picks, self.over_cap))
+        pairs = [(pick[0].candidate.id, pick[1].candidate.id) for pick in self.picks if len(pick) > 1]
+        found = list(self.left_out)
+        for rank, one in enumerate(self.ranked, start=1):
+            mine = one.candidate.id
+            fate = fate_of(one, "selected" if mine in chosen else "over_cluster_cap" if mine in lost else "passed_over")
+            over = tuple(rejected for better, rejected in pairs if better == mine)
+            under = tuple(better for better, rejected in pairs if rejected == mine)
+            found.append(replace(fate, rank=rank, over=over, under=under))
+        return sorted(found, key=lambda fate: fate.index)
+
+    def without(self, over_cap: Sequence[Picked]) -> "Choice":
+        """The choice that is left without those of its picks that are `over_cap`."""
+        left = [pick for pick in self.picks if pick not in over_cap]
+        return replace(self, picks=left, over_cap=over_cap)
+
+    def count(self, counts: Counter[str]) -> None:
+        """Adds the prompt and what became of its candidates."""
+        fates = Counter(one.fate for one in self.fates())
+        beyond = fates.pop("beyond_k", 0)
+        counts.update(fates)
+        counts.update(
+            prompts=1,
+            candidates=len(self.ranked) + len(self.left_out) - beyond,
+            prompts_without_selection=0 if self.picks else 1,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchoredChoice:
+    """A human answer set against one of the policy's own; `pair` is None where none may stand against it."""
+
+    pair: PreferencePair | None
+    found: Sequence[Fate]
+
+    def fates(self) -> list[Fate]:
+        """One for each candidate, by index."""
+        return sorted(self.found, key=lambda fate: fate.index)
+
+    def count(self, counts: Counter[str]) -> None:
+        """Adds the pair alone: such prompts were sampled for nothing else."""
+        counts["human_prompts_without_pair" if self.pair is None else "human_pairs"] += 1
