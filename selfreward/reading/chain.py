@@ -9,7 +9,7 @@ from selfreward.reading.rounds import Link, Round, chain_of, explain_round, link
 from selfreward.records import Candidate, Example, PreferencePair, Prompt, TrainingRow
 from selfreward.selection.training_rows import training_table
 from selfreward.spec import Json
-from selfreward.stages.mix import Spent, ledger_id
+from selfreward.stages.mix import Mixing, Spent, ledger_id, mixing_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class HumanOrigin:
     role: str
     source: dict[str, Json]
     spent: Spent
-    mixing: dict[str, Json]
+    mixing: Mixing
     why: str
     chain: tuple[Link, ...]
 
@@ -154,7 +154,7 @@ def _human_origin(view: RunView, row: TrainingRow) -> HumanOrigin:
         role=role,
         source=spec,
         spent=next(one for one in spent if one.iteration == iteration),
-        mixing=mixed.json("mixing"),
+        mixing=mixing_of(mixed),
         why=input_of(view, iteration, mixed, "decision").json("decision")["course"]["why"],
         chain=(
             *(link_of(table) for table in tables),

@@ -18,6 +18,7 @@ from selfreward.reading.samples import first_prompts, greedy_answers
 from selfreward.records import Outcome, Prompt, Stratum
 from selfreward.stages.decide import stop_reason
 from selfreward.stages.gate import gate_reason
+from selfreward.stages.mix import Mixing, mixing_of
 
 _SEED = 0  # of the intervals taken here; those of the stages come with their own
 
@@ -67,7 +68,7 @@ class Yield:
     drawn: int | None
     outcomes: Mapping[str, int]
     selection: Mapping[str, int] | None
-    mixing: Mapping[str, Any] | None
+    mixing: Mixing | None
     rows_trained: int | None
 
 
@@ -232,7 +233,7 @@ def _yield(stages: Mapping[str, Artifact]) -> Yield:
         drawn=stages["sample"].rows(),
         outcomes={name: int(judged[name]) for name in get_args(Outcome) if name in judged},
         selection=stages["select"].json("selection") if "select" in stages else None,
-        mixing=stages["mix"].json("mixing") if "mix" in stages else None,
+        mixing=mixing_of(stages["mix"]) if "mix" in stages else None,
         rows_trained=stages["update"].json("training").get("rows_trained") if "update" in stages else None,
     )
 

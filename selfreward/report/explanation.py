@@ -102,17 +102,15 @@ def _training_set(one: TrainingSet) -> str:
 
 def _human(origin: HumanOrigin) -> Iterator[str]:
     mixing, data = origin.mixing, origin.source.get("data")
-    unit = mixing["unit"]
-    got = mixing["real_share_rows" if unit == "pairs" else "real_share_tokens"]
     kind = data.get("kind") if isinstance(data, dict) else None
-    uses = mixing["max_uses"]
+    uses, asked = mixing.max_uses, mixing.real_share_asked
     once = "once and for all" if uses == 1 else f"which may happen {uses} times"
     yield from _facts(
         [
             ("source", f"data={kind}, role {origin.role}; fingerprint of its content {origin.source.get('content')}"),
             ("spent", f"in iteration {origin.spent.iteration}, {once}; {origin.spent.tokens} tokens"),
-            ("real share", f"{got:.1%} of {unit}, {mixing['real_share_asked']:.1%} asked: {visible(origin.why)}"),
-            ("pool", f"{mixing['human_rows_drawn']} drawn that round, {mixing['human_rows_left']} left"),
+            ("real share", f"{mixing.real_share:.1%} of {mixing.unit}, {asked:.1%} asked: {visible(origin.why)}"),
+            ("pool", f"{mixing.human_rows_drawn} drawn that round, {mixing.human_rows_left} left"),
         ]
     )
 

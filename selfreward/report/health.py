@@ -148,18 +148,21 @@ def _human_data(steps: tuple[Step, ...], watches: tuple[Watch, ...]) -> list[Mar
     """The real share and the human rows, with what the controller did."""
     ruled = [(one.t, one.ruling) for one in watches if one.ruling is not None]
     mixed = [(step.t, step.yielded.mixing) for step in steps if step.yielded is not None and step.yielded.mixing]
-    pairs = any(found["unit"] == "pairs" for _, found in mixed)
-    got = "real_share_rows" if pairs else "real_share_tokens"
+    pairs = any(found.unit == "pairs" for _, found in mixed)
     shares = [
         Series("asked", _ASKED, tuple(Point(t, ruling.real_share) for t, ruling in ruled)),
-        Series("got", _GOT, tuple(Point(t, found[got]) for t, found in mixed)),
+        Series(
+            "got",
+            _GOT,
+            tuple(Point(t, found.real_share) for t, found in mixed),
+        ),
     ]
     if any(not ruling.acts for _, ruling in ruled):
         would = tuple(Point(t, ruling.shadow_share) for t, ruling in ruled)
         shares.append(Series("act would", _WOULD, would, dashed=True))
     rows = [
-        Series("spent", _SPENT, tuple(Point(t, found["human_rows_spent"]) for t, found in mixed)),
-        Series("left", _LEFT, tuple(Point(t, found["human_rows_left"]) for t, found in mixed)),
+        Series("spent", _SPENT, tuple(Point(t, found.human_rows_spent) for t, found in mixed)),
+        Series("left", _LEFT, tuple(Point(t, found.human_rows_left) for t, found in mixed)),
     ]
     names, flags = policies(1 + max((t for t, _ in ruled), default=0)), action_flags(watches)
     told = f"Above, what the controller did: + more of it, {MINUS} less, R a higher rung, dry where none was left."

@@ -42,19 +42,14 @@ def human_rows(steps: tuple[Step, ...]) -> Markup:
     rows = [
         (
             f"M{t} → M{t + 1}",
-            share(found["real_share_asked"]),
-            share(found["real_share_rows" if found["unit"] == "pairs" else "real_share_tokens"]),
-            *(
-                count(found[name])
-                for name in (
-                    "self_rows",
-                    "human_rows",
-                    "human_rows_drawn",
-                    "human_rows_spent",
-                    "human_rows_left",
-                    "short",
-                )
-            ),
+            share(found.real_share_asked),
+            share(found.real_share),
+            count(found.self_rows),
+            count(found.human_rows),
+            count(found.human_rows_drawn),
+            count(found.human_rows_spent),
+            count(found.human_rows_left),
+            count(found.short),
         )
         for t, found in mixed
     ]
@@ -83,7 +78,7 @@ def _bars(found: Yield) -> list[Bar]:
     if found.selection is not None:
         bars += _selection_bars(found.selection, found.drawn)
     if found.mixing is not None:
-        own, human = found.mixing["self_rows"], found.mixing["human_rows"]
+        own, human = found.mixing.self_rows, found.mixing.human_rows
         bars.append(Bar("trained on", ((own, _OWN), (human, _HUMAN)), f"{own:,} own, then {human:,} human"))
     return bars
 

@@ -10,7 +10,7 @@ from selfreward.records import PreferencePair
 from selfreward.selection.narrowing import narrowing
 from selfreward.selection.training_rows import training_table
 from selfreward.spec import Json
-from selfreward.stages.mix import Spent
+from selfreward.stages.mix import Spent, mixing_of
 
 VERSION = 5
 
@@ -92,13 +92,13 @@ def stop_reason(decision: Artifact) -> str | None:
 def _evidence(
     verdict: Mapping[str, Any], selected: Artifact, training: Artifact | None, budget_left: int | None
 ) -> Evidence:
-    mixed = None if training is None else training.json("mixing")
+    mixed = None if training is None else mixing_of(training)
     return Evidence(
         **verdict,
         pairs=training_table(selected)[1] is PreferencePair,
         select_k=_select_k(selected),
-        human_left=0 if mixed is not None and mixed["human_rows_left"] == 0 else budget_left,
-        human_wanted_short=mixed is not None and mixed["dry"],
+        human_left=0 if mixed is not None and mixed.human_rows_left == 0 else budget_left,
+        human_wanted_short=mixed is not None and mixed.dry,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import PositiveInt, model_validator
 
 from selfreward.artifacts import Artifact, Output, Part
+from selfreward.artifacts.reports import load_report, save_report
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, PreferencePair
 from selfreward.selection.training_rows import training_table
@@ -52,6 +53,48 @@ class Spent:
     example_id: str
     iteration: int
     tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixing:
+    """What a training set is made of, and what is left of the human data.
+
+    Of this set: rows of both origins and the tokens of their answers, without thoughts. `human_rows_drawn` came in this
+    round, `human_rows_fresh` of them for the first time. Of the run so far: `human_rows_spent` were used once or more,
+    `human_rows_left` may be used again, `reuse_epochs` are uses a used row, None where none was; `human_left` is the
+    budget in `unit`s, None without one. `real_share_asked` is of `unit`s; what was reached is given in tokens and rows.
+    `short` says how many units are missing, whatever the reason; `dry` that pool or budget had no more.
+    """
+
+    iteration: int
+    unit: Literal["tokens", "pairs"]
+    self_rows: int
+    self_tokens: int
+    human_rows: int
+    human_tokens: int
+    human_rows_drawn: int
+    human_rows_fresh: int
+    human_rows_spent: int
+    human_rows_left: int
+    human_left: int | None
+    max_uses: int
+    reuse_epochs: float | None
+    real_share_asked: float
+    real_share_tokens: float
+    real_share_rows: float
+    short: int
+    dry: bool
+    sft_weight: float
+
+    @property
+    def real_share(self) -> float:
+        """The share that was reached, of the unit that was asked for."""
+        return self.real_share_rows if self.unit == "pairs" else self.real_share_tokens
+
+
+def mixing_of(training: Artifact) -> Mixing:
+    """The report of a training set."""
+    return load_report(training, "mixing", Mixing)
 
 
 Row = TypeVar("Row", Example, PreferencePair)
@@ -110,7 +153,7 @@ def _mix(
     decided: Mapping[str, Any],
     seed: int,
 ) -> None:
-    iteration = 0 if previous is None else previous.json("mixing")["iteration"] + 1
+    iteration = 0 if previous is None else mixing_of(previous).iteration + 1
     spent = [] if previous is None else list(previous.records(Spent, "ledger"))
     table, _ = training_table(selected)
     own_rows = partial(_own_rows, spec, pool.row_type, table, selected, previous, iteration)
@@ -129,27 +172,28 @@ def _mix(
     came, used = _tally(fresh), uses_of(ledger)
     human_ids = {*map(ledger_id, pool.rows), *pool.later}
     total = stayed + came
-    out.write_json(
-        "mixing",
-        {
-            "iteration": iteration,
-            "unit": "pairs" if table == "pairs" else "tokens",
-            **{name: total[name] for name in ("self_rows", "self_tokens", "human_rows", "human_tokens")},
-            "human_rows_drawn": len(fresh),
-            "human_rows_fresh": sum(uses[ledger_id(row)] == 0 for row in fresh),
-            "human_rows_spent": len(used),
-            "human_rows_left": sum(used[one] < spec.max_uses for one in human_ids),
-            "human_left": None if budget is None else budget - came["human_units"],
-            "max_uses": spec.max_uses,
-            "reuse_epochs": len(ledger) / len(used) if used else None,
-            "real_share_asked": share,
-            "real_share_tokens": total["human_tokens"] / (total["human_tokens"] + total["self_tokens"]),
-            "real_share_rows": total["human_rows"] / (total["human_rows"] + total["self_rows"]),
-            "short": max(0, round(wanted) - came["human_units"]),
-            "dry": dry,
-            "sft_weight": decided["orders"]["sft_weight"],
-        },
+    mixing = Mixing(
+        iteration=iteration,
+        unit="pairs" if table == "pairs" else "tokens",
+        self_rows=total["self_rows"],
+        self_tokens=total["self_tokens"],
+        human_rows=total["human_rows"],
+        human_tokens=total["human_tokens"],
+        human_rows_drawn=len(fresh),
+        human_rows_fresh=sum(uses[ledger_id(row)] == 0 for row in fresh),
+        human_rows_spent=len(used),
+        human_rows_left=sum(used[one] < spec.max_uses for one in human_ids),
+        human_left=None if budget is None else budget - came["human_units"],
+        max_uses=spec.max_uses,
+        reuse_epochs=len(ledger) / len(used) if used else None,
+        real_share_asked=share,
+        real_share_tokens=total["human_tokens"] / (total["human_tokens"] + total["self_tokens"]),
+        real_share_rows=total["human_rows"] / (total["human_rows"] + total["self_rows"]),
+        short=max(0, round(wanted) - came["human_units"]),
+        dry=dry,
+        sft_weight=decided["orders"]["sft_weight"],
     )
+    save_report(out, "mixing", mixing)
 
 
 def _tally(rows: Iterable[Example | PreferencePair]) -> Counter[str]:

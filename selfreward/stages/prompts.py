@@ -9,7 +9,7 @@ from selfreward.artifacts import Artifact, Output
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, Prompt
 from selfreward.spec import Spec
-from selfreward.stages.mix import Spent, uses_of
+from selfreward.stages.mix import Spent, mixing_of, uses_of
 
 VERSION = 2
 
@@ -97,7 +97,7 @@ def _human(spec: PromptsSpec, human: Artifact, training: Artifact | None, asked:
     if spec.human == 0:
         return []
     uses = uses_of(() if training is None else training.records(Spent, "ledger"))
-    most = 1 if training is None else training.json("mixing")["max_uses"]
+    most = 1 if training is None else mixing_of(training).max_uses
     pool = [example for example in human.records(Example) if uses[example.id] < most]
     random.Random(seed).shuffle(pool)
     pool.sort(key=lambda example: uses[example.id])

@@ -3,6 +3,7 @@
 from selfreward.artifacts import Artifact, Output
 from selfreward.records import Policy, TrainingRow
 from selfreward.selection.training_rows import training_table
+from selfreward.stages.mix import mixing_of
 from selfreward.updates import AnyUpdate, DpoSpec, run_update
 from selfreward.updates.dpo import with_sft
 
@@ -17,7 +18,7 @@ def update(
     Where the mixture orders a weight for the likelihood of chosen answers, DPO trains on that too.
     """
     if isinstance(spec, DpoSpec):
-        spec = with_sft(spec, training.json("mixing")["sft_weight"])
+        spec = with_sft(spec, mixing_of(training).sft_weight)
     table, row_type = training_table(training)
     rows: list[TrainingRow] = [*training.records(row_type, table)]
     with out.progress(None, "steps") as advance:
