@@ -108,7 +108,7 @@ def page(rows: Sequence[Row]) -> str:
     intro = f"""# The embedded model as a judge
 
 Written by `python scripts/judge_table.py --table` from the files in `judges/`. Each row is one `selfreward judge
-calibrate`, on up to {ITEMS} pairs of a file by lot. In brackets: 95% bootstrap intervals over pairs.
+calibrate`, on up to {ITEMS} pairs of a file at random. In brackets: 95% bootstrap intervals over pairs.
 
 **Accuracy** is the share of pairs on which the judge prefers what most people prefer; a tie counts half, so it is the
 AUC within pairs, and .5 is a coin. It is over the pairs that the judge gave a verdict on (n); the parse rate says how

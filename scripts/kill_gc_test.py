@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Kills `selfreward gc` (SIGKILL) before a file operation by lot, again and again.
+"""Kills `selfreward gc` (SIGKILL) before a file operation at random, again and again.
 
     python scripts/kill_gc_test.py --kills 200
 

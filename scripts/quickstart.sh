@@ -8,7 +8,7 @@ export PATH="$PWD/.venv/bin:$PATH"
 selfreward assets
 started=$SECONDS
 selfreward run experiment=quickstart
-# The control: one round on answers picked by lot from the same candidates. It shares all of iteration 0.
+# The control: one round on answers picked at random from the same candidates. It shares all of iteration 0.
 selfreward run experiment=quickstart run=quickstart-control select=random_pick loop.iterations=1
 selfreward report quickstart --control quickstart-control
 echo "the main job took $((SECONDS - started)) s; open runs/quickstart/report.html"

@@ -72,7 +72,7 @@ class Wins:
 
 
 def references(prompts: Sequence[Prompt]) -> Answers:
-    """An accepted answer to each question, and one by lot that is accepted for another of its kind and wrong here."""
+    """An accepted answer to each question, and a random one that is accepted for another of its kind and wrong here."""
     lot = random.Random(0)
     items, right, wrong = [], [], []
     for prompt in prompts:

@@ -21,7 +21,7 @@ SAMPLED = ["judge=pairwise", "judge.reasoning=false"]
 
 
 def write_gold(folder: Path, pairs: int = 40, mark: str = "") -> None:
-    """Sums with a right and a wrong answer, in an order by lot; three people, of whom the last may see a tie."""
+    """Sums with a right and a wrong answer, in a random order; three people, of whom the last may see a tie."""
     lot = random.Random(0)
     rows = []
     for n in range(pairs):

@@ -251,7 +251,7 @@ class ScriptedBackend:
     def score_options(
         self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
     ) -> list[OptionScore | NotScored]:
-        """Options by lot, the same for the same prompt, or as a judge of the answer sees them; see Backend."""
+        """Random options, the same for the same prompt, or as a judge of the answer sees them; see Backend."""
         results: list[OptionScore | NotScored] = []
         for messages in prompts:
             question = messages[-1].content

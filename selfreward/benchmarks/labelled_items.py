@@ -1,4 +1,4 @@
-"""Labelled items to hold judges against: made by lot, or drawn from a file."""
+"""Labelled items to hold judges against: made at random, or drawn from a file."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -40,12 +40,12 @@ class Gold:
 
 
 def made_gold(count: int) -> Gold:
-    """Another `count` items by lot for every seed."""
-    return Gold(name="items made by lot", draw=partial(made_items, count), own=OWN, scale=SCALE)
+    """Another `count` random items for every seed."""
+    return Gold(name="items made at random", draw=partial(made_items, count), own=OWN, scale=SCALE)
 
 
 def read_gold(path: Path, count: int) -> Gold:
-    """`count` of the labelled pairs of a file for every seed, by lot, or all where there are no more.
+    """`count` of the labelled pairs of a file for every seed, at random, or all where there are no more.
 
     The author of most answers that stand against another's counts as the judge itself; people's ratings set the scale,
     which is 1 to 5 where there are none. Pairs of the same text are left out, for no judge tells them apart. Raises

@@ -1,6 +1,6 @@
 """What a probe must not see, a change of lengths alone, and what it must, one answer said again and again.
 
-Every answer to a prompt is a run of words drawn by lot from the words of that prompt, however long it is, so the length
+Every answer to a prompt is a run of words drawn at random from those of that prompt, however long it is, so the length
 of answers says nothing about how varied they are. People answer in the same way.
 """
 
@@ -59,7 +59,7 @@ def length_section(luck: np.random.SeedSequence, draws: int) -> Section:
         title="Length alone",
         reading=(
             f"{PROMPTS} prompts x {DRAWS} answers beside {_BASELINE_DRAWS}, {draws} draws. The words of an answer are "
-            "drawn by lot, so its length says nothing about variety. What each family lost at matched length, mean "
+            "drawn at random, so its length says nothing about variety. What each family lost at matched length, mean "
             "over draws and its standard error; then in how many draws a part was hit. Where nothing is copied, `sem` "
             f"must move by less than {STEADY:g} and nothing may be hit; contraction must be hit in every draw where "
             "half of the answers are copies."

@@ -25,7 +25,7 @@ _ORDERS = ((0, 1), (1, 0))
 class Call:
     """One call for a verdict: which answer of the item is shown first, and the author whose answers are its own.
 
-    `luck` is a lot from 0 to 1, the same in both orders, so that a judge that errs by lot does not flip.
+    `luck` is a lot from 0 to 1, the same in both orders, so that a judge that errs at random does not flip.
     """
 
     item: Labelled
@@ -158,5 +158,5 @@ JUDGES = (
     Planted(name="always the maximum", says=lambda call: "tie", moves=frozenset({"share_at_maximum"}), at_top=True),
     Planted(name="its own are better", says=_its_own, moves=frozenset({"self_preference"})),
     Planted(name="never parses", says=lambda call: None, moves=frozenset({"parse_rate"})),
-    Planted(name=f"wrong in {NOISE:.0%} by lot", says=_noisy),
+    Planted(name=f"wrong in {NOISE:.0%} at random", says=_noisy),
 )

@@ -60,7 +60,7 @@ def written(
 
 
 def concepts(rng: np.random.Generator, count: int) -> tuple[str, ...]:
-    """So many concepts by lot, each the beginning of its words."""
+    """So many random concepts, each the beginning of its words."""
     first_N, second_N = rng.choice(_SYLLABLES, size=(2, count))
     return tuple(one + other for one, other in zip(first_N, second_N, strict=True))
 

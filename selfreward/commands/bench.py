@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="a tenth of the runs: shows that it works, proves little"
     )
     judges.add_argument(
-        "--gold", type=Path, metavar="FILE", help="labelled pairs, see docs/labels.md (default: by lot)"
+        "--gold", type=Path, metavar="FILE", help="labelled pairs, see docs/labels.md (default: made at random)"
     )
     judges.add_argument("--items", type=positive, default=200, help="pairs in a draw (default: 200)")
     judges.add_argument("--seeds", type=positive, default=20, help="draws of pairs and luck (default: 20)")

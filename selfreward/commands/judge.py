@@ -41,7 +41,7 @@ def _calibrate_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--gold", type=Path, required=True, metavar="FILE", help="labelled pairs in any form of docs/labels.md"
     )
-    parser.add_argument("--items", type=positive, metavar="N", help="only N of them, by lot (default: all)")
+    parser.add_argument("--items", type=positive, metavar="N", help="only N of them, at random (default: all)")
     parser.add_argument("--seed", type=int, metavar="S", help="the same as seed=S")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the page goes (default: beside the links)")
     return parser

@@ -28,7 +28,7 @@ from selfreward.quoting import setting
 from selfreward.report.markup import visible
 
 ACTIONS = """actions:
-  export FILE     write pairs for Label Studio or Argilla, blind and in an order by lot
+  export FILE     write pairs for Label Studio or Argilla, blind and in a random order
   import RETURNED read the labels back, as gold or human pairs
   stale FILE      find what was labelled under another version of a rubric
 

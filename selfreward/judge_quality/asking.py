@@ -15,7 +15,7 @@ _ORDERS = ((0, 1), (1, 0))
 
 
 def shown(items: Sequence[Labelled], seed: int) -> list[Item]:
-    """Both answers of every item as the candidates of a prompt of its own, by lot which of them comes first."""
+    """Both answers of every item as the candidates of a prompt of its own, at random which of them comes first."""
     return [pair for item in items for pair in _candidates(item, seed)]
 
 

@@ -1,6 +1,6 @@
 """What a labeller sees of a pair, and the key that says afterwards what it was.
 
-A labeller sees the conversation and two answers, A and B, in an order by lot: no author, no source, no verdict, and an
+A labeller sees the conversation and two answers, A and B, in a random order: no author, no source, no verdict, and an
 id that says nothing. Everything else stands in the key, which is no file of the labelling tool.
 """
 

@@ -90,7 +90,7 @@ def simpson(texts: Sequence[str], n: int = 1) -> float | None:
 
 
 def self_bleu(texts: Sequence[str], *, seed: int, references: int = 4) -> float | None:
-    """The mean BLEU of each text against `references` of the others by lot; None with fewer texts than that + 1.
+    """The mean BLEU of each text against `references` of the others at random; None with fewer texts than that + 1.
 
     Formula: mean over i of BLEU-4(text_i; R_i) / 100, R_i drawn without replacement, as sacrebleu scores sentences:
     cased, 13a tokens, exponential smoothing, effective order. Range [0, 1]; rises as the policy narrows. A text
@@ -133,7 +133,7 @@ def self_repetition(texts: Sequence[str], n: int = 6) -> float | None:
 def compression_ratio(texts: Sequence[str], size: int, *, seed: int) -> float | None:
     """How many times smaller zlib makes `size` UTF-8 bytes of `texts`; None where they have fewer.
 
-    Formula: size / len(zlib level 9), over the first `size` bytes of the texts in an order by lot, one to a line.
+    Formula: size / len(zlib level 9), over the first `size` bytes of the texts in a random order, one to a line.
     Range about 1 to 1000; rises as the policy narrows. Biased: it rises with `size`, so keep that fixed, and at a
     fixed one with length (2.6 at 5 words a text, 2.75 at 80, unrelated ones). Repeats more than 32 KiB apart are not
     seen. Source: Shaib et al. 2024.

@@ -1,4 +1,4 @@
-"""The control of a run: the same run with candidates, or the order in pairs, picked by lot, at equal budget."""
+"""The control of a run: the same run with candidates, or the order in pairs, picked at random, at equal budget."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from selfreward.reading.content import read_config
 
 
 def find_control(view: RunView) -> RunView | None:
-    """The first run beside this one, by name, whose settings differ in what is picked by lot alone; else None."""
+    """The first run beside this one, by name, whose settings differ in what is picked at random alone; else None."""
     own = read_config(view.folder)
     if own is None or picks_by_lot(own):
         return None
@@ -23,7 +23,7 @@ def find_control(view: RunView) -> RunView | None:
 
 
 def check_control(view: RunView, control: RunView) -> None:
-    """Raises ConfigError if `control` picks no candidates by lot, or asks other prompts or another start model."""
+    """Raises ConfigError if `control` does not pick at random, or asks other prompts or another start model."""
     config = read_config(control.folder)
     if config is None or not picks_by_lot(config):
         raise ConfigError(
@@ -45,7 +45,7 @@ def picks_by_lot(config: dict[str, Any]) -> bool:
 
 
 def control_settings(config: dict[str, Any]) -> str:
-    """The settings that make a control of a run with these; pairs by lot can have no tiers."""
+    """The settings that make a control of a run with these; random pairs can have no tiers."""
     if config["select"]["kind"] != "preference_pairs":
         return "select=random_pick"
     return "select.pairs=coin" + (" select.length_tier=null" if _has_tiers(config) else "")

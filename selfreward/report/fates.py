@@ -61,7 +61,7 @@ def _choice(spec: AnySelect) -> str:
         case BestOfK():
             return f"the {spec.top} with the highest score; at equal scores, the one drawn first"
         case RandomPick():
-            return f"{spec.top} by lot"
+            return f"{spec.top} at random"
         case PreferencePairs():
             most = "all of them" if spec.per_prompt is None else f"at most {spec.per_prompt} a prompt"
             rule = _PAIRS[spec.pairs] if spec.length_tier is None else f"{_SHORTEST} over {_LONGEST}{_width(spec)}"
@@ -71,8 +71,8 @@ def _choice(spec: AnySelect) -> str:
 _PAIRS = {
     "best_worst": "the best over the worst",
     "all": "every better one over every worse one, widest margin first",
-    "random": "the better over the worse, pairs by lot",
-    "coin": "pairs by lot, in an order by lot",
+    "random": "random pairs, the better over the worse",
+    "coin": "random pairs, in a random order",
 }
 
 

@@ -167,16 +167,16 @@ def _policy_cells(found: Evaluation | None) -> tuple[Child, ...]:
 def _control_note(config: dict[str, Any] | None, control: RunView | None) -> Markup:
     if control is not None:
         return element(
-            "p", "The control is ", element("code", control.name), ": the same run, candidates by lot.", class_="hint"
+            "p", "The control is ", element("code", control.name), ": this run with random candidates.", class_="hint"
         )
     if config is not None and picks_by_lot(config):
-        return element("p", "This run picks its candidates by lot: it is a control for others.")
+        return element("p", "This run picks its candidates at random: it is a control for others.")
     name = "NAME" if config is None else f"{config['run']}-control"
     settings = "select=random_pick" if config is None else control_settings(config)
     without = " without select.length_tier and" if config is not None and drops_tiers(config) else ""
     return element(
         "p",
-        "No control run was found, so nothing here tells what the judge adds to picking candidates by lot. To make "
+        "No control run was found, so nothing here tells what the judge adds to picking candidates at random. To make "
         f"one, give the command of this run again{without} with these settings changed: ",
         element("code", f"selfreward run ... {settings} {setting('run', name)}"),
         ", then write this page anew.",

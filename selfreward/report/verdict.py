@@ -185,10 +185,10 @@ def _against(view: RunView, control: RunView) -> str:
         return f"{control.name} has no policy evaluated yet that this run has too."
     t, gap = found
     if clear(gap):
-        told = f"choosing by the judge did {'better' if gap.value > 0 else 'worse'} than choosing by lot"
+        told = f"choosing by the judge did {'better' if gap.value > 0 else 'worse'} than choosing at random"
     else:
         told = "no clear difference: what the judge prefers did not show in accuracy"
-    return f"At M{t}, pass@1 differs by {change_with_limits(gap)} from {control.name}, which picks by lot: {told}."
+    return f"At M{t}, pass@1 differs by {change_with_limits(gap)} from {control.name}, which picks at random: {told}."
 
 
 def _how_sure(last: Step, distance: Interval | None) -> Finding:

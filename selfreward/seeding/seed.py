@@ -73,7 +73,7 @@ def seed(
     """Table `rows` of Example: the best answer of each ranking, then verdicts; `seeding.json` counts both.
 
     Verdicts are those of `replies` that agree with the rankings, or labels, whose tokens `backend` counts. Of the most
-    common score as many are kept, by lot, as there are of the second most common. Raises StarvedLoop where there is
+    common score as many are kept, at random, as there are of the second most common. Raises StarvedLoop where there is
     none.
     """
     ranked = list(rankings.records(Ranking))
@@ -130,7 +130,7 @@ def agrees(ranking: Ranking, taken: Sequence[Reading]) -> bool:
 
 
 def balanced(replies: Sequence[Reply], seed: int) -> list[Reply]:
-    """`replies` in order, of the most common score no more, by lot, than of the second most common."""
+    """`replies` in order, of the most common score no more, at random, than of the second most common."""
     common = Counter(reply.stated for reply in replies).most_common(2)
     if len(common) < 2:
         return list(replies)

@@ -34,7 +34,7 @@ class BestOfK(ExamplesBase):
 
 
 class RandomPick(ExamplesBase):
-    """Candidates by lot from those that best-of-k could have chosen: the control at equal budget.
+    """Random candidates from those that best-of-k could have chosen: the control at equal budget.
 
     A length penalty counts only where the monitor orders novelty among the better ones.
     """

@@ -22,17 +22,17 @@ _DRAWS = 16
 def narrowing(
     selected: Artifact, candidates: Artifact, judgments: Artifact, prompts: Artifact, seed: int, sample: int = 256
 ) -> dict[str, Json]:
-    """How much a selection narrows, on at most `sample` open prompts by lot; on all prompts where none is open.
+    """How much a selection narrows, on at most `sample` open prompts at random; on all prompts where none is open.
 
-    selection_ratio: the effective number (`vendi2` of hashed vectors) of the accepted answers over that of as many by
-        lot from the same prompts' candidates, mean over 16 draws. Below 1 the judge narrows.
+    selection_ratio: the effective number (`vendi2` of hashed vectors) of the accepted answers over that of as many
+        random ones from the same prompts' candidates, mean over 16 draws. Below 1 the judge narrows.
     accepted_entropy: that of the clusters of near-equal accepted answers, in nats.
     score_gap: of examples, the mean over prompts of the accepted scores' mean minus that of the other scores; of
         pairs, the mean margin. In the judge's unit; near 0 there is nothing left to learn.
     zero_gap_share: the share of prompts, of those with two scores or more, whose scores are all equal.
 
     `prompts` and `accepted` say how many there were to count on. A value that does not exist is None. The policy's own
-    examples or pairs count, and of candidates by lot those that ended by themselves, say something and have a score.
+    examples or pairs count, and of random candidates those that ended by themselves, say something and have a score.
     """
     asked = _asked(prompts, seed, sample)
     chosen, margins = _taken(selected, asked)
@@ -55,7 +55,7 @@ def narrowing(
 
 
 def _asked(prompts: Artifact, seed: int, sample: int) -> set[str]:
-    """The prompts to look at, by lot; those sampled to pair a human answer are not selected from."""
+    """The prompts to look at, at random; those sampled to pair a human answer are not selected from."""
     human = {example.prompt_id for example in prompts.records(Example, "human")}
     strata = {prompt.id: prompt.stratum for prompt in prompts.records(Prompt) if prompt.id not in human}
     able = sorted(one for one, stratum in strata.items() if stratum == "open") or sorted(strata)

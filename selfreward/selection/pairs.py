@@ -24,8 +24,8 @@ from selfreward.spec import neutral
 class PreferencePairs(SelectBase):
     """Pairs of a better and a worse candidate of the same prompt.
 
-    `pairs` is the rule: the best against the worst; all pairs, widest margin first; pairs by lot, in the judge's
-    order (`random`); or pairs by lot in an order by lot (`coin`), the control that shows what the judge is worth. At
+    `pairs` is the rule: the best against the worst; all pairs, widest margin first; random pairs in the judge's
+    order (`random`); or random pairs in a random order (`coin`), the control that shows what the judge is worth. At
     most `per_prompt` pairs a prompt, None for no limit. Scores, less the length penalty, must differ by more than
     `margin`; a tie is no pair.
 

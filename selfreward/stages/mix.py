@@ -115,7 +115,7 @@ def mix(
 
     Human rows are drawn until they hold the real share that was decided of all answer tokens, or of all pairs; rows
     that stay from earlier rounds count. Tokens of thoughts do not, since people rarely write any and `update.thought`
-    may drop them. The least used come first, by lot; a row is in a training set once. Human pairs come from
+    may drop them. The least used come first, at random; a row is in a training set once. Human pairs come from
     `human_pairs` and from the human prompts that were sampled along. `decision` is the part `orders` of that of this
     round; its `human_left` is never exceeded. `short` says how many tokens or pairs of the share are missing, whatever
     the reason; `dry` that pool or budget had no more. Raises StarvedLoop with fewer than `spec.min_rows` own rows this
@@ -257,7 +257,7 @@ def _oldest(spec: MixSpec, iteration: int) -> int:
 def _draw(
     pool: Sequence[Row], uses: Counter[str], wanted: float, budget: int | None, seed: int
 ) -> tuple[list[Row], bool]:
-    """Rows, the least used first and equally used ones by lot, until they hold `wanted` units; and whether more is had.
+    """Rows, the least used first and else at random, until they hold `wanted` units; and whether there are more.
 
     A row may go over `wanted` by half its own. One that would go over by more is passed over for a shorter one, so that
     nothing is drawn only where all are more than twice as long as what is wanted. No row may go over `budget`: the draw

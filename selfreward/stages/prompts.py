@@ -18,7 +18,7 @@ class PromptsSpec(Spec):
     """What a round samples: all training prompts, or `count` of them.
 
     `slice` takes the next `count` in the order of the source and starts over at the end; `without_replacement` draws
-    `count` by lot that no earlier round has had. `human` prompts of the human pool, with answers that are not spent
+    `count` at random that no earlier round has had. `human` prompts of the human pool, with answers that are not spent
     yet (`mix.max_uses`), are sampled along, to pair their human answers with the policy's own.
     """
 
@@ -93,7 +93,7 @@ def _own(
 
 
 def _human(spec: PromptsSpec, human: Artifact, training: Artifact | None, asked: set[str], seed: int) -> list[Example]:
-    """Unspent human examples, the least used first and then by lot, one a prompt, none of a prompt asked anyway."""
+    """Unspent human examples, the least used first and then at random, one a prompt, none of a prompt asked anyway."""
     if spec.human == 0:
         return []
     uses = uses_of(() if training is None else training.records(Spent, "ledger"))

@@ -67,10 +67,10 @@ def test_what_a_planted_judge_says(
 
 def test_a_judge_that_errs_by_lot_errs_as_often_as_it_says_and_never_flips() -> None:
     items = [pair(number=number) for number in range(1000)]
-    verdicts = said(NAMED[f"wrong in {NOISE:.0%} by lot"], items, None, SCALE, seed=0)
+    verdicts = said(NAMED[f"wrong in {NOISE:.0%} at random"], items, None, SCALE, seed=0)
     assert 0.25 < sum(one.preference == 0 for one in verdicts) / 1000 < 0.35
     assert not any(one.flipped for one in verdicts)
-    assert verdicts != said(NAMED[f"wrong in {NOISE:.0%} by lot"], items, None, SCALE, seed=1)
+    assert verdicts != said(NAMED[f"wrong in {NOISE:.0%} at random"], items, None, SCALE, seed=1)
 
 
 def test_scores_are_peoples_ratings_whoever_is_preferred() -> None:
@@ -89,7 +89,7 @@ def gold_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_each_judge_without_luck_moves_its_own_measure_and_no_other(gold_file: Path) -> None:
     for found in planted(read_gold(gold_file, 50), seed=0, seeds=2):
-        if found.judge.name not in ("random", f"wrong in {NOISE:.0%} by lot"):
+        if found.judge.name not in ("random", f"wrong in {NOISE:.0%} at random"):
             assert found.rates == {name: name in found.judge.moves for name in found.rates}
             assert found.judge.moves <= found.rates.keys()
             assert found.holds is (None if found.judge is PERFECT else True)

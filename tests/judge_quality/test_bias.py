@@ -30,7 +30,7 @@ from tests.judge_quality.planted import item, said
 REAL = Path(__file__).parents[2].parent / "shared" / "data"
 PANDALM = REAL / "pandalm-testset/testset-v1.json"
 NAMED = {judge.name: judge for judge in JUDGES}
-NOISY = [NAMED["random"], NAMED["wrong in 30% by lot"]]
+NOISY = [NAMED["random"], NAMED["wrong in 30% at random"]]
 
 
 def value(measure: Measure) -> float:
@@ -101,7 +101,7 @@ def test_without_the_judges_own_a_mean_over_both_labels() -> None:
 
 def test_swapping_the_answers_changes_no_measure() -> None:
     items = made_items(60, seed=5)
-    verdicts = judges.said(NAMED["wrong in 30% by lot"], items, OWN, SCALE, 5)
+    verdicts = judges.said(NAMED["wrong in 30% at random"], items, OWN, SCALE, 5)
     rng = random.Random(0)
     turned_items, turned = [], []
     for one, verdict in zip(items, verdicts, strict=True):
@@ -156,10 +156,10 @@ def test_the_histogram_has_a_bin_a_score_or_twenty() -> None:
 real = pytest.mark.skipif(not PANDALM.is_file(), reason="the folder shared/data is not beside the checkout")
 
 
-@pytest.fixture(scope="module", params=["by lot", pytest.param("real", marks=real)])
+@pytest.fixture(scope="module", params=["at random", pytest.param("real", marks=real)])
 def gold(request: pytest.FixtureRequest) -> tuple[list[Labelled], str]:
     """Of the real items every third; people prefer llama-7b in 70 of 100, so noise would move a plain difference."""
-    return (made_items(300, seed=1), OWN) if request.param == "by lot" else (list(pandalm(PANDALM))[::3], "llama-7b")
+    return (made_items(300, seed=1), OWN) if request.param == "at random" else (list(pandalm(PANDALM))[::3], "llama-7b")
 
 
 def asked(judge: Planted, gold: tuple[list[Labelled], str], seed: int = 1) -> list[Verdicts]:

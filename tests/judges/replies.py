@@ -254,7 +254,7 @@ def broken_line(random_: random.Random) -> str:
 
 
 def noise(random_: random.Random) -> str:
-    """Characters by lot, many of them digits and marks, without a label."""
+    """Random characters, many of them digits and marks, without a label."""
     return "".join(
         random_.choices("0123456789 .,:;/-+*#()[]{}<>\"'`\n\tabcøß中あ٣५\u200b\ufe0f⭐½²", k=random_.randint(0, 80))
     )

@@ -33,7 +33,7 @@ def test_ten_thousand_malformed_replies_give_no_score() -> None:
 
 
 def test_no_score_is_read_into_marks_and_digits() -> None:
-    """Behind `Score:` stand marks by lot: a score is read only if it is the one number, or the one before "/5"."""
+    """Behind `Score:` stand random marks: a score is read only if it is the one number, or the one before "/5"."""
     lot = random.Random(7)
     found = 0
     for _ in range(20_000):
@@ -249,7 +249,7 @@ def test_a_letter_is_read_where_one_is_stated(reply: str, letter: str | None) ->
 
 
 def test_no_letter_is_read_into_marks() -> None:
-    """Behind `Verdict:` stand marks and letters by lot: one is read only where no other stands beside it."""
+    """Behind `Verdict:` stand random marks and letters: one is read only where no other stands beside it."""
     lot = random.Random(11)
     found = 0
     for _ in range(20_000):

@@ -92,7 +92,7 @@ def test_shorter_answers_are_compared_with_a_baseline_as_short() -> None:
     assert abs(change(found, "sem")) < 0.05
 
 
-# Words drawn by lot from those of a prompt: how long an answer is says nothing about how varied the answers are.
+# Words drawn at random from those of a prompt: how long an answer is says nothing about how varied the answers are.
 NARROW, WIDE = (10, 20), (3, 30)
 
 
