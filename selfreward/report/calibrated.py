@@ -8,6 +8,7 @@ from typing import Any
 from selfreward.artifacts import Artifact
 from selfreward.judge_quality.bias import ScoreBin
 from selfreward.judge_quality.estimate import Measure
+from selfreward.judge_quality.figures import figures_of
 from selfreward.judge_quality.verdicts import Judged
 from selfreward.judges.jury import Weights
 from selfreward.labels.items import Item
@@ -15,7 +16,6 @@ from selfreward.labels.kinds import KindOfPrompt, by_kind
 from selfreward.monitor.gate_rules import GateDecision
 from selfreward.records import Judgment, Policy
 from selfreward.spec import Json
-from selfreward.stages.health import written
 
 # The one measure of a judge that people have too, in the same unit.
 CEILINGS = {"kappa": "mean_pairwise_kappa"}
@@ -77,8 +77,8 @@ def as_json(found: Calibrated) -> dict[str, Any]:
         "policy": None if found.policy is None else found.policy.digest,
         "weights": None if found.weights is None else {**found.weights},
         "artifact": f"{cost.stage}/{cost.key}",
-        "measures": written(found.measures),
-        "people": written(found.people),
+        "measures": {name: asdict(one) for name, one in figures_of(found.measures).items()},
+        "people": {name: asdict(one) for name, one in figures_of(found.people).items()},
         "scores": [asdict(one) for one in found.scores],
         "outcomes": {**found.outcomes},
         "kinds": [asdict(one) for one in found.kinds],

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.data.roles import asked
-from selfreward.judge_quality.bias import ScoreBin
 from selfreward.judge_quality.estimate import Measure
+from selfreward.judge_quality.figures import measures_of
 from selfreward.judge_quality.verdicts import Judged, Verdicts, judged, labelled
 from selfreward.metrics.intervals import Interval
 from selfreward.monitor.gate_rules import Action
@@ -23,7 +22,8 @@ from selfreward.report.markup import Child, Markup, element, joined
 from selfreward.report.plots import line_figure, policies
 from selfreward.report.tables import section, table, with_limits
 from selfreward.report.unread import Unread, replies
-from selfreward.stages.health import read
+from selfreward.stages.gate import Gate, gate_of
+from selfreward.stages.health import health_of
 
 _TITLE = "The judge"
 _INTRO = (
@@ -49,20 +49,20 @@ class Seen:
     pairs: int
     on_gold: Mapping[str, Measure]
     people: Sequence[Measure]
-    gate: Mapping[str, Any] | None
+    gate: Gate | None
 
     @property
     def in_round(self) -> Mapping[str, Measure]:
         """The measures of the round's own judgments, and the win rate of its duel."""
         if self.gate is None:
             return {}
-        return {one.name: one for part in (self.gate["rounds"][-1], self.gate["measures"]) for one in read(part)}
+        return {one.name: one for part in (self.gate.rounds[-1], self.gate.measures) for one in measures_of(part)}
 
     @property
     def acted(self) -> list[str]:
         """Which measures crossed a bound that leads to something, and why."""
-        findings = [] if self.gate is None else self.gate["findings"]
-        return [f"{one['action']}: {one['name']} {one['why']}" for one in findings if one["action"] != "observe"]
+        findings = () if self.gate is None else self.gate.findings
+        return [f"{one.action}: {one.name} {one.why}" for one in findings if one.action != "observe"]
 
 
 def judging(view: RunView, *, texts: bool) -> Markup:
@@ -76,7 +76,7 @@ def judging(view: RunView, *, texts: bool) -> Markup:
     watched = [_of_round(name, rounds, names) for name in ("mean_score", "lc_win_rate")]
     figures += [one for one in (*watched, _right(rounds, names)) if one is not None]
     last = rounds[-1]
-    scores = [] if last.gate is None else [ScoreBin(**one) for one in last.gate["scores"]]
+    scores = () if last.gate is None else last.gate.scores
     left_out = element("p", "Flips and replies are left out of this copy.", class_="empty")
     return section(
         _TITLE,
@@ -103,13 +103,13 @@ def _to_read(view: RunView, last: int) -> list[Child]:
 
 
 def _seen(t: int, stages: Mapping[str, Artifact]) -> Seen:
-    health = stages["health"].json("health")
+    health = health_of(stages["health"])
     return Seen(
         t=t,
-        pairs=health["pairs"],
-        on_gold={one.name: one for one in read(health["measures"])},
-        people=read(health["people"]),
-        gate=stages["gate"].json("gate") if "gate" in stages else None,
+        pairs=health.pairs,
+        on_gold={one.name: one for one in measures_of(health.measures)},
+        people=measures_of(health.people),
+        gate=gate_of(stages["gate"]) if "gate" in stages else None,
     )
 
 
@@ -138,8 +138,8 @@ def _people_kappa(one: Seen) -> Measure:
 def _gate_cell(one: Seen) -> Child:
     if one.gate is None:
         return DASH
-    action = element("span", one.gate["action"], class_="" if one.gate["healthy"] else "bad")
-    return joined((action, element("small", "judge frozen"))) if one.gate["frozen"] else action
+    action = element("span", one.gate.action, class_="" if one.gate.healthy else "bad")
+    return joined((action, element("small", "judge frozen"))) if one.gate.frozen else action
 
 
 def _actions(rounds: Sequence[Seen]) -> Markup:
@@ -150,11 +150,11 @@ def _actions(rounds: Sequence[Seen]) -> Markup:
 
 def _flags(name: str, rounds: Sequence[Seen]) -> list[Flag]:
     """Where the gate acted on a measure."""
-    found = [(one.t, finding) for one in rounds if one.gate for finding in one.gate["findings"]]
+    found = [(one.t, finding) for one in rounds if one.gate for finding in one.gate.findings]
     return [
-        Flag(t, _LETTERS[finding["action"]], finding["why"])
+        Flag(t, _LETTERS[finding.action], finding.why)
         for t, finding in found
-        if finding["name"] == name and finding["action"] in _LETTERS
+        if finding.name == name and finding.action in _LETTERS
     ]
 
 

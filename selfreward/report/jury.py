@@ -21,9 +21,9 @@ def weights_told(weights: Weights) -> str:
 
 def weights_line(health: Artifact) -> tuple[Markup, ...]:
     """The weights that a jury learned from gold; nothing where none were to be learned."""
-    weights = health.json("health").get("weights")
-    if weights is None:
+    if not (health.path / "weights.json").exists():
         return ()
+    weights = health.json("weights")
     return (
         element("p", f"Weights of the last round, learned on its gold pairs: {weights_told(weights)}.", class_="hint"),
     )

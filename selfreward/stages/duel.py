@@ -1,14 +1,16 @@
 """Duel: whose held-out answers a judge that never changes finds better, this policy's or an earlier one's."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from pydantic import model_validator
 
-from selfreward.artifacts import Artifact, Output, derive_seed
+from selfreward.artifacts import Artifact, Output, Part, derive_seed
+from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import Backend
 from selfreward.judge_quality.accuracy import tie_share
 from selfreward.judge_quality.bias import flip_rate, parse_rate, position_preference
+from selfreward.judge_quality.figures import Figures, figures_of, rounded
 from selfreward.judge_quality.opinions import write_opinions
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.judge_quality.winrate import Match, length_controlled_win_rate, win_rate
@@ -16,7 +18,6 @@ from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer
 from selfreward.records import Policy, Prompt
 from selfreward.spec import Spec
-from selfreward.stages.health import rounded, written
 
 VERSION = 5
 _GOLD = "lc_win_rate"
@@ -34,6 +35,30 @@ class DuelSpec(Spec):
                 f"duel.judge.policy={self.judge.policy} would change from round to round: set it to initial or external"
             )
         return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """How a policy did against another on `prompts` held-out prompts; on `identical` of them both answer the same."""
+
+    prompts: int
+    identical: int
+    measures: Figures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duel:
+    """How a policy did against the start model, and against the policy before it."""
+
+    start: Met
+    previous: Met
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuelFigures:
+    """What the gate reads of it, rounded."""
+
+    measures: Figures
 
 
 def duel(
@@ -61,7 +86,7 @@ def duel(
     """
     judging = spec.judge.build(backend, policy)
     prompts, own = {one.id: one for one in held_out.records(Prompt)}, _greedy(evaluated)
-    met: dict[str, dict[str, Any]] = {}
+    met: dict[str, Met] = {}
     for name, opponent in {"start": start, "previous": previous}.items():
         if name == "previous" and opponent.digest == start.digest:
             met[name] = met["start"]
@@ -80,8 +105,8 @@ def duel(
                 advance=advance,
             ).said
         met[name] = _result(items, different, said, seed)
-    out.write_json("duel", {**met})
-    out.write_json("figures", {"measures": rounded({_GOLD: met["start"]["measures"][_GOLD]})})
+    save_report(out, "duel", Duel(start=met["start"], previous=met["previous"]))
+    save_report(out, "figures", DuelFigures(measures=rounded({_GOLD: met["start"].measures[_GOLD]})))
 
 
 def _greedy(evaluated: Artifact) -> dict[str, str]:
@@ -92,9 +117,7 @@ def _meeting(prompt: Prompt, own: str, other: str) -> Labelled:
     return Labelled(id=prompt.id, messages=prompt.messages, first=own, second=other, verdicts=(), source=prompt.source)
 
 
-def _result(
-    items: Sequence[Labelled], different: Sequence[Labelled], said: Sequence[Verdicts], seed: int
-) -> dict[str, Any]:
+def _result(items: Sequence[Labelled], different: Sequence[Labelled], said: Sequence[Verdicts], seed: int) -> Met:
     preferences = {one.id: one.preference for one in said}
     matches = [
         Match(
@@ -115,4 +138,14 @@ def _result(
         position_preference(pairs, seed),
         parse_rate(pairs),
     ]
-    return {"prompts": len(items), "identical": len(items) - len(different), "measures": written(measures)}
+    return Met(prompts=len(items), identical=len(items) - len(different), measures=figures_of(measures))
+
+
+def duel_of(fought: Artifact) -> Duel:
+    """The report of a duel."""
+    return load_report(fought, "duel", Duel)
+
+
+def duel_figures(part: Part) -> Figures:
+    """The part `figures` of it."""
+    return load_report(part, "figures", DuelFigures).measures

@@ -1,23 +1,46 @@
 """Gate: whether this round's judgments may be trained on, by the judge's health and by the judgments themselves."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import Any
 
 from selfreward.artifacts import Artifact, Output, Part
-from selfreward.judge_quality.accuracy import Scale
+from selfreward.artifacts.reports import load_report, save_report
 from selfreward.judge_quality.asking import by_prompt
-from selfreward.judge_quality.bias import histogram, top_share
+from selfreward.judge_quality.bias import ScoreBin, histogram, top_share
 from selfreward.judge_quality.corrected import RATES, called_right, corrected_share
 from selfreward.judge_quality.estimate import Measure, mean_of, missing, share_of
-from selfreward.monitor.gate_rules import GateDecision, GateFinding, GateSpec, decide, judge_gate, overoptimised
+from selfreward.judge_quality.figures import Figures, figures_of, measures_of, rounded
+from selfreward.monitor.gate_rules import Action, GateDecision, GateFinding, GateSpec, decide, judge_gate, overoptimised
 from selfreward.records import Judgment
-from selfreward.stages.health import read, rounded, written
+from selfreward.stages.duel import duel_figures
+from selfreward.stages.health import GateFigures, gate_figures
 
 VERSION = 3
 _TOLD = ("accuracy", "kappa", "flip_rate", "parse_rate", "share_at_maximum")
 _GOLD = ("accuracy", "lc_win_rate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What the gate makes of a round's judge: `action` is the strongest of all `findings`, `told` says it in lines.
+
+    Findings are of the judge on gold, of this round's judgments (`round/...`), and of the proxy score against gold over
+    rounds (`over_optimised/...`), which rest on `rounds`. `healthy` says that no bound was crossed, which is no praise
+    of what was not measured; `healthy_round` is the last such round up to this one. `frozen` says that the judge of the
+    last healthy round judges from the next round on. `measures` and `scores` are of this round's judgments.
+    """
+
+    round: int
+    action: Action
+    healthy: bool
+    healthy_round: int | None
+    frozen: bool
+    findings: tuple[GateFinding, ...]
+    measures: Figures
+    scores: tuple[ScoreBin, ...]
+    rounds: tuple[Figures, ...]
+    told: tuple[str, ...]
 
 
 def gate(
@@ -30,65 +53,63 @@ def gate(
     duel: Part | None,
     previous: Artifact | None,
 ) -> None:
-    """`gate.json`: `action`, the strongest of all `findings`, `told` in lines, and what they rest on.
+    """`gate.json` is a Gate: what follows from the judge on gold, from this round's judgments, from over-optimisation.
 
-    Findings are of the judge on gold, of this round's judgments (`round/...`), and of the proxy score against gold
-    over rounds (`over_optimised/...`); `duel`, if there is one, gives a gold measure too. `healthy` says that no bound
-    was crossed, which is no praise of what was not measured; `healthy_round` is the last such round up to this one.
-    `frozen` says that the judge of the last healthy round judges from the next round on, and `measures`, `scores` are
-    of this round's judgments. `health` and `duel` are the parts `figures` of those stages, whose numbers are rounded;
-    `previous` is the gate of the round before.
+    `health` and `duel` are the parts `figures` of those stages, whose numbers are rounded; `previous` is the gate of
+    the round before.
     """
-    seen = health.json("figures")
-    before = None if previous is None else previous.json("gate")
-    number = 0 if before is None else before["round"] + 1
+    seen = gate_figures(health)
+    before = None if previous is None else gate_of(previous)
+    number = 0 if before is None else before.round + 1
     here, scores = _of_round(judgments, seen, seed)
-    rounds = [*([] if before is None else before["rounds"]), _watched(seen, here, duel)]
-    on_gold = judge_gate(spec, read(seen["measures"]))
+    rounds = (*(() if before is None else before.rounds), _watched(seen, here, duel))
+    on_gold = judge_gate(spec, measures_of(seen.measures))
     decision = decide([*on_gold.findings, *_on_round(spec, here), *_watch(spec, rounds)])
     healthy = decision.action == "observe"
-    last = number if healthy else None if before is None else before["healthy_round"]
-    was_frozen = before is not None and before["frozen"]
+    last = number if healthy else None if before is None else before.healthy_round
+    was_frozen = before is not None and before.frozen
     frozen = was_frozen or (decision.action == "freeze" and last is not None)
     lines = [_summary(spec, seen), *_acting(decision)]
     if decision.action == "freeze" and not was_frozen:
-        lines.append(_freezing(last, _judged_by(judgments) != seen["policy"]))
-    out.write_json(
-        "gate",
-        {
-            "round": number,
-            "action": decision.action,
-            "healthy": healthy,
-            "healthy_round": last,
-            "frozen": frozen,
-            "findings": [asdict(one) for one in decision.findings],
-            "measures": written(here),
-            "scores": [asdict(one) for one in histogram(scores)],
-            "rounds": rounds,
-            "told": [*lines],
-        },
+        lines.append(_freezing(last, _judged_by(judgments) != seen.policy))
+    gated = Gate(
+        round=number,
+        action=decision.action,
+        healthy=healthy,
+        healthy_round=last,
+        frozen=frozen,
+        findings=decision.findings,
+        measures=figures_of(here),
+        scores=tuple(histogram(scores)),
+        rounds=rounds,
+        told=tuple(lines),
     )
+    save_report(out, "gate", gated)
+
+
+def gate_of(gated: Artifact) -> Gate:
+    """The report of a gate."""
+    return load_report(gated, "gate", Gate)
 
 
 def asks_to_freeze(spec: GateSpec, health: Part) -> bool:
     """Whether gold alone, the part `figures`, says that the judge should not judge this round."""
-    return judge_gate(spec, read(health.json("figures")["measures"])).action == "freeze"
+    return judge_gate(spec, measures_of(gate_figures(health).measures)).action == "freeze"
 
 
 def is_healthy(gated: Artifact) -> bool:
     """Whether no bound was crossed."""
-    return bool(gated.json("gate")["healthy"])
+    return gate_of(gated).healthy
 
 
 def is_frozen(gated: Artifact) -> bool:
     """Whether the judge of the last healthy round judges from the next round on."""
-    return bool(gated.json("gate")["frozen"])
+    return gate_of(gated).frozen
 
 
 def gate_reason(gated: Artifact) -> str | None:
     """Why the run ends here; None where it goes on."""
-    told = gated.json("gate")
-    stops = [f"{one['name']} {one['why']}" for one in told["findings"] if one["action"] == "stop"]
+    stops = [f"{one.name} {one.why}" for one in gate_of(gated).findings if one.action == "stop"]
     return f"stopped by the gate of the judge: {'; '.join(stops)}" if stops else None
 
 
@@ -98,13 +119,13 @@ def _judged_by(judgments: Artifact) -> str | None:
     return None if used is None else used.digest
 
 
-def _of_round(judgments: Artifact, seen: Mapping[str, Any], seed: int) -> tuple[list[Measure], list[float]]:
+def _of_round(judgments: Artifact, seen: GateFigures, seed: int) -> tuple[list[Measure], list[float]]:
     """What this round's judgments say over prompts, and all scores.
 
     Parse rate, share at the maximum, mean score, the share of candidates that are called right, and that share
     corrected by what gold says of the judge's errors.
     """
-    scale: Scale | None = seen["scale"]
+    scale = seen.scale
     names = ("parse_rate", "share_at_maximum", "mean_score", "right_share", "right_share_corrected")
     if _judged_by(judgments) is None:
         return [missing(name, "the judge is no policy") for name in names], []
@@ -114,14 +135,14 @@ def _of_round(judgments: Artifact, seen: Mapping[str, Any], seed: int) -> tuple[
     scores = [[one.score for one in group if one.score is not None] for group in concluded]
     top = [None if scale is None else top_share(some, scale) for some in scores]
     right = [called_right(some, scale) if some and scale is not None else None for some in scores]
-    means = [None if seen["relative"] or not some else fmean(some) for some in scores]
+    means = [None if seen.relative or not some else fmean(some) for some in scores]
     no_scores = "no candidate has a score"
     no_top, no_half = (
         f"the judge's scores have no {what}" if scale is None else no_scores
         for what in ("maximum", "scale, in whose upper half an answer is right")
     )
-    no_mean = "scores among the candidates of a prompt cannot rise" if seen["relative"] else no_scores
-    on_gold = {one.name: one for one in read(seen["measures"])}
+    no_mean = "scores among the candidates of a prompt cannot rise" if seen.relative else no_scores
+    on_gold = {one.name: one for one in measures_of(seen.measures)}
     called = share_of("right_share", right, range(len(right)), no_half)
     measures = [
         share_of("parse_rate", parsed, range(len(parsed)), "nothing was judged"),
@@ -130,7 +151,7 @@ def _of_round(judgments: Artifact, seen: Mapping[str, Any], seed: int) -> tuple[
         called,
         corrected_share("right_share_corrected", called, *(on_gold[name] for name in RATES)),
     ]
-    return read(rounded(written(measures))), [score for some in scores for score in some]
+    return measures_of(rounded(figures_of(measures))), [score for some in scores for score in some]
 
 
 def _on_round(spec: GateSpec, here: list[Measure]) -> list[GateFinding]:
@@ -140,26 +161,24 @@ def _on_round(spec: GateSpec, here: list[Measure]) -> list[GateFinding]:
     return [replace(one, name=f"round/{one.name}") for one in found if one.name in names]
 
 
-def _watched(seen: Mapping[str, Any], here: list[Measure], duel: Part | None) -> dict[str, Any]:
+def _watched(seen: GateFigures, here: list[Measure], duel: Part | None) -> Figures:
     """What over-optimisation is looked for in, of one round: the proxy score and what gold says."""
-    won = missing("lc_win_rate", "no duel was fought")
-    if duel is not None:
-        (won,) = read(duel.json("figures")["measures"])
+    won = figures_of([missing("lc_win_rate", "no duel was fought")]) if duel is None else duel_figures(duel)
     return {
-        **written([one for one in here if one.name == "mean_score"]),
-        "accuracy": seen["measures"]["accuracy"],
-        **written([won]),
+        **figures_of([one for one in here if one.name == "mean_score"]),
+        "accuracy": seen.measures["accuracy"],
+        **won,
     }
 
 
-def _watch(spec: GateSpec, rounds: list[dict[str, Any]]) -> list[GateFinding]:
-    of_round = [{one.name: one for one in read(measures)} for measures in rounds]
+def _watch(spec: GateSpec, rounds: Sequence[Figures]) -> list[GateFinding]:
+    of_round = [{one.name: one for one in measures_of(figures)} for figures in rounds]
     proxies = [one["mean_score"] for one in of_round]
     return [overoptimised(spec, proxies, [one[name] for one in of_round]) for name in _GOLD]
 
 
-def _summary(spec: GateSpec, seen: Mapping[str, Any]) -> str:
-    measures = {one.name: one for one in read(seen["measures"])}
+def _summary(spec: GateSpec, seen: GateFigures) -> str:
+    measures = {one.name: one for one in measures_of(seen.measures)}
     figures = [
         f"{name} {one.value:.3g} ({one.low:.3g} to {one.high:.3g})"
         for name in _TOLD
@@ -167,10 +186,10 @@ def _summary(spec: GateSpec, seen: Mapping[str, Any]) -> str:
     ]
     if not figures:
         return f"  judge not measured: {measures['accuracy'].why_missing}"
-    of = "" if seen["prompts"] == seen["pairs"] else f" of {seen['prompts']} prompts"
+    of = "" if seen.prompts == seen.pairs else f" of {seen.prompts} prompts"
     few = f"; fewer prompts than gate.fewest_items={spec.fewest_items}, so nothing follows from gold"
-    told = few if seen["prompts"] < spec.fewest_items else ""
-    return f"  judge on {seen['pairs']} gold pairs{of}: {', '.join(figures)}{told}"
+    told = few if seen.prompts < spec.fewest_items else ""
+    return f"  judge on {seen.pairs} gold pairs{of}: {', '.join(figures)}{told}"
 
 
 def _acting(decision: GateDecision) -> list[str]:

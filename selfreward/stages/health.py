@@ -1,15 +1,15 @@
 """Health: what the judge says of answers that people compared, and how far it can be trusted by that."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import dataclass
 
-from selfreward.artifacts import Artifact, Output, derive_seed
+from selfreward.artifacts import Artifact, Output, Part, derive_seed
+from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import Backend
 from selfreward.errors import DataError
 from selfreward.judge_quality.accuracy import Scale
-from selfreward.judge_quality.bias import score_histogram
-from selfreward.judge_quality.estimate import Measure, missing
+from selfreward.judge_quality.bias import ScoreBin, score_histogram
+from selfreward.judge_quality.estimate import missing
+from selfreward.judge_quality.figures import Figures, figures_of, rounded
 from selfreward.judge_quality.measures import judge_measures, rater_measures
 from selfreward.judge_quality.opinions import opinionated, write_opinions
 from selfreward.judge_quality.verdicts import Judged, judged, labelled
@@ -21,12 +21,54 @@ from selfreward.judges.jury import Jury, JurySpec, Weights
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.verifier import VerifierSpec
-from selfreward.metrics.intervals import Interval
 from selfreward.records import GoldPair, Policy
-from selfreward.spec import Json, Spec
+from selfreward.spec import Spec
 
-VERSION = 6
-_DECIMALS = 6  # far above what another order of summation moves, far below what a gate would notice
+VERSION = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How far a judge of kind `judge` can be trusted.
+
+    `measures` are on `pairs` gold pairs of `prompts` prompts; `people` is how far those who labelled the pairs agree
+    among themselves, the ceiling; `scores` says how often each score was given. `scale` are the lowest and the highest
+    score, None without bounds; `relative` says that a score only tells how a candidate stands among those of its
+    prompt. `final` and `final_people` are the same on final pairs, None where those are not asked about.
+    """
+
+    judge: str
+    scale: Scale | None
+    relative: bool
+    pairs: int
+    prompts: int
+    measures: Figures
+    people: Figures
+    scores: tuple[ScoreBin, ...]
+    final: Figures | None
+    final_people: Figures | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateFigures:
+    """What the gate reads of it: `measures` are rounded, `policy` is the digest of the one that judged, if one did."""
+
+    scale: Scale | None
+    relative: bool
+    pairs: int
+    prompts: int
+    policy: str | None
+    measures: Figures
+
+
+def health_of(measured: Artifact) -> Health:
+    """The report on a judge."""
+    return load_report(measured, "health", Health)
+
+
+def gate_figures(part: Part) -> GateFigures:
+    """The part `figures` of it."""
+    return load_report(part, "figures", GateFigures)
 
 
 class HealthSpec(Spec):
@@ -47,21 +89,14 @@ def health(
     backend: Backend | None = None,
     **jurors: Policy,
 ) -> None:
-    """Tables `rows` of Verdicts, one for each pair of `gold`, and `evidence` of Judgment; `health.json`.
+    """Tables `rows` of Verdicts, one for each pair of `gold`, and `evidence` of Judgment; `health.json` is a Health.
 
-    `policy` is the one that judges, with `jurors` as in the stage `judge`. `health.json`: `measures` by name, each with
-    value, limits and items or why it is missing; `scores`, how often each was given; `scale`, the lowest and highest
-    there are, null without bounds; `relative`, whether a score only says how a candidate stands among those of its
-    prompt; `people`, how far those who labelled the pairs agree among themselves, the ceiling. With `final` pairs,
-    tables `final` and `final_evidence`, and under `final` and `final_people` their measures. Nothing is asked where the
-    judge has no way to compare answers that people compared.
+    `policy` is the one that judges, with `jurors` as in the stage `judge`. With `final` pairs there are tables `final`
+    and `final_evidence` too. Nothing is asked where the judge has no way to compare answers that people compared.
+    `figures.json`, the part that the gate reads, is a GateFigures.
 
-    `figures.json` is the part that the gate reads: `scale`, `relative`, the number of `pairs` and of their `prompts`,
-    the digest of the `policy`, and `measures` as `rounded`.
-
-    Of a jury that learns its weights, `weights` by member are those learned on all of `gold`, and `weights.json` is the
-    part with them alone. It is measured on `final` with them, and on each pair of `gold` with those learned on the
-    other pairs.
+    Of a jury that learns its weights, `weights.json` has those learned on all of `gold`, by member. It is measured on
+    `final` with them, and on each pair of `gold` with those learned on the other pairs.
 
     Raises StageError as the stage `judge` does, and DataError where weights are to be learned from no pairs.
     """
@@ -75,41 +110,48 @@ def health(
 
     def measured(
         judging: Judge | Jury, pairs: Artifact, rows: str, evidence: str, seed: int
-    ) -> tuple[dict[str, Json], list[Judged], Weights | None]:
+    ) -> tuple[Figures, list[Judged], Weights | None]:
         items = [] if why else [labelled(pair) for pair in pairs.records(GoldPair)]
         with out.progress(2 * len(items), "answers judged") as advance:
-            told = write_opinions(out, judge, judging, items, rows=rows, evidence=evidence, seed=seed, advance=advance)
-        found = judge_measures(items, told.said, own=spec.own, scale=scale, seed=seed)
+            opinions = write_opinions(
+                out, judge, judging, items, rows=rows, evidence=evidence, seed=seed, advance=advance
+            )
+        found = judge_measures(items, opinions.said, own=spec.own, scale=scale, seed=seed)
         if not items:
             found = tuple(missing(one.name, why or "there are no gold pairs") for one in found)
-        return written(found), judged(items, told.said), told.weights
+        return figures_of(found), judged(items, opinions.said), opinions.weights
 
     measures, said, weights = measured(judging, gold, "rows", "evidence", seed)
     weighed = judging if weights is None else build_judge(judge, backend, policy, jurors, weights)
     at_last = None if final is None else measured(weighed, final, "final", "final_evidence", derive_seed(seed, 1))[0]
-    about: dict[str, Json] = {
-        "scale": None if scale is None else list(scale),
-        "relative": isinstance(judge, JurySpec | PairwiseSpec),
-        "pairs": gold.rows(),
-        "prompts": len({pair.messages for pair in gold.records(GoldPair)}),
-    }
-    by = None if policy is None else policy.digest
-    out.write_json("figures", {**about, "policy": by, "measures": rounded(measures)})
+    prompts, relative = (
+        len({pair.messages for pair in gold.records(GoldPair)}),
+        isinstance(judge, JurySpec | PairwiseSpec),
+    )
+    figures = GateFigures(
+        scale=scale,
+        relative=relative,
+        pairs=gold.rows(),
+        prompts=prompts,
+        policy=None if policy is None else policy.digest,
+        measures=rounded(measures),
+    )
+    save_report(out, "figures", figures)
     if weights is not None:
         out.write_json("weights", dict(weights))
-    out.write_json(
-        "health",
-        {
-            "judge": judge.kind,
-            **about,
-            "measures": measures,
-            "people": _people(gold, seed),
-            "scores": [asdict(one) for one in score_histogram(said)],
-            "final": at_last,
-            "final_people": None if final is None else _people(final, derive_seed(seed, 1)),
-            **({} if weights is None else {"weights": dict(weights)}),
-        },
+    told = Health(
+        judge=judge.kind,
+        scale=scale,
+        relative=relative,
+        pairs=gold.rows(),
+        prompts=prompts,
+        measures=measures,
+        people=_people(gold, seed),
+        scores=tuple(score_histogram(said)),
+        final=at_last,
+        final_people=None if final is None else _people(final, derive_seed(seed, 1)),
     )
+    save_report(out, "health", told)
 
 
 def health_spec(judge: AnyJudge) -> HealthSpec:
@@ -117,9 +159,9 @@ def health_spec(judge: AnyJudge) -> HealthSpec:
     return HealthSpec(judge=judge, own=judge.own if isinstance(judge, PolicyJudgeBase) else ())
 
 
-def _people(pairs: Artifact, seed: int) -> dict[str, Json]:
+def _people(pairs: Artifact, seed: int) -> Figures:
     there = list(pairs.records(GoldPair))
-    return written(rater_measures([pair.verdicts for pair in there], seed, [pair.messages for pair in there]))
+    return figures_of(rater_measures([pair.verdicts for pair in there], seed, [pair.messages for pair in there]))
 
 
 def scale_of(spec: AnyJudge) -> Scale | None:
@@ -144,44 +186,3 @@ def why_unmeasured(spec: AnyJudge) -> str | None:
             return "a rubric shows a reference, and gold pairs have none"
         case _:
             return None
-
-
-def written(measures: Sequence[Measure]) -> dict[str, Json]:
-    """Measures by name as JSON; `read` gives them back."""
-    return {
-        one.name: {
-            **({"value": None, "low": None, "high": None, "n": 0} if one.interval is None else asdict(one.interval)),
-            "why_missing": one.why_missing,
-            "left_out": one.left_out,
-            "prompts": one.prompts,
-            "error": one.error,
-            "effective": one.effective,
-        }
-        for one in measures
-    }
-
-
-def rounded(measures: Mapping[str, Any]) -> dict[str, Any]:
-    """Written measures with six decimals: the last digits of a figure hang on the order in which a machine adds."""
-
-    def figure(value: float | None) -> float | None:
-        return None if value is None else round(value, _DECIMALS) + 0.0  # -0.0 is 0.0
-
-    floats = ("value", "low", "high", "error", "effective")
-    return {name: {**one, **{each: figure(one[each]) for each in floats}} for name, one in measures.items()}
-
-
-def read(measures: Mapping[str, Mapping[str, Any]]) -> list[Measure]:
-    """The measures that `written` wrote."""
-    return [
-        Measure(
-            name=name,
-            interval=None if one["value"] is None else Interval(one["value"], one["low"], one["high"], one["n"]),
-            why_missing=one["why_missing"],
-            left_out=one["left_out"],
-            prompts=one["prompts"],
-            error=one["error"],
-            effective=one["effective"],
-        )
-        for name, one in measures.items()
-    ]

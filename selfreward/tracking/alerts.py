@@ -7,6 +7,7 @@ from typing import Literal
 from selfreward.artifacts import Artifact
 from selfreward.monitor.detector import State
 from selfreward.monitor.gate_rules import STRENGTH, Action
+from selfreward.stages.gate import gate_of
 
 _RANK: Mapping[State, int] = {"ALARM": 1, "SEVERE": 2}
 
@@ -41,12 +42,11 @@ def gate_alerts(t: int, stages: Mapping[str, Artifact], before: Mapping[str, Art
     """What is to be said of judge `t`: that the gate warns, freezes or stops, if it did nothing as strong before."""
     if "gate" not in stages:
         return
-    told = stages["gate"].json("gate")
-    action: Action = told["action"]
-    stood: Action = before["gate"].json("gate")["action"] if "gate" in before else "observe"
-    if STRENGTH.index(action) > STRENGTH.index(stood):
-        why = "; ".join(f"{one['name']} {one['why']}" for one in told["findings"] if one["action"] == action)
-        yield Alert(f"judge: {action} at iteration {t}", why, "WARN" if action == "warn" else "ERROR")
+    gated = gate_of(stages["gate"])
+    stood: Action = gate_of(before["gate"]).action if "gate" in before else "observe"
+    if STRENGTH.index(gated.action) > STRENGTH.index(stood):
+        why = "; ".join(f"{one.name} {one.why}" for one in gated.findings if one.action == gated.action)
+        yield Alert(f"judge: {gated.action} at iteration {t}", why, "WARN" if gated.action == "warn" else "ERROR")
 
 
 def decision_alerts(t: int, stages: Mapping[str, Artifact]) -> Iterator[Alert]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.gold_items import pandalm
-from selfreward.benchmarks import judges
+from selfreward.benchmarks import planted_judges as judges
 from selfreward.benchmarks.labelled_items import OWN, SCALE, made_items
 from selfreward.benchmarks.planted_judges import JUDGES, PERFECT, Planted, moved
 from selfreward.judge_quality.accuracy import accuracy, kappa

@@ -14,7 +14,7 @@ from selfreward.errors import DataError
 from selfreward.judge_quality.verdicts import Verdicts
 from selfreward.records import Judgment, PreferencePair
 from selfreward.report.judging import judging
-from selfreward.stages import opinions
+from selfreward.judge_quality import opinions
 from tests.report.browser import Page
 from tests.support import run_scripted
 
@@ -66,7 +66,7 @@ def accuracy(view: RunView) -> float:
 def test_the_member_that_is_right_on_gold_gets_the_say_and_what_is_right_is_chosen(tmp_path: Path) -> None:
     outvoted = run_scripted(tmp_path, *JURY, *SMALL, "gate.accuracy.action=observe", "gate.kappa.action=observe")
     view = run_scripted(tmp_path, *JURY, *SMALL, *LEARNED)
-    weights = view.iterations[0]["health"].json("health")["weights"]
+    weights = view.iterations[0]["health"].json("weights")
     assert weights["rubric"] > 3 > 1 > weights["coin"] >= weights["pairwise"] == 0
     assert accuracy(view) == 1 > 0.75 > accuracy(outvoted)
     chosen = rightly_chosen(view)
@@ -116,7 +116,7 @@ def test_where_nobody_is_better_than_a_coin_the_jury_is_silent_and_the_gate_stop
     jury = (*JURY[:4], "judge.members.pairwise.method=probability", "~judge.members.rubric")
     view = run_scripted(tmp_path, *jury, *SMALL, *LEARNED)
     first = view.iterations[0]
-    assert set(first["health"].json("health")["weights"].values()) == {0}
+    assert set(first["health"].json("weights").values()) == {0}
     assert {one.outcome for one in first["health"].records(Verdicts)} == {"unparsed"}
     assert {one.outcome for one in first["judge"].records(Judgment)} == {"unparsed"}
     assert first["gate"].json("gate")["action"] == "stop"
@@ -154,12 +154,12 @@ def test_an_earlier_policy_judges_by_the_weights_that_were_learned_with_it(
     assert [one.manifest.inputs["policy"].digest for one in health] == [start, trained, start]
     assert [one.manifest.inputs["policy"].digest for one in judge] == [start, start, start]
     assert [one.manifest.inputs["weights"].key for one in judge] == [health[t].key for t in (0, 0, 2)]
-    assert health[1].json("health")["weights"] != health[0].json("health")["weights"]
+    assert health[1].json("weights") != health[0].json("weights")
 
 
 @pytest.mark.usefixtures("misled")
 def test_the_only_pair_teaches_the_weights_and_measures_nothing(tmp_path: Path) -> None:
     first = run_scripted(tmp_path, *JURY, *SMALL, *LEARNED, "data.gold_gate=1").iterations[0]
-    assert first["health"].json("health")["weights"]["rubric"] == pytest.approx(0.6931, abs=1e-4)
+    assert first["health"].json("weights")["rubric"] == pytest.approx(0.6931, abs=1e-4)
     assert [one.outcome for one in first["health"].records(Verdicts)] == ["unparsed"]
     assert "scored" in {one.outcome for one in first["judge"].records(Judgment)}
