@@ -17,7 +17,7 @@ from selfreward.lengths import answer_lengths
 from selfreward.metrics.paired import Family
 from selfreward.metrics.reach import FEWEST_DRAWS, FEWEST_HUMAN_ANSWERS
 from selfreward.monitor.findings import FEWEST_PROMPTS, PARTS, Finding
-from selfreward.stages.diagnose import HumanNll, diagnose, findings_of
+from selfreward.stages.diagnose import HumanNll, diagnose, verdict_of
 from selfreward.stages.measure import BASELINE, measure
 from selfreward.stages.source import load_sources
 
@@ -75,12 +75,12 @@ def measure_twice(config: RunConfig) -> Calibration:
 
 def told(config: RunConfig, found: Calibration) -> Iterator[str]:
     """The lines of a calibration: table, recall, what is blind, cost."""
-    findings, probe, monitor = findings_of(found.diagnosis.json("diagnosis")), config.measure, config.monitor
+    verdict, probe, monitor = verdict_of(found.diagnosis), config.measure, config.monitor
     yield f"{config.run}: the start policy against itself, {probe.k} answers a prompt against {probe.baseline_k};"
     yield f"critical values for {monitor.horizon} rounds at alpha {monitor.alpha}"
-    if findings:
-        yield from ("", *aligned([_row(one) for one in findings.values()]), *_UNITS)
-    yield from ("", *_recall(found.again), *_verdicts(config, found, findings))
+    if verdict.ordered:
+        yield from ("", *aligned([_row(one) for one in verdict.ordered]), *_UNITS)
+    yield from ("", *_recall(found.again), *_verdicts(config, found, verdict.findings))
     yield from ("", *_cost(config, found))
 
 

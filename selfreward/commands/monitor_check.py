@@ -1,8 +1,8 @@
 """`selfreward monitor check RUN`: the verdict on one round from what is stored, as an exit code for scripts."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.monitor_table import aligned, amount
@@ -10,7 +10,8 @@ from selfreward.errors import StoreError
 from selfreward.monitor.controller import healthier
 from selfreward.monitor.findings import Finding
 from selfreward.quoting import setting
-from selfreward.stages.diagnose import findings_of
+from selfreward.stages.decide import Decision, decision_of
+from selfreward.stages.diagnose import verdict_of
 
 EXIT_CODES: Mapping[str, int] = {
     "OK": 0,
@@ -42,12 +43,12 @@ def check(folder: Path, iteration: int | None) -> int:
             f"round {number} of {view.name} is not diagnosed: give --iteration {diagnosed[0]} to {diagnosed[-1]}"
         )
     stages = view.iterations[number]
-    diagnosis = stages["diagnose"].json("diagnosis")
-    decision = stages["decide"].json("decision") if "decide" in stages else None
-    state: str = diagnosis["state"] if decision is None else decision["course"]["state"]
-    print(f"{view.name}, round {number}: {state}", f"  {diagnosis['why']}", f"  {diagnosis['cannot_see']}", sep="\n")
-    if findings := findings_of(diagnosis):
-        print("", *findings_table(findings.values()), sep="\n")
+    verdict = verdict_of(stages["diagnose"])
+    decision = decision_of(stages["decide"]) if "decide" in stages else None
+    state = verdict.state if decision is None else decision.course.state
+    print(f"{view.name}, round {number}: {state}", f"  {verdict.why}", f"  {verdict.cannot_see}", sep="\n")
+    if verdict.ordered:
+        print("", *findings_table(verdict.ordered), sep="\n")
     print("", *_course(decision), *_way_back(view, number), sep="\n")
     return EXIT_CODES[state]
 
@@ -78,19 +79,19 @@ def findings_table(findings: Iterable[Finding]) -> list[str]:
     )
 
 
-def _course(decision: Mapping[str, Any] | None) -> list[str]:
+def _course(decision: Decision | None) -> list[str]:
     if decision is None:
         return ["controller: no decision on this round; the last policy of a run has none"]
-    course, mode = decision["course"], decision["settings"]["mode"]
-    given = {name: value for name, value in course["orders"].items() if value}
+    course, mode = decision.course, decision.settings["mode"]
+    given = {name: value for name, value in asdict(course.orders).items() if value}
     lines = [
-        f"controller ({mode}): {course['action']}, real share {course['real_share']:.3f}, rung {course['rung']}",
-        f"  {course['why']}",
+        f"controller ({mode}): {course.action}, real share {course.real_share:.3f}, rung {course.rung}",
+        f"  {course.why}",
     ]
     if given:
         lines.append(f"  orders: {', '.join(f'{name} {value}' for name, value in given.items())}")
-    if course["stop"] is not None:
-        lines.append(f"  stopped the run: {course['stop']}")
+    if course.stop is not None:
+        lines.append(f"  stopped the run: {course.stop}")
     return lines
 
 
@@ -98,8 +99,8 @@ def _way_back(view: RunView, number: int) -> list[str]:
     """The healthy round with the likeliest human answers up to `number`, and how to start from its policy."""
     best, nll = None, None
     for t in range(number + 1):
-        seen = view.iterations[t]["diagnose"].json("diagnosis")
-        best, nll = healthier((best, nll), t, seen["state"], seen["human_nll"])
+        verdict = verdict_of(view.iterations[t]["diagnose"])
+        best, nll = healthier((best, nll), t, verdict.state, verdict.human_nll)
     if best is None:
         return []
     lines = ["", f"best healthy round: {best}, human NLL {nll:.3f}"]

@@ -1,6 +1,5 @@
 """`selfreward monitor replay RUN [SETTING=VALUE ...]`: decide again from stored measurements under other settings."""
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,11 +12,12 @@ from pydantic import ValidationError
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.monitor_table import aligned
 from selfreward.errors import ConfigError, StoreError
+from selfreward.monitor.controller import Course, steer
 from selfreward.monitor.findings import Margins
 from selfreward.monitor.settings import MonitorSpec
 from selfreward.quoting import setting
-from selfreward.stages import decide
-from selfreward.stages.diagnose import Told, diagnosis_of, verdict_of
+from selfreward.stages.decide import decision_of, evidence_of
+from selfreward.stages.diagnose import Told, Verdict, diagnosis_of, rounded_verdict, verdict_of
 
 SETTINGS = (
     *(name for name in MonitorSpec.model_fields if name != "margin"),
@@ -27,32 +27,33 @@ _ALIKE = 1e-6
 _DONE = ("state", "real_share", "rung", "orders", "action", "stop")
 
 
-@dataclass(frozen=True)
-class Round:
-    """One round as it is stored and as it is now; a course is None where none was decided."""
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A verdict and the course after it, None where none was decided."""
 
-    number: int
-    stored: Mapping[str, Any]
-    now: Mapping[str, Any]
-    stored_course: Mapping[str, Any] | None
-    course: Mapping[str, Any] | None
-
-    @property
-    def stored_state(self) -> str:
-        """The state that is stored."""
-        return str((self.stored_course or self.stored)["state"])
+    verdict: Verdict
+    course: Course | None
 
     @property
     def state(self) -> str:
-        """The state now; as in what is stored, BUDGET_EXHAUSTED is the controller's word."""
-        return str((self.course or self.now)["state"])
+        """How the round ended; BUDGET_EXHAUSTED is the controller's word."""
+        return self.verdict.state if self.course is None else self.course.state
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round as it is stored and as it is now."""
+
+    number: int
+    stored: Again
+    now: Again
 
     @property
     def acts_alike(self) -> bool:
         """Whether what is done after this round is what was done."""
-        if self.stored_course is None or self.course is None:
+        if self.stored.course is None or self.now.course is None:
             return True
-        return all(self.stored_course[name] == self.course[name] for name in _DONE)
+        return all(getattr(self.stored.course, name) == getattr(self.now.course, name) for name in _DONE)
 
 
 def replay(folder: Path, typed: Sequence[str]) -> None:
@@ -85,30 +86,27 @@ def parse_settings(typed: Sequence[str]) -> dict[str, str]:
 def decided_again(view: RunView, wanted: Mapping[str, str]) -> Iterator[Round]:
     """Every diagnosed round, decided by what the stages call; it ends where a course now stops the run."""
     before: Told | None = None
-    course: dict[str, Any] | None = None
+    course: Course | None = None
     settings: dict[str, Any] = {}
     diagnosed = list(takewhile(lambda stages: "diagnose" in stages, view.iterations))
     for number, stages in enumerate(diagnosed):
         detector = stages["diagnose"].manifest.identity["spec"]
         assert isinstance(detector, dict)
         settings |= detector
-        decision = stages["decide"].json("decision") if "decide" in stages else None
-        settings |= {} if decision is None else decision["settings"]
+        decision = decision_of(stages["decide"]) if "decide" in stages else None
+        settings |= {} if decision is None else decision.settings
         spec = _changed(settings, wanted)
         before = diagnosis_of(spec.detector, stages["measure"], diagnosed[0]["measure"], before)
         if decision is not None:
             training = diagnosed[number - 1]["mix"] if number else None
-            verdict = verdict_of(before.diagnosis)
-            told = decide.told_of(spec.controller, verdict, stages["select"], training, course)
-            course = _as_stored(asdict(decide.replay(told)))
+            evidence = evidence_of(rounded_verdict(before.verdict), spec.controller, stages["select"], training)
+            course = steer(spec.controller, evidence, course)
         yield Round(
             number,
-            stages["diagnose"].json("diagnosis"),
-            _as_stored(before.diagnosis),
-            None if decision is None else decision["course"],
-            None if decision is None else course,
+            Again(verdict_of(stages["diagnose"]), None if decision is None else decision.course),
+            Again(before.verdict, None if decision is None else course),
         )
-        if course is not None and course["stop"] is not None:
+        if course is not None and course.stop is not None:
             return
 
 
@@ -126,28 +124,23 @@ def _changed(settings: Mapping[str, Any], wanted: Mapping[str, str]) -> MonitorS
         raise ConfigError(setting + first["msg"].removeprefix("Value error, ")) from error
 
 
-def _as_stored(value: Any) -> Any:
-    """What a JSON file would give back."""
-    return json.loads(json.dumps(value))
-
-
 def _table(rounds: Sequence[Round]) -> list[str]:
     return aligned(
         [
-            {"round": str(one.number), "state": _both(one.stored_state, one.state)}
-            | _courses(one.stored_course, one.course)
+            {"round": str(one.number), "state": _both(one.stored.state, one.now.state)}
+            | _courses(one.stored.course, one.now.course)
             for one in rounds
         ]
     )
 
 
-def _courses(stored: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> dict[str, str]:
+def _courses(stored: Course | None, now: Course | None) -> dict[str, str]:
     if stored is None or now is None:
         return {"real share": "-", "action": "-", "rung": "-"}
     return {
-        "real share": _both(f"{stored['real_share']:.3f}", f"{now['real_share']:.3f}"),
-        "action": _both(stored["action"], now["action"]),
-        "rung": _both(str(stored["rung"]), str(now["rung"])),
+        "real share": _both(f"{stored.real_share:.3f}", f"{now.real_share:.3f}"),
+        "action": _both(stored.action, now.action),
+        "rung": _both(str(stored.rung), str(now.rung)),
     }
 
 
@@ -158,25 +151,26 @@ def _both(stored: str, now: str) -> str:
 def _sameness(view: RunView, rounds: Sequence[Round]) -> list[str]:
     """Raises StoreError where the rule does not give what is stored."""
     for one in rounds:
-        diagnosed, decided = alike(one.stored, one.now), alike(one.stored_course, one.course)
-        if not (diagnosed and decided):
+        stored, now = asdict(one.stored), asdict(one.now)
+        diagnosed = alike(stored["verdict"], now["verdict"])
+        if not (diagnosed and alike(stored["course"], now["course"])):
             what = "decide" if diagnosed else "diagnose"
             raise StoreError(
                 f"iter-{one.number:03d}/{what} of {view.name} does not follow from what was measured: it was altered, "
                 f"or made by another version, and `selfreward verify {view.name}` tells which"
             )
-    told = f"{len(rounds)} diagnoses and {sum(one.course is not None for one in rounds)} courses are reproduced"
-    if all(one.stored == one.now and one.stored_course == one.course for one in rounds):
+    told = f"{len(rounds)} diagnoses and {sum(one.now.course is not None for one in rounds)} courses are reproduced"
+    if all(one.stored == one.now for one in rounds):
         return [f"identical: {told} exactly as they are stored"]
     return [f"alike: {told} but for last digits, which differ from one kind of machine to another"]
 
 
 def alike(stored: Any, now: Any) -> bool:
-    """Whether two JSON values are equal, with numbers equal to a millionth."""
+    """Whether two plain values are equal, with numbers equal to a millionth."""
     match stored, now:
         case dict(), dict():
             return stored.keys() == now.keys() and all(alike(stored[name], now[name]) for name in stored)
-        case list(), list():
+        case ((list() | tuple()), (list() | tuple())):
             return len(stored) == len(now) and all(map(alike, stored, now))
         case float(), float():
             return math.isclose(stored, now, rel_tol=_ALIKE, abs_tol=_ALIKE)
@@ -186,7 +180,9 @@ def alike(stored: Any, now: Any) -> bool:
 
 def _differences(rounds: Sequence[Round]) -> list[str]:
     lines = [
-        f"round {one.number} is {one.state} now: {one.now['why']}" for one in rounds if one.stored_state != one.state
+        f"round {one.number} is {one.now.state} now: {one.now.verdict.why}"
+        for one in rounds
+        if one.stored.state != one.now.state
     ]
     other = [one.number for one in rounds if not one.acts_alike]
     if not lines:
@@ -195,8 +191,8 @@ def _differences(rounds: Sequence[Round]) -> list[str]:
         return [*lines, "no action differs: what was measured is what would have been measured"]
     last = rounds[-1]
     lines.append(f"what is done differs after {_rounds(other)}")
-    if last.course is not None and last.course["stop"] is not None:
-        lines.append(f"the run would have ended after round {last.number}: {last.course['stop']}")
+    if last.now.course is not None and last.now.course.stop is not None:
+        lines.append(f"the run would have ended after round {last.number}: {last.now.course.stop}")
     if last.number > other[0]:
         lines.append(
             f"measurements after round {other[0]} are those of the old course: from there on this says what the rule "

@@ -9,6 +9,7 @@ from selfreward.reading.rounds import Link, Round, chain_of, explain_round, link
 from selfreward.records import Candidate, Example, PreferencePair, Prompt, TrainingRow
 from selfreward.selection.training_rows import training_table
 from selfreward.spec import Json
+from selfreward.stages.decide import decision_of
 from selfreward.stages.mix import Mixing, Spent, ledger_id, mixing_of
 
 
@@ -155,7 +156,7 @@ def _human_origin(view: RunView, row: TrainingRow) -> HumanOrigin:
         source=spec,
         spent=next(one for one in spent if one.iteration == iteration),
         mixing=mixing_of(mixed),
-        why=input_of(view, iteration, mixed, "decision").json("decision")["course"]["why"],
+        why=decision_of(input_of(view, iteration, mixed, "decision")).course.why,
         chain=(
             *(link_of(table) for table in tables),
             *(link for link in chain_of(view, iteration) if link.stage in ("decide", "mix", "update")),

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import asdict
 
 from selfreward.artifacts import Artifact
 from selfreward.monitor.detector import State
-from selfreward.stages.diagnose import findings_of
+from selfreward.stages.decide import decision_of
+from selfreward.stages.diagnose import Verdict, verdict_of
 
 Metric = int | float | bool | str | None
 
@@ -28,15 +29,16 @@ def monitor_metrics(t: int, stages: Mapping[str, Artifact], before: Mapping[str,
     """
     row: dict[str, Metric] = {}
     if (diagnosed := stages.get("diagnose")) is not None:
-        seen = diagnosed.json("diagnosis")
-        row |= _verdict(seen) | {"policy/ratio": policy_ratio(seen["sem_ratios"]), "policy/kl_bound": _bound(t, before)}
+        verdict = verdict_of(diagnosed)
+        row |= _verdict(verdict)
+        row |= {"policy/ratio": policy_ratio(verdict.sem_ratios), "policy/kl_bound": _bound(t, before)}
     if (decided := stages.get("decide")) is not None:
-        decision = decided.json("decision")
-        course = decision["course"]
-        row |= {f"selection/{name}": value for name, value in decision["selection"].items()}
-        row |= {f"control/{name}": course[name] for name in _OF_COURSE}
-        row["control/stop"] = course["stop"] is not None
-        row["control/budget_exhausted"] = course["state"] == "BUDGET_EXHAUSTED"
+        decision = decision_of(decided)
+        course = decision.course
+        row |= {f"selection/{name}": value for name, value in asdict(decision.selection).items()}
+        row |= {f"control/{name}": getattr(course, name) for name in _OF_COURSE}
+        row["control/stop"] = course.stop is not None
+        row["control/budget_exhausted"] = course.state == "BUDGET_EXHAUSTED"
     return {name: value for name, value in row.items() if value is not None}
 
 
@@ -59,25 +61,23 @@ def kl_bound(k: int, rounds: int) -> float:
     return log_choices + math.expm1(-log_choices)
 
 
-def _verdict(seen: Mapping[str, Any]) -> dict[str, Metric]:
-    findings = findings_of(seen)
+def _verdict(verdict: Verdict) -> dict[str, Metric]:
     row: dict[str, Metric] = {
-        f"collapse/{family}/{name}": getattr(found, field)
-        for family, found in findings.items()
+        f"collapse/{found.family}/{name}": getattr(found, field)
+        for found in verdict.ordered
         for name, field in _OF_FINDING.items()
     }
-    drops = [found.drop / found.margin for found in findings.values()]
-    falling = seen["half_life"] or {}
-    code = _CODES.get(seen["state"])
+    drops = [found.drop / found.margin for found in verdict.ordered]
+    code, falling = _CODES.get(verdict.state), verdict.half_life
     return row | {
-        "collapse/state": seen["state"],
+        "collapse/state": verdict.state,
         "collapse/state_code": code,
         "collapse/judged": code is not None,
         "collapse/index": sum(drops) / len(drops) if drops else None,
-        "collapse/alarms": seen["standing"]["alarms"],
-        "collapse/half_life_rounds": falling.get("rounds"),
-        "collapse/half_life_rounds_low": falling.get("low"),
-        "collapse/half_life_rounds_high": falling.get("high"),
+        "collapse/alarms": verdict.standing.alarms,
+        "collapse/half_life_rounds": None if falling is None else falling.rounds,
+        "collapse/half_life_rounds_low": None if falling is None else falling.low,
+        "collapse/half_life_rounds_high": None if falling is None else falling.high,
     }
 
 

@@ -16,6 +16,7 @@ from selfreward.selection.fates import Fate
 from selfreward.selection.novelty import NO_ORDERS, lowered
 from selfreward.selection.pairs import PreferencePairs
 from selfreward.spec import Json
+from selfreward.stages.decide import decision_of
 
 # The stages that make a training row, in order, with the inputs that must be the run's own.
 _CHAIN = {
@@ -159,8 +160,7 @@ def policy_name(view: RunView, iteration: int, artifact: Artifact) -> PolicyName
 
 def _rule(view: RunView, iteration: int, selected: Artifact) -> Rule:
     decided = "decision" in selected.manifest.inputs
-    found = input_of(view, iteration, selected, "decision").json("decision")["orders"] if decided else None
-    orders = NO_ORDERS if found is None else Orders(**found)
+    orders = decision_of(input_of(view, iteration, selected, "decision")).orders if decided else NO_ORDERS
     return Rule(lowered(spec_of(selected), orders), _seed(selected), orders)
 
 

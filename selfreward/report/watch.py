@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
@@ -12,7 +11,8 @@ from selfreward.monitor.detector import State
 from selfreward.monitor.findings import Finding
 from selfreward.report.charts import Flag
 from selfreward.report.figures import MINUS
-from selfreward.stages.diagnose import findings_of
+from selfreward.stages.decide import Decision, decision_of
+from selfreward.stages.diagnose import verdict_of
 
 _LETTERS: Mapping[State, str] = {"ALARM": "A", "SEVERE": "S", "INVALID": "?", "INCONCLUSIVE": "?"}
 
@@ -92,25 +92,29 @@ def _action(ruling: Ruling) -> str:
 
 
 def _watch(t: int, stages: Mapping[str, Artifact]) -> Watch:
-    seen = stages["diagnose"].json("diagnosis")
+    verdict = verdict_of(stages["diagnose"])
     return Watch(
         t=t,
-        state=seen["state"],
-        alarms=seen["standing"]["alarms"],
-        why=seen["why"],
-        cannot_see=seen["cannot_see"],
-        findings=findings_of(seen),
-        counted=tuple(seen["counted"]),
-        sem_ratio=seen["sem_ratios"][-1],
-        ruling=_ruling(stages["decide"].json("decision")) if "decide" in stages else None,
+        state=verdict.state,
+        alarms=verdict.standing.alarms,
+        why=verdict.why,
+        cannot_see=verdict.cannot_see,
+        findings={one.family: one for one in verdict.ordered},
+        counted=verdict.counted,
+        sem_ratio=verdict.sem_ratios[-1],
+        ruling=_ruling(decision_of(stages["decide"])) if "decide" in stages else None,
     )
 
 
-def _ruling(decision: Mapping[str, Any]) -> Ruling:
-    course = decision["course"]
+def _ruling(decision: Decision) -> Ruling:
+    course = decision.course
     return Ruling(
-        acts=decision["settings"]["mode"] == "act",
-        exhausted=course["state"] == "BUDGET_EXHAUSTED",
-        selection_ratio=decision["selection"]["selection_ratio"],
-        **{name: course[name] for name in ("action", "why", "rung", "real_share", "shadow_share")},
+        acts=decision.settings["mode"] == "act",
+        action=course.action,
+        why=course.why,
+        rung=course.rung,
+        real_share=course.real_share,
+        shadow_share=course.shadow_share,
+        exhausted=course.state == "BUDGET_EXHAUSTED",
+        selection_ratio=decision.selection.selection_ratio,
     )

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
@@ -14,25 +15,37 @@ from selfreward.records import Example, PreferencePair, Prompt
 from selfreward.selection.novelty import NEAR
 from selfreward.selection.pool import Rated, SelectBase, eligible, pools
 from selfreward.selection.training_rows import training_table
-from selfreward.spec import Json
 
 _DRAWS = 16
 
 
-def narrowing(
-    selected: Artifact, candidates: Artifact, judgments: Artifact, prompts: Artifact, seed: int, sample: int = 256
-) -> dict[str, Json]:
-    """How much a selection narrows, on at most `sample` open prompts at random; on all prompts where none is open.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowing:
+    """How a selection changes the variety of answers, on `prompts` prompts and `accepted` answers.
 
-    selection_ratio: the effective number (`vendi2` of hashed vectors) of the accepted answers over that of as many
-        random ones from the same prompts' candidates, mean over 16 draws. Below 1 the judge narrows.
+    selection_ratio: the effective number (`vendi2` of hashed vectors) of the accepted answers divided by that of a
+        random sample of equal size from the same prompts' candidates, mean over 16 draws. Below 1 the judge narrows.
     accepted_entropy: that of the clusters of near-equal accepted answers, in nats.
     score_gap: of examples, the mean over prompts of the accepted scores' mean minus that of the other scores; of
         pairs, the mean margin. In the judge's unit; near 0 there is nothing left to learn.
     zero_gap_share: the share of prompts, of those with two scores or more, whose scores are all equal.
+    """
 
-    `prompts` and `accepted` say how many there were to count on. A value that does not exist is None. The policy's own
-    examples or pairs count, and of random candidates those that ended by themselves, say something and have a score.
+    prompts: int
+    accepted: int
+    selection_ratio: float | None
+    accepted_entropy: float | None
+    score_gap: float | None
+    zero_gap_share: float | None
+
+
+def narrowing(
+    selected: Artifact, candidates: Artifact, judgments: Artifact, prompts: Artifact, seed: int, sample: int = 256
+) -> Narrowing:
+    """How much a selection narrows, on at most `sample` random open prompts; on all prompts where none is open.
+
+    The policy's own examples or pairs count, and of other candidates those that ended by themselves, say something and
+    have a score.
     """
     asked = _asked(prompts, seed, sample)
     chosen, margins = _taken(selected, asked)
@@ -44,14 +57,14 @@ def narrowing(
     scores = [[one.score for one in rated if one.score is not None] for rated in groups]
     flat = [len(set(one)) == 1 for one in scores if len(one) > 1]
     gaps = margins if selected.has("pairs") else list(_gaps(groups, chosen))
-    return {
-        "prompts": len(groups),
-        "accepted": len(accepted),
-        "selection_ratio": _ratio(vectors_ND, places, seed),
-        "accepted_entropy": _entropy(vectors_ND[accepted]),
-        "score_gap": fmean(gaps) if gaps else None,
-        "zero_gap_share": fmean(flat) if flat else None,
-    }
+    return Narrowing(
+        prompts=len(groups),
+        accepted=len(accepted),
+        selection_ratio=_ratio(vectors_ND, places, seed),
+        accepted_entropy=_entropy(vectors_ND[accepted]),
+        score_gap=fmean(gaps) if gaps else None,
+        zero_gap_share=fmean(flat) if flat else None,
+    )
 
 
 def _asked(prompts: Artifact, seed: int, sample: int) -> set[str]:

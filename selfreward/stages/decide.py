@@ -1,18 +1,38 @@
 """Decide: how much real human data this round's training set holds, what the next selection must do, and why."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import dataclass
 from typing import Any
 
 from selfreward.artifacts import Artifact, Output, Part
+from selfreward.artifacts.reports import load_report, save_report
 from selfreward.monitor.controller import ControllerSpec, Course, Evidence, Orders, steer
 from selfreward.records import PreferencePair
-from selfreward.selection.narrowing import narrowing
+from selfreward.selection.narrowing import Narrowing, narrowing
+from selfreward.selection.orders import RoundOrders
 from selfreward.selection.training_rows import training_table
-from selfreward.spec import Json
+from selfreward.stages.diagnose import RoundedVerdict
 from selfreward.stages.mix import Spent, mixing_of
 
 VERSION = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is done after a round, and all that the rule was told: `settings`, `evidence`, the `previous` course.
+
+    The first four fields are those of RoundOrders. `selection` says how much the selection narrows; it decides nothing.
+    """
+
+    round: int
+    real_share: float
+    human_left: int | None
+    orders: Orders
+    course: Course
+    settings: dict[str, Any]
+    evidence: Evidence
+    previous: Course | None
+    selection: Narrowing
+    rows_selected: int
 
 
 def decide(
@@ -28,78 +48,76 @@ def decide(
     training: Artifact | None,
     previous: Part | None,
 ) -> None:
-    """`decision.json`: real share, orders, the course they come from, and all that the rule was told.
+    """`decision.json` is a Decision. `diagnosis` is the part `verdict` of that stage.
 
-    `diagnosis` is the part `verdict` of that stage, `previous` the part `course` of the decision before. `training` is
-    the training set of the round before, whose ledger says what human data is spent. `replay` gives the same course
-    from the file alone.
+    `previous` is the part `course` of the decision before. `training` is the training set of the round before, whose
+    ledger says what human data is spent.
 
-    Two parts are for later stages, which hang on nothing that is merely reported: `orders.json`, what this round's mix
-    and the next selection do, and `course.json`, from which the next decision goes on. Their numbers are settings,
-    and what the rule makes of settings and the rounded verdict in plain arithmetic: the same on every machine.
+    Two parts are for later stages, which hang on nothing that is merely reported: `orders.json`, a RoundOrders, is what
+    this round's mix and the next selection do; `course.json`, a Course, is from where the next decision goes on. Their
+    numbers are settings, and what the rule makes of settings and the rounded verdict in plain arithmetic: the same on
+    every machine.
     """
-    before = None if previous is None else previous.json("course")
-    told = told_of(spec, diagnosis.json("verdict"), selected, training, before)
-    course = replay(told)
-    orders: dict[str, Json] = {
-        "round": course.round,
-        "real_share": course.real_share,
-        "human_left": _budget_left(spec, training),
-        "orders": asdict(course.orders),
-    }
-    out.write_json("orders", orders)
-    out.write_json("course", asdict(course))
-    out.write_json(
-        "decision",
-        {
-            **orders,
-            "course": asdict(course),
-            **told,
-            "selection": narrowing(selected, candidates, judgments, prompts, seed),
-            "rows_selected": selected.rows(training_table(selected)[0]),
-        },
+    before = None if previous is None else load_report(previous, "course", Course)
+    evidence = evidence_of(load_report(diagnosis, "verdict", RoundedVerdict), spec, selected, training)
+    course = steer(spec, evidence, before)
+    orders = RoundOrders(
+        round=course.round,
+        real_share=course.real_share,
+        human_left=_budget_left(spec, training),
+        orders=course.orders,
     )
-
-
-def told_of(
-    spec: ControllerSpec,
-    verdict: Mapping[str, Any],
-    selected: Artifact,
-    training: Artifact | None,
-    before: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    """All that the rule is told: `settings`, `evidence` and the `previous` course; see `diagnose.verdict_of`."""
-    evidence = _evidence(verdict, selected, training, _budget_left(spec, training))
-    return {"settings": spec.model_dump(), "evidence": asdict(evidence), "previous": before}
-
-
-def replay(told: Mapping[str, Any]) -> Course:
-    """The course that follows from the `settings`, `evidence` and `previous` course of a decision."""
-    before = told["previous"]
-    return steer(
-        ControllerSpec(**told["settings"]),
-        Evidence(**told["evidence"]),
-        None if before is None else Course(**{**before, "orders": Orders(**before["orders"])}),
+    save_report(out, "orders", orders)
+    save_report(out, "course", course)
+    decision = Decision(
+        round=orders.round,
+        real_share=orders.real_share,
+        human_left=orders.human_left,
+        orders=orders.orders,
+        course=course,
+        settings=spec.model_dump(),
+        evidence=evidence,
+        previous=before,
+        selection=narrowing(selected, candidates, judgments, prompts, seed),
+        rows_selected=selected.rows(training_table(selected)[0]),
     )
+    save_report(out, "decision", decision)
 
 
-def stop_reason(decision: Artifact) -> str | None:
-    """Why the run ends here; None where it goes on."""
-    stop = decision.json("decision")["course"]["stop"]
-    return None if stop is None else f"stopped by the monitor: {stop}"
+def decision_of(decided: Artifact) -> Decision:
+    """The report of a decision."""
+    return load_report(decided, "decision", Decision)
 
 
-def _evidence(
-    verdict: Mapping[str, Any], selected: Artifact, training: Artifact | None, budget_left: int | None
+def replay(decision: Decision) -> Course:
+    """The course that follows from the settings, the evidence and the previous course of a decision."""
+    return steer(ControllerSpec(**decision.settings), decision.evidence, decision.previous)
+
+
+def evidence_of(
+    verdict: RoundedVerdict, spec: ControllerSpec, selected: Artifact, training: Artifact | None
 ) -> Evidence:
+    """All that the rule is told beside its settings and the course before."""
+    budget_left = _budget_left(spec, training)
     mixed = None if training is None else mixing_of(training)
     return Evidence(
-        **verdict,
+        round=verdict.round,
+        state=verdict.state,
+        loss=verdict.loss,
+        alarms=verdict.alarms,
+        calm=verdict.calm,
+        human_nll=verdict.human_nll,
         pairs=training_table(selected)[1] is PreferencePair,
         select_k=_select_k(selected),
         human_left=0 if mixed is not None and mixed.human_rows_left == 0 else budget_left,
         human_wanted_short=mixed is not None and mixed.dry,
     )
+
+
+def stop_reason(decision: Artifact) -> str | None:
+    """Why the run ends here; None where it goes on."""
+    stop = decision_of(decision).course.stop
+    return None if stop is None else f"stopped by the monitor: {stop}"
 
 
 def _select_k(selected: Artifact) -> int:

@@ -1,19 +1,18 @@
 """Diagnose: the verdict of the monitor on one policy, from its measurement, the baseline's, and what came before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts.reports import load_report, save_report
 from selfreward.metrics.paired import Family
 from selfreward.metrics.probe import families, start_over_people
 from selfreward.metrics.probed import PromptMeasure
 from selfreward.metrics.summary import mean
-from selfreward.monitor.detector import DetectorSpec, ProbeRound, Standing
+from selfreward.monitor.detector import DetectorSpec, ProbeRound, Standing, State
 from selfreward.monitor.detector import diagnose as judge_round
 from selfreward.monitor.findings import PARTS, Finding, worst_loss
-from selfreward.monitor.sequential import half_life
-from selfreward.spec import Json
+from selfreward.monitor.sequential import HalfLife, half_life
 
 VERSION = 4
 _DECIMALS = 4  # far above what another order of summation moves, far below what a decision would notice
@@ -28,85 +27,131 @@ class HumanNll:
     nll: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """Rates, and a drop as a share, that tell whether a verdict can be believed; None where not measured."""
+
+    duplicate_rate: float | None
+    truncation_rate: float | None
+    baseline_truncation_rate: float | None
+    raw_sem_drop: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The monitor's verdict on one policy; see `detector.Diagnosis` for what is not named here.
+
+    `human_nll` is the mean over prompts, in nats per token. `sem_ratios` are the open diversity of each round over that
+    of M0, at matched length, None where one of them is not known; `half_life` is read from them.
+    """
+
+    round: int
+    state: State
+    why: str
+    cannot_see: str
+    standing: Standing
+    findings: dict[Family, Finding]
+    counted: tuple[Family, ...]
+    human_nll: float | None
+    sem_ratios: tuple[float | None, ...]
+    half_life: HalfLife | None
+    guard: Guard
+
+    @property
+    def ordered(self) -> tuple[Finding, ...]:
+        """The findings; contraction first."""
+        return tuple(self.findings[family] for family in PARTS if family in self.findings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundedVerdict:
+    """What a decision is told of a verdict, in the words of `controller.Evidence`.
+
+    Numbers are rounded to four decimals: their last digits hang on the order in which a machine adds, and a decision
+    must not.
+    """
+
+    round: int
+    state: State
+    alarms: int
+    calm: int
+    loss: float
+    human_nll: float | None
+
+
+def verdict_of(diagnosed: Artifact) -> Verdict:
+    """The report of a diagnosis."""
+    return load_report(diagnosed, "diagnosis", Verdict)
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A verdict as it is written down, and the human NLL of all rounds up to it."""
+    """A verdict, and the human NLL of all rounds up to it."""
 
-    diagnosis: Mapping[str, Any]
+    verdict: Verdict
     history: Sequence[HumanNll]
 
 
 def diagnose(
     out: Output, spec: DetectorSpec, *, measured: Artifact, baseline: Artifact, previous: Artifact | None
 ) -> None:
-    """`diagnosis.json`: state, findings by family, why, and what could not have been seen. Table `history` of HumanNll.
+    """`diagnosis.json` is a Verdict; table `history` of HumanNll. `verdict.json`, a RoundedVerdict, is for decisions.
 
-    `verdict.json` is the part that a decision is told (see `verdict_of`).
     `baseline` is the measurement of iteration 0, which is compared with itself: its first answers with its others.
     """
-    before = None if previous is None else Told(previous.json("diagnosis"), list(previous.records(HumanNll, "history")))
+    before = None if previous is None else Told(verdict_of(previous), list(previous.records(HumanNll, "history")))
     told = diagnosis_of(spec, measured, baseline, before)
     with out.table(HumanNll, "history") as table:
         table.write_all(told.history)
-    out.write_json("diagnosis", {**told.diagnosis})
-    out.write_json("verdict", verdict_of(told.diagnosis))
+    save_report(out, "diagnosis", told.verdict)
+    save_report(out, "verdict", rounded_verdict(told.verdict))
 
 
 def diagnosis_of(spec: DetectorSpec, measured: Artifact, baseline: Artifact, previous: Told | None) -> Told:
     """The verdict on `measured`, given the one on the round before; it reads the measurements and writes nothing."""
-    before = None if previous is None else previous.diagnosis
-    number = 0 if before is None else before["round"] + 1
+    before = None if previous is None else previous.verdict
+    number = 0 if before is None else before.round + 1
     rows = [row for row in measured.records(PromptMeasure, "prompts") if row.stratum == "open"]
     history = [] if previous is None else list(previous.history)
     history += [
         HumanNll(round=number, prompt_id=row.prompt_id, nll=row.human_nll) for row in rows if row.human_nll is not None
     ]
     seen = _probe_round(number, rows, history, measured, baseline)
-    found = judge_round(spec, seen, None if before is None else Standing(**before["standing"]))
-    ratios = [*([] if before is None else before["sem_ratios"]), seen.families["sem"].ratio()]
+    found = judge_round(spec, seen, None if before is None else before.standing)
+    ratios = [*(() if before is None else before.sem_ratios), seen.families["sem"].ratio()]
     falling = half_life([ratio for ratio in ratios if ratio is not None]) if None not in ratios else None
-    diagnosis = {
-        "round": number,
-        "state": found.state,
-        "why": found.why,
-        "cannot_see": found.cannot_see,
-        "standing": asdict(found.standing),
-        "findings": {one.family: asdict(one) for one in found.findings},
-        "counted": list(found.counted),
-        "human_nll": mean([row.human_nll for row in rows]),
-        "sem_ratios": ratios,
-        "half_life": None if falling is None else asdict(falling),
-        "guard": {
-            "duplicate_rate": seen.duplicate_rate,
-            "truncation_rate": seen.truncation_rate,
-            "baseline_truncation_rate": seen.baseline_truncation_rate,
-            "raw_sem_drop": seen.raw_sem_drop,
-        },
-    }
-    return Told(diagnosis, history)
+    verdict = Verdict(
+        round=number,
+        state=found.state,
+        why=found.why,
+        cannot_see=found.cannot_see,
+        standing=found.standing,
+        findings={one.family: one for one in found.findings},
+        counted=found.counted,
+        human_nll=mean([row.human_nll for row in rows]),
+        sem_ratios=tuple(ratios),
+        half_life=falling,
+        guard=Guard(
+            duplicate_rate=seen.duplicate_rate,
+            truncation_rate=seen.truncation_rate,
+            baseline_truncation_rate=seen.baseline_truncation_rate,
+            raw_sem_drop=seen.raw_sem_drop,
+        ),
+    )
+    return Told(verdict, history)
 
 
-def verdict_of(diagnosis: Mapping[str, Any]) -> dict[str, Json]:
-    """What a decision is told of a `diagnosis.json`, in the words of `controller.Evidence`.
-
-    Numbers are rounded to four decimals: their last digits hang on the order in which a machine adds, and a decision
-    must not.
-    """
-    findings, nll = findings_of(diagnosis), diagnosis["human_nll"]
-    return {
-        "round": diagnosis["round"],
-        "state": diagnosis["state"],
-        "alarms": diagnosis["standing"]["alarms"],
-        "calm": diagnosis["standing"]["calm"],
-        "loss": round(worst_loss(findings[family] for family in diagnosis["counted"]), _DECIMALS),
-        "human_nll": None if nll is None else round(nll, _DECIMALS) + 0.0,  # -0.0 is 0.0
-    }
-
-
-def findings_of(diagnosis: Mapping[str, Any]) -> dict[Family, Finding]:
-    """The findings of a `diagnosis.json` by family; contraction first."""
-    told = diagnosis["findings"]
-    return {family: Finding(**told[family]) for family in PARTS if family in told}
+def rounded_verdict(verdict: Verdict) -> RoundedVerdict:
+    """What a decision is told of a verdict."""
+    nll = verdict.human_nll
+    return RoundedVerdict(
+        round=verdict.round,
+        state=verdict.state,
+        alarms=verdict.standing.alarms,
+        calm=verdict.standing.calm,
+        loss=round(worst_loss(verdict.findings[family] for family in verdict.counted), _DECIMALS),
+        human_nll=None if nll is None else round(nll, _DECIMALS) + 0.0,  # -0.0 is 0.0
+    )
 
 
 def _probe_round(

@@ -2,11 +2,11 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from pydantic import PositiveInt, model_validator
 
@@ -14,6 +14,7 @@ from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, PreferencePair
+from selfreward.selection.orders import RoundOrders, round_orders
 from selfreward.selection.training_rows import training_table
 from selfreward.spec import Spec, execution
 from selfreward.thought import estimated_answer_tokens
@@ -129,10 +130,10 @@ def mix(
         # Where human prompts are sampled along, those that were not this round may be in another.
         later = [row.id for row in human.records(Example)] if sampled else []
         pairs = [*sampled, *human_pairs.records(PreferencePair)]
-        _mix(out, spec, _Pool(PreferencePair, pairs, later), selected, previous, decision.json("orders"), seed)
+        _mix(out, spec, _Pool(PreferencePair, pairs, later), selected, previous, round_orders(decision), seed)
     else:
         examples = list(human.records(Example))
-        _mix(out, spec, _Pool(Example, examples), selected, previous, decision.json("orders"), seed)
+        _mix(out, spec, _Pool(Example, examples), selected, previous, round_orders(decision), seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +151,14 @@ def _mix(
     pool: _Pool[Row],
     selected: Artifact,
     previous: Artifact | None,
-    decided: Mapping[str, Any],
+    decided: RoundOrders,
     seed: int,
 ) -> None:
     iteration = 0 if previous is None else mixing_of(previous).iteration + 1
     spent = [] if previous is None else list(previous.records(Spent, "ledger"))
     table, _ = training_table(selected)
     own_rows = partial(_own_rows, spec, pool.row_type, table, selected, previous, iteration)
-    share, budget = decided["real_share"], decided["human_left"]
+    share, budget = decided.real_share, decided.human_left
     stayed, uses = _tally(own_rows()), uses_of(spent)
     wanted = share / (1 - share) * stayed["self_units"] - stayed["human_units"]
     able = [row for row in pool.rows if uses[ledger_id(row)] < spec.max_uses]
@@ -191,7 +192,7 @@ def _mix(
         real_share_rows=total["human_rows"] / (total["human_rows"] + total["self_rows"]),
         short=max(0, round(wanted) - came["human_units"]),
         dry=dry,
-        sft_weight=decided["orders"]["sft_weight"],
+        sft_weight=decided.orders.sft_weight,
     )
     save_report(out, "mixing", mixing)
 

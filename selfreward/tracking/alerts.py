@@ -7,6 +7,8 @@ from typing import Literal
 from selfreward.artifacts import Artifact
 from selfreward.monitor.detector import State
 from selfreward.monitor.gate_rules import STRENGTH, Action
+from selfreward.stages.decide import decision_of
+from selfreward.stages.diagnose import verdict_of
 from selfreward.stages.gate import gate_of
 
 _RANK: Mapping[State, int] = {"ALARM": 1, "SEVERE": 2}
@@ -28,10 +30,9 @@ def policy_alerts(t: int, stages: Mapping[str, Artifact], before: Mapping[str, A
     """
     if "diagnose" not in stages:
         return
-    seen = stages["diagnose"].json("diagnosis")
-    state: State = seen["state"]
-    text = f"{seen['why']}; {seen['cannot_see']}"
-    stood: State = before["diagnose"].json("diagnosis")["standing"]["state"] if "diagnose" in before else "WARMUP"
+    verdict = verdict_of(stages["diagnose"])
+    state, text = verdict.state, f"{verdict.why}; {verdict.cannot_see}"
+    stood: State = verdict_of(before["diagnose"]).standing.state if "diagnose" in before else "WARMUP"
     if state == "INVALID":
         yield Alert(f"INVALID at iteration {t}", text, "WARN")
     elif _RANK.get(state, 0) > _RANK.get(stood, 0):
@@ -53,7 +54,7 @@ def decision_alerts(t: int, stages: Mapping[str, Artifact]) -> Iterator[Alert]:
     """What is to be said of decision `t`: that human data is used up, if the decision before could still have some."""
     if "decide" not in stages:
         return
-    told = stages["decide"].json("decision")
-    before = told["previous"]
-    if told["course"]["state"] == "BUDGET_EXHAUSTED" and (before is None or before["state"] != "BUDGET_EXHAUSTED"):
-        yield Alert(f"BUDGET_EXHAUSTED at iteration {t}", told["course"]["why"], "ERROR")
+    decision = decision_of(stages["decide"])
+    course, before = decision.course, decision.previous
+    if course.state == "BUDGET_EXHAUSTED" and (before is None or before.state != "BUDGET_EXHAUSTED"):
+        yield Alert(f"BUDGET_EXHAUSTED at iteration {t}", course.why, "ERROR")

@@ -4,36 +4,36 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from selfreward.artifacts import Artifact
 from selfreward.metrics.paired import Family
 from selfreward.monitor.findings import PARTS, Finding
-from selfreward.stages.diagnose import findings_of
+from selfreward.stages.decide import Decision, decision_of
+from selfreward.stages.diagnose import Verdict, verdict_of
 
 
 def monitor_lines(stages: Mapping[str, Artifact]) -> list[str]:
     """The lines of one iteration: two of the monitor, and one of the controller where it had something to answer."""
     lines: list[str] = []
     if (diagnosed := stages.get("diagnose")) is not None:
-        seen = diagnosed.json("diagnosis")
-        found = list(findings_of(seen).values())
-        lines += [f"  monitor {seen['state']}{_reason(seen, found)}", f"    {_blind(found)}"]
+        verdict = verdict_of(diagnosed)
+        lines += [f"  monitor {verdict.state}{_reason(verdict)}", f"    {_blind(verdict.ordered)}"]
     if (decided := stages.get("decide")) is not None:
-        lines += _action(decided.json("decision"))
+        lines += _action(decision_of(decided))
     return lines
 
 
-def _reason(seen: Mapping[str, Any], found: Sequence[Finding]) -> str:
+def _reason(verdict: Verdict) -> str:
     """What is beyond its margin, or what is nearest to it."""
+    found = verdict.ordered
     hits = [one for one in found if one.hit]
-    match seen["state"]:
+    match verdict.state:
         case "INVALID" | "INCONCLUSIVE":
-            return f": {seen['why']}"
+            return f": {verdict.why}"
         case "WARMUP":
             state = ", not judged yet: "
-        case "ALARM" if not seen["standing"]["alarms"]:
-            state = f", held until two calm rounds in a row ({seen['standing']['calm']} so far): "
+        case "ALARM" if not verdict.standing.alarms:
+            state = f", held until two calm rounds in a row ({verdict.standing.calm} so far): "
         case _:
             state = ": "
     if hits:
@@ -62,9 +62,9 @@ def _amount(family: Family, value: float) -> str:
     return f"{value:.2f} nats" if family == "nll" else f"{value:.0%}"
 
 
-def _action(decision: Mapping[str, Any]) -> Iterator[str]:
-    course, before = decision["course"], decision["previous"]
-    moved = before is not None and any(course[name] != before[name] for name in ("shadow_share", "rung"))
-    if course["action"] != "hold" or moved or decision["evidence"]["alarms"]:
-        exhausted = ", human data used up" if course["state"] == "BUDGET_EXHAUSTED" else ""
-        yield f"  controller {course['action']}{exhausted}: {course['why']}"
+def _action(decision: Decision) -> Iterator[str]:
+    course, before = decision.course, decision.previous
+    moved = before is not None and (course.shadow_share, course.rung) != (before.shadow_share, before.rung)
+    if course.action != "hold" or moved or decision.evidence.alarms:
+        exhausted = ", human data used up" if course.state == "BUDGET_EXHAUSTED" else ""
+        yield f"  controller {course.action}{exhausted}: {course.why}"

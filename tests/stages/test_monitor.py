@@ -1,6 +1,5 @@
 """Measure, diagnose and decide in a scripted run: what a user reads in their files, and what moves nothing."""
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from selfreward.metrics.probed import HumanScore, PromptMeasure
 from selfreward.monitor.controller import ControllerSpec
 from selfreward.records import Example
 from selfreward.spec import Json
-from selfreward.stages.decide import replay
+from selfreward.stages.decide import decision_of, replay
 from selfreward.stages.mix import Spent
 from tests.support import run_scripted
 
@@ -45,11 +44,8 @@ def test_a_loop_that_loses_human_mass_alarms_and_is_given_human_data(acting: Run
 
 def test_every_decision_follows_from_its_file_alone(acting: RunView) -> None:
     for stages in acting.iterations[:-1]:
-        told = json.loads((stages["decide"].path / "decision.json").read_text())
-        again = replay(told)
-        assert (again.real_share, again.rung, again.why) == tuple(
-            told["course"][name] for name in ("real_share", "rung", "why")
-        )
+        decision = decision_of(stages["decide"])
+        assert replay(decision) == decision.course
 
 
 def test_round_0_compares_the_policy_with_itself(acting: RunView) -> None:
