@@ -12,9 +12,9 @@ from selfreward.backends import ScriptedBackend
 from selfreward.backends.scripted_judge import JudgeTask
 from selfreward.data.roles import HumanAnswer, Row, WhyUnfit
 from selfreward.data.sources import ScriptedData
+from selfreward.judge_quality import opinions
 from selfreward.judge_quality.verdicts import Verdicts
 from selfreward.records import Example, GoldPair, Judgment, Prompt
-from selfreward.judge_quality import opinions
 from selfreward.stages.gate import gate_reason
 from selfreward.tracking import metrics_of_run
 from selfreward.tracking.alerts import gate_alerts

@@ -11,10 +11,10 @@ from selfreward.backends import ScriptedBackend
 from selfreward.backends.scripted import outcome_of
 from selfreward.backends.scripted_judge import CompareTask
 from selfreward.errors import DataError
+from selfreward.judge_quality import opinions
 from selfreward.judge_quality.verdicts import Verdicts
 from selfreward.records import Judgment, PreferencePair
 from selfreward.report.judging import judging
-from selfreward.judge_quality import opinions
 from tests.report.browser import Page
 from tests.support import run_scripted
 
