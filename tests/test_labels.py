@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.labelling import tools
 
 from selfreward.data.own import FileSource, OwnData
 from selfreward.labels.items import read_items, write_items
 from selfreward.labels.returned_gold import read_labels
 from selfreward.records import GoldPair
+from tests.labels import tools
 from tests.labels.test_hardest import judged
 from tests.labels.tools import pair
 from tests.support import Done, selfreward

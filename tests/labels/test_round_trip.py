@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.labelling import tools
 
 from selfreward.judge_quality.verdicts import Verdicts
 from selfreward.labels import argilla, label_studio
@@ -16,6 +15,7 @@ from selfreward.labels.blind import CHOICES, blind, read_key, write_key
 from selfreward.labels.items import Item
 from selfreward.labels.returned_gold import labelled_items, read_returned
 from selfreward.records import Message
+from tests.labels import tools
 from tests.labels.tools import pair
 
 HOSTILE = "]]></Text><View> <script>alert(1)</script> & \"'$answer_b {{item}} https://example.org/\u202e ../../etc"
