@@ -83,7 +83,7 @@ def _course(decision: Decision | None) -> list[str]:
     if decision is None:
         return ["controller: no decision on this round; the last policy of a run has none"]
     course, mode = decision.course, decision.settings["mode"]
-    given = {name: value for name, value in asdict(course.orders).items() if value}
+    given = {name: value for name, value in sorted(asdict(course.orders).items()) if value}
     lines = [
         f"controller ({mode}): {course.action}, real share {course.real_share:.3f}, rung {course.rung}",
         f"  {course.why}",

@@ -1,6 +1,7 @@
 """The monitor as it is followed: names and values, lines in the log, alerts, how a run ended."""
 
 import math
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,8 +9,11 @@ from typing import Any
 import pytest
 
 from selfreward.artifacts.runs import RunView
+from selfreward.monitor.controller import Course, Evidence, Orders
 from selfreward.reading.final_values import final_values
 from selfreward.reading.monitor_metrics import kl_bound, monitor_metrics, policy_ratio
+from selfreward.selection.narrowing import Narrowing
+from selfreward.stages.decide import Decision
 from selfreward.tracking import metrics_of_run
 from selfreward.tracking.alerts import decision_alerts, policy_alerts
 from selfreward.tracking.monitor_lines import monitor_lines
@@ -29,13 +33,17 @@ def alarming(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunView, Silent]
 def diagnosed(state: str, stood: str = "OK", alarms: int = 0, **findings: dict[str, Any]) -> dict[str, Any]:
     """The stages of an iteration with this verdict, as far as they are read; `stood` is what is carried on."""
     told = {
+        "round": 0,
         "state": state,
         "why": "so it is",
         "cannot_see": "cannot see small drops",
         "findings": findings,
+        "counted": [*findings],
+        "human_nll": 3.0,
         "standing": {"state": stood, "alarms": alarms, "calm": 0},
         "sem_ratios": [1.0],
         "half_life": None,
+        "guard": dict.fromkeys(("duplicate_rate", "truncation_rate", "baseline_truncation_rate", "raw_sem_drop")),
     }
     return {"diagnose": SimpleNamespace(json=lambda _: told)}
 
@@ -47,8 +55,27 @@ def finding(family: str, drop: float, *, margin: float = 0.1, hit: bool = False)
 
 
 def decided(state: str, before: str | None) -> dict[str, Any]:
-    told = {"course": {"state": state, "why": "none left"}, "previous": None if before is None else {"state": before}}
-    return {"decide": SimpleNamespace(json=lambda _: told)}
+    orders = Orders()
+    course = Course(3, state, 0.1, 0, orders, "hold", "none left", None, None, None, 0.1)  # type: ignore[arg-type]
+    evidence = Evidence(
+        3, "ALARM", 0.2, 1, 0, pairs=False, select_k=4, human_left=0, human_wanted_short=False, human_nll=3.0
+    )
+    narrowed = Narrowing(
+        prompts=1, accepted=1, selection_ratio=1.0, accepted_entropy=0.0, score_gap=0.0, zero_gap_share=0.0
+    )
+    decision = Decision(
+        round=3,
+        real_share=0.1,
+        human_left=0,
+        orders=orders,
+        course=course,
+        settings={"mode": "act"},
+        evidence=evidence,
+        previous=None if before is None else replace(course, state=before),  # type: ignore[arg-type]
+        selection=narrowed,
+        rows_selected=9,
+    )
+    return {"decide": SimpleNamespace(json=lambda _: asdict(decision))}
 
 
 def test_best_of_k_over_rounds_is_best_of_a_power_of_k() -> None:

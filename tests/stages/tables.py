@@ -108,7 +108,12 @@ def ordered(folder: Path, real_share: float = 0.2, human_left: int | None = None
         "anchored": False,
         "sft_weight": 0.0,
     }
-    decision: dict[str, Json] = {"real_share": real_share, "human_left": human_left, "orders": {**given, **orders}}
+    decision: dict[str, Json] = {
+        "round": 0,
+        "real_share": real_share,
+        "human_left": human_left,
+        "orders": {**given, **orders},
+    }
     return artifact(folder, f"decision {decision}", {}, orders=decision).part("orders")
 
 
