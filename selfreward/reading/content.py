@@ -16,6 +16,7 @@ from selfreward.metrics.probed import PromptMeasure
 from selfreward.metrics.sharpening import EvaluatedAnswer
 from selfreward.reading.samples import first_prompts, greedy_answers
 from selfreward.records import Outcome, Prompt, Stratum
+from selfreward.selection.choice import selection_counts
 from selfreward.stages.decide import stop_reason
 from selfreward.stages.gate import gate_reason
 from selfreward.stages.mix import Mixing, mixing_of
@@ -232,7 +233,7 @@ def _yield(stages: Mapping[str, Artifact]) -> Yield:
     return Yield(
         drawn=stages["sample"].rows(),
         outcomes={name: int(judged[name]) for name in get_args(Outcome) if name in judged},
-        selection=stages["select"].json("selection") if "select" in stages else None,
+        selection=selection_counts(stages["select"]) if "select" in stages else None,
         mixing=mixing_of(stages["mix"]) if "mix" in stages else None,
         rows_trained=stages["update"].json("training").get("rows_trained") if "update" in stages else None,
     )

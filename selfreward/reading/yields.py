@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from selfreward.artifacts import Artifact
+from selfreward.selection.choice import selection_counts
 from selfreward.selection.training_rows import training_table
 
 MAKING = ("sample", "judge", "select")
@@ -40,7 +41,7 @@ class RowCost:
 def yield_of(stages: Mapping[str, Artifact]) -> RoundYield:
     """What the artifacts of one iteration say about its yield."""
     sampled, judged, selected = (stages.get(name) for name in MAKING)
-    selection = {} if selected is None else selected.json("selection")
+    selection = {} if selected is None else selection_counts(selected)
     lost = sum(number for name, number in selection.items() if name.startswith(_NOT_ELIGIBLE))
     kept = selected if selected is not None and "mix" in stages else None
     return RoundYield(

@@ -4,9 +4,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from selfreward.artifacts import Artifact
 from selfreward.records import PreferencePair, Prompt
 from selfreward.selection.fates import Fate
 from selfreward.selection.pool import Rated, fate_of
+
+
+def selection_counts(selected: Artifact) -> dict[str, int]:
+    """`selection.json`: fates by name over all prompts, with prompts and pairs."""
+    counts: dict[str, int] = selected.json("selection")
+    return counts
+
 
 Picked = tuple[Rated, ...]
 """A chosen candidate and, of a preference pair, the rejected one."""

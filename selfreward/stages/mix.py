@@ -14,6 +14,7 @@ from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, PreferencePair
+from selfreward.selection.choice import selection_counts
 from selfreward.selection.orders import RoundOrders, round_orders
 from selfreward.selection.training_rows import training_table
 from selfreward.spec import Spec, execution
@@ -279,7 +280,7 @@ def _draw(
 
 
 def _starved(spec: MixSpec, selected: Artifact, table: str) -> str:
-    counts = {name: value for name, value in selected.json("selection").items() if value}
+    counts = {name: value for name, value in selection_counts(selected).items() if value}
     told = ", ".join(f"{name} {value}" for name, value in sorted(counts.items()))
     own = "pairs" if table == "pairs" else "examples"
     return f"{selected.rows(table)} own {own} to train on, mix.min_rows asks for {spec.min_rows}; of all: {told}"

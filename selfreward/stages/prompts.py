@@ -1,11 +1,13 @@
 """Prompts: which prompts this round samples answers to."""
 
 import random
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts.reports import load_report, save_report
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, Prompt
 from selfreward.spec import Spec
@@ -36,6 +38,21 @@ class PromptsSpec(Spec):
         return self
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundPrompts:
+    """Which prompts a round asks: `prompts` training prompts and `human_prompts` that bring a human answer.
+
+    Without replacement, `drawn` holds the ids of all that were drawn up to this round and `prompts_left` counts the
+    others; it is None where prompts are not drawn.
+    """
+
+    round: int
+    prompts: int
+    prompts_left: int | None
+    human_prompts: int
+    drawn: tuple[str, ...]
+
+
 def prompts(
     out: Output,
     spec: PromptsSpec,
@@ -51,24 +68,22 @@ def prompts(
     `previous` is this stage's artifact of the round before, `training` the training set before, with the ledger of
     human examples spent. Raises StarvedLoop when fewer than `spec.count` prompts are left to draw.
     """
-    before = None if previous is None else previous.json("prompts")
-    this_round = 0 if before is None else before["round"] + 1
-    asked, drawn = _own(spec, train, this_round, set() if before is None else set(before["drawn"]), seed)
+    before = None if previous is None else load_report(previous, "prompts", RoundPrompts)
+    this_round = 0 if before is None else before.round + 1
+    asked, drawn = _own(spec, train, this_round, set() if before is None else set(before.drawn), seed)
     examples = _human(spec, human, training, {prompt.id for prompt in asked}, seed)
     with out.table(Prompt) as table:
         table.write_all([*asked, *map(_prompt_of, examples)])
     with out.table(Example, "human") as table:
         table.write(examples)
-    out.write_json(
-        "prompts",
-        {
-            "round": this_round,
-            "prompts": len(asked),
-            "prompts_left": train.rows() - len(drawn) if drawn else None,
-            "human_prompts": len(examples),
-            "drawn": [*sorted(drawn)],
-        },
+    told = RoundPrompts(
+        round=this_round,
+        prompts=len(asked),
+        prompts_left=train.rows() - len(drawn) if drawn else None,
+        human_prompts=len(examples),
+        drawn=tuple(sorted(drawn)),
     )
+    save_report(out, "prompts", told)
 
 
 def _own(
