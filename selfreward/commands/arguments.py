@@ -5,7 +5,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-Compose = Callable[[list[str]], Mapping[str, Any]]
+Values = Mapping[str, Any]
+"""Composed settings, as plain values."""
+
+Compose = Callable[[list[str]], Values]
 """Turns settings as they are typed into plain values."""
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
 from selfreward.artifacts import Artifact, Part, Store
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
+from selfreward.commands.arguments import Values
 from selfreward.commands.monitor_table import aligned, amount
 from selfreward.commands.number_types import with_types_of_this_machine
 from selfreward.config import RunConfig, validate
@@ -38,7 +38,7 @@ class Calibration:
     diagnosis: Artifact
 
 
-def calibrate(values: Mapping[str, Any]) -> None:
+def calibrate(values: Values) -> None:
     """Measures the start policy of the composed settings `values` twice and prints what that says of the monitor.
 
     Raises SelfrewardError as a run does.

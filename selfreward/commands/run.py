@@ -1,14 +1,13 @@
 """`selfreward run`: validate the settings, run the loop, say where the results are."""
 
 import json
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 from selfreward.artifacts import Store
 from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import Run, read_run
+from selfreward.commands.arguments import Values
 from selfreward.commands.check import check_models
 from selfreward.commands.gc import collect
 from selfreward.commands.number_types import with_types_of_run
@@ -23,7 +22,7 @@ from selfreward.tracking import Tracker
 from selfreward.tracking.wandb import WandbRun
 
 
-def run(values: Mapping[str, Any]) -> None:
+def run(values: Values) -> None:
     """Runs the loop with the composed settings `values`. Raises SelfrewardError."""
     config = validate(values)
     reporter = ConsoleReporter()

@@ -8,14 +8,15 @@ import json
 import os
 import re
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from selfreward.artifacts import Store
 from selfreward.artifacts.files import canonical, write_atomically
+from selfreward.commands.arguments import Values
 from selfreward.commands.gc import collect
 from selfreward.commands.run import run
 from selfreward.config import LONGEST_NAME, RUN_NAME, SweepCell
@@ -93,7 +94,7 @@ def cell_run(cell: SweepCell) -> str:
     return f"{whole[: LONGEST_NAME - 9]}-{digest}"
 
 
-def run_cell(compose: Callable[[], Mapping[str, Any]], sweep: Sweep, cell: SweepCell) -> None:
+def run_cell(compose: Callable[[], Values], sweep: Sweep, cell: SweepCell) -> None:
     """Runs one cell with the settings that `compose` gives, and notes how it ended.
 
     Whatever goes wrong is noted and told, so that the other cells go on.

@@ -80,7 +80,7 @@ def _from_messages(rows: Rows) -> Rows:
             yield places[root["message_id"]], prompt
 
 
-def _prompts(node: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def _prompts(node: Cells, before: Sequence[Cells]) -> Iterator[dict[str, Any]]:
     """A row for each message of a user's below `node`, itself included, whose turns so far are `before`."""
     if node.get("deleted"):
         return
@@ -97,6 +97,6 @@ def _prompts(node: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> It
         yield from _prompts(reply, turns)
 
 
-def _place(reply: Mapping[str, Any]) -> float:
+def _place(reply: Cells) -> float:
     rank = reply.get("rank")
     return math.inf if rank is None or rank != rank else float(rank)

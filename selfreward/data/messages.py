@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selfreward.data.columns import RowError
+from selfreward.data.columns import Cells, RowError
 from selfreward.records import Message, Role
 
 _ROLES: dict[str, Role] = {
@@ -61,7 +61,7 @@ def is_texts(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(one, str | None) for one in value)
 
 
-def conversation(value: Sequence[Mapping[str, Any]], column: str) -> list[Message]:
+def conversation(value: Sequence[Cells], column: str) -> list[Message]:
     """The turns of a list of messages. Raises RowError for a turn that is none, or by someone unknown."""
     turns = []
     for number, turn in enumerate(value, start=1):

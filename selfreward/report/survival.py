@@ -11,6 +11,7 @@ from selfreward.report.figures import count, share
 from selfreward.report.markup import Markup, element
 from selfreward.report.plots import figure, line_figure
 from selfreward.report.tables import table
+from selfreward.stages.measure import probe_of
 
 _LOWEST = (0.5, 0.25, 0.125, 0.0625, 0.03125, 0.0)  # of each group, exclusive; a share of the baseline's answers
 _NAMES = ("over 50%", "25-50%", "12-25%", "6-12%", "3-6%", "under 3%")
@@ -46,8 +47,8 @@ def survival(view: RunView) -> Markup:
         few = element("p", f"No group has the {_FEWEST} meanings that a share needs.", class_="empty")
         return figure(title, few, caption, numbers)
     series = [Series("expected", _EXPECTED, _points(groups, places, expected), dashed=True)]
-    probe = start.json("probe")
-    if last > 0 and probe["baseline_k"] - probe["k"] >= _FEWEST_ANSWERS:
+    probe = probe_of(start)
+    if last > 0 and probe.baseline_k - probe.k >= _FEWEST_ANSWERS:
         caption += " M0's own line is what an unchanged policy gives."
         series.append(Series("M0", _FIRST, _points(_groups(start), places, still_given)))
     series.append(Series(f"M{last}", _LAST, _points(groups, places, still_given)))

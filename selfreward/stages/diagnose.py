@@ -1,7 +1,7 @@
 """Diagnose: the verdict of the monitor on one policy, from its measurement, the baseline's, and what came before."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.reports import load_report, save_report
@@ -13,6 +13,7 @@ from selfreward.monitor.detector import DetectorSpec, ProbeRound, Standing, Stat
 from selfreward.monitor.detector import diagnose as judge_round
 from selfreward.monitor.findings import PARTS, Finding, worst_loss
 from selfreward.monitor.sequential import HalfLife, half_life
+from selfreward.stages.measure import Gauge, probe_of
 
 VERSION = 4
 _DECIMALS = 4  # far above what another order of summation moves, far below what a decision would notice
@@ -157,9 +158,9 @@ def rounded_verdict(verdict: Verdict) -> RoundedVerdict:
 def _probe_round(
     number: int, rows: Sequence[PromptMeasure], history: Sequence[HumanNll], measured: Artifact, baseline: Artifact
 ) -> ProbeRound:
-    probe, first_probe = measured.json("probe"), baseline.json("probe")
+    probe, first_probe = probe_of(measured), probe_of(baseline)
     now, then = measured.json("metrics").get("open", {}), baseline.json("metrics").get("open", {})
-    draws, total = probe["k"], first_probe["baseline_k"]
+    draws, total = probe.k, first_probe.baseline_k
     matched = [row.matched for row in rows]
     return ProbeRound(
         number=number,
@@ -172,7 +173,7 @@ def _probe_round(
         duplicate_rate=now.get("duplicate_rate"),
         truncation_rate=now.get("truncation_rate"),
         baseline_truncation_rate=then.get("truncation_rate"),
-        mismatch=_mismatch(probe["gauge"], first_probe["gauge"]),
+        mismatch=_mismatch(probe.gauge, first_probe.gauge),
     )
 
 
@@ -180,7 +181,7 @@ def _drop(now: float | None, then: float | None) -> float | None:
     return None if now is None or not then else 1 - now / then
 
 
-def _mismatch(now: Mapping[str, object], then: Mapping[str, object]) -> str | None:
+def _mismatch(now: Gauge, then: Gauge) -> str | None:
     """What differs between two probes that should be one; None where nothing does."""
-    different = [name for name in then if now.get(name) != then[name]]
+    different = [name for name in sorted(asdict(then)) if getattr(now, name) != getattr(then, name)]
     return f"its {', '.join(different)} changed" if different else None

@@ -1,6 +1,7 @@
 """Measure: what a fixed probe says about the distribution of a policy; iteration 0 is the baseline."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from typing import Literal, TypeVar
@@ -8,6 +9,7 @@ from typing import Literal, TypeVar
 from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.artifacts import Artifact, Output, Part, derive_seed
+from selfreward.artifacts.reports import load_report, save_report
 from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Advance, Answer, Backend, TextScore
 from selfreward.backends.draw import Decoding, draw_completions
@@ -49,6 +51,31 @@ class MeasureSpec(Decoding):
                 f"set measure.baseline_k to {2 * self.k} or more"
             )
         return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauge:
+    """What two measurements must share to be compared: digests of prompts, rendering and decoding, and the code."""
+
+    prompts: str
+    rendering: str
+    decoding: str
+    embedder: str
+    estimators: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """How a policy was measured: `k` answers a prompt, and `baseline_k` of the first policy to an open one."""
+
+    k: int
+    baseline_k: int
+    gauge: Gauge
+
+
+def probe_of(measured: Artifact) -> Probe:
+    """How a policy was measured."""
+    return load_report(measured, "probe", Probe)
 
 
 def measure(
@@ -108,7 +135,7 @@ def measure(
         }
     out.write_json("metrics", {**summary})
     gauge = _gauge(spec, prompts, prompt_tokens)
-    out.write_json("probe", {"k": spec.k, "baseline_k": spec.baseline_k, "gauge": gauge})
+    save_report(out, "probe", Probe(k=spec.k, baseline_k=spec.baseline_k, gauge=gauge))
 
 
 def _write(out: Output, record_type: type[Record], name: str, records: Iterable[Record]) -> None:
@@ -177,12 +204,11 @@ def _embedder(spec: MeasureSpec) -> Embedder:
     return partial(embed_minilm, folder=asset_model(spec.embedder))
 
 
-def _gauge(spec: MeasureSpec, prompts: Sequence[Prompt], prompt_tokens: Mapping[str, int]) -> Json:
-    """What two measurements must share to be compared: prompts and their answers, rendering, decoding, embedder."""
-    return {
-        "prompts": digest_of(sorted((prompt.id, sorted(prompt.references)) for prompt in prompts)),
-        "rendering": digest_of(sorted(prompt_tokens.items())),
-        "decoding": digest_of(spec.temperature, spec.top_p, spec.max_new_tokens.model_dump()),
-        "embedder": spec.embedder,
-        "estimators": VERSION,
-    }
+def _gauge(spec: MeasureSpec, prompts: Sequence[Prompt], prompt_tokens: Mapping[str, int]) -> Gauge:
+    return Gauge(
+        prompts=digest_of(sorted((prompt.id, sorted(prompt.references)) for prompt in prompts)),
+        rendering=digest_of(sorted(prompt_tokens.items())),
+        decoding=digest_of(spec.temperature, spec.top_p, spec.max_new_tokens.model_dump()),
+        embedder=spec.embedder,
+        estimators=VERSION,
+    )
