@@ -29,7 +29,7 @@ from selfreward.__main__ import compose
 from selfreward.answers import distinct_key, is_right
 from selfreward.backends import open_backend
 from selfreward.backends.draw import Decoding, draw_candidates
-from selfreward.commands.seed_judge import GROUP, seed_policy, told
+from selfreward.commands.seed_judge import GROUP, report_lines, seed_policy
 from selfreward.config import SeedJudgeConfig, validate_as
 from selfreward.data.everyday import load_everyday
 from selfreward.data.models import start_policy
@@ -189,7 +189,7 @@ def main() -> None:
     after: dict[int, list[Wins]] = {}
     for seed, config in configs.items():
         made = seed_policy(config)
-        print(*(f"seed {seed}: {line}" for line in told(config, made)), sep="\n", file=sys.stderr)
+        print(*(f"seed {seed}: {line}" for line in report_lines(config, made)), sep="\n", file=sys.stderr)
         scores, enough = judged(spec, config, policy_of(made.update), sets)
         after[seed] = [wins(*one) for one in zip(sets, scores, strict=True)]
         masses.append(f"seed {seed}: {enough}")

@@ -77,11 +77,11 @@ def main() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except SelfrewardError as error:
-        return _told(error)
+        return _report_error(error)
     except (OSError, MemoryError) as error:
         if (refused := of_system(error)) is None:
             raise
-        return _told(refused)
+        return _report_error(refused)
     except KeyboardInterrupt:
         print("selfreward: stopped; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
@@ -94,7 +94,7 @@ def _done(entry: Callable[[list[str]], int], arguments: list[str]) -> int:
     return status
 
 
-def _told(error: SelfrewardError) -> int:
+def _report_error(error: SelfrewardError) -> int:
     """Tells an error; the status that the process ends with."""
     for line in (f"selfreward: {error}", *getattr(error, "__notes__", ())):
         print(line, file=sys.stderr)

@@ -75,7 +75,7 @@ class Judges:
                 assert spec.path is not None
                 return model_policy(spec.path, spec.chat, self._store, trusted=trusts(self._engine))
 
-    def asked(self, spec: AnyJudge, policy: Policy | None) -> dict[str, Any]:
+    def inputs(self, spec: AnyJudge, policy: Policy | None) -> dict[str, Any]:
         """What a stage that asks `spec` is given: the `policy` that judges, a backend that holds it, and jurors."""
         members = spec.named if isinstance(spec, JurySpec) else {}
         named = {juror(name): self.named(member) for name, member in members.items()}

@@ -66,7 +66,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                         evaluated=evaluated,
                         start=first.evaluated,
                         previous=last.evaluated,
-                        **judges.asked(config.duel.judge, judges.named(config.duel.judge)),
+                        **judges.inputs(config.duel.judge, judges.named(config.duel.judge)),
                     )
             if t == config.loop.iterations:
                 run.forget_rest()
@@ -83,10 +83,10 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             candidates = ask(sample, config.sample, prompts=asked)
             with judges:
                 spec, judging = config.judge, last.frozen or judges.named(config.judge)
-                ask_judge = partial(stage, **judges.asked(spec, judging))
+                ask_judge = partial(stage, **judges.inputs(spec, judging))
                 trust = ask_judge(health, health_spec(spec), gold=sources.gold_gate, final=final_gold)
                 trusted = trusted_judge(config.gate, judging, trust, last.passed)
-                ask_judge = partial(stage, **judges.asked(spec, trusted.policy))
+                ask_judge = partial(stage, **judges.inputs(spec, trusted.policy))
                 weights = learned_weights(spec, trusted.health)
                 judgments = ask_judge(judge, spec, candidates=candidates, prompts=asked, weights=weights)
         figures = trust.part("figures")

@@ -13,7 +13,7 @@ _POINTERS = words("it this that there here i think so and next")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuestionContent:
     """The words and numbers of a question, and the choices that it lists."""
 
     known: frozenset[str]
@@ -22,7 +22,7 @@ class Asked:
 
 
 @lru_cache(maxsize=256)
-def asked_by(question: str) -> Asked:
+def asked_by(question: str) -> QuestionContent:
     """What `question` says; kept, as all candidates of a prompt share it."""
     cleaned = clean(plain(question))
-    return Asked(words(cleaned) | ARTICLES | _POINTERS, frozenset(numbers(cleaned)), choices_of(question))
+    return QuestionContent(words(cleaned) | ARTICLES | _POINTERS, frozenset(numbers(cleaned)), choices_of(question))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from selfreward.answers.asked import Asked
+from selfreward.answers.asked import QuestionContent
 from selfreward.answers.latex import plain
 from selfreward.answers.marks import bold, concludes, is_bare_number
 from selfreward.answers.numbers import numbers
@@ -13,7 +13,7 @@ from selfreward.answers.words import clean
 _DIGITS = re.compile(r"\d[\d.]*")
 
 
-def number_in(statement: str, asked: Asked) -> str | None:
+def number_in(statement: str, asked: QuestionContent) -> str | None:
     """The result of an equation that ends a cleaned `statement`, else the one number of its last part with a new one.
 
     A number is new where the question lacks it. Where no part holds a new one it is the only number of the last part;
@@ -29,12 +29,12 @@ def number_in(statement: str, asked: Asked) -> str | None:
     return found[-1][0] if len(found[-1]) == 1 else None
 
 
-def number_of(piece: str, asked: Asked) -> str | None:
+def number_of(piece: str, asked: QuestionContent) -> str | None:
     """The number of a text that is an answer alone."""
     return number_in(committed(clean(plain(piece))), asked)
 
 
-def stated_numbers(found: Sequence[Block], asked: Asked) -> list[str]:
+def stated_numbers(found: Sequence[Block], asked: QuestionContent) -> list[str]:
     """The numbers that a reply without a mark commits to; more than one where it contradicts itself.
 
     1. A last line that is a number and its unit, behind other lines; or the last sentence with a number, where it opens
@@ -77,13 +77,13 @@ def _result(statement: str) -> str | None:
     return result[0] if equals and len(result) == 1 and len(_DIGITS.findall(parts(left)[-1])) > 1 else None
 
 
-def _read(sentences: Sequence[str], asked: Asked) -> list[str]:
+def _read(sentences: Sequence[str], asked: QuestionContent) -> list[str]:
     """The distinct numbers of `sentences`."""
     read = (number_in(committed(sentence), asked) for sentence in sentences)
     return [*dict.fromkeys(number for number in read if number is not None)]
 
 
-def _bold(found: Sequence[Block], said: Sequence[str], asked: Asked) -> list[tuple[str, str]]:
+def _bold(found: Sequence[Block], said: Sequence[str], asked: QuestionContent) -> list[tuple[str, str]]:
     """What is bold in sentences without a "not" and is a number that the question lacks, as written and as a number."""
     read = [(span, number_in(span, asked)) for span in bold(found)]
     new = [(span, number) for span, number in read if number is not None and number not in asked.numbers]

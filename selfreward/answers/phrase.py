@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from selfreward.answers.asked import Asked
+from selfreward.answers.asked import QuestionContent
 from selfreward.answers.choices import choice
 from selfreward.answers.latex import expression, plain
 from selfreward.answers.marks import bold
@@ -13,14 +13,14 @@ from selfreward.answers.words import clean, echoes, trimmed
 _LETTER = re.compile(r"\b[a-j]\)")
 
 
-def one_form(answer: str, asked: Asked) -> str | None:
+def one_form(answer: str, asked: QuestionContent) -> str | None:
     """The form in which `answer`, a reference or what a mark holds, is compared; None where it is no short answer."""
     if asked.choices and (letter := choice(plain(answer), asked.choices)):
         return letter
     return expression(answer) or _short(plain(answer))
 
 
-def phrase_in(statement: str, asked: Asked) -> str | None:
+def phrase_in(statement: str, asked: QuestionContent) -> str | None:
     """The short answer of a cleaned `statement`: the last part that says more than the question, else the last.
 
     Pieces between commas that repeat the question go. Where the question lists choices, the last part that is one.
@@ -38,7 +38,7 @@ def phrase_in(statement: str, asked: Asked) -> str | None:
     return _short(" ".join(new or pieces))
 
 
-def phrase_of(piece: str, asked: Asked) -> str | None:
+def phrase_of(piece: str, asked: QuestionContent) -> str | None:
     """The short answer of a text that is an answer alone."""
     if asked.choices and (letter := choice(plain(piece), asked.choices)):
         return letter
@@ -51,7 +51,7 @@ def _short(said: str) -> str | None:
     return expression(said if answer is None else answer) or answer
 
 
-def stated_phrase(lines: Sequence[str], found: Sequence[Block], asked: Asked) -> str | None:
+def stated_phrase(lines: Sequence[str], found: Sequence[Block], asked: QuestionContent) -> str | None:
     """The short answer of a reply without a mark: of its first statement, or what alone is bold.
 
     A reply of one line that is an expression is one. A list of several bullets is no single answer.
@@ -69,13 +69,13 @@ def stated_phrase(lines: Sequence[str], found: Sequence[Block], asked: Asked) ->
     return answer
 
 
-def chosen_part(statement: str, asked: Asked) -> str:
+def chosen_part(statement: str, asked: QuestionContent) -> str:
     """The last part of `statement` that says more than the question did; where none does, the last."""
     found = parts(statement)
     return next((part for part in reversed(found) if not echoes(part, asked.known)), found[-1])
 
 
-def _bold(found: Sequence[Block], asked: Asked) -> list[str]:
+def _bold(found: Sequence[Block], asked: QuestionContent) -> list[str]:
     """The distinct short answers in bold type, in sentences without a "not"."""
     said = [sentence for block in found for sentence in block.said if committed(sentence)]
     spans = [span for span in bold(found) if not echoes(span, asked.known) and any(span in one for one in said)]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from selfreward.answers.asked import Asked, asked_by
+from selfreward.answers.asked import QuestionContent, asked_by
 from selfreward.answers.choices import bare_letters
 from selfreward.answers.latex import expression, plain
 from selfreward.answers.marks import BOX, marks, take_boxes
@@ -111,7 +111,7 @@ def distinct_key(prompt: Prompt, text: str) -> str:
 Reader = Callable[[str], str | None]
 
 
-def _readers(match: Match | None, asked: Asked) -> tuple[Reader, Reader]:
+def _readers(match: Match | None, asked: QuestionContent) -> tuple[Reader, Reader]:
     """What reads an answer that stands alone, and what reads a cleaned sentence."""
     if match == "numeric":
         return lambda piece: number_of(piece, asked), lambda sentence: number_in(sentence, asked)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from selfreward.answers.asked import Asked
+from selfreward.answers.asked import QuestionContent
 from selfreward.answers.latex import plain
 from selfreward.answers.phrase import chosen_part
 from selfreward.answers.sentences import BULLET, blocks, committed, explicit_statement, lines_of
@@ -12,7 +12,7 @@ from selfreward.answers.words import LONGEST, clean, normalise, trimmed
 _SEPARATOR = re.compile(r"[,;&/\n]|\band\b")
 
 
-def members_in(lines: Sequence[str], asked: Asked) -> str | None:
+def members_in(lines: Sequence[str], asked: QuestionContent) -> str | None:
     """The bullets, the short lines, or else the chosen part of the statement split at commas and "and".
 
     Sorted and joined by ", "; None where a member is no short answer.
@@ -30,6 +30,6 @@ def members_in(lines: Sequence[str], asked: Asked) -> str | None:
     return ", ".join(sorted(members)) if members and None not in found else None
 
 
-def members_of(piece: str, asked: Asked) -> str | None:
+def members_of(piece: str, asked: QuestionContent) -> str | None:
     """The members of a text that is an answer alone."""
     return members_in(lines_of(plain(piece)), asked)

@@ -51,7 +51,7 @@ def render(tokenizer: Any, turns: Sequence[Turn], kwargs: Mapping[str, Json], da
     ) as error:
         raise TemplateRefusal(
             f"{template_file(tokenizer)} refuses the {_shape(turns)} that begins {_beginning(turns)!r}: "
-            f"{_said(error)}; {_advice(turns)}"
+            f"{_message(error)}; {_advice(turns)}"
         ) from error
     return text
 
@@ -119,6 +119,6 @@ def _advice(turns: Sequence[Turn]) -> str:
     return "mend the template, or give another with chat_template=FILE"
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     line = getattr(error, "lineno", None)
     return plain(str(error)) or type(error).__name__ if line is None else f"line {line}: {plain(str(error))}"

@@ -30,7 +30,7 @@ from selfreward.benchmarks.exact_loops import (
     updated,
 )
 from selfreward.metrics.paired import Family
-from selfreward.monitor.detector import DetectorSpec, Diagnosis, Standing, diagnose
+from selfreward.monitor.detector import AlarmState, DetectorSpec, Diagnosis, diagnose
 from selfreward.monitor.findings import LEVEL, PARTS, Finding, Margins, Part
 
 PROMPTS = 256
@@ -198,7 +198,7 @@ def _run(
     """The verdicts on the rounds; training moves the human NLL of a prompt by `NLL_NOISE` from round to round."""
     nll = [by_prompt(start_P + NLL_NOISE * rng.standard_normal(len(start_P)))]
     diagnoses: list[Diagnosis] = []
-    standing: Standing | None = None
+    standing: AlarmState | None = None
     for number, drawn in enumerate(rounds, start=1):
         nll.append(by_prompt(later_P + NLL_NOISE * rng.standard_normal(len(later_P))))
         diagnoses.append(diagnose(spec, probe_round(number, probe, drawn, nll), standing))

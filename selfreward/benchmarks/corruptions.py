@@ -10,7 +10,7 @@ import numpy as np
 from selfreward.benchmarks.bench_table import Cell, Row, Section
 from selfreward.benchmarks.closed_loop import evidence_of
 from selfreward.benchmarks.exact_loops import BASELINE_DRAWS, DRAWS, Floats, by_prompt, draw, make_people
-from selfreward.benchmarks.writer import Answers, embed_concepts, make_writer, one_form, written
+from selfreward.benchmarks.writer import Answers, embed_concepts, make_writer, one_form, texts_of
 from selfreward.metrics.estimators import duplicate_rate, mean_pairwise_distance, words
 from selfreward.metrics.lexical import first_words
 from selfreward.metrics.probe import ProbeAnswer, families, matched_measures, start_over_people
@@ -46,9 +46,9 @@ def corruptions_section(luck: np.random.SeedSequence, prompts: int) -> Section:
     writer, human_PK = make_writer(rng, prompts), make_people(rng, prompts, _SPREAD)
     narrow_PK = without_rare(human_PK, kept=1)
     people_PH = draw(rng, human_PK, _HUMAN_ANSWERS)
-    people = written(rng, writer, human_PK, people_PH)
+    people = texts_of(rng, writer, human_PK, people_PH)
     baseline, now, narrow = (
-        written(rng, writer, policy_PK, draw(rng, policy_PK, count))
+        texts_of(rng, writer, policy_PK, draw(rng, policy_PK, count))
         for policy_PK, count in ((human_PK, BASELINE_DRAWS), (human_PK, DRAWS), (narrow_PK, DRAWS))
     )
     lengths_PH = np.array([[len(one.token_logprobs) for one in group] for group in people.values()])
@@ -134,7 +134,7 @@ def _row(case: Case, baseline: Answers, people: Answers, human_nll: Sequence[Flo
     course = steer(ControllerSpec(mode="act"), evidence_of(diagnosis, DRAWS, None), None)
     alarm = diagnosis.state in ("ALARM", "SEVERE")
     injects = course.real_share > ControllerSpec().floor
-    told = {finding.family: _told(finding) for finding in diagnosis.findings}
+    told = {finding.family: _finding_text(finding) for finding in diagnosis.findings}
     cells: tuple[Cell, ...] = (*(told.get(family) for family in PARTS), diagnosis.state, course.real_share)
     return Row(name=case.name, cells=cells, passed=None if case.alarm is None else alarm == injects == case.alarm)
 
@@ -165,6 +165,6 @@ def _raw_sem(texts: Mapping[str, Sequence[str]]) -> float:
     return fmean(one for one in distances if one is not None)
 
 
-def _told(finding: Finding) -> str:
+def _finding_text(finding: Finding) -> str:
     drop = f"{finding.drop:+.2f}" if finding.family == "nll" else f"{finding.drop:+.1%}"
     return f"**{drop}**" if finding.hit else drop

@@ -8,7 +8,7 @@ import numpy as np
 from selfreward.benchmarks.bench_table import Row, Section
 from selfreward.benchmarks.gate_stops import RUNS, gate_section
 from selfreward.benchmarks.labelled_items import Gold
-from selfreward.benchmarks.planted_judges import JUDGES, PERFECT, Planted, moved, said
+from selfreward.benchmarks.planted_judges import JUDGES, PERFECT, Planted, moved, verdicts_on_items
 from selfreward.judge_quality.estimate import Measure
 from selfreward.judge_quality.measures import BIASES, judge_measures, rater_measures
 
@@ -61,7 +61,7 @@ def _round(gold: Gold, draw: int, judge: int, resample: int) -> dict[str, tuple[
     items, own = gold.draw(draw), set() if gold.own is None else {gold.own}
     return {
         one.name: judge_measures(
-            items, said(one, items, gold.own, gold.scale, judge), own=own, scale=gold.scale, seed=resample
+            items, verdicts_on_items(one, items, gold.own, gold.scale, judge), own=own, scale=gold.scale, seed=resample
         )
         for one in JUDGES
     }
@@ -117,8 +117,8 @@ def _measures(gold: Gold, found: Sequence[Found]) -> Section:
             Row(
                 name=one.judge.name,
                 cells=(
-                    *(_bold(one, name, _told(one.measures[name])) for name in BIASES),
-                    *(_told(one.measures[name]) for name in _QUALITY),
+                    *(_bold(one, name, _cell(one.measures[name])) for name in BIASES),
+                    *(_cell(one.measures[name]) for name in _QUALITY),
                 ),
             )
             for one in found
@@ -133,7 +133,7 @@ def _people(gold: Gold, seed: int) -> Section:
         reading="How far they agree on all pairs of the file, the ceiling for any judge: value and 95% interval.",
         columns=("agreement", "pairs", "left out"),
         rows=tuple(
-            Row(name=one.name, cells=(_told(one), None if one.interval is None else one.interval.n, one.left_out))
+            Row(name=one.name, cells=(_cell(one), None if one.interval is None else one.interval.n, one.left_out))
             for one in measures
         ),
     )
@@ -151,7 +151,7 @@ def _bold(found: Found, name: str, text: str) -> str:
     return f"**{text}**" if found.rates.get(name, 0.0) >= MOVED else text
 
 
-def _told(measure: Measure) -> str:
+def _cell(measure: Measure) -> str:
     if measure.interval is None:
         return "-"
     # Adding 0 makes a 0 of what rounds to -0.

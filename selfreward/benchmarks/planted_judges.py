@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from selfreward.judge_quality.accuracy import Scale
-from selfreward.judge_quality.asking import shown, verdicts_on
+from selfreward.judge_quality.asking import as_candidates, verdicts_on
 from selfreward.judge_quality.estimate import Measure
 from selfreward.judge_quality.measures import BIASES
 from selfreward.judge_quality.verdicts import Labelled, Verdicts
@@ -48,12 +48,14 @@ class Planted:
     at_top: bool = False
 
 
-def said(judge: Planted, items: Sequence[Labelled], own: str | None, scale: Scale, seed: int) -> list[Verdicts]:
+def verdicts_on_items(
+    judge: Planted, items: Sequence[Labelled], own: str | None, scale: Scale, seed: int
+) -> list[Verdicts]:
     """What `judge` says of every item: its verdict on both answers in each order, and its score of each alone.
 
     No answer may be the same as the other of its item.
     """
-    candidates = shown(items, seed)
+    candidates = as_candidates(items, seed)
     luck_P = np.random.default_rng(seed).random(len(items)).tolist()
     compared: list[Judgment] = []
     scored: list[Judgment] = []

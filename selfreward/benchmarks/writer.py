@@ -46,7 +46,7 @@ def make_writer(rng: np.random.Generator, prompts: int) -> Writer:
     )
 
 
-def written(
+def texts_of(
     rng: np.random.Generator, writer: Writer, policy_PK: Floats, drawn_PM: Indices
 ) -> dict[str, list[ProbeAnswer]]:
     """An answer for each meaning drawn, by prompt, as likely as the policy makes it."""

@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
     )
     out: Path = parsed.out or _default_out(list(found))
     write_comparison(comparison, out)
-    for line in _told(comparison):
+    for line in _lines(comparison):
         print(line)
     print(out / TABLE_FILE, out / PAGE_FILE, sep="\n")
     return 0
@@ -104,7 +104,7 @@ def _default_out(asked: Sequence[Path]) -> Path:
     return first.parent / f"comparison-{digest}"
 
 
-def _told(comparison: Comparison) -> list[str]:
+def _lines(comparison: Comparison) -> list[str]:
     lines = [*plain_table(comparison), "", *notes(comparison)]
     if differing := untold_differences(comparison):
         lines.append(f"these runs also differ in {', '.join(differing)}")

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from selfreward.commands.arguments import Compose, positive
-from selfreward.commands.judge_calibrate import Asked, calibrate_judge, told
+from selfreward.commands.judge_calibrate import CalibrationRequest, calibrate_judge, report_lines
 from selfreward.config import validate
 
 ACTIONS = """actions:
@@ -22,8 +22,8 @@ def main(arguments: list[str], compose: Compose) -> int:
     parser.parse_args(arguments[:1])
     parsed = _calibrate_parser().parse_intermixed_args(arguments[1:])
     settings = [*parsed.settings, *([] if parsed.seed is None else [f"seed={parsed.seed}"])]
-    asked = Asked(gold=parsed.gold, items=parsed.items, out=parsed.out)
-    for line in told(*calibrate_judge(validate(compose(settings)), asked)):
+    asked = CalibrationRequest(gold=parsed.gold, items=parsed.items, out=parsed.out)
+    for line in report_lines(*calibrate_judge(validate(compose(settings)), asked)):
         print(line)
     return 0
 

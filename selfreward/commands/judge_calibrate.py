@@ -28,7 +28,7 @@ from selfreward.monitor.gate_rules import judge_gate
 from selfreward.records import Judgment, Policy
 from selfreward.report.calibrated import Calibrated, against_chance, as_json, ceiling
 from selfreward.report.judge_page import render
-from selfreward.report.jury import weights_told
+from selfreward.report.jury import weights_text
 from selfreward.report.markup import visible
 from selfreward.spec import identity
 from selfreward.stages.health import health_spec, scale_of, why_unmeasured
@@ -39,7 +39,7 @@ _LEFT_OUT = "left_out:"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class CalibrationRequest:
     """What is asked besides the settings: the file, how many of its pairs, where it goes."""
 
     gold: Path
@@ -47,7 +47,7 @@ class Asked:
     out: Path | None
 
 
-def calibrate_judge(config: RunConfig, asked: Asked) -> tuple[Calibrated, Path]:
+def calibrate_judge(config: RunConfig, asked: CalibrationRequest) -> tuple[Calibrated, Path]:
     """Asks the judge of `config`, in the store and linked in `<run>/judge/<name of the file>`; writes page and files.
 
     Returns what came of it and the folder it was written to. Raises SelfrewardError as a run does.
@@ -77,7 +77,7 @@ def _judge(config: RunConfig, run: Run, pairs: Artifact) -> tuple[Artifact, Poli
     policies = Policies(live=start, previous=start, initial=start)
     with open_backend(config.backend, start) as backend, Judges(config.backend, backend, store, policies) as judges:
         policy = judges.named(config.judge)
-        asked = judges.asked(config.judge, policy)
+        asked = judges.inputs(config.judge, policy)
         return run.stage(0, calibrate, config.judge, pairs=pairs, **asked), policy
 
 
@@ -90,7 +90,7 @@ def _check_own(own: Sequence[str], gold: Path, pairs: Artifact) -> None:
 
 
 def _measured(
-    config: RunConfig, asked: Asked, pairs: Artifact, artifact: Artifact, policy: Policy | None
+    config: RunConfig, asked: CalibrationRequest, pairs: Artifact, artifact: Artifact, policy: Policy | None
 ) -> Calibrated:
     labelled, verdicts = list(pairs.records(Labelled)), list(artifact.records(Verdicts))
     of_file = {item.id: item for item in read_items(asked.gold)[0]}
@@ -117,12 +117,12 @@ def _measured(
     )
 
 
-def told(found: Calibrated, out: Path) -> Iterator[str]:
+def report_lines(found: Calibrated, out: Path) -> Iterator[str]:
     """The lines of a calibration: table, people, what is missing, kinds of prompt, gate, where the page is."""
     yield f"{found.judge['kind']} on {len(found.items):,} pairs of {visible(found.gold)}{_without(found)}"
     yield f"{against_chance(found.measure('accuracy'))}."
     if found.weights is not None:
-        yield f"weights learned on these pairs, each judged by those of the others: {weights_told(found.weights)}"
+        yield f"weights learned on these pairs, each judged by those of the others: {weights_text(found.weights)}"
     yield ""
     yield from aligned([_row(one, found.people) for one in found.measures if one.interval is not None])
     yield ""

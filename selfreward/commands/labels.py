@@ -76,7 +76,7 @@ def _export(parsed: argparse.Namespace, compose: Compose) -> Iterator[str]:
     tool.write(folder, [shown for shown, _ in pairs], told)
     yield f"{len(chosen):,} of {len(items):,} pairs to label{_counted(left_out)}"
     if parsed.count is not None:
-        yield from _kinds_told(items, chosen)
+        yield from _kind_lines(items, chosen)
     yield f"{folder} goes to the labellers"
     yield f"{key} says what they saw: keep it from them, and give it to `selfreward labels import`"
 
@@ -151,7 +151,7 @@ def _with_verdicts(items: Sequence[Item], path: Path) -> list[Item]:
     return found
 
 
-def _kinds_told(items: Sequence[Item], chosen: Sequence[Item]) -> list[str]:
+def _kind_lines(items: Sequence[Item], chosen: Sequence[Item]) -> list[str]:
     """A line for each kind of prompt: how often the judge is against people on it, and how many are chosen."""
     judged = [item for item in items if item.judge is not None]
     fared = by_kind([(item.labelled, item.judge) for item in judged if item.judge], [str(one.kind) for one in judged])

@@ -44,7 +44,7 @@ def calibrate(values: Values) -> None:
     Raises SelfrewardError as a run does.
     """
     config = validate(values)
-    for line in told(config, measure_twice(config)):
+    for line in report_lines(config, measure_twice(config)):
         print(line)
 
 
@@ -73,7 +73,7 @@ def measure_twice(config: RunConfig) -> Calibration:
     return Calibration(baseline, again, diagnosed(1, again, diagnosed(0, baseline, None)))
 
 
-def told(config: RunConfig, found: Calibration) -> Iterator[str]:
+def report_lines(config: RunConfig, found: Calibration) -> Iterator[str]:
     """The lines of a calibration: table, recall, what is blind, cost."""
     verdict, probe, monitor = verdict_of(found.diagnosis), config.measure, config.monitor
     yield f"{config.run}: the start policy against itself, {probe.k} answers a prompt against {probe.baseline_k};"
@@ -124,7 +124,7 @@ def _verdicts(config: RunConfig, found: Calibration, findings: Mapping[Family, F
     for family in PARTS:
         finding = findings.get(family)
         if family == "nll":
-            yield _nll_told(found)
+            yield _nll_line(found)
         elif finding is None:
             yield f"{family} is blind: {_missing(family, config, found)}"
         elif finding.detectable > finding.margin:
@@ -142,7 +142,7 @@ def _verdicts(config: RunConfig, found: Calibration, findings: Mapping[Family, F
         yield f"a false hit of {', '.join(hits)}: nothing has changed between the two measurements"
 
 
-def _nll_told(found: Calibration) -> str:
+def _nll_line(found: Calibration) -> str:
     scored = sum(one.round == 1 for one in found.diagnosis.records(HumanNll, "history"))
     if scored < FEWEST_PROMPTS:
         return f"nll is blind: human answers are scored on {scored} open probe prompts, {FEWEST_PROMPTS} are needed"

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.monitor_table import aligned
 from selfreward.errors import ConfigError, StoreError
-from selfreward.monitor.controller import Course, steer
+from selfreward.monitor.controller import Intervention, steer
 from selfreward.monitor.findings import Margins
 from selfreward.monitor.settings import MonitorSpec
 from selfreward.quoting import setting
 from selfreward.stages.decide import decision_of, evidence_of
-from selfreward.stages.diagnose import Told, Verdict, diagnosis_of, rounded_verdict, verdict_of
+from selfreward.stages.diagnose import RoundVerdict, Verdict, diagnosis_of, rounded_verdict, verdict_of
 
 SETTINGS = (
     *(name for name in MonitorSpec.model_fields if name != "margin"),
@@ -32,7 +32,7 @@ class Again:
     """A verdict and the course after it, None where none was decided."""
 
     verdict: Verdict
-    course: Course | None
+    course: Intervention | None
 
     @property
     def state(self) -> str:
@@ -85,8 +85,8 @@ def parse_settings(typed: Sequence[str]) -> dict[str, str]:
 
 def decided_again(view: RunView, wanted: Mapping[str, str]) -> Iterator[Round]:
     """Every diagnosed round, decided by what the stages call; it ends where a course now stops the run."""
-    before: Told | None = None
-    course: Course | None = None
+    before: RoundVerdict | None = None
+    course: Intervention | None = None
     settings: dict[str, Any] = {}
     diagnosed = list(takewhile(lambda stages: "diagnose" in stages, view.iterations))
     for number, stages in enumerate(diagnosed):
@@ -134,7 +134,7 @@ def _table(rounds: Sequence[Round]) -> list[str]:
     )
 
 
-def _courses(stored: Course | None, now: Course | None) -> dict[str, str]:
+def _courses(stored: Intervention | None, now: Intervention | None) -> dict[str, str]:
     if stored is None or now is None:
         return {"real share": "-", "action": "-", "rung": "-"}
     return {

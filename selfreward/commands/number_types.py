@@ -44,7 +44,7 @@ def with_types_of_run(config: RunConfig, folder: Path, say: Callable[[str], None
     if not taken.keys() <= kept.keys():
         write_json(path, {**kept, **taken})
     if others := {name: choice for name, choice in here.items() if choice != taken[name]}:
-        began, instead = (_told({name: types[name] for name in others}) for types in (taken, others))
+        began, instead = (_types_text({name: types[name] for name in others}) for types in (taken, others))
         say(f"this run began with {began} and keeps it ({path}); auto here would be {instead}, type that to begin anew")
     return _with(config, taken)
 
@@ -83,5 +83,5 @@ def _read(path: Path) -> Types:
     return kept
 
 
-def _told(types: Types) -> str:
+def _types_text(types: Types) -> str:
     return " ".join(f"{name}={choice}" for name, choice in types.items())

@@ -53,7 +53,7 @@ def main(arguments: list[str], compose: Compose) -> int:
     )
     parser.add_argument("settings", nargs="*", metavar="SETTING=VALUE", help="as for `selfreward run`")
     config = validate_as(SeedJudgeConfig, compose([GROUP, *parser.parse_args(arguments).settings]))
-    for line in told(config, seed_policy(config)):
+    for line in report_lines(config, seed_policy(config)):
         print(line)
     return 0
 
@@ -94,7 +94,7 @@ def _rank(config: SeedJudgeConfig, run: Run, backend: Backend, start: Policy, so
     return rank(pairs=None, prompts=asked, candidates=drawn)
 
 
-def told(config: SeedJudgeConfig, made: Seeded) -> Iterator[str]:
+def report_lines(config: SeedJudgeConfig, made: Seeded) -> Iterator[str]:
     """What every step kept, of how much; then where the policy is and how a run starts from it."""
     ranked, seeding, training = made.rankings.json("rankings"), made.seed.json("seeding"), made.update.json("training")
     without = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in ranked["unranked"].items())

@@ -219,7 +219,7 @@ def find(columns: Columns, name: Name, row: Cells) -> tuple[str, ...] | None:
     wanted = (given,) if isinstance(given, str) else given
     for column in wanted:
         if not has(row, column):
-            raise RowError(f"has no column {column!r} (columns.{name}); it has {told(row)}", f"without_{name}")
+            raise RowError(f"has no column {column!r} (columns.{name}); it has {columns_held(row)}", f"without_{name}")
     return wanted
 
 
@@ -248,11 +248,13 @@ def need(columns: Columns, name: Name, row: Cells) -> tuple[str, ...]:
     """As `find`. Raises RowError where there is nothing usual either."""
     found = find(columns, name, row)
     if found is None:
-        raise RowError(f"has no column for the {name}; it has {told(row)}: set columns.{name}", f"without_{name}")
+        raise RowError(
+            f"has no column for the {name}; it has {columns_held(row)}: set columns.{name}", f"without_{name}"
+        )
     return found
 
 
-def told(row: Cells) -> str:
+def columns_held(row: Cells) -> str:
     """The names of the columns of `row`, for messages."""
     return ", ".join(repr(str(name)[:40]) for name in list(row)[:12]) or "none"
 

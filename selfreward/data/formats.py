@@ -6,7 +6,7 @@ from selfreward.data.columns import Cells, Columns, find, get, need
 from selfreward.data.gold import gold_pair
 from selfreward.data.messages import decoded, is_conversation, turns_of
 from selfreward.data.preferences import read_pairs
-from selfreward.data.prompts import is_disliked, read_prompt, said, stratum_of, text_of
+from selfreward.data.prompts import is_disliked, read_prompt, stratum_of, text_of, text_value
 from selfreward.data.question import asked_turns, choices_of, says_something, shows_choices
 from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, HumanPair, LeftOut, Role, Row
 from selfreward.data.sides import answer_columns, is_explicit, pair_turns
@@ -59,7 +59,7 @@ def _human(row: Cells, columns: Columns, system: str) -> Row:
         value = decoded(get(row, names[0]))
         if isinstance(value, list) and not is_conversation(value):
             value = value[0] if value else None
-        answer = said(value, names[0], "answer") if len(names) == 1 else _joined(row, names)
+        answer = text_value(value, names[0], "answer") if len(names) == 1 else _joined(row, names)
     elif answer is None:
         need(columns, "answer", row)
     thought, text = split_thought(answer or "")

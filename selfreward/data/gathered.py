@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from selfreward.data.columns import Cells, Columns, Name, RowError, find, get, told
+from selfreward.data.columns import Cells, Columns, Name, RowError, columns_held, find, get
 from selfreward.data.readers import Rows
 from selfreward.errors import DataError
 
@@ -45,7 +45,7 @@ def _grouped(rows: Rows, group: str, columns: Columns) -> Rows:
             of.setdefault(repr(get(row, group)), []).append((place, row))
         except LookupError as error:
             raise DataError(
-                f"{place} has no column {group!r} (columns.group); it has {told(row)}; see docs/data.md"
+                f"{place} has no column {group!r} (columns.group); it has {columns_held(row)}; see docs/data.md"
             ) from error
     for members in of.values():
         place, first = members[0]
@@ -68,7 +68,9 @@ def _from_messages(rows: Rows) -> Rows:
     places: dict[Any, str] = {}
     for place, row in rows:
         if not set(_MESSAGE) <= row.keys():
-            raise DataError(f"{place} is no message of a tree as the rows before it; it has {told(row)}: mend the row")
+            raise DataError(
+                f"{place} is no message of a tree as the rows before it; it has {columns_held(row)}: mend the row"
+            )
         nodes[row["message_id"]] = {**row, "replies": []}
         places[row["message_id"]] = place
     roots: list[dict[str, Any]] = []

@@ -15,7 +15,7 @@ def counting_references(out: Output, prompts: Iterable[Prompt]) -> Iterator[Prom
         yield prompt
 
 
-def references_told(role: str, table: Artifact) -> str | None:
+def references_line(role: str, table: Artifact) -> str | None:
     """How many references of `role` are right as replies, of how many, with one that is not; None without references.
 
     The members of a set are one reference; patterns are none.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from selfreward.data.columns import Cells, Columns, Name, RowError, find, get, get_all, told
+from selfreward.data.columns import Cells, Columns, Name, RowError, columns_held, find, get, get_all
 from selfreward.data.roles import LeftOut
 from selfreward.data.sides import is_explicit
 from selfreward.data.winners import verdicts_of, winner_columns, winner_of
@@ -19,7 +19,7 @@ _JUDGING = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StatedOrder:
     """What orders the answers of a row.
 
     `scores` says how good each is, higher is better, None for a missing one; None altogether where nobody rated.
@@ -58,7 +58,7 @@ class Better:
     margin: float | None
 
 
-def standing(row: Cells, columns: Columns, names: Sequence[str], count: int, *, skip: bool) -> Standing:
+def standing(row: Cells, columns: Columns, names: Sequence[str], count: int, *, skip: bool) -> StatedOrder:
     """What orders the `count` answers in the columns `names`.
 
     Raises RowError where nothing does, or what does cannot be read. Where bad rows are to `skip`, a rating that is no
@@ -78,23 +78,23 @@ def standing(row: Cells, columns: Columns, names: Sequence[str], count: int, *, 
                 "best: leave columns.order out",
                 "two_orders",
             )
-        return Standing(scores=tuple(float(-place) for place in range(count)), ranked=True)
+        return StatedOrder(scores=tuple(float(-place) for place in range(count)), ranked=True)
     if won is not None and (count == 2 or columns.winner is not None or scores is None):
         _check_two(count, won[0])
         winner = winner_of(row, won, columns, names)
         # Ratings that nobody named do not speak against a winner that somebody named.
         named = columns.winner is None or columns.ratings is not None or columns.ranks is not None
-        return Standing(scores if named else None, ranked, winner, "no_winner", _strength(row, columns, skip))
+        return StatedOrder(scores if named else None, ranked, winner, "no_winner", _strength(row, columns, skip))
     if scores is not None:
-        return Standing(scores, ranked)
+        return StatedOrder(scores, ranked)
     if voted:
         said = verdicts_of(row, columns, names)
         _check_two(count, (find(columns, "verdicts", row) or ("",))[0])
-        return Standing(winner=majority(said), missing="verdicts_are_split" if said else "no_winner")
+        return StatedOrder(winner=majority(said), missing="verdicts_are_split" if said else "no_winner")
     raise RowError(_nothing_orders(row, names), "answers_not_ordered")
 
 
-def _explicit(columns: Columns, scores: tuple[float | None, ...] | None, ranked: bool) -> Standing:
+def _explicit(columns: Columns, scores: tuple[float | None, ...] | None, ranked: bool) -> StatedOrder:
     """Chosen beats rejected; ratings may say by how much, or that they are equal."""
     if columns.winner is not None:
         raise RowError(
@@ -103,10 +103,10 @@ def _explicit(columns: Columns, scores: tuple[float | None, ...] | None, ranked:
             "two_orders",
         )
     if scores is None:
-        return Standing(winner="first")
+        return StatedOrder(winner="first")
     if None in scores:
-        return Standing(missing="unrated")
-    return Standing(scores, ranked) if scores[0] == scores[1] else Standing(scores, ranked, "first")
+        return StatedOrder(missing="unrated")
+    return StatedOrder(scores, ranked) if scores[0] == scores[1] else StatedOrder(scores, ranked, "first")
 
 
 def _nothing_orders(row: Cells, names: Sequence[str]) -> str:
@@ -120,9 +120,9 @@ def _nothing_orders(row: Cells, names: Sequence[str]) -> str:
             "may: set columns.winner (with columns.winner_values), columns.ratings or columns.ranks to it"
         )
     return (
-        f"has answers in {shown} and no ratings or ranks; it has {told(row)}: set columns.winner, columns.ratings or "
-        "columns.ranks to the column that says which is better, or columns.order=best_first if each row has its best "
-        "answer first"
+        f"has answers in {shown} and no ratings or ranks; it has {columns_held(row)}: set columns.winner, "
+        "columns.ratings or columns.ranks to the column that says which is better, or columns.order=best_first if each "
+        "row has its best answer first"
     )
 
 

@@ -16,7 +16,7 @@ from selfreward.data.gathered import gathered
 from selfreward.data.meanings import FIRST_ROWS, settled
 from selfreward.data.overlap import OverlapSpec
 from selfreward.data.readers import Broken, Rows, stop
-from selfreward.data.roles import ColumnsSeen, LeftOut, Role, Row, WhyUnfit, asked, said_of, takes_any
+from selfreward.data.roles import ColumnsSeen, LeftOut, Role, Row, WhyUnfit, question_text, said_of, takes_any
 from selfreward.data.seen import Tally
 from selfreward.data.wording import normal_form
 from selfreward.errors import DataError
@@ -220,7 +220,7 @@ class OwnData(Spec):
             return role == "train"
         held_out = self.split.held_out if self.held_out is None else 0.0
         probe = self.split.probe if self.probe is None else 0.0
-        place = int(digest_of("split", normal_form(asked(row.messages))), 16) / 16**16
+        place = int(digest_of("split", normal_form(question_text(row.messages))), 16) / 16**16
         part = "held_out" if place < held_out else "probe" if place < held_out + probe else "train"
         return part == role
 

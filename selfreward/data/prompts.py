@@ -100,7 +100,7 @@ def _references(row: Cells, columns: Columns, answer: str | None) -> tuple[str, 
         value = get(row, names[0])
         values = value if isinstance(value, list) and len(names) == 1 else [get(row, name) for name in names]
         if is_conversation(decoded(value)):
-            texts = [said(value, names[0], "answer")]
+            texts = [text_value(value, names[0], "answer")]
         else:
             texts = [text_of(one, names[0], "answer") for one in _of_the_turn(values, row, columns)]
     texts = [answer_of(text) for text in texts]
@@ -169,7 +169,7 @@ def _check_references(prompt: Prompt) -> None:
         )
 
 
-def said(value: Any, column: str, name: str) -> str:
+def text_value(value: Any, column: str, name: str) -> str:
     """The text of an answer, or the last turn of a conversation that ends with it; `name` as in `text_of`."""
     value = decoded(value)
     if is_conversation(value):

@@ -30,7 +30,7 @@ class HumanAnswer:
         return (self.thought or "") + self.text
 
     @property
-    def said(self) -> tuple[str, ...]:
+    def identity(self) -> tuple[str, ...]:
         """What makes it this answer and no other: the prompt's id and its texts."""
         return self.prompt.id, self.text, *(() if self.thought is None else (self.thought,))
 
@@ -60,7 +60,7 @@ class HumanPair:
         return (self.chosen_thought or "") + self.chosen, (self.rejected_thought or "") + self.rejected
 
     @property
-    def said(self) -> tuple[str, ...]:
+    def identity(self) -> tuple[str, ...]:
         """What makes it this pair and no other: the prompt's id and its texts."""
         thoughts = (self.chosen_thought, self.rejected_thought)
         told = () if thoughts == (None, None) else tuple(thought or "" for thought in thoughts)
@@ -107,11 +107,11 @@ def said_of(row: Kept) -> str:
     """The digest of what a row says."""
     match row:
         case HumanAnswer() | HumanPair():
-            return digest_of(*row.said)
+            return digest_of(*row.identity)
         case _:
             return row.id
 
 
-def asked(messages: Sequence[Message]) -> str:
+def question_text(messages: Sequence[Message]) -> str:
     """What a conversation asks, as one text: its turns without the system's."""
     return "\n".join(message.content for message in messages if message.role != "system")

@@ -14,7 +14,7 @@ from selfreward.records import Judgment, Outcome, Prompt, digest_of, undrawn
 _ORDERS = ((0, 1), (1, 0))
 
 
-def shown(items: Sequence[Labelled], seed: int) -> list[Item]:
+def as_candidates(items: Sequence[Labelled], seed: int) -> list[Item]:
     """Both answers of every item as the candidates of a prompt of its own, at random which of them comes first."""
     return [pair for item in items for pair in _candidates(item, seed)]
 

@@ -8,7 +8,7 @@ from selfreward.artifacts import Output, derive_seed
 from selfreward.artifacts.output import Advance
 from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Backend
-from selfreward.judge_quality.asking import shown, verdicts_on
+from selfreward.judge_quality.asking import as_candidates, verdicts_on
 from selfreward.judge_quality.verdicts import Labelled, Verdicts
 from selfreward.judge_quality.weights import learned, learned_on_others
 from selfreward.judges import AnyJudge
@@ -65,7 +65,7 @@ def write_opinions(
     disputes: dict[str, float] = {}
     with out.table(Judgment, evidence) as asked, out.table(Verdicts, rows) as concluded:
         for shard, batch in enumerate(in_batches(iter(items), _SHARD_ITEMS)):
-            answers = shown(batch, seed)
+            answers = as_candidates(batch, seed)
             make = partial(judge_shard, spec, judging.ask, answers, derive_seed(seed, shard), advance)
             judgments = asked.shard(make, partial(tell_items, advance, len(answers)))
             out.count(tokens=sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in judgments))
@@ -84,6 +84,6 @@ def _learned(jury: Jury, shards: Sequence[_Shard]) -> tuple[Conclude, Weights]:
     said: dict[str, list[Verdicts]] = {seat.name: [] for seat in jury.seats}
     for batch, answers, judgments in shards:
         for seat in jury.seats:
-            said[seat.name] += verdicts_on(batch, *seat.said(answers, judgments))
+            said[seat.name] += verdicts_on(batch, *seat.verdicts(answers, judgments))
     # The prompt that an item is asked about as has the item's id.
     return partial(jury.conclude, learned_on_others(items, said).__getitem__), learned(items, said)

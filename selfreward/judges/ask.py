@@ -29,7 +29,7 @@ def build_judge(
 
 def judge_shard(spec: AnyJudge, ask: Ask, items: list[Item], seed: int, advance: Advance) -> list[Judgment]:
     """What `ask` says of `items`. Raises StageError where more than `spec.max_failed_share` failed."""
-    judgments = [_told_apart(judgment) for judgment in ask(items, seed, advance)]
+    judgments = [_refusal_or_unparsed(judgment) for judgment in ask(items, seed, advance)]
     failed = [judgment for judgment in judgments if judgment.outcome == "failed"]
     if len(failed) > spec.max_failed_share * len(judgments):
         raise StageError(
@@ -40,7 +40,7 @@ def judge_shard(spec: AnyJudge, ask: Ask, items: list[Item], seed: int, advance:
     return judgments
 
 
-def _told_apart(judgment: Judgment) -> Judgment:
+def _refusal_or_unparsed(judgment: Judgment) -> Judgment:
     """`judgment`, as a refusal where the judge stated no verdict and declined to."""
     declined = judgment.outcome == "unparsed" and refused(judgment.raw)
     return replace(judgment, outcome="refused") if declined else judgment

@@ -134,20 +134,20 @@ class JurySpec(PolicyJudgeBase):
             own = jurors[juror(name)] if name in self.named else policy
             if own.digest not in backends:
                 backends[own.digest] = backend.holding(own)
-            seats.append(_Seat(name, member.build(backends[own.digest], own), backends[own.digest]))
+            seats.append(_Member(name, member.build(backends[own.digest], own), backends[own.digest]))
         told = digest_of("jury", identity(self), policy.digest, {name: one.digest for name, one in jurors.items()})
         return Jury(self, told, seats)
 
 
 @dataclass(frozen=True, slots=True)
-class _Seat:
+class _Member:
     """A member, and the backend it judges with."""
 
     name: str
     judge: Judge
     backend: Backend
 
-    def said(self, items: Sequence[Item], evidence: Sequence[Judgment]) -> tuple[list[Judgment], list[Judgment]]:
+    def verdicts(self, items: Sequence[Item], evidence: Sequence[Judgment]) -> tuple[list[Judgment], list[Judgment]]:
         """What this member was asked, and what it concludes from that."""
         own = [one for one in evidence if one.judge.startswith(f"{self.name}:")]
         return own, own if self.judge.conclude is None else self.judge.conclude(items, own)
@@ -164,7 +164,7 @@ class Jury:
 
     spec: JurySpec
     name: str
-    seats: Sequence[_Seat]
+    seats: Sequence[_Member]
 
     def judge(self, weights: Weights) -> Judge:
         """The judge in which members weigh the same on every prompt."""
@@ -177,7 +177,7 @@ class Jury:
         policies, each is freed before the next is loaded.
         """
         advance = in_step(len(self.seats) * len(items), len(items), advance)
-        turns: dict[int, list[_Seat]] = {}
+        turns: dict[int, list[_Member]] = {}
         for seat in self.seats:
             turns.setdefault(id(seat.backend), []).append(seat)
         heard: dict[str, list[Judgment]] = {}
@@ -192,7 +192,7 @@ class Jury:
 
         Candidates of a prompt with the same text are one. One alone on its prompt has nobody to be ranked with.
         """
-        given = {seat.name: _scores(seat.said(items, evidence)[1]) for seat in self.seats}
+        given = {seat.name: _scores(seat.verdicts(items, evidence)[1]) for seat in self.seats}
         firsts = first_alike(items)
         fields: dict[str, dict[str, Item]] = {}
         for item in firsts.values():

@@ -249,10 +249,12 @@ def _standings(
             missing = next(one.outcome for one in own if one.outcome != "scored")
             yield judgment(outcome=missing, score=None, raw=f"undecided in all of {len(own) // 2} comparisons")
         else:
-            yield judgment(score=strength.score, raw=_told(strength, bouts, place[candidate.id], len(own) // 2))
+            yield judgment(
+                score=strength.score, raw=_strength_line(strength, bouts, place[candidate.id], len(own) // 2)
+            )
 
 
-def _told(strength: Strength, bouts: Sequence[tuple[int, int, float]], player: int, of: int) -> str:
+def _strength_line(strength: Strength, bouts: Sequence[tuple[int, int, float]], player: int, of: int) -> str:
     """The strength of a player, and what it rests on; a tie is half a win."""
     won = [preference for one, _, preference in bouts if one == player]
     won += [1 - preference for _, other, preference in bouts if other == player]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from selfreward.data.roles import asked
+from selfreward.data.roles import question_text
 from selfreward.judges.comparison import PREFERENCES
 from selfreward.labels.items import Item
 from selfreward.labels.kinds import against_people, kinds
@@ -37,7 +37,7 @@ def with_kinds(items: Sequence[Item], seed: int) -> list[Item]:
     """`items` with a kind each: their own where all have one, else that of their questions' clusters."""
     if all(item.kind is not None for item in items):
         return list(items)
-    names = kinds([asked(item.labelled.messages) for item in items], seed)
+    names = kinds([question_text(item.labelled.messages) for item in items], seed)
     return [replace(item, kind=name) for item, name in zip(items, names, strict=True)]
 
 

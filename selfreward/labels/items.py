@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from selfreward.artifacts.files import canonical, write_atomically
-from selfreward.data.columns import Cells, Columns, RowError, find, told
+from selfreward.data.columns import Cells, Columns, RowError, columns_held, find
 from selfreward.data.files import read_rows
 from selfreward.data.formats import read_row
 from selfreward.data.gathered import gathered
@@ -236,7 +236,7 @@ def _pairs(row: Cells, source: str, columns: Columns) -> Iterator[Item | LeftOut
         answers = find(columns, "answers", row)
         if answers is None:
             raise RowError(
-                f"has no two answers; it has {told(row)}: name them first and second, or chosen and rejected"
+                f"has no two answers; it has {columns_held(row)}: name them first and second, or chosen and rejected"
             )
         said = said or winner_columns(row, columns, answers, ordered=False) is not None
         if not said:
@@ -257,7 +257,7 @@ def _verdicts(id_: str, row: _JudgeRow) -> Verdicts:
 def _text(row: Cells, column: str) -> str:
     value = row.get(column)
     if not isinstance(value, str):
-        raise RowError(f"has no text in column {column!r}; it has {told(row)}")
+        raise RowError(f"has no text in column {column!r}; it has {columns_held(row)}")
     return clean(value, column)
 
 

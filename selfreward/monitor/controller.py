@@ -100,7 +100,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Intervention:
     """What is done after round `round`, and why.
 
     `state` is that of the evidence, or BUDGET_EXHAUSTED where an alarm asked for human data and none was left.
@@ -132,7 +132,7 @@ class _Move:
     why: str
 
 
-def steer(spec: ControllerSpec, evidence: Evidence, previous: Course | None) -> Course:
+def steer(spec: ControllerSpec, evidence: Evidence, previous: Intervention | None) -> Intervention:
     """The course after this round, given the one before (None: this is the first)."""
     share = spec.floor if previous is None else min(spec.ceiling, max(spec.floor, previous.shadow_share))
     rung = 0 if previous is None else min(spec.max_rung, previous.rung)
@@ -149,7 +149,7 @@ def steer(spec: ControllerSpec, evidence: Evidence, previous: Course | None) -> 
     acts = spec.mode == "act"
     stops = acts and move.action == "stop"
     back = "no healthy round was measured" if healthy is None else f"go back to round {healthy}"
-    return Course(
+    return Intervention(
         round=evidence.round,
         state="BUDGET_EXHAUSTED" if fresh_alarm and exhausted else evidence.state,
         real_share=move.share if acts else spec.real_share,

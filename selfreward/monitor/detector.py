@@ -78,7 +78,7 @@ class ProbeRound:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AlarmState:
     """What is carried from round to round.
 
     `state` is that of the last round that could be judged (WARMUP before the first). `alarms` counts how many such
@@ -100,14 +100,14 @@ class Diagnosis:
 
     round: int
     state: State
-    standing: Standing
+    standing: AlarmState
     findings: tuple[Finding, ...]
     counted: tuple[Family, ...]
     why: str
     cannot_see: str
 
 
-def diagnose(spec: DetectorSpec, probe_round: ProbeRound, previous: Standing | None) -> Diagnosis:
+def diagnose(spec: DetectorSpec, probe_round: ProbeRound, previous: AlarmState | None) -> Diagnosis:
     """The verdict on `probe_round`, given the standing after the round before (None: this is the first).
 
     In order: INVALID (another probe, or more answers cut), WARMUP, INCONCLUSIVE (no `sem`; or its sign depends on
@@ -117,7 +117,7 @@ def diagnose(spec: DetectorSpec, probe_round: ProbeRound, previous: Standing | N
     """
     found = tuple(_test(spec, probe_round))
     counted = tuple(_counted(spec, probe_round, found))
-    standing = previous or Standing("WARMUP", 0, 0)
+    standing = previous or AlarmState("WARMUP", 0, 0)
     unjudged = _unjudged(spec, probe_round, counted)
     if unjudged is not None:
         state, why = unjudged
@@ -129,7 +129,7 @@ def diagnose(spec: DetectorSpec, probe_round: ProbeRound, previous: Standing | N
             why += f"; the alarm is held until {_CALM_ROUNDS} rounds in a row are calm, {standing.calm} so far"
     for one in found:
         if one.hit and one not in counted:
-            why += f"; {_told(one)}, as the start policy's own did: not the loop's doing, and not counted"
+            why += f"; {_finding_text(one)}, as the start policy's own did: not the loop's doing, and not counted"
     families = tuple(one.family for one in counted)
     return Diagnosis(probe_round.number, state, standing, found, families, why, _cannot_see(spec, probe_round, found))
 
@@ -204,24 +204,24 @@ def _is_calm(found: tuple[Finding, ...]) -> bool:
     return bool(losses) and not any(loss.hit or loss.drop >= loss.margin / 2 for loss in losses)
 
 
-def _carry(before: Standing, fresh: State, is_calm: bool) -> Standing:
+def _carry(before: AlarmState, fresh: State, is_calm: bool) -> AlarmState:
     alarms = before.alarms + 1 if fresh in ("ALARM", "SEVERE") else 0
     calm = before.calm + 1 if is_calm else 0
     held = before.state in ("ALARM", "SEVERE") and alarms == 0 and calm < _CALM_ROUNDS
-    return Standing("ALARM" if held else fresh, alarms, calm)
+    return AlarmState("ALARM" if held else fresh, alarms, calm)
 
 
 def _reason(found: tuple[Finding, ...]) -> str:
     """The hits with their numbers, or the family nearest to one."""
     hits = [finding for finding in found if finding.hit]
     if hits:
-        return " and ".join(_told(finding) for finding in hits)
+        return " and ".join(_finding_text(finding) for finding in hits)
     if not found:
         return "no family was measured"
-    return f"none is clearly beyond its margin; nearest: {_told(max(found, key=lambda f: f.z - f.critical))}"
+    return f"none is clearly beyond its margin; nearest: {_finding_text(max(found, key=lambda f: f.z - f.critical))}"
 
 
-def _told(finding: Finding) -> str:
+def _finding_text(finding: Finding) -> str:
     limits = f"z {finding.z:.1f}, critical {finding.critical:.1f}"
     if finding.family == "nll":
         moved = f"{finding.drop:+.2f} nats per token since round {finding.since}"

@@ -144,14 +144,14 @@ def overoptimised(spec: GateSpec, proxy_by_round: Sequence[Measure], gold_by_rou
         return _unmeasured(name, "no earlier round has both the proxy score and gold")
     fell = [(n, p, g) for n, p, g in before if proxy_now.low > p.high and gold_now.high < g.low]
     if not fell:
-        return _told(name, gold_now, None, "observe", "the proxy score did not rise while gold fell")
+        return _gate_finding(name, gold_now, None, "observe", "the proxy score did not rise while gold fell")
     number, proxy, gold = max(fell, key=lambda row: row[2].value)
     rose = f"{proxy_by_round[-1].name} rose from {_say(proxy)} to {_say(proxy_now)}"
     why = f"since round {number} {rose} while gold fell from {_say(gold)} to {_say(gold_now)}"
     prompts = min(proxy.n, gold.n, proxy_now.n, gold_now.n)
     if prompts < spec.fewest_items:
-        return _told(name, gold_now, gold.low, "observe", f"{why}, on {_few(prompts)}")
-    return _told(name, gold_now, gold.low, spec.over_optimised, why)
+        return _gate_finding(name, gold_now, gold.low, "observe", f"{why}, on {_few(prompts)}")
+    return _gate_finding(name, gold_now, gold.low, spec.over_optimised, why)
 
 
 def _finding(spec: GateSpec, rule: Rule, measure: Measure) -> GateFinding:
@@ -162,14 +162,14 @@ def _finding(spec: GateSpec, rule: Rule, measure: Measure) -> GateFinding:
     below = rule.below is not None and seen.high < rule.below
     above = rule.above is not None and seen.low > rule.above
     if not below and not above:
-        return _told(measure.name, seen, None, "observe", said)
+        return _gate_finding(measure.name, seen, None, "observe", said)
     bound = rule.below if below else rule.above
     why = f"{said} lies wholly {'below' if below else 'above'} {bound:g}"
     if seen.n < spec.fewest_items:
-        return _told(measure.name, seen, bound, "observe", f"{why}, on {_few(seen.n)}")
+        return _gate_finding(measure.name, seen, bound, "observe", f"{why}, on {_few(seen.n)}")
     if measure.name == "kappa" and below:
         why += ": these labels should not be trained on"
-    return _told(measure.name, seen, bound, rule.action, why)
+    return _gate_finding(measure.name, seen, bound, rule.action, why)
 
 
 def _seen(spec: GateSpec, measure: Measure) -> Interval | None:
@@ -188,7 +188,7 @@ def _few(prompts: int) -> str:
     return f"{prompts} prompt{'' if prompts == 1 else 's'}: too few to act on"
 
 
-def _told(name: str, seen: Interval | None, bound: float | None, action: Action, why: str) -> GateFinding:
+def _gate_finding(name: str, seen: Interval | None, bound: float | None, action: Action, why: str) -> GateFinding:
     if seen is None:
         return GateFinding(name=name, value=None, low=None, high=None, prompts=0, bound=bound, action=action, why=why)
     return GateFinding(
@@ -204,7 +204,7 @@ def _told(name: str, seen: Interval | None, bound: float | None, action: Action,
 
 
 def _unmeasured(name: str, reason: str | None) -> GateFinding:
-    return _told(name, None, None, "observe", f"not measured: {reason}")
+    return _gate_finding(name, None, None, "observe", f"not measured: {reason}")
 
 
 def _say(interval: Interval) -> str:

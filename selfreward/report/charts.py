@@ -187,7 +187,7 @@ def _line(frame: _Frame, series: Series, offset: float) -> Markup:
     for point, (x, y) in zip(series.points, places, strict=True):
         if point.low is not None and point.high is not None:
             parts.append(interval_bar(x, frame.y(point.low), frame.y(point.high)))
-        told = element("title", f"{series.name}, {frame.names[point.x]}: {told_with_limits(point)}")
+        told = element("title", f"{series.name}, {frame.names[point.x]}: {label_with_limits(point)}")
         parts.append(element("path", told, d=marker(series.kind, x, y), class_="marker"))
     return element("g", *parts, class_=f"series k{series.kind}")
 
@@ -243,7 +243,7 @@ def _extent(point: Point) -> list[float]:
     return [value for value in (point.value, point.low, point.high) if value is not None]
 
 
-def told_with_limits(point: Point) -> str:
+def label_with_limits(point: Point) -> str:
     """A value and its limits, for those who point at it."""
     limits = "" if point.low is None or point.high is None else f" [{share(point.low)}, {share(point.high)}]"
     return f"{amount(point.value)}{limits}"

@@ -123,11 +123,11 @@ def compare(name: str, cells: Sequence[Cell]) -> Comparison:
 def setting(cell: Cell, name: str) -> str:
     """The value of a swept setting, as typed or else from the run's settings; a dash where neither has it."""
     if name in cell.settings:
-        return _written(cell.settings[name])
+        return _setting_text(cell.settings[name])
     config = cell.config or {}
     for place in (name, f"{name}.kind"):
         if place in config:
-            return _written(config[place])
+            return _setting_text(config[place])
     return DASH
 
 
@@ -200,7 +200,7 @@ def _ordered(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(values), key=place))
 
 
-def _written(value: Any) -> str:
+def _setting_text(value: Any) -> str:
     """One way to write what may be typed in several: 0, 0.0 and 0.00 are one value."""
     if value is None:
         return DASH

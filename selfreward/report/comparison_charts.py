@@ -8,12 +8,12 @@ from selfreward.report.charts import (
     grid,
     interval_bar,
     label,
+    label_with_limits,
     marker,
     nice_ticks,
     path_through,
     svg,
     tick_labels,
-    told_with_limits,
 )
 from selfreward.report.figures import seconds, share
 from selfreward.report.markup import Child, Markup, element
@@ -135,7 +135,7 @@ def heat_map(
         parts.append(label(clipped(row), left - 10, y + _SQUARE / 2 + 4, "tick end"))
         for i, column in enumerate(columns):
             square = squares[column, row]
-            told = f"{x_name}={column}, {y_name}={row}: {_told(square)}"
+            told = f"{x_name}={column}, {y_name}={row}: {_label(square)}"
             depth = None if square.value is None else 0.08 + 0.5 * _place(square.value, low, high)
             parts.append(_square(square, told, depth, left + width * i, y, width))
     return svg(_WIDTH, 44 + _SQUARE * len(rows), title, parts)
@@ -177,7 +177,7 @@ def _mark(mark: Mark, x: float, y: float, limits: Sequence[float]) -> Markup:
     parts: list[Child] = []
     if len(limits) == 2:
         parts.append(interval_bar(x, *limits))
-    told = element("title", f"{mark.number}: {mark.told}: {told_with_limits(mark.y)} at {share(mark.x)}")
+    told = element("title", f"{mark.number}: {mark.told}: {label_with_limits(mark.y)} at {share(mark.x)}")
     parts.append(element("path", told, d=marker(_kind(mark.kind), x, y), class_="marker"))
     return element("g", *parts, class_=f"series k{_kind(mark.kind)}")
 
@@ -229,7 +229,7 @@ def _square(square: Square, told: str, depth: float | None, x: float, y: float, 
     return element("g", *parts)
 
 
-def _told(square: Square) -> str:
+def _label(square: Square) -> str:
     return square.missing if square.value is None else f"{share(square.value)}, {_count(square)}"
 
 

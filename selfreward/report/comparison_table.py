@@ -24,7 +24,7 @@ class Measure:
     metric: str
     signed: bool = False
 
-    def written(self, value: float | None) -> str:
+    def text_of(self, value: float | None) -> str:
         """A value of it, or a dash."""
         return change(value) if self.signed else share(value)
 
@@ -60,7 +60,7 @@ def plain_table(comparison: Comparison) -> list[str]:
             cell.state,
             _iteration(cell),
             _alarm(cell),
-            *(one.written(cell.metric(one.metric)) for one in MEASURES),
+            *(one.text_of(cell.metric(one.metric)) for one in MEASURES),
             count(cell.human_rows),
             f"{cell.cost.seconds:,.2f}",
             count(cell.cost.tokens),
@@ -201,7 +201,7 @@ def _measured(cell: Cell, measure: Measure) -> Child:
     value = cell.metric(measure.metric)
     low, high = (cell.metric(f"{measure.metric}_{end}") for end in ("low", "high"))
     if value is None or low is None or high is None:
-        return measure.written(value)
+        return measure.text_of(value)
     return with_limits(Interval(value, low, high, 0), signed=measure.signed)
 
 

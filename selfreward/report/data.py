@@ -4,7 +4,7 @@ from selfreward.artifacts.runs import RunView
 from selfreward.report.figures import count
 from selfreward.report.markup import Markup
 from selfreward.report.tables import section, table
-from selfreward.stages.source import LEFT_OUT, columns_told, counted
+from selfreward.stages.source import LEFT_OUT, columns_line, counted
 
 
 def data_read(view: RunView) -> list[Markup]:
@@ -12,7 +12,7 @@ def data_read(view: RunView) -> list[Markup]:
     rows = []
     for role, kept in view.sources.items():
         left_out = counted(kept.manifest.counts, LEFT_OUT)
-        columns = columns_told(kept)
+        columns = columns_line(kept)
         if left_out or columns:
             reasons = ", ".join(f"{reason.replace('_', ' ')} {n:,}" for reason, n in sorted(left_out.items()))
             rows.append((role, count(kept.rows()), reasons or "nothing", columns or ""))

@@ -54,17 +54,17 @@ def _row(story: RowStory) -> Iterator[str]:
     if story.human is not None:
         yield from _human(story.human)
     if story.human is not None and not candidates_of(row):
-        yield from _said([(message.role, message.content) for message in row.messages])
+        yield from _texts([(message.role, message.content) for message in row.messages])
     if isinstance(row, Example):
-        yield from _said(_with_thought("answer", row.text, row.thought))
+        yield from _texts(_with_thought("answer", row.text, row.thought))
     else:
-        yield from _said(_with_thought("chosen", row.chosen, row.chosen_thought))
-        yield from _said(_with_thought("rejected", row.rejected, row.rejected_thought))
+        yield from _texts(_with_thought("chosen", row.chosen, row.chosen_thought))
+        yield from _texts(_with_thought("rejected", row.rejected, row.rejected_thought))
     if story.human is not None and not candidates_of(row):
         yield from _artifacts(story.human.spent.iteration, story.human.chain)
 
 
-def _said(texts: Sequence[tuple[str, str]]) -> Iterator[str]:
+def _texts(texts: Sequence[tuple[str, str]]) -> Iterator[str]:
     for name, text in texts:
         yield f"  {name}"
         yield from quoted(text, 4)
@@ -119,8 +119,8 @@ def _prompt(prompt: Prompt) -> Iterator[str]:
     compared = "not compared" if prompt.match is None else f"compared as {prompt.match}"
     yield from ("", f"Prompt {prompt.id}")
     yield f"  {prompt.stratum}, from {visible(prompt.source)}, {compared} with its references"
-    yield from _said([(message.role, message.content) for message in prompt.messages])
-    yield from _said([("reference", reference) for reference in prompt.references])
+    yield from _texts([(message.role, message.content) for message in prompt.messages])
+    yield from _texts([("reference", reference) for reference in prompt.references])
 
 
 def _round(one: Round, told: Explanation) -> Iterator[str]:

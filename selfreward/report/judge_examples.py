@@ -3,8 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from selfreward.data.roles import asked
-from selfreward.judge_quality.asking import shown
+from selfreward.data.roles import question_text
+from selfreward.judge_quality.asking import as_candidates
 from selfreward.judge_quality.verdicts import Judged, Labelled, Verdicts
 from selfreward.judges.comparison import preference_of
 from selfreward.labels.kinds import KindOfPrompt, against_people
@@ -67,7 +67,7 @@ def unread(items: Iterable[Labelled], judgments: Iterable[Judgment]) -> Iterator
             item = by_id[one.prompt_id]
             sides = [_WORDS[side] for side in _sides(item, one)]
             about = f"{' before '.join(sides)} answer" if len(sides) == 2 else f"{sides[0]} answer"
-            yield Unread(one.outcome, about, asked(item.messages), one.raw)
+            yield Unread(one.outcome, about, question_text(item.messages), one.raw)
 
 
 def _furthest(pairs: Sequence[Judged]) -> list[Judged]:
@@ -81,7 +81,7 @@ def _article(item: Labelled, said: Verdicts, replies: Sequence[Markup]) -> Marku
     return element(
         "article",
         element("p", f"People: {people}. Judge: {judge}.", class_="eyebrow"),
-        element("p", asked(item.messages), class_="said asked", dir="auto"),
+        element("p", question_text(item.messages), class_="said asked", dir="auto"),
         element(
             "div",
             _column(_title("First", item.first_author), item.first),
@@ -123,7 +123,7 @@ def _sides(item: Labelled, judgment: Judgment) -> list[str]:
 
 
 def _side_of(item: Labelled) -> dict[str, str]:
-    return {one.id: "first" if one.text == item.first else "second" for _, one in shown([item], seed=0)}
+    return {one.id: "first" if one.text == item.first else "second" for _, one in as_candidates([item], seed=0)}
 
 
 def _column(title: str, text: str) -> Markup:

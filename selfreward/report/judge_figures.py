@@ -58,7 +58,7 @@ def people_table(people: Sequence[Measure]) -> Markup:
     )
 
 
-def missing_told(measures: Iterable[Measure]) -> Markup:
+def missing_measures(measures: Iterable[Measure]) -> Markup:
     """A line for each measure that does not exist, with the reason; nothing where all exist."""
     lines = [element("li", f"{one.name}: {one.why_missing}") for one in measures if one.interval is None]
     return element("div", element("p", "Not measured:"), element("ul", *lines), class_="hint") if lines else joined([])

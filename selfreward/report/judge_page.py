@@ -8,8 +8,8 @@ from selfreward.report.calibrated import Calibrated, against_chance
 from selfreward.report.document import document
 from selfreward.report.figures import DASH, count, seconds
 from selfreward.report.judge_examples import disagreements, flips, unread
-from selfreward.report.judge_figures import bias_panel, histogram, measures_table, missing_told, people_table
-from selfreward.report.jury import weights_told
+from selfreward.report.judge_figures import bias_panel, histogram, measures_table, missing_measures, people_table
+from selfreward.report.jury import weights_text
 from selfreward.report.markup import Markup, element
 from selfreward.report.tables import definitions, section, table
 from selfreward.report.unread import replies
@@ -31,7 +31,7 @@ def render(found: Calibrated) -> str:
             people_table(found.people)
             if any(one.interval is not None for one in found.people)
             else element("p", "Each pair was labelled once, so the ceiling is not known.", class_="empty"),
-            missing_told(found.measures),
+            missing_measures(found.measures),
         ),
         section(
             "What moves it besides quality",
@@ -70,7 +70,7 @@ def _header(found: Calibrated) -> Markup:
     without = ", ".join(f"{reason.replace('_', ' ')} {number:,}" for reason, number in left_out.items() if number)
     outcomes = ", ".join(f"{name} {number:,}" for name, number in found.outcomes.items())
     weighed = "learned on these pairs, each judged by those of the others"
-    learned = () if found.weights is None else (("Weights", f"{weights_told(found.weights)}; {weighed}"),)
+    learned = () if found.weights is None else (("Weights", f"{weights_text(found.weights)}; {weighed}"),)
     facts = (
         ("Gate", f"{found.gate.action}: {told}. Nothing is stopped by a calibration."),
         ("Pairs", f"{len(found.items):,} of {found.gold}{f'; left out: {without}' if without else ''}"),

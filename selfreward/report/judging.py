@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
-from selfreward.data.roles import asked
+from selfreward.data.roles import question_text
 from selfreward.judge_quality.estimate import Measure
 from selfreward.judge_quality.figures import measures_of
 from selfreward.judge_quality.verdicts import Judged, Verdicts, judged, labelled
@@ -16,7 +16,7 @@ from selfreward.report.calibrated import ceiling
 from selfreward.report.charts import Flag, Point, Series
 from selfreward.report.figures import DASH, count
 from selfreward.report.judge_examples import flips, unread
-from selfreward.report.judge_figures import ABOUT, histogram, missing_told
+from selfreward.report.judge_figures import ABOUT, histogram, missing_measures
 from selfreward.report.jury import disputed, weights_line
 from selfreward.report.markup import Child, Markup, element, joined
 from selfreward.report.plots import line_figure, policies
@@ -84,7 +84,7 @@ def judging(view: RunView, *, texts: bool) -> Markup:
         _states(rounds),
         *weights_line(view.iterations[last.t]["health"]),
         _actions(rounds),
-        missing_told(one for one in (*last.on_gold.values(), _people_kappa(last)) if one.name not in measured),
+        missing_measures(one for one in (*last.on_gold.values(), _people_kappa(last)) if one.name not in measured),
         element("h3", "Over the rounds", class_="apart"),
         element("div", *figures, *histogram(scores, "candidates of the last round"), class_="grid"),
         *(_to_read(view, last.t) if texts else [left_out]),
@@ -232,7 +232,7 @@ def _unread(view: RunView) -> Iterator[Unread]:
 def _unread_candidates(t: int, judgments: Artifact, prompts: Artifact) -> Iterator[Unread]:
     table_ = "evidence" if judgments.has("evidence") else "rows"
     left = [one for one in judgments.records(Judgment, table_) if one.outcome != "scored"]
-    questions = {one.id: asked(one.messages) for one in prompts.records(Prompt)} if left else {}
+    questions = {one.id: question_text(one.messages) for one in prompts.records(Prompt)} if left else {}
     for one in left:
         several = "two answers" if len(one.candidate_ids) == 2 else "an answer"
         yield Unread(one.outcome, f"{several} of M{t}", questions[one.prompt_id], one.raw)

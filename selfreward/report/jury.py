@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from selfreward.artifacts import Artifact
-from selfreward.data.roles import asked
+from selfreward.data.roles import question_text
 from selfreward.judges.disagreement import most_disputed
 from selfreward.judges.jury import Weights
 from selfreward.records import Judgment, Prompt
@@ -13,7 +13,7 @@ from selfreward.report.tables import table
 _DISPUTED = 6
 
 
-def weights_told(weights: Weights) -> str:
+def weights_text(weights: Weights) -> str:
     """The weights in one line, the heaviest first."""
     heaviest = sorted(weights.items(), key=lambda one: (-one[1], one[0]))
     return ", ".join(f"{name} {weight:.3g}{'' if weight > 0 else ' (no say)'}" for name, weight in heaviest)
@@ -25,7 +25,7 @@ def weights_line(health: Artifact) -> tuple[Markup, ...]:
         return ()
     weights = health.json("weights")
     return (
-        element("p", f"Weights of the last round, learned on its gold pairs: {weights_told(weights)}.", class_="hint"),
+        element("p", f"Weights of the last round, learned on its gold pairs: {weights_text(weights)}.", class_="hint"),
     )
 
 
@@ -36,7 +36,7 @@ def disputed(stages: Mapping[str, Artifact]) -> list[Child]:
     found = most_disputed(list(stages["judge"].records(Judgment)), _DISPUTED)
     if not found:
         return []
-    questions = {one.id: asked(one.messages) for one in stages["prompts"].records(Prompt) if one.id in found}
+    questions = {one.id: question_text(one.messages) for one in stages["prompts"].records(Prompt) if one.id in found}
     rows = [
         (f"{value:.2f}", element("span", questions[id_], class_="said", dir="auto")) for id_, value in found.items()
     ]

@@ -18,7 +18,7 @@ _LETTERS: Mapping[State, str] = {"ALARM": "A", "SEVERE": "S", "INVALID": "?", "I
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ruling:
+class ControllerStep:
     """What was decided after a policy was diagnosed; `acts` says whether the rule was followed or only watched.
 
     `real_share` is what the round trains on, `shadow_share` what the rule would take. `exhausted`: an alarm asked for
@@ -50,7 +50,7 @@ class Watch:
     findings: Mapping[Family, Finding]
     counted: tuple[Family, ...]
     sem_ratio: float | None
-    ruling: Ruling | None
+    ruling: ControllerStep | None
 
     @property
     def is_alarm(self) -> bool:
@@ -77,7 +77,7 @@ def action_flags(watches: tuple[Watch, ...]) -> list[Flag]:
     return found
 
 
-def _action(ruling: Ruling) -> str:
+def _action(ruling: ControllerStep) -> str:
     match ruling.action:
         case "raise":
             return "+"
@@ -106,9 +106,9 @@ def _watch(t: int, stages: Mapping[str, Artifact]) -> Watch:
     )
 
 
-def _ruling(decision: Decision) -> Ruling:
+def _ruling(decision: Decision) -> ControllerStep:
     course = decision.course
-    return Ruling(
+    return ControllerStep(
         acts=decision.settings["mode"] == "act",
         action=course.action,
         why=course.why,

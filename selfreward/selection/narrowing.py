@@ -47,7 +47,7 @@ def narrowing(
     The policy's own examples or pairs count, and of other candidates those that ended by themselves, say something and
     have a score.
     """
-    asked = _asked(prompts, seed, sample)
+    asked = _sampled_prompts(prompts, seed, sample)
     chosen, margins = _taken(selected, asked)
     groups = [rated for prompt, rated in pools(prompts, candidates, judgments) if prompt.id in asked]
     able = [eligible(SelectBase(), rated) for rated in groups]
@@ -67,7 +67,7 @@ def narrowing(
     )
 
 
-def _asked(prompts: Artifact, seed: int, sample: int) -> set[str]:
+def _sampled_prompts(prompts: Artifact, seed: int, sample: int) -> set[str]:
     """The prompts to look at, at random; those sampled to pair a human answer are not selected from."""
     human = {example.prompt_id for example in prompts.records(Example, "human")}
     strata = {prompt.id: prompt.stratum for prompt in prompts.records(Prompt) if prompt.id not in human}

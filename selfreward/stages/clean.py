@@ -8,7 +8,7 @@ from typing import Literal
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.data.overlap import OverlapSpec, find_overlaps
-from selfreward.data.roles import asked
+from selfreward.data.roles import question_text
 from selfreward.errors import DataError
 from selfreward.metrics.embed import embed_hashing
 from selfreward.metrics.two_sample import two_sample
@@ -73,7 +73,9 @@ def clean(
         measured += [(name, row) for row in artifact.records(GoldPair)]
     rows = list(table.records(_RECORDS[spec.role]))
     found = find_overlaps(
-        [asked(row.messages) for row in rows], [asked(row.messages) for _, row in measured], spec.overlap.near
+        [question_text(row.messages) for row in rows],
+        [question_text(row.messages) for _, row in measured],
+        spec.overlap.near,
     )
     dropped = []
     for one in found:
@@ -81,10 +83,10 @@ def clean(
         dropped.append(
             Dropped(
                 id=row.id,
-                text=asked(row.messages),
+                text=question_text(row.messages),
                 against=against,
                 other_id=other.id,
-                other_text=asked(other.messages),
+                other_text=question_text(other.messages),
                 kind=one.kind,
                 similarity=one.similarity,
             )
@@ -109,7 +111,7 @@ def clean(
 def _likeness(train: Sequence[Prompt | Example | PreferencePair], other: Artifact) -> dict[str, Json]:
     """The energy distance between two sets of prompts by their letter 3-grams; of large sets a sample is compared."""
     draw = random.Random(0)
-    texts = [[asked(row.messages) for row in rows] for rows in (train, other.records(Prompt))]
+    texts = [[question_text(row.messages) for row in rows] for rows in (train, other.records(Prompt))]
     samples = [draw.sample(some, min(_COMPARED, len(some))) for some in texts]
     found = two_sample(*map(embed_hashing, samples), seed=0, permutations=_PERMUTATIONS)
     assert found is not None
@@ -120,7 +122,7 @@ def _likeness(train: Sequence[Prompt | Example | PreferencePair], other: Artifac
     }
 
 
-def likeness_told(train: Artifact) -> str:
+def likeness_line(train: Artifact) -> str:
     """How like the prompts of other roles the train prompts are."""
     told = [
         f"{name} at energy distance {found['energy_distance']:.3f}, p {found['p_value']:.3f}"
@@ -130,7 +132,7 @@ def likeness_told(train: Artifact) -> str:
     return f"  train prompts beside {'; '.join(told)}"
 
 
-def cleaning_told(checked: Mapping[TrainedRole, Artifact]) -> str:
+def cleaning_line(checked: Mapping[TrainedRole, Artifact]) -> str:
     """What the check dropped of each table, with what it is out of."""
     told = []
     for role, artifact in checked.items():

@@ -5,7 +5,7 @@ from typing import Any
 
 from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.reports import load_report, save_report
-from selfreward.monitor.controller import ControllerSpec, Course, Evidence, Orders, steer
+from selfreward.monitor.controller import ControllerSpec, Evidence, Intervention, Orders, steer
 from selfreward.records import PreferencePair
 from selfreward.selection.narrowing import Narrowing, narrowing
 from selfreward.selection.orders import RoundOrders
@@ -27,10 +27,10 @@ class Decision:
     real_share: float
     human_left: int | None
     orders: Orders
-    course: Course
+    course: Intervention
     settings: dict[str, Any]
     evidence: Evidence
-    previous: Course | None
+    previous: Intervention | None
     selection: Narrowing
     rows_selected: int
 
@@ -54,11 +54,11 @@ def decide(
     ledger says what human data is spent.
 
     Two parts are for later stages, which hang on nothing that is merely reported: `orders.json`, a RoundOrders, is what
-    this round's mix and the next selection do; `course.json`, a Course, is from where the next decision goes on. Their
+    this round's mix and the next selection do; the next decision goes on from `course.json`, an Intervention. Their
     numbers are settings, and what the rule makes of settings and the rounded verdict in plain arithmetic: the same on
     every machine.
     """
-    before = None if previous is None else load_report(previous, "course", Course)
+    before = None if previous is None else load_report(previous, "course", Intervention)
     evidence = evidence_of(load_report(diagnosis, "verdict", RoundedVerdict), spec, selected, training)
     course = steer(spec, evidence, before)
     orders = RoundOrders(
@@ -89,7 +89,7 @@ def decision_of(decided: Artifact) -> Decision:
     return load_report(decided, "decision", Decision)
 
 
-def replay(decision: Decision) -> Course:
+def replay(decision: Decision) -> Intervention:
     """The course that follows from the settings, the evidence and the previous course of a decision."""
     return steer(ControllerSpec(**decision.settings), decision.evidence, decision.previous)
 

@@ -9,7 +9,7 @@ from selfreward.metrics.paired import Family
 from selfreward.metrics.probe import families, start_over_people
 from selfreward.metrics.probed import PromptMeasure
 from selfreward.metrics.summary import mean
-from selfreward.monitor.detector import DetectorSpec, ProbeRound, Standing, State
+from selfreward.monitor.detector import AlarmState, DetectorSpec, ProbeRound, State
 from selfreward.monitor.detector import diagnose as judge_round
 from selfreward.monitor.findings import PARTS, Finding, worst_loss
 from selfreward.monitor.sequential import HalfLife, half_life
@@ -50,7 +50,7 @@ class Verdict:
     state: State
     why: str
     cannot_see: str
-    standing: Standing
+    standing: AlarmState
     findings: dict[Family, Finding]
     counted: tuple[Family, ...]
     human_nll: float | None
@@ -86,7 +86,7 @@ def verdict_of(diagnosed: Artifact) -> Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RoundVerdict:
     """A verdict, and the human NLL of all rounds up to it."""
 
     verdict: Verdict
@@ -100,7 +100,9 @@ def diagnose(
 
     `baseline` is the measurement of iteration 0, which is compared with itself: its first answers with its others.
     """
-    before = None if previous is None else Told(verdict_of(previous), list(previous.records(HumanNll, "history")))
+    before = (
+        None if previous is None else RoundVerdict(verdict_of(previous), list(previous.records(HumanNll, "history")))
+    )
     told = diagnosis_of(spec, measured, baseline, before)
     with out.table(HumanNll, "history") as table:
         table.write_all(told.history)
@@ -108,7 +110,9 @@ def diagnose(
     save_report(out, "verdict", rounded_verdict(told.verdict))
 
 
-def diagnosis_of(spec: DetectorSpec, measured: Artifact, baseline: Artifact, previous: Told | None) -> Told:
+def diagnosis_of(
+    spec: DetectorSpec, measured: Artifact, baseline: Artifact, previous: RoundVerdict | None
+) -> RoundVerdict:
     """The verdict on `measured`, given the one on the round before; it reads the measurements and writes nothing."""
     before = None if previous is None else previous.verdict
     number = 0 if before is None else before.round + 1
@@ -139,7 +143,7 @@ def diagnosis_of(spec: DetectorSpec, measured: Artifact, baseline: Artifact, pre
             raw_sem_drop=seen.raw_sem_drop,
         ),
     )
-    return Told(verdict, history)
+    return RoundVerdict(verdict, history)
 
 
 def rounded_verdict(verdict: Verdict) -> RoundedVerdict:

@@ -10,14 +10,14 @@ from selfreward.artifacts.runs import Run
 from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Backend, Unfit
 from selfreward.backends.draw import AnswerLengths
-from selfreward.data.matchable import counting_references, references_told
+from selfreward.data.matchable import counting_references, references_line
 from selfreward.data.own import OwnData
 from selfreward.data.roles import PROMPT_ROLES, ColumnsSeen, HumanAnswer, HumanPair, Kept, LeftOut, Role, prompt_of
 from selfreward.data.sources import AnyData, DataSpec
 from selfreward.errors import DataError
 from selfreward.records import Example, GoldPair, Policy, PreferencePair, Prompt, digest_of
 from selfreward.spec import Spec
-from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_told, likeness_told
+from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_line, likeness_line
 
 VERSION = 5
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
@@ -67,9 +67,9 @@ def load_sources(
         room = rooms.get(role, AnswerLengths(closed=1, open=1))
         spec = SourceSpec(role=role, data=data, content=data.fingerprint(role), room=room)
         table = run.source(role, source, spec, backend=backend, policy=policy)
-        if columns := columns_told(table):
+        if columns := columns_line(table):
             run.store.reporter.say(f"  {role}: {columns}")
-        for told in (left_out_told(role, table), references_told(role, table)):
+        for told in (left_out_line(role, table), references_line(role, table)):
             if told:
                 run.store.reporter.say(told)
         return table
@@ -85,14 +85,14 @@ def load_sources(
         role: make(f"clean_{role}", clean, CleanSpec(role=role, overlap=data.overlap), table=table, **measured)
         for role, table in trained.items()
     }
-    run.store.reporter.say(cleaning_told(checked))
-    run.store.reporter.say(likeness_told(checked["train"]))
+    run.store.reporter.say(cleaning_line(checked))
+    run.store.reporter.say(likeness_line(checked["train"]))
     # A check that drops nothing gives the table as it was, so that no key hangs on how the check is made.
     cleaned = {role: checked[role] if checked[role].rows("dropped") else table for role, table in trained.items()}
     return Sources(**cleaned, **measured)
 
 
-def left_out_told(role: str, table: Artifact) -> str | None:
+def left_out_line(role: str, table: Artifact) -> str | None:
     """What was left out of a source, each count with what it is out of; None where nothing was."""
     left_out = counted(table.manifest.counts, LEFT_OUT)
     if not left_out:
@@ -101,7 +101,7 @@ def left_out_told(role: str, table: Artifact) -> str | None:
     return f"  {role}: {table.rows()} of {table.rows() + sum(left_out.values())} rows; left out: {reasons}"
 
 
-def columns_told(table: Artifact) -> str | None:
+def columns_line(table: Artifact) -> str | None:
     """Which columns of a source were read, as what, and which were not; None where there are no columns.
 
     A column that was read in some rows alone stands with their number.
@@ -176,7 +176,7 @@ def _write(out: Output, record_type: type[Record], records: Iterator[Record]) ->
 def _examples(backend: Backend, answers: Iterator[HumanAnswer]) -> Iterator[Example]:
     for answer, (tokens,) in _counted(backend, answers, lambda one: [one.raw]):
         yield Example(
-            id=digest_of("human", *answer.said),
+            id=digest_of("human", *answer.identity),
             prompt_id=answer.prompt.id,
             messages=answer.prompt.messages,
             text=answer.text,
@@ -193,7 +193,7 @@ def _examples(backend: Backend, answers: Iterator[HumanAnswer]) -> Iterator[Exam
 def _pairs(backend: Backend, pairs: Iterator[HumanPair]) -> Iterator[PreferencePair]:
     for pair, (chosen_tokens, rejected_tokens) in _counted(backend, pairs, lambda one: one.raw):
         yield PreferencePair(
-            id=digest_of("human_pair", *pair.said),
+            id=digest_of("human_pair", *pair.identity),
             prompt_id=pair.prompt.id,
             messages=pair.prompt.messages,
             chosen=pair.chosen,

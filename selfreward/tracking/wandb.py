@@ -71,7 +71,7 @@ class WandbRun:
         step = 2 * t + ("update" in stages)
         if step < self._next or self._failed:
             return
-        with self._errors_told():
+        with self._errors_reported():
             run = self._run or self._open(self._home)
             if step < self._next:
                 return
@@ -101,7 +101,7 @@ class WandbRun:
         """Adds a file to the W&B run, if this process has opened it."""
         if self._run is None or self._failed:
             return
-        with self._errors_told():
+        with self._errors_reported():
             path = Path(self._run.dir) / name
             path.write_text(content)
             self._run.save(path, base_path=self._run.dir, policy="now", glob=False)
@@ -115,18 +115,18 @@ class WandbRun:
                 return
             self.attach(DIGESTS, _digests(self._folder))
             if not self._failed:
-                with self._errors_told():
+                with self._errors_reported():
                     self._run.summary.update(final_values(metrics_of_run(self._folder)))
-            with self._errors_told():
+            with self._errors_reported():
                 self._run.finish(exit_code=0 if error is None else 1)
             if not self._failed:
                 known = self._next if self._told_by_server is None else self._told_by_server
                 place = {"project": self._spec.project, "entity": self._spec.entity}
-                with self._errors_told():
+                with self._errors_reported():
                     write_json(self._home / MEMORY, {"id": self._home.name, "next_step": known, **place})
 
     @contextmanager
-    def _errors_told(self) -> Iterator[None]:
+    def _errors_reported(self) -> Iterator[None]:
         """Tells the first error of W&B, whatever it is; from then on this process leaves W&B alone."""
         try:
             yield

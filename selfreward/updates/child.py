@@ -66,8 +66,8 @@ def _train_apart(task: Task, scratch: Path) -> dict[str, Json]:
     write_parquet(scratch / "rows.parquet", rows_of(task.rows, row_type), row_type)
     described = {
         "spec": task.spec.model_dump(mode="json"),
-        "policy": _written(task.policy),
-        "reference": None if task.reference is None else _written(task.reference),
+        "policy": _as_json(task.policy),
+        "reference": None if task.reference is None else _as_json(task.reference),
         "out": str(task.out.resolve()),
         "seed": task.seed,
     }
@@ -87,7 +87,7 @@ def _row_type(spec: TrainingSpec) -> type[Example] | type[PreferencePair]:
     return Example if isinstance(spec, RftSpec) else PreferencePair
 
 
-def _written(policy: Policy) -> dict[str, str]:
+def _as_json(policy: Policy) -> dict[str, str]:
     return {"path": str(policy.path.resolve()), "key": policy.key, "digest": policy.digest}
 
 

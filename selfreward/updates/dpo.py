@@ -141,7 +141,7 @@ def train_dpo(
         BackendError: a policy's folder cannot be loaded.
     """
     chat = load_chat(policy.path, trust_remote_code=spec.trust_remote_code)
-    rows = tokenize_pairs(chat, [_shown(spec, pair) for pair in pairs])
+    rows = tokenize_pairs(chat, [_as_trained(spec, pair) for pair in pairs])
     kept = [row for row in rows if len(row) <= spec.max_tokens]
     if not kept:
         raise StarvedLoop(
@@ -167,7 +167,7 @@ def train_dpo(
     }
 
 
-def _shown(spec: DpoSpec, pair: PreferencePair) -> PreferencePair:
+def _as_trained(spec: DpoSpec, pair: PreferencePair) -> PreferencePair:
     """The pair without the thoughts that are not trained."""
     return replace(
         pair,

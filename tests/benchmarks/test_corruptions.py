@@ -6,7 +6,7 @@ import pytest
 from selfreward.benchmarks.bench_table import Row
 from selfreward.benchmarks.corruptions import corruptions_section, said_twice, with_preamble, with_preamble_cut
 from selfreward.benchmarks.exact_loops import ANSWERS, make_people
-from selfreward.benchmarks.writer import embed_concepts, make_writer, one_form, written
+from selfreward.benchmarks.writer import embed_concepts, make_writer, one_form, texts_of
 from selfreward.metrics.estimators import mean_pairwise_distance, words
 
 
@@ -35,7 +35,7 @@ def test_the_embedder_sees_meaning_and_not_its_words() -> None:
     rng = np.random.default_rng(0)
     writer, people_PK = make_writer(rng, 1), make_people(rng, 1, 1.0)
     same, other = (
-        [one.text for one in written(rng, writer, people_PK, np.array([meanings]))["0"]]
+        [one.text for one in texts_of(rng, writer, people_PK, np.array([meanings]))["0"]]
         for meanings in ([5] * 8, range(8))
     )
     assert (mean_pairwise_distance(embed_concepts(same)) or 0) < 0.5 * (
@@ -48,7 +48,7 @@ def test_the_embedder_sees_meaning_and_not_its_words() -> None:
 def test_corruptions_keep_one_log_probability_a_word() -> None:
     rng = np.random.default_rng(0)
     writer, people_PK = make_writer(rng, 1), make_people(rng, 1, 1.0)
-    answer = written(rng, writer, people_PK, np.array([[ANSWERS - 1]]))["0"][0]
+    answer = texts_of(rng, writer, people_PK, np.array([[ANSWERS - 1]]))["0"][0]
     for spoilt in (answer, with_preamble(answer), with_preamble_cut(answer), said_twice(answer)):
         assert len(words(spoilt.text)) == len(spoilt.token_logprobs)
     assert len(with_preamble_cut(answer).token_logprobs) == len(answer.token_logprobs)

@@ -7,7 +7,7 @@ import pytest
 
 from selfreward.benchmarks.judge_bench import planted
 from selfreward.benchmarks.labelled_items import OWN, SCALE, made_gold, made_items, read_gold
-from selfreward.benchmarks.planted_judges import JUDGES, NOISE, PERFECT, Planted, said
+from selfreward.benchmarks.planted_judges import JUDGES, NOISE, PERFECT, Planted, verdicts_on_items
 from selfreward.commands import bench
 from selfreward.errors import DataError
 from selfreward.judge_quality.measures import BIASES
@@ -59,7 +59,7 @@ def test_what_a_planted_judge_says(
 ) -> None:
     # Twenty items, so that either answer comes first among the candidates of some.
     items = [pair("second", number=number, authors=(OWN, "other")) for number in range(20)]
-    for one in said(NAMED[name], items, OWN, SCALE, seed=0):
+    for one in verdicts_on_items(NAMED[name], items, OWN, SCALE, seed=0):
         assert (one.preference, one.flipped, one.first_shown) == (preference, flipped, shown)
         assert (one.first_score, one.second_score) == scores
         assert one.outcome == ("unparsed" if preference is None else "scored")
@@ -67,16 +67,16 @@ def test_what_a_planted_judge_says(
 
 def test_a_judge_that_errs_by_lot_errs_as_often_as_it_says_and_never_flips() -> None:
     items = [pair(number=number) for number in range(1000)]
-    verdicts = said(NAMED[f"wrong in {NOISE:.0%} at random"], items, None, SCALE, seed=0)
+    verdicts = verdicts_on_items(NAMED[f"wrong in {NOISE:.0%} at random"], items, None, SCALE, seed=0)
     assert 0.25 < sum(one.preference == 0 for one in verdicts) / 1000 < 0.35
     assert not any(one.flipped for one in verdicts)
-    assert verdicts != said(NAMED[f"wrong in {NOISE:.0%} at random"], items, None, SCALE, seed=1)
+    assert verdicts != verdicts_on_items(NAMED[f"wrong in {NOISE:.0%} at random"], items, None, SCALE, seed=1)
 
 
 def test_scores_are_peoples_ratings_whoever_is_preferred() -> None:
     items = made_items(50, seed=0)
     for name in ("perfect", "random", "longer is better", "always the first"):
-        for item, one in zip(items, said(NAMED[name], items, OWN, SCALE, seed=0), strict=True):
+        for item, one in zip(items, verdicts_on_items(NAMED[name], items, OWN, SCALE, seed=0), strict=True):
             assert {one.first_score, one.second_score} == {item.first_rating, item.second_rating}
 
 

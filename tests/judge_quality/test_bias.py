@@ -101,7 +101,7 @@ def test_without_the_judges_own_a_mean_over_both_labels() -> None:
 
 def test_swapping_the_answers_changes_no_measure() -> None:
     items = made_items(60, seed=5)
-    verdicts = judges.said(NAMED["wrong in 30% at random"], items, OWN, SCALE, 5)
+    verdicts = judges.verdicts_on_items(NAMED["wrong in 30% at random"], items, OWN, SCALE, 5)
     rng = random.Random(0)
     turned_items, turned = [], []
     for one, verdict in zip(items, verdicts, strict=True):
@@ -164,7 +164,7 @@ def gold(request: pytest.FixtureRequest) -> tuple[list[Labelled], str]:
 
 def asked(judge: Planted, gold: tuple[list[Labelled], str], seed: int = 1) -> list[Verdicts]:
     items, own = gold
-    return judges.said(judge, items, own, SCALE, seed)
+    return judges.verdicts_on_items(judge, items, own, SCALE, seed)
 
 
 def measured(judge: Planted, gold: tuple[list[Labelled], str]) -> tuple[Measure, ...]:

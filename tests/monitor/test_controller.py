@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from selfreward.monitor.controller import ControllerSpec, Course, Evidence, Orders, steer
+from selfreward.monitor.controller import ControllerSpec, Evidence, Intervention, Orders, steer
 
 ACT = ControllerSpec(mode="act")
 OK = Evidence(
@@ -29,12 +29,12 @@ SEVERE = replace(ALARM, state="SEVERE")
 HELD = replace(OK, state="ALARM", calm=1)
 
 
-def at(rung: int, share: float = 0.1, spec: ControllerSpec = ACT) -> Course:
+def at(rung: int, share: float = 0.1, spec: ControllerSpec = ACT) -> Intervention:
     """A course that stands at `rung` and `share`."""
     return replace(steer(spec, replace(OK, round=0), None), rung=rung, shadow_share=share, real_share=share)
 
 
-def follow(spec: ControllerSpec, history: Sequence[Evidence], start: Course | None = None) -> list[Course]:
+def follow(spec: ControllerSpec, history: Sequence[Evidence], start: Intervention | None = None) -> list[Intervention]:
     courses, course = [], start
     for number, evidence in enumerate(history):
         course = steer(spec, replace(evidence, round=number), course)
@@ -261,7 +261,7 @@ def test_laws_of_acting(spec: ControllerSpec, history: list[Evidence]) -> None:
 def test_replaying_what_was_stored_gives_the_same_course(spec: ControllerSpec, history: list[Evidence]) -> None:
     courses = follow(spec, history)
     stored = [json.dumps(asdict(course), allow_nan=False) for course in courses]
-    read = TypeAdapter(Course).validate_json
+    read = TypeAdapter(Intervention).validate_json
     assert [read(text) for text in stored] == courses
     for number, (evidence, before) in enumerate(zip(history, [None, *map(read, stored)], strict=False)):
         told = TypeAdapter(Evidence).validate_json(json.dumps(asdict(replace(evidence, round=number))))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from selfreward.metrics.paired import Family, Paired
-from selfreward.monitor.detector import DetectorSpec, Diagnosis, ProbeRound, Standing, State, diagnose
+from selfreward.monitor.detector import AlarmState, DetectorSpec, Diagnosis, ProbeRound, State, diagnose
 from selfreward.monitor.findings import Finding, margin_test, nll_test
 from selfreward.monitor.sequential import student_critical
 
@@ -212,7 +212,7 @@ def test_the_start_policy_is_only_measured() -> None:
     diagnosis = diagnose(SPEC, seen, None)
     assert diagnosis.state == "WARMUP"
     assert set(found(diagnosis)) == {"sem", "lex", "ent", "recall", "human"}
-    assert diagnosis.standing == Standing("WARMUP", 0, 0)
+    assert diagnosis.standing == AlarmState("WARMUP", 0, 0)
 
 
 def test_settings_reach_the_verdict() -> None:
@@ -235,7 +235,7 @@ BAD, CONTRACTED, CALM = {"sem": 0.2, "rise": 0.3}, {"sem": 0.2}, {"sem": 0.0}
 UNEASY = {"recall": 0.06}  # no hit, but more than half its margin lost
 
 
-def _history(*rounds: dict[str, float] | str) -> tuple[list[str], list[Standing]]:
+def _history(*rounds: dict[str, float] | str) -> tuple[list[str], list[AlarmState]]:
     """States and standings of rounds 2, 3 ...; a string is why the probe does not match."""
     states, standings, standing = [], [], None
     for number, drops in enumerate(rounds, start=2):
@@ -257,8 +257,8 @@ def test_an_alarm_is_held_until_two_rounds_in_a_row_are_calm() -> None:
 def test_a_round_that_cannot_be_judged_neither_ends_an_alarm_nor_counts() -> None:
     states, standings = _history(BAD, "another template", CALM, "another template", CALM)
     assert states == ["ALARM", "INVALID", "ALARM", "INVALID", "OK"]
-    assert standings[1] == standings[0] == Standing("ALARM", 1, 0)
-    assert standings[3] == standings[2] == Standing("ALARM", 0, 1)
+    assert standings[1] == standings[0] == AlarmState("ALARM", 1, 0)
+    assert standings[3] == standings[2] == AlarmState("ALARM", 0, 1)
 
 
 def test_an_alarm_may_come_back_and_counts_anew() -> None:
@@ -277,7 +277,7 @@ def test_a_severe_alarm_is_held_as_an_alarm() -> None:
 
 def test_loss_that_was_not_measured_is_not_calm() -> None:
     seen = replace(probe(), families={"sem": fallen(0.0, 2)}, human_nll=())
-    diagnosis = diagnose(SPEC, seen, Standing("ALARM", 1, 1))
+    diagnosis = diagnose(SPEC, seen, AlarmState("ALARM", 1, 1))
     assert (diagnosis.state, diagnosis.standing.calm) == ("ALARM", 0)
 
 
@@ -287,7 +287,7 @@ def test_the_reason_has_the_numbers() -> None:
     assert "human NLL moved by +0.30 nats per token since round " in why
     assert "sem" in diagnose(SPEC, probe(sem=0.03), None).why
     assert "cut short" in diagnose(SPEC, replace(probe(), truncation_rate=0.5), None).why
-    assert "1 so far" in diagnose(SPEC, probe(), Standing("ALARM", 1, 0)).why
+    assert "1 so far" in diagnose(SPEC, probe(), AlarmState("ALARM", 1, 0)).why
     brought = diagnose(SPEC, replace(probe(human=0.3), start_over_people=0.85), None)
     assert "against that of human answers moved by -30.0%" in brought.why and "not counted" in brought.why
     assert "human" not in brought.counted and found(brought)["human"].hit

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from selfreward.artifacts.runs import RunView
-from selfreward.monitor.controller import Course, Evidence, Orders
+from selfreward.monitor.controller import Evidence, Intervention, Orders
 from selfreward.reading.final_values import final_values
 from selfreward.reading.monitor_metrics import kl_bound, monitor_metrics, policy_ratio
 from selfreward.selection.narrowing import Narrowing
@@ -56,7 +56,7 @@ def finding(family: str, drop: float, *, margin: float = 0.1, hit: bool = False)
 
 def decided(state: str, before: str | None) -> dict[str, Any]:
     orders = Orders()
-    course = Course(3, state, 0.1, 0, orders, "hold", "none left", None, None, None, 0.1)  # type: ignore[arg-type]
+    course = Intervention(3, state, 0.1, 0, orders, "hold", "none left", None, None, None, 0.1)  # type: ignore[arg-type]
     evidence = Evidence(
         3, "ALARM", 0.2, 1, 0, pairs=False, select_k=4, human_left=0, human_wanted_short=False, human_nll=3.0
     )

@@ -19,7 +19,7 @@ from selfreward.report.sight import in_margins
 from selfreward.report.standing import blind_spots, headline, standing
 from selfreward.report.survival import expected, still_given, survival
 from selfreward.report.verdict import judge_run
-from selfreward.report.watch import Ruling, Watch, action_flags, read_watches, state_flags
+from selfreward.report.watch import ControllerStep, Watch, action_flags, read_watches, state_flags
 from selfreward.report.waterfall import falls_of
 from tests.report.browser import Page, harmless
 from tests.support import run_scripted
@@ -41,15 +41,15 @@ def finding(family: Family, drop: float, *, hit: bool = False) -> Finding:
     )  # fmt: skip
 
 
-def ruling(**changed: Any) -> Ruling:
+def ruling(**changed: Any) -> ControllerStep:
     plain: dict[str, Any] = {
         "acts": True, "action": "hold", "why": "nothing to answer", "rung": 0, "real_share": 0.1, "shadow_share": 0.1,
         "exhausted": False, "selection_ratio": None,
     }  # fmt: skip
-    return Ruling(**{**plain, **changed})
+    return ControllerStep(**{**plain, **changed})
 
 
-def watch(t: int, state: State, *findings: Finding, ruled: Ruling | None = None, **changed: Any) -> Watch:
+def watch(t: int, state: State, *findings: Finding, ruled: ControllerStep | None = None, **changed: Any) -> Watch:
     plain: dict[str, Any] = {"alarms": 0, "why": "so it is", "cannot_see": "cannot see little", "sem_ratio": 1.0}
     told = {one.family: one for one in findings}
     return Watch(t=t, state=state, findings=told, ruling=ruled, **{**plain, "counted": tuple(told), **changed})
