@@ -10,14 +10,14 @@ from selfreward.reading.content import read_config
 def find_control(view: RunView) -> RunView | None:
     """The first run beside this one, by name, whose settings differ in what is picked at random alone; else None."""
     own = read_config(view.folder)
-    if own is None or picks_by_lot(own):
+    if own is None or picks_at_random(own):
         return None
     for folder in sorted(path.parent for path in view.folder.resolve().parent.glob("*/config.json")):
         try:
             config = read_config(folder)
         except StoreError:  # another run, which may be no control at all
             continue
-        if config is not None and picks_by_lot(config) and _comparable(config) == _comparable(own):
+        if config is not None and picks_at_random(config) and _comparable(config) == _comparable(own):
             return read_run(folder)
     return None
 
@@ -25,7 +25,7 @@ def find_control(view: RunView) -> RunView | None:
 def check_control(view: RunView, control: RunView) -> None:
     """Raises ConfigError if `control` does not pick at random, or asks other prompts or another start model."""
     config = read_config(control.folder)
-    if config is None or not picks_by_lot(config):
+    if config is None or not picks_at_random(config):
         raise ConfigError(
             f"--control {control.name} is no control run: it ran without select=random_pick or select.pairs=coin"
         )
@@ -39,7 +39,7 @@ def check_control(view: RunView, control: RunView) -> None:
         raise ConfigError(f"--control {control.name} starts from another model than {view.name}")
 
 
-def picks_by_lot(config: dict[str, Any]) -> bool:
+def picks_at_random(config: dict[str, Any]) -> bool:
     """Whether a run with these settings is a control run."""
     return bool(config["select"]["kind"] == "random_pick" or config["select"].get("pairs") == "coin")
 

@@ -8,7 +8,7 @@ from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import RunView
 from selfreward.quoting import setting
 from selfreward.reading.content import Evaluation, Step, read_config, read_samples, read_steps, why_stopped
-from selfreward.report.control import control_settings, drops_tiers, picks_by_lot, start_digest
+from selfreward.report.control import control_settings, drops_tiers, picks_at_random, start_digest
 from selfreward.report.data import data_read
 from selfreward.report.document import document
 from selfreward.report.figures import DASH, plural, share, tokens
@@ -169,7 +169,7 @@ def _control_note(config: dict[str, Any] | None, control: RunView | None) -> Mar
         return element(
             "p", "The control is ", element("code", control.name), ": this run with random candidates.", class_="hint"
         )
-    if config is not None and picks_by_lot(config):
+    if config is not None and picks_at_random(config):
         return element("p", "This run picks its candidates at random: it is a control for others.")
     name = "NAME" if config is None else f"{config['run']}-control"
     settings = "select=random_pick" if config is None else control_settings(config)

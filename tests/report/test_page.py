@@ -16,7 +16,7 @@ from selfreward.errors import ConfigError, StoreError
 from selfreward.metrics.intervals import Interval
 from selfreward.reading.content import Evaluation, Matched, read_steps
 from selfreward.reading.yields import RowCost
-from selfreward.report.control import control_settings, drops_tiers, find_control, picks_by_lot
+from selfreward.report.control import control_settings, drops_tiers, find_control, picks_at_random
 from selfreward.report.markup import element, visible
 from selfreward.report.page import render
 from selfreward.report.rounds import _selection_bars
@@ -191,7 +191,7 @@ def test_a_control_can_be_made_of_a_run_with_tiers():
     pairs = ("experiment=scripted", "select=preference_pairs", "select.length_tier=0.3")
     config = validate(compose([*pairs])).model_dump(mode="json")
     control = validate(compose([*pairs, *control_settings(config).split()])).model_dump(mode="json")
-    assert picks_by_lot(control) and not drops_tiers(config)
+    assert picks_at_random(control) and not drops_tiers(config)
     assert drops_tiers(scripted_config("select.length_tier=0.3").model_dump(mode="json"))
 
 
