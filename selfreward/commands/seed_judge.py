@@ -19,9 +19,9 @@ from selfreward.errors import DataError
 from selfreward.lengths import answer_lengths
 from selfreward.quoting import setting
 from selfreward.records import Policy
-from selfreward.seeding.rankings import rankings
+from selfreward.seeding.rankings import ranking_counts, rankings
 from selfreward.seeding.replies import replies
-from selfreward.seeding.seed import seed
+from selfreward.seeding.seed import seed, seeding_of
 from selfreward.stages.prompts import prompts
 from selfreward.stages.sample import sample
 from selfreward.stages.source import Sources, load_sources
@@ -96,22 +96,22 @@ def _rank(config: SeedJudgeConfig, run: Run, backend: Backend, start: Policy, so
 
 def report_lines(config: SeedJudgeConfig, made: Seeded) -> Iterator[str]:
     """What every step kept, of how much; then where the policy is and how a run starts from it."""
-    ranked, seeding, training = made.rankings.json("rankings"), made.seed.json("seeding"), made.update.json("training")
-    without = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in ranked["unranked"].items())
+    ranked, seeding, training = ranking_counts(made.rankings), seeding_of(made.seed), made.update.json("training")
+    without = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in ranked.unranked.items())
     yield (
-        f"rankings ({config.seed_judge.source}): {ranked['ranked']} of {ranked['prompts']} prompts, with "
-        f"{ranked['answers']} answers{f'; without one: {without}' if without else ''}"
+        f"rankings ({config.seed_judge.source}): {ranked.ranked} of {ranked.prompts} prompts, with "
+        f"{ranked.answers} answers{f'; without one: {without}' if without else ''}"
     )
-    if (drawn := seeding["replies"]) is not None:
+    if (drawn := seeding.replies) is not None:
         yield (
-            f"replies: {drawn['scored']} of {drawn['drawn']} state a score, {drawn['cut']} were cut; one on each "
-            f"answer, {drawn['agreeing']} of {drawn['readings']} rank as people did"
+            f"replies: {drawn.scored} of {drawn.drawn} state a score, {drawn.cut} were cut; one on each "
+            f"answer, {drawn.agreeing} of {drawn.readings} rank as people did"
         )
-        yield f"kept: {drawn['kept']} replies that agree, on {drawn['prompts']} of {ranked['ranked']} prompts"
-    scores = ", ".join(f"{score}: {some['kept']} of {some['of']}" for score, some in seeding["scores"].items())
+        yield f"kept: {drawn.kept} replies that agree, on {drawn.prompts} of {ranked.ranked} prompts"
+    scores = ", ".join(f"{score}: {some.kept} of {some.of}" for score, some in seeding.scores.items())
     yield f"verdicts by score, the most common one down-sampled: {scores}"
-    rows = seeding["ift"] + seeding["eft"]
-    yield f"examples: {seeding['ift']} best answers (IFT), {seeding['eft']} verdicts (EFT)"
+    rows = seeding.ift + seeding.eft
+    yield f"examples: {seeding.ift} best answers (IFT), {seeding.eft} verdicts (EFT)"
     yield f"trained on {training['rows_trained']} of {rows}" + _too_long(config, training)
     folder = config.store.runs / config.run / FOLDER / "iter-000" / "update" / "model"
     yield f"seeded policy: {folder}"

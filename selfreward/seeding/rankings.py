@@ -9,6 +9,7 @@ from typing import Literal
 
 from selfreward.answers import distinct_key, is_right
 from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts.reports import load_report, save_report
 from selfreward.records import Candidate, Origin, PreferencePair, Prompt, digest_of
 from selfreward.spec import Spec
 
@@ -45,6 +46,16 @@ class Ranking:
     answers: tuple[RankedAnswer, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankingCounts:
+    """Of `prompts` prompts `ranked` have a ranking, of `answers` answers in all; `unranked` counts the others by reason."""
+
+    prompts: int
+    ranked: int
+    answers: int
+    unranked: dict[str, int]
+
+
 def rankings(
     out: Output,
     spec: RankingsSpec,
@@ -53,10 +64,7 @@ def rankings(
     prompts: Artifact | None,
     candidates: Artifact | None,
 ) -> None:
-    """Table `rows` of Ranking, from `pairs` or from `candidates` to `prompts`; `rankings.json` counts prompts.
-
-    It says how many prompts there are, how many answers are ranked, and by reason why a prompt has no ranking.
-    """
+    """Table `rows` of Ranking, from `pairs` or from `candidates` to `prompts`; `rankings.json` is RankingCounts."""
     counts: Counter[str] = Counter()
     if spec.source == "pairs":
         assert pairs is not None
@@ -68,15 +76,18 @@ def rankings(
     rows = list(found)
     with out.table(Ranking) as table:
         table.write_all(rows)
-    out.write_json(
-        "rankings",
-        {
-            "prompts": counts.pop("prompts", 0),
-            "ranked": len(rows),
-            "answers": sum(len(ranking.answers) for ranking in rows),
-            "unranked": dict(sorted(counts.items())),
-        },
+    told = RankingCounts(
+        prompts=counts.pop("prompts", 0),
+        ranked=len(rows),
+        answers=sum(len(ranking.answers) for ranking in rows),
+        unranked=dict(sorted(counts.items())),
     )
+    save_report(out, "rankings", told)
+
+
+def ranking_counts(ranked: Artifact) -> RankingCounts:
+    """How much was ranked."""
+    return load_report(ranked, "rankings", RankingCounts)
 
 
 def ranked_by_people(pairs: Iterable[PreferencePair], counts: Counter[str]) -> Iterator[Ranking]:

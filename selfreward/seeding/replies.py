@@ -12,7 +12,7 @@ from selfreward.backends.base import Backend, Completion, NotScored, Sampling
 from selfreward.judges.base import ask_for_replies
 from selfreward.judges.prompting import Rubric
 from selfreward.records import Finish, Policy, Prompt
-from selfreward.seeding.rankings import RankedAnswer, Ranking
+from selfreward.seeding.rankings import RankedAnswer, Ranking, ranking_counts
 from selfreward.spec import Spec
 
 VERSION = 4
@@ -55,7 +55,7 @@ class Reply:
 
 def replies(out: Output, spec: RepliesSpec, *, seed: int, backend: Backend, policy: Policy, rankings: Artifact) -> None:
     """Table `rows` of Reply: `spec.repeats` by `policy` for each ranked answer, in the order of `rankings`."""
-    total = rankings.json("rankings")["answers"] * spec.repeats
+    total = ranking_counts(rankings).answers * spec.repeats
     with out.table(Reply) as table, out.progress(total, "replies") as advance:
         for shard, batch in enumerate(in_batches(rankings.records(Ranking), spec.shard_prompts)):
             make = partial(_draw, spec, backend, batch, derive_seed(seed, shard), advance)

@@ -5,13 +5,15 @@ Source: the seed data of Self-Rewarding Language Models (Yuan et al. 2024, 2401.
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from itertools import chain, groupby
 from typing import Literal
 
 from pydantic import PositiveInt, model_validator
 
 from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import Backend
 from selfreward.errors import StarvedLoop
 from selfreward.judges.prompting import Rubric
@@ -67,6 +69,41 @@ class SeedJudgeSpec(RankingsSpec, RepliesSpec, SeedSpec):
         return part_of(self, SeedSpec)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyCounts:
+    """Of the replies `drawn`, how many state a score (`scored`) and were `cut`.
+
+    A reading is one scored reply on each answer of a ranking; `agreeing` of all `readings` rank the answers as people
+    did. `kept` replies, on `prompts` prompts, do so together.
+    """
+
+    drawn: int
+    scored: int
+    cut: int
+    readings: int
+    agreeing: int
+    prompts: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptVerdicts:
+    """How many verdicts of one score are `kept`, `of` how many."""
+
+    kept: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seeding:
+    """What a judge is taught: `ift` best answers and `eft` verdicts, these by score; None where no reply was drawn."""
+
+    ift: int
+    eft: int
+    scores: dict[str, KeptVerdicts]
+    replies: ReplyCounts | None
+
+
 def seed(
     out: Output, spec: SeedSpec, *, seed: int, backend: Backend, rankings: Artifact, replies: Artifact | None
 ) -> None:
@@ -87,15 +124,18 @@ def seed(
     before, after = (Counter(one.stated for one in some) for some in (verdicts, kept))
     with out.table(Example) as table:
         table.write_all(chain(map(_to_answer, ranked), _to_judge(spec, ranked, kept)))
-    out.write_json(
-        "seeding",
-        {
-            "ift": len(ranked),
-            "eft": len(kept),
-            "scores": {spelled(score): {"kept": after[score], "of": before[score]} for score in sorted(before)},
-            "replies": None if drawn is None else {**drawn},
-        },
+    seeding = Seeding(
+        ift=len(ranked),
+        eft=len(kept),
+        scores={spelled(score): KeptVerdicts(kept=after[score], of=before[score]) for score in sorted(before)},
+        replies=drawn,
     )
+    save_report(out, "seeding", seeding)
+
+
+def seeding_of(made: Artifact) -> Seeding:
+    """What a judge is taught."""
+    return load_report(made, "seeding", Seeding)
 
 
 def agreeing(ranking: Ranking, replies: Iterable[Reply], keep: int) -> list[Reply]:
@@ -164,7 +204,7 @@ def _labels(scale: Scale, backend: Backend, ranked: Sequence[Ranking]) -> Iterat
             )
 
 
-def _chosen(spec: SeedSpec, ranked: Sequence[Ranking], replies: Artifact) -> tuple[Counter[str], list[Reply]]:
+def _chosen(spec: SeedSpec, ranked: Sequence[Ranking], replies: Artifact) -> tuple[ReplyCounts, list[Reply]]:
     """The replies to learn from, and how many were drawn, scored, cut, and agree."""
     counts = Counter(dict.fromkeys(("drawn", "scored", "cut", "readings", "agreeing", "prompts", "kept"), 0))
     chosen: list[Reply] = []
@@ -181,7 +221,7 @@ def _chosen(spec: SeedSpec, ranked: Sequence[Ranking], replies: Artifact) -> tup
         counts["prompts"] += bool(kept)
         counts["kept"] += len(kept)
         chosen += kept
-    return counts, chosen
+    return ReplyCounts(**counts), chosen
 
 
 def _to_answer(ranking: Ranking) -> Example:
@@ -223,10 +263,10 @@ def _to_judge(spec: SeedSpec, ranked: Sequence[Ranking], replies: Sequence[Reply
         )
 
 
-def _starved(ranked: Sequence[Ranking], drawn: Mapping[str, int] | None) -> str:
+def _starved(ranked: Sequence[Ranking], drawn: ReplyCounts | None) -> str:
     if drawn is None or not ranked:
         return "0 prompts have ranked answers: give data.human_pairs more pairs, or raise sample.k"
-    told = ", ".join(f"{count} {name}" for name, count in drawn.items() if count)
+    told = ", ".join(f"{count} {name}" for name, count in asdict(drawn).items() if count)
     return (
         f"0 replies rank the answers to a prompt as people did, of {len(ranked)} prompts ({told}): raise "
         "seed_judge.repeats, choose another rubric, or set seed_judge.reply=labelled"
