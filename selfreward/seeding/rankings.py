@@ -48,7 +48,7 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankingCounts:
-    """Of `prompts` prompts `ranked` have a ranking, of `answers` answers in all; `unranked` counts the rest by reason."""
+    """Of `prompts` prompts `ranked` have a ranking, of `answers` answers in all; `unranked` counts the rest."""
 
     prompts: int
     ranked: int
