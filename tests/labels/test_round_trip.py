@@ -15,11 +15,15 @@ from selfreward.labels.blind import CHOICES, blind, read_key, write_key
 from selfreward.labels.items import Item
 from selfreward.labels.returned_gold import labelled_items, read_returned
 from selfreward.records import Message
+from selfreward.thought import split_thought
 from tests.labels import tools
 from tests.labels.tools import pair
 
 HOSTILE = "]]></Text><View> <script>alert(1)</script> & \"'$answer_b {{item}} https://example.org/\u202e ../../etc"
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+# A text that a marker opens is a thought to whoever reads the file, and no answer.
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20).filter(
+    lambda text: split_thought(text)[0] is None
+)
 TRIPS = {
     "label-studio": (label_studio.write, tools.label_studio),
     "argilla": (argilla.write, tools.argilla),
