@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 from selfreward.artifacts.files import write_json
 from selfreward.artifacts.manifest import TableEntry, shard_name
 from selfreward.artifacts.shards import write_shard
-from selfreward.artifacts.tables import Row, in_batches, lines_of, read_records, rows_of
+from selfreward.artifacts.tables import Row, lines_of, read_records, rows_of
 from selfreward.spec import Json
 
 Advance = Callable[[int], None]
@@ -68,8 +68,9 @@ class Table(Generic[Record]):
 
     def write_all(self, records: Iterable[Record]) -> None:
         """Writes `records` in shards of `SHARD_ROWS`; none where there are none."""
-        for batch in in_batches(records, SHARD_ROWS):
-            self.write(batch)
+        for record in records:
+            self.add(record)
+        self.flush()
 
     def add(self, *records: Record) -> None:
         """Takes records that are written as by `write_all` when there are enough of them, or at the end."""

@@ -3,10 +3,11 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from selfreward.artifacts.artifact import Artifact, Part
 from selfreward.artifacts.output import Output
+from selfreward.errors import CorruptArtifact
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -20,6 +21,13 @@ def save_report(out: Output, name: str, report: "DataclassInstance") -> None:
 
 
 def load_report(artifact: Artifact | Part, name: str, kind: type[Report]) -> Report:
-    """The report that `<name>.json` holds. Raises ValueError where it has not the fields of `kind`."""
-    report: Report = TypeAdapter(kind).validate_python(artifact.json(name))
+    """The report that `<name>.json` holds. Raises CorruptArtifact where it has not the fields of `kind`."""
+    try:
+        report: Report = TypeAdapter(kind).validate_python(artifact.json(name))
+    except ValidationError as error:
+        folder = artifact.artifact.path if isinstance(artifact, Part) else artifact.path
+        raise CorruptArtifact(
+            f"{folder}/{name}.json is no {kind.__name__}: it was altered, or made by another version; delete the "
+            f"folder {folder} and run again"
+        ) from error
     return report

@@ -89,11 +89,6 @@ def decision_of(decided: Artifact) -> Decision:
     return load_report(decided, "decision", Decision)
 
 
-def replay(decision: Decision) -> Intervention:
-    """The course that follows from the settings, the evidence and the previous course of a decision."""
-    return steer(ControllerSpec(**decision.settings), decision.evidence, decision.previous)
-
-
 def evidence_of(
     verdict: RoundedVerdict, spec: ControllerSpec, selected: Artifact, training: Artifact | None
 ) -> Evidence:

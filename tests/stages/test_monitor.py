@@ -8,10 +8,10 @@ import pytest
 from selfreward.artifacts import Output
 from selfreward.artifacts.runs import RunView
 from selfreward.metrics.probed import HumanScore, PromptMeasure
-from selfreward.monitor.controller import ControllerSpec
+from selfreward.monitor.controller import ControllerSpec, steer
 from selfreward.records import Example
 from selfreward.spec import Json
-from selfreward.stages.decide import decision_of, replay
+from selfreward.stages.decide import decision_of
 from selfreward.stages.mix import Spent
 from tests.support import run_scripted
 
@@ -45,7 +45,8 @@ def test_a_loop_that_loses_human_mass_alarms_and_is_given_human_data(acting: Run
 def test_every_decision_follows_from_its_file_alone(acting: RunView) -> None:
     for stages in acting.iterations[:-1]:
         decision = decision_of(stages["decide"])
-        assert replay(decision) == decision.course
+        again = steer(ControllerSpec(**decision.settings), decision.evidence, decision.previous)
+        assert again == decision.course
 
 
 def test_round_0_compares_the_policy_with_itself(acting: RunView) -> None:
