@@ -5,7 +5,7 @@ import io
 from dataclasses import dataclass
 
 from selfreward.metrics.intervals import Interval
-from selfreward.reading.content import Cost
+from selfreward.reading.rounds import Cost
 from selfreward.report.comparison_cells import Cell, Comparison, paid, setting, shared
 from selfreward.report.comparison_charts import clipped
 from selfreward.report.figures import DASH, change, count, plural, seconds, share

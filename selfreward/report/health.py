@@ -1,10 +1,14 @@
 """The health of the distribution on the page: what contracted, what human mass was lost, what was done about it."""
 
+from collections.abc import Mapping
+
 from selfreward.artifacts.runs import RunView
 from selfreward.metrics.paired import Family
+from selfreward.monitor.controller import Intervention
+from selfreward.monitor.detector import State
 from selfreward.monitor.findings import PARTS
-from selfreward.reading.content import Step
-from selfreward.report.charts import Point, Series
+from selfreward.reading.rounds import Diagnosed, Round
+from selfreward.report.charts import Flag, Point, Series
 from selfreward.report.comparison_charts import Mark, scatter
 from selfreward.report.figures import DASH, MINUS, share
 from selfreward.report.markup import Child, Markup, element
@@ -12,8 +16,8 @@ from selfreward.report.plots import figure, line_figure, policies
 from selfreward.report.sight import sight
 from selfreward.report.survival import survival
 from selfreward.report.tables import section, table
-from selfreward.report.watch import Watch, action_flags, state_flags
 from selfreward.report.waterfall import waterfall
+from selfreward.stages.decide import Decision
 
 _INTRO = (
     "From the open probe prompts. An alarm (A, a severe one S) takes two things in one round: contraction beyond its "
@@ -46,16 +50,19 @@ _ABOUT: dict[Family, tuple[str, str]] = {
         "How far the answers' distance falls short of that of people's own; rising is loss of human mass.",
     ),
 }
+_LETTERS: Mapping[State, str] = {"ALARM": "A", "SEVERE": "S", "INVALID": "?", "INCONCLUSIVE": "?"}
 _ASKED, _GOT, _WOULD, _SPENT, _LEFT = 0, 3, 2, 3, 5
 
 
-def health(view: RunView, steps: tuple[Step, ...], watches: tuple[Watch, ...]) -> Markup:
+def health(view: RunView, steps: tuple[Round, ...], watches: tuple[Diagnosed, ...]) -> Markup:
     """The section of the page."""
     if not watches:
         return section("Health of the distribution", _INTRO, element("p", "Nothing diagnosed yet.", class_="empty"))
     count = len(steps)
-    families = [_family(family, watches, count) for family in PARTS if any(family in one.findings for one in watches)]
-    missing = [family for family in PARTS if not any(family in one.findings for one in watches)]
+    families = [
+        _family(family, watches, count) for family in PARTS if any(family in one.verdict.findings for one in watches)
+    ]
+    missing = [family for family in PARTS if not any(family in one.verdict.findings for one in watches)]
     unmeasured = [element("p", f"Never measured: {', '.join(missing)}.", class_="hint")] if missing else []
     rest = [sight(watches), survival(view), _path(steps, watches), waterfall(watches)]
     return section(
@@ -78,35 +85,64 @@ def health(view: RunView, steps: tuple[Step, ...], watches: tuple[Watch, ...]) -
     )
 
 
-def _states(watches: tuple[Watch, ...]) -> Markup:
+def _states(watches: tuple[Diagnosed, ...]) -> Markup:
     rows: list[tuple[Child, ...]] = []
     for one in watches:
-        hits = [one.findings[family] for family in PARTS if family in one.findings and one.findings[family].hit]
-        ruling = one.ruling
+        hits = [finding for finding in one.verdict.ordered if finding.hit]
+        course = None if one.decision is None else one.decision.course
         rows.append(
             (
                 f"M{one.t}",
-                element("span", one.state, class_="bad" if one.is_alarm else ""),
+                element("span", one.verdict.state, class_="bad" if one.verdict.is_alarm else ""),
                 ", ".join(finding.family for finding in hits if finding.part == "contraction") or DASH,
                 ", ".join(finding.family for finding in hits if finding.part == "loss") or DASH,
-                DASH if ruling is None else share(ruling.real_share),
-                DASH if ruling is None else _action(one),
+                DASH if course is None else share(course.real_share),
+                DASH if one.decision is None else _action(one.decision),
             )
         )
     return table(("policy", "state", "contraction in", "loss in", "real share then", "controller"), rows)
 
 
-def _action(watch: Watch) -> str:
-    ruling = watch.ruling
-    assert ruling is not None
-    told = ruling.action if ruling.acts else "observing"
-    rung = f", rung {ruling.rung}" if ruling.acts and ruling.rung else ""
-    return f"{told}{rung}{', human data used up' if ruling.exhausted else ''}"
+def _action(decision: Decision) -> str:
+    course = decision.course
+    told = course.action if decision.acts else "observing"
+    rung = f", rung {course.rung}" if decision.acts and course.rung else ""
+    return f"{told}{rung}{', human data used up' if course.state == 'BUDGET_EXHAUSTED' else ''}"
 
 
-def _family(family: Family, watches: tuple[Watch, ...], count: int) -> Markup:
+def state_flags(watches: tuple[Diagnosed, ...]) -> list[Flag]:
+    """Where an alarm stood (A, S for a severe one) and where the monitor could not judge (?)."""
+    return [
+        Flag(one.t, _LETTERS[one.verdict.state], one.verdict.state) for one in watches if one.verdict.state in _LETTERS
+    ]
+
+
+def action_flags(watches: tuple[Diagnosed, ...]) -> list[Flag]:
+    """Where the controller did something, in letters."""
+    found = []
+    for one in watches:
+        if one.decision is not None and (letters := _letters(one.decision.course)):
+            found.append(Flag(one.t, letters, one.decision.course.why))
+    return found
+
+
+def _letters(course: Intervention) -> str:
+    match course.action:
+        case "raise":
+            return "+"
+        case "decay":
+            return MINUS
+        case "escalate":
+            return f"R{course.rung}"
+        case "stop":
+            return "stop"
+        case "hold":
+            return "dry" if course.state == "BUDGET_EXHAUSTED" else ""
+
+
+def _family(family: Family, watches: tuple[Diagnosed, ...], count: int) -> Markup:
     title, caption = _ABOUT[family]
-    found = [(one.t, one.findings[family]) for one in watches if family in one.findings]
+    found = [(one.t, one.verdict.findings[family]) for one in watches if family in one.verdict.findings]
     part = 1 if found[0][1].part == "loss" else 0
     unit = "rise, nats per token" if family == "nll" else "drop, as a share"
     return line_figure(
@@ -120,9 +156,9 @@ def _family(family: Family, watches: tuple[Watch, ...], count: int) -> Markup:
     )
 
 
-def _path(steps: tuple[Step, ...], watches: tuple[Watch, ...]) -> Markup:
+def _path(steps: tuple[Round, ...], watches: tuple[Diagnosed, ...]) -> Markup:
     """Quality against diversity, one place for each policy, joined in their order."""
-    ratios = {one.t: one.sem_ratio for one in watches}
+    ratios = {one.t: one.verdict.sem_ratio for one in watches}
     greedy = any(step.evaluation is not None and step.evaluation.greedy is not None for step in steps)
     quality = "greedy accuracy" if greedy else "gold accuracy"
     caption = (
@@ -131,7 +167,7 @@ def _path(steps: tuple[Step, ...], watches: tuple[Watch, ...]) -> Markup:
     )
     marks = []
     for step in steps:
-        found = None if step.evaluation is None else step.evaluation.greedy if greedy else step.evaluation.gold
+        found = None if step.evaluation is None else step.evaluation.greedy if greedy else step.evaluation.gold_accuracy
         ratio = ratios.get(step.t)
         if found is not None and ratio is not None:
             marks.append(Mark(step.t, f"M{step.t}", 0, ratio, Point(0, found.value, found.low, found.high)))
@@ -144,21 +180,21 @@ def _path(steps: tuple[Step, ...], watches: tuple[Watch, ...]) -> Markup:
     return figure(title, drawn, caption, table(("policy", x_name, quality), rows))
 
 
-def _human_data(steps: tuple[Step, ...], watches: tuple[Watch, ...]) -> list[Markup]:
+def _human_data(steps: tuple[Round, ...], watches: tuple[Diagnosed, ...]) -> list[Markup]:
     """The real share and the human rows, with what the controller did."""
-    ruled = [(one.t, one.ruling) for one in watches if one.ruling is not None]
-    mixed = [(step.t, step.yielded.mixing) for step in steps if step.yielded is not None and step.yielded.mixing]
+    ruled = [(one.t, one.decision) for one in watches if one.decision is not None]
+    mixed = [(step.t, step.mixing) for step in steps if step.mixing is not None]
     pairs = any(found.unit == "pairs" for _, found in mixed)
     shares = [
-        Series("asked", _ASKED, tuple(Point(t, ruling.real_share) for t, ruling in ruled)),
+        Series("asked", _ASKED, tuple(Point(t, decision.course.real_share) for t, decision in ruled)),
         Series(
             "got",
             _GOT,
             tuple(Point(t, found.real_share) for t, found in mixed),
         ),
     ]
-    if any(not ruling.acts for _, ruling in ruled):
-        would = tuple(Point(t, ruling.shadow_share) for t, ruling in ruled)
+    if any(not decision.acts for _, decision in ruled):
+        would = tuple(Point(t, decision.course.shadow_share) for t, decision in ruled)
         shares.append(Series("act would", _WOULD, would, dashed=True))
     rows = [
         Series("spent", _SPENT, tuple(Point(t, found.human_rows_spent) for t, found in mixed)),

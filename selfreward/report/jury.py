@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from selfreward.artifacts import Artifact
 from selfreward.data.roles import question_text
+from selfreward.judge_quality.weights import weights_of
 from selfreward.judges.disagreement import most_disputed
 from selfreward.judges.jury import Weights
 from selfreward.records import Judgment, Prompt
@@ -23,7 +24,7 @@ def weights_line(health: Artifact) -> tuple[Markup, ...]:
     """The weights that a jury learned from gold; nothing where none were to be learned."""
     if not (health.path / "weights.json").exists():
         return ()
-    weights = health.json("weights")
+    weights = weights_of(health)
     return (
         element("p", f"Weights of the last round, learned on its gold pairs: {weights_text(weights)}.", class_="hint"),
     )

@@ -6,8 +6,11 @@ from typing import Any
 
 from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import RunView
+from selfreward.metrics.evaluation import Evaluation
 from selfreward.quoting import setting
-from selfreward.reading.content import Evaluation, Step, read_config, read_samples, read_steps, why_stopped
+from selfreward.reading.rounds import Diagnosed, Round, diagnosed, rounds_of
+from selfreward.reading.samples import samples_of
+from selfreward.reading.settings import Progress, progress_of, read_config
 from selfreward.report.control import control_settings, drops_tiers, picks_at_random, start_digest
 from selfreward.report.data import data_read
 from selfreward.report.document import document
@@ -21,7 +24,6 @@ from selfreward.report.rounds import costs, funnels, human_rows
 from selfreward.report.samples import side_by_side
 from selfreward.report.tables import definitions, section, table, with_limits
 from selfreward.report.verdict import judge_run
-from selfreward.report.watch import Watch, read_watches
 from selfreward.report.yields import per_kept_row
 
 REPORT_FILE = "report.html"
@@ -36,11 +38,12 @@ def write_report(view: RunView, control: RunView | None) -> Path:
 
 def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str:
     """The page as HTML text; without a single prompt or answer unless `texts`."""
-    config, steps, watches = read_config(view.folder), read_steps(view), read_watches(view)
-    control_steps = read_steps(control) if control is not None else ()
+    config, steps = read_config(view.folder), rounds_of(view)
+    watches = diagnosed(steps)
+    control_steps = rounds_of(control) if control is not None else ()
     body = element(
         "main",
-        _header(view, config, steps, watches, control),
+        _header(view, steps, watches, control),
         section(
             "Policies",
             "Held-out questions and gold pairs, which no training ever sees. In brackets: 95% intervals over prompts.",
@@ -67,7 +70,7 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
             "Every candidate is counted once: as selected, or under the first reason that took it out.",
             funnels(steps),
         ),
-        *preference_training(view),
+        *preference_training(steps),
         *data_read(view),
         section(
             "Human data",
@@ -84,13 +87,13 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
             "What one kept row took",
             "A kept row is one of the policy's own, new in the training set of its round. Below the line of what makes "
             "a row, each stage that draws, judges, trains or measures.",
-            per_kept_row(view),
+            per_kept_row(steps),
         ),
         section(
             "The same prompts, policy by policy",
             "Greedy answers to the first held-out prompts of both strata, in the order of the source: none is picked "
             "for effect.",
-            side_by_side(read_samples(view)) if texts else element("p", "Left out of this copy.", class_="empty"),
+            side_by_side(samples_of(view)) if texts else element("p", "Left out of this copy.", class_="empty"),
         ),
         _provenance(view, config, control),
     )
@@ -99,9 +102,8 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
 
 def _header(
     view: RunView,
-    config: dict[str, Any] | None,
-    steps: tuple[Step, ...],
-    watches: tuple[Watch, ...],
+    steps: tuple[Round, ...],
+    watches: tuple[Diagnosed, ...],
     control: RunView | None,
 ) -> Markup:
     verdict = judge_run(view, steps, watches, control)
@@ -109,27 +111,25 @@ def _header(
         "header",
         element("p", "selfreward report", class_="eyebrow"),
         element("h1", view.name),
-        element("p", _progress(config, steps, why_stopped(view)), class_="progress"),
+        element("p", _progress(progress_of(view)), class_="progress"),
         element("p", verdict.headline, class_="verdict"),
         definitions((finding.about, finding.text) for finding in verdict.findings) if verdict.findings else "",
     )
 
 
-def _progress(config: dict[str, Any] | None, steps: tuple[Step, ...], stop: str | None) -> str:
-    updates = sum("update" in step.costs for step in steps)
-    if stop is not None:
-        return f"After {plural(updates, 'update')}, {stop}."
-    if config is None:
-        return f"{plural(updates, 'update')} so far; how many were asked for is not known."
-    asked = config["loop"]["iterations"]
-    if len(steps) > asked and steps[asked].evaluation is not None:
-        return f"Complete: {plural(asked, 'update')}."
-    return f"Unfinished: {updates} of {plural(asked, 'update')}. The same command goes on from there."
+def _progress(found: Progress) -> str:
+    if found.stop is not None:
+        return f"After {plural(found.updates, 'update')}, {found.stop}."
+    if found.asked is None:
+        return f"{plural(found.updates, 'update')} so far; how many were asked for is not known."
+    if found.complete:
+        return f"Complete: {plural(found.asked, 'update')}."
+    return f"Unfinished: {found.updates} of {plural(found.asked, 'update')}. The same command goes on from there."
 
 
-def _policies(steps: tuple[Step, ...]) -> Markup:
+def _policies(steps: tuple[Round, ...]) -> Markup:
     known = [step.evaluation for step in steps if step.evaluation is not None]
-    k = known[0].k if known else None
+    k = next((one.closed.k for one in known if one.closed is not None), None)
     head = (
         "policy",
         "greedy accuracy",
@@ -150,17 +150,17 @@ def _policies(steps: tuple[Step, ...]) -> Markup:
 def _policy_cells(found: Evaluation | None) -> tuple[Child, ...]:
     if found is None:
         return (DASH,) * 10
-    matched = found.matched
+    matched, closed = found.matched, found.closed
     off = " (off ladder)" if matched is not None and matched.off_ladder else ""
     return (
-        *(with_limits(one) for one in (found.greedy, found.pass_1, found.pass_k)),
-        share(found.distinct_share),
-        share(matched.pass_1) if matched is not None else DASH,
+        *(with_limits(one) for one in (found.greedy, found.pass_1, None if closed is None else closed.pass_at_k)),
+        DASH if closed is None else share(closed.distinct_share),
+        share(matched.pass_at_1) if matched is not None else DASH,
         f"{matched.temperature:.2f}{off}" if matched is not None else DASH,
-        DASH if matched is None else with_limits(matched.gain, signed=True),
-        with_limits(found.gold),
-        tokens(found.mean_tokens["closed"]),
-        tokens(found.mean_tokens["open"]),
+        DASH if matched is None else with_limits(matched.gain.pass_at_1, signed=True),
+        with_limits(found.gold_accuracy),
+        tokens(found.mean_tokens("closed")),
+        tokens(found.mean_tokens("open")),
     )
 
 

@@ -1,7 +1,9 @@
 """What preference training did to the likelihood of the answers it was shown."""
 
-from selfreward.artifacts.runs import RunView
-from selfreward.report.figures import MINUS, count, share
+from collections.abc import Sequence
+
+from selfreward.reading.rounds import Round
+from selfreward.report.figures import DASH, MINUS, count, share
 from selfreward.report.markup import Markup
 from selfreward.report.tables import section, table
 
@@ -11,32 +13,30 @@ _INTRO = (
 )
 
 
-def preference_training(view: RunView) -> tuple[Markup, ...]:
+def preference_training(rounds: Sequence[Round]) -> tuple[Markup, ...]:
     """One section with a row for each update on preference pairs; nothing where there was none."""
     rows = []
-    for t, stages in enumerate(view.iterations):
-        found = stages["update"].json("training") if "update" in stages else {}
-        if "margin_growth" not in found:
+    for one in rounds:
+        found = one.training
+        if found is None or found.margin_growth is None:
             continue
-        chosen = (found["chosen_logprob_before"], found["chosen_logprob_after"])
-        rejected = (found["rejected_logprob_before"], found["rejected_logprob_after"])
         rows.append(
             (
-                f"M{t} → M{t + 1}",
-                count(found["rows_trained"]),
-                _from_to(*chosen),
-                _from_to(*rejected),
-                _nats(found["margin_growth"]),
-                share(found["displaced_share"]),
+                f"M{one.t} → M{one.t + 1}",
+                count(found.rows_trained),
+                _from_to(found.chosen_logprob_before, found.chosen_logprob_after),
+                _from_to(found.rejected_logprob_before, found.rejected_logprob_after),
+                _nats(found.margin_growth),
+                share(found.displaced_share),
             )
         )
     head = ("update", "pairs", "chosen", "rejected", "margin grew by", "displaced")
     return (section("Preference training", _INTRO, table(head, rows)),) if rows else ()
 
 
-def _from_to(before: float, after: float) -> str:
+def _from_to(before: float | None, after: float | None) -> str:
     return f"{_nats(before)} → {_nats(after)}"
 
 
-def _nats(value: float) -> str:
-    return f"{value:.2f}".replace("-", MINUS)
+def _nats(value: float | None) -> str:
+    return DASH if value is None else f"{value:.2f}".replace("-", MINUS)

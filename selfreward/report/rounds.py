@@ -1,31 +1,32 @@
 """What happened between two policies: where candidates went, what human data was spent, what it cost."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from selfreward.reading.content import Cost, Step, Yield, total
+from selfreward.reading.rounds import Cost, Round, total
 from selfreward.report.charts import Bar, bar_chart
 from selfreward.report.figures import DASH, MINUS, count, seconds, share
 from selfreward.report.markup import Child, Markup, element, joined
 from selfreward.report.plots import figure
 from selfreward.report.tables import table
+from selfreward.selection.choice import SelectionCounts
 
 _CANDIDATES, _OWN, _HUMAN = 7, 0, 3
 _POLICY_STAGES = ("measure", "diagnose", "evaluate", "duel")
 _STAGES = (*_POLICY_STAGES, "prompts", "sample", "health", "judge", "gate", "select", "decide", "mix", "update")
 
 
-def funnels(steps: tuple[Step, ...]) -> Markup:
+def funnels(steps: tuple[Round, ...]) -> Markup:
     """One bar chart for each round that has sampled, all on one scale."""
-    rounds = [(step.t, step.yielded, _bars(step.yielded)) for step in steps if step.yielded is not None]
+    rounds = [(step, _bars(step)) for step in steps if step.drawn is not None]
     if not rounds:
         return element("p", "Nothing sampled yet.", class_="empty")
-    scale = max(sum(number for number, _ in bar.parts) for _, _, bars in rounds for bar in bars)
-    return element("div", *(_funnel(t, found, bars, scale) for t, found, bars in rounds), class_="grid")
+    scale = max(sum(number for number, _ in bar.parts) for _, bars in rounds for bar in bars)
+    return element("div", *(_funnel(one, bars, scale) for one, bars in rounds), class_="grid")
 
 
-def human_rows(steps: tuple[Step, ...]) -> Markup:
+def human_rows(steps: tuple[Round, ...]) -> Markup:
     """What each round asked for, what it got, and what is left in the pool."""
-    mixed = [(step.t, step.yielded.mixing) for step in steps if step.yielded is not None and step.yielded.mixing]
+    mixed = [(step.t, step.mixing) for step in steps if step.mixing is not None]
     if not mixed:
         return element("p", "Nothing mixed yet.", class_="empty")
     head = (
@@ -56,7 +57,7 @@ def human_rows(steps: tuple[Step, ...]) -> Markup:
     return table(head, rows)
 
 
-def costs(steps: tuple[Step, ...]) -> Markup:
+def costs(steps: tuple[Round, ...]) -> Markup:
     """Stages by iterations, with totals."""
     made = {stage for step in steps for stage in step.costs}
     rows: list[tuple[Child, ...]] = [
@@ -68,12 +69,12 @@ def costs(steps: tuple[Step, ...]) -> Markup:
     return table(("stage", *(f"iteration {step.t}" for step in steps), "all"), rows)
 
 
-def _funnel(t: int, found: Yield, bars: list[Bar], scale: int) -> Markup:
-    chart = bar_chart(bars, scale=scale, title=f"Candidates of round {t}")
-    return figure(f"M{t} → M{t + 1}", chart, _caption(found))
+def _funnel(one: Round, bars: list[Bar], scale: int) -> Markup:
+    chart = bar_chart(bars, scale=scale, title=f"Candidates of round {one.t}")
+    return figure(f"M{one.t} → M{one.t + 1}", chart, _caption(one))
 
 
-def _bars(found: Yield) -> list[Bar]:
+def _bars(found: Round) -> list[Bar]:
     bars = [_bar("drawn", found.drawn or 0)]
     if found.selection is not None:
         bars += _selection_bars(found.selection, found.drawn)
@@ -83,20 +84,20 @@ def _bars(found: Yield) -> list[Bar]:
     return bars
 
 
-def _selection_bars(selection: Mapping[str, int], drawn: int | None) -> list[Bar]:
-    left = selection["candidates"]
-    human = selection.get("human_pairs", 0) + selection.get("human_prompts_without_pair", 0)
+def _selection_bars(selection: SelectionCounts, drawn: int | None) -> list[Bar]:
+    left, fates = selection.candidates, selection.by_name
+    human = selection.human_prompts
     note = "the first of each prompt" + (f", none of {human:,} human prompts" if human else "")
     bars = [_bar("looked at", left, note)] if left != drawn else []
     reasons = [
         ("whole", ["cut", "empty"]),
-        ("scored", [name for name in selection if name.startswith("unscored:")]),
+        ("scored", [name for name in fates if name.startswith("unscored:")]),
         ("good enough", ["below_threshold"]),
         ("distinct", ["duplicate"]),
         ("selected", ["passed_over", "over_cluster_cap"]),
     ]
     for name, taken in reasons:
-        counted = {reason: selection[reason] for reason in taken if reason in selection}
+        counted = {reason: fates[reason] for reason in taken if reason in fates}
         if name == "good enough" and not counted:
             continue
         left -= sum(counted.values())
@@ -111,18 +112,18 @@ def _bar(name: str, number: int, note: str = "") -> Bar:
     return Bar(name, ((number, _CANDIDATES),), note)
 
 
-def _caption(found: Yield) -> str:
+def _caption(found: Round) -> str:
     told = []
     if found.selection is not None:
-        asked, without = found.selection["prompts"], found.selection["prompts_without_selection"]
+        asked, without = found.selection.prompts, found.selection.prompts_without_selection
         told.append(f"{asked:,} prompts, {without:,} of them with nothing to select.")
-        if "pairs" in found.selection:
-            told.append(f"{found.selection['pairs']:,} pairs; {found.selection['ties']:,} ties made none.")
-    if found.outcomes:
-        outcomes = ", ".join(f"{name} {number:,}" for name, number in sorted(found.outcomes.items()))
+        if found.selection.pairs is not None:
+            told.append(f"{found.selection.pairs:,} pairs; {found.selection.ties:,} ties made none.")
+    if found.judged is not None and found.judged.outcomes:
+        outcomes = ", ".join(f"{name} {number:,}" for name, number in sorted(found.judged.outcomes.items()))
         told.append(f"Judgments: {outcomes}.")
-    if found.rows_trained is not None:
-        told.append(f"The update saw {found.rows_trained:,} rows.")
+    if found.training is not None:
+        told.append(f"The update saw {found.training.rows_trained:,} rows.")
     return " ".join(told)
 
 

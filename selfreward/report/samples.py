@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from selfreward.metrics.sharpening import EvaluatedAnswer
-from selfreward.reading.content import Sample
+from selfreward.reading.samples import Sample
 from selfreward.report.figures import DASH
 from selfreward.report.markup import Markup, element, joined
 

@@ -5,19 +5,19 @@ from collections.abc import Mapping
 
 from selfreward.metrics.paired import Family
 from selfreward.monitor.findings import PARTS, Finding
+from selfreward.reading.rounds import Diagnosed
 from selfreward.report.charts import Flag, Point, Series
 from selfreward.report.figures import DASH, count
 from selfreward.report.markup import Markup, element
 from selfreward.report.plots import figure, line_figure
 from selfreward.report.tables import table
-from selfreward.report.watch import Watch
 
 _MARGIN = 2
 _SIZES = (0.5, 1, 2, 4, 8, 16)  # of the probe as it was
 _KINDS: Mapping[Family, int] = dict(zip(PARTS, (0, 1, 3, 4, 5, 6), strict=True))
 
 
-def sight(watches: tuple[Watch, ...]) -> Markup:
+def sight(watches: tuple[Diagnosed, ...]) -> Markup:
     """The effect that each family shows four times in five, over the number of probe prompts."""
     title = "What could have been seen"
     caption = (
@@ -45,19 +45,19 @@ def in_margins(found: Finding, prompts: float) -> float:
     return found.detectable / found.margin * math.sqrt(found.prompts / prompts)
 
 
-def _earliest(watches: tuple[Watch, ...]) -> dict[Family, Finding]:
+def _earliest(watches: tuple[Diagnosed, ...]) -> dict[Family, Finding]:
     """Each family as it was first measured: M0 beside itself, or for human NLL the first round beside M0."""
     return {
-        family: next(one.findings[family] for one in watches if family in one.findings)
+        family: next(one.verdict.findings[family] for one in watches if family in one.verdict.findings)
         for family in PARTS
-        if any(family in one.findings for one in watches)
+        if any(family in one.verdict.findings for one in watches)
     }
 
 
-def _table(found: Mapping[Family, Finding], last: Watch) -> Markup:
+def _table(found: Mapping[Family, Finding], last: Diagnosed) -> Markup:
     rows = []
     for family, first in found.items():
-        now = last.findings.get(family)
+        now = last.verdict.findings.get(family)
         rows.append(
             (
                 family,

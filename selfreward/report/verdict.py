@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from selfreward.artifacts.runs import RunView
+from selfreward.metrics.evaluation import Evaluation, MatchedStart
 from selfreward.metrics.intervals import Interval
-from selfreward.reading.content import Evaluation, Matched, Step, control_gap, probe_change, running_minimum
+from selfreward.reading.changes import control_gap, probe_change, running_minimum
+from selfreward.reading.rounds import Diagnosed, Round
 from selfreward.report.figures import change, change_with_limits, limits, plural, share
 from selfreward.report.standing import blind_spots, headline, standing
-from selfreward.report.watch import Watch
 
 _FEW = 100  # prompts; below, only large differences show
 _TOO_FEW = 10  # prompts; below, a bootstrap interval means nothing
@@ -30,7 +31,9 @@ class Verdict:
     findings: list[Finding]
 
 
-def judge_run(view: RunView, steps: tuple[Step, ...], watches: tuple[Watch, ...], control: RunView | None) -> Verdict:
+def judge_run(
+    view: RunView, steps: tuple[Round, ...], watches: tuple[Diagnosed, ...], control: RunView | None
+) -> Verdict:
     """What the run shows so far about its last policy."""
     evaluated = [step for step in steps if step.evaluation is not None]
     if not evaluated:
@@ -58,23 +61,24 @@ def clear(found: Interval | None) -> TypeGuard[Interval]:
 def sharpening(evaluation: Evaluation) -> str:
     """How the change in pass@1 stands to the start model at matched diversity, in a few words."""
     since, matched = evaluation.since_pass_1, evaluation.matched
-    if since is None or matched is None or matched.gain is None:
+    if since is None or matched is None or matched.gain.pass_at_1 is None:
         return "matched diversity is not known"
     if matched.off_ladder:
         return "its diversity is beyond what M0 was sampled at, so sharpening cannot be told apart"
-    if clear(matched.gain):
-        if matched.gain.value < 0:
+    gain = matched.gain.pass_at_1
+    if clear(gain):
+        if gain.value < 0:
             return "at the same diversity M0 does better"
         return "at the same diversity it does better than M0"
     if not clear(since) or since.value < 0:
         return "at the same diversity no clear difference from M0 is left"
     # An interval that holds 0 may also hold the whole change: then there is nothing to say about "most".
-    if matched.gain.high < since.value / 2:
+    if gain.high < since.value / 2:
         return "most of this is sharpening"
     return "sharpening may be all of it"
 
 
-def _quality(last: Step) -> str:
+def _quality(last: Round) -> str:
     assert last.evaluation is not None
     since = last.evaluation.since_pass_1
     if since is None:
@@ -105,7 +109,7 @@ def _openness(distance: Interval | None, nll: Interval | None) -> str:
     return " and ".join(told)
 
 
-def _closed_findings(steps: tuple[Step, ...], last: Step) -> list[Finding]:
+def _closed_findings(steps: tuple[Round, ...], last: Round) -> list[Finding]:
     first, own = steps[0].evaluation, last.evaluation
     assert own is not None
     if own.pass_1 is None or own.since_pass_1 is None:
@@ -113,30 +117,31 @@ def _closed_findings(steps: tuple[Step, ...], last: Step) -> list[Finding]:
     greedy = _moved("Greedy accuracy", first.greedy if first else None, own.greedy, own.since_greedy)
     pass_1 = _moved("pass@1", first.pass_1 if first else None, own.pass_1, own.since_pass_1)
     found = [Finding("Closed questions", f"{greedy}; {pass_1}. {plural(own.pass_1.n, 'held-out question')}.")]
-    if own.matched is not None and own.matched.gain is not None:
+    if own.matched is not None and own.matched.gain.pass_at_1 is not None:
         found.append(Finding("At matched diversity", _beside_matched(last.t, own, own.matched, own.since_pass_1)))
     return found
 
 
-def _beside_matched(t: int, own: Evaluation, matched: Matched, since: Interval) -> str:
+def _beside_matched(t: int, own: Evaluation, matched: MatchedStart, since: Interval) -> str:
+    distinct = None if own.closed is None else own.closed.distinct_share
     if matched.off_ladder:
         place = (
-            f"No temperature that M0 was sampled at gives the distinct share of M{t}, {share(own.distinct_share)}. "
+            f"No temperature that M0 was sampled at gives the distinct share of M{t}, {share(distinct)}. "
             f"The nearest, {matched.temperature:.2f}, gives {share(matched.distinct_share)}"
         )
     else:
         place = (
-            f"M0 sampled at temperature {matched.temperature:.2f} gives the distinct share of M{t}, "
-            f"{share(own.distinct_share)}"
+            f"M0 sampled at temperature {matched.temperature:.2f} gives the distinct share of M{t}, {share(distinct)}"
         )
     return (
-        f"{place}, and a pass@1 of {share(matched.pass_1)}. Against that, {change_with_limits(matched.gain)} of the "
+        f"{place}, and a pass@1 of {share(matched.pass_at_1)}. Against that, "
+        f"{change_with_limits(matched.gain.pass_at_1)} of the "
         f"{change(since.value)} remains: {sharpening(own)}."
     )
 
 
 def _open_findings(
-    steps: tuple[Step, ...], until: int, distance: Interval | None, nll: Interval | None
+    steps: tuple[Round, ...], until: int, distance: Interval | None, nll: Interval | None
 ) -> list[Finding]:
     then, now = steps[0].measurement, steps[until].measurement
     if then is None or now is None:
@@ -158,14 +163,14 @@ def _open_findings(
     return [Finding("Open prompts", " ".join(told))] if told else []
 
 
-def _open_changes(view: RunView, steps: tuple[Step, ...], until: int) -> tuple[Interval | None, Interval | None]:
+def _open_changes(view: RunView, steps: tuple[Round, ...], until: int) -> tuple[Interval | None, Interval | None]:
     if steps[0].measurement is None or steps[until].measurement is None:
         return None, None
     distance, nll = (probe_change(view, "open", name, until) for name in ("pairwise_distance", "human_nll"))
     return distance, nll
 
 
-def _narrower_when_closed(view: RunView, steps: tuple[Step, ...], until: int) -> list[str]:
+def _narrower_when_closed(view: RunView, steps: tuple[Round, ...], until: int) -> list[str]:
     """Fewer different answers to questions with one right answer are no contraction."""
     then, now = steps[0].measurement, steps[until].measurement
     if then is None or now is None:
@@ -191,7 +196,7 @@ def _against(view: RunView, control: RunView) -> str:
     return f"At M{t}, pass@1 differs by {change_with_limits(gap)} from {control.name}, which picks at random: {told}."
 
 
-def _how_sure(last: Step, distance: Interval | None) -> Finding:
+def _how_sure(last: Round, distance: Interval | None) -> Finding:
     assert last.evaluation is not None
     told = ["This is one run with one seed: intervals say how another draw of prompts would differ, not another run."]
     checked = (

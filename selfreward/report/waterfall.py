@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from selfreward.reading.rounds import Diagnosed
 from selfreward.report.charts import grid, label, nice_ticks, svg
 from selfreward.report.figures import DASH, change, share
 from selfreward.report.markup import Child, Markup, element
 from selfreward.report.plots import figure
 from selfreward.report.tables import table
-from selfreward.report.watch import Watch
 
 _WIDTH, _TOP, _BOTTOM, _LEFT, _RIGHT = 460, 34.0, 234.0, 50.0, 444.0
 _POLICY, _SELECTION, _REST = 7, 0, 1
@@ -35,7 +35,7 @@ class Fall:
         return self.after - (self.before if self.selected is None else self.selected)
 
 
-def waterfall(watches: tuple[Watch, ...]) -> Markup:
+def waterfall(watches: tuple[Diagnosed, ...]) -> Markup:
     """The falls of all rounds, end to end."""
     title = "Who narrows"
     caption = (
@@ -61,17 +61,20 @@ def waterfall(watches: tuple[Watch, ...]) -> Markup:
     return figure(title, _drawing(falls, title), caption, table(head, rows))
 
 
-def falls_of(watches: Sequence[Watch]) -> list[Fall]:
+def falls_of(watches: Sequence[Diagnosed]) -> list[Fall]:
     """The rounds between policies whose diversity is known on both sides."""
     by_t = {one.t: one for one in watches}
     found = []
     for one in watches:
         then = by_t.get(one.t + 1)
-        if then is None or one.ruling is None or one.sem_ratio is None or then.sem_ratio is None:
+        if then is None or one.decision is None:
             continue
-        ratio = one.ruling.selection_ratio
-        selected = None if ratio is None else one.sem_ratio * ratio
-        found.append(Fall(one.t, one.sem_ratio, selected, then.sem_ratio, one.ruling.real_share))
+        before, after = one.verdict.sem_ratio, then.verdict.sem_ratio
+        if before is None or after is None:
+            continue
+        ratio = one.decision.selection.selection_ratio
+        selected = None if ratio is None else before * ratio
+        found.append(Fall(one.t, before, selected, after, one.decision.course.real_share))
     return found
 
 
