@@ -137,7 +137,9 @@ def test_a_margin_is_what_the_log_ratios_must_differ_by(policy, tmp_path, loss):
 
     # What is reported of the policy knows nothing of offsets.
     measured = ("chosen_logprob_before", "rejected_logprob_before", "chosen_logprob_after", "rejected_logprob_after")
-    assert [result[name] for name in measured] == pytest.approx([plain[name] for name in measured], abs=1e-3)
+    assert [getattr(result, name) for name in measured] == pytest.approx(
+        [getattr(plain, name) for name in measured], abs=1e-3
+    )
     assert (result.rows_without_margin, plain.rows_without_margin) == (2, None)
 
 
