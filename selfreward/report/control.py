@@ -60,8 +60,8 @@ def start_digest(view: RunView) -> str | None:
     """The digest of the start model, as the first measurement or evaluation of it noted it."""
     stages = view.iterations[0] if view.iterations else {}
     for stage in ("measure", "evaluate"):
-        if stage in stages and "policy" in stages[stage].manifest.inputs:
-            return stages[stage].manifest.inputs["policy"].digest
+        if stage in stages and (policy := stages[stage].policy) is not None:
+            return policy.digest
     return None
 
 
