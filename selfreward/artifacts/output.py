@@ -93,8 +93,7 @@ class Table(Generic[Record]):
         return self._folder / shard_name(self._name, self._shards)
 
     def _take(self, rows: list[Row]) -> None:
-        for line in lines_of(rows):
-            self._digest.update(line)
+        self._digest.update(lines_of(rows))
         self._rows += len(rows)
         self._shards += 1
 

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import selfreward
 from selfreward.artifacts import manifest as manifests
 from selfreward.artifacts.artifact import Artifact, Part
-from selfreward.artifacts.files import locked, sync_folder
+from selfreward.artifacts.files import locked, sync
 from selfreward.artifacts.identity import explain_miss, key_of
 from selfreward.artifacts.manifest import InputEntry, Manifest
 from selfreward.artifacts.output import Output, Reporter
@@ -132,7 +132,7 @@ class Store:
             if kept is not None and kept.digest == manifest.digest:
                 manifest = manifests.recorded(replace(kept, files=manifest.files, collected=False))
             manifests.write_manifest(folder, manifest)
-            sync_folder(folder.parent)
+            sync(folder.parent)
         self._checked.add(folder)
         return Artifact(folder, manifest)
 
@@ -156,12 +156,9 @@ class Store:
         elif artifact.path not in self._checked:
             artifact.check()
             self._checked.add(artifact.path)
-        match value:
-            case Artifact():
-                return artifact
-            case Part():
-                return replace(value, artifact=artifact)
-        return value
+        if isinstance(value, Part):
+            return replace(value, artifact=artifact)
+        return artifact if isinstance(value, Artifact) else value
 
     def _make_again(self, collected: Artifact) -> Artifact:
         """The artifact with the bytes that `selfreward gc` deleted."""
@@ -217,20 +214,24 @@ def _manifest(work: _Work, out: Output, inputs: Mapping[str, Input | None], seco
             key=work.folder.name,
             digest=manifests.content_digest(tuple(out.tables), files),
             identity=work.identity,
-            inputs={
-                name: InputEntry(key=value.key, digest=value.digest, part=_part_of(value))
-                for name, value in inputs.items()
-                if value is not None
-            },
+            inputs={name: _entry(value) for name, value in inputs.items() if value is not None},
             tables=tuple(out.tables),
             files=files,
             counts=out.counts,
             seconds=seconds,
             made=datetime.now(UTC).isoformat(timespec="microseconds"),
-            versions=_versions(),
+            versions={
+                "python": sys.version.split()[0],
+                "pyarrow": version("pyarrow"),
+                "selfreward": selfreward.__version__,
+            },
             commit=_commit(),
         )
     )
+
+
+def _entry(value: Input) -> InputEntry:
+    return InputEntry(key=value.key, digest=value.digest, part=value.names if isinstance(value, Part) else ())
 
 
 @contextmanager
@@ -255,10 +256,9 @@ def _identity(
     engine: Mapping[str, Json] | None,
     inputs: Mapping[str, Input],
 ) -> dict[str, Json]:
-    module = sys.modules[stage.__module__]
     wanted: dict[str, Json] = {
         "stage": stage.__name__,
-        "version": module.VERSION,
+        "version": sys.modules[stage.__module__].VERSION,
         "spec": identity(spec),
         "inputs": {name: value.digest for name, value in inputs.items()},
     }
@@ -267,18 +267,6 @@ def _identity(
     if seed is not None:
         wanted["seed"] = seed
     return wanted
-
-
-def _part_of(value: Input) -> tuple[str, ...]:
-    return value.names if isinstance(value, Part) else ()
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "python": sys.version.split()[0],
-        "pyarrow": version("pyarrow"),
-        "selfreward": selfreward.__version__,
-    }
 
 
 @functools.cache
