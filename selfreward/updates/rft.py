@@ -1,26 +1,24 @@
 """Rejection-sampling fine-tuning: the next policy learns the chosen answers, with TRL's SFTTrainer."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from selfreward.backends.chat import Chat, answer_tokens, render_prompt
 from selfreward.backends.local import load_chat, quiet
-from selfreward.errors import StarvedLoop
 from selfreward.records import Example, Policy
 from selfreward.spec import Json
 from selfreward.updates.training import (
     StepAdvance,
     TrainingBase,
-    adapter,
     model_to_train,
-    padded,
     save_chat,
     save_model,
+    short_enough,
     train,
-    trained_thought,
+    trainer_inputs,
     trainer_settings,
 )
 
@@ -39,6 +37,9 @@ class _Row:
 
     input_ids: list[int]
     labels: list[int]
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
 
 
 def train_rft(
@@ -62,13 +63,9 @@ def train_rft(
         BackendError: the policy's folder cannot be loaded.
     """
     chat = load_chat(policy.path, trust_remote_code=spec.trust_remote_code)
-    shown = [replace(example, thought=trained_thought(spec, example.thought)) for example in examples]
+    shown = examples if spec.thought == "keep" else [replace(example, thought=None) for example in examples]
     rows = tokenize_examples(chat, shown)
-    kept = [row for row in rows if len(row.input_ids) <= spec.max_tokens]
-    if not kept:
-        raise StarvedLoop(
-            f"0 rows to train on: all {len(rows)} are longer than update.max_tokens={spec.max_tokens}, so raise it"
-        )
+    kept = short_enough(spec, rows, "rows")
     model = model_to_train(spec, policy)
     save_chat(chat, out)
     with quiet():
@@ -78,7 +75,7 @@ def train_rft(
         "rows_trained": len(kept),
         "rows_too_long": len(rows) - len(kept),
         "tokens_trained": spec.epochs * sum(label != _NO_LOSS for row in kept for label in row.labels),
-        **asdict(result),
+        **result,
     }
 
 
@@ -93,18 +90,14 @@ def tokenize_examples(chat: Chat, examples: Sequence[Example]) -> list[_Row]:
 
 
 def _make_trainer(spec: RftSpec, model: Any, chat: Chat, rows: Sequence[_Row], scratch: Path, seed: int) -> Any:
-    from datasets import Dataset
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling, SFTTrainer
 
-    tokenizer = padded(chat, model)
     columns = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
+    inputs = trainer_inputs(spec, model, chat, columns)
     settings = trainer_settings(spec, len(rows), scratch, seed)
     return SFTTrainer(
-        model=model,
         args=SFTConfig(**settings, dataset_kwargs={"skip_prepare_dataset": True}),
-        train_dataset=Dataset.from_dict(columns),
-        processing_class=tokenizer,
-        data_collator=DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id),
-        peft_config=adapter(spec),
+        data_collator=DataCollatorForLanguageModeling(pad_token_id=inputs["processing_class"].pad_token_id),
+        **inputs,
     )

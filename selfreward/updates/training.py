@@ -3,10 +3,9 @@
 import copy
 import math
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
@@ -16,11 +15,12 @@ from selfreward.backends.folder import first_without_numbers
 from selfreward.backends.local import load_model
 from selfreward.backends.rendering import write_rendering
 from selfreward.backends.rows import pad_id
-from selfreward.errors import ConfigError, StageError
+from selfreward.errors import ConfigError, StageError, StarvedLoop
 from selfreward.records import Policy
-from selfreward.spec import Spec, execution, neutral
+from selfreward.spec import Json, Spec, execution, neutral
 
 StepAdvance = Callable[[int, int], None]
+Row = TypeVar("Row", bound=Sized)
 
 
 class TrainingBase(Spec):
@@ -56,16 +56,6 @@ class TrainingBase(Spec):
     isolate: Literal["auto", "always", "never"] = execution("auto")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
-    """What a trainer did: `mean_loss` is averaged over the steps."""
-
-    steps: int
-    mean_loss: float
-    trainable_parameters: int
-    total_parameters: int
-
-
 def device_of(spec: TrainingBase) -> Device:
     """Where to train."""
     return resolve_device(spec.device)
@@ -76,14 +66,17 @@ def compute_of(spec: TrainingBase) -> Dtype:
     return resolve_dtype(spec.compute, device_of(spec))
 
 
-def model_to_train(spec: TrainingBase, policy: Policy) -> Any:
-    """The policy's model in float32 with gradients where `spec.trainable` wants them.
+def model_of(spec: TrainingBase, policy: Policy) -> Any:
+    """The policy's model in float32. Raises BackendError where its folder cannot be loaded."""
+    return load_model(policy.path, dtype="float32", device=device_of(spec), trust_remote_code=spec.trust_remote_code)
 
-    Raises:
-        ConfigError: `top_layers` exceeds the model's layers.
-        BackendError: the policy's folder cannot be loaded.
+
+def model_to_train(spec: TrainingBase, policy: Policy) -> Any:
+    """As `model_of`, with gradients where `spec.trainable` wants them.
+
+    Raises ConfigError where `top_layers` exceeds the model's layers.
     """
-    model = load_model(policy.path, dtype="float32", device=device_of(spec), trust_remote_code=spec.trust_remote_code)
+    model = model_of(spec, policy)
     if spec.trainable == "top_layers":
         _freeze_below(model, spec.top_layers)
     return model
@@ -123,32 +116,45 @@ def trainer_settings(spec: TrainingBase, rows: int, scratch: Path, seed: int) ->
     }
 
 
-def trained_thought(spec: TrainingBase, thought: str | None) -> str | None:
-    """What is trained of a thought before an answer; None of one that is dropped, or where there is none."""
-    return thought if spec.thought == "keep" else None
+def short_enough(spec: TrainingBase, rows: Sequence[Row], what: str) -> list[Row]:
+    """The rows of at most `max_tokens` tokens. Raises StarvedLoop where none of these `what` is."""
+    kept = [row for row in rows if len(row) <= spec.max_tokens]
+    if not kept:
+        raise StarvedLoop(
+            f"0 {what} to train on: all {len(rows)} are longer than update.max_tokens={spec.max_tokens}, so raise it"
+        )
+    return kept
 
 
-def adapter(spec: TrainingBase) -> Any:
-    """The LoRA settings, or None where none are wanted."""
-    if spec.trainable != "lora":
-        return None
+def trainer_inputs(spec: TrainingBase, model: Any, chat: Chat, columns: dict[str, list[Any]]) -> dict[str, Any]:
+    """What any TRL trainer is given besides its config; the LoRA settings are None where none are wanted."""
+    from datasets import Dataset
     from peft import LoraConfig
 
-    return LoraConfig(
-        r=spec.lora_rank,
-        lora_alpha=spec.lora_alpha,
-        lora_dropout=0.0,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
+    lora = LoraConfig(r=spec.lora_rank, lora_alpha=spec.lora_alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+    return {
+        "model": model,
+        "train_dataset": Dataset.from_dict(columns),
+        "processing_class": _padded(chat, model),
+        "peft_config": lora if spec.trainable == "lora" else None,
+    }
 
 
-def train(make_trainer: Callable[[], Any], model: Any, advance: StepAdvance) -> tuple[Any, Trained]:
+def _padded(chat: Chat, model: Any) -> Any:
+    """A copy of the chat's tokenizer for a trainer, which wants tokens to pad with and to end with."""
+    tokenizer = copy.deepcopy(chat.tokenizer)
+    pad = pad_id(chat, model.get_input_embeddings().num_embeddings)
+    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad)
+    if tokenizer.eos_token is None:
+        tokenizer.eos_token = chat.rendering.end_of_turn
+    return tokenizer
+
+
+def train(make_trainer: Callable[[], Any], model: Any, advance: StepAdvance) -> tuple[Any, dict[str, Json]]:
     """The trained model, adapters merged, with the configs it had before, and what the trainer did.
 
-    The trainer writes its own choices into the model's configs; what is saved should differ in weights only.
-
-    Raises StageError where training left values that are no numbers.
+    `mean_loss` is averaged over the steps. The trainer writes its own choices into the model's configs; what is saved
+    should differ in weights only. Raises StageError where training left values that are no numbers.
     """
     from transformers import PrinterCallback
 
@@ -169,22 +175,12 @@ def train(make_trainer: Callable[[], Any], model: Any, advance: StepAdvance) -> 
             "no numbers: lower update.learning_rate or update.max_grad_norm"
         )
     trained.config, trained.generation_config = configs
-    return trained, Trained(
-        steps=outcome.global_step,
-        mean_loss=outcome.training_loss,
-        trainable_parameters=trainable,
-        total_parameters=total,
-    )
-
-
-def padded(chat: Chat, model: Any) -> Any:
-    """A copy of the chat's tokenizer for a trainer, which wants tokens to pad with and to end with."""
-    tokenizer = copy.deepcopy(chat.tokenizer)
-    pad = pad_id(chat, model.get_input_embeddings().num_embeddings)
-    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad)
-    if tokenizer.eos_token is None:
-        tokenizer.eos_token = chat.rendering.end_of_turn
-    return tokenizer
+    return trained, {
+        "steps": outcome.global_step,
+        "mean_loss": outcome.training_loss,
+        "trainable_parameters": trainable,
+        "total_parameters": total,
+    }
 
 
 def save_chat(chat: Chat, out: Path) -> None:
