@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Literal, Protocol, Self
 
 from selfreward.errors import BackendError
@@ -162,13 +161,15 @@ class Backend(Protocol):
         """A backend of the same settings that holds another policy."""
         ...
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Frees the model and its memory."""
+    def close(self) -> None:
+        """Frees the model and its memory; a later call would load it again."""
         ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def refuse_pattern(sampling: Sampling) -> None:

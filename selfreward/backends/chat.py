@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from selfreward.backends.base import Completion
 from selfreward.backends.rendering import Rendering
 from selfreward.backends.template import Turn, control_pattern, render, template_file
 from selfreward.errors import BackendError
-from selfreward.records import Message
-from selfreward.thought import behind, marks_in
+from selfreward.records import Finish, Message
+from selfreward.thought import behind, marks_in, split_thought
 
 _NEUTRAL = "\n"
 """Text behind which other text is tokenised as in the middle of a line."""
@@ -140,6 +141,76 @@ def option_tokens(chat: Chat, options: Sequence[str]) -> tuple[list[int], list[i
     if len({own[common] for own in ids}) < len(ids):
         raise BackendError(f"two of the options {', '.join(options)} are the same token to this model: choose others")
     return [*tokens[0].lead, *ids[0][:common]], [own[common] for own in ids]
+
+
+def count_tokens(chat: Chat, texts: Sequence[str]) -> list[int]:
+    """Completion tokens of each text, with its thought if it brings one and the end-of-turn token."""
+    split = [split_thought(text) for text in texts]
+    return [len(answer_tokens(chat, answer, ended=True, thought=thought).completion) for thought, answer in split]
+
+
+def completion_of(
+    chat: Chat, prompt: list[int], tokens: Sequence[int], logprobs: Sequence[float], stops: Sequence[int]
+) -> Completion:
+    """The answer up to and including its first stop token; what follows that is padding."""
+    end = next((place for place, token in enumerate(tokens) if token in stops), None)
+    drawn = list(tokens if end is None else tokens[: end + 1])
+    finish: Finish = "length" if end is None else "stop"
+    thought, text = _read_drawn(chat, drawn if end is None else drawn[:-1])
+    again = answer_tokens(chat, text, ended=finish == "stop", thought=thought)
+    return Completion(
+        text=text,
+        thought=thought,
+        finish=finish,
+        token_logprobs=tuple(logprobs[: len(drawn)]),
+        prompt_tokens=len(prompt),
+        respelled=bool(again.lead) or again.completion != drawn,
+    )
+
+
+def _read_drawn(chat: Chat, tokens: Sequence[int]) -> tuple[str | None, str]:
+    """The thought and the answer that tokens decode to, without control tokens but the markers of the thought."""
+    tokenizer, rendering = chat.tokenizer, chat.rendering
+    whole, bare = _decode(tokenizer, tokens, bare=False), _decode(tokenizer, tokens)
+    whole = whole.removeprefix(rendering.space)
+    thought, answer = split_thought(whole, open=rendering.opens_thought)
+    if thought is None and rendering.lead and whole.startswith(rendering.lead):
+        thought, answer = rendering.lead, whole.removeprefix(rendering.lead)
+    if thought is None:
+        return None, _without_trail(chat, bare)
+    known = marks_in(thought)
+    marks = [place for place, text in enumerate(tokenizer.convert_ids_to_tokens(list(tokens))) if text in known]
+    ends = sum(thought.count(mark) for mark in known)
+    if 0 < ends <= len(marks):
+        answer = _decode(tokenizer, tokens[marks[ends - 1] + 1 :])
+    return thought, _without_trail(chat, answer)
+
+
+def _without_trail(chat: Chat, text: str) -> str:
+    return text.strip().removesuffix(chat.rendering.trail.strip()).strip()
+
+
+def _decode(tokenizer: Any, tokens: Sequence[int], *, bare: bool = True) -> str:
+    text: str = tokenizer.decode(list(tokens), skip_special_tokens=bare, clean_up_tokenization_spaces=False)
+    return text
+
+
+def stop_ids(chat: Chat, generation_config: Any) -> list[int]:
+    """The end-of-turn token first, then every other token at which the model's author stops."""
+    ids = [chat.end_of_turn, chat.tokenizer.eos_token_id, *author_stops(generation_config)]
+    return list(dict.fromkeys(int(token) for token in ids if token is not None))
+
+
+def author_stops(generation_config: Any) -> list[int]:
+    """The tokens at which a generation config stops."""
+    named = generation_config.eos_token_id
+    return [] if named is None else [*named] if isinstance(named, list) else [named]
+
+
+def pad_id(chat: Chat, vocabulary: int) -> int:
+    """The token to pad with: the model's own where it has one among its `vocabulary` embeddings, else end of turn."""
+    own = chat.tokenizer.pad_token_id
+    return chat.end_of_turn if own is None or own >= vocabulary else int(own)
 
 
 def turns_of(rendering: Rendering, messages: Sequence[Message]) -> list[dict[str, str]]:

@@ -2,8 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
 from selfreward.backends.base import (
     Advance,
@@ -25,7 +23,7 @@ _LEAST_BYTES = 512
 """An answer takes at least as much memory."""
 
 
-class CountedBackend:
+class CountedBackend(Backend):
     """A `Backend` around another, which gives what that gives.
 
     Raises StageError where that gives more or fewer results than it was asked for, or a draw whose log-probability is
@@ -88,15 +86,9 @@ class CountedBackend:
         """See `Backend`."""
         return CountedBackend(self._engine.holding(policy))
 
-    def __enter__(self) -> Self:
-        self._engine.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Frees what the engine holds."""
-        self._engine.__exit__(kind, error, trace)
+    def close(self) -> None:
+        """See `Backend`."""
+        self._engine.close()
 
     @property
     def _name(self) -> str:

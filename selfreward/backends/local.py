@@ -5,13 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from selfreward.backends.chat import Chat, open_chat
+from selfreward.backends.chat import Chat, author_stops, open_chat
 from selfreward.backends.device import Device, Dtype
 from selfreward.backends.folder import check_config, check_folder, check_loaded, check_numbers, check_weights
 from selfreward.backends.one_line import one_line, plain
 from selfreward.backends.rendering import ChatSpec, Rendering, read_rendering
 from selfreward.backends.resolve import resolve_rendering
-from selfreward.backends.rows import author_stops
 from selfreward.errors import BackendError
 
 
@@ -72,15 +71,20 @@ def load_model(folder: Path, *, dtype: Dtype, device: Device, trust_remote_code:
     Raises:
         BackendError: no such folder, no safetensors weights in it, a model that cannot be loaded, or no such device.
     """
-    check_weights(folder)
+    check_model(folder, trust_remote_code=trust_remote_code)
     import torch
 
-    check_config(folder, load_configs(folder, trust_remote_code=trust_remote_code)[0])
     if device == "cuda" and not torch.cuda.is_available():
         raise BackendError("this torch finds no CUDA device: set device=cpu, or install a CUDA build of torch")
     model = read_whole(folder, trust_remote_code=trust_remote_code, dtype=getattr(torch, dtype)).to(device).eval()
     check_numbers(folder, model)
     return model
+
+
+def check_model(folder: Path, *, trust_remote_code: bool) -> None:
+    """Raises BackendError where files and config in `folder` are not those of a language model that can be trained."""
+    check_weights(folder)
+    check_config(folder, load_configs(folder, trust_remote_code=trust_remote_code)[0])
 
 
 def read_whole(folder: Path, *, trust_remote_code: bool, **how: Any) -> Any:

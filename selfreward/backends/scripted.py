@@ -15,8 +15,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self, cast
+from typing import Literal, cast
 
 from pydantic import Field
 
@@ -24,6 +23,7 @@ from selfreward.artifacts.files import write_json
 from selfreward.backends.base import (
     Advance,
     Answer,
+    Backend,
     Completion,
     Conversation,
     NotScored,
@@ -147,7 +147,7 @@ def outcome_of(question: str, text: str) -> int | None:
     return next((number for number in range(OUTCOMES) if outcome_text(question, number) == text), None)
 
 
-class ScriptedBackend:
+class ScriptedBackend(Backend):
     """The scripted policy as a Backend."""
 
     def __init__(self, spec: ScriptedSpec, policy: Policy) -> None:
@@ -165,13 +165,7 @@ class ScriptedBackend:
         """A backend of the same settings that holds another policy."""
         return ScriptedBackend(self._spec, policy)
 
-    def __enter__(self) -> Self:
-        """The backend itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         """Nothing to free."""
 
     def generate(

@@ -10,12 +10,11 @@ from typing import Any
 
 from selfreward.artifacts import Output
 from selfreward.backends.base import Answer, NotScored, Sampling
-from selfreward.backends.chat import Chat, option_tokens
+from selfreward.backends.chat import Chat, option_tokens, stop_ids
 from selfreward.backends.folder import check_config
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.local import context_length, load_chat, load_configs, load_model, quiet, read_whole
 from selfreward.backends.one_line import one_line
-from selfreward.backends.rows import stop_ids
 from selfreward.backends.template import Turn, render, template_file
 from selfreward.errors import BackendError
 from selfreward.records import Message, Policy

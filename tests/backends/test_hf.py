@@ -64,7 +64,7 @@ def test_a_pattern_is_refused_before_anything_is_loaded(tmp_path):
 def test_logprob_of_a_draw_is_the_untempered_one_of_the_same_tokens(backend, temperature, top_p, k):
     from selfreward.backends.forward import draw_tokens, sum_logprobs
 
-    chat, model = backend._load_chat(), backend._load_model()
+    chat, model = backend._chat, backend._load_model()
     rows = [render_prompt(chat, messages) for messages in PROMPTS]
     stops = [chat.end_of_turn, *range(0, 256, 8)]
     sampling = Sampling(k=k, temperature=temperature, top_p=top_p, max_new_tokens=20)

@@ -79,7 +79,7 @@ class TestWithAnEngine:
     ):
         drawn = []
         monkeypatch.setattr(
-            "selfreward.backends.vllm.completion_of",
+            "selfreward.backends.token_backend.completion_of",
             lambda _chat, prompt, tokens, logprobs, _stops: drawn.append(((prompt, tokens), logprobs)),
         )
         engine.generate(PROMPTS, Sampling(k=4, temperature=temperature, top_p=top_p, max_new_tokens=20), 3, nothing)

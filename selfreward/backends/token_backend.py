@@ -1,0 +1,166 @@
+"""What every engine that works on tokens does alike, before the model and after it: limits, rows, answers."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+
+from selfreward.backends.base import (
+    Advance,
+    Answer,
+    Backend,
+    Completion,
+    Conversation,
+    NotScored,
+    OptionScore,
+    Sampling,
+    TextScore,
+    Unfit,
+)
+from selfreward.backends.chat import (
+    Chat,
+    answer_tokens,
+    completion_of,
+    count_tokens,
+    option_tokens,
+    render_prompt,
+    render_turns,
+    stop_ids,
+    turns_of,
+)
+from selfreward.backends.local import context_length, load_chat, load_configs
+from selfreward.backends.sharing import Row
+from selfreward.errors import BackendError
+from selfreward.records import Policy
+
+Draw = tuple[Sequence[int], Sequence[float]]
+"""Tokens drawn after a prompt and the log-probability of each, at temperature 1; padding may follow a stop token."""
+
+
+class TokenBackend(Backend):
+    """A `Backend` around an engine that draws and scores tokens.
+
+    The text of an answer is what its tokens decode to, without control tokens and without white space at its ends,
+    so that sampling, scoring and training agree on what the answer is. Its `tokens` and `logprob` are those of the
+    tokens drawn: they differ from `score` of the text where it is `respelled`.
+    """
+
+    def __init__(self, policy: Policy, *, trust_remote_code: bool, most_tokens: int | None = None) -> None:
+        self._policy = policy
+        self._trust = trust_remote_code
+        self._most_tokens = most_tokens
+
+    @abstractmethod
+    def _check_sampling(self, sampling: Sampling) -> None:
+        """Raises BackendError where the engine cannot draw so."""
+
+    @abstractmethod
+    def _draw(self, prompts: list[list[int]], sampling: Sampling, seed: int, advance: Advance) -> list[list[Draw]]:
+        """`sampling.k` draws after each prompt, in order."""
+
+    @abstractmethod
+    def _score(self, rows: list[Row], advance: Advance) -> list[float]:
+        """The summed log-probability of each completion, none of which is empty, after its prompt."""
+
+    @abstractmethod
+    def _score_first(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
+        """The log-probability of each `wanted` token right after each prompt."""
+
+    @cached_property
+    def _chat(self) -> Chat:
+        return load_chat(self._policy.path, trust_remote_code=self._trust)
+
+    @cached_property
+    def _limit(self) -> int | None:
+        """How many tokens prompt and answer may have together; None where nothing limits them."""
+        config, _ = load_configs(self._policy.path, trust_remote_code=self._trust)
+        return min((one for one in (context_length(config), self._most_tokens) if one is not None), default=None)
+
+    @cached_property
+    def _stops(self) -> list[int]:
+        """The tokens that end an answer."""
+        _, generation = load_configs(self._policy.path, trust_remote_code=self._trust)
+        return stop_ids(self._chat, generation)
+
+    def generate(
+        self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
+    ) -> list[list[Completion]]:
+        """See `Backend`. Raises BackendError for k > 1 at temperature 0 too."""
+        self._check_sampling(sampling)
+        if sampling.temperature == 0 and sampling.k > 1:
+            raise BackendError(f"temperature 0 would draw {sampling.k} equal answers: set k=1, or a temperature")
+        rows = [render_prompt(self._chat, messages) for messages in prompts]
+        self._check_room(prompts, rows, sampling.max_new_tokens)
+        drawn = self._draw(rows, sampling, seed, advance)
+        return [
+            [completion_of(self._chat, row, *one, self._stops) for one in own]
+            for row, own in zip(rows, drawn, strict=True)
+        ]
+
+    def _check_room(self, prompts: Sequence[Conversation], rows: list[list[int]], most: int) -> None:
+        """Raises BackendError for a prompt that leaves no room for an answer of `most` tokens."""
+        longest, limit = max(map(len, rows), default=0), self._limit
+        if limit is None or longest + most <= limit:
+            return
+        lower = f" or set max_new_tokens to at most {limit - longest}" if longest < limit else ""
+        said = next(messages for messages, row in zip(prompts, rows, strict=True) if len(row) == longest)[-1].content
+        raise BackendError(
+            f"a prompt of {longest} tokens ({said[:60]!r} ...) and max_new_tokens={most} exceed the model's {limit} "
+            f"tokens: shorten the prompt{lower}"
+        )
+
+    def score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
+        """See `Backend`."""
+        rows: list[Row] = []
+        for answer in answers:
+            tokens = answer_tokens(self._chat, answer.text, ended=answer.ended, thought=answer.thought)
+            rows.append(([*render_prompt(self._chat, answer.messages), *tokens.lead], tokens.completion))
+        totals = [len(prompt) + len(completion) for prompt, completion in rows]
+        fits = [self._limit is None or total <= self._limit for total in totals]
+        asked = [row for row, fit in zip(rows, fits, strict=True) if fit and row[1]]
+        advance(len(rows) - len(asked))
+        sums = iter(self._score(asked, advance))
+        results: list[TextScore | NotScored] = []
+        for (prompt, completion), total, fit in zip(rows, totals, fits, strict=True):
+            if fit:
+                logprob = next(sums) if completion else 0.0
+                results.append(TextScore(logprob=logprob, tokens=len(completion), prompt_tokens=len(prompt)))
+            else:
+                reason = f"prompt and answer have {total} tokens, the model's context holds {self._limit}"
+                results.append(NotScored(outcome="truncated", reason=reason))
+        return results
+
+    def score_options(
+        self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
+    ) -> list[OptionScore | NotScored]:
+        """See `Backend`."""
+        lead, wanted = option_tokens(self._chat, options)
+        rows = [[*render_prompt(self._chat, messages), *lead] for messages in prompts]
+        asked = [row for row in rows if self._limit is None or len(row) < self._limit]
+        advance(len(rows) - len(asked))
+        found = iter(self._score_first(asked, wanted, advance))
+        results: list[OptionScore | NotScored] = []
+        for row in rows:
+            if self._limit is None or len(row) < self._limit:
+                results.append(OptionScore(logprobs=tuple(next(found)), prompt_tokens=len(row)))
+            else:
+                reason = f"the prompt has {len(row)} tokens, the model's context holds {self._limit}"
+                results.append(NotScored(outcome="truncated", reason=reason))
+        return results
+
+    def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
+        """See `Backend`."""
+        try:
+            if self._limit is None:
+                render_turns(self._chat, turns_of(self._chat.rendering, messages))
+                return None
+            length = len(render_prompt(self._chat, messages))
+        except BackendError as error:
+            return Unfit("refused_by_the_template", str(error))
+        if length + room <= self._limit:
+            return None
+        told = f"its {length} tokens leave no room for an answer of {room} in the model's {self._limit}"
+        return Unfit("prompt_too_long", told)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """See `Backend`; the tokens of a thought that a text brings count too."""
+        return count_tokens(self._chat, texts)
