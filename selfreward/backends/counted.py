@@ -1,7 +1,8 @@
 """An engine whose answers are counted before anybody uses them: what is not what was asked for is not stored."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
+from typing import TypeVar
 
 from selfreward.backends.base import (
     Advance,
@@ -19,6 +20,7 @@ from selfreward.errors import BackendError, StageError
 from selfreward.records import Policy
 from selfreward.sizes import memory_bytes
 
+Results = TypeVar("Results", bound=Sized)
 _LEAST_BYTES = 512
 """An answer takes at least as much memory."""
 
@@ -44,10 +46,9 @@ class CountedBackend(Backend):
     ) -> list[list[Completion]]:
         """See `Backend`."""
         _check_room(len(prompts) * sampling.k)
-        drawn = self._engine.generate(prompts, sampling, seed, advance)
-        self._check_count("lists of answers", len(drawn), len(prompts))
+        drawn = self._counted("lists of answers", self._engine.generate(prompts, sampling, seed, advance), len(prompts))
         for completions in drawn:
-            self._check_count("answers to a prompt", len(completions), sampling.k)
+            self._counted("answers to a prompt", completions, sampling.k)
             if not all(math.isfinite(one.logprob) for one in completions):
                 raise StageError(
                     f"the engine ({self._name}) drew an answer whose log-probability is no number: give another model, "
@@ -57,19 +58,17 @@ class CountedBackend(Backend):
 
     def score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
         """See `Backend`."""
-        scores = self._engine.score(answers, advance)
-        self._check_count("scores of answers", len(scores), len(answers))
-        return scores
+        return self._counted("scores of answers", self._engine.score(answers, advance), len(answers))
 
     def score_options(
         self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
     ) -> list[OptionScore | NotScored]:
         """See `Backend`."""
-        scores = self._engine.score_options(prompts, options, advance)
-        self._check_count("scores of options", len(scores), len(prompts))
+        found = self._engine.score_options(prompts, options, advance)
+        scores = self._counted("scores of options", found, len(prompts))
         for one in scores:
             if isinstance(one, OptionScore):
-                self._check_count("options of a prompt", len(one.logprobs), len(options))
+                self._counted("options of a prompt", one.logprobs, len(options))
         return scores
 
     def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
@@ -78,9 +77,7 @@ class CountedBackend(Backend):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """See `Backend`."""
-        counts = self._engine.count_tokens(texts)
-        self._check_count("counts of tokens", len(counts), len(texts))
-        return counts
+        return self._counted("counts of tokens", self._engine.count_tokens(texts), len(texts))
 
     def holding(self, policy: Policy) -> "CountedBackend":
         """See `Backend`."""
@@ -94,12 +91,13 @@ class CountedBackend(Backend):
     def _name(self) -> str:
         return str(self.identity.get("kind", type(self._engine).__name__))
 
-    def _check_count(self, what: str, given: int, asked: int) -> None:
-        if given != asked:
+    def _counted(self, what: str, given: Results, asked: int) -> Results:
+        if len(given) != asked:
             raise StageError(
-                f"the engine ({self._name}) gave {given} {what} where {asked} were asked for, so nothing of that is "
-                "kept: run the same command again; if it stays so, use another backend"
+                f"the engine ({self._name}) gave {len(given)} {what} where {asked} were asked for, so nothing of that "
+                "is kept: run the same command again; if it stays so, use another backend"
             )
+        return given
 
 
 def _check_room(answers: int) -> None:

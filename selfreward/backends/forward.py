@@ -91,13 +91,6 @@ def compute_prefix(model: Any, tokens: Sequence[int]) -> Prefix:
     return Prefix(len(tokens), cache)
 
 
-def sum_logprobs(
-    model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int, prefix: Prefix | None = None
-) -> list[float]:
-    """The summed log-probability, in nats, of the completion of each (prompt, completion) after its prompt."""
-    return [sum(logprobs) for logprobs in token_logprobs(model, rows, pad, prefix)]
-
-
 def token_logprobs(
     model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int, prefix: Prefix | None = None
 ) -> list[list[float]]:

@@ -17,7 +17,7 @@ from selfreward.backends.forward import (
     compute_prefix,
     draw_tokens,
     next_token_logprobs,
-    sum_logprobs,
+    token_logprobs,
 )
 from selfreward.backends.local import load_model, quiet
 from selfreward.backends.sharing import Row, group_rows
@@ -109,7 +109,11 @@ class HfBackend(TokenBackend):
 
     def _score(self, rows: list[Row], advance: Advance) -> list[float]:
         model, pad = self._load_model(), self._pad_id()
-        return self._in_batches(rows, lambda batch, prefix: sum_logprobs(model, batch, pad, prefix), advance)
+
+        def compute(batch: list[Row], prefix: Prefix | None) -> list[float]:
+            return [sum(logprobs) for logprobs in token_logprobs(model, batch, pad, prefix)]
+
+        return self._in_batches(rows, compute, advance)
 
     def _score_first(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
         model, pad = self._load_model(), self._pad_id()

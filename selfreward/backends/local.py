@@ -8,7 +8,7 @@ from typing import Any
 from selfreward.backends.chat import Chat, author_stops, open_chat
 from selfreward.backends.device import Device, Dtype
 from selfreward.backends.folder import check_config, check_folder, check_loaded, check_numbers, check_weights
-from selfreward.backends.one_line import one_line, plain
+from selfreward.backends.one_line import FOREIGN_ERRORS, one_line, plain
 from selfreward.backends.rendering import ChatSpec, Rendering, read_rendering
 from selfreward.backends.resolve import resolve_rendering
 from selfreward.errors import BackendError
@@ -149,20 +149,7 @@ def refused(what: str, folder: Path) -> Iterator[None]:
 
     try:
         yield
-    except (
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        ImportError,
-        LookupError,
-        MemoryError,
-        OSError,
-        RuntimeError,
-        SafetensorError,
-        StrictDataclassError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except (*FOREIGN_ERRORS, ImportError, OSError, SafetensorError, StrictDataclassError) as error:
         raise BackendError(
             f"no {what} can be loaded from {folder} ({one_line(error)}): give the folder of a saved model, whole"
         ) from error

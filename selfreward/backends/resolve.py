@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from selfreward.backends.rendering import ChatSpec, Rendering
-from selfreward.backends.template import Turn, control_pattern, render, template_file
-from selfreward.backends.templates import TEMPLATES
+from selfreward.backends.template import TEMPLATES, Turn, control_pattern, render, template_file
 from selfreward.errors import BackendError, TemplateRefusal
 from selfreward.thought import MARKS, closing_of
 
@@ -39,16 +38,6 @@ class _Probe:
         return all(word in text for word in self.words[: len(roles)])
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Place:
-    """Where an answer stands; the fields are those of `Rendering`."""
-
-    opening: str
-    header: str
-    lead: str
-    space: str
-
-
 def resolve_rendering(tokenizer: Any, spec: ChatSpec, stops: Sequence[str]) -> Rendering:
     """What is settled about rendering for the model of `tokenizer`, whose template becomes the one that was chosen.
 
@@ -61,20 +50,20 @@ def resolve_rendering(tokenizer: Any, spec: ChatSpec, stops: Sequence[str]) -> R
     tokenizer.chat_template = template = choose_template(tokenizer, spec.chat_template)
     words = [word for word in _WORDS if word not in template]
     probe = _with_content(_Probe(tokenizer=tokenizer, spec=spec, words=words))
-    place = _place_of_answer(probe)
+    opening, header, lead, space = _place_of_answer(probe)
     end, trail = _end_of_turn(probe, stops)
     return Rendering(
         template_kwargs=dict(spec.template_kwargs),
         date=spec.date,
         content=probe.content,
         system="own" if probe.shows("system", "user", prompted=True) else "merged",
-        opening=place.opening,
-        header=place.header,
-        lead=place.lead,
-        space=place.space,
+        opening=opening,
+        header=header,
+        lead=lead,
+        space=space,
         trail=trail,
         end_of_turn=end,
-        opens_thought=closing_of(place.opening) is not None,
+        opens_thought=closing_of(opening) is not None,
     )
 
 
@@ -123,7 +112,8 @@ def _with_content(probe: _Probe) -> _Probe:
     )
 
 
-def _place_of_answer(probe: _Probe) -> _Place:
+def _place_of_answer(probe: _Probe) -> tuple[str, str, str, str]:
+    """Where an answer stands: `opening`, `header`, `lead` and `space` of a `Rendering`."""
     question, answer = probe.words[:2]
     asked = probe.render("user", prompted=True)
     opening = asked.rpartition(question)[2]
@@ -138,11 +128,11 @@ def _place_of_answer(probe: _Probe) -> _Place:
     before = behind.removeprefix(opening) if behind.startswith(opening) else ""
     before = before if before.strip() else closing_of(opening) or before
     if not before.strip():
-        return _Place(opening=opening, header="", lead="", space=before)
+        return opening, "", "", before
     if probe.render("user", prompted=False) == asked and _plain(probe.tokenizer, before):
         # There is no generation prompt: this is what it would be.
-        return _Place(opening=opening + before, header=before, lead="", space="")
-    return _Place(opening=opening, header="", lead=before, space="")
+        return opening + before, before, "", ""
+    return opening, "", before, ""
 
 
 def _end_of_turn(probe: _Probe, stops: Sequence[str]) -> tuple[str, str]:

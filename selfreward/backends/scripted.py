@@ -52,37 +52,11 @@ _CONTEXT = 2048
 _UNKNOWN_LOGPROB = -30.0
 _JUDGED_LOGPROB = -5.0
 _SUM = re.compile(r"(\d+) \+ (\d+)")
-_BANK = [
-    "water",
-    "light",
-    "people",
-    "often",
-    "early",
-    "river",
-    "stone",
-    "maybe",
-    "mostly",
-    "never",
-    "small",
-    "green",
-    "winter",
-    "reason",
-    "bread",
-    "music",
-    "night",
-    "almost",
-    "always",
-    "garden",
-    "simple",
-    "honest",
-    "answer",
-    "slowly",
-    "country",
-    "school",
-    "window",
-    "market",
-    "letter",
-]
+_WORDS = (
+    "water light people often early river stone maybe mostly never small green winter reason bread "
+    "music night almost always garden simple honest answer slowly country school window market letter"
+)
+_BANK = _WORDS.split()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,34 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from selfreward.backends.one_line import plain
+from selfreward.backends.one_line import FOREIGN_ERRORS, plain
 from selfreward.errors import BackendError, TemplateRefusal
 from selfreward.spec import Json
 
 Turn = Mapping[str, Any]
 SECONDS = 5
 """How long a template may compute for one conversation."""
+
+CHATML = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+"""Turns between `<|im_start|>` and `<|im_end|>`, which must be tokens of the model."""
+
+PLAIN = (
+    "{% if bos_token %}{{ bos_token }}{% endif %}"
+    "{% for message in messages %}"
+    "{{ message['role'] | capitalize + ': ' + message['content'] }}"
+    "{{ eos_token + '\\n' if message['role'] == 'assistant' else '\\n\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
+)
+"""Turns behind the name of who speaks, and the model's own end-of-text token behind each answer."""
+
+TEMPLATES = {"chatml": CHATML, "plain": PLAIN}
+"""Templates for models that bring none, written for this project; their names are values of `chat_template`."""
 
 
 def render(tokenizer: Any, turns: Sequence[Turn], kwargs: Mapping[str, Json], date: str, *, prompted: bool) -> str:
@@ -38,17 +59,7 @@ def render(tokenizer: Any, turns: Sequence[Turn], kwargs: Mapping[str, Json], da
             f"{template_file(tokenizer)} is not done with the {_shape(turns)} that begins {_beginning(turns)!r} after "
             f"{SECONDS} s of computing: mend the template, or give another with chat_template=FILE"
         ) from None
-    except (
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        LookupError,
-        MemoryError,
-        RuntimeError,
-        TemplateError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except (*FOREIGN_ERRORS, TemplateError) as error:
         raise TemplateRefusal(
             f"{template_file(tokenizer)} refuses the {_shape(turns)} that begins {_beginning(turns)!r}: "
             f"{_message(error)}; {_advice(turns)}"
