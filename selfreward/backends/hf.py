@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import PositiveInt
 
-from selfreward.backends.base import Advance, Sampling, refuse_pattern
+from selfreward.backends.base import Advance, Sampling
 from selfreward.backends.chat import pad_id
 from selfreward.backends.device import MOST_THREADS, resolve_device, resolve_dtype
 from selfreward.backends.forward import (
@@ -86,9 +86,6 @@ class HfBackend(TokenBackend):
 
             torch.cuda.empty_cache()
 
-    def _check_sampling(self, sampling: Sampling) -> None:
-        refuse_pattern(sampling)
-
     def _draw(self, prompts: list[list[int]], sampling: Sampling, seed: int, advance: Advance) -> list[list[Draw]]:
         """The shortest prompts first, `batch_size` answers at once."""
         model = self._load_model()
@@ -107,7 +104,7 @@ class HfBackend(TokenBackend):
             advance(len(batch) * sampling.k)
         return results
 
-    def _score(self, rows: list[Row], advance: Advance) -> list[float]:
+    def _sum_logprobs(self, rows: list[Row], advance: Advance) -> list[float]:
         model, pad = self._load_model(), self._pad_id()
 
         def compute(batch: list[Row], prefix: Prefix | None) -> list[float]:
@@ -115,7 +112,7 @@ class HfBackend(TokenBackend):
 
         return self._in_batches(rows, compute, advance)
 
-    def _score_first(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
+    def _first_logprobs(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
         model, pad = self._load_model(), self._pad_id()
 
         def compute(batch: list[Row], prefix: Prefix | None) -> list[list[float]]:

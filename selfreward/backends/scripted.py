@@ -28,10 +28,10 @@ from selfreward.backends.base import (
     Conversation,
     NotScored,
     OptionScore,
+    Prompts,
     Sampling,
     TextScore,
     Unfit,
-    refuse_pattern,
 )
 from selfreward.backends.scripted_judge import (
     CompareTask,
@@ -139,14 +139,7 @@ class ScriptedBackend(Backend):
         """A backend of the same settings that holds another policy."""
         return ScriptedBackend(self._spec, policy)
 
-    def close(self) -> None:
-        """Nothing to free."""
-
-    def generate(
-        self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
-    ) -> list[list[Completion]]:
-        """`sampling.k` completions for each prompt; see Backend. They match no pattern."""
-        refuse_pattern(sampling)
+    def _generate(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[list[Completion]]:
         state = read_state(self._policy.path)
         greedy = sampling.temperature == 0
         ends = list(accumulate(probabilities(state, sampling.temperature or 1.0)))
@@ -200,8 +193,7 @@ class ScriptedBackend(Backend):
             prompt_tokens=len(question.split()),
         )
 
-    def score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
-        """One result for each answer; see Backend."""
+    def _score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
         plain = [math.log(max(value, 1e-12)) for value in probabilities(read_state(self._policy.path))]
         results: list[TextScore | NotScored] = []
         for answer in answers:
@@ -216,10 +208,10 @@ class ScriptedBackend(Backend):
             advance(1)
         return results
 
-    def score_options(
-        self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
+    def _score_options(
+        self, prompts: Prompts, options: Sequence[str], advance: Advance
     ) -> list[OptionScore | NotScored]:
-        """Random options, the same for the same prompt, or as a judge of the answer sees them; see Backend."""
+        """Random options, the same for the same prompt, or as a judge of the answer sees them."""
         results: list[OptionScore | NotScored] = []
         for messages in prompts:
             question = messages[-1].content
@@ -244,7 +236,7 @@ class ScriptedBackend(Backend):
             return None
         return Unfit("prompt_too_long", f"its {words} words leave no room for an answer of {room} in {_CONTEXT}")
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+    def _count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Words of each text and the end of turn."""
         return [len(text.split()) + 1 for text in texts]
 

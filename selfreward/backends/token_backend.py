@@ -12,6 +12,7 @@ from selfreward.backends.base import (
     Conversation,
     NotScored,
     OptionScore,
+    Prompts,
     Sampling,
     TextScore,
     Unfit,
@@ -50,19 +51,15 @@ class TokenBackend(Backend):
         self._most_tokens = most_tokens
 
     @abstractmethod
-    def _check_sampling(self, sampling: Sampling) -> None:
-        """Raises BackendError where the engine cannot draw so."""
-
-    @abstractmethod
     def _draw(self, prompts: list[list[int]], sampling: Sampling, seed: int, advance: Advance) -> list[list[Draw]]:
         """`sampling.k` draws after each prompt, in order."""
 
     @abstractmethod
-    def _score(self, rows: list[Row], advance: Advance) -> list[float]:
+    def _sum_logprobs(self, rows: list[Row], advance: Advance) -> list[float]:
         """The summed log-probability of each completion, none of which is empty, after its prompt."""
 
     @abstractmethod
-    def _score_first(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
+    def _first_logprobs(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
         """The log-probability of each `wanted` token right after each prompt."""
 
     @cached_property
@@ -81,11 +78,7 @@ class TokenBackend(Backend):
         _, generation = load_configs(self._policy.path, trust_remote_code=self._trust)
         return stop_ids(self._chat, generation)
 
-    def generate(
-        self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
-    ) -> list[list[Completion]]:
-        """See `Backend`. Raises BackendError for k > 1 at temperature 0 too."""
-        self._check_sampling(sampling)
+    def _generate(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[list[Completion]]:
         if sampling.temperature == 0 and sampling.k > 1:
             raise BackendError(f"temperature 0 would draw {sampling.k} equal answers: set k=1, or a temperature")
         rows = [render_prompt(self._chat, messages) for messages in prompts]
@@ -96,7 +89,7 @@ class TokenBackend(Backend):
             for row, own in zip(rows, drawn, strict=True)
         ]
 
-    def _check_room(self, prompts: Sequence[Conversation], rows: list[list[int]], most: int) -> None:
+    def _check_room(self, prompts: Prompts, rows: list[list[int]], most: int) -> None:
         """Raises BackendError for a prompt that leaves no room for an answer of `most` tokens."""
         longest, limit = max(map(len, rows), default=0), self._limit
         if limit is None or longest + most <= limit:
@@ -108,8 +101,7 @@ class TokenBackend(Backend):
             f"tokens: shorten the prompt{lower}"
         )
 
-    def score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
-        """See `Backend`."""
+    def _score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
         rows: list[Row] = []
         for answer in answers:
             tokens = answer_tokens(self._chat, answer.text, ended=answer.ended, thought=answer.thought)
@@ -118,7 +110,7 @@ class TokenBackend(Backend):
         fits = [self._limit is None or total <= self._limit for total in totals]
         asked = [row for row, fit in zip(rows, fits, strict=True) if fit and row[1]]
         advance(len(rows) - len(asked))
-        sums = iter(self._score(asked, advance))
+        sums = iter(self._sum_logprobs(asked, advance))
         results: list[TextScore | NotScored] = []
         for (prompt, completion), total, fit in zip(rows, totals, fits, strict=True):
             if fit:
@@ -129,15 +121,14 @@ class TokenBackend(Backend):
                 results.append(NotScored(outcome="truncated", reason=reason))
         return results
 
-    def score_options(
-        self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
+    def _score_options(
+        self, prompts: Prompts, options: Sequence[str], advance: Advance
     ) -> list[OptionScore | NotScored]:
-        """See `Backend`."""
         lead, wanted = option_tokens(self._chat, options)
         rows = [[*render_prompt(self._chat, messages), *lead] for messages in prompts]
         asked = [row for row in rows if self._limit is None or len(row) < self._limit]
         advance(len(rows) - len(asked))
-        found = iter(self._score_first(asked, wanted, advance))
+        found = iter(self._first_logprobs(asked, wanted, advance))
         results: list[OptionScore | NotScored] = []
         for row in rows:
             if self._limit is None or len(row) < self._limit:
@@ -161,6 +152,5 @@ class TokenBackend(Backend):
         told = f"its {length} tokens leave no room for an answer of {room} in the model's {self._limit}"
         return Unfit("prompt_too_long", told)
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """See `Backend`; the tokens of a thought that a text brings count too."""
+    def _count_tokens(self, texts: Sequence[str]) -> list[int]:
         return count_tokens(self._chat, texts)

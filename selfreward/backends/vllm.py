@@ -58,6 +58,8 @@ class VllmBackend(TokenBackend):
     not depend on the prompts beside it but for the last digits of a sum.
     """
 
+    takes_patterns = True
+
     def __init__(self, spec: VllmSpec, policy: Policy) -> None:
         super().__init__(policy, trust_remote_code=spec.trust_remote_code, most_tokens=spec.max_model_len)
         self._spec = spec
@@ -71,8 +73,8 @@ class VllmBackend(TokenBackend):
             "kind": "vllm",
             "vllm": found["vllm"],
             "torch": found["torch"],
-            "dtype": resolve_dtype(self._spec.dtype, self._device),
-            "device": self._device,
+            "dtype": resolve_dtype(self._spec.dtype, device_of(self._spec)),
+            "device": device_of(self._spec),
             "max_model_len": self._spec.max_model_len or "the model's",
         }
 
@@ -86,15 +88,9 @@ class VllmBackend(TokenBackend):
             self._worker.close()
             self._worker = None
 
-    @property
-    def _device(self) -> Device:
-        return device_of(self._spec)
-
-    def _check_sampling(self, sampling: Sampling) -> None:
+    def _draw(self, prompts: list[list[int]], sampling: Sampling, seed: int, advance: Advance) -> list[list[Draw]]:
         if sampling.temperature > _HOTTEST:
             raise BackendError(f"temperature={sampling.temperature} is more than vLLM takes: at most {_HOTTEST}")
-
-    def _draw(self, prompts: list[list[int]], sampling: Sampling, seed: int, advance: Advance) -> list[list[Draw]]:
         params: dict[str, Any] = {
             "n": sampling.k,
             "temperature": sampling.temperature,
@@ -112,7 +108,7 @@ class VllmBackend(TokenBackend):
         replies = self._ask(requests, lambda: advance(sampling.k))
         return [[(one.tokens, _logprobs(one.tokens, one.logprobs)) for one in reply.completions] for reply in replies]
 
-    def _score(self, rows: list[Row], advance: Advance) -> list[float]:
+    def _sum_logprobs(self, rows: list[Row], advance: Advance) -> list[float]:
         """The last token is not sent but asked for: so an answer may fill the context, and each pass counts."""
         requests: list[dict[str, Any]] = [
             {
@@ -127,7 +123,7 @@ class VllmBackend(TokenBackend):
             sums.append(sum(_logprobs(completion, [*asked, *reply.completions[0].logprobs])))
         return sums
 
-    def _score_first(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
+    def _first_logprobs(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
         params = _one_pass(wanted)
         replies = self._ask([{"prompt": prompt, "params": params} for prompt in prompts], lambda: advance(1))
         return [_logprobs(wanted, reply.completions[0].logprobs * len(wanted)) for reply in replies]
@@ -147,13 +143,13 @@ class VllmBackend(TokenBackend):
 
     def _start(self) -> Worker:
         check_model(self._policy.path, trust_remote_code=self._trust)
-        on_cpu = self._device == "cpu"
+        on_cpu = device_of(self._spec) == "cpu"
         cache = self._spec.kv_cache_gib or (_CPU_CACHE_GIB if on_cpu else None)
         settings: dict[str, Any] = {
             "model": str(self._policy.path.resolve()),
             "load_format": "safetensors",
             "trust_remote_code": self._trust,
-            "dtype": resolve_dtype(self._spec.dtype, self._device),
+            "dtype": resolve_dtype(self._spec.dtype, device_of(self._spec)),
             "max_model_len": self._limit,
             "gpu_memory_utilization": self._spec.gpu_memory_utilization,
             "kv_cache_memory_bytes": None if cache is None else int(cache * 2**30),
