@@ -13,6 +13,8 @@ from selfreward.errors import BackendError
 from selfreward.records import Finish, Message
 from selfreward.thought import behind, marks_in, split_thought
 
+_Piece = tuple[str, bool]
+"""A run of text, and whether it spells a control token and is none."""
 _NEUTRAL = "\n"
 """Text behind which other text is tokenised as in the middle of a line."""
 
@@ -30,14 +32,6 @@ class Chat:
     control: re.Pattern[str]
     context: str
     end_of_turn: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A run of text; `spelled` where it spells a control token and is none."""
-
-    text: str
-    spelled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +60,8 @@ def open_chat(tokenizer: Any, rendering: Rendering) -> Chat:
 def render_prompt(chat: Chat, messages: Sequence[Message]) -> list[int]:
     """Token ids of the conversation under the model's chat template, up to where the answer begins.
 
-    Text that spells a control token stays text: no message can end its own turn or open another.
-
-    Raises:
-        BackendError: the template refuses the conversation or drops what somebody says.
+    Text that spells a control token stays text: no message can end its own turn or open another. Raises BackendError
+    where the template refuses the conversation or drops what somebody says.
     """
     turns = turns_of(chat.rendering, messages)
     spelled = [text for turn in turns for text in chat.control.findall(turn["content"])]
@@ -91,10 +83,8 @@ def render_prompt(chat: Chat, messages: Sequence[Message]) -> list[int]:
 
 def render_turns(chat: Chat, turns: Sequence[Turn]) -> str:
     """The text of a prompt. Raises BackendError where the template refuses the turns or drops what one says."""
-    given = turns
-    if chat.rendering.content == "parts":
-        given = [{**turn, "content": [{"type": "text", "text": turn["content"]}]} for turn in turns]
-    text = render(chat.tokenizer, given, chat.rendering.template_kwargs, chat.rendering.date, prompted=True)
+    settled = chat.rendering
+    text = render(chat.tokenizer, turns, settled.template_kwargs, settled.date, settled.content, prompted=True)
     for number, turn in enumerate(turns, start=1):
         if turn["role"] != "assistant" and turn["content"].strip() not in text:
             raise BackendError(
@@ -102,7 +92,7 @@ def render_turns(chat: Chat, turns: Sequence[Turn]) -> str:
                 f"({' '.join(turn['content'].split())[:60]!r}): mend the template, or give another with "
                 "chat_template=FILE"
             )
-    return text + chat.rendering.header
+    return text + settled.header
 
 
 def answer_tokens(chat: Chat, text: str, *, ended: bool, thought: str | None = None) -> Tokens:
@@ -114,21 +104,20 @@ def answer_tokens(chat: Chat, text: str, *, ended: bool, thought: str | None = N
     rendering = chat.rendering
     trail = rendering.trail if ended else ""
     if thought is None:
-        lead = _behind(chat.tokenizer, chat.context, [_Piece(rendering.lead)])
-        before, pieces = chat.context + rendering.lead, [_Piece(rendering.space)]
+        lead = _behind(chat.tokenizer, chat.context, [(rendering.lead, False)])
+        before, pieces = chat.context + rendering.lead, [(rendering.space, False)]
     else:
         lead = []
         drawn = behind(rendering.opening, thought)
-        before, pieces = chat.context, [_Piece(rendering.space), *_pieces(chat, drawn, marks_in(drawn))]
-    completion = _behind(chat.tokenizer, before, [*pieces, *_pieces(chat, text), _Piece(trail)])
+        before, pieces = chat.context, [(rendering.space, False), *_pieces(chat, drawn, marks_in(drawn))]
+    completion = _behind(chat.tokenizer, before, [*pieces, *_pieces(chat, text), (trail, False)])
     return Tokens(lead=lead, completion=[*completion, chat.end_of_turn] if ended else completion)
 
 
 def option_tokens(chat: Chat, options: Sequence[str]) -> tuple[list[int], list[int]]:
     """What a prompt goes on with before each option, and the one token of each option behind that.
 
-    Raises:
-        BackendError: an option of several tokens, or two options that are the same token.
+    Raises BackendError for an option of several tokens, and for two options that are the same token.
     """
     tokens = [answer_tokens(chat, option, ended=False) for option in options]
     ids = [one.completion for one in tokens]
@@ -227,19 +216,19 @@ def _pieces(chat: Chat, text: str, meant: Collection[str] = ()) -> Iterator[_Pie
     end = 0
     for found in chat.control.finditer(text):
         if found[0] not in meant:
-            yield _Piece(text[end : found.start()])
-            yield _Piece(found[0], spelled=True)
+            yield text[end : found.start()], False
+            yield found[0], True
             end = found.end()
-    yield _Piece(text[end:])
+    yield text[end:], False
 
 
 def _behind(tokenizer: Any, before: str, pieces: Iterable[_Piece]) -> list[int]:
     """Token ids of `pieces` one after the other as they stand behind `before`, whose tokens are not among them."""
     ids: list[int] = []
-    for spelled, group in itertools.groupby(pieces, key=lambda piece: piece.spelled):
-        text = "".join(piece.text for piece in group)
+    for spelled, group in itertools.groupby(pieces, key=lambda piece: piece[1]):
+        text = "".join(text for text, _ in group)
         ids += _letters(tokenizer, text) if spelled else _continued(tokenizer, before, text)
-        before = before if not ids else _NEUTRAL
+        before = _NEUTRAL if ids else before
     return ids
 
 

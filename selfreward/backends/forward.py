@@ -136,16 +136,10 @@ def _settings(sampling: Sampling, stops: list[int], pad: int) -> Any:
     """Generation settings that name everything which could change the draws."""
     from transformers import GenerationConfig
 
-    make: Any = GenerationConfig
     sampled = sampling.temperature > 0
     warpers = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0} if sampled else {}
-    return make(
-        max_new_tokens=sampling.max_new_tokens,
-        do_sample=sampled,
-        eos_token_id=stops,
-        pad_token_id=pad,
-        **warpers,
-    )
+    limits = {"max_new_tokens": sampling.max_new_tokens, "eos_token_id": stops, "pad_token_id": pad}
+    return GenerationConfig(do_sample=sampled, **limits, **warpers)
 
 
 def _logits_at(model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], pad: int, prefix: Prefix | None) -> Any:

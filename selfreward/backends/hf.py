@@ -144,8 +144,7 @@ class HfBackend(TokenBackend):
         model = load_model(self._policy.path, dtype=self._dtype, device=self._device, trust_remote_code=self._trust)
         # generate() fills every setting we leave open from here: a repetition penalty of the model's author must
         # not change the draws.
-        blank: Any = GenerationConfig
-        model.generation_config = blank()
+        model.generation_config = GenerationConfig()
         self._model = model
         return model
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from selfreward.backends.rendering import ChatSpec, Rendering
-from selfreward.backends.template import TEMPLATES, Turn, control_pattern, render, template_file
+from selfreward.backends.template import TEMPLATES, Content, control_pattern, render, template_file
 from selfreward.errors import BackendError, TemplateRefusal
 from selfreward.thought import MARKS, closing_of
 
@@ -21,13 +21,12 @@ class _Probe:
     tokenizer: Any
     spec: ChatSpec
     words: Sequence[str]
-    content: Literal["text", "parts"] = "text"
+    content: Content = "text"
 
     def render(self, *roles: str, prompted: bool) -> str:
         """Turns by `roles` in order, each saying its word."""
-        said = [[{"type": "text", "text": word}] if self.content == "parts" else word for word in self.words]
-        turns: list[Turn] = [{"role": role, "content": text} for role, text in zip(roles, said, strict=False)]
-        return render(self.tokenizer, turns, self.spec.template_kwargs, self.spec.date, prompted=prompted)
+        turns = [{"role": role, "content": word} for role, word in zip(roles, self.words, strict=False)]
+        return render(self.tokenizer, turns, self.spec.template_kwargs, self.spec.date, self.content, prompted=prompted)
 
     def shows(self, *roles: str, prompted: bool = False) -> bool:
         """Whether the template takes such turns and writes what each says."""
@@ -41,11 +40,8 @@ class _Probe:
 def resolve_rendering(tokenizer: Any, spec: ChatSpec, stops: Sequence[str]) -> Rendering:
     """What is settled about rendering for the model of `tokenizer`, whose template becomes the one that was chosen.
 
-    `stops` are the tokens at which the model's author stops.
-
-    Raises:
-        BackendError: no template, one that refuses plain turns or drops their text, or one of which the end of a turn
-            cannot be told.
+    `stops` are the tokens at which the model's author stops. Raises BackendError for no template, for one that refuses
+    plain turns or drops their text, or one of which the end of a turn cannot be told.
     """
     tokenizer.chat_template = template = choose_template(tokenizer, spec.chat_template)
     words = [word for word in _WORDS if word not in template]
@@ -70,8 +66,7 @@ def resolve_rendering(tokenizer: Any, spec: ChatSpec, stops: Sequence[str]) -> R
 def choose_template(tokenizer: Any, name: str | None) -> str:
     """The text of the template that `name` names: a file, one of ours, one of the model's; None for the model's own.
 
-    Raises:
-        BackendError: there is none, or the model has several and none of them is its default.
+    Raises BackendError where there is none, or the model has several and none of them is its default.
     """
     own = tokenizer.chat_template
     named: dict[str, str] = own if isinstance(own, dict) else {} if own is None else {"default": own}

@@ -7,13 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from selfreward.backends.one_line import FOREIGN_ERRORS, plain
 from selfreward.errors import BackendError, TemplateRefusal
 from selfreward.spec import Json
 
-Turn = Mapping[str, Any]
+Turn = Mapping[str, str]
+Content = Literal["text", "parts"]
+"""Whether a template reads the text of a turn as it is, or as a list of parts."""
+
 SECONDS = 5
 """How long a template may compute for one conversation."""
 
@@ -39,20 +42,23 @@ TEMPLATES = {"chatml": CHATML, "plain": PLAIN}
 """Templates for models that bring none, written for this project; their names are values of `chat_template`."""
 
 
-def render(tokenizer: Any, turns: Sequence[Turn], kwargs: Mapping[str, Json], date: str, *, prompted: bool) -> str:
+def render(
+    tokenizer: Any, turns: Sequence[Turn], kwargs: Mapping[str, Json], date: str, content: Content, *, prompted: bool
+) -> str:
     """The turns as the tokenizer's chat template writes them; `prompted` asks for the start of an answer behind them.
 
-    Raises:
-        TemplateRefusal: the template raises an error.
-        BackendError: it does not come to an end.
+    Raises TemplateRefusal where the template raises an error, BackendError where it does not come to an end.
     """
     from jinja2 import TemplateError
 
     today = datetime.fromisoformat(date)
+    given: list[Any] = list(turns)
+    if content == "parts":
+        given = [{**turn, "content": [{"type": "text", "text": turn["content"]}]} for turn in turns]
     try:
         with _limited(SECONDS):
             text: str = tokenizer.apply_chat_template(
-                list(turns), add_generation_prompt=prompted, tokenize=False, strftime_now=today.strftime, **kwargs
+                given, add_generation_prompt=prompted, tokenize=False, strftime_now=today.strftime, **kwargs
             )
     except _Endless:
         raise BackendError(
@@ -116,10 +122,7 @@ def _shape(turns: Sequence[Turn]) -> str:
 
 
 def _beginning(turns: Sequence[Turn]) -> str:
-    content = next(
-        (turn["content"] for turn in turns if turn["role"] != "system"), turns[0]["content"] if turns else ""
-    )
-    text = content if isinstance(content, str) else content[0]["text"]
+    text = next((turn["content"] for turn in turns if turn["role"] != "system"), turns[0]["content"] if turns else "")
     return " ".join(text.split())[:60]
 
 

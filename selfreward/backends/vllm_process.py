@@ -29,8 +29,7 @@ _ERROR = re.compile(r"^(?:\[rank\d+\]: )?((?:\w+\.)*\w*(?:Error|Exception): .+)"
 def versions(python: Path | None) -> Mapping[str, str]:
     """`vllm_worker.versions` of an interpreter, None for this one; vLLM is not imported.
 
-    Raises:
-        BackendError: no such interpreter, or one without vLLM.
+    Raises BackendError where there is no such interpreter, or none with vLLM.
     """
     if python is None:
         found = vllm_worker.versions()
@@ -116,8 +115,7 @@ class Worker:
     def ask(self, requests: Sequence[Mapping[str, Any]], tick: Callable[[], None]) -> list[Reply]:
         """A reply to each request, in order; `tick` is called as each one comes in.
 
-        Raises:
-            BackendError: the worker ended, and it says why; it did nothing for too long; what it sent is no reply.
+        Raises BackendError where the worker ended, did nothing for too long, or sent what is no reply.
         """
         replies: dict[int, Reply] = {}
         self._send(requests)

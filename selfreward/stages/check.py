@@ -15,7 +15,7 @@ from selfreward.backends.folder import check_config
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.local import context_length, load_chat, load_configs, load_model, quiet, read_whole
 from selfreward.backends.one_line import one_line
-from selfreward.backends.template import Turn, render, template_file
+from selfreward.backends.template import render, template_file
 from selfreward.errors import BackendError
 from selfreward.records import Message, Policy
 from selfreward.spec import Spec
@@ -119,14 +119,12 @@ def _one_token_each(chat: Chat) -> dict[tuple[str, ...], list[int]]:
 
 
 def _date(chat: Chat) -> str:
-    turns: list[Turn] = [{"role": "user", "content": "What day is it?"}]
-    if chat.rendering.content == "parts":
-        turns = [{"role": "user", "content": [{"type": "text", "text": "What day is it?"}]}]
+    turns, settled = [{"role": "user", "content": "What day is it?"}], chat.rendering
     one, other = (
-        render(chat.tokenizer, turns, chat.rendering.template_kwargs, day, prompted=True)
+        render(chat.tokenizer, turns, settled.template_kwargs, day, settled.content, prompted=True)
         for day in ("2001-02-03", "2014-11-29")
     )
-    return "the template prints none" if one == other else f"the template prints {chat.rendering.date} (date)"
+    return "the template prints none" if one == other else f"the template prints {settled.date} (date)"
 
 
 def _small_copy(chat: Chat, config: Any, folder: Path, *, trusted: bool) -> str:

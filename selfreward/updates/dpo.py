@@ -157,12 +157,7 @@ def train_dpo(
     in nats, before and after; `displaced_share` is the share of pairs whose chosen answer became less likely although
     its margin over the rejected one grew (likelihood displacement, 2410.08847). `sft_weight` is that of the
     likelihood of the chosen answer in the loss, 0 without. With a `margin_weight`, `rows_without_margin` says how many
-    of the pairs carry none. On a CPU the same call writes the same bytes.
-
-    Raises:
-        StarvedLoop: no pair is short enough.
-        ConfigError: `top_layers` exceeds the model's layers, or several GPUs are visible.
-        BackendError: a policy's folder cannot be loaded.
+    of the pairs carry none. Otherwise, and in what it raises, it is as `train_rft`.
     """
     chat = load_chat(policy.path, trust_remote_code=spec.trust_remote_code)
     if spec.thought == "drop":

@@ -196,8 +196,7 @@ def save_model(model: Any, out: Path, *, like: Path) -> None:
     """
     from transformers import GenerationConfig
 
-    blank: Any = GenerationConfig
-    model.generation_config = blank()
+    model.generation_config = GenerationConfig()
     model.save_pretrained(out, max_shard_size="1000GB")
     name = "generation_config.json"
     (out / name).unlink(missing_ok=True)
