@@ -33,15 +33,7 @@ from selfreward.backends.base import (
     TextScore,
     Unfit,
 )
-from selfreward.backends.scripted_judge import (
-    CompareTask,
-    JudgeTask,
-    compare_reply,
-    judge_reply,
-    judge_task,
-    letter_logprobs,
-    option_logprobs,
-)
+from selfreward.backends.scripted_judge import CompareTask, JudgeTask, judge_task
 from selfreward.errors import BackendError
 from selfreward.records import Policy
 from selfreward.spec import Spec, identity, neutral
@@ -125,7 +117,6 @@ class ScriptedBackend(Backend):
     """The scripted policy as a Backend."""
 
     def __init__(self, spec: ScriptedSpec, policy: Policy) -> None:
-        """Holds the policy's state; nothing else is ever loaded."""
         self._spec = spec
         self._policy = policy
 
@@ -171,8 +162,8 @@ class ScriptedBackend(Backend):
         unparsed = _uniforms(f"unparsed|{luck[0]}|{question}")[0] < self._spec.unparsed_share
         lot = None if greedy else luck[0]
         if isinstance(task, CompareTask):
-            return compare_reply(task, merit=self._merit(task, question), luck=lot, unparsed=unparsed)
-        return judge_reply(task, right=_is_right(task.question, task.answer), luck=lot, unparsed=unparsed)
+            return task.reply(merit=self._merit(task, question), luck=lot, unparsed=unparsed)
+        return task.reply(right=_is_right(task.question, task.answer), luck=lot, unparsed=unparsed)
 
     def _merit(self, task: CompareTask, question: str) -> float:
         """How much better the first answer is, or seems to a judge who goes by the order: -1 to 1."""
@@ -219,9 +210,9 @@ class ScriptedBackend(Backend):
             unparsed = _uniforms(f"unparsed|{question}")[0] < self._spec.unparsed_share
             if isinstance(task, JudgeTask) and all(option.isdecimal() for option in options):
                 right = _is_right(task.question, task.answer)
-                logprobs = option_logprobs(task, options, right=right, unparsed=unparsed)
+                logprobs = task.logprobs(options, right=right, unparsed=unparsed)
             elif isinstance(task, CompareTask) and len(options) == 3:
-                logprobs = letter_logprobs(merit=self._merit(task, question), unparsed=unparsed)
+                logprobs = task.logprobs(merit=self._merit(task, question), unparsed=unparsed)
             else:
                 weights = [0.05 + _uniforms(f"option|{question}|{option}")[0] for option in options]
                 logprobs = tuple(math.log(weight / (sum(weights) + 1)) for weight in weights)

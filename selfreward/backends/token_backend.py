@@ -106,37 +106,35 @@ class TokenBackend(Backend):
         for answer in answers:
             tokens = answer_tokens(self._chat, answer.text, ended=answer.ended, thought=answer.thought)
             rows.append(([*render_prompt(self._chat, answer.messages), *tokens.lead], tokens.completion))
-        totals = [len(prompt) + len(completion) for prompt, completion in rows]
-        fits = [self._limit is None or total <= self._limit for total in totals]
+        fits = [self._limit is None or len(prompt) + len(completion) <= self._limit for prompt, completion in rows]
         asked = [row for row, fit in zip(rows, fits, strict=True) if fit and row[1]]
         advance(len(rows) - len(asked))
         sums = iter(self._sum_logprobs(asked, advance))
-        results: list[TextScore | NotScored] = []
-        for (prompt, completion), total, fit in zip(rows, totals, fits, strict=True):
-            if fit:
-                logprob = next(sums) if completion else 0.0
-                results.append(TextScore(logprob=logprob, tokens=len(completion), prompt_tokens=len(prompt)))
-            else:
-                reason = f"prompt and answer have {total} tokens, the model's context holds {self._limit}"
-                results.append(NotScored(outcome="truncated", reason=reason))
-        return results
+        return [
+            TextScore(logprob=next(sums) if completion else 0.0, tokens=len(completion), prompt_tokens=len(prompt))
+            if fit
+            else self._truncated(f"prompt and answer have {len(prompt) + len(completion)}")
+            for (prompt, completion), fit in zip(rows, fits, strict=True)
+        ]
 
     def _score_options(
         self, prompts: Prompts, options: Sequence[str], advance: Advance
     ) -> list[OptionScore | NotScored]:
         lead, wanted = option_tokens(self._chat, options)
         rows = [[*render_prompt(self._chat, messages), *lead] for messages in prompts]
-        asked = [row for row in rows if self._limit is None or len(row) < self._limit]
+        fits = [self._limit is None or len(row) < self._limit for row in rows]
+        asked = [row for row, fit in zip(rows, fits, strict=True) if fit]
         advance(len(rows) - len(asked))
         found = iter(self._first_logprobs(asked, wanted, advance))
-        results: list[OptionScore | NotScored] = []
-        for row in rows:
-            if self._limit is None or len(row) < self._limit:
-                results.append(OptionScore(logprobs=tuple(next(found)), prompt_tokens=len(row)))
-            else:
-                reason = f"the prompt has {len(row)} tokens, the model's context holds {self._limit}"
-                results.append(NotScored(outcome="truncated", reason=reason))
-        return results
+        return [
+            OptionScore(logprobs=tuple(next(found)), prompt_tokens=len(row))
+            if fit
+            else self._truncated(f"the prompt has {len(row)}")
+            for row, fit in zip(rows, fits, strict=True)
+        ]
+
+    def _truncated(self, what: str) -> NotScored:
+        return NotScored(outcome="truncated", reason=f"{what} tokens, the model's context holds {self._limit}")
 
     def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
         """See `Backend`."""

@@ -19,7 +19,7 @@ from selfreward.backends.template import render, template_file
 from selfreward.errors import BackendError
 from selfreward.records import Message, Policy
 from selfreward.spec import Spec
-from selfreward.updates.training import save_chat, save_model
+from selfreward.updates.training import save_policy
 
 VERSION = 2
 _OPTIONS = (("1", "2", "3", "4", "5"), ("A", "B"), ("yes", "no"))
@@ -145,8 +145,7 @@ def _small_copy(chat: Chat, config: Any, folder: Path, *, trusted: bool) -> str:
         drawn, able = [], _one_token_each(chat)
         for place in copies:
             with quiet():
-                save_model(model, place, like=folder)
-            save_chat(chat, place)
+                save_policy(model, chat, place, like=folder)
             drawn.append(_used(place, able, trusted=trusted))
             model = load_model(place, dtype="float32", device="cpu", trust_remote_code=trusted)
         if drawn[0] != drawn[1]:

@@ -26,12 +26,9 @@ from selfreward.updates.training import (
     device_of,
     model_of,
     model_to_train,
-    save_chat,
-    save_model,
+    save_policy,
     short_enough,
     train,
-    trainer_inputs,
-    trainer_settings,
 )
 
 Loss = Literal[
@@ -169,11 +166,10 @@ def train_dpo(
         referred = None if same else _logprobs(spec, model_of(spec, reference), kept)
         model = model_to_train(spec, policy)
         before = _logprobs(spec, model, kept)
-        save_chat(chat, out)
         columns = _columns(spec, kept, before if referred is None else referred)
-        trained, result = train(partial(_make_trainer, spec, model, chat, columns, scratch, seed), model, advance)
+        trained, result = train(spec, partial(_make_trainer, spec), model, chat, columns, scratch, seed, advance)
         after = _logprobs(spec, trained.eval(), kept)
-        save_model(trained, out, like=policy.path)
+        save_policy(trained, chat, out, like=policy.path)
     return {
         "rows_trained": len(kept),
         "rows_too_long": len(rows) - len(kept),
@@ -237,9 +233,7 @@ def _columns(spec: DpoSpec, rows: Sequence[_Row], referred: Sequence[_Logprobs])
     return columns
 
 
-def _make_trainer(
-    spec: DpoSpec, model: Any, chat: Chat, columns: dict[str, list[Any]], scratch: Path, seed: int
-) -> Any:
+def _make_trainer(spec: DpoSpec, settings: dict[str, Any], inputs: dict[str, Any]) -> Any:
     from trl.trainer.dpo_config import DPOConfig
     from trl.trainer.dpo_trainer import DPOTrainer
 
@@ -252,7 +246,6 @@ def _make_trainer(
         def _precompute_ref_logps(self, dataset: Any, *_: Any) -> Any:
             return dataset
 
-    settings = trainer_settings(spec, len(columns["prompt_ids"]), scratch, seed)
     return Prepared(
         args=DPOConfig(
             **settings,
@@ -263,7 +256,7 @@ def _make_trainer(
             label_smoothing=spec.label_smoothing,
             ld_alpha=spec.ld_alpha,
         ),
-        **trainer_inputs(spec, model, chat, columns),
+        **inputs,
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,12 +13,9 @@ from selfreward.updates.training import (
     StepAdvance,
     TrainingBase,
     model_to_train,
-    save_chat,
-    save_model,
+    save_policy,
     short_enough,
     train,
-    trainer_inputs,
-    trainer_settings,
 )
 
 _NO_LOSS = -100
@@ -66,11 +62,11 @@ def train_rft(
     shown = examples if spec.thought == "keep" else [replace(example, thought=None) for example in examples]
     rows = tokenize_examples(chat, shown)
     kept = short_enough(spec, rows, "rows")
+    columns = {"input_ids": [row.input_ids for row in kept], "labels": [row.labels for row in kept]}
     model = model_to_train(spec, policy)
-    save_chat(chat, out)
     with quiet():
-        trained, result = train(partial(_make_trainer, spec, model, chat, kept, scratch, seed), model, advance)
-        save_model(trained, out, like=policy.path)
+        trained, result = train(spec, _make_trainer, model, chat, columns, scratch, seed, advance)
+        save_policy(trained, chat, out, like=policy.path)
     return {
         "rows_trained": len(kept),
         "rows_too_long": len(rows) - len(kept),
@@ -89,13 +85,10 @@ def tokenize_examples(chat: Chat, examples: Sequence[Example]) -> list[_Row]:
     return rows
 
 
-def _make_trainer(spec: RftSpec, model: Any, chat: Chat, rows: Sequence[_Row], scratch: Path, seed: int) -> Any:
+def _make_trainer(settings: dict[str, Any], inputs: dict[str, Any]) -> Any:
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling, SFTTrainer
 
-    columns = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
-    inputs = trainer_inputs(spec, model, chat, columns)
-    settings = trainer_settings(spec, len(rows), scratch, seed)
     return SFTTrainer(
         args=SFTConfig(**settings, dataset_kwargs={"skip_prepare_dataset": True}),
         data_collator=DataCollatorForLanguageModeling(pad_token_id=inputs["processing_class"].pad_token_id),

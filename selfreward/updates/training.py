@@ -19,6 +19,7 @@ from selfreward.records import Policy
 from selfreward.spec import Json, Spec, execution, neutral
 
 StepAdvance = Callable[[int, int], None]
+MakeTrainer = Callable[[dict[str, Any], dict[str, Any]], Any]
 Row = TypeVar("Row", bound=Sized)
 
 
@@ -81,7 +82,7 @@ def model_to_train(spec: TrainingBase, policy: Policy) -> Any:
     return model
 
 
-def trainer_settings(spec: TrainingBase, rows: int, scratch: Path, seed: int) -> dict[str, Any]:
+def _trainer_settings(spec: TrainingBase, rows: int, scratch: Path, seed: int) -> dict[str, Any]:
     """The arguments that any TRL config takes: nothing is tokenised, cut, packed, saved or reported by the trainer.
 
     Raises ConfigError where several GPUs are visible.
@@ -125,7 +126,7 @@ def short_enough(spec: TrainingBase, rows: Sequence[Row], what: str) -> list[Row
     return kept
 
 
-def trainer_inputs(spec: TrainingBase, model: Any, chat: Chat, columns: dict[str, list[Any]]) -> dict[str, Any]:
+def _trainer_inputs(spec: TrainingBase, model: Any, chat: Chat, columns: dict[str, list[Any]]) -> dict[str, Any]:
     """What any TRL trainer is given besides its config; the LoRA settings are None where none are wanted."""
     from datasets import Dataset
     from peft import LoraConfig
@@ -149,17 +150,30 @@ def _padded(chat: Chat, model: Any) -> Any:
     return tokenizer
 
 
-def train(make_trainer: Callable[[], Any], model: Any, advance: StepAdvance) -> tuple[Any, dict[str, Json]]:
-    """The trained model, adapters merged, with the configs it had before, and what the trainer did.
+def train(
+    spec: TrainingBase,
+    make_trainer: MakeTrainer,
+    model: Any,
+    chat: Chat,
+    columns: dict[str, list[Any]],
+    scratch: Path,
+    seed: int,
+    advance: StepAdvance,
+) -> tuple[Any, dict[str, Json]]:
+    """The model trained on `columns`, adapters merged, with the configs it had before, and what the trainer did.
 
-    `mean_loss` is averaged over the steps. The trainer writes its own choices into the model's configs; what is saved
-    should differ in weights only. Raises StageError where training left values that are no numbers.
+    `make_trainer` is given the arguments of its config and its own; it writes choices of its own into the model's
+    configs, and what is saved should differ in weights only. `mean_loss` is averaged over the steps.
+
+    Raises StageError where training left values that are no numbers.
     """
     from transformers import PrinterCallback
 
     total = sum(weight.numel() for weight in model.parameters())
     configs = copy.deepcopy(model.config), copy.deepcopy(model.generation_config)
-    trainer = make_trainer()
+    rows = len(next(iter(columns.values())))
+    settings = _trainer_settings(spec, rows, scratch, seed)
+    trainer = make_trainer(settings, _trainer_inputs(spec, model, chat, columns))
     # It prints every log entry where progress bars are off.
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_progress_callback(advance))
@@ -182,20 +196,16 @@ def train(make_trainer: Callable[[], Any], model: Any, advance: StepAdvance) -> 
     }
 
 
-def save_chat(chat: Chat, out: Path) -> None:
-    """Writes the tokenizer to `out`, with its template and what is settled about rendering."""
-    chat.tokenizer.save_pretrained(out)
-    write_rendering(out, chat.rendering)
+def save_policy(model: Any, chat: Chat, out: Path, *, like: Path) -> None:
+    """Writes model and tokenizer to `out`, with the chat template and what is settled about rendering.
 
-
-def save_model(model: Any, out: Path, *, like: Path) -> None:
-    """Writes weights and config to `out`; the weights are one file, so that equal weights are equal bytes.
-
-    The generation config is that of the policy in `like`, to the letter: transformers would refuse to write many that
-    model authors ship.
+    The weights are one file, so that equal weights are equal bytes. The generation config is that of the policy in
+    `like`, to the letter: transformers would refuse to write many that model authors ship.
     """
     from transformers import GenerationConfig
 
+    chat.tokenizer.save_pretrained(out)
+    write_rendering(out, chat.rendering)
     model.generation_config = GenerationConfig()
     model.save_pretrained(out, max_shard_size="1000GB")
     name = "generation_config.json"
