@@ -186,13 +186,14 @@ def check_bytes(folder: Path, manifest: Manifest) -> None:
             continue
         path = folder / entry.path
         if not path.exists():
-            raise CorruptArtifact(f"{path} is missing: delete the folder {folder} and run again")
-        if path.resolve() != home / entry.path:
-            raise CorruptArtifact(
-                f"{path} leads to {path.resolve()}, outside its place: delete the folder {folder} and run again"
-            )
-        if path.stat().st_size != entry.bytes or sha256_of(path) != entry.sha256:
-            raise CorruptArtifact(f"{path} is not the file that was written: delete the folder {folder} and run again")
+            wrong = "is missing"
+        elif path.resolve() != home / entry.path:
+            wrong = f"leads to {path.resolve()}, outside its place"
+        elif path.stat().st_size != entry.bytes or sha256_of(path) != entry.sha256:
+            wrong = "is not the file that was written"
+        else:
+            continue
+        raise CorruptArtifact(f"{path} {wrong}: delete the folder {folder} and run again")
 
 
 def refresh_times(folder: Path, manifest: Manifest) -> Manifest:

@@ -94,7 +94,16 @@ class Store:
         """
         given = {name: value for name, value in inputs.items() if value is not None}
         engine = dict(backend.identity) if backend is not None else engine
-        wanted = _identity(stage, spec, seed, engine, given)
+        wanted: dict[str, Json] = {
+            "stage": stage.__name__,
+            "version": sys.modules[stage.__module__].VERSION,
+            "spec": identity(spec),
+            "inputs": {name: value.digest for name, value in given.items()},
+        }
+        if engine is not None:
+            wanted["engine"] = dict(engine)
+        if seed is not None:
+            wanted["seed"] = seed
         context = {name: value for name, value in (("seed", seed), ("backend", backend)) if value is not None}
         folder = self.root / stage.__name__ / key_of(wanted)
         work = _Work(stage=stage, spec=spec, folder=folder, identity=wanted, inputs=inputs, context=context)
@@ -247,26 +256,6 @@ def _located(label: str, folder: Path) -> Iterator[None]:
             raise refused from error
         error.add_note(f"in stage {label}, folder {folder}")
         raise
-
-
-def _identity(
-    stage: Callable[..., None],
-    spec: Spec,
-    seed: int | None,
-    engine: Mapping[str, Json] | None,
-    inputs: Mapping[str, Input],
-) -> dict[str, Json]:
-    wanted: dict[str, Json] = {
-        "stage": stage.__name__,
-        "version": sys.modules[stage.__module__].VERSION,
-        "spec": identity(spec),
-        "inputs": {name: value.digest for name, value in inputs.items()},
-    }
-    if engine is not None:
-        wanted["engine"] = dict(engine)
-    if seed is not None:
-        wanted["seed"] = seed
-    return wanted
 
 
 @functools.cache

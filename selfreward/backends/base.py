@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from selfreward.errors import BackendError, StageError
 from selfreward.records import Finish, Message, Outcome, Policy
@@ -131,6 +131,10 @@ class Backend(ABC):
     takes_patterns = False
     """Whether the engine can hold answers to a pattern."""
 
+    def __init__(self, spec: Any, policy: Policy) -> None:
+        self._spec = spec
+        self._policy = policy
+
     @property
     @abstractmethod
     def identity(self) -> Mapping[str, str | int | float | bool]:
@@ -143,9 +147,9 @@ class Backend(ABC):
     def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
         """Why no prompt with `room` tokens for an answer can be made of a conversation; None where one can."""
 
-    @abstractmethod
-    def holding(self, policy: Policy) -> "Backend":
+    def holding(self, policy: Policy) -> Self:
         """A backend of the same settings that holds another policy."""
+        return type(self)(self._spec, policy)
 
     def close(self) -> None:  # noqa: B027
         """Frees the model and its memory; a later call would load it again."""

@@ -45,7 +45,6 @@ class Tokens:
 def open_chat(tokenizer: Any, rendering: Rendering) -> Chat:
     """The chat of a tokenizer whose template is the one that `rendering` was settled for."""
     control = control_pattern(tokenizer, rendering.end_of_turn)
-    assert control is not None
     before = rendering.opening
     last = [found.start() for found in control.finditer(before)]
     return Chat(

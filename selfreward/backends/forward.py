@@ -105,13 +105,8 @@ def token_logprobs(
     targets = torch.tensor([token for _, completion in rows for token in completion], device=model.device)
     with torch.inference_mode():
         logits = _logits_at(model, [prompt + completion for prompt, completion in rows], wanted, pad, prefix)
-        picked = [
-            logits[start : start + _POSITIONS_AT_ONCE]
-            .float()
-            .log_softmax(-1)
-            .gather(1, targets[start : start + _POSITIONS_AT_ONCE, None])
-            for start in range(0, len(targets), _POSITIONS_AT_ONCE)
-        ]
+        parts = zip(logits.split(_POSITIONS_AT_ONCE), targets.split(_POSITIONS_AT_ONCE), strict=True)
+        picked = [some.float().log_softmax(-1).gather(1, tokens[:, None]) for some, tokens in parts]
     flat = iter(torch.cat(picked)[:, 0].tolist())
     return [[next(flat) for _ in completion] for _, completion in rows]
 

@@ -8,17 +8,10 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import PositiveInt
 
+from selfreward.backends import forward
 from selfreward.backends.base import Advance, Sampling
 from selfreward.backends.chat import pad_id
 from selfreward.backends.device import MOST_THREADS, resolve_device, resolve_dtype
-from selfreward.backends.forward import (
-    Prefix,
-    can_share_prefix,
-    compute_prefix,
-    draw_tokens,
-    next_token_logprobs,
-    token_logprobs,
-)
 from selfreward.backends.local import load_model, quiet
 from selfreward.backends.sharing import Row, group_rows
 from selfreward.backends.token_backend import Draw, TokenBackend
@@ -50,9 +43,10 @@ class HfSpec(Spec):
 class HfBackend(TokenBackend):
     """A `Backend` around `transformers`."""
 
+    _spec: HfSpec
+
     def __init__(self, spec: HfSpec, policy: Policy) -> None:
-        super().__init__(policy, trust_remote_code=spec.trust_remote_code)
-        self._spec = spec
+        super().__init__(spec, policy, trust_remote_code=spec.trust_remote_code)
         self._device = resolve_device(spec.device)
         self._dtype = resolve_dtype(spec.dtype, self._device)
         self._model: Any = None
@@ -70,10 +64,6 @@ class HfBackend(TokenBackend):
             "score_batch_tokens": self._spec.score_batch_tokens,
             "numerics": _NUMERICS,
         }
-
-    def holding(self, policy: Policy) -> "HfBackend":
-        """See `Backend`."""
-        return HfBackend(self._spec, policy)
 
     def close(self) -> None:
         """Frees the model; a later call would load it again."""
@@ -97,7 +87,9 @@ class HfBackend(TokenBackend):
             batch = order[start : start + step]
             rows = [prompts[index] for index in batch]
             with quiet():
-                drawn = draw_tokens(model, rows, sampling, _batch_seed(seed, number), self._stops, self._pad_id())
+                drawn = forward.draw_tokens(
+                    model, rows, sampling, _batch_seed(seed, number), self._stops, self._pad_id()
+                )
             draws = iter(zip(*drawn, strict=True))
             for index in batch:
                 results[index] = [next(draws) for _ in range(sampling.k)]
@@ -107,27 +99,27 @@ class HfBackend(TokenBackend):
     def _sum_logprobs(self, rows: list[Row], advance: Advance) -> list[float]:
         model, pad = self._load_model(), self._pad_id()
 
-        def compute(batch: list[Row], prefix: Prefix | None) -> list[float]:
-            return [sum(logprobs) for logprobs in token_logprobs(model, batch, pad, prefix)]
+        def compute(batch: list[Row], prefix: forward.Prefix | None) -> list[float]:
+            return [sum(logprobs) for logprobs in forward.token_logprobs(model, batch, pad, prefix)]
 
         return self._in_batches(rows, compute, advance)
 
     def _first_logprobs(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
         model, pad = self._load_model(), self._pad_id()
 
-        def compute(batch: list[Row], prefix: Prefix | None) -> list[list[float]]:
-            return next_token_logprobs(model, [prompt for prompt, _ in batch], wanted, pad, prefix)
+        def compute(batch: list[Row], prefix: forward.Prefix | None) -> list[list[float]]:
+            return forward.next_token_logprobs(model, [prompt for prompt, _ in batch], wanted, pad, prefix)
 
         return self._in_batches([(prompt, []) for prompt in prompts], compute, advance)
 
     def _in_batches(
-        self, rows: list[Row], compute: Callable[[list[Row], Prefix | None], list[Result]], advance: Advance
+        self, rows: list[Row], compute: Callable[[list[Row], forward.Prefix | None], list[Result]], advance: Advance
     ) -> list[Result]:
         """What `compute` finds for each row; what the rows of a group begin with is computed once."""
         self._check_known(part for row in rows for part in row)
         found: dict[int, Result] = {}
-        for group in group_rows(rows, self._spec.score_batch_tokens, share=can_share_prefix(self._model)):
-            prefix = compute_prefix(self._model, group.prefix) if group.prefix else None
+        for group in group_rows(rows, self._spec.score_batch_tokens, share=forward.can_share_prefix(self._model)):
+            prefix = forward.compute_prefix(self._model, group.prefix) if group.prefix else None
             for batch in group.batches:
                 found |= zip(batch, compute([rows[index] for index in batch], prefix), strict=True)
                 advance(len(batch))

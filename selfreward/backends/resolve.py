@@ -183,17 +183,15 @@ def _behind(text: str, word: str) -> str:
 
 def _plain(tokenizer: Any, text: str) -> bool:
     """Whether `text` has words besides control tokens: the name of a role, where it stands before an answer."""
-    pattern = _added_pattern(tokenizer)
-    return bool((text if pattern is None else pattern.sub("", text)).strip()) and "think" not in text.lower()
+    return bool(_added_pattern(tokenizer).sub("", text).strip()) and "think" not in text.lower()
 
 
 def _tokens(tokenizer: Any, text: str) -> list[str]:
     """The control tokens in `text`, in order; those around a thought are none."""
-    pattern = _added_pattern(tokenizer)
-    return [] if pattern is None else [token for token in pattern.findall(text) if token not in MARKS]
+    return [token for token in _added_pattern(tokenizer).findall(text) if token not in MARKS]
 
 
-def _added_pattern(tokenizer: Any) -> re.Pattern[str] | None:
+def _added_pattern(tokenizer: Any) -> re.Pattern[str]:
     """A pattern for every token that was added to the vocabulary, special or not, but for white space."""
     added = [entry.content for entry in tokenizer.added_tokens_decoder.values() if entry.content.strip()]
     return control_pattern(tokenizer, *added)

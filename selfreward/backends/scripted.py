@@ -35,7 +35,6 @@ from selfreward.backends.base import (
 )
 from selfreward.backends.scripted_judge import CompareTask, JudgeTask, judge_task
 from selfreward.errors import BackendError
-from selfreward.records import Policy
 from selfreward.spec import Spec, identity, neutral
 
 OUTCOMES = 16
@@ -116,19 +115,13 @@ def outcome_of(question: str, text: str) -> int | None:
 class ScriptedBackend(Backend):
     """The scripted policy as a Backend."""
 
-    def __init__(self, spec: ScriptedSpec, policy: Policy) -> None:
-        self._spec = spec
-        self._policy = policy
+    _spec: ScriptedSpec
 
     @property
     def identity(self) -> Mapping[str, str | int | float | bool]:
         """The planted faults, and a version to raise when the script changes."""
         faults = cast(dict[str, str | int | float | bool], identity(self._spec))
         return {"version": 1, **faults}
-
-    def holding(self, policy: Policy) -> "ScriptedBackend":
-        """A backend of the same settings that holds another policy."""
-        return ScriptedBackend(self._spec, policy)
 
     def _generate(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[list[Completion]]:
         state = read_state(self._policy.path)

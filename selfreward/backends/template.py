@@ -62,13 +62,12 @@ def render(
             )
     except _Endless:
         raise BackendError(
-            f"{template_file(tokenizer)} is not done with the {_shape(turns)} that begins {_beginning(turns)!r} after "
+            f"{template_file(tokenizer)} is not done with the {_named(turns)} after "
             f"{SECONDS} s of computing: mend the template, or give another with chat_template=FILE"
         ) from None
     except (*FOREIGN_ERRORS, TemplateError) as error:
         raise TemplateRefusal(
-            f"{template_file(tokenizer)} refuses the {_shape(turns)} that begins {_beginning(turns)!r}: "
-            f"{_message(error)}; {_advice(turns)}"
+            f"{template_file(tokenizer)} refuses the {_named(turns)}: {_message(error)}; {_advice(turns)}"
         ) from error
     return text
 
@@ -109,21 +108,18 @@ def template_file(tokenizer: Any) -> str:
     return f"the chat template of {folder}"
 
 
-def control_pattern(tokenizer: Any, *others: str) -> re.Pattern[str] | None:
-    """A pattern for the text of every control token of the model and of `others`; None for a model without any."""
+def control_pattern(tokenizer: Any, *others: str) -> re.Pattern[str]:
+    """A pattern for the text of every control token of the model and of `others`; it matches nothing without any."""
     added = {entry.content for entry in tokenizer.added_tokens_decoder.values() if entry.special}
     spelled = sorted({*tokenizer.all_special_tokens, *added, *others}, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, spelled))) if spelled else None
+    return re.compile("|".join(map(re.escape, spelled)) or r"(?!)")
 
 
-def _shape(turns: Sequence[Turn]) -> str:
+def _named(turns: Sequence[Turn]) -> str:
     roles = ", ".join(turn["role"] for turn in turns[:6])
-    return f"conversation ({roles}{', ...' if len(turns) > 6 else ''})"
-
-
-def _beginning(turns: Sequence[Turn]) -> str:
     text = next((turn["content"] for turn in turns if turn["role"] != "system"), turns[0]["content"] if turns else "")
-    return " ".join(text.split())[:60]
+    begins = " ".join(text.split())[:60]
+    return f"conversation ({roles}{', ...' if len(turns) > 6 else ''}) that begins {begins!r}"
 
 
 def _advice(turns: Sequence[Turn]) -> str:

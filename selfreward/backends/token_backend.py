@@ -32,6 +32,7 @@ from selfreward.backends.local import context_length, load_chat, load_configs
 from selfreward.backends.sharing import Row
 from selfreward.errors import BackendError
 from selfreward.records import Policy
+from selfreward.spec import Spec
 
 Draw = tuple[Sequence[int], Sequence[float]]
 """Tokens drawn after a prompt and the log-probability of each, at temperature 1; padding may follow a stop token."""
@@ -45,8 +46,8 @@ class TokenBackend(Backend):
     tokens drawn: they differ from `score` of the text where it is `respelled`.
     """
 
-    def __init__(self, policy: Policy, *, trust_remote_code: bool, most_tokens: int | None = None) -> None:
-        self._policy = policy
+    def __init__(self, spec: Spec, policy: Policy, *, trust_remote_code: bool, most_tokens: int | None = None) -> None:
+        super().__init__(spec, policy)
         self._trust = trust_remote_code
         self._most_tokens = most_tokens
 

@@ -58,11 +58,11 @@ class VllmBackend(TokenBackend):
     not depend on the prompts beside it but for the last digits of a sum.
     """
 
+    _spec: VllmSpec
     takes_patterns = True
 
     def __init__(self, spec: VllmSpec, policy: Policy) -> None:
-        super().__init__(policy, trust_remote_code=spec.trust_remote_code, most_tokens=spec.max_model_len)
-        self._spec = spec
+        super().__init__(spec, policy, trust_remote_code=spec.trust_remote_code, most_tokens=spec.max_model_len)
         self._worker: Worker | None = None
 
     @property
@@ -77,10 +77,6 @@ class VllmBackend(TokenBackend):
             "device": device_of(self._spec),
             "max_model_len": self._spec.max_model_len or "the model's",
         }
-
-    def holding(self, policy: Policy) -> "VllmBackend":
-        """See `Backend`."""
-        return VllmBackend(self._spec, policy)
 
     def close(self) -> None:
         """Ends vLLM's process; a later call would start another."""

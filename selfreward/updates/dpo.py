@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -31,31 +31,15 @@ from selfreward.updates.training import (
     train,
 )
 
-Loss = Literal[
-    "sigmoid",
-    "sigmoid_norm",
-    "hinge",
-    "ipo",
-    "exo_pair",
-    "nca_pair",
-    "robust",
-    "bco_pair",
-    "sppo_hard",
-    "aot",
-    "aot_unpaired",
-    "apo_zero",
-    "apo_down",
-    "discopop",
-    "sft",
-]
-
+Smoothed = Literal["robust", "exo_pair", "aot", "aot_unpaired"]
+"""Losses in which TRL's trainer reads `label_smoothing`; any other is the same whatever it is."""
+SMOOTHED: tuple[Smoothed, ...] = get_args(Smoothed)
+_Other = Literal["ipo", "nca_pair", "bco_pair", "sppo_hard", "apo_zero", "apo_down", "discopop", "sft"]
+Loss = Literal["sigmoid", "sigmoid_norm", "hinge", _Other, Smoothed]
 OFFSET: frozenset[Loss] = frozenset({"sigmoid", "hinge"})
 """Losses of `beta` times the difference of both log ratios and of nothing else, so that an offset means what it says.
 Those that are sorted, divided by length, or look at each answer alone are not, and smoothed ones ask a flipped pair for
 the offset of the pair that was not."""
-
-SMOOTHED: tuple[Loss, ...] = ("robust", "exo_pair", "aot", "aot_unpaired")
-"""Losses in which TRL's trainer reads `label_smoothing`; any other is the same whatever it is."""
 
 
 class DpoSpec(TrainingBase):
