@@ -23,11 +23,9 @@ class Reporter(Protocol):
 
     def say(self, line: str) -> None:
         """Tells one line."""
-        ...
 
     def progress(self, title: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
         """Shows progress inside a block; the function it gives says that n more units are done."""
-        ...
 
 
 class Table(Generic[Record]):

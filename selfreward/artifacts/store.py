@@ -37,7 +37,6 @@ class Engine(Protocol):
     @property
     def identity(self) -> Mapping[str, str | int | float | bool]:
         """Name, version and whatever else decides the results."""
-        ...
 
 
 Input = Artifact | Policy | Part
@@ -217,13 +216,18 @@ class Store:
 def _manifest(work: _Work, out: Output, inputs: Mapping[str, Input | None], seconds: float) -> Manifest:
     """The manifest of what a stage wrote to `out`."""
     files = manifests.list_files(work.folder)
+    entries = {
+        name: InputEntry(key=value.key, digest=value.digest, part=value.names if isinstance(value, Part) else ())
+        for name, value in inputs.items()
+        if value is not None
+    }
     return manifests.recorded(
         Manifest(
             stage=work.stage.__name__,
             key=work.folder.name,
             digest=manifests.content_digest(tuple(out.tables), files),
             identity=work.identity,
-            inputs={name: _entry(value) for name, value in inputs.items() if value is not None},
+            inputs=entries,
             tables=tuple(out.tables),
             files=files,
             counts=out.counts,
@@ -237,10 +241,6 @@ def _manifest(work: _Work, out: Output, inputs: Mapping[str, Input | None], seco
             commit=_commit(),
         )
     )
-
-
-def _entry(value: Input) -> InputEntry:
-    return InputEntry(key=value.key, digest=value.digest, part=value.names if isinstance(value, Part) else ())
 
 
 @contextmanager

@@ -5,7 +5,6 @@ Only files this module wrote are read, so types are restored from the record's o
 
 import functools
 import hashlib
-import types
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass
@@ -40,14 +39,10 @@ def _columns(record_type: type) -> list[tuple[str, Any, bool]]:
     hints = typing.get_type_hints(record_type)
     columns = []
     for field in fields(record_type):
-        parts = typing.get_args(hints[field.name]) if _is_union(hints[field.name]) else (hints[field.name],)
-        inner = [part for part in parts if part is not type(None)]
-        columns.append((field.name, inner[0], len(inner) < len(parts)))
+        hint = hints[field.name]
+        nullable = type(None) in typing.get_args(hint)
+        columns.append((field.name, typing.get_args(hint)[0] if nullable else hint, nullable))
     return columns
-
-
-def _is_union(hint: Any) -> bool:
-    return isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
 
 
 def _arrow_type(hint: Any) -> pa.DataType:

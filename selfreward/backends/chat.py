@@ -62,13 +62,13 @@ def render_prompt(chat: Chat, messages: Sequence[Message]) -> list[int]:
     Text that spells a control token stays text: no message can end its own turn or open another. Raises BackendError
     where the template refuses the conversation or drops what somebody says.
     """
-    turns = turns_of(chat.rendering, messages)
+    turns = _turns_of(chat.rendering, messages)
     spelled = [text for turn in turns for text in chat.control.findall(turn["content"])]
     mark = next(
         mark for number in itertools.count() if not any((mark := f"[[{number}]]") in turn["content"] for turn in turns)
     )
     marked = [{**turn, "content": chat.control.sub(lambda _: mark, turn["content"])} for turn in turns]
-    written = render_turns(chat, marked).split(mark)
+    written = _render_turns(chat, marked).split(mark)
     if len(written) != len(spelled) + 1:
         raise BackendError(
             f"{template_file(chat.tokenizer)} drops or repeats parts of a message, so its control tokens cannot be "
@@ -80,7 +80,7 @@ def render_prompt(chat: Chat, messages: Sequence[Message]) -> list[int]:
     return ids
 
 
-def render_turns(chat: Chat, turns: Sequence[Turn]) -> str:
+def _render_turns(chat: Chat, turns: Sequence[Turn]) -> str:
     """The text of a prompt. Raises BackendError where the template refuses the turns or drops what one says."""
     settled = chat.rendering
     text = render(chat.tokenizer, turns, settled.template_kwargs, settled.date, settled.content, prompted=True)
@@ -201,7 +201,7 @@ def pad_id(chat: Chat, vocabulary: int) -> int:
     return chat.end_of_turn if own is None or own >= vocabulary else int(own)
 
 
-def turns_of(rendering: Rendering, messages: Sequence[Message]) -> list[dict[str, str]]:
+def _turns_of(rendering: Rendering, messages: Sequence[Message]) -> list[dict[str, str]]:
     """The messages as a template takes them; a system turn that it would refuse goes before the first user's text."""
     turns = [{"role": message.role, "content": message.content} for message in messages]
     if rendering.system == "own" or not turns or turns[0]["role"] != "system":

@@ -35,11 +35,15 @@ def draw_tokens(
     read once and not k times.
     """
     import torch
-    from transformers import LogitsProcessorList
+    from transformers import GenerationConfig, LogitsProcessorList
 
     width = max(map(len, prompts))
     ids = torch.tensor([[pad] * (width - len(row)) + row for row in prompts], device=model.device)
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts], device=model.device)
+    # They name everything that could change the draws.
+    sampled = sampling.temperature > 0
+    warpers = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0} if sampled else {}
+    limits = {"max_new_tokens": sampling.max_new_tokens, "eos_token_id": stops, "pad_token_id": pad}
     recorder = _TokenLogprobs()
     with torch.inference_mode():
         # generate() would read every prompt k times: it repeats the rows first.
@@ -50,7 +54,7 @@ def draw_tokens(
             ids.repeat_interleave(sampling.k, dim=0),
             attention_mask=mask.repeat_interleave(sampling.k, dim=0),
             past_key_values=cache,
-            generation_config=_settings(sampling, stops, pad),
+            generation_config=GenerationConfig(do_sample=sampled, **limits, **warpers),
             logits_processor=LogitsProcessorList([recorder]),
         )
     tokens = sequences[:, width:]
@@ -125,16 +129,6 @@ def next_token_logprobs(
         logprobs = _logits_at(model, prompts, last, pad, prefix).float().log_softmax(-1)
     found: list[list[float]] = logprobs[:, list(wanted)].tolist()
     return found
-
-
-def _settings(sampling: Sampling, stops: list[int], pad: int) -> Any:
-    """Generation settings that name everything which could change the draws."""
-    from transformers import GenerationConfig
-
-    sampled = sampling.temperature > 0
-    warpers = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0} if sampled else {}
-    limits = {"max_new_tokens": sampling.max_new_tokens, "eos_token_id": stops, "pad_token_id": pad}
-    return GenerationConfig(do_sample=sampled, **limits, **warpers)
 
 
 def _logits_at(model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], pad: int, prefix: Prefix | None) -> Any:

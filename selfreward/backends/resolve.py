@@ -70,27 +70,25 @@ def choose_template(tokenizer: Any, name: str | None) -> str:
     """
     own = tokenizer.chat_template
     named: dict[str, str] = own if isinstance(own, dict) else {} if own is None else {"default": own}
-    if name is None:
-        if "default" in named:
-            return named["default"]
-        if named:
+    known = {**named, **TEMPLATES}
+    wanted = "default" if name is None else name
+    if wanted in known:
+        return known[wanted]
+    if name is not None:
+        if not Path(name).is_file():
             raise BackendError(
-                f"the model in {tokenizer.name_or_path} has the chat templates {', '.join(sorted(named))} and no "
-                "default: choose one with chat_template=NAME"
+                f"chat_template={name} is no file and none of {', '.join(sorted(known))}: give one of these"
             )
+        return Path(name).read_text()
+    if named:
         raise BackendError(
-            f"the tokenizer in {tokenizer.name_or_path} has no chat template: set chat_template=plain (or chatml, or "
-            "a file), or use the instruct variant of the model"
+            f"the model in {tokenizer.name_or_path} has the chat templates {', '.join(sorted(named))} and no default: "
+            "choose one with chat_template=NAME"
         )
-    if name in TEMPLATES:
-        return TEMPLATES[name]
-    if name in named:
-        return named[name]
-    if not Path(name).is_file():
-        raise BackendError(
-            f"chat_template={name} is no file and none of {', '.join(sorted({*TEMPLATES, *named}))}: give one of these"
-        )
-    return Path(name).read_text()
+    raise BackendError(
+        f"the tokenizer in {tokenizer.name_or_path} has no chat template: set chat_template=plain (or chatml, or a "
+        "file), or use the instruct variant of the model"
+    )
 
 
 def _with_content(probe: _Probe) -> _Probe:

@@ -24,9 +24,7 @@ from selfreward.backends.chat import (
     count_tokens,
     option_tokens,
     render_prompt,
-    render_turns,
     stop_ids,
-    turns_of,
 )
 from selfreward.backends.local import context_length, load_chat, load_configs
 from selfreward.backends.sharing import Row
@@ -140,13 +138,10 @@ class TokenBackend(Backend):
     def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
         """See `Backend`."""
         try:
-            if self._limit is None:
-                render_turns(self._chat, turns_of(self._chat.rendering, messages))
-                return None
             length = len(render_prompt(self._chat, messages))
         except BackendError as error:
             return Unfit("refused_by_the_template", str(error))
-        if length + room <= self._limit:
+        if self._limit is None or length + room <= self._limit:
             return None
         told = f"its {length} tokens leave no room for an answer of {room} in the model's {self._limit}"
         return Unfit("prompt_too_long", told)

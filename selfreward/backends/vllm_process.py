@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -91,6 +92,7 @@ class Worker:
         self._failed = False
         self._timeout = timeout
         self._folder = Path(tempfile.mkdtemp(prefix="selfreward-vllm-"))
+        self._log = self._folder / "log.txt"
         self._socket, theirs = socket.socketpair()
         self._socket.settimeout(timeout)
         with theirs, self._log.open("wb") as log:
@@ -103,14 +105,10 @@ class Worker:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
+        self.pid = self._process.pid  # of its process group too
         self._answers = self._socket.makefile("rb")
         self._requests = self._socket.makefile("wb")
         self._send(settings)
-
-    @property
-    def pid(self) -> int:
-        """The process id, which is that of its process group too."""
-        return self._process.pid
 
     def ask(self, requests: Sequence[Mapping[str, Any]], tick: Callable[[], None]) -> list[Reply]:
         """A reply to each request, in order; `tick` is called as each one comes in.
@@ -155,10 +153,6 @@ class Worker:
         if not self._failed:
             shutil.rmtree(self._folder)
 
-    @property
-    def _log(self) -> Path:
-        return self._folder / "log.txt"
-
     def _send(self, message: Any) -> None:
         try:
             vllm_worker.send(self._requests, message)
@@ -169,10 +163,8 @@ class Worker:
 
     def _hang_up(self) -> None:
         for end in (self._requests, self._answers, self._socket):
-            try:
+            with suppress(ConnectionError, TimeoutError):  # what was not sent will not be
                 end.close()
-            except (ConnectionError, TimeoutError):  # what was not sent will not be
-                continue
         try:
             self._process.wait(_SECONDS_TO_END)
         except subprocess.TimeoutExpired:
