@@ -72,10 +72,10 @@ def arm(point: str) -> None:
             advance = on_call(4, die, lambda *_: None)
             training.train_rft = lambda *given: train(*given[:-1], advance)
         case "save":
-            save = rft.save_model
-            rft.save_model = lambda model, out, **named: (
+            save = rft.save_policy
+            rft.save_policy = lambda model, chat, out, **named: (
                 _die_once_there(out / "model.safetensors"),
-                save(model, out, **named),
+                save(model, chat, out, **named),
             )
         case "manifest":
             replace = Path.replace

@@ -55,7 +55,8 @@ class Artifact:
 
     def shards(self, record_type: type[Record], table: str = "rows") -> Iterator[list[Record]]:
         """The records of a table, one list a shard, in order; one shard is in memory at a time."""
-        self._need_bytes()
+        if self.manifest.collected:
+            raise self.emptied()
         for path in self._table(table).paths(self.path):
             yield read_records(path, record_type)
 
@@ -80,10 +81,6 @@ class Artifact:
         content: dict[str, Any] = json.loads((self.path / f"{name}.json").read_text())
         return content
 
-    def _need_bytes(self) -> None:
-        if self.manifest.collected:
-            raise self.emptied()
-
     def emptied(self) -> CollectedArtifact:
         """What to raise where its bytes are needed after `selfreward gc` deleted them."""
         return CollectedArtifact(
@@ -92,7 +89,8 @@ class Artifact:
 
     def check(self) -> None:
         """Reads every byte back. Raises CorruptArtifact or CollectedArtifact."""
-        self._need_bytes()
+        if self.manifest.collected:
+            raise self.emptied()
         manifests.check_bytes(self.path, self.manifest)
 
     def part(self, *names: str) -> "Part":

@@ -48,7 +48,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         with suppress(FileNotFoundError):  # another process may be at it too
             if time.time() - other.lstat().st_mtime > _ABANDONED_S:
                 other.unlink()
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def write_json(path: Path, value: Json) -> None:
@@ -57,25 +57,13 @@ def write_json(path: Path, value: Json) -> None:
     write_atomically(path, f"{text}\n".encode())
 
 
-def sync_folder(path: Path) -> None:
-    """Makes renames inside `path` survive a power cut."""
+def sync(path: Path) -> None:
+    """Makes the bytes of a file, or the renames inside a folder, survive a power cut."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def sync_file(path: Path) -> None:
-    """Makes the bytes of a file that a library wrote survive a power cut."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def sync_files(folder: Path) -> None:
-    """As `sync_file`, for every file below `folder`."""
-    for path in (path for path in folder.rglob("*") if path.is_file()):
-        sync_file(path)
 
 
 @contextmanager
@@ -104,12 +92,12 @@ def locked_if_free(path: Path) -> Iterator[bool]:
     """Whether the one lock at `path` was free; it is held then."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
+        free = True
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
-        else:
-            yield True
+            free = False
+        yield free
 
 
 def folder_digest(folder: Path, memory: Path) -> str:

@@ -24,26 +24,23 @@ def explain_miss(wanted: Mapping[str, Json], known: Iterable[Mapping[str, Json]]
 
     Changed settings, versions and engines are told with both values; of changed inputs the names are enough.
     """
-    flat = flat_settings(wanted)
-    differences = [_differences(flat_settings(other), flat) for other in known]
-    if not differences:
+    new = flat_settings(wanted)
+    changes = []
+    for old in map(flat_settings, known):
+        pairs = {name: (old.get(name, "unset"), new.get(name, "unset")) for name in {**old, **new}}
+        changes.append({name: (was, now) for name, (was, now) in pairs.items() if was != now})
+    if not changes:
         return "first of its kind"
-    nearest = min(differences, key=len)
+    nearest = min(changes, key=len)
     inputs = [name.removeprefix("inputs.") for name in nearest if name.startswith("inputs.")]
-    settings = [change for name, change in nearest.items() if not name.startswith(("inputs.", "seed"))]
+    settings = [
+        f"{wanted['stage']}.{name.removeprefix('spec.')} {was} -> {now}"
+        for name, (was, now) in nearest.items()
+        if not name.startswith(("inputs.", "seed"))
+    ]
     rest = len(settings) - _SHOWN
     told = settings[:_SHOWN] + ([f"{rest} more settings"] if rest > 0 else [])
     return ", ".join(told + ([f"new {', '.join(inputs)}"] if inputs else [])) or "new seed"
-
-
-def _differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> dict[str, str]:
-    """Changed names with their old and new value."""
-    names = [name for name in {**old, **new} if old.get(name, "unset") != new.get(name, "unset")]
-    stage = str(new["stage"])
-    return {
-        name: f"{stage}.{name.removeprefix('spec.')} {old.get(name, 'unset')} -> {new.get(name, 'unset')}"
-        for name in names
-    }
 
 
 def flat_settings(value: Json | Mapping[str, Json], prefix: str = "") -> dict[str, Json]:

@@ -5,9 +5,8 @@ import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from selfreward.artifacts.files import canonical, sha256_of, sync_file, write_json
+from selfreward.artifacts.files import canonical, sha256_of, sync, write_json
 from selfreward.artifacts.identity import key_of
 from selfreward.artifacts.shards import digest_file
 from selfreward.errors import CorruptArtifact
@@ -116,17 +115,16 @@ def read_manifest(folder: Path) -> Manifest | None:
         return Manifest(
             **{
                 **content,
-                "inputs": {name: _input(entry) for name, entry in content["inputs"].items()},
+                "inputs": {
+                    name: InputEntry(**{**entry, "part": tuple(entry.get("part", ()))})
+                    for name, entry in content["inputs"].items()
+                },
                 "tables": tuple(TableEntry(**entry) for entry in content["tables"]),
                 "files": tuple(FileEntry(**entry) for entry in content["files"]),
             }
         )
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptArtifact(f"{path} is not a manifest ({error}): delete the folder {folder}") from error
-
-
-def _input(entry: dict[str, Any]) -> InputEntry:
-    return InputEntry(**{**entry, "part": tuple(entry.get("part", ()))})
 
 
 def list_files(folder: Path) -> tuple[FileEntry, ...]:
@@ -139,7 +137,7 @@ def list_files(folder: Path) -> tuple[FileEntry, ...]:
     beside = {folder / NAME, *map(digest_file, shards)}
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path not in beside):
         if path not in shards:  # those were synced when they were written
-            sync_file(path)
+            sync(path)
         stat = path.stat()
         name = path.relative_to(folder).as_posix()
         entries.append(FileEntry(path=name, bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, sha256=sha256_of(path)))
@@ -164,14 +162,12 @@ def part_digest(manifest: Manifest, names: Collection[str]) -> str | None:
 
 def looks_untouched(folder: Path, manifest: Manifest) -> bool:
     """Whether every file still has the size and time of change it was committed with."""
-    for entry in manifest.files:
-        path = folder / entry.path
-        if not path.exists():
-            return False
-        stat = path.stat()
-        if (stat.st_size, stat.st_mtime_ns) != (entry.bytes, entry.mtime_ns):
-            return False
-    return True
+    try:
+        stats = [(folder / entry.path).stat() for entry in manifest.files]
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    seen = [(stat.st_size, stat.st_mtime_ns) for stat in stats]
+    return seen == [(entry.bytes, entry.mtime_ns) for entry in manifest.files]
 
 
 def outlives_gc(path: str) -> bool:
@@ -190,13 +186,14 @@ def check_bytes(folder: Path, manifest: Manifest) -> None:
             continue
         path = folder / entry.path
         if not path.exists():
-            raise CorruptArtifact(f"{path} is missing: delete the folder {folder} and run again")
-        if path.resolve() != home / entry.path:
-            raise CorruptArtifact(
-                f"{path} leads to {path.resolve()}, outside its place: delete the folder {folder} and run again"
-            )
-        if path.stat().st_size != entry.bytes or sha256_of(path) != entry.sha256:
-            raise CorruptArtifact(f"{path} is not the file that was written: delete the folder {folder} and run again")
+            wrong = "is missing"
+        elif path.resolve() != home / entry.path:
+            wrong = f"leads to {path.resolve()}, outside its place"
+        elif path.stat().st_size != entry.bytes or sha256_of(path) != entry.sha256:
+            wrong = "is not the file that was written"
+        else:
+            continue
+        raise CorruptArtifact(f"{path} {wrong}: delete the folder {folder} and run again")
 
 
 def refresh_times(folder: Path, manifest: Manifest) -> Manifest:

@@ -23,11 +23,9 @@ class Reporter(Protocol):
 
     def say(self, line: str) -> None:
         """Tells one line."""
-        ...
 
     def progress(self, title: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
         """Shows progress inside a block; the function it gives says that n more units are done."""
-        ...
 
 
 class Table(Generic[Record]):
@@ -93,8 +91,7 @@ class Table(Generic[Record]):
         return self._folder / shard_name(self._name, self._shards)
 
     def _take(self, rows: list[Row]) -> None:
-        for line in lines_of(rows):
-            self._digest.update(line)
+        self._digest.update(lines_of(rows))
         self._rows += len(rows)
         self._shards += 1
 

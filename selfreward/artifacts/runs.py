@@ -38,8 +38,7 @@ class Run:
     ) -> Artifact:
         """An artifact that belongs to no iteration, linked as `sources/<name>`."""
         artifact = self.store.run(stage, spec, seed=None, backend=backend, engine=None, **inputs)
-        self._link(self.folder / SOURCES / name, artifact.path)
-        return artifact
+        return self._link(self.folder / SOURCES / name, artifact)
 
     def stage(
         self,
@@ -58,8 +57,7 @@ class Run:
         """
         seed = derive_seed(self.seed, iteration, stage.__name__) if random else None
         artifact = self.store.run(stage, spec, seed=seed, backend=backend, engine=engine, **inputs)
-        self._link(self.folder / f"iter-{iteration:03d}" / stage.__name__, artifact.path)
-        return artifact
+        return self._link(self.folder / f"iter-{iteration:03d}" / stage.__name__, artifact)
 
     def forget_after(self, iteration: int) -> None:
         """Unlinks iterations beyond `iteration`, left by a longer run of the same name."""
@@ -74,23 +72,24 @@ class Run:
         for other in set(self.folder.glob("iter-*/*")) - self._linked:
             other.unlink(missing_ok=True)
 
-    def _link(self, link: Path, target: Path) -> None:
-        """Points `link` at `target`; a reader sees the old target or the new one.
+    def _link(self, link: Path, artifact: Artifact) -> Artifact:
+        """Points `link` at `artifact`; a reader sees the old target or the new one.
 
         Where it pointed elsewhere, the settings of this run have changed: whatever it has not come to yet is the old
         run's, and is unlinked.
         """
         self._linked.add(link)
-        relative = os.path.relpath(target, link.parent)
+        relative = os.path.relpath(artifact.path, link.parent)
         if link.is_symlink():
             if str(link.readlink()) == relative:
-                return
+                return artifact
             self.forget_rest()
         link.parent.mkdir(parents=True, exist_ok=True)
         scratch = link.with_name(f".{link.name}.{os.getpid()}")
         scratch.unlink(missing_ok=True)
         scratch.symlink_to(relative)
         scratch.replace(link)
+        return artifact
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,8 @@ import shutil
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from selfreward.artifacts.files import canonical, sha256_of, sync_file
+from selfreward.artifacts.files import canonical, sha256_of, sync
 from selfreward.artifacts.tables import Row, write_parquet
-
-SUFFIX = ".sha256"
 
 
 def write_shard(path: Path, rows: list[Row], record_type: type) -> None:
@@ -22,14 +20,14 @@ def write_shard(path: Path, rows: list[Row], record_type: type) -> None:
     """
     scratch = path.with_suffix(".tmp")
     write_parquet(scratch, rows, record_type)
-    sync_file(scratch)
+    sync(scratch)
     digest_file(path).write_text(f"{_digest(scratch, path)}\n")
     scratch.replace(path)
 
 
 def digest_file(shard: Path) -> Path:
     """Where the digest of a shard lies."""
-    return shard.with_suffix(SUFFIX)
+    return shard.with_suffix(".sha256")
 
 
 def is_whole(shard: Path) -> bool:

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import selfreward
 from selfreward.artifacts import manifest as manifests
 from selfreward.artifacts.artifact import Artifact, Part
-from selfreward.artifacts.files import locked, sync_folder
+from selfreward.artifacts.files import locked, sync
 from selfreward.artifacts.identity import explain_miss, key_of
 from selfreward.artifacts.manifest import InputEntry, Manifest
 from selfreward.artifacts.output import Output, Reporter
@@ -37,7 +37,6 @@ class Engine(Protocol):
     @property
     def identity(self) -> Mapping[str, str | int | float | bool]:
         """Name, version and whatever else decides the results."""
-        ...
 
 
 Input = Artifact | Policy | Part
@@ -94,7 +93,16 @@ class Store:
         """
         given = {name: value for name, value in inputs.items() if value is not None}
         engine = dict(backend.identity) if backend is not None else engine
-        wanted = _identity(stage, spec, seed, engine, given)
+        wanted: dict[str, Json] = {
+            "stage": stage.__name__,
+            "version": sys.modules[stage.__module__].VERSION,
+            "spec": identity(spec),
+            "inputs": {name: value.digest for name, value in given.items()},
+        }
+        if engine is not None:
+            wanted["engine"] = dict(engine)
+        if seed is not None:
+            wanted["seed"] = seed
         context = {name: value for name, value in (("seed", seed), ("backend", backend)) if value is not None}
         folder = self.root / stage.__name__ / key_of(wanted)
         work = _Work(stage=stage, spec=spec, folder=folder, identity=wanted, inputs=inputs, context=context)
@@ -132,7 +140,7 @@ class Store:
             if kept is not None and kept.digest == manifest.digest:
                 manifest = manifests.recorded(replace(kept, files=manifest.files, collected=False))
             manifests.write_manifest(folder, manifest)
-            sync_folder(folder.parent)
+            sync(folder.parent)
         self._checked.add(folder)
         return Artifact(folder, manifest)
 
@@ -156,12 +164,9 @@ class Store:
         elif artifact.path not in self._checked:
             artifact.check()
             self._checked.add(artifact.path)
-        match value:
-            case Artifact():
-                return artifact
-            case Part():
-                return replace(value, artifact=artifact)
-        return value
+        if isinstance(value, Part):
+            return replace(value, artifact=artifact)
+        return artifact if isinstance(value, Artifact) else value
 
     def _make_again(self, collected: Artifact) -> Artifact:
         """The artifact with the bytes that `selfreward gc` deleted."""
@@ -211,23 +216,28 @@ class Store:
 def _manifest(work: _Work, out: Output, inputs: Mapping[str, Input | None], seconds: float) -> Manifest:
     """The manifest of what a stage wrote to `out`."""
     files = manifests.list_files(work.folder)
+    entries = {
+        name: InputEntry(key=value.key, digest=value.digest, part=value.names if isinstance(value, Part) else ())
+        for name, value in inputs.items()
+        if value is not None
+    }
     return manifests.recorded(
         Manifest(
             stage=work.stage.__name__,
             key=work.folder.name,
             digest=manifests.content_digest(tuple(out.tables), files),
             identity=work.identity,
-            inputs={
-                name: InputEntry(key=value.key, digest=value.digest, part=_part_of(value))
-                for name, value in inputs.items()
-                if value is not None
-            },
+            inputs=entries,
             tables=tuple(out.tables),
             files=files,
             counts=out.counts,
             seconds=seconds,
             made=datetime.now(UTC).isoformat(timespec="microseconds"),
-            versions=_versions(),
+            versions={
+                "python": sys.version.split()[0],
+                "pyarrow": version("pyarrow"),
+                "selfreward": selfreward.__version__,
+            },
             commit=_commit(),
         )
     )
@@ -246,39 +256,6 @@ def _located(label: str, folder: Path) -> Iterator[None]:
             raise refused from error
         error.add_note(f"in stage {label}, folder {folder}")
         raise
-
-
-def _identity(
-    stage: Callable[..., None],
-    spec: Spec,
-    seed: int | None,
-    engine: Mapping[str, Json] | None,
-    inputs: Mapping[str, Input],
-) -> dict[str, Json]:
-    module = sys.modules[stage.__module__]
-    wanted: dict[str, Json] = {
-        "stage": stage.__name__,
-        "version": module.VERSION,
-        "spec": identity(spec),
-        "inputs": {name: value.digest for name, value in inputs.items()},
-    }
-    if engine is not None:
-        wanted["engine"] = dict(engine)
-    if seed is not None:
-        wanted["seed"] = seed
-    return wanted
-
-
-def _part_of(value: Input) -> tuple[str, ...]:
-    return value.names if isinstance(value, Part) else ()
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "python": sys.version.split()[0],
-        "pyarrow": version("pyarrow"),
-        "selfreward": selfreward.__version__,
-    }
 
 
 @functools.cache

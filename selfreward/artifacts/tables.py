@@ -5,7 +5,6 @@ Only files this module wrote are read, so types are restored from the record's o
 
 import functools
 import hashlib
-import types
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter
 
 from selfreward.artifacts.files import canonical
 from selfreward.errors import CorruptArtifact
@@ -23,24 +23,26 @@ Record = TypeVar("Record")
 Item = TypeVar("Item")
 Row = dict[str, Any]
 
-_PRIMITIVES: dict[type, pa.DataType] = {
-    str: pa.string(),
-    int: pa.int64(),
-    float: pa.float64(),
-    bool: pa.bool_(),
-}
+_PRIMITIVES: dict[type, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
 @functools.cache
 def schema_of(record_type: type) -> pa.Schema:
     """The Arrow schema of a record type, field by field."""
+    return pa.schema(
+        [pa.field(name, _arrow_type(inner), nullable=nullable) for name, inner, nullable in _columns(record_type)]
+    )
+
+
+def _columns(record_type: type) -> list[tuple[str, Any, bool]]:
+    """The name of each field, its type apart from None, and whether it may be None."""
     hints = typing.get_type_hints(record_type)
-    return pa.schema([_arrow_field(field.name, hints[field.name]) for field in fields(record_type)])
-
-
-def _arrow_field(name: str, hint: Any) -> pa.Field:
-    inner, nullable = _without_none(hint)
-    return pa.field(name, _arrow_type(inner), nullable=nullable)
+    columns = []
+    for field in fields(record_type):
+        hint = hints[field.name]
+        nullable = type(None) in typing.get_args(hint)
+        columns.append((field.name, typing.get_args(hint)[0] if nullable else hint, nullable))
+    return columns
 
 
 def _arrow_type(hint: Any) -> pa.DataType:
@@ -55,75 +57,36 @@ def _arrow_type(hint: Any) -> pa.DataType:
     raise TypeError(f"{hint} has no Arrow type: use str, int, float, bool, a tuple or a record")
 
 
-def _without_none(hint: Any) -> tuple[Any, bool]:
-    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
-        inner = [part for part in typing.get_args(hint) if part is not type(None)]
-        return inner[0], len(inner) < len(typing.get_args(hint))
-    return hint, False
-
-
 @functools.cache
-def _writer_of(record_type: type) -> Callable[[Any], Row]:
-    hints = typing.get_type_hints(record_type)
-    plans = [(field.name, _plain_writer(_without_none(hints[field.name])[0])) for field in fields(record_type)]
-
-    def write(record: Any) -> Row:
-        row: Row = {}
-        for name, convert in plans:
-            value = getattr(record, name)
-            row[name] = value if convert is None or value is None else convert(value)
-        return row
-
-    return write
-
-
-def _plain_writer(hint: Any) -> Callable[[Any], Any] | None:
+def _writer(hint: Any) -> Callable[[Any], Any] | None:
+    """What makes a value of the type `hint` plain; None where it is already."""
     if is_dataclass(hint):
-        return _writer_of(typing.cast(type, hint))
+        plans = [(name, _writer(inner)) for name, inner, _ in _columns(typing.cast(type, hint))]
+
+        def write(record: Any) -> Row:
+            row: Row = {}
+            for name, convert in plans:
+                value = getattr(record, name)
+                row[name] = value if convert is None or value is None else convert(value)
+            return row
+
+        return write
     if typing.get_origin(hint) is tuple:
-        inner = _plain_writer(typing.get_args(hint)[0])
+        inner = _writer(typing.get_args(hint)[0])
         return list if inner is None else lambda values: [inner(value) for value in values]
     return float if hint is float else None
 
 
-@functools.cache
-def _reader_of(record_type: type) -> Callable[[Row], Any]:
-    hints = typing.get_type_hints(record_type)
-    plans = {}
-    for field in fields(record_type):
-        convert = _plain_reader(_without_none(hints[field.name])[0])
-        if convert is not None:
-            plans[field.name] = convert
-
-    def read(row: Row) -> Any:
-        for name, convert in plans.items():
-            if row[name] is not None:
-                row[name] = convert(row[name])
-        return record_type(**row)
-
-    return read
-
-
-def _plain_reader(hint: Any) -> Callable[[Any], Any] | None:
-    if is_dataclass(hint):
-        return _reader_of(typing.cast(type, hint))
-    if typing.get_origin(hint) is tuple:
-        inner = _plain_reader(typing.get_args(hint)[0])
-        return tuple if inner is None else lambda values: tuple(inner(value) for value in values)
-    return None
-
-
 def rows_of(records: Iterable[object], record_type: type) -> list[Row]:
     """`records` as plain rows, ready for Arrow or JSON."""
-    write = _writer_of(record_type)
+    write = _writer(record_type)
+    assert write is not None
     return [write(record) for record in records]
 
 
-def lines_of(rows: Iterable[Row]) -> Iterator[bytes]:
+def lines_of(rows: Iterable[Row]) -> bytes:
     """Canonical JSON lines; the row digest of a table is the SHA-256 of all its lines, however it is cut."""
-    for row in rows:
-        yield canonical(row)
-        yield b"\n"
+    return b"".join(canonical(row) + b"\n" for row in rows)
 
 
 def count_and_digest(shards: Iterable[Path]) -> tuple[int, str]:
@@ -132,8 +95,7 @@ def count_and_digest(shards: Iterable[Path]) -> tuple[int, str]:
     for path in shards:
         rows = read_rows(path)
         count += len(rows)
-        for line in lines_of(rows):
-            digest.update(line)
+        digest.update(lines_of(rows))
     return count, digest.hexdigest()
 
 
@@ -158,8 +120,13 @@ def read_rows(path: Path) -> list[Row]:
 
 def read_records(path: Path, record_type: type[Record]) -> list[Record]:
     """The records of one Parquet shard, in order."""
-    read = _reader_of(typing.cast(type, record_type))
-    return [read(row) for row in read_rows(path)]
+    records: list[Record] = _reader(typing.cast(type, record_type)).validate_python(read_rows(path))
+    return records
+
+
+@functools.cache
+def _reader(record_type: type) -> TypeAdapter[list[Any]]:
+    return TypeAdapter(list[record_type])  # type: ignore[valid-type]
 
 
 def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -5,7 +5,6 @@ from typing import Annotated
 from pydantic import Field
 
 from selfreward.backends.base import Backend
-from selfreward.backends.counted import CountedBackend
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.scripted import ScriptedBackend, ScriptedSpec
 from selfreward.backends.vllm import VllmBackend, VllmSpec
@@ -19,14 +18,14 @@ __all__ = ["AnyBackend", "Backend", "BackendSpec", "HfSpec", "ScriptedSpec", "Vl
 
 
 def open_backend(spec: AnyBackend, policy: Policy) -> Backend:
-    """A backend holding `policy`, its answers counted; nothing is loaded until a stage needs it."""
+    """A backend holding `policy`; nothing is loaded until a stage needs it."""
     match spec:
         case HfSpec():
-            return CountedBackend(HfBackend(spec, policy))
+            return HfBackend(spec, policy)
         case ScriptedSpec():
-            return CountedBackend(ScriptedBackend(spec, policy))
+            return ScriptedBackend(spec, policy)
         case VllmSpec():
-            return CountedBackend(VllmBackend(spec, policy))
+            return VllmBackend(spec, policy)
 
 
 def trusts(spec: AnyBackend) -> bool:

@@ -1,15 +1,21 @@
 """What every engine offers the loop: sample answers, score given answers, count tokens."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Any, Literal, Self, TypeVar
 
-from selfreward.errors import BackendError
+from selfreward.errors import BackendError, StageError
 from selfreward.records import Finish, Message, Outcome, Policy
+from selfreward.sizes import memory_bytes
 
 Conversation = tuple[Message, ...]
+Prompts = Sequence[Conversation]
 Advance = Callable[[int], None]
+Results = TypeVar("Results", bound=Sized)
+_LEAST_BYTES = 512
+"""An answer takes at least as much memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,65 +121,121 @@ class Unfit:
     told: str
 
 
-class Backend(Protocol):
+class Backend(ABC):
     """One engine holding one policy. Nothing is loaded before the first call that needs it.
 
-    `identity` names what decides the draws (engine, version, dtype, batch size ...): it is part of the key of
-    every stage that uses the backend, and reading it loads nothing.
+    What an engine gives is counted before anybody uses it. StageError is raised where it gives more or fewer results
+    than it was asked for, or a draw whose log-probability is no number.
     """
 
-    @property
-    def identity(self) -> Mapping[str, str | int | float | bool]:
-        """What decides the draws; see above."""
-        ...
+    takes_patterns = False
+    """Whether the engine can hold answers to a pattern."""
 
-    def generate(
-        self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
-    ) -> list[list[Completion]]:
+    def __init__(self, spec: Any, policy: Policy) -> None:
+        self._spec = spec
+        self._policy = policy
+
+    @property
+    @abstractmethod
+    def identity(self) -> Mapping[str, str | int | float | bool]:
+        """What decides the draws (engine, version, dtype, batch size ...); reading it loads nothing.
+
+        It is part of the key of every stage that uses the backend.
+        """
+
+    @abstractmethod
+    def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
+        """Why no prompt with `room` tokens for an answer can be made of a conversation; None where one can."""
+
+    def holding(self, policy: Policy) -> Self:
+        """A backend of the same settings that holds another policy."""
+        return type(self)(self._spec, policy)
+
+    def close(self) -> None:  # noqa: B027
+        """Frees the model and its memory; a later call would load it again."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def generate(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[list[Completion]]:
         """`sampling.k` completions for each prompt, in the order of `prompts`; the same seed draws the same.
 
-        `advance(n)` is called as n more answers are done. Raises BackendError for a prompt that leaves no room
-        for an answer in the model's context, and for a pattern where the engine cannot hold answers to one.
+        `advance(n)` is called as n more answers are done. Raises BackendError for a prompt that leaves no room for an
+        answer in the model's context, for a pattern where the engine cannot hold answers to one, and for more answers
+        than the memory of this machine can hold.
         """
-        ...
+        if sampling.pattern is not None and not self.takes_patterns:
+            raise BackendError(
+                "this engine cannot hold an answer to a pattern: set backend=vllm, or judge.constrained=false"
+            )
+        _check_memory(len(prompts) * sampling.k)
+        drawn = self._counted("lists of answers", self._generate(prompts, sampling, seed, advance), len(prompts))
+        for completions in drawn:
+            self._counted("answers to a prompt", completions, sampling.k)
+            if not all(math.isfinite(one.logprob) for one in completions):
+                raise StageError(
+                    f"the engine ({self._name}) drew an answer whose log-probability is no number: give another model, "
+                    "or set backend.dtype=float32"
+                )
+        return drawn
 
     def score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
         """One result for each answer, in order; an answer beyond the context is NotScored, never cut."""
-        ...
+        return self._counted("scores of answers", self._score(answers, advance), len(answers))
 
     def score_options(
-        self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
+        self, prompts: Prompts, options: Sequence[str], advance: Advance
     ) -> list[OptionScore | NotScored]:
         """One result for each prompt, in order, from one forward pass each; nothing is generated.
 
         Raises BackendError for an option that is more than one token of the model, or the same token as another.
         """
-        ...
-
-    def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
-        """Why no prompt with `room` tokens for an answer can be made of a conversation; None where one can."""
-        ...
+        scores = self._counted("scores of options", self._score_options(prompts, options, advance), len(prompts))
+        for one in scores:
+            if isinstance(one, OptionScore):
+                self._counted("options of a prompt", one.logprobs, len(options))
+        return scores
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Completion tokens of each text, the end-of-turn token included."""
-        ...
+        """Completion tokens of each text, with its thought if it brings one and the end-of-turn token."""
+        return self._counted("counts of tokens", self._count_tokens(texts), len(texts))
 
-    def holding(self, policy: Policy) -> "Backend":
-        """A backend of the same settings that holds another policy."""
-        ...
+    @abstractmethod
+    def _generate(
+        self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance
+    ) -> list[list[Completion]]: ...
 
-    def __enter__(self) -> Self: ...
+    @abstractmethod
+    def _score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Frees the model and its memory."""
-        ...
+    @abstractmethod
+    def _score_options(
+        self, prompts: Prompts, options: Sequence[str], advance: Advance
+    ) -> list[OptionScore | NotScored]: ...
+
+    @abstractmethod
+    def _count_tokens(self, texts: Sequence[str]) -> list[int]: ...
+
+    @property
+    def _name(self) -> str:
+        return str(self.identity.get("kind", type(self).__name__))
+
+    def _counted(self, what: str, given: Results, asked: int) -> Results:
+        if len(given) != asked:
+            raise StageError(
+                f"the engine ({self._name}) gave {len(given)} {what} where {asked} were asked for, so nothing of that "
+                "is kept: run the same command again; if it stays so, use another backend"
+            )
+        return given
 
 
-def refuse_pattern(sampling: Sampling) -> None:
-    """What an engine that cannot hold answers to a pattern does first: raises BackendError if it is asked to."""
-    if sampling.pattern is not None:
+def _check_memory(answers: int) -> None:
+    memory = memory_bytes()
+    if answers * _LEAST_BYTES > memory:
         raise BackendError(
-            "this engine cannot hold an answer to a pattern: set backend=vllm, or judge.constrained=false"
+            f"{answers:,} answers at once take {answers * _LEAST_BYTES / 2**30:,.0f} GiB or more, and this machine has "
+            f"{memory / 2**30:,.0f}: lower k, or shard_prompts"
         )

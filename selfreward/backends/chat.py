@@ -6,12 +6,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from selfreward.backends.base import Completion
 from selfreward.backends.rendering import Rendering
 from selfreward.backends.template import Turn, control_pattern, render, template_file
 from selfreward.errors import BackendError
-from selfreward.records import Message
-from selfreward.thought import behind, marks_in
+from selfreward.records import Finish, Message
+from selfreward.thought import behind, marks_in, split_thought
 
+_Piece = tuple[str, bool]
+"""A run of text, and whether it spells a control token and is none."""
 _NEUTRAL = "\n"
 """Text behind which other text is tokenised as in the middle of a line."""
 
@@ -31,14 +34,6 @@ class Chat:
     end_of_turn: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A run of text; `spelled` where it spells a control token and is none."""
-
-    text: str
-    spelled: bool = False
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
     """An answer as tokens: `lead` belongs to the prompt and bears no loss, `completion` is what a policy draws."""
@@ -50,7 +45,6 @@ class Tokens:
 def open_chat(tokenizer: Any, rendering: Rendering) -> Chat:
     """The chat of a tokenizer whose template is the one that `rendering` was settled for."""
     control = control_pattern(tokenizer, rendering.end_of_turn)
-    assert control is not None
     before = rendering.opening
     last = [found.start() for found in control.finditer(before)]
     return Chat(
@@ -65,18 +59,16 @@ def open_chat(tokenizer: Any, rendering: Rendering) -> Chat:
 def render_prompt(chat: Chat, messages: Sequence[Message]) -> list[int]:
     """Token ids of the conversation under the model's chat template, up to where the answer begins.
 
-    Text that spells a control token stays text: no message can end its own turn or open another.
-
-    Raises:
-        BackendError: the template refuses the conversation or drops what somebody says.
+    Text that spells a control token stays text: no message can end its own turn or open another. Raises BackendError
+    where the template refuses the conversation or drops what somebody says.
     """
-    turns = turns_of(chat.rendering, messages)
+    turns = _turns_of(chat.rendering, messages)
     spelled = [text for turn in turns for text in chat.control.findall(turn["content"])]
     mark = next(
         mark for number in itertools.count() if not any((mark := f"[[{number}]]") in turn["content"] for turn in turns)
     )
     marked = [{**turn, "content": chat.control.sub(lambda _: mark, turn["content"])} for turn in turns]
-    written = render_turns(chat, marked).split(mark)
+    written = _render_turns(chat, marked).split(mark)
     if len(written) != len(spelled) + 1:
         raise BackendError(
             f"{template_file(chat.tokenizer)} drops or repeats parts of a message, so its control tokens cannot be "
@@ -88,12 +80,10 @@ def render_prompt(chat: Chat, messages: Sequence[Message]) -> list[int]:
     return ids
 
 
-def render_turns(chat: Chat, turns: Sequence[Turn]) -> str:
+def _render_turns(chat: Chat, turns: Sequence[Turn]) -> str:
     """The text of a prompt. Raises BackendError where the template refuses the turns or drops what one says."""
-    given = turns
-    if chat.rendering.content == "parts":
-        given = [{**turn, "content": [{"type": "text", "text": turn["content"]}]} for turn in turns]
-    text = render(chat.tokenizer, given, chat.rendering.template_kwargs, chat.rendering.date, prompted=True)
+    settled = chat.rendering
+    text = render(chat.tokenizer, turns, settled.template_kwargs, settled.date, settled.content, prompted=True)
     for number, turn in enumerate(turns, start=1):
         if turn["role"] != "assistant" and turn["content"].strip() not in text:
             raise BackendError(
@@ -101,7 +91,7 @@ def render_turns(chat: Chat, turns: Sequence[Turn]) -> str:
                 f"({' '.join(turn['content'].split())[:60]!r}): mend the template, or give another with "
                 "chat_template=FILE"
             )
-    return text + chat.rendering.header
+    return text + settled.header
 
 
 def answer_tokens(chat: Chat, text: str, *, ended: bool, thought: str | None = None) -> Tokens:
@@ -113,21 +103,20 @@ def answer_tokens(chat: Chat, text: str, *, ended: bool, thought: str | None = N
     rendering = chat.rendering
     trail = rendering.trail if ended else ""
     if thought is None:
-        lead = _behind(chat.tokenizer, chat.context, [_Piece(rendering.lead)])
-        before, pieces = chat.context + rendering.lead, [_Piece(rendering.space)]
+        lead = _behind(chat.tokenizer, chat.context, [(rendering.lead, False)])
+        before, pieces = chat.context + rendering.lead, [(rendering.space, False)]
     else:
         lead = []
         drawn = behind(rendering.opening, thought)
-        before, pieces = chat.context, [_Piece(rendering.space), *_pieces(chat, drawn, marks_in(drawn))]
-    completion = _behind(chat.tokenizer, before, [*pieces, *_pieces(chat, text), _Piece(trail)])
+        before, pieces = chat.context, [(rendering.space, False), *_pieces(chat, drawn, marks_in(drawn))]
+    completion = _behind(chat.tokenizer, before, [*pieces, *_pieces(chat, text), (trail, False)])
     return Tokens(lead=lead, completion=[*completion, chat.end_of_turn] if ended else completion)
 
 
 def option_tokens(chat: Chat, options: Sequence[str]) -> tuple[list[int], list[int]]:
     """What a prompt goes on with before each option, and the one token of each option behind that.
 
-    Raises:
-        BackendError: an option of several tokens, or two options that are the same token.
+    Raises BackendError for an option of several tokens, and for two options that are the same token.
     """
     tokens = [answer_tokens(chat, option, ended=False) for option in options]
     ids = [one.completion for one in tokens]
@@ -142,7 +131,77 @@ def option_tokens(chat: Chat, options: Sequence[str]) -> tuple[list[int], list[i
     return [*tokens[0].lead, *ids[0][:common]], [own[common] for own in ids]
 
 
-def turns_of(rendering: Rendering, messages: Sequence[Message]) -> list[dict[str, str]]:
+def count_tokens(chat: Chat, texts: Sequence[str]) -> list[int]:
+    """Completion tokens of each text, with its thought if it brings one and the end-of-turn token."""
+    split = [split_thought(text) for text in texts]
+    return [len(answer_tokens(chat, answer, ended=True, thought=thought).completion) for thought, answer in split]
+
+
+def completion_of(
+    chat: Chat, prompt: list[int], tokens: Sequence[int], logprobs: Sequence[float], stops: Sequence[int]
+) -> Completion:
+    """The answer up to and including its first stop token; what follows that is padding."""
+    end = next((place for place, token in enumerate(tokens) if token in stops), None)
+    drawn = list(tokens if end is None else tokens[: end + 1])
+    finish: Finish = "length" if end is None else "stop"
+    thought, text = _read_drawn(chat, drawn if end is None else drawn[:-1])
+    again = answer_tokens(chat, text, ended=finish == "stop", thought=thought)
+    return Completion(
+        text=text,
+        thought=thought,
+        finish=finish,
+        token_logprobs=tuple(logprobs[: len(drawn)]),
+        prompt_tokens=len(prompt),
+        respelled=bool(again.lead) or again.completion != drawn,
+    )
+
+
+def _read_drawn(chat: Chat, tokens: Sequence[int]) -> tuple[str | None, str]:
+    """The thought and the answer that tokens decode to, without control tokens but the markers of the thought."""
+    tokenizer, rendering = chat.tokenizer, chat.rendering
+    whole, bare = _decode(tokenizer, tokens, bare=False), _decode(tokenizer, tokens)
+    whole = whole.removeprefix(rendering.space)
+    thought, answer = split_thought(whole, open=rendering.opens_thought)
+    if thought is None and rendering.lead and whole.startswith(rendering.lead):
+        thought, answer = rendering.lead, whole.removeprefix(rendering.lead)
+    if thought is None:
+        return None, _without_trail(chat, bare)
+    known = marks_in(thought)
+    marks = [place for place, text in enumerate(tokenizer.convert_ids_to_tokens(list(tokens))) if text in known]
+    ends = sum(thought.count(mark) for mark in known)
+    if 0 < ends <= len(marks):
+        answer = _decode(tokenizer, tokens[marks[ends - 1] + 1 :])
+    return thought, _without_trail(chat, answer)
+
+
+def _without_trail(chat: Chat, text: str) -> str:
+    return text.strip().removesuffix(chat.rendering.trail.strip()).strip()
+
+
+def _decode(tokenizer: Any, tokens: Sequence[int], *, bare: bool = True) -> str:
+    text: str = tokenizer.decode(list(tokens), skip_special_tokens=bare, clean_up_tokenization_spaces=False)
+    return text
+
+
+def stop_ids(chat: Chat, generation_config: Any) -> list[int]:
+    """The end-of-turn token first, then every other token at which the model's author stops."""
+    ids = [chat.end_of_turn, chat.tokenizer.eos_token_id, *author_stops(generation_config)]
+    return list(dict.fromkeys(int(token) for token in ids if token is not None))
+
+
+def author_stops(generation_config: Any) -> list[int]:
+    """The tokens at which a generation config stops."""
+    named = generation_config.eos_token_id
+    return [] if named is None else [*named] if isinstance(named, list) else [named]
+
+
+def pad_id(chat: Chat, vocabulary: int) -> int:
+    """The token to pad with: the model's own where it has one among its `vocabulary` embeddings, else end of turn."""
+    own = chat.tokenizer.pad_token_id
+    return chat.end_of_turn if own is None or own >= vocabulary else int(own)
+
+
+def _turns_of(rendering: Rendering, messages: Sequence[Message]) -> list[dict[str, str]]:
     """The messages as a template takes them; a system turn that it would refuse goes before the first user's text."""
     turns = [{"role": message.role, "content": message.content} for message in messages]
     if rendering.system == "own" or not turns or turns[0]["role"] != "system":
@@ -156,19 +215,19 @@ def _pieces(chat: Chat, text: str, meant: Collection[str] = ()) -> Iterator[_Pie
     end = 0
     for found in chat.control.finditer(text):
         if found[0] not in meant:
-            yield _Piece(text[end : found.start()])
-            yield _Piece(found[0], spelled=True)
+            yield text[end : found.start()], False
+            yield found[0], True
             end = found.end()
-    yield _Piece(text[end:])
+    yield text[end:], False
 
 
 def _behind(tokenizer: Any, before: str, pieces: Iterable[_Piece]) -> list[int]:
     """Token ids of `pieces` one after the other as they stand behind `before`, whose tokens are not among them."""
     ids: list[int] = []
-    for spelled, group in itertools.groupby(pieces, key=lambda piece: piece.spelled):
-        text = "".join(piece.text for piece in group)
+    for spelled, group in itertools.groupby(pieces, key=lambda piece: piece[1]):
+        text = "".join(text for text, _ in group)
         ids += _letters(tokenizer, text) if spelled else _continued(tokenizer, before, text)
-        before = before if not ids else _NEUTRAL
+        before = _NEUTRAL if ids else before
     return ids
 
 

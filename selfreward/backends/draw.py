@@ -57,6 +57,7 @@ def draw_candidates(
     backend: Backend, policy: Policy, prompts: Sequence[Prompt], decoding: Decoding, *, seed: int, advance: Advance
 ) -> list[Candidate]:
     """`decoding.k` candidates for each prompt, in the order of `prompts`, then by index."""
+    drawn = draw_completions(backend, prompts, decoding, seed=seed, advance=advance)
     return [
         Candidate(
             id=_id(prompt, policy, seed, index, completion),
@@ -73,13 +74,11 @@ def draw_candidates(
             thought=completion.thought,
             respelled=completion.respelled,
         )
-        for prompt, completions in zip(
-            prompts, draw_completions(backend, prompts, decoding, seed=seed, advance=advance), strict=True
-        )
+        for prompt, completions in zip(prompts, drawn, strict=True)
         for index, completion in enumerate(completions)
     ]
 
 
 def _id(prompt: Prompt, policy: Policy, seed: int, index: int, completion: Completion) -> str:
-    drawn = (prompt.id, policy.digest, seed, index, completion.text)
-    return digest_of("candidate", *drawn, *(() if completion.thought is None else (completion.thought,)))
+    thought = () if completion.thought is None else (completion.thought,)
+    return digest_of("candidate", prompt.id, policy.digest, seed, index, completion.text, *thought)

@@ -35,11 +35,15 @@ def draw_tokens(
     read once and not k times.
     """
     import torch
-    from transformers import LogitsProcessorList
+    from transformers import GenerationConfig, LogitsProcessorList
 
     width = max(map(len, prompts))
     ids = torch.tensor([[pad] * (width - len(row)) + row for row in prompts], device=model.device)
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts], device=model.device)
+    # They name everything that could change the draws.
+    sampled = sampling.temperature > 0
+    warpers = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0} if sampled else {}
+    limits = {"max_new_tokens": sampling.max_new_tokens, "eos_token_id": stops, "pad_token_id": pad}
     recorder = _TokenLogprobs()
     with torch.inference_mode():
         # generate() would read every prompt k times: it repeats the rows first.
@@ -50,7 +54,7 @@ def draw_tokens(
             ids.repeat_interleave(sampling.k, dim=0),
             attention_mask=mask.repeat_interleave(sampling.k, dim=0),
             past_key_values=cache,
-            generation_config=_settings(sampling, stops, pad),
+            generation_config=GenerationConfig(do_sample=sampled, **limits, **warpers),
             logits_processor=LogitsProcessorList([recorder]),
         )
     tokens = sequences[:, width:]
@@ -91,13 +95,6 @@ def compute_prefix(model: Any, tokens: Sequence[int]) -> Prefix:
     return Prefix(len(tokens), cache)
 
 
-def sum_logprobs(
-    model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int, prefix: Prefix | None = None
-) -> list[float]:
-    """The summed log-probability, in nats, of the completion of each (prompt, completion) after its prompt."""
-    return [sum(logprobs) for logprobs in token_logprobs(model, rows, pad, prefix)]
-
-
 def token_logprobs(
     model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int, prefix: Prefix | None = None
 ) -> list[list[float]]:
@@ -112,13 +109,8 @@ def token_logprobs(
     targets = torch.tensor([token for _, completion in rows for token in completion], device=model.device)
     with torch.inference_mode():
         logits = _logits_at(model, [prompt + completion for prompt, completion in rows], wanted, pad, prefix)
-        picked = [
-            logits[start : start + _POSITIONS_AT_ONCE]
-            .float()
-            .log_softmax(-1)
-            .gather(1, targets[start : start + _POSITIONS_AT_ONCE, None])
-            for start in range(0, len(targets), _POSITIONS_AT_ONCE)
-        ]
+        parts = zip(logits.split(_POSITIONS_AT_ONCE), targets.split(_POSITIONS_AT_ONCE), strict=True)
+        picked = [some.float().log_softmax(-1).gather(1, tokens[:, None]) for some, tokens in parts]
     flat = iter(torch.cat(picked)[:, 0].tolist())
     return [[next(flat) for _ in completion] for _, completion in rows]
 
@@ -137,22 +129,6 @@ def next_token_logprobs(
         logprobs = _logits_at(model, prompts, last, pad, prefix).float().log_softmax(-1)
     found: list[list[float]] = logprobs[:, list(wanted)].tolist()
     return found
-
-
-def _settings(sampling: Sampling, stops: list[int], pad: int) -> Any:
-    """Generation settings that name everything which could change the draws."""
-    from transformers import GenerationConfig
-
-    make: Any = GenerationConfig
-    sampled = sampling.temperature > 0
-    warpers = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0} if sampled else {}
-    return make(
-        max_new_tokens=sampling.max_new_tokens,
-        do_sample=sampled,
-        eos_token_id=stops,
-        pad_token_id=pad,
-        **warpers,
-    )
 
 
 def _logits_at(model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], pad: int, prefix: Prefix | None) -> Any:

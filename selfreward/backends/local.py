@@ -5,21 +5,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from selfreward.backends.chat import Chat, open_chat
+from selfreward.backends.chat import Chat, author_stops, open_chat
 from selfreward.backends.device import Device, Dtype
 from selfreward.backends.folder import check_config, check_folder, check_loaded, check_numbers, check_weights
-from selfreward.backends.one_line import one_line, plain
+from selfreward.backends.one_line import FOREIGN_ERRORS, one_line, plain
 from selfreward.backends.rendering import ChatSpec, Rendering, read_rendering
 from selfreward.backends.resolve import resolve_rendering
-from selfreward.backends.rows import author_stops
 from selfreward.errors import BackendError
 
 
 def load_chat(folder: Path, *, trust_remote_code: bool) -> Chat:
     """The tokenizer in `folder` and how conversations are rendered for it, as was settled or as its template has it.
 
-    Raises:
-        BackendError: no such folder, no tokenizer in it, or no chat template that can be used.
+    Raises BackendError where there is no such folder, no tokenizer in it, or no chat template that can be used.
     """
     tokenizer = load_tokenizer(folder, trust_remote_code=trust_remote_code)
     rendering = read_rendering(folder)
@@ -49,33 +47,22 @@ def _check_text_comes_back(folder: Path, tokenizer: Any) -> None:
 
 
 def load_tokenizer(folder: Path, *, trust_remote_code: bool) -> Any:
-    """The tokenizer in `folder`, chat template included if it has one.
-
-    Raises:
-        BackendError: no such folder, or no tokenizer in it.
-    """
+    """The tokenizer in `folder`, chat template included. Raises BackendError where there is none."""
     check_folder(folder)
     from transformers import AutoTokenizer
 
     with quiet(), refused("tokenizer", folder):
-        try:
-            return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code, local_files_only=True)
-        except Exception as error:
-            if type(error) is Exception:  # as tokenizers raises for a file that is not its own
-                raise ValueError(*error.args) from error
-            raise
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code, local_files_only=True)
 
 
 def load_model(folder: Path, *, dtype: Dtype, device: Device, trust_remote_code: bool) -> Any:
     """The causal language model in `folder`, in evaluation mode on `device`; safetensors weights only.
 
-    Raises:
-        BackendError: no such folder, no safetensors weights in it, a model that cannot be loaded, or no such device.
+    Raises BackendError where there are none, for a model that cannot be loaded, and where there is no such device.
     """
-    check_weights(folder)
+    check_model(folder, trust_remote_code=trust_remote_code)
     import torch
 
-    check_config(folder, load_configs(folder, trust_remote_code=trust_remote_code)[0])
     if device == "cuda" and not torch.cuda.is_available():
         raise BackendError("this torch finds no CUDA device: set device=cpu, or install a CUDA build of torch")
     model = read_whole(folder, trust_remote_code=trust_remote_code, dtype=getattr(torch, dtype)).to(device).eval()
@@ -83,11 +70,16 @@ def load_model(folder: Path, *, dtype: Dtype, device: Device, trust_remote_code:
     return model
 
 
+def check_model(folder: Path, *, trust_remote_code: bool) -> None:
+    """Raises BackendError where files and config in `folder` are not those of a language model that can be trained."""
+    check_weights(folder)
+    check_config(folder, load_configs(folder, trust_remote_code=trust_remote_code)[0])
+
+
 def read_whole(folder: Path, *, trust_remote_code: bool, **how: Any) -> Any:
     """The causal language model in `folder`, read by `from_pretrained` as `how` says, with all its weights.
 
-    Raises:
-        BackendError: a model that cannot be loaded, or weights that are missing or do not fit.
+    Raises BackendError where it cannot be loaded, and for weights that are missing or do not fit.
     """
     from transformers import AutoModelForCausalLM
 
@@ -107,21 +99,16 @@ def read_whole(folder: Path, *, trust_remote_code: bool, **how: Any) -> Any:
 
 
 def load_configs(folder: Path, *, trust_remote_code: bool) -> tuple[Any, Any]:
-    """The configuration of the model in `folder` and its generation config, without the model.
-
-    Raises:
-        BackendError: no such folder, or no model configuration in it.
-    """
+    """The configuration of the model in `folder` and its generation config. Raises BackendError where there is none."""
     check_folder(folder)
     from transformers import AutoConfig, GenerationConfig
 
-    make: Any = GenerationConfig
     with quiet(), refused("model", folder):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code, local_files_only=True)
         if (folder / "generation_config.json").exists():
-            generation = make.from_pretrained(folder, local_files_only=True)
+            generation = GenerationConfig.from_pretrained(folder, local_files_only=True)
         else:
-            generation = make.from_model_config(config)
+            generation = GenerationConfig.from_model_config(config)
     _check_stops(folder, config, generation)
     return config, generation
 
@@ -145,20 +132,10 @@ def refused(what: str, folder: Path) -> Iterator[None]:
 
     try:
         yield
-    except (
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        ImportError,
-        LookupError,
-        MemoryError,
-        OSError,
-        RuntimeError,
-        SafetensorError,
-        StrictDataclassError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except Exception as error:
+        known = (*FOREIGN_ERRORS, ImportError, OSError, SafetensorError, StrictDataclassError)
+        if not isinstance(error, known) and type(error) is not Exception:  # which tokenizers raises
+            raise
         raise BackendError(
             f"no {what} can be loaded from {folder} ({one_line(error)}): give the folder of a saved model, whole"
         ) from error
@@ -173,9 +150,8 @@ def context_length(config: Any) -> int | None:
 @contextmanager
 def quiet() -> Iterator[None]:
     """No progress bars and no log lines below errors from transformers; the `warnings` module is untouched."""
-    from transformers.utils import logging as untyped
+    from transformers.utils import logging
 
-    logging: Any = untyped
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

@@ -1,19 +1,18 @@
 """How conversations become text for one model: what the user may set, and what was settled for a policy's folder."""
 
-import json
-from dataclasses import asdict, dataclass
 from datetime import date as Date
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from selfreward.artifacts.files import write_json
 from selfreward.errors import BackendError
-from selfreward.spec import Json, Spec
+from selfreward.spec import Spec
 
 FILE = "rendering.json"
 PINNED_DATE = "2026-01-01"
+TemplateKwargs = dict[str, bool | int | float | str]
 
 
 class ChatSpec(Spec):
@@ -25,7 +24,7 @@ class ChatSpec(Spec):
     """
 
     chat_template: str | None = None
-    template_kwargs: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    template_kwargs: TemplateKwargs = Field(default_factory=dict)
     end_of_turn: str | None = None
     date: str = PINNED_DATE
 
@@ -38,13 +37,7 @@ class ChatSpec(Spec):
             raise ValueError(f"date={value} is no day: give one as {PINNED_DATE}") from error
 
 
-def chat_of(spec: ChatSpec) -> ChatSpec:
-    """The settings of `spec` that say how its model is talked to, without what a class built on it adds."""
-    return ChatSpec(**{name: getattr(spec, name) for name in ChatSpec.model_fields})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendering:
+class Rendering(Spec):
     """What is settled about rendering for one policy; it lies in the policy's folder and counts in its digest.
 
     An answer stands in a conversation as `opening`, `lead`, `space`, the answer, `trail`, `end_of_turn`.
@@ -60,7 +53,7 @@ class Rendering:
     content: whether the template reads the text of a turn as it is, or as a list of parts.
     """
 
-    template_kwargs: dict[str, Json]
+    template_kwargs: TemplateKwargs
     date: str
     content: Literal["text", "parts"]
     system: Literal["own", "merged"]
@@ -75,7 +68,7 @@ class Rendering:
 
 def write_rendering(folder: Path, rendering: Rendering) -> None:
     """Writes what is settled for the policy in `folder`."""
-    write_json(folder / FILE, asdict(rendering))
+    write_json(folder / FILE, rendering.model_dump())
 
 
 def read_rendering(folder: Path) -> Rendering | None:
@@ -87,14 +80,8 @@ def read_rendering(folder: Path) -> Rendering | None:
     if not path.exists():
         return None
     try:
-        settled = Rendering(**json.loads(path.read_bytes()))
-    except (ValueError, TypeError) as error:
-        raise BackendError(_no_rendering(path)) from error
-    kinds = {"template_kwargs": dict, "opens_thought": bool}
-    if not all(isinstance(value, kinds.get(name, str)) for name, value in asdict(settled).items()):
-        raise BackendError(_no_rendering(path))
-    return settled
-
-
-def _no_rendering(path: Path) -> str:
-    return f"{path} does not say how a model is talked to: delete it, and it is settled anew"
+        return Rendering.model_validate_json(path.read_bytes(), strict=True)
+    except ValidationError as error:
+        raise BackendError(
+            f"{path} does not say how a model is talked to: delete it, and it is settled anew"
+        ) from error

@@ -4,11 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from selfreward.backends.rendering import ChatSpec, Rendering
-from selfreward.backends.template import Turn, control_pattern, render, template_file
-from selfreward.backends.templates import TEMPLATES
+from selfreward.backends.template import TEMPLATES, Content, control_pattern, render, template_file
 from selfreward.errors import BackendError, TemplateRefusal
 from selfreward.thought import MARKS, closing_of
 
@@ -22,13 +21,12 @@ class _Probe:
     tokenizer: Any
     spec: ChatSpec
     words: Sequence[str]
-    content: Literal["text", "parts"] = "text"
+    content: Content = "text"
 
     def render(self, *roles: str, prompted: bool) -> str:
         """Turns by `roles` in order, each saying its word."""
-        said = [[{"type": "text", "text": word}] if self.content == "parts" else word for word in self.words]
-        turns: list[Turn] = [{"role": role, "content": text} for role, text in zip(roles, said, strict=False)]
-        return render(self.tokenizer, turns, self.spec.template_kwargs, self.spec.date, prompted=prompted)
+        turns = [{"role": role, "content": word} for role, word in zip(roles, self.words, strict=False)]
+        return render(self.tokenizer, turns, self.spec.template_kwargs, self.spec.date, self.content, prompted=prompted)
 
     def shows(self, *roles: str, prompted: bool = False) -> bool:
         """Whether the template takes such turns and writes what each says."""
@@ -39,74 +37,58 @@ class _Probe:
         return all(word in text for word in self.words[: len(roles)])
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Place:
-    """Where an answer stands; the fields are those of `Rendering`."""
-
-    opening: str
-    header: str
-    lead: str
-    space: str
-
-
 def resolve_rendering(tokenizer: Any, spec: ChatSpec, stops: Sequence[str]) -> Rendering:
     """What is settled about rendering for the model of `tokenizer`, whose template becomes the one that was chosen.
 
-    `stops` are the tokens at which the model's author stops.
-
-    Raises:
-        BackendError: no template, one that refuses plain turns or drops their text, or one of which the end of a turn
-            cannot be told.
+    `stops` are the tokens at which the model's author stops. Raises BackendError for no template, for one that refuses
+    plain turns or drops their text, or one of which the end of a turn cannot be told.
     """
     tokenizer.chat_template = template = choose_template(tokenizer, spec.chat_template)
     words = [word for word in _WORDS if word not in template]
     probe = _with_content(_Probe(tokenizer=tokenizer, spec=spec, words=words))
-    place = _place_of_answer(probe)
+    opening, header, lead, space = _place_of_answer(probe)
     end, trail = _end_of_turn(probe, stops)
     return Rendering(
         template_kwargs=dict(spec.template_kwargs),
         date=spec.date,
         content=probe.content,
         system="own" if probe.shows("system", "user", prompted=True) else "merged",
-        opening=place.opening,
-        header=place.header,
-        lead=place.lead,
-        space=place.space,
+        opening=opening,
+        header=header,
+        lead=lead,
+        space=space,
         trail=trail,
         end_of_turn=end,
-        opens_thought=closing_of(place.opening) is not None,
+        opens_thought=closing_of(opening) is not None,
     )
 
 
 def choose_template(tokenizer: Any, name: str | None) -> str:
     """The text of the template that `name` names: a file, one of ours, one of the model's; None for the model's own.
 
-    Raises:
-        BackendError: there is none, or the model has several and none of them is its default.
+    Raises BackendError where there is none, or the model has several and none of them is its default.
     """
     own = tokenizer.chat_template
     named: dict[str, str] = own if isinstance(own, dict) else {} if own is None else {"default": own}
-    if name is None:
-        if "default" in named:
-            return named["default"]
-        if named:
+    known = {**named, **TEMPLATES}
+    wanted = "default" if name is None else name
+    if wanted in known:
+        return known[wanted]
+    if name is not None:
+        if not Path(name).is_file():
             raise BackendError(
-                f"the model in {tokenizer.name_or_path} has the chat templates {', '.join(sorted(named))} and no "
-                "default: choose one with chat_template=NAME"
+                f"chat_template={name} is no file and none of {', '.join(sorted(known))}: give one of these"
             )
+        return Path(name).read_text()
+    if named:
         raise BackendError(
-            f"the tokenizer in {tokenizer.name_or_path} has no chat template: set chat_template=plain (or chatml, or "
-            "a file), or use the instruct variant of the model"
+            f"the model in {tokenizer.name_or_path} has the chat templates {', '.join(sorted(named))} and no default: "
+            "choose one with chat_template=NAME"
         )
-    if name in TEMPLATES:
-        return TEMPLATES[name]
-    if name in named:
-        return named[name]
-    if not Path(name).is_file():
-        raise BackendError(
-            f"chat_template={name} is no file and none of {', '.join(sorted({*TEMPLATES, *named}))}: give one of these"
-        )
-    return Path(name).read_text()
+    raise BackendError(
+        f"the tokenizer in {tokenizer.name_or_path} has no chat template: set chat_template=plain (or chatml, or a "
+        "file), or use the instruct variant of the model"
+    )
 
 
 def _with_content(probe: _Probe) -> _Probe:
@@ -123,7 +105,8 @@ def _with_content(probe: _Probe) -> _Probe:
     )
 
 
-def _place_of_answer(probe: _Probe) -> _Place:
+def _place_of_answer(probe: _Probe) -> tuple[str, str, str, str]:
+    """Where an answer stands: `opening`, `header`, `lead` and `space` of a `Rendering`."""
     question, answer = probe.words[:2]
     asked = probe.render("user", prompted=True)
     opening = asked.rpartition(question)[2]
@@ -138,11 +121,11 @@ def _place_of_answer(probe: _Probe) -> _Place:
     before = behind.removeprefix(opening) if behind.startswith(opening) else ""
     before = before if before.strip() else closing_of(opening) or before
     if not before.strip():
-        return _Place(opening=opening, header="", lead="", space=before)
+        return opening, "", "", before
     if probe.render("user", prompted=False) == asked and _plain(probe.tokenizer, before):
         # There is no generation prompt: this is what it would be.
-        return _Place(opening=opening + before, header=before, lead="", space="")
-    return _Place(opening=opening, header="", lead=before, space="")
+        return opening + before, before, "", ""
+    return opening, "", before, ""
 
 
 def _end_of_turn(probe: _Probe, stops: Sequence[str]) -> tuple[str, str]:
@@ -198,17 +181,15 @@ def _behind(text: str, word: str) -> str:
 
 def _plain(tokenizer: Any, text: str) -> bool:
     """Whether `text` has words besides control tokens: the name of a role, where it stands before an answer."""
-    pattern = _added_pattern(tokenizer)
-    return bool((text if pattern is None else pattern.sub("", text)).strip()) and "think" not in text.lower()
+    return bool(_added_pattern(tokenizer).sub("", text).strip()) and "think" not in text.lower()
 
 
 def _tokens(tokenizer: Any, text: str) -> list[str]:
     """The control tokens in `text`, in order; those around a thought are none."""
-    pattern = _added_pattern(tokenizer)
-    return [] if pattern is None else [token for token in pattern.findall(text) if token not in MARKS]
+    return [token for token in _added_pattern(tokenizer).findall(text) if token not in MARKS]
 
 
-def _added_pattern(tokenizer: Any) -> re.Pattern[str] | None:
+def _added_pattern(tokenizer: Any) -> re.Pattern[str]:
     """A pattern for every token that was added to the vocabulary, special or not, but for white space."""
     added = [entry.content for entry in tokenizer.added_tokens_decoder.values() if entry.content.strip()]
     return control_pattern(tokenizer, *added)

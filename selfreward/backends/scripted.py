@@ -15,8 +15,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self, cast
+from typing import Literal, cast
 
 from pydantic import Field
 
@@ -24,26 +23,18 @@ from selfreward.artifacts.files import write_json
 from selfreward.backends.base import (
     Advance,
     Answer,
+    Backend,
     Completion,
     Conversation,
     NotScored,
     OptionScore,
+    Prompts,
     Sampling,
     TextScore,
     Unfit,
-    refuse_pattern,
 )
-from selfreward.backends.scripted_judge import (
-    CompareTask,
-    JudgeTask,
-    compare_reply,
-    judge_reply,
-    judge_task,
-    letter_logprobs,
-    option_logprobs,
-)
+from selfreward.backends.scripted_judge import CompareTask, JudgeTask, judge_task
 from selfreward.errors import BackendError
-from selfreward.records import Policy
 from selfreward.spec import Spec, identity, neutral
 
 OUTCOMES = 16
@@ -52,37 +43,11 @@ _CONTEXT = 2048
 _UNKNOWN_LOGPROB = -30.0
 _JUDGED_LOGPROB = -5.0
 _SUM = re.compile(r"(\d+) \+ (\d+)")
-_BANK = [
-    "water",
-    "light",
-    "people",
-    "often",
-    "early",
-    "river",
-    "stone",
-    "maybe",
-    "mostly",
-    "never",
-    "small",
-    "green",
-    "winter",
-    "reason",
-    "bread",
-    "music",
-    "night",
-    "almost",
-    "always",
-    "garden",
-    "simple",
-    "honest",
-    "answer",
-    "slowly",
-    "country",
-    "school",
-    "window",
-    "market",
-    "letter",
-]
+_WORDS = (
+    "water light people often early river stone maybe mostly never small green winter reason bread "
+    "music night almost always garden simple honest answer slowly country school window market letter"
+)
+_BANK = _WORDS.split()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,13 +112,10 @@ def outcome_of(question: str, text: str) -> int | None:
     return next((number for number in range(OUTCOMES) if outcome_text(question, number) == text), None)
 
 
-class ScriptedBackend:
+class ScriptedBackend(Backend):
     """The scripted policy as a Backend."""
 
-    def __init__(self, spec: ScriptedSpec, policy: Policy) -> None:
-        """Holds the policy's state; nothing else is ever loaded."""
-        self._spec = spec
-        self._policy = policy
+    _spec: ScriptedSpec
 
     @property
     def identity(self) -> Mapping[str, str | int | float | bool]:
@@ -161,24 +123,7 @@ class ScriptedBackend:
         faults = cast(dict[str, str | int | float | bool], identity(self._spec))
         return {"version": 1, **faults}
 
-    def holding(self, policy: Policy) -> "ScriptedBackend":
-        """A backend of the same settings that holds another policy."""
-        return ScriptedBackend(self._spec, policy)
-
-    def __enter__(self) -> Self:
-        """The backend itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to free."""
-
-    def generate(
-        self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
-    ) -> list[list[Completion]]:
-        """`sampling.k` completions for each prompt; see Backend. They match no pattern."""
-        refuse_pattern(sampling)
+    def _generate(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[list[Completion]]:
         state = read_state(self._policy.path)
         greedy = sampling.temperature == 0
         ends = list(accumulate(probabilities(state, sampling.temperature or 1.0)))
@@ -210,8 +155,8 @@ class ScriptedBackend:
         unparsed = _uniforms(f"unparsed|{luck[0]}|{question}")[0] < self._spec.unparsed_share
         lot = None if greedy else luck[0]
         if isinstance(task, CompareTask):
-            return compare_reply(task, merit=self._merit(task, question), luck=lot, unparsed=unparsed)
-        return judge_reply(task, right=_is_right(task.question, task.answer), luck=lot, unparsed=unparsed)
+            return task.reply(merit=self._merit(task, question), luck=lot, unparsed=unparsed)
+        return task.reply(right=_is_right(task.question, task.answer), luck=lot, unparsed=unparsed)
 
     def _merit(self, task: CompareTask, question: str) -> float:
         """How much better the first answer is, or seems to a judge who goes by the order: -1 to 1."""
@@ -232,8 +177,7 @@ class ScriptedBackend:
             prompt_tokens=len(question.split()),
         )
 
-    def score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
-        """One result for each answer; see Backend."""
+    def _score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
         plain = [math.log(max(value, 1e-12)) for value in probabilities(read_state(self._policy.path))]
         results: list[TextScore | NotScored] = []
         for answer in answers:
@@ -248,10 +192,10 @@ class ScriptedBackend:
             advance(1)
         return results
 
-    def score_options(
-        self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
+    def _score_options(
+        self, prompts: Prompts, options: Sequence[str], advance: Advance
     ) -> list[OptionScore | NotScored]:
-        """Random options, the same for the same prompt, or as a judge of the answer sees them; see Backend."""
+        """Random options, the same for the same prompt, or as a judge of the answer sees them."""
         results: list[OptionScore | NotScored] = []
         for messages in prompts:
             question = messages[-1].content
@@ -259,9 +203,9 @@ class ScriptedBackend:
             unparsed = _uniforms(f"unparsed|{question}")[0] < self._spec.unparsed_share
             if isinstance(task, JudgeTask) and all(option.isdecimal() for option in options):
                 right = _is_right(task.question, task.answer)
-                logprobs = option_logprobs(task, options, right=right, unparsed=unparsed)
+                logprobs = task.logprobs(options, right=right, unparsed=unparsed)
             elif isinstance(task, CompareTask) and len(options) == 3:
-                logprobs = letter_logprobs(merit=self._merit(task, question), unparsed=unparsed)
+                logprobs = task.logprobs(merit=self._merit(task, question), unparsed=unparsed)
             else:
                 weights = [0.05 + _uniforms(f"option|{question}|{option}")[0] for option in options]
                 logprobs = tuple(math.log(weight / (sum(weights) + 1)) for weight in weights)
@@ -276,7 +220,7 @@ class ScriptedBackend:
             return None
         return Unfit("prompt_too_long", f"its {words} words leave no room for an answer of {room} in {_CONTEXT}")
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+    def _count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Words of each text and the end of turn."""
         return [len(text.split()) + 1 for text in texts]
 

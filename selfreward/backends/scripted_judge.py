@@ -34,67 +34,65 @@ class JudgeTask:
     highest: int
     label: str | None
 
+    def reply(self, *, right: bool, luck: float | None, unparsed: bool) -> str:
+        """A score that is high for a right answer; `luck` in [0, 1) moves it, and is None without noise."""
+        share = min(max((_RIGHT if right else _WRONG) + _noise(luck), 0.0), 1.0)
+        score = "N/A" if unparsed else str(self.lowest + round(share * (self.highest - self.lowest)))
+        remark = "The answer is right." if right else "The answer may not be right."
+        return score if self.label is None else f"{remark}\n{self.label}: {score}"
+
+    def logprobs(self, options: Sequence[str], *, right: bool, unparsed: bool) -> tuple[float, ...]:
+        """Log-probabilities of whole-number options, highest near the score that the answer deserves."""
+        deserved = self.lowest + (_RIGHT if right else _WRONG) * (self.highest - self.lowest)
+        return _logprobs([math.exp(-abs(int(option) - deserved)) for option in options], unparsed)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareTask:
-    """Two answers to compare; `label` names the verdict line, if one is asked for."""
+    """Two answers to compare; `label` names the verdict line, if one is asked for.
+
+    `merit` is how much better the first one is, -1 to 1.
+    """
 
     question: str
     first: str
     second: str
     label: str | None
 
+    def reply(self, *, merit: float, luck: float | None, unparsed: bool) -> str:
+        """A letter for the better answer; `luck` as in `JudgeTask.reply`."""
+        lead = merit * (_RIGHT - _WRONG) + _noise(luck)
+        letter = "X" if unparsed else "C" if abs(lead) < _TIE else "A" if lead > 0 else "B"
+        remark = {"A": "The first answer is right.", "B": "The second answer is right."}.get(letter, "Hard to say.")
+        return letter if self.label is None else f"{remark}\n{self.label}: {letter}"
+
+    def logprobs(self, *, merit: float, unparsed: bool) -> tuple[float, ...]:
+        """Log-probabilities of A, B and C."""
+        lead = _SHARP * merit * (_RIGHT - _WRONG)
+        return _logprobs([math.exp(lead), math.exp(-lead), 1.0], unparsed)
+
 
 def judge_task(message: str) -> JudgeTask | CompareTask | None:
     """The task in a judge prompt; None for any other message."""
     if found := _PAIR.search(message):
-        form = _FORM.search(found[4])
-        return CompareTask(question=found[1], first=found[2], second=found[3], label=form[1] if form else None)
+        return CompareTask(question=found[1], first=found[2], second=found[3], label=_label(found[4]))
     found = _TASK.search(message)
     scale = _SCALE.search(found[3]) if found else None
     if found is None or scale is None:
         return None
-    form = _FORM.search(found[3])
-    return JudgeTask(
-        question=found[1],
-        answer=found[2],
-        lowest=int(scale[1]),
-        highest=int(scale[2]),
-        label=form[1] if form else None,
-    )
+    lowest, highest = int(scale[1]), int(scale[2])
+    return JudgeTask(question=found[1], answer=found[2], lowest=lowest, highest=highest, label=_label(found[3]))
 
 
-def judge_reply(task: JudgeTask, *, right: bool, luck: float | None, unparsed: bool) -> str:
-    """A reply with a score that is high for a right answer; `luck` in [0, 1) moves it, and is None without noise."""
-    noise = 0.0 if luck is None else _NOISE * (luck - 0.5)
-    share = min(max((_RIGHT if right else _WRONG) + noise, 0.0), 1.0)
-    score = "N/A" if unparsed else str(task.lowest + round(share * (task.highest - task.lowest)))
-    if task.label is None:
-        return score
-    remark = "The answer is right." if right else "The answer may not be right."
-    return f"{remark}\n{task.label}: {score}"
+def _label(told: str) -> str | None:
+    form = _FORM.search(told)
+    return form[1] if form else None
 
 
-def option_logprobs(task: JudgeTask, options: Sequence[str], *, right: bool, unparsed: bool) -> tuple[float, ...]:
-    """Log-probabilities of whole-number options, highest near the score that the task deserves."""
-    deserved = task.lowest + (_RIGHT if right else _WRONG) * (task.highest - task.lowest)
-    weights = [math.exp(-abs(int(option) - deserved)) for option in options]
-    mass = 1 - _MASS if unparsed else _MASS
-    return tuple(math.log(mass * weight / sum(weights)) for weight in weights)
+def _noise(luck: float | None) -> float:
+    return 0.0 if luck is None else _NOISE * (luck - 0.5)
 
 
-def compare_reply(task: CompareTask, *, merit: float, luck: float | None, unparsed: bool) -> str:
-    """A reply with a letter for a first answer that is better by `merit`, -1 to 1; `luck` as in `judge_reply`."""
-    noise = 0.0 if luck is None else _NOISE * (luck - 0.5)
-    lead = merit * (_RIGHT - _WRONG) + noise
-    letter = "X" if unparsed else "C" if abs(lead) < _TIE else "A" if lead > 0 else "B"
-    remark = {"A": "The first answer is right.", "B": "The second answer is right."}.get(letter, "Hard to say.")
-    return letter if task.label is None else f"{remark}\n{task.label}: {letter}"
-
-
-def letter_logprobs(*, merit: float, unparsed: bool) -> tuple[float, ...]:
-    """Log-probabilities of A, B and C for a first answer that is better by `merit`."""
-    lead = _SHARP * merit * (_RIGHT - _WRONG)
-    weights = [math.exp(lead), math.exp(-lead), 1.0]
+def _logprobs(weights: Sequence[float], unparsed: bool) -> tuple[float, ...]:
     mass = 1 - _MASS if unparsed else _MASS
     return tuple(math.log(mass * weight / sum(weights)) for weight in weights)

@@ -1,9 +1,10 @@
 """Which rows are scored together, so that the tokens they begin with are computed once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from selfreward.backends.rows import Row
+Row = tuple[list[int], list[int]]
+"""The token ids of a prompt and of its completion."""
 
 # What two more calls of the model cost, in tokens: a shared beginning must save more.
 _CALLS = 256
@@ -11,13 +12,13 @@ _CALLS = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Rows with a common beginning, by their keys, in batches; `prefix` is its tokens, empty where it is not shared."""
+    """Rows with a common beginning, by place, in batches; `prefix` is its tokens, empty where it is not shared."""
 
     prefix: list[int]
     batches: list[list[int]]
 
 
-def group_rows(rows: Mapping[int, Row], batch_tokens: int, *, share: bool) -> list[Group]:
+def group_rows(rows: Sequence[Row], batch_tokens: int, *, share: bool) -> list[Group]:
     """All `rows`, each in one batch of one group.
 
     A batch holds `batch_tokens` when padded; a token of the prefix, which is not computed but kept for each row, counts
@@ -25,7 +26,7 @@ def group_rows(rows: Mapping[int, Row], batch_tokens: int, *, share: bool) -> li
     prefix.
     """
     groups: list[Group] = []
-    apart: list[int] = [] if share else [*rows]
+    apart: list[int] = [] if share else [*range(len(rows))]
     for keys, length in _alike(rows) if share else ():
         if (len(keys) - 1) * length > _CALLS:
             groups.append(Group(prefix=rows[keys[0]][0][:length], batches=_batches(rows, keys, length, batch_tokens)))
@@ -34,14 +35,14 @@ def group_rows(rows: Mapping[int, Row], batch_tokens: int, *, share: bool) -> li
     return [*groups, Group(prefix=[], batches=_batches(rows, apart, 0, batch_tokens))]
 
 
-def _alike(rows: Mapping[int, Row]) -> Iterator[tuple[list[int], int]]:
+def _alike(rows: Sequence[Row]) -> Iterator[tuple[list[int], int]]:
     """Runs of rows in the order of their prompts, and how many first tokens each run shares.
 
     A row opens a new run where its joining would cost the run before it more tokens of prefix than it saves.
     """
     keys: list[int] = []
     length = 0
-    for key in sorted(rows, key=lambda key: rows[key][0]):
+    for key in sorted(range(len(rows)), key=lambda key: rows[key][0]):
         own = len(rows[key][0]) - 1
         common = min(length, _common(rows[keys[-1]][0], rows[key][0]), own) if keys else own
         if len(keys) * common + _CALLS < (len(keys) - 1) * length:
@@ -59,7 +60,7 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
     return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
-def _batches(rows: Mapping[int, Row], keys: Sequence[int], shared: int, batch_tokens: int) -> list[list[int]]:
+def _batches(rows: Sequence[Row], keys: Sequence[int], shared: int, batch_tokens: int) -> list[list[int]]:
     """`keys`, shortest row first, in batches."""
     batches: list[list[int]] = []
     for key in sorted(keys, key=lambda key: sum(map(len, rows[key]))):

@@ -7,51 +7,68 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from selfreward.backends.one_line import plain
+from selfreward.backends.one_line import FOREIGN_ERRORS, plain
 from selfreward.errors import BackendError, TemplateRefusal
 from selfreward.spec import Json
 
-Turn = Mapping[str, Any]
+Turn = Mapping[str, str]
+Content = Literal["text", "parts"]
+"""Whether a template reads the text of a turn as it is, or as a list of parts."""
+
 SECONDS = 5
 """How long a template may compute for one conversation."""
 
+TEMPLATES = {
+    "chatml": (
+        "{% for message in messages %}"
+        "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+        "{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+    ),
+    "plain": (
+        "{% if bos_token %}{{ bos_token }}{% endif %}"
+        "{% for message in messages %}"
+        "{{ message['role'] | capitalize + ': ' + message['content'] }}"
+        "{{ eos_token + '\\n' if message['role'] == 'assistant' else '\\n\\n' }}"
+        "{% endfor %}"
+        "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
+    ),
+}
+"""Templates for models that bring none, written for this project; their names are values of `chat_template`.
 
-def render(tokenizer: Any, turns: Sequence[Turn], kwargs: Mapping[str, Json], date: str, *, prompted: bool) -> str:
+`chatml` needs a model with the tokens `<|im_start|>` and `<|im_end|>`; `plain` names who speaks, and ends an answer
+with the model's own end-of-text token.
+"""
+
+
+def render(
+    tokenizer: Any, turns: Sequence[Turn], kwargs: Mapping[str, Json], date: str, content: Content, *, prompted: bool
+) -> str:
     """The turns as the tokenizer's chat template writes them; `prompted` asks for the start of an answer behind them.
 
-    Raises:
-        TemplateRefusal: the template raises an error.
-        BackendError: it does not come to an end.
+    Raises TemplateRefusal where the template raises an error, BackendError where it does not come to an end.
     """
     from jinja2 import TemplateError
 
     today = datetime.fromisoformat(date)
+    given: list[Any] = list(turns)
+    if content == "parts":
+        given = [{**turn, "content": [{"type": "text", "text": turn["content"]}]} for turn in turns]
     try:
         with _limited(SECONDS):
             text: str = tokenizer.apply_chat_template(
-                list(turns), add_generation_prompt=prompted, tokenize=False, strftime_now=today.strftime, **kwargs
+                given, add_generation_prompt=prompted, tokenize=False, strftime_now=today.strftime, **kwargs
             )
     except _Endless:
         raise BackendError(
-            f"{template_file(tokenizer)} is not done with the {_shape(turns)} that begins {_beginning(turns)!r} after "
+            f"{template_file(tokenizer)} is not done with the {_named(turns)} after "
             f"{SECONDS} s of computing: mend the template, or give another with chat_template=FILE"
         ) from None
-    except (
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        LookupError,
-        MemoryError,
-        RuntimeError,
-        TemplateError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except (*FOREIGN_ERRORS, TemplateError) as error:
         raise TemplateRefusal(
-            f"{template_file(tokenizer)} refuses the {_shape(turns)} that begins {_beginning(turns)!r}: "
-            f"{_message(error)}; {_advice(turns)}"
+            f"{template_file(tokenizer)} refuses the {_named(turns)}: {_message(error)}; {_advice(turns)}"
         ) from error
     return text
 
@@ -92,24 +109,18 @@ def template_file(tokenizer: Any) -> str:
     return f"the chat template of {folder}"
 
 
-def control_pattern(tokenizer: Any, *others: str) -> re.Pattern[str] | None:
-    """A pattern for the text of every control token of the model and of `others`; None for a model without any."""
+def control_pattern(tokenizer: Any, *others: str) -> re.Pattern[str]:
+    """A pattern for the text of every control token of the model and of `others`; it matches nothing without any."""
     added = {entry.content for entry in tokenizer.added_tokens_decoder.values() if entry.special}
     spelled = sorted({*tokenizer.all_special_tokens, *added, *others}, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, spelled))) if spelled else None
+    return re.compile("|".join(map(re.escape, spelled)) or r"(?!)")
 
 
-def _shape(turns: Sequence[Turn]) -> str:
+def _named(turns: Sequence[Turn]) -> str:
     roles = ", ".join(turn["role"] for turn in turns[:6])
-    return f"conversation ({roles}{', ...' if len(turns) > 6 else ''})"
-
-
-def _beginning(turns: Sequence[Turn]) -> str:
-    content = next(
-        (turn["content"] for turn in turns if turn["role"] != "system"), turns[0]["content"] if turns else ""
-    )
-    text = content if isinstance(content, str) else content[0]["text"]
-    return " ".join(text.split())[:60]
+    text = next((turn["content"] for turn in turns if turn["role"] != "system"), turns[0]["content"] if turns else "")
+    begins = " ".join(text.split())[:60]
+    return f"conversation ({roles}{', ...' if len(turns) > 6 else ''}) that begins {begins!r}"
 
 
 def _advice(turns: Sequence[Turn]) -> str:

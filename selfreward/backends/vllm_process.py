@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,8 +30,7 @@ _ERROR = re.compile(r"^(?:\[rank\d+\]: )?((?:\w+\.)*\w*(?:Error|Exception): .+)"
 def versions(python: Path | None) -> Mapping[str, str]:
     """`vllm_worker.versions` of an interpreter, None for this one; vLLM is not imported.
 
-    Raises:
-        BackendError: no such interpreter, or one without vLLM.
+    Raises BackendError where there is no such interpreter, or none with vLLM.
     """
     if python is None:
         found = vllm_worker.versions()
@@ -92,6 +92,7 @@ class Worker:
         self._failed = False
         self._timeout = timeout
         self._folder = Path(tempfile.mkdtemp(prefix="selfreward-vllm-"))
+        self._log = self._folder / "log.txt"
         self._socket, theirs = socket.socketpair()
         self._socket.settimeout(timeout)
         with theirs, self._log.open("wb") as log:
@@ -104,20 +105,15 @@ class Worker:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
+        self.pid = self._process.pid  # of its process group too
         self._answers = self._socket.makefile("rb")
         self._requests = self._socket.makefile("wb")
         self._send(settings)
 
-    @property
-    def pid(self) -> int:
-        """The process id, which is that of its process group too."""
-        return self._process.pid
-
     def ask(self, requests: Sequence[Mapping[str, Any]], tick: Callable[[], None]) -> list[Reply]:
         """A reply to each request, in order; `tick` is called as each one comes in.
 
-        Raises:
-            BackendError: the worker ended, and it says why; it did nothing for too long; what it sent is no reply.
+        Raises BackendError where the worker ended, did nothing for too long, or sent what is no reply.
         """
         replies: dict[int, Reply] = {}
         self._send(requests)
@@ -157,10 +153,6 @@ class Worker:
         if not self._failed:
             shutil.rmtree(self._folder)
 
-    @property
-    def _log(self) -> Path:
-        return self._folder / "log.txt"
-
     def _send(self, message: Any) -> None:
         try:
             vllm_worker.send(self._requests, message)
@@ -171,10 +163,8 @@ class Worker:
 
     def _hang_up(self) -> None:
         for end in (self._requests, self._answers, self._socket):
-            try:
+            with suppress(ConnectionError, TimeoutError):  # what was not sent will not be
                 end.close()
-            except (ConnectionError, TimeoutError):  # what was not sent will not be
-                continue
         try:
             self._process.wait(_SECONDS_TO_END)
         except subprocess.TimeoutExpired:

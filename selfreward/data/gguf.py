@@ -42,7 +42,7 @@ def _quiet() -> Iterator[None]:
 
     level, bars = chatter.get_verbosity(), chatter.is_progress_bar_enabled()
     chatter.set_verbosity(logging.ERROR)
-    chatter.disable_progress_bar()  # type: ignore[no-untyped-call]
+    chatter.disable_progress_bar()
     try:
         # Its GGUF reader draws a bar of its own, which no setting turns off.
         with contextlib.redirect_stderr(io.StringIO()):
@@ -50,4 +50,4 @@ def _quiet() -> Iterator[None]:
     finally:
         chatter.set_verbosity(level)
         if bars:
-            chatter.enable_progress_bar()  # type: ignore[no-untyped-call]
+            chatter.enable_progress_bar()

@@ -10,12 +10,12 @@ from pydantic import Field
 from selfreward.artifacts.files import folder_digest, locked, sha256_of
 from selfreward.backends.folder import check_weights
 from selfreward.backends.local import load_tokenizer, settle_rendering
-from selfreward.backends.rendering import FILE, ChatSpec, chat_of, write_rendering
+from selfreward.backends.rendering import FILE, ChatSpec, write_rendering
 from selfreward.backends.scripted import STATE_FILE, ScriptedState, write_state
 from selfreward.data.assets import asset_model, model_names
 from selfreward.errors import AssetError
 from selfreward.records import Policy, digest_of
-from selfreward.spec import Spec, identity
+from selfreward.spec import Spec, identity, part_of
 
 _WEIGHTS = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "*.py"]
 _TEMPLATE = "chat_template.jinja"
@@ -62,7 +62,7 @@ def start_policy(spec: HfModel | ScriptedModel, store: Path, *, trusted: bool = 
             write_state(folder, ScriptedState(skill=spec.skill, modes=spec.modes))
             return _folder_policy(folder, store)
         case HfModel():
-            return model_policy(_folder_of(spec), chat_of(spec), store, trusted=trusted)
+            return model_policy(_folder_of(spec), part_of(spec, ChatSpec), store, trusted=trusted)
 
 
 def model_policy(folder: Path, chat: ChatSpec, store: Path, *, trusted: bool) -> Policy:

@@ -11,17 +11,16 @@ from typing import Any
 from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import Answer, NotScored, Sampling
-from selfreward.backends.chat import Chat, option_tokens
+from selfreward.backends.chat import Chat, option_tokens, stop_ids
 from selfreward.backends.folder import check_config
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.local import context_length, load_chat, load_configs, load_model, quiet, read_whole
 from selfreward.backends.one_line import one_line
-from selfreward.backends.rows import stop_ids
-from selfreward.backends.template import Turn, render, template_file
+from selfreward.backends.template import render, template_file
 from selfreward.errors import BackendError
 from selfreward.records import Message, Policy
 from selfreward.spec import Spec
-from selfreward.updates.training import save_chat, save_model
+from selfreward.updates.training import save_policy
 
 VERSION = 3
 _OPTIONS = (("1", "2", "3", "4", "5"), ("A", "B"), ("yes", "no"))
@@ -132,14 +131,12 @@ def _one_token_each(chat: Chat) -> dict[tuple[str, ...], list[int]]:
 
 
 def _date(chat: Chat) -> str:
-    turns: list[Turn] = [{"role": "user", "content": "What day is it?"}]
-    if chat.rendering.content == "parts":
-        turns = [{"role": "user", "content": [{"type": "text", "text": "What day is it?"}]}]
+    turns, settled = [{"role": "user", "content": "What day is it?"}], chat.rendering
     one, other = (
-        render(chat.tokenizer, turns, chat.rendering.template_kwargs, day, prompted=True)
+        render(chat.tokenizer, turns, settled.template_kwargs, day, settled.content, prompted=True)
         for day in ("2001-02-03", "2014-11-29")
     )
-    return "the template prints none" if one == other else f"the template prints {chat.rendering.date} (date)"
+    return "the template prints none" if one == other else f"the template prints {settled.date} (date)"
 
 
 def _small_copy(chat: Chat, config: Any, folder: Path, *, trusted: bool) -> str:
@@ -160,8 +157,7 @@ def _small_copy(chat: Chat, config: Any, folder: Path, *, trusted: bool) -> str:
         drawn, able = [], _one_token_each(chat)
         for place in copies:
             with quiet():
-                save_model(model, place, like=folder)
-            save_chat(chat, place)
+                save_policy(model, chat, place, like=folder)
             drawn.append(_used(place, able, trusted=trusted))
             model = load_model(place, dtype="float32", device="cpu", trust_remote_code=trusted)
         if drawn[0] != drawn[1]:

@@ -17,7 +17,6 @@ from pydantic import TypeAdapter
 
 from selfreward import errors
 from selfreward.artifacts import Advance
-from selfreward.artifacts.tables import read_records, rows_of, write_parquet
 from selfreward.backends.device import resolve_device
 from selfreward.records import Example, Policy, PreferencePair, TrainingRow
 from selfreward.updates.dpo import DpoSpec, train_dpo
@@ -25,20 +24,23 @@ from selfreward.updates.report import Training
 from selfreward.updates.rft import RftSpec, train_rft
 from selfreward.updates.training import StepAdvance
 
-TrainingSpec = RftSpec | DpoSpec
 _ERROR = "error.json"
+_RESULT = "result.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """A training: `reference` is the policy that a preference loss ties to; rows suit the kind of `spec`."""
 
-    spec: TrainingSpec
+    spec: RftSpec | DpoSpec
     policy: Policy
     reference: Policy | None
     rows: Sequence[TrainingRow]
     out: Path
     seed: int
+
+
+_TASK = TypeAdapter(Task)
 
 
 def train_in_scratch(task: Task, advance: Advance) -> Training:
@@ -63,52 +65,22 @@ def _train(task: Task, scratch: Path, advance: StepAdvance) -> Training:
 
 
 def _train_apart(task: Task, scratch: Path) -> Training:
-    row_type = _row_type(task.spec)
-    write_parquet(scratch / "rows.parquet", rows_of(task.rows, row_type), row_type)
-    described = {
-        "spec": task.spec.model_dump(mode="json"),
-        "policy": _as_json(task.policy),
-        "reference": None if task.reference is None else _as_json(task.reference),
-        "out": str(task.out.resolve()),
-        "seed": task.seed,
-    }
     path = scratch / "task.json"
-    path.write_text(json.dumps(described))
+    path.write_bytes(_TASK.dump_json(task))
     child = subprocess.run([sys.executable, "-m", "selfreward.updates.child", str(path)], check=False)
     if (told := scratch / _ERROR).exists():
         kind, message = json.loads(told.read_text())
         raise getattr(errors, kind)(message)
     if child.returncode != 0:
         raise errors.BackendError(f"training ended with status {child.returncode}: its own message stands above")
-    result: dict[str, Any] = json.loads((scratch / "result.json").read_text())
+    result: dict[str, Any] = json.loads((scratch / _RESULT).read_text())
     return Training(**result)
-
-
-def _row_type(spec: TrainingSpec) -> type[Example] | type[PreferencePair]:
-    return Example if isinstance(spec, RftSpec) else PreferencePair
-
-
-def _as_json(policy: Policy) -> dict[str, str]:
-    return {"path": str(policy.path.resolve()), "key": policy.key, "digest": policy.digest}
-
-
-def _read(written: dict[str, str]) -> Policy:
-    return Policy(path=Path(written["path"]), key=written["key"], digest=written["digest"])
 
 
 def main() -> None:
     """Runs the task in the file named on the command line; writes `result.json` or what was wrong with it beside it."""
     path = Path(sys.argv[1])
-    described = json.loads(path.read_text())
-    spec: TrainingSpec = TypeAdapter(TrainingSpec).validate_python(described["spec"])
-    task = Task(
-        spec=spec,
-        policy=_read(described["policy"]),
-        reference=None if described["reference"] is None else _read(described["reference"]),
-        rows=read_records(path.parent / "rows.parquet", _row_type(spec)),
-        out=Path(described["out"]),
-        seed=described["seed"],
-    )
+    task = _TASK.validate_json(path.read_bytes())
     try:
         result = _train(
             task, path.parent / "trainer", lambda step, steps: print(f"  step {step} of {steps}", file=sys.stderr)
@@ -119,7 +91,7 @@ def main() -> None:
             raise
         (path.parent / _ERROR).write_text(json.dumps([type(mistake).__name__, str(mistake)]))
         sys.exit(mistake.exit_status)
-    (path.parent / "result.json").write_text(json.dumps(asdict(result)))
+    (path.parent / _RESULT).write_text(json.dumps(asdict(result)))
 
 
 if __name__ == "__main__":

@@ -6,36 +6,41 @@ is DPO with an offset, Amini et al. 2024 (2402.10571).
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from selfreward.backends.chat import Chat, answer_tokens, render_prompt
 from selfreward.backends.forward import token_logprobs
-from selfreward.backends.local import load_chat, load_model, quiet
-from selfreward.errors import StarvedLoop
+from selfreward.backends.local import load_chat, quiet
 from selfreward.records import Policy, PreferencePair
 from selfreward.spec import neutral
-from selfreward.updates.losses import OFFSET, SMOOTHED, Loss
 from selfreward.updates.report import Training
 from selfreward.updates.training import (
     StepAdvance,
     TrainingBase,
-    adapter,
     compute_of,
     device_of,
+    model_of,
     model_to_train,
-    padded,
-    save_chat,
-    save_model,
+    save_policy,
+    short_enough,
     train,
-    trained_thought,
-    trainer_settings,
 )
+
+Smoothed = Literal["robust", "exo_pair", "aot", "aot_unpaired"]
+"""Losses in which TRL's trainer reads `label_smoothing`; any other is the same whatever it is."""
+SMOOTHED: tuple[Smoothed, ...] = get_args(Smoothed)
+_Other = Literal["ipo", "nca_pair", "bco_pair", "sppo_hard", "apo_zero", "apo_down", "discopop", "sft"]
+Loss = Literal["sigmoid", "sigmoid_norm", "hinge", _Other, Smoothed]
+OFFSET: frozenset[Loss] = frozenset({"sigmoid", "hinge"})
+"""Losses of `beta` times the difference of both log ratios and of nothing else, so that an offset means what it says.
+Those that are sorted, divided by length, or look at each answer alone are not, and smoothed ones ask a flipped pair for
+the offset of the pair that was not."""
 
 
 class DpoSpec(TrainingBase):
@@ -130,46 +135,30 @@ def train_dpo(
 ) -> Training:
     """Trains `policy` on `pairs`, writes the new model with its tokenizer to `out`; what the training saw and did.
 
-    On a CPU the same call writes the same bytes.
-
-    Raises:
-        StarvedLoop: no pair is short enough.
-        ConfigError: `top_layers` exceeds the model's layers, or several GPUs are visible.
-        BackendError: a policy's folder cannot be loaded.
+    In what it raises, and otherwise, it is as `train_rft`.
     """
     chat = load_chat(policy.path, trust_remote_code=spec.trust_remote_code)
-    rows = tokenize_pairs(chat, [_as_trained(spec, pair) for pair in pairs])
-    kept = [row for row in rows if len(row) <= spec.max_tokens]
-    if not kept:
-        raise StarvedLoop(
-            f"0 pairs to train on: all {len(rows)} are longer than update.max_tokens={spec.max_tokens}, so raise it"
-        )
+    if spec.thought == "drop":
+        pairs = [replace(pair, chosen_thought=None, rejected_thought=None) for pair in pairs]
+    rows = tokenize_pairs(chat, pairs)
+    kept = short_enough(spec, rows, "pairs")
     with quiet():
-        referred = None if reference.digest == policy.digest else _logprobs_of(spec, reference, kept)
+        same = reference.digest == policy.digest
+        referred = None if same else _logprobs(spec, model_of(spec, reference), kept)
         model = model_to_train(spec, policy)
         before = _logprobs(spec, model, kept)
-        save_chat(chat, out)
         columns = _columns(spec, kept, before if referred is None else referred)
-        trained, result = train(partial(_make_trainer, spec, model, chat, columns, scratch, seed), model, advance)
+        trained, result = train(spec, partial(_make_trainer, spec), model, chat, columns, scratch, seed, advance)
         after = _logprobs(spec, trained.eval(), kept)
-        save_model(trained, out, like=policy.path)
+        save_policy(trained, chat, out, like=policy.path)
     return Training(
         rows_trained=len(kept),
         rows_too_long=len(rows) - len(kept),
         tokens_trained=spec.epochs * sum(len(row.chosen) + len(row.rejected) for row in kept),
         sft_weight=dict(zip(spec.loss, _weights(spec), strict=True)).get("sft", 0.0),
         rows_without_margin=sum(row.margin is None for row in kept) if spec.margin_weight else None,
-        **asdict(result),
+        **result,
         **_displacement(before, after),
-    )
-
-
-def _as_trained(spec: DpoSpec, pair: PreferencePair) -> PreferencePair:
-    """The pair without the thoughts that are not trained."""
-    return replace(
-        pair,
-        chosen_thought=trained_thought(spec, pair.chosen_thought),
-        rejected_thought=trained_thought(spec, pair.rejected_thought),
     )
 
 
@@ -186,12 +175,6 @@ def tokenize_pairs(chat: Chat, pairs: Sequence[PreferencePair]) -> list[_Row]:
             better, worse = ([*one.lead, *one.completion] for one in (chosen, rejected))
             rows.append(_Row(prompt, better, worse, pair.margin))
     return rows
-
-
-def _logprobs_of(spec: DpoSpec, policy: Policy, rows: Sequence[_Row]) -> list[_Logprobs]:
-    """As `_logprobs`, for a policy that is not kept in memory."""
-    model = load_model(policy.path, dtype="float32", device=device_of(spec), trust_remote_code=spec.trust_remote_code)
-    return _logprobs(spec, model, rows)
 
 
 def _logprobs(spec: DpoSpec, model: Any, rows: Sequence[_Row]) -> list[_Logprobs]:
@@ -231,10 +214,7 @@ def _columns(spec: DpoSpec, rows: Sequence[_Row], referred: Sequence[_Logprobs])
     return columns
 
 
-def _make_trainer(
-    spec: DpoSpec, model: Any, chat: Chat, columns: dict[str, list[Any]], scratch: Path, seed: int
-) -> Any:
-    from datasets import Dataset
+def _make_trainer(spec: DpoSpec, settings: dict[str, Any], inputs: dict[str, Any]) -> Any:
     from trl.trainer.dpo_config import DPOConfig
     from trl.trainer.dpo_trainer import DPOTrainer
 
@@ -247,9 +227,7 @@ def _make_trainer(
         def _precompute_ref_logps(self, dataset: Any, *_: Any) -> Any:
             return dataset
 
-    settings = trainer_settings(spec, len(columns["prompt_ids"]), scratch, seed)
     return Prepared(
-        model=model,
         args=DPOConfig(
             **settings,
             precompute_ref_log_probs=True,
@@ -259,9 +237,7 @@ def _make_trainer(
             label_smoothing=spec.label_smoothing,
             ld_alpha=spec.ld_alpha,
         ),
-        train_dataset=Dataset.from_dict(columns),
-        processing_class=padded(chat, model),
-        peft_config=adapter(spec),
+        **inputs,
     )
 
 

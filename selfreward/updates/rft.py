@@ -1,27 +1,21 @@
 """Rejection-sampling fine-tuning: the next policy learns the chosen answers, with TRL's SFTTrainer."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from selfreward.backends.chat import Chat, answer_tokens, render_prompt
 from selfreward.backends.local import load_chat, quiet
-from selfreward.errors import StarvedLoop
 from selfreward.records import Example, Policy
 from selfreward.updates.report import Training
 from selfreward.updates.training import (
     StepAdvance,
     TrainingBase,
-    adapter,
     model_to_train,
-    padded,
-    save_chat,
-    save_model,
+    save_policy,
+    short_enough,
     train,
-    trained_thought,
-    trainer_settings,
 )
 
 _NO_LOSS = -100
@@ -39,6 +33,9 @@ class _Row:
 
     input_ids: list[int]
     labels: list[int]
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
 
 
 def train_rft(
@@ -61,23 +58,19 @@ def train_rft(
         BackendError: the policy's folder cannot be loaded.
     """
     chat = load_chat(policy.path, trust_remote_code=spec.trust_remote_code)
-    shown = [replace(example, thought=trained_thought(spec, example.thought)) for example in examples]
+    shown = examples if spec.thought == "keep" else [replace(example, thought=None) for example in examples]
     rows = tokenize_examples(chat, shown)
-    kept = [row for row in rows if len(row.input_ids) <= spec.max_tokens]
-    if not kept:
-        raise StarvedLoop(
-            f"0 rows to train on: all {len(rows)} are longer than update.max_tokens={spec.max_tokens}, so raise it"
-        )
+    kept = short_enough(spec, rows, "rows")
+    columns = {"input_ids": [row.input_ids for row in kept], "labels": [row.labels for row in kept]}
     model = model_to_train(spec, policy)
-    save_chat(chat, out)
     with quiet():
-        trained, result = train(partial(_make_trainer, spec, model, chat, kept, scratch, seed), model, advance)
-        save_model(trained, out, like=policy.path)
+        trained, result = train(spec, _make_trainer, model, chat, columns, scratch, seed, advance)
+        save_policy(trained, chat, out, like=policy.path)
     return Training(
         rows_trained=len(kept),
         rows_too_long=len(rows) - len(kept),
         tokens_trained=spec.epochs * sum(label != _NO_LOSS for row in kept for label in row.labels),
-        **asdict(result),
+        **result,
     )
 
 
@@ -91,19 +84,12 @@ def tokenize_examples(chat: Chat, examples: Sequence[Example]) -> list[_Row]:
     return rows
 
 
-def _make_trainer(spec: RftSpec, model: Any, chat: Chat, rows: Sequence[_Row], scratch: Path, seed: int) -> Any:
-    from datasets import Dataset
+def _make_trainer(settings: dict[str, Any], inputs: dict[str, Any]) -> Any:
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling, SFTTrainer
 
-    tokenizer = padded(chat, model)
-    columns = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
-    settings = trainer_settings(spec, len(rows), scratch, seed)
     return SFTTrainer(
-        model=model,
         args=SFTConfig(**settings, dataset_kwargs={"skip_prepare_dataset": True}),
-        train_dataset=Dataset.from_dict(columns),
-        processing_class=tokenizer,
-        data_collator=DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id),
-        peft_config=adapter(spec),
+        data_collator=DataCollatorForLanguageModeling(pad_token_id=inputs["processing_class"].pad_token_id),
+        **inputs,
     )

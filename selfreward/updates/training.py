@@ -3,24 +3,24 @@
 import copy
 import math
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from selfreward.backends.chat import Chat
+from selfreward.backends.chat import Chat, pad_id
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
 from selfreward.backends.folder import first_without_numbers
 from selfreward.backends.local import load_model
 from selfreward.backends.rendering import write_rendering
-from selfreward.backends.rows import pad_id
-from selfreward.errors import ConfigError, StageError
+from selfreward.errors import ConfigError, StageError, StarvedLoop
 from selfreward.records import Policy
 from selfreward.spec import Spec, execution, neutral
 
 StepAdvance = Callable[[int, int], None]
+MakeTrainer = Callable[[dict[str, Any], dict[str, Any]], Any]
+Row = TypeVar("Row", bound=Sized)
 
 
 class TrainingBase(Spec):
@@ -56,16 +56,6 @@ class TrainingBase(Spec):
     isolate: Literal["auto", "always", "never"] = execution("auto")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
-    """What a trainer did: `mean_loss` is averaged over the steps."""
-
-    steps: int
-    mean_loss: float
-    trainable_parameters: int
-    total_parameters: int
-
-
 def device_of(spec: TrainingBase) -> Device:
     """Where to train."""
     return resolve_device(spec.device)
@@ -76,20 +66,23 @@ def compute_of(spec: TrainingBase) -> Dtype:
     return resolve_dtype(spec.compute, device_of(spec))
 
 
-def model_to_train(spec: TrainingBase, policy: Policy) -> Any:
-    """The policy's model in float32 with gradients where `spec.trainable` wants them.
+def model_of(spec: TrainingBase, policy: Policy) -> Any:
+    """The policy's model in float32. Raises BackendError where its folder cannot be loaded."""
+    return load_model(policy.path, dtype="float32", device=device_of(spec), trust_remote_code=spec.trust_remote_code)
 
-    Raises:
-        ConfigError: `top_layers` exceeds the model's layers.
-        BackendError: the policy's folder cannot be loaded.
+
+def model_to_train(spec: TrainingBase, policy: Policy) -> Any:
+    """As `model_of`, with gradients where `spec.trainable` wants them.
+
+    Raises ConfigError where `top_layers` exceeds the model's layers.
     """
-    model = load_model(policy.path, dtype="float32", device=device_of(spec), trust_remote_code=spec.trust_remote_code)
+    model = model_of(spec, policy)
     if spec.trainable == "top_layers":
         _freeze_below(model, spec.top_layers)
     return model
 
 
-def trainer_settings(spec: TrainingBase, rows: int, scratch: Path, seed: int) -> dict[str, Any]:
+def _trainer_settings(spec: TrainingBase, rows: int, scratch: Path, seed: int) -> dict[str, Any]:
     """The arguments that any TRL config takes: nothing is tokenised, cut, packed, saved or reported by the trainer.
 
     Raises ConfigError where several GPUs are visible.
@@ -123,30 +116,54 @@ def trainer_settings(spec: TrainingBase, rows: int, scratch: Path, seed: int) ->
     }
 
 
-def trained_thought(spec: TrainingBase, thought: str | None) -> str | None:
-    """What is trained of a thought before an answer; None of one that is dropped, or where there is none."""
-    return thought if spec.thought == "keep" else None
+def short_enough(spec: TrainingBase, rows: Sequence[Row], what: str) -> list[Row]:
+    """The rows of at most `max_tokens` tokens. Raises StarvedLoop where none of these `what` is."""
+    kept = [row for row in rows if len(row) <= spec.max_tokens]
+    if not kept:
+        raise StarvedLoop(
+            f"0 {what} to train on: all {len(rows)} are longer than update.max_tokens={spec.max_tokens}, so raise it"
+        )
+    return kept
 
 
-def adapter(spec: TrainingBase) -> Any:
-    """The LoRA settings, or None where none are wanted."""
-    if spec.trainable != "lora":
-        return None
+def _trainer_inputs(spec: TrainingBase, model: Any, chat: Chat, columns: dict[str, list[Any]]) -> dict[str, Any]:
+    """What any TRL trainer is given besides its config; the LoRA settings are None where none are wanted."""
+    from datasets import Dataset
     from peft import LoraConfig
 
-    return LoraConfig(
-        r=spec.lora_rank,
-        lora_alpha=spec.lora_alpha,
-        lora_dropout=0.0,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
+    lora = LoraConfig(r=spec.lora_rank, lora_alpha=spec.lora_alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+    return {
+        "model": model,
+        "train_dataset": Dataset.from_dict(columns),
+        "processing_class": _padded(chat, model),
+        "peft_config": lora if spec.trainable == "lora" else None,
+    }
 
 
-def train(make_trainer: Callable[[], Any], model: Any, advance: StepAdvance) -> tuple[Any, Trained]:
-    """The trained model, adapters merged, with the configs it had before, and what the trainer did.
+def _padded(chat: Chat, model: Any) -> Any:
+    """A copy of the chat's tokenizer for a trainer, which wants tokens to pad with and to end with."""
+    tokenizer = copy.deepcopy(chat.tokenizer)
+    pad = pad_id(chat, model.get_input_embeddings().num_embeddings)
+    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad)
+    if tokenizer.eos_token is None:
+        tokenizer.eos_token = chat.rendering.end_of_turn
+    return tokenizer
 
-    The trainer writes its own choices into the model's configs; what is saved should differ in weights only.
+
+def train(
+    spec: TrainingBase,
+    make_trainer: MakeTrainer,
+    model: Any,
+    chat: Chat,
+    columns: dict[str, list[Any]],
+    scratch: Path,
+    seed: int,
+    advance: StepAdvance,
+) -> tuple[Any, dict[str, Any]]:
+    """The model trained on `columns`, adapters merged, with the configs it had before, and what the trainer did.
+
+    `make_trainer` is given the arguments of its config and its own; it writes choices of its own into the model's
+    configs, and what is saved should differ in weights only. `mean_loss` is averaged over the steps.
 
     Raises StageError where training left values that are no numbers.
     """
@@ -154,7 +171,9 @@ def train(make_trainer: Callable[[], Any], model: Any, advance: StepAdvance) -> 
 
     total = sum(weight.numel() for weight in model.parameters())
     configs = copy.deepcopy(model.config), copy.deepcopy(model.generation_config)
-    trainer = make_trainer()
+    rows = len(next(iter(columns.values())))
+    settings = _trainer_settings(spec, rows, scratch, seed)
+    trainer = make_trainer(settings, _trainer_inputs(spec, model, chat, columns))
     # It prints every log entry where progress bars are off.
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_progress_callback(advance))
@@ -169,40 +188,25 @@ def train(make_trainer: Callable[[], Any], model: Any, advance: StepAdvance) -> 
             "no numbers: lower update.learning_rate or update.max_grad_norm"
         )
     trained.config, trained.generation_config = configs
-    return trained, Trained(
-        steps=outcome.global_step,
-        mean_loss=outcome.training_loss,
-        trainable_parameters=trainable,
-        total_parameters=total,
-    )
+    return trained, {
+        "steps": outcome.global_step,
+        "mean_loss": outcome.training_loss,
+        "trainable_parameters": trainable,
+        "total_parameters": total,
+    }
 
 
-def padded(chat: Chat, model: Any) -> Any:
-    """A copy of the chat's tokenizer for a trainer, which wants tokens to pad with and to end with."""
-    tokenizer = copy.deepcopy(chat.tokenizer)
-    pad = pad_id(chat, model.get_input_embeddings().num_embeddings)
-    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad)
-    if tokenizer.eos_token is None:
-        tokenizer.eos_token = chat.rendering.end_of_turn
-    return tokenizer
+def save_policy(model: Any, chat: Chat, out: Path, *, like: Path) -> None:
+    """Writes model and tokenizer to `out`, with the chat template and what is settled about rendering.
 
-
-def save_chat(chat: Chat, out: Path) -> None:
-    """Writes the tokenizer to `out`, with its template and what is settled about rendering."""
-    chat.tokenizer.save_pretrained(out)
-    write_rendering(out, chat.rendering)
-
-
-def save_model(model: Any, out: Path, *, like: Path) -> None:
-    """Writes weights and config to `out`; the weights are one file, so that equal weights are equal bytes.
-
-    The generation config is that of the policy in `like`, to the letter: transformers would refuse to write many that
-    model authors ship.
+    The weights are one file, so that equal weights are equal bytes. The generation config is that of the policy in
+    `like`, to the letter: transformers would refuse to write many that model authors ship.
     """
     from transformers import GenerationConfig
 
-    blank: Any = GenerationConfig
-    model.generation_config = blank()
+    chat.tokenizer.save_pretrained(out)
+    write_rendering(out, chat.rendering)
+    model.generation_config = GenerationConfig()
     model.save_pretrained(out, max_shard_size="1000GB")
     name = "generation_config.json"
     (out / name).unlink(missing_ok=True)

@@ -36,8 +36,8 @@ FAULTS: dict[str, tuple[str, Change]] = {
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, method: str, change: Change) -> None:
-    whole = getattr(ScriptedBackend, method)
-    monkeypatch.setattr(ScriptedBackend, method, lambda *given, **named: change(whole(*given, **named)))
+    whole = getattr(ScriptedBackend, f"_{method}")
+    monkeypatch.setattr(ScriptedBackend, f"_{method}", lambda *given, **named: change(whole(*given, **named)))
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -62,16 +62,16 @@ def test_a_pattern_is_refused_before_anything_is_loaded(tmp_path):
 
 @pytest.mark.parametrize(("temperature", "top_p", "k"), [(0.7, 0.9, 3), (1.0, 1.0, 3), (0.0, 1.0, 1)])
 def test_logprob_of_a_draw_is_the_untempered_one_of_the_same_tokens(backend, temperature, top_p, k):
-    from selfreward.backends.forward import draw_tokens, sum_logprobs
+    from selfreward.backends.forward import draw_tokens, token_logprobs
 
-    chat, model = backend._load_chat(), backend._load_model()
+    chat, model = backend._chat, backend._load_model()
     rows = [render_prompt(chat, messages) for messages in PROMPTS]
     stops = [chat.end_of_turn, *range(0, 256, 8)]
     sampling = Sampling(k=k, temperature=temperature, top_p=top_p, max_new_tokens=20)
     drawn, logprobs = draw_tokens(model, rows, sampling, 3, stops, stops[0])
     ends = [next((place + 1 for place, token in enumerate(row) if token in stops), len(row)) for row in drawn]
     pairs = [(rows[place // k], row[: ends[place]]) for place, row in enumerate(drawn)]
-    scored = sum_logprobs(model, pairs, stops[0])
+    scored = [sum(one) for one in token_logprobs(model, pairs, stops[0])]
     assert len(set(ends)) > 1
     assert [sum(row[:end]) for row, end in zip(logprobs, ends, strict=True)] == pytest.approx(scored, abs=1e-3)
 

@@ -5,11 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from selfreward.backends.chat import Chat, answer_tokens, open_chat, option_tokens, render_prompt
+from selfreward.backends.chat import (
+    Chat,
+    answer_tokens,
+    completion_of,
+    count_tokens,
+    open_chat,
+    option_tokens,
+    render_prompt,
+)
 from selfreward.backends.local import load_chat
 from selfreward.backends.rendering import ChatSpec
 from selfreward.backends.resolve import resolve_rendering
-from selfreward.backends.rows import completion_of, count_tokens
 from selfreward.errors import BackendError
 from selfreward.records import Message
 from tests.families import FAMILIES, Family, write_model

@@ -13,7 +13,8 @@ import pytest
 
 from selfreward.backends import HfSpec, VllmSpec
 from selfreward.backends.base import Answer, NotScored, Sampling, TextScore
-from selfreward.backends.forward import sum_logprobs
+from selfreward.backends.chat import completion_of
+from selfreward.backends.forward import token_logprobs
 from selfreward.backends.hf import HfBackend
 from selfreward.backends.vllm import VllmBackend
 from selfreward.errors import BackendError
@@ -78,12 +79,14 @@ class TestWithAnEngine:
         self, engine, reference, temperature, top_p, monkeypatch
     ):
         drawn = []
-        monkeypatch.setattr(
-            "selfreward.backends.vllm.completion_of",
-            lambda _chat, prompt, tokens, logprobs, _stops: drawn.append(((prompt, tokens), logprobs)),
-        )
+
+        def spy(chat, prompt, tokens, logprobs, stops):
+            drawn.append(((prompt, tokens), logprobs))
+            return completion_of(chat, prompt, tokens, logprobs, stops)
+
+        monkeypatch.setattr("selfreward.backends.token_backend.completion_of", spy)
         engine.generate(PROMPTS, Sampling(k=4, temperature=temperature, top_p=top_p, max_new_tokens=20), 3, nothing)
-        scored = sum_logprobs(reference._load_model(), [row for row, _ in drawn], pad=0)
+        scored = list(map(sum, token_logprobs(reference._load_model(), [row for row, _ in drawn], pad=0)))
         assert len({len(tokens) for (_, tokens), _ in drawn}) > 1
         assert [sum(logprobs) for _, logprobs in drawn] == pytest.approx(scored, abs=1e-3)
 

@@ -108,18 +108,18 @@ def test_what_changes_each_time_it_is_saved_and_read_back_is_refused(
 ) -> None:
     from selfreward.stages import check
 
-    saved = check.save_model
+    saved = check.save_policy
 
-    def changing(model: Any, out: Path, *, like: Path) -> None:
+    def changing(model: Any, chat: Any, out: Path, *, like: Path) -> None:
         import torch
 
         other = copy.deepcopy(model)
         with torch.no_grad():
             for weights in other.parameters():
                 weights.mul_(1.5)
-        saved(other, out, like=like)
+        saved(other, chat, out, like=like)
 
-    monkeypatch.setattr(check, "save_model", changing)
+    monkeypatch.setattr(check, "save_policy", changing)
     folder = make_tiny_policy(tmp_path / "model").path
     with pytest.raises(BackendError, match="draws or scores otherwise once it was saved and read back"):
         list(findings(settled(folder, tmp_path).path, trusted=False))

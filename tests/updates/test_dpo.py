@@ -14,8 +14,7 @@ from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.errors import StarvedLoop
 from selfreward.records import Policy
 from selfreward.spec import identity
-from selfreward.updates.dpo import DpoSpec, train_dpo, with_sft
-from selfreward.updates.losses import SMOOTHED, Loss
+from selfreward.updates.dpo import SMOOTHED, DpoSpec, Loss, train_dpo, with_sft
 from tests.tiny import completion, make_pair, make_tiny_policy
 
 SPEC = DpoSpec(learning_rate=5e-3, batch_size=4, epochs=3, top_layers=1, lora_rank=4, compute="float32", device="cpu")

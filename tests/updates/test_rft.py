@@ -50,17 +50,17 @@ def before(policy):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_training_raises_its_answers_and_saves_what_was_trained(policy, before, tmp_path, monkeypatch, mode):
-    from selfreward.backends.forward import sum_logprobs
+    from selfreward.backends.forward import token_logprobs
 
     in_memory = []
 
-    def spy(model, out, like):
+    def spy(model, chat, out, like):
         rows = [(render_prompt(make_chat(), one.messages), completion(one.text)) for one in EXAMPLES]
-        in_memory.extend(sum_logprobs(model.eval(), rows, 0))
-        rft_save(model, out, like=like)
+        in_memory.extend(map(sum, token_logprobs(model.eval(), rows, 0)))
+        rft_save(model, chat, out, like=like)
 
-    rft_save = rft.save_model
-    monkeypatch.setattr(rft, "save_model", spy)
+    rft_save = rft.save_policy
+    monkeypatch.setattr(rft, "save_policy", spy)
     steps = []
     result, after = train(policy, tmp_path, advance=lambda *step: steps.append(step), trainable=mode)
     saved = logprobs(after)

@@ -1,0 +1,150 @@
+"""What every engine that works on tokens does alike, before the model and after it: limits, rows, answers."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+
+from selfreward.backends.base import (
+    Advance,
+    Answer,
+    Backend,
+    Completion,
+    Conversation,
+    NotScored,
+    OptionScore,
+    Prompts,
+    Sampling,
+    TextScore,
+    Unfit,
+)
+from selfreward.backends.chat import (
+    Chat,
+    answer_tokens,
+    completion_of,
+    count_tokens,
+    option_tokens,
+    render_prompt,
+    stop_ids,
+)
+from selfreward.backends.local import context_length, load_chat, load_configs
+from selfreward.backends.sharing import Row
+from selfreward.errors import BackendError
+from selfreward.records import Policy
+from selfreward.spec import Spec
+
+Draw = tuple[Sequence[int], Sequence[float]]
+"""Tokens drawn after a prompt and the log-probability of each, at temperature 1; padding may follow a stop token."""
+
+
+class TokenBackend(Backend):
+    """A `Backend` around an engine that draws and scores tokens.
+
+    The text of an answer is what its tokens decode to, without control tokens and without white space at its ends,
+    so that sampling, scoring and training agree on what the answer is. Its `tokens` and `logprob` are those of the
+    tokens drawn: they differ from `score` of the text where it is `respelled`.
+    """
+
+    def __init__(self, spec: Spec, policy: Policy, *, trust_remote_code: bool, most_tokens: int | None = None) -> None:
+        super().__init__(spec, policy)
+        self._trust = trust_remote_code
+        self._most_tokens = most_tokens
+
+    @abstractmethod
+    def _draw(self, prompts: list[list[int]], sampling: Sampling, seed: int, advance: Advance) -> list[list[Draw]]:
+        """`sampling.k` draws after each prompt, in order."""
+
+    @abstractmethod
+    def _sum_logprobs(self, rows: list[Row], advance: Advance) -> list[float]:
+        """The summed log-probability of each completion, none of which is empty, after its prompt."""
+
+    @abstractmethod
+    def _first_logprobs(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
+        """The log-probability of each `wanted` token right after each prompt."""
+
+    @cached_property
+    def _chat(self) -> Chat:
+        return load_chat(self._policy.path, trust_remote_code=self._trust)
+
+    @cached_property
+    def _limit(self) -> int | None:
+        """How many tokens prompt and answer may have together; None where nothing limits them."""
+        config, _ = load_configs(self._policy.path, trust_remote_code=self._trust)
+        return min((one for one in (context_length(config), self._most_tokens) if one is not None), default=None)
+
+    @cached_property
+    def _stops(self) -> list[int]:
+        """The tokens that end an answer."""
+        _, generation = load_configs(self._policy.path, trust_remote_code=self._trust)
+        return stop_ids(self._chat, generation)
+
+    def _generate(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[list[Completion]]:
+        if sampling.temperature == 0 and sampling.k > 1:
+            raise BackendError(f"temperature 0 would draw {sampling.k} equal answers: set k=1, or a temperature")
+        rows = [render_prompt(self._chat, messages) for messages in prompts]
+        self._check_room(prompts, rows, sampling.max_new_tokens)
+        drawn = self._draw(rows, sampling, seed, advance)
+        return [
+            [completion_of(self._chat, row, *one, self._stops) for one in own]
+            for row, own in zip(rows, drawn, strict=True)
+        ]
+
+    def _check_room(self, prompts: Prompts, rows: list[list[int]], most: int) -> None:
+        """Raises BackendError for a prompt that leaves no room for an answer of `most` tokens."""
+        longest, limit = max(map(len, rows), default=0), self._limit
+        if limit is None or longest + most <= limit:
+            return
+        lower = f" or set max_new_tokens to at most {limit - longest}" if longest < limit else ""
+        said = next(messages for messages, row in zip(prompts, rows, strict=True) if len(row) == longest)[-1].content
+        raise BackendError(
+            f"a prompt of {longest} tokens ({said[:60]!r} ...) and max_new_tokens={most} exceed the model's {limit} "
+            f"tokens: shorten the prompt{lower}"
+        )
+
+    def _score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
+        rows: list[Row] = []
+        for answer in answers:
+            tokens = answer_tokens(self._chat, answer.text, ended=answer.ended, thought=answer.thought)
+            rows.append(([*render_prompt(self._chat, answer.messages), *tokens.lead], tokens.completion))
+        fits = [self._limit is None or len(prompt) + len(completion) <= self._limit for prompt, completion in rows]
+        asked = [row for row, fit in zip(rows, fits, strict=True) if fit and row[1]]
+        advance(len(rows) - len(asked))
+        sums = iter(self._sum_logprobs(asked, advance))
+        return [
+            TextScore(logprob=next(sums) if completion else 0.0, tokens=len(completion), prompt_tokens=len(prompt))
+            if fit
+            else self._truncated(f"prompt and answer have {len(prompt) + len(completion)}")
+            for (prompt, completion), fit in zip(rows, fits, strict=True)
+        ]
+
+    def _score_options(
+        self, prompts: Prompts, options: Sequence[str], advance: Advance
+    ) -> list[OptionScore | NotScored]:
+        lead, wanted = option_tokens(self._chat, options)
+        rows = [[*render_prompt(self._chat, messages), *lead] for messages in prompts]
+        fits = [self._limit is None or len(row) < self._limit for row in rows]
+        asked = [row for row, fit in zip(rows, fits, strict=True) if fit]
+        advance(len(rows) - len(asked))
+        found = iter(self._first_logprobs(asked, wanted, advance))
+        return [
+            OptionScore(logprobs=tuple(next(found)), prompt_tokens=len(row))
+            if fit
+            else self._truncated(f"the prompt has {len(row)}")
+            for row, fit in zip(rows, fits, strict=True)
+        ]
+
+    def _truncated(self, what: str) -> NotScored:
+        return NotScored(outcome="truncated", reason=f"{what} tokens, the model's context holds {self._limit}")
+
+    def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
+        """See `Backend`."""
+        try:
+            length = len(render_prompt(self._chat, messages))
+        except BackendError as error:
+            return Unfit("refused_by_the_template", str(error))
+        if self._limit is None or length + room <= self._limit:
+            return None
+        told = f"its {length} tokens leave no room for an answer of {room} in the model's {self._limit}"
+        return Unfit("prompt_too_long", told)
+
+    def _count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return count_tokens(self._chat, texts)
