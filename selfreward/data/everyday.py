@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, TypedDict, cast
 
-from selfreward.data.files import read_rows
+from selfreward.data.readers import read_rows
 from selfreward.records import Match, Prompt, digest_of, make_prompt
 
 Split = Literal["train", "held_out"]

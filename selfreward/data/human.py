@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from selfreward.data.assets import asset_data
 from selfreward.data.columns import Cells
-from selfreward.data.files import read_rows
+from selfreward.data.readers import read_rows
+from selfreward.data.wheels import asset_data
 from selfreward.errors import DataError
 from selfreward.records import GoldPair, digest_of, make_prompt
 

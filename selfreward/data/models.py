@@ -12,7 +12,7 @@ from selfreward.backends.folder import check_weights
 from selfreward.backends.local import load_tokenizer, settle_rendering
 from selfreward.backends.rendering import FILE, ChatSpec, chat_of, write_rendering
 from selfreward.backends.scripted import STATE_FILE, ScriptedState, write_state
-from selfreward.data.assets import asset_model, model_names
+from selfreward.data.wheels import asset_model, model_names
 from selfreward.errors import AssetError
 from selfreward.records import Policy, digest_of
 from selfreward.spec import Spec, identity

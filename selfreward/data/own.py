@@ -1,6 +1,7 @@
 """Your own data: for each role a file or a data set of the hub, and the rule that makes several roles of one."""
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain, islice
@@ -10,14 +11,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, model_validator
 
 from selfreward.data.columns import Cells, Columns, RowError
-from selfreward.data.files import content_digest, read_rows
-from selfreward.data.formats import read_row
+from selfreward.data.formats import columns_read, read_row
 from selfreward.data.gathered import gathered
 from selfreward.data.meanings import FIRST_ROWS, settled
 from selfreward.data.overlap import OverlapSpec
-from selfreward.data.readers import Broken, Rows, stop
+from selfreward.data.readers import Broken, Rows, content_digest, numbered, read_rows, stop
 from selfreward.data.roles import ColumnsSeen, LeftOut, Role, Row, WhyUnfit, question_text, said_of, takes_any
-from selfreward.data.seen import Tally
 from selfreward.data.wording import normal_form
 from selfreward.errors import DataError
 from selfreward.records import Prompt, digest_of
@@ -77,8 +76,7 @@ class HubSource(Spec):
                     f"refs/convert/parquet as revision, or download its files and set data=files"
                 ) from error
             raise DataError(f"{self} cannot be loaded ({told}): check name, revision, subset and split") from error
-        for number, row in enumerate(rows, start=1):
-            yield f"{self} row {number}", row
+        yield from numbered(str(self), rows)
 
     def __str__(self) -> str:
         return f"{self.name}/{self.split}"
@@ -181,11 +179,13 @@ class OwnData(Spec):
         rows = gathered(source.rows(found_broken), columns)
         first = list(islice(rows, FIRST_ROWS))
         columns = settled(role, columns, [row for _, row in first], partial(_cells_of, source, columns))
-        tally, kept, first_bad = Tally(), 0, None
+        read: Counter[tuple[str, str]] = Counter()
+        unread: Counter[str] = Counter()
+        kept, first_bad = False, None
         for place, row in chain(first, rows):
             try:
                 found = self._found(role, row, columns, why_unfit)
-                tally.add(role, row, columns)
+                used = columns_read(role, row, columns)
             except RowError as error:
                 told = f"{place} ({role}) {error}; see docs/data.md"
                 if self.on_bad_row == "stop":
@@ -193,13 +193,15 @@ class OwnData(Spec):
                 first_bad = first_bad or told
                 found = [LeftOut(error.reason)]
             else:
-                kept += 1
+                kept = True
+                read.update(used.items())
+                unread.update(str(column) for column in row if column not in used)
             yield from (one for one in found if self._belongs(role, one))
         yield from (one for one in [LeftOut("broken_line")] * len(broken) if self._belongs(role, one))
         first_bad = first_bad or (str(broken[0]) if broken else None)
         if first_bad is not None and not kept:
             raise DataError(f"no row can be read; the first: {first_bad}")
-        yield tally.found()
+        yield ColumnsSeen(read=read, unread=unread)
 
     def _found(self, role: Role, row: Cells, columns: Columns, why_unfit: WhyUnfit) -> list[Row]:
         """What a row gives for a role. Raises RowError, also where the model cannot be asked a prompt of it."""

@@ -7,12 +7,12 @@ from pydantic import Field, NonNegativeInt
 
 from selfreward.artifacts.files import sha256_of
 from selfreward.backends.scripted import outcome_text
-from selfreward.data.assets import asset_data
 from selfreward.data.everyday import EVERYDAY, load_everyday
 from selfreward.data.human import HumanQuestion, load_piqa, load_truthfulqa
 from selfreward.data.overlap import OverlapSpec
 from selfreward.data.own import OwnData
 from selfreward.data.roles import HumanAnswer, HumanPair, Role, Row, WhyUnfit, takes_any
+from selfreward.data.wheels import asset_data
 from selfreward.records import GoldPair, Prompt, digest_of, make_prompt
 from selfreward.spec import Spec, execution, neutral
 

@@ -17,21 +17,24 @@ from selfreward.records import Verdict
 _FIRST, _SECOND = ("first", "a", "one"), ("second", "b", "two")
 _TIES = ("tie", "tie bothbad", "tie both bad", "both", "both bad", "bothbad", "neither", "equal", "same", "draw")
 _NAMED = re.compile(r"(?:the )?(?:model|response|answer|assistant|output|completion|candidate|option|conversation) ?")
+ORDERING: tuple[Name, ...] = ("ratings", "ranks", "verdicts")
+"""What may order answers beside a winner."""
+
 _INDEX = re.compile(r"(?:^|_)(?:id|idx|index|winner|better|best)$", re.IGNORECASE)
 # Only what these hold is asked for a verdict; the other usual names hold other things as often.
 _SURE = ("winner", "winner_model_a", "better_response_id")
 
 
-def winner_columns(row: Cells, columns: Columns, answers: Sequence[str], *, ordered: bool) -> tuple[str, ...] | None:
+def winner_columns(row: Cells, columns: Columns, answers: Sequence[str]) -> tuple[str, ...] | None:
     """The columns that say which of `answers` won: those set, or usual ones; None where nothing does.
 
-    Where the answers are `ordered` by something else, `label` and the like are not asked; nor where their value names
-    no answer. Raises RowError where a column that was set is not in the row.
+    Where something else orders the answers, `label` and the like are not asked; nor where their value names no answer.
+    Raises RowError where a column that was set is not in the row.
     """
     names = find(columns, "winner", row)
     if columns.winner is not None or names is None or names[0].lower() in _SURE:
         return names
-    if ordered:
+    if any(find(columns, name, row) is not None for name in ORDERING):
         return None
     try:
         return names if winner_of(row, names, columns, answers) is not None else None

@@ -14,8 +14,8 @@ import yaml
 
 from selfreward.__main__ import compose
 from selfreward.config import validate
-from selfreward.data.files import content_digest, read_rows
 from selfreward.data.own import OwnData
+from selfreward.data.readers import content_digest, read_rows
 from selfreward.data.roles import HumanAnswer, HumanPair, LeftOut, Role
 from selfreward.errors import ConfigError, DataError
 from selfreward.records import GoldPair, Prompt

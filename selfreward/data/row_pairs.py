@@ -7,14 +7,15 @@ none. Answers are compared without the thoughts before them.
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from selfreward.data.columns import Cells, Columns, RowError, find, get
-from selfreward.data.orders import Better, standing
-from selfreward.data.prompts import stratum_of
+from selfreward.data.columns import Cells, Columns, RowError, find, first_of, get, get_all
+from selfreward.data.messages import text_of
 from selfreward.data.question import says_something
-from selfreward.data.roles import HumanPair, LeftOut
+from selfreward.data.roles import HumanPair, LeftOut, Role
+from selfreward.data.row_prompts import stratum_of
 from selfreward.data.sides import answer_columns, pair_turns
+from selfreward.data.stated_order import stated_order
 from selfreward.data.winners import verdicts_of
-from selfreward.records import SWAPPED, Verdict, majority, make_prompt
+from selfreward.records import SWAPPED, GoldPair, Verdict, digest_of, majority, make_prompt
 from selfreward.thought import split_thought
 
 
@@ -33,29 +34,57 @@ def read_pairs(row: Cells, columns: Columns, system: str, *, skip: bool = False)
         yield LeftOut("empty")
         return
     prompt = make_prompt(turns, system=system, stratum=stratum_of(row, columns), source="human_pairs")
-    order = standing(row, columns, names, len(texts), skip=skip)
+    order = stated_order(row, columns, names, len(texts), skip=skip)
     thoughts, answers = zip(*map(split_thought, texts), strict=True)
     for first, second in combinations(range(len(texts)), 2):
-        better = order.of(first, second)
+        better = order.better(first, second)
         if not answers[first].strip() or not answers[second].strip():
             yield LeftOut("no_answer")
         elif answers[first] == answers[second]:
             yield LeftOut("same_answers")
-        elif not isinstance(better, Better):
+        elif isinstance(better, LeftOut):
             yield better
         else:
-            chosen, rejected = (first, second) if better.first else (second, first)
+            first_won, margin = better
+            chosen, rejected = (first, second) if first_won else (second, first)
             yield HumanPair(
                 prompt=prompt,
                 chosen=answers[chosen],
                 rejected=answers[rejected],
-                margin=better.margin,
+                margin=margin,
                 places=(chosen, rejected),
                 answers=len(texts),
                 chosen_thought=thoughts[chosen],
                 rejected_thought=thoughts[rejected],
                 verdicts=_verdicts(row, columns, names, (chosen, rejected), len(texts)),
             )
+
+
+def gold_pair(role: Role, pair: HumanPair, row: Cells, columns: Columns) -> GoldPair:
+    """`pair` with the authors of its `row`, without thoughts; the id is that of its texts alone.
+
+    A row that does not say who said what is one person. Raises RowError.
+    """
+    names = find(columns, "authors", row)
+    right_author, wrong_author = None, None
+    if names is not None:
+        values = get_all(row, names)
+        if len(values) != pair.answers:
+            raise RowError(
+                f"has {pair.answers} answers and {len(values)} authors in {names[0]!r}: set columns.authors",
+                "too_few_authors",
+            )
+        right_author, wrong_author = (text_of(values[place], names[0], "authors") or None for place in pair.places)
+    return GoldPair(
+        id=digest_of("gold", pair.prompt.id, pair.chosen, pair.rejected),
+        messages=pair.prompt.messages,
+        right=pair.chosen,
+        wrong=pair.rejected,
+        source=role,
+        verdicts=pair.verdicts or ("first",),
+        right_author=right_author,
+        wrong_author=wrong_author,
+    )
 
 
 def _verdicts(
@@ -65,7 +94,7 @@ def _verdicts(
     said = verdicts_of(row, columns, names)
     if not said:
         return ()
-    column = (find(columns, "verdicts", row) or ("",))[0]
+    column = first_of(columns, "verdicts", row)[0]
     if answers != 2:
         raise RowError(
             f"has verdicts in {column!r} on {answers} answers: give each two answers a row", "winner_of_many"
