@@ -8,15 +8,7 @@ from selfreward.errors import ConfigError
 from selfreward.spec import Json
 
 _ROW_BYTES = 500  # a prompt, an answer or a verdict in memory, with its ids and its row for the table: at least
-_ROLES = {
-    "train": ("train_closed", "train_open"),
-    "probe": ("probe_closed", "probe_open"),
-    "held_out": ("held_out_closed", "held_out_open"),
-    "human": ("human",),
-    "human_pairs": ("human_pairs",),
-    "gold_gate": ("gold_gate",),
-    "gold_final": ("gold_final",),
-}
+_ROLES = ("train", "probe", "held_out", "human", "human_pairs", "gold_gate", "gold_final")
 # What is drawn for each prompt of a role.
 _DRAWN = {"sample.k": "train", "measure.k": "probe", "measure.baseline_k": "probe", "evaluate.k": "held_out"}
 
@@ -32,13 +24,12 @@ def check_sizes(settings: Mapping[str, Json]) -> None:
     Prompts count where the settings say how many are made; those of files are not known yet, and count as one.
     """
     scripted = settings.get("data.kind") == "scripted"
-    prompts = {
-        role: sum(_count(settings.get(f"data.{name}"), 0) for name in names) if scripted else 0
-        for role, names in _ROLES.items()
-    }
-    for role, names in _ROLES.items():
-        for name in names if scripted else ():
-            must_fit(f"data.{name}", _count(settings.get(f"data.{name}"), 0), 1, f"{role.replace('_', ' ')} rows")
+    prompts = dict.fromkeys(_ROLES, 0)
+    for role in _ROLES if scripted else ():
+        for name in (f"data.{role}", f"data.{role}_closed", f"data.{role}_open"):
+            rows = _count(settings.get(name), 0)
+            must_fit(name, rows, 1, f"{role.replace('_', ' ')} rows")
+            prompts[role] += rows
     for name, role in _DRAWN.items():
         must_fit(name, _count(settings.get(name)), max(1, prompts[role]), "answers")
     answers = _count(settings.get("sample.k")) * max(1, prompts["train"])

@@ -4,7 +4,6 @@ A reply is judged by the answer it commits to, never by the words it mentions. T
 the accepted answers play no part in them, so a ramble cannot be right by luck.
 """
 
-from selfreward.answers.echo import echoed
 from selfreward.answers.latex import boxes
 from selfreward.answers.marks import hashed
 from selfreward.answers.patterns import PatternTooSlow, cut_in_time
@@ -18,7 +17,6 @@ __all__ = [
     "boxes",
     "cut_in_time",
     "distinct_key",
-    "echoed",
     "extract_answer",
     "hashed",
     "is_right",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from selfreward.answers.latex import boxes
-from selfreward.answers.sentences import Block, lines_of, without_clause
+from selfreward.answers.sentences import Block, committed, lines_of, without_clause
 from selfreward.answers.words import clean
 
 BOX = "\ue000"
@@ -86,10 +86,11 @@ def marks(found: Sequence[Block], held: Sequence[str], as_piece: Callable[[str],
 
 
 def bold(found: Sequence[Block]) -> list[str]:
-    """What stands in bold type, cleaned; nothing where that is so much that it marks no answer."""
+    """What is bold in sentences without a "not", cleaned; nothing where that is so much that it marks no answer."""
     spans = [clean(span[1]) for block in found for span in islice(_BOLD.finditer(block.raw), _MOST_BOLD + 1)]
     spans = [span for span in spans if span and not span.endswith(":") and not _HEADED.match(span)]
-    return spans if len(spans) <= _MOST_BOLD else []
+    said = [sentence for block in found for sentence in block.said if spans and committed(sentence)]
+    return [span for span in spans if any(span in one for one in said)] if len(spans) <= _MOST_BOLD else []
 
 
 def concludes(sentence: str) -> bool:

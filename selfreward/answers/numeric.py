@@ -47,15 +47,19 @@ def stated_numbers(found: Sequence[Block], asked: QuestionContent) -> list[str]:
     telling = [sentence for sentence in said if numbers(sentence)]
     if len(found) > 1 and is_bare_number(found[-1].raw) and not is_bare_number(found[-2].raw):
         return _read([found[-1].said[-1]], asked) if found[-1].said else []
-    strong = _bold(found, said, asked)
+    strong = {
+        span: number
+        for span in bold(found)
+        if (number := number_in(span, asked)) is not None and number not in asked.numbers
+    }
     if len(telling) > 1 and concludes(telling[-1]):
-        within = {number for span, number in strong if span in telling[-1]}
+        within = {number for span, number in strong.items() if span in telling[-1]}
         if len(within) == 1:
             return [*within]
         result = _computed(telling[-1])
         return _read([telling[-1]], asked) if result is None else [result]
     if strong:
-        return [*dict.fromkeys(number for _, number in strong)]
+        return [*dict.fromkeys(strong.values())]
     first = first_statement(found)
     results = [result for sentence in said if (result := _computed(sentence)) is not None]
     repeats = len(parts(first)) == 1 and set(numbers(first)) <= asked.numbers
@@ -81,10 +85,3 @@ def _read(sentences: Sequence[str], asked: QuestionContent) -> list[str]:
     """The distinct numbers of `sentences`."""
     read = (number_in(committed(sentence), asked) for sentence in sentences)
     return [*dict.fromkeys(number for number in read if number is not None)]
-
-
-def _bold(found: Sequence[Block], said: Sequence[str], asked: QuestionContent) -> list[tuple[str, str]]:
-    """What is bold in sentences without a "not" and is a number that the question lacks, as written and as a number."""
-    read = [(span, number_in(span, asked)) for span in bold(found)]
-    new = [(span, number) for span, number in read if number is not None and number not in asked.numbers]
-    return [(span, number) for span, number in new if any(span in one and committed(one) for one in said)]
