@@ -1,54 +1,47 @@
 """Questions and pairs written by people, split so that no question is ever in two parts."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 from selfreward.data.columns import Cells
 from selfreward.data.readers import read_rows
 from selfreward.data.wheels import asset_data
 from selfreward.errors import DataError
-from selfreward.records import GoldPair, digest_of, make_prompt
+from selfreward.records import GoldPair, Prompt, digest_of, make_prompt
 
 QuestionPart = Literal["pool", "train", "probe", "final"]
 PairPart = Literal["gate", "final"]
 
-# Where each part ends, as a share of the range of digests. A row's part follows from its question alone,
-# so that adding or losing other rows never moves it.
-_QUESTION_ENDS: dict[QuestionPart, float] = {"pool": 0.45, "train": 0.65, "probe": 0.80, "final": 1.0}
-_PAIR_ENDS: dict[PairPart, float] = {"gate": 0.5, "final": 1.0}
-
-Part = TypeVar("Part", bound=str)
+# The share of the range of digests that falls to each part. A row's part follows from its question alone, so that
+# adding or losing other rows never moves it.
+_QUESTIONS = {"pool": (0.0, 0.45), "train": (0.45, 0.65), "probe": (0.65, 0.80), "final": (0.80, 1.0)}
+_PAIRS = {"gate": (0.0, 0.5), "final": (0.5, 1.0)}
 
 _OPTIONS = re.compile(r"A\. (?P<A>.*?)\nB\. (?P<B>.*)", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class HumanQuestion:
-    """A question and the correct answers that people wrote to it."""
+def load_truthfulqa(part: QuestionPart, system: str = "") -> list[Prompt]:
+    """The TruthfulQA questions of `part` with the correct answers of people, in the order of their digests.
 
-    question: str
-    answers: tuple[str, ...]
-
-
-def load_truthfulqa(part: QuestionPart) -> list[HumanQuestion]:
-    """The TruthfulQA questions of `part`, in the order of their digests; a repeated question is kept once.
+    A repeated question is kept once; an empty `system` adds no turn.
 
     Raises:
         AssetError: the data has not been fetched.
         DataError: a line is not a question with answers.
     """
-    kept: dict[str, HumanQuestion] = {}
+    kept: dict[str, Prompt] = {}
     for where, row in read_rows(asset_data("truthfulqa")):
         question, answers = row.get("question"), row.get("answer")
         if not isinstance(question, str) or not isinstance(answers, list):
             raise DataError(f"{where}: no question with a list of answers: run `selfreward assets --verify`")
+        key = _question_digest(question)
+        if key in kept or not _falls_to(_QUESTIONS[part], key):
+            continue
         # A few of the answers in the file are empty.
         distinct = tuple(dict.fromkeys(text for answer in answers if (text := str(answer).strip())))
-        key = _question_digest(question)
-        if _part_of(key, _QUESTION_ENDS) == part:
-            kept.setdefault(key, HumanQuestion(question.strip(), distinct))
+        kept[key] = make_prompt(
+            question.strip(), system=system, stratum="open", source="truthfulqa", references=distinct
+        )
     return [kept[key] for key in sorted(kept)]
 
 
@@ -63,12 +56,11 @@ def load_piqa(part: PairPart, system: str = "") -> list[GoldPair]:
     for where, row in read_rows(asset_data("piqa")):
         goal = str(row.get("question", "")).strip()
         key = _question_digest(goal)
-        if _part_of(key, _PAIR_ENDS) != part:
-            continue
-        right, wrong = _right_and_wrong(where, row)
-        messages = make_prompt(goal, system=system, stratum="open", source="piqa").messages
-        id_ = digest_of("gold", "piqa", [(turn.role, turn.content) for turn in messages], right, wrong)
-        kept[key, id_] = GoldPair(id=id_, messages=messages, right=right, wrong=wrong, source="piqa")
+        if _falls_to(_PAIRS[part], key):
+            right, wrong = _right_and_wrong(where, row)
+            messages = make_prompt(goal, system=system, stratum="open", source="piqa").messages
+            id_ = digest_of("gold", "piqa", [(turn.role, turn.content) for turn in messages], right, wrong)
+            kept[key, id_] = GoldPair(id=id_, messages=messages, right=right, wrong=wrong, source="piqa")
     return [kept[key] for key in sorted(kept)]
 
 
@@ -87,7 +79,6 @@ def _question_digest(question: str) -> str:
     return digest_of("question", " ".join(re.findall(r"\w+", question.casefold())))
 
 
-def _part_of(digest: str, ends: Mapping[Part, float]) -> Part:
-    """The part whose share of the digests holds `digest`."""
-    place = int(digest, 16) / 16 ** len(digest)
-    return next(part for part, end in ends.items() if place < end)
+def _falls_to(share: tuple[float, float], digest: str) -> bool:
+    place: float = int(digest, 16) / 16 ** len(digest)
+    return share[0] <= place < share[1]

