@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from selfreward.data.columns import Cells, Columns, Name, find, get, need
 from selfreward.data.messages import decoded, is_conversation, text_value, texts_of, turns_of
 from selfreward.data.question import asked_turns, prompt_columns, says_something, shown_choices
-from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, HumanPair, LeftOut, Role, Row
-from selfreward.data.row_pairs import gold_pair, read_pairs
+from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, LeftOut, Role, Row
+from selfreward.data.row_pairs import read_pairs
 from selfreward.data.row_prompts import is_disliked, read_prompt, says_whether_liked, stratum_of
 from selfreward.data.sides import answer_columns, is_explicit, pair_turns
 from selfreward.data.winners import ORDERING, winner_columns
@@ -28,9 +28,7 @@ def read_row(role: Role, row: Cells, columns: Columns, system: str, *, skip: boo
     elif role == "human":
         yield _human(row, columns, system)
     else:
-        for pair in read_pairs(row, columns, system, skip=skip):
-            gold = role != "human_pairs"
-            yield gold_pair(role, pair, row, columns) if gold and isinstance(pair, HumanPair) else pair
+        yield from read_pairs(role, row, columns, system, skip=skip)
 
 
 def columns_read(role: Role, row: Cells, columns: Columns) -> dict[str, str]:

@@ -148,12 +148,11 @@ def _jsonl(path: Path, broken: Broken) -> Rows:
 
 def _json(path: Path, broken: Broken) -> Rows:
     with _text_of(path) as text:
-        try:
-            rows = _loaded(text.read())
-        except UnicodeDecodeError:
-            raise
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path} is not JSON ({error}): one object a line goes into a .jsonl file") from error
+        content = text.read()
+    try:
+        rows = _loaded(content)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON ({error}): one object a line goes into a .jsonl file") from error
     if isinstance(rows, dict) and rows:
         rows = next((rows[name] for name in _ROWS if isinstance(rows.get(name), list)), [rows])
     if not isinstance(rows, list):

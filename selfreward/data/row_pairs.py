@@ -19,8 +19,10 @@ from selfreward.records import SWAPPED, GoldPair, Verdict, digest_of, majority, 
 from selfreward.thought import split_thought
 
 
-def read_pairs(row: Cells, columns: Columns, system: str, *, skip: bool = False) -> Iterator[HumanPair | LeftOut]:
-    """The pairs of a row, and a LeftOut for each two answers that make none.
+def read_pairs(
+    role: Role, row: Cells, columns: Columns, system: str, *, skip: bool = False
+) -> Iterator[HumanPair | GoldPair | LeftOut]:
+    """The pairs of a row, as gold in roles of gold, and a LeftOut for each two answers that make none.
 
     Raises RowError; where bad rows are to `skip`, a rating that is no number is a missing one.
     """
@@ -47,50 +49,50 @@ def read_pairs(row: Cells, columns: Columns, system: str, *, skip: bool = False)
         else:
             first_won, margin = better
             chosen, rejected = (first, second) if first_won else (second, first)
-            yield HumanPair(
-                prompt=prompt,
-                chosen=answers[chosen],
-                rejected=answers[rejected],
-                margin=margin,
-                places=(chosen, rejected),
-                answers=len(texts),
-                chosen_thought=thoughts[chosen],
-                rejected_thought=thoughts[rejected],
-                verdicts=_verdicts(row, columns, names, (chosen, rejected), len(texts)),
-            )
+            verdicts = _verdicts(row, columns, names, swapped=not first_won, answers=len(texts))
+            if role == "human_pairs":
+                yield HumanPair(
+                    prompt=prompt,
+                    chosen=answers[chosen],
+                    rejected=answers[rejected],
+                    margin=margin,
+                    chosen_thought=thoughts[chosen],
+                    rejected_thought=thoughts[rejected],
+                )
+            else:
+                authors = _authors(row, columns, len(texts))
+                yield GoldPair(
+                    id=digest_of("gold", prompt.id, answers[chosen], answers[rejected]),
+                    messages=prompt.messages,
+                    right=answers[chosen],
+                    wrong=answers[rejected],
+                    source=role,
+                    verdicts=verdicts or ("first",),
+                    right_author=authors[chosen],
+                    wrong_author=authors[rejected],
+                )
 
 
-def gold_pair(role: Role, pair: HumanPair, row: Cells, columns: Columns) -> GoldPair:
-    """`pair` with the authors of its `row`, without thoughts; the id is that of its texts alone.
-
-    A row that does not say who said what is one person. Raises RowError.
-    """
+def _authors(row: Cells, columns: Columns, answers: int) -> list[str | None]:
+    """Who wrote each answer. Raises RowError."""
     names = find(columns, "authors", row)
-    right_author, wrong_author = None, None
-    if names is not None:
-        values = get_all(row, names)
-        if len(values) != pair.answers:
-            raise RowError(
-                f"has {pair.answers} answers and {len(values)} authors in {names[0]!r}: set columns.authors",
-                "too_few_authors",
-            )
-        right_author, wrong_author = (text_of(values[place], names[0], "authors") or None for place in pair.places)
-    return GoldPair(
-        id=digest_of("gold", pair.prompt.id, pair.chosen, pair.rejected),
-        messages=pair.prompt.messages,
-        right=pair.chosen,
-        wrong=pair.rejected,
-        source=role,
-        verdicts=pair.verdicts or ("first",),
-        right_author=right_author,
-        wrong_author=wrong_author,
-    )
+    if names is None:
+        return [None] * answers
+    values = get_all(row, names)
+    if len(values) != answers:
+        raise RowError(
+            f"has {answers} answers and {len(values)} authors in {names[0]!r}: set columns.authors", "too_few_authors"
+        )
+    return [text_of(value, names[0], "authors") or None for value in values]
 
 
 def _verdicts(
-    row: Cells, columns: Columns, names: Sequence[str], places: tuple[int, int], answers: int
+    row: Cells, columns: Columns, names: Sequence[str], *, swapped: bool, answers: int
 ) -> tuple[Verdict, ...]:
-    """One verdict a person, `first` for the answer at the first of `places`. Raises RowError where most disagree."""
+    """One verdict a person, `first` for the chosen answer; none where the row does not say who said what.
+
+    Raises RowError where most disagree.
+    """
     said = verdicts_of(row, columns, names)
     if not said:
         return ()
@@ -99,7 +101,7 @@ def _verdicts(
         raise RowError(
             f"has verdicts in {column!r} on {answers} answers: give each two answers a row", "winner_of_many"
         )
-    if places == (1, 0):
+    if swapped:
         said = tuple(SWAPPED[verdict] for verdict in said)
     if majority(said) != "first":
         raise RowError(

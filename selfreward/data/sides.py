@@ -41,16 +41,13 @@ def pair_turns(row: Cells, columns: Columns, names: Sequence[str]) -> tuple[list
     if not all(sides) and not any(map(is_conversation, values)):
         # A text that looks like a transcript beside one that does not is an answer.
         sides = [None] * len(values)
-    before: list[list[Message]] = []
-    texts = []
     setting = "chosen" if is_explicit(row, columns) else "answers"
-    for value, turns in zip(values, sides, strict=True):
-        if turns is None:
-            texts.append(text_of(value, names[0], setting))
-        else:
-            asked, answer = without_answer(_until(turns, row, columns))
-            before.append(asked)
-            texts.append(answer or "")
+    talks = [None if turns is None else without_answer(_until(turns, row, columns)) for turns in sides]
+    texts = [
+        text_of(value, names[0], setting) if talk is None else talk[1] or ""
+        for value, talk in zip(values, talks, strict=True)
+    ]
+    before = [talk[0] for talk in talks if talk is not None]
     if not before:
         return asked_turns(row, columns)[0], texts
     if any(asked != before[0] for asked in before):
@@ -110,7 +107,8 @@ def _joined(shared: list[Message], row: Cells, columns: Columns, names: Sequence
     if prompt_columns(row, columns) is None and shared:
         return with_system(shared, row, columns)
     asked = asked_turns(row, columns)[0]
-    question, talk = ([turn for turn in turns if turn.role != "system"] for turns in (asked, shared))
+    question = [turn for turn in asked if turn.role != "system"]
+    talk = [turn for turn in shared if turn.role != "system"]
     told = shared[:1] if shared and shared[0].role == "system" else []
     if not talk or talk[0].role == "assistant":
         return [*told, *(question if told else asked), *talk]
