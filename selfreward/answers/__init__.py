@@ -6,7 +6,7 @@ the accepted answers play no part in them, so a ramble cannot be right by luck.
 
 from selfreward.answers.latex import boxes
 from selfreward.answers.marks import hashed
-from selfreward.answers.patterns import PatternTooSlow, cut_in_time
+from selfreward.answers.patterns import PatternTooSlow, found_in_time
 from selfreward.answers.reading import Reading, accepts, distinct_key, extract_answer, is_right, read_answer
 from selfreward.answers.words import normalise
 
@@ -15,9 +15,9 @@ __all__ = [
     "Reading",
     "accepts",
     "boxes",
-    "cut_in_time",
     "distinct_key",
     "extract_answer",
+    "found_in_time",
     "hashed",
     "is_right",
     "normalise",

@@ -26,9 +26,10 @@ _SHORT = re.compile(r"(?:a|ans)[:=] ")
 _BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*(?!\s?:)")
 _MOST_BOLD = 20
 _HEADED = re.compile(r"\d{1,2}[.)] |(?:step|part|case|method|example|option|stage|note|check)\b")
-_CONCLUDES = re.compile(
+CONCLUDES = re.compile(
     r"(?:and |so,? )?(?:so|thus|therefore|hence|finally|consequently|in total|in all|altogether|in conclusion|total)\b"
 )
+"""What a conclusion opens with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,6 @@ def bold(found: Sequence[Block]) -> list[str]:
     spans = [span for span in spans if span and not span.endswith(":") and not _HEADED.match(span)]
     said = [sentence for block in found for sentence in block.said if spans and committed(sentence)]
     return [span for span in spans if any(span in one for one in said)] if len(spans) <= _MOST_BOLD else []
-
-
-def concludes(sentence: str) -> bool:
-    """Whether `sentence` opens as a conclusion does."""
-    return _CONCLUDES.match(sentence) is not None
 
 
 def is_bare_number(line: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from selfreward.answers.asked import QuestionContent
 from selfreward.answers.latex import plain
-from selfreward.answers.marks import bold, concludes, is_bare_number
+from selfreward.answers.marks import CONCLUDES, bold, is_bare_number
 from selfreward.answers.numbers import numbers
 from selfreward.answers.sentences import Block, committed, first_statement, parts
 from selfreward.answers.words import clean
@@ -52,7 +52,7 @@ def stated_numbers(found: Sequence[Block], asked: QuestionContent) -> list[str]:
         for span in bold(found)
         if (number := number_in(span, asked)) is not None and number not in asked.numbers
     }
-    if len(telling) > 1 and concludes(telling[-1]):
+    if len(telling) > 1 and CONCLUDES.match(telling[-1]):
         within = {number for span, number in strong.items() if span in telling[-1]}
         if len(within) == 1:
             return [*within]

@@ -8,7 +8,7 @@ from selfreward.answers.latex import expression, plain
 from selfreward.answers.marks import BOX, marks, take_boxes
 from selfreward.answers.numbers import numbers
 from selfreward.answers.numeric import number_in, number_of, stated_numbers
-from selfreward.answers.patterns import matches_in_time
+from selfreward.answers.patterns import found_in_time
 from selfreward.answers.phrase import members_in, members_of, one_form, phrase_in, phrase_of, stated_phrase
 from selfreward.answers.sentences import blocks, committed, lines_of
 from selfreward.answers.words import clean, trimmed
@@ -88,7 +88,7 @@ def accepts(prompt: Prompt, answer: str | None) -> bool:
     if prompt.match == "numeric":
         return any(numbers(clean(plain(reference))) == (answer,) for reference in prompt.references)
     if prompt.match == "regex":
-        return any(matches_in_time(one, answer) for one in prompt.references)
+        return any(found_in_time(one, answer, whole=True) for one in prompt.references)
     # An answer was trimmed when it was extracted: "10 days" is read as "10".
     asked = asked_by(prompt.messages[-1].content)
     accepted = {one_form(reference, asked) for reference in prompt.references}

@@ -5,7 +5,7 @@ from typing import Any, cast, get_args
 
 import regex
 
-from selfreward.answers import PatternTooSlow, boxes, cut_in_time, hashed, is_right
+from selfreward.answers import PatternTooSlow, boxes, found_in_time, hashed, is_right
 from selfreward.data.columns import Cells, Columns, RowError, find, first_of, get, get_all, key_of
 from selfreward.data.messages import decoded, is_conversation, text_of, text_value
 from selfreward.data.roles import Role
@@ -127,7 +127,7 @@ def cut_reference(text: str, pattern: str) -> str:
             case "hashes":
                 found = hashed(text)
             case _:
-                found = [cut_in_time(pattern, text)]
+                found = [group[1]] if (group := found_in_time(pattern, text)) else []
     except PatternTooSlow as error:
         raise RowError(
             f"cannot be cut: {error}, or set columns.reference_pattern to boxed or hashes", "pattern_too_slow"

@@ -7,8 +7,7 @@ from pydantic import Field, NonNegativeInt
 
 from selfreward.artifacts.files import sha256_of
 from selfreward.backends.scripted import outcome_text
-from selfreward.data.everyday import EVERYDAY, load_everyday
-from selfreward.data.human import QuestionPart, load_piqa, load_truthfulqa
+from selfreward.data.embedded import EVERYDAY, QuestionPart, load_everyday, load_piqa, load_truthfulqa
 from selfreward.data.overlap import OverlapSpec
 from selfreward.data.own import OwnData
 from selfreward.data.roles import HumanAnswer, HumanPair, Role, Row, WhyUnfit, takes_any

@@ -5,7 +5,9 @@ was cut short is made again. Everything is read out of the wheels as zips; none 
 """
 
 import errno
+import io
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -14,12 +16,11 @@ import tempfile
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from selfreward.artifacts.files import locked, sha256_of, sync_files, sync_folder, write_json
-from selfreward.data.gguf import convert_gguf
 from selfreward.errors import AssetError
 from selfreward.spec import Json
 
@@ -200,6 +201,49 @@ def _extract(archive: Path, member: str, target: Path) -> None:
     """Stream one member to `target`; where it lands is never decided by a path in the archive."""
     with zipfile.ZipFile(archive) as opened, opened.open(member) as source, target.open("wb") as sink:
         shutil.copyfileobj(source, sink, 1 << 20)
+
+
+def convert_gguf(folder: Path, target: Path) -> None:
+    """Save the weights and tokenizer of `folder`/model.gguf in `target`, as float32 safetensors that can be trained.
+
+    Raises OSError where the disk is full (ENOSPC).
+    """
+    import torch
+    from safetensors import SafetensorError
+
+    with _quiet():
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+        # Without dequantize=True the weights stay packed, and a packed model can be neither trained nor saved.
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, gguf_file="model.gguf", quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
+        )
+        try:
+            model.save_pretrained(target)
+        except SafetensorError as error:
+            # safetensors hides the number of the system error in its text.
+            if f"os error {errno.ENOSPC}" in str(error):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise
+        AutoTokenizer.from_pretrained(folder, gguf_file="model.gguf").save_pretrained(target)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the progress bars and warnings of transformers off the terminal; exceptions still come through."""
+    from transformers.utils import logging as chatter
+
+    level, bars = chatter.get_verbosity(), chatter.is_progress_bar_enabled()
+    chatter.set_verbosity(logging.ERROR)
+    chatter.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        # Its GGUF reader draws a bar of its own, which no setting turns off.
+        with redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        chatter.set_verbosity(level)
+        if bars:
+            chatter.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _manifest_path(cache: Path, wheel: Wheel) -> Path:

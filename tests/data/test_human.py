@@ -8,8 +8,8 @@ from typing import get_args
 
 import pytest
 
-from selfreward.data import human
-from selfreward.data.human import PairPart, QuestionPart, load_piqa, load_truthfulqa
+from selfreward.data import embedded
+from selfreward.data.embedded import PairPart, QuestionPart, load_piqa, load_truthfulqa
 from selfreward.errors import DataError
 from selfreward.records import GoldPair, Message
 
@@ -19,7 +19,7 @@ PAIR_PARTS: tuple[PairPart, ...] = get_args(PairPart)
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(human, "asset_data", lambda name: tmp_path / f"{name}.jsonl")
+    monkeypatch.setattr(embedded, "asset_data", lambda name: tmp_path / f"{name}.jsonl")
     return tmp_path
 
 

@@ -1,23 +1,68 @@
-"""Questions and pairs written by people, split so that no question is ever in two parts."""
+"""The questions and pairs that come with the project: its own everyday ones, and TruthfulQA and PIQA from wheels.
+
+They are split by what they ask, so that no question is ever in two parts, and adding or losing others never moves one.
+"""
 
 import re
-from typing import Literal
+from pathlib import Path
+from typing import Literal, TypedDict, cast
 
 from selfreward.data.columns import Cells
 from selfreward.data.readers import read_rows
 from selfreward.data.wheels import asset_data
 from selfreward.errors import DataError
-from selfreward.records import GoldPair, Prompt, digest_of, make_prompt
+from selfreward.records import GoldPair, Match, Prompt, digest_of, make_prompt
 
+EVERYDAY = Path(__file__).with_name("everyday.jsonl")
+
+Split = Literal["train", "held_out"]
 QuestionPart = Literal["pool", "train", "probe", "final"]
 PairPart = Literal["gate", "final"]
 
-# The share of the range of digests that falls to each part. A row's part follows from its question alone, so that
-# adding or losing other rows never moves it.
+# The share of the range of digests that falls to each part.
 _QUESTIONS = {"pool": (0.0, 0.45), "train": (0.45, 0.65), "probe": (0.65, 0.80), "final": (0.80, 1.0)}
 _PAIRS = {"gate": (0.0, 0.5), "final": (0.5, 1.0)}
 
 _OPTIONS = re.compile(r"A\. (?P<A>.*?)\nB\. (?P<B>.*)", re.DOTALL)
+
+
+class EverydayRow(TypedDict):
+    """One line of the everyday questions. Questions about the same fact share their `item`."""
+
+    kind: str
+    item: str
+    question: str
+    answers: list[str]
+    match: Match
+
+
+def everyday_rows() -> list[EverydayRow]:
+    """Every everyday question, in the order of the file."""
+    return [cast(EverydayRow, row) for _, row in read_rows(EVERYDAY)]
+
+
+def split_of(row: EverydayRow) -> Split:
+    """The split that the row's item falls into: one third of all items are held out."""
+    return "held_out" if int(_item_digest(row), 16) % 3 == 0 else "train"
+
+
+def load_everyday(split: Split, system: str) -> list[Prompt]:
+    """The everyday questions of one split as closed prompts, `system` before each.
+
+    No item is in both splits. The order follows the items' digests, so any first part is a fair mixture of kinds.
+    """
+    rows = [row for row in everyday_rows() if split_of(row) == split]
+    return [
+        make_prompt(
+            row["question"],
+            system=system,
+            stratum="closed",
+            source=f"everyday/{row['kind']}",
+            references=tuple(row["answers"]),
+            match=row["match"],
+        )
+        for row in sorted(rows, key=lambda row: (_item_digest(row), row["question"]))
+    ]
 
 
 def load_truthfulqa(part: QuestionPart, system: str = "") -> list[Prompt]:
@@ -62,6 +107,10 @@ def load_piqa(part: PairPart, system: str = "") -> list[GoldPair]:
             id_ = digest_of("gold", "piqa", [(turn.role, turn.content) for turn in messages], right, wrong)
             kept[key, id_] = GoldPair(id=id_, messages=messages, right=right, wrong=wrong, source="piqa")
     return [kept[key] for key in sorted(kept)]
+
+
+def _item_digest(row: EverydayRow) -> str:
+    return digest_of("everyday", row["kind"], row["item"])
 
 
 def _right_and_wrong(where: str, row: Cells) -> tuple[str, str]:
