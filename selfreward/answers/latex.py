@@ -6,6 +6,7 @@ r"""LaTeX in answers: what stands in a box, its words as plain text, and the one
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 import regex
 
@@ -67,8 +68,7 @@ def boxes(text: str) -> list[tuple[int, int, str]]:
         elif len(brace[0]) > len(r"\{"):
             opened.append((brace.start(), brace.end()))
     closed = [(start, end, text[inside : end - 1]) for start, end, inside in found]
-    bare = [(box.start(), box.end(), box[1]) for box in _BARE_BOX.finditer(text)] if not closed else []
-    return closed or bare
+    return closed or [(box.start(), box.end(), box[1]) for box in _BARE_BOX.finditer(text)]
 
 
 def plain(text: str) -> str:
@@ -175,9 +175,5 @@ def _edged(text: str) -> str:
 
 def _balanced(text: str) -> bool:
     """Whether brackets close in the order in which they open; those of [0,1) are of two kinds."""
-    depth = 0
-    for sign in text:
-        depth += (sign in "([") - (sign in ")]")
-        if depth < 0:
-            return False
-    return depth == 0
+    depths = [0, *accumulate((sign in "([") - (sign in ")]") for sign in text)]
+    return min(depths) == depths[-1] == 0

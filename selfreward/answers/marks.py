@@ -48,15 +48,12 @@ def take_boxes(text: str) -> tuple[str, list[str]]:
     r"""`text` with BOX in place of each `\boxed{..}`, and what the boxes hold: nothing where one never closes."""
     if "box" not in text:
         return text, []
-    out: list[str] = []
-    held: list[str] = []
-    end = 0
-    for start, stop, content in boxes(text):
-        out += [text[end:start], BOX]
-        end = stop
-        held.append(content)
-    rest, open_ = _OPEN_BOX.subn(BOX, "".join(out) + text[end:])
-    return rest, held + [""] * open_
+    held = boxes(text)
+    ends = [0, *(end for _, end, _ in held)]
+    starts = [*(start for start, _, _ in held), len(text)]
+    rest = BOX.join(text[end:start] for end, start in zip(ends, starts, strict=True))
+    rest, open_ = _OPEN_BOX.subn(BOX, rest)
+    return rest, [content for *_, content in held] + [""] * open_
 
 
 def hashed(text: str) -> list[str]:

@@ -74,10 +74,7 @@ def extract_answer(text: str, prompt: Prompt) -> str | None:
 
 
 def is_right(prompt: Prompt, text: str) -> bool | None:
-    """Whether the answer in `text` is an accepted one; False where it has none, None where `prompt.match` is.
-
-    Raises PatternTooSlow.
-    """
+    """Whether the answer in `text` is accepted; False for none, None without a `match`. Raises PatternTooSlow."""
     return None if prompt.match is None else accepts(prompt, extract_answer(text, prompt))
 
 

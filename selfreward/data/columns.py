@@ -107,8 +107,6 @@ class Columns(Spec):
 
 def key_of(value: Any) -> str:
     """A value as verdicts are looked up by: without case and outer space, a whole number without its point."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
     text = str(value).strip().lower()
     return text.removesuffix(".0") if re.fullmatch(r"-?\d+\.0", text) else text
 
@@ -154,10 +152,7 @@ CONVERSATIONS = ("messages", "conversations", "conversation", "context")
 
 
 def find(columns: Columns, name: Name, row: Cells) -> tuple[str, ...] | None:
-    """The columns of `row` that hold `name`: those set, else the first usual ones that are there, else None.
-
-    Raises RowError where a column that was set is not in the row.
-    """
+    """The columns of `row` that hold `name`: those set, which must be there, else the first usual ones, else None."""
     given: Column | None = getattr(columns, name)
     if given is None:
         return next((names for names in _usual(name, tuple(row)) if all(has(row, one) for one in names)), None)

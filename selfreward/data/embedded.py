@@ -5,13 +5,13 @@ They are split by what they ask, so that no question is ever in two parts, and a
 
 import re
 from pathlib import Path
-from typing import Literal, TypedDict, cast
+from typing import Literal
 
 from selfreward.data.columns import Cells
 from selfreward.data.readers import read_rows
 from selfreward.data.wheels import asset_data
 from selfreward.errors import DataError
-from selfreward.records import GoldPair, Match, Prompt, digest_of, make_prompt
+from selfreward.records import GoldPair, Prompt, digest_of, make_prompt
 
 EVERYDAY = Path(__file__).with_name("everyday.jsonl")
 
@@ -26,22 +26,12 @@ _PAIRS = {"gate": (0.0, 0.5), "final": (0.5, 1.0)}
 _OPTIONS = re.compile(r"A\. (?P<A>.*?)\nB\. (?P<B>.*)", re.DOTALL)
 
 
-class EverydayRow(TypedDict):
-    """One line of the everyday questions. Questions about the same fact share their `item`."""
-
-    kind: str
-    item: str
-    question: str
-    answers: list[str]
-    match: Match
+def everyday_rows() -> list[Cells]:
+    """Every everyday question, in the order of the file; questions about the same fact share their `item`."""
+    return [row for _, row in read_rows(EVERYDAY)]
 
 
-def everyday_rows() -> list[EverydayRow]:
-    """Every everyday question, in the order of the file."""
-    return [cast(EverydayRow, row) for _, row in read_rows(EVERYDAY)]
-
-
-def split_of(row: EverydayRow) -> Split:
+def split_of(row: Cells) -> Split:
     """The split that the row's item falls into: one third of all items are held out."""
     return "held_out" if int(_item_digest(row), 16) % 3 == 0 else "train"
 
@@ -68,11 +58,8 @@ def load_everyday(split: Split, system: str) -> list[Prompt]:
 def load_truthfulqa(part: QuestionPart, system: str = "") -> list[Prompt]:
     """The TruthfulQA questions of `part` with the correct answers of people, in the order of their digests.
 
-    A repeated question is kept once; an empty `system` adds no turn.
-
-    Raises:
-        AssetError: the data has not been fetched.
-        DataError: a line is not a question with answers.
+    A repeated question is kept once; an empty `system` adds no turn. Raises AssetError where the data has not been
+    fetched, and DataError where a line is not a question with answers.
     """
     kept: dict[str, Prompt] = {}
     for where, row in read_rows(asset_data("truthfulqa")):
@@ -93,9 +80,7 @@ def load_truthfulqa(part: QuestionPart, system: str = "") -> list[Prompt]:
 def load_piqa(part: PairPart, system: str = "") -> list[GoldPair]:
     """The PIQA pairs of `part`, in the order of their goals' digests; an empty `system` adds no turn.
 
-    Raises:
-        AssetError: the data has not been fetched.
-        DataError: a line is not a goal with a right and a wrong answer.
+    Raises as `load_truthfulqa` does.
     """
     kept: dict[tuple[str, str], GoldPair] = {}
     for where, row in read_rows(asset_data("piqa")):
@@ -109,7 +94,7 @@ def load_piqa(part: PairPart, system: str = "") -> list[GoldPair]:
     return [kept[key] for key in sorted(kept)]
 
 
-def _item_digest(row: EverydayRow) -> str:
+def _item_digest(row: Cells) -> str:
     return digest_of("everyday", row["kind"], row["item"])
 
 

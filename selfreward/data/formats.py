@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from selfreward.data.columns import Cells, Columns, Name, find, get, need
 from selfreward.data.messages import decoded, is_conversation, text_value, texts_of, turns_of
 from selfreward.data.question import asked_turns, prompt_columns, says_something, shown_choices
-from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, LeftOut, Role, Row
+from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, Kept, LeftOut, Role
 from selfreward.data.row_pairs import read_pairs
 from selfreward.data.row_prompts import is_disliked, read_prompt, says_whether_liked, stratum_of
 from selfreward.data.sides import answer_columns, is_explicit, pair_turns
@@ -14,7 +14,7 @@ from selfreward.records import Message, make_prompt
 from selfreward.thought import split_thought
 
 
-def read_row(role: Role, row: Cells, columns: Columns, system: str, *, skip: bool = False) -> Iterator[Row]:
+def read_row(role: Role, row: Cells, columns: Columns, system: str, *, skip: bool = False) -> Iterator[Kept | LeftOut]:
     """What `row` gives for `role`: one thing, or for human pairs any number. Raises RowError.
 
     Where bad rows are to `skip`, a rating that is no number is a missing one.
@@ -22,7 +22,7 @@ def read_row(role: Role, row: Cells, columns: Columns, system: str, *, skip: boo
     if role in PROMPT_ROLES:
         turns, answer = _prompt_turns(row, columns)
         if says_something(turns):
-            yield read_prompt(role, row, columns, system, turns, answer, shown_choices(row, columns))
+            yield read_prompt(role, row, columns, system, turns, answer)
         else:
             yield LeftOut("empty")
     elif role == "human":
@@ -36,32 +36,27 @@ def columns_read(role: Role, row: Cells, columns: Columns) -> dict[str, str]:
     asks = role in PROMPT_ROLES
     pairs = not asks and role != "human"
     compares = role != "human" and compares_conversations(row, columns)
-    taken: dict[str, tuple[str, ...] | None] = {}
-
-    def take(*names: Name) -> None:
-        taken.update({name: find(columns, name, row) for name in names})
-
-    if pairs or not compares:
-        taken["prompt"] = prompt_columns(row, columns)
-    if pairs:
-        if not is_explicit(row, columns):
-            taken["winner"] = winner_columns(row, columns, answer_columns(row, columns))
-        take(*ORDERING, "strength")
-        if role != "human_pairs":
-            take("authors")
-    if pairs or compares:
+    judged = pairs and not is_explicit(row, columns)
+    wanted: dict[Name, bool] = {
+        **dict.fromkeys((*ORDERING, "strength"), pairs),
+        "authors": pairs and role != "human_pairs",
+        "answers": pairs or compares,
+        "turn": compares,
+        "liked": not pairs and not compares and says_whether_liked(row, columns),
+        "answer": not pairs and not compares,
+        "choices": not compares and bool(shown_choices(row, columns)),
+        "system": True,
+        "history": True,
+    }
+    taken: dict[str, tuple[str, ...] | None] = {
+        "prompt": prompt_columns(row, columns) if pairs or not compares else None,
+        "winner": winner_columns(row, columns, answer_columns(row, columns)) if judged else None,
+        **{name: find(columns, name, row) for name, is_read in wanted.items() if is_read},
+        "stratum": (columns.stratum or "stratum",),
+        "match": ("match",) if asks and columns.match is None else None,
+    }
+    if wanted["answers"]:
         taken["answers"] = answer_columns(row, columns)
-        if compares:
-            take("turn")
-    else:
-        if says_whether_liked(row, columns):
-            take("liked")
-        take("answer")
-    if not compares and shown_choices(row, columns):
-        take("choices")
-    take("system", "history")
-    taken["stratum"] = (columns.stratum or "stratum",)
-    taken["match"] = ("match",) if asks and columns.match is None else None
     found: dict[str, str] = {}
     for name, names in taken.items():
         for column in names or ():

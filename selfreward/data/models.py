@@ -50,19 +50,14 @@ ModelSpec = Annotated[HfModel | ScriptedModel, Field(discriminator="kind")]
 def start_policy(spec: HfModel | ScriptedModel, store: Path, *, trusted: bool = False) -> Policy:
     """The policy of iteration 0. Its key is its digest: it comes from no stage.
 
-    `trusted` lets the code run that a model brings.
-
-    Raises:
-        AssetError: the model is missing or cannot be fetched.
-        BackendError: it has no safetensors weights, or no chat template that can be used.
+    `trusted` lets the code run that a model brings. Raises AssetError where the model is missing or cannot be fetched,
+    and BackendError where it has no safetensors weights or no chat template that can be used.
     """
-    match spec:
-        case ScriptedModel():
-            folder = store / ".models" / digest_of("scripted", spec.skill, spec.modes)
-            write_state(folder, ScriptedState(skill=spec.skill, modes=spec.modes))
-            return _folder_policy(folder, store)
-        case HfModel():
-            return model_policy(_folder_of(spec), chat_of(spec), store, trusted=trusted)
+    if isinstance(spec, HfModel):
+        return model_policy(_folder_of(spec), chat_of(spec), store, trusted=trusted)
+    folder = store / ".models" / digest_of("scripted", spec.skill, spec.modes)
+    write_state(folder, ScriptedState(skill=spec.skill, modes=spec.modes))
+    return _folder_policy(folder, store)
 
 
 def model_policy(folder: Path, chat: ChatSpec, store: Path, *, trusted: bool) -> Policy:

@@ -211,20 +211,19 @@ class OwnData(Spec):
             raise DataError(f"no row can be read; the first: {first_bad}")
         yield ColumnsSeen(read=read, unread=unread)
 
-    def _found(self, role: Role, row: Cells, columns: Columns, why_unfit: WhyUnfit) -> list[Row]:
+    def _found(self, role: Role, row: Cells, columns: Columns, why_unfit: WhyUnfit) -> list[Kept | LeftOut]:
         """What a row gives for a role. Raises RowError, also where the model cannot be asked a prompt of it."""
         found = list(read_row(role, row, columns, self.system, skip=self.on_bad_row == "skip"))
-        kept = [one for one in found if not isinstance(one, LeftOut | ColumnsSeen) and self._belongs(role, one)]
-        for one in kept:
-            if (unfit := why_unfit(one)) is not None:
+        for one in found:
+            if not isinstance(one, LeftOut) and self._belongs(role, one) and (unfit := why_unfit(one)) is not None:
                 shorten = ": shorten it, lower max_new_tokens where that helps, or set data.on_bad_row=skip"
                 told = unfit.told + (shorten if unfit.reason == "prompt_too_long" else "")
                 raise RowError(f"makes no prompt for this model: {told}", unfit.reason)
         return found
 
-    def _belongs(self, role: Role, row: Row) -> bool:
+    def _belongs(self, role: Role, row: Kept | LeftOut) -> bool:
         """Whether a row of the train source falls to `role`; rows of other sources always do."""
-        if isinstance(row, ColumnsSeen) or (role != "train" and getattr(self, role) is not None):
+        if role != "train" and getattr(self, role) is not None:
             return True
         if not isinstance(row, Prompt):
             return role == "train"

@@ -4,11 +4,9 @@ JSON lines, JSON, CSV, TSV or Parquet, packed or not, a folder of them, or one t
 """
 
 import csv
-import gzip
 import io
 import json
 import re
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -42,10 +40,9 @@ def stop(error: DataError) -> None:
 
 
 def read_rows(path: Path, broken: Broken = stop) -> Rows:
-    """The rows of `path` in order, but for those of `broken` lines.
+    """The rows of a file, of several by a pattern with `*`, or of a folder, in order, but for those of `broken` lines.
 
-    `path` is a file in one of the forms of `_READERS`, a pattern with `*` for several, a folder of them, or a folder
-    that `datasets` saved. Raises DataError.
+    Raises DataError.
     """
     files = _files_of(path)
     if _is_saved(path):
@@ -218,21 +215,15 @@ def _text_of(path: Path, newline: str | None = None) -> Iterator[TextIO]:
             f"{path} is not {encoding.removesuffix('-sig').upper()} ({error.reason} at byte {error.start}): save it as "
             "UTF-8"
         ) from error
-    except (EOFError, OSError, zlib.error) as error:
+    except OSError as error:
         raise DataError(f"{path} cannot be unpacked or read ({error}): fetch it again") from error
 
 
 def _unpack(path: Path) -> Any:
     """The bytes of a file as a stream."""
-    match path.suffix.lower():
-        case ".gz":
-            return gzip.open(path)
-        case ".zst":
-            import pyarrow as pa
+    import pyarrow as pa
 
-            return pa.input_stream(str(path), compression="zstd")
-        case _:
-            return path.open("rb")
+    return pa.input_stream(str(path), compression={".gz": "gzip", ".zst": "zstd"}.get(path.suffix.lower()))
 
 
 def _loaded(text: str) -> Any:

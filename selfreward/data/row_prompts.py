@@ -8,6 +8,7 @@ import regex
 from selfreward.answers import PatternTooSlow, boxes, found_in_time, hashed, is_right
 from selfreward.data.columns import Cells, Columns, RowError, find, first_of, get, get_all, key_of
 from selfreward.data.messages import decoded, is_conversation, text_of, text_value
+from selfreward.data.question import shown_choices
 from selfreward.data.roles import Role
 from selfreward.records import Match, Message, Prompt, Stratum, make_prompt
 from selfreward.thought import answer_of
@@ -16,21 +17,15 @@ _DISLIKED = ("false", "0", "-1", "no", "down", "bad", "negative", "disliked", "t
 
 
 def read_prompt(
-    role: Role,
-    row: Cells,
-    columns: Columns,
-    system: str,
-    turns: list[Message],
-    answer: str | None,
-    choices: Mapping[str, str],
+    role: Role, row: Cells, columns: Columns, system: str, turns: Sequence[Message], answer: str | None
 ) -> Prompt:
     """The prompt of `turns` with the references of `row`, or else the `answer` behind it. Raises RowError.
 
-    A reference is compared with answers, so a thought before it is dropped. An answer that names one of the `choices`,
-    by letter, by number or by its text, gives two references: the letter and the text.
+    A reference is compared with answers, so a thought before it is dropped. An answer that names a choice, by letter,
+    by number or by its text, gives two references: the letter and the text.
     """
     references = _references(row, columns, answer)
-    if choices:
+    if choices := shown_choices(row, columns):
         references = _with_choices(references, first_of(columns, "answer", row)[1], columns, choices)
     match = columns.match or cast("Match | None", _one_of(row, "match", "match", get_args(Match)))
     stratum = _stratum(row, columns) or ("closed" if match else "open")

@@ -159,21 +159,20 @@ def _make(cache: Path, wheel: Wheel, say: Say) -> None:
 def _checked_wheel(cache: Path, wheel: Wheel, work: Path, say: Say) -> Path:
     """The wheel in `cache`/wheels, downloaded if it is not there. Raises AssetError on a wrong hash."""
     kept = cache / "wheels" / wheel.filename
-    if kept.exists():
-        if (got := sha256_of(kept)) != wheel.sha256:
+    if not kept.exists():
+        say(f"{wheel.target}: downloading {wheel.name} {wheel.version}")
+        fresh = _download(cache, wheel, work)
+        if (got := sha256_of(fresh)) != wheel.sha256:
             raise AssetError(
-                f"{kept} has sha256 {got}, expected {wheel.sha256}: delete it and run `selfreward assets` again"
+                f"the {wheel.filename} that pip downloaded has sha256 {got}, expected {wheel.sha256}; it was thrown "
+                "away: point pip at an index you trust and run `selfreward assets` again"
             )
-        return kept
-    say(f"{wheel.target}: downloading {wheel.name} {wheel.version}")
-    fresh = _download(cache, wheel, work)
-    if (got := sha256_of(fresh)) != wheel.sha256:
+        kept.parent.mkdir(exist_ok=True)
+        fresh.replace(kept)
+    elif (got := sha256_of(kept)) != wheel.sha256:
         raise AssetError(
-            f"the {wheel.filename} that pip downloaded has sha256 {got}, expected {wheel.sha256}; it was thrown away: "
-            f"point pip at an index you trust and run `selfreward assets` again"
+            f"{kept} has sha256 {got}, expected {wheel.sha256}: delete it and run `selfreward assets` again"
         )
-    kept.parent.mkdir(exist_ok=True)
-    fresh.replace(kept)
     return kept
 
 
