@@ -37,7 +37,10 @@ def check_sizes(settings: Mapping[str, Json]) -> None:
         if name.startswith("judge.") and name.endswith(".repeats"):
             must_fit(name, _count(value), answers, "replies of the judge")
         if name.startswith("judge.") and name.endswith(".kind") and value == "pairwise":
-            _check_comparisons(_count(settings.get("sample.k")))
+            k, most = _count(settings.get("sample.k")), math.isqrt(2 * memory_bytes() // _ROW_BYTES)
+            if k > most:
+                pairs = k * (k - 1) // 2
+                raise ConfigError(f"sample.k={k} makes {pairs:,} comparisons a prompt: set it to {most} or less")
     must_fit("seed_judge.repeats", _count(settings.get("seed_judge.repeats")), 1, "replies of the judge")
 
 
@@ -49,14 +52,6 @@ def must_fit(name: str, value: int, times: int, what: str) -> None:
             f"{name}={value} makes {value * times:,} {what} to hold at once, at least {needed / 1e9:,.0f} GB, and this "
             f"machine has {memory / 1e9:,.0f} GB: set {name} to {memory // (times * _ROW_BYTES)} or less"
         )
-
-
-def _check_comparisons(k: int) -> None:
-    """Raises ConfigError where all pairs of the `k` answers to one prompt are too many to hold."""
-    most = math.isqrt(2 * memory_bytes() // _ROW_BYTES)
-    if k > most:
-        pairs = k * (k - 1) // 2
-        raise ConfigError(f"sample.k={k} makes {pairs:,} comparisons a prompt: set it to {most} or less")
 
 
 def _count(value: Json, default: int = 1) -> int:

@@ -42,7 +42,8 @@ def _forms(found: re.Match[str]) -> list[str]:
     sign = found["sign"] or ""
     places = sum(_SCALES[scale] for scale in found["scales"].split())
     if found["over"] is None:
-        digits = _WORDS[found["word"]] if found["word"] else "".join(map(_ascii, found["digits"]))
+        # Digits of other scripts count too.
+        digits = "".join(one if one == "." else str(int(one)) for one in found["digits"] or _WORDS[found["word"]])
         return [_one_form(sign, digits, places)]
     whole, over, under = (int(found[name] or 0) for name in ("whole", "over", "under"))
     if under == 0:
@@ -66,7 +67,3 @@ def _one_form(sign: str, digits: str, places: int) -> str:
     whole, part = (whole + part[:places]).lstrip("0") or "0", part[places:].rstrip("0")
     value = f"{whole}.{part}" if part else whole
     return value if value == "0" else sign + value
-
-
-def _ascii(digit: str) -> str:
-    return digit if digit == "." else str(int(digit))

@@ -34,8 +34,8 @@ def number_of(piece: str, asked: QuestionContent) -> str | None:
     return number_in(committed(clean(plain(piece))), asked)
 
 
-def stated_numbers(found: Sequence[Block], asked: QuestionContent) -> list[str]:
-    """The numbers that a reply without a mark commits to; more than one where it contradicts itself.
+def stated_numbers(found: Sequence[Block], asked: QuestionContent) -> Sequence[str | None]:
+    """The numbers that a reply without a mark commits to, and None for a statement of none; they may contradict.
 
     1. A last line that is a number and its unit, behind other lines; or the last sentence with a number, where it opens
        with "so", "therefore" or the like and others go before it.
@@ -46,7 +46,7 @@ def stated_numbers(found: Sequence[Block], asked: QuestionContent) -> list[str]:
     said = [sentence for block in found for sentence in block.said]
     telling = [sentence for sentence in said if numbers(sentence)]
     if len(found) > 1 and is_bare_number(found[-1].raw) and not is_bare_number(found[-2].raw):
-        return _read([found[-1].said[-1]], asked) if found[-1].said else []
+        return [number_in(committed(sentence), asked) for sentence in found[-1].said[-1:]]
     strong = {
         span: number
         for span in bold(found)
@@ -56,16 +56,14 @@ def stated_numbers(found: Sequence[Block], asked: QuestionContent) -> list[str]:
         within = {number for span, number in strong.items() if span in telling[-1]}
         if len(within) == 1:
             return [*within]
-        result = _computed(telling[-1])
-        return _read([telling[-1]], asked) if result is None else [result]
+        return [_computed(telling[-1]) or number_in(committed(telling[-1]), asked)]
     if strong:
-        return [*dict.fromkeys(strong.values())]
+        return [*strong.values()]
     first = first_statement(found)
-    results = [result for sentence in said if (result := _computed(sentence)) is not None]
     repeats = len(parts(first)) == 1 and set(numbers(first)) <= asked.numbers
     if repeats and any(not set(numbers(sentence)) <= asked.numbers for sentence in telling):
         return []
-    return [*dict.fromkeys([*_read([first], asked), *results])]
+    return [number_in(committed(first), asked), *map(_computed, said)]
 
 
 def _computed(sentence: str) -> str | None:
@@ -79,9 +77,3 @@ def _result(statement: str) -> str | None:
     left, equals, right = statement.replace("equals", "=").rpartition("=")
     result = numbers(right)
     return result[0] if equals and len(result) == 1 and len(_DIGITS.findall(parts(left)[-1])) > 1 else None
-
-
-def _read(sentences: Sequence[str], asked: QuestionContent) -> list[str]:
-    """The distinct numbers of `sentences`."""
-    read = (number_in(committed(sentence), asked) for sentence in sentences)
-    return [*dict.fromkeys(number for number in read if number is not None)]

@@ -10,7 +10,7 @@ from selfreward.data.row_pairs import read_pairs
 from selfreward.data.row_prompts import is_disliked, read_prompt, says_whether_liked, stratum_of
 from selfreward.data.sides import answer_columns, is_explicit, pair_turns
 from selfreward.data.winners import ORDERING, winner_columns
-from selfreward.records import Message, make_prompt
+from selfreward.records import make_prompt
 from selfreward.thought import split_thought
 
 
@@ -20,7 +20,11 @@ def read_row(role: Role, row: Cells, columns: Columns, system: str, *, skip: boo
     Where bad rows are to `skip`, a rating that is no number is a missing one.
     """
     if role in PROMPT_ROLES:
-        turns, answer = _prompt_turns(row, columns)
+        if compares_conversations(row, columns):
+            turns, texts = pair_turns(row, columns, answer_columns(row, columns))
+            answer = texts[0] if is_explicit(row, columns) else None
+        else:
+            turns, answer = asked_turns(row, columns)
         if says_something(turns):
             yield read_prompt(role, row, columns, system, turns, answer)
         else:
@@ -72,14 +76,6 @@ def compares_conversations(row: Cells, columns: Columns) -> bool:
         return False
     name = answer_columns(row, columns)[0]
     return turns_of(get(row, name), name) is not None
-
-
-def _prompt_turns(row: Cells, columns: Columns) -> tuple[list[Message], str | None]:
-    """The turns to answer and an answer to them that people or others gave, None where there is none."""
-    if not compares_conversations(row, columns):
-        return asked_turns(row, columns)
-    turns, texts = pair_turns(row, columns, answer_columns(row, columns))
-    return turns, texts[0] if is_explicit(row, columns) else None
 
 
 def _human(row: Cells, columns: Columns, system: str) -> HumanAnswer | LeftOut:

@@ -115,17 +115,13 @@ def _folder_of(spec: HfModel) -> Path:
         return asset_model(spec.name)
     if spec.revision is None:
         raise AssetError(f"model.name={spec.name} is a hub model: pin it with model.revision=<commit>")
-    return _hub_folder(spec.name, spec.revision)
-
-
-def _hub_folder(name: str, revision: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=_WEIGHTS))
+        return Path(snapshot_download(spec.name, revision=spec.revision, allow_patterns=_WEIGHTS))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-        reason = str(error).splitlines()[0]
         raise AssetError(
-            f"{name}@{revision} cannot be had ({reason}): check the name, the revision, the network"
+            f"{spec.name}@{spec.revision} cannot be had ({str(error).splitlines()[0]}): check the name, the revision, "
+            "the network"
         ) from error
