@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from selfreward.data.assets import asset_model
+from selfreward.data.wheels import asset_model
 from selfreward.metrics.coverage import coverage, precision, recall
 from selfreward.metrics.embed import embed_hashing, embed_minilm
 from selfreward.metrics.estimators import duplicate_rate, mean_pairwise_distance, rarefied_distinct, words

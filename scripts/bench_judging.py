@@ -29,7 +29,7 @@ from selfreward.artifacts import Artifact, Output, Store
 from selfreward.backends.base import Sampling
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.config import validate
-from selfreward.data.everyday import load_everyday
+from selfreward.data.embedded import load_everyday
 from selfreward.data.models import HfModel, start_policy
 from selfreward.judges.base import Item
 from selfreward.judges.rubric import RubricSpec

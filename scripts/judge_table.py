@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from selfreward.artifacts.files import write_json
-from selfreward.data.files import content_digest
+from selfreward.data.readers import content_digest
 
 ROOT = Path(__file__).resolve().parent.parent
 ITEMS = 200

@@ -31,7 +31,7 @@ from selfreward.backends import open_backend
 from selfreward.backends.draw import Decoding, draw_candidates
 from selfreward.commands.seed_judge import GROUP, report_lines, seed_policy
 from selfreward.config import SeedJudgeConfig, validate_as
-from selfreward.data.everyday import load_everyday
+from selfreward.data.embedded import load_everyday
 from selfreward.data.models import start_policy
 from selfreward.judges.base import Item
 from selfreward.judges.rubric import RubricSpec

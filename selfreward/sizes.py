@@ -8,15 +8,7 @@ from selfreward.errors import ConfigError
 from selfreward.spec import Json
 
 _ROW_BYTES = 500  # a prompt, an answer or a verdict in memory, with its ids and its row for the table: at least
-_ROLES = {
-    "train": ("train_closed", "train_open"),
-    "probe": ("probe_closed", "probe_open"),
-    "held_out": ("held_out_closed", "held_out_open"),
-    "human": ("human",),
-    "human_pairs": ("human_pairs",),
-    "gold_gate": ("gold_gate",),
-    "gold_final": ("gold_final",),
-}
+_ROLES = ("train", "probe", "held_out", "human", "human_pairs", "gold_gate", "gold_final")
 # What is drawn for each prompt of a role.
 _DRAWN = {"sample.k": "train", "measure.k": "probe", "measure.baseline_k": "probe", "evaluate.k": "held_out"}
 
@@ -32,13 +24,12 @@ def check_sizes(settings: Mapping[str, Json]) -> None:
     Prompts count where the settings say how many are made; those of files are not known yet, and count as one.
     """
     scripted = settings.get("data.kind") == "scripted"
-    prompts = {
-        role: sum(_count(settings.get(f"data.{name}"), 0) for name in names) if scripted else 0
-        for role, names in _ROLES.items()
-    }
-    for role, names in _ROLES.items():
-        for name in names if scripted else ():
-            must_fit(f"data.{name}", _count(settings.get(f"data.{name}"), 0), 1, f"{role.replace('_', ' ')} rows")
+    prompts = dict.fromkeys(_ROLES, 0)
+    for role in _ROLES if scripted else ():
+        for name in (f"data.{role}", f"data.{role}_closed", f"data.{role}_open"):
+            rows = _count(settings.get(name), 0)
+            must_fit(name, rows, 1, f"{role.replace('_', ' ')} rows")
+            prompts[role] += rows
     for name, role in _DRAWN.items():
         must_fit(name, _count(settings.get(name)), max(1, prompts[role]), "answers")
     answers = _count(settings.get("sample.k")) * max(1, prompts["train"])
@@ -46,7 +37,10 @@ def check_sizes(settings: Mapping[str, Json]) -> None:
         if name.startswith("judge.") and name.endswith(".repeats"):
             must_fit(name, _count(value), answers, "replies of the judge")
         if name.startswith("judge.") and name.endswith(".kind") and value == "pairwise":
-            _check_comparisons(_count(settings.get("sample.k")))
+            k, most = _count(settings.get("sample.k")), math.isqrt(2 * memory_bytes() // _ROW_BYTES)
+            if k > most:
+                pairs = k * (k - 1) // 2
+                raise ConfigError(f"sample.k={k} makes {pairs:,} comparisons a prompt: set it to {most} or less")
     must_fit("seed_judge.repeats", _count(settings.get("seed_judge.repeats")), 1, "replies of the judge")
 
 
@@ -58,14 +52,6 @@ def must_fit(name: str, value: int, times: int, what: str) -> None:
             f"{name}={value} makes {value * times:,} {what} to hold at once, at least {needed / 1e9:,.0f} GB, and this "
             f"machine has {memory / 1e9:,.0f} GB: set {name} to {memory // (times * _ROW_BYTES)} or less"
         )
-
-
-def _check_comparisons(k: int) -> None:
-    """Raises ConfigError where all pairs of the `k` answers to one prompt are too many to hold."""
-    most = math.isqrt(2 * memory_bytes() // _ROW_BYTES)
-    if k > most:
-        pairs = k * (k - 1) // 2
-        raise ConfigError(f"sample.k={k} makes {pairs:,} comparisons a prompt: set it to {most} or less")
 
 
 def _count(value: Json, default: int = 1) -> int:

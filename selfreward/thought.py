@@ -7,45 +7,41 @@ answer, and that alone is compared, judged and measured as the answer.
 import re
 
 _IN_ANY_CASE = tuple((f"<{name}>", f"</{name}>") for name in ("think", "thinking", "thought", "reasoning"))
-_FINAL = "<|channel|>final<|message|>"
 _AS_WRITTEN = (
     ("[THINK]", "[/THINK]"),
     ("<seed:think>", "</seed:think>"),
     ("<|START_THINKING|>", "<|END_THINKING|>"),
     ("<|channel>", "<channel|>"),
-    ("<|channel|>analysis", _FINAL),
-    ("<|channel|>commentary", _FINAL),
-    ("<|start|>assistant<|channel|>", _FINAL),
 )
-_LOWER = {ord(letter): ord(letter.lower()) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+_CHANNELS = ("<|channel|>analysis", "<|channel|>commentary", "<|start|>assistant<|channel|>")
+_FINAL = "<|channel|>final<|message|>"
 _SPACE = re.compile(r"\s*")
-_BEHIND = re.compile(r"\s*(?:<\|START_RESPONSE\|>\s*)?")
+_BEHIND = r"\s*(?:<\|START_RESPONSE\|>\s*)?"
 # What is left of channels where a tokenizer's decoder has skipped its special tokens.
 _BARE_CHANNEL = re.compile(r"\s*(?:analysis|commentary)")
-_BARE_FINAL = "assistantfinal"
+_BARE_FINAL = re.compile(r"assistantfinal\s*")
+
+
+def _patterns(opening: str, closing: str, flags: re.RegexFlag) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    return re.compile(re.escape(opening), flags), re.compile(re.escape(closing) + _BEHIND, flags)
+
+
+_MARKERS = [
+    *(_patterns(*pair, re.ASCII | re.IGNORECASE) for pair in _IN_ANY_CASE),
+    *(_patterns(*pair, re.NOFLAG) for pair in _AS_WRITTEN),
+    *(_patterns(opening, _FINAL, re.NOFLAG) for opening in _CHANNELS),
+]
+"""What opens a thought, and what closes it with all that may follow before the answer."""
 
 _CLOSED_BY = {
-    "<think>": "\n</think>\n\n",
-    "<thinking>": "\n</thinking>\n\n",
-    "<thought>": "\n</thought>\n\n",
-    "<reasoning>": "\n</reasoning>\n\n",
+    **{opening: f"\n{closing}\n\n" for opening, closing in _IN_ANY_CASE},
     "<seed:think>": "</seed:think>",
     "[THINK]": "[/THINK]",
     "<|START_THINKING|>": "<|END_THINKING|><|START_RESPONSE|>",
 }
 """What closes a thought that nothing was thought in, by what opened it."""
 
-Marker = tuple[str, str, str]
-"""A text to search in, an opening marker and its closing one."""
-
-
-MARKS = frozenset(
-    {
-        *(mark for pair in _IN_ANY_CASE for mark in pair),
-        *("[THINK]", "[/THINK]", "<seed:think>", "</seed:think>"),
-        *("<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>", "<|channel>", "<channel|>"),
-    }
-)
+MARKS = frozenset({"<|START_RESPONSE|>", *(mark for pair in (*_IN_ANY_CASE, *_AS_WRITTEN) for mark in pair)})
 """What stands around thoughts and nowhere else; a tokenizer may have a control token for each."""
 
 _CHANNEL_MARKS = frozenset({"<|channel|>", "<|message|>", "<|start|>", "<|end|>"})
@@ -69,9 +65,8 @@ def split_thought(text: str, *, open: bool = False) -> tuple[str | None, str]:
     - With `open`, the first closing marker of any kind ends the thought; without one, everything is thought.
     - Of a reply in channels, everything before the final one is thought.
     """
-    end = _end_of_bare_channels(text)
-    if end is None:
-        end = _end_of_thought(text, open)
+    bare = _BARE_FINAL.search(text) if _BARE_CHANNEL.match(text) else None
+    end = _end_of_thought(text, open) if bare is None else bare.end()
     return (text[:end], text[end:]) if end else (None, text)
 
 
@@ -113,62 +108,33 @@ def _opened_by(prompt: str) -> str | None:
 
 def _end_of_thought(text: str, open: bool) -> int:
     """Where the answer begins; 0 where nothing is thought."""
-    markers = _markers(text)
-    start = _end_of_open(text, markers) if open else 0
-    end = _end_of_blocks(text, markers, start)
-    lone = max(_end_of_lone(text, marker, end) for marker in markers)
-    return _end_of_blocks(text, markers, lone) if lone else end
+    start = 0
+    if open:
+        closed = [found for _, closing in _MARKERS if (found := closing.search(text)) is not None]
+        if not closed:
+            return len(text)
+        start = min(closed, key=re.Match.start).end()
+    end = _end_of_blocks(text, start)
+    lone = max(_end_of_lone(text, opening, closing, end) for opening, closing in _MARKERS)
+    return _end_of_blocks(text, lone) if lone else end
 
 
-def _markers(text: str) -> list[Marker]:
-    # str.lower() may change the length of other letters, and places with it.
-    lowered = text.translate(_LOWER)
-    return [(lowered, *pair) for pair in _IN_ANY_CASE] + [(text, *pair) for pair in _AS_WRITTEN]
-
-
-def _end_of_open(text: str, markers: list[Marker]) -> int:
-    """The end of a thought that the prompt opened."""
-    found = [(place, closing) for within, _, closing in markers if (place := within.find(closing)) >= 0]
-    if not found:
-        return len(text)
-    place, closing = min(found)
-    return _behind(text, place + len(closing))
-
-
-def _end_of_blocks(text: str, markers: list[Marker], start: int) -> int:
+def _end_of_blocks(text: str, start: int) -> int:
     """The end of all thoughts that stand one after the other from `start` on; `start` where none does."""
     while True:
-        place = _match_end(_SPACE, text, start)
-        opened = next((marker for marker in markers if marker[0].startswith(marker[1], place)), None)
-        if opened is None:
+        space = _SPACE.match(text, start)
+        place = start if space is None else space.end()
+        closing = next((closing for opening, closing in _MARKERS if opening.match(text, place)), None)
+        if closing is None:
             return start
-        within, _, closing = opened
-        end = within.find(closing, place)
-        if end < 0:
+        found = closing.search(text, place)
+        if found is None:
             return len(text)
-        start = _behind(text, end + len(closing))
+        start = found.end()
 
 
-def _end_of_lone(text: str, marker: Marker, start: int) -> int:
+def _end_of_lone(text: str, opening: re.Pattern[str], closing: re.Pattern[str], start: int) -> int:
     """Behind the last closing marker from `start` on that has no opening one before it; 0 where there is none."""
-    within, opening, closing = marker
-    opened = within.find(opening, start)
-    end = within.rfind(closing, start, len(text) if opened < 0 else opened)
-    return 0 if end < 0 else _behind(text, end + len(closing))
-
-
-def _end_of_bare_channels(text: str) -> int | None:
-    if _BARE_CHANNEL.match(text) is None or (place := text.find(_BARE_FINAL)) < 0:
-        return None
-    return _match_end(_SPACE, text, place + len(_BARE_FINAL))
-
-
-def _behind(text: str, end: int) -> int:
-    """Behind a closing marker, and what may follow it before the answer."""
-    return _match_end(_BEHIND, text, end)
-
-
-def _match_end(pattern: re.Pattern[str], text: str, start: int) -> int:
-    found = pattern.match(text, start)
-    assert found is not None, "the pattern matches nothing too"
-    return found.end()
+    opened = opening.search(text, start)
+    ends = [found.end() for found in closing.finditer(text, start, len(text) if opened is None else opened.start())]
+    return ends[-1] if ends else 0

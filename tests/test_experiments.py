@@ -7,7 +7,7 @@ import pytest
 from selfreward.__main__ import compose
 from selfreward.artifacts.runs import read_run
 from selfreward.commands.run import run
-from selfreward.data.assets import asset_model, cache_folder
+from selfreward.data.wheels import asset_model, cache_folder
 from selfreward.errors import AssetError, StarvedLoop
 from selfreward.records import PreferencePair
 from selfreward.stages.evaluate import evaluation_of

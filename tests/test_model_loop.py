@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from selfreward.artifacts.runs import read_run
-from selfreward.data.assets import asset_model, cache_folder
+from selfreward.data.wheels import asset_model, cache_folder
 from selfreward.errors import AssetError
 from selfreward.reading.rounds import rounds_of
 from selfreward.records import Candidate, Example, Judgment

@@ -4,10 +4,9 @@ A reply is judged by the answer it commits to, never by the words it mentions. T
 the accepted answers play no part in them, so a ramble cannot be right by luck.
 """
 
-from selfreward.answers.echo import echoed
 from selfreward.answers.latex import boxes
 from selfreward.answers.marks import hashed
-from selfreward.answers.patterns import PatternTooSlow, cut_in_time
+from selfreward.answers.patterns import PatternTooSlow, found_in_time
 from selfreward.answers.reading import Reading, accepts, distinct_key, extract_answer, is_right, read_answer
 from selfreward.answers.words import normalise
 
@@ -16,10 +15,9 @@ __all__ = [
     "Reading",
     "accepts",
     "boxes",
-    "cut_in_time",
     "distinct_key",
-    "echoed",
     "extract_answer",
+    "found_in_time",
     "hashed",
     "is_right",
     "normalise",

@@ -1,15 +1,17 @@
-"""What a question says already, which no answer to it is made of."""
+"""What a question says already, which no answer to it is made of, and the choices that it lists."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from selfreward.answers.choices import choices_of
 from selfreward.answers.latex import plain
 from selfreward.answers.numbers import numbers
-from selfreward.answers.words import ARTICLES, clean, words
+from selfreward.answers.words import ARTICLES, clean, normalise, trimmed, words
 
 _POINTERS = words("it this that there here i think so and next")
+_MARKER = re.compile(r"(?:^[ \t]*\(?([A-Ja-j])[).:]|(?<!\w)\(([A-Ja-j])\)|(?<!\w)([A-Ja-j])\))[ \t]*", re.MULTILINE)
+_BRACKETED = re.compile(r"\(\s?([A-Ja-j])\s?\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +22,38 @@ class QuestionContent:
     numbers: frozenset[str]
     choices: Mapping[str, str]
 
+    def choice(self, piece: str) -> str | None:
+        """The letter of the choice that `piece` names by its letter, its text or both; None where it names none.
+
+        So "(B)", "B) Paris" and "Paris" are one answer.
+        """
+        said = {normalise(piece), trimmed(piece) or ""} if self.choices else set()
+        for letter, text in self.choices.items():
+            if said & {letter, text, f"{letter} {text}", f"option {letter}"} - {""}:
+                return letter
+        return None
+
 
 @lru_cache(maxsize=256)
 def asked_by(question: str) -> QuestionContent:
     """What `question` says; kept, as all candidates of a prompt share it."""
     cleaned = clean(plain(question))
-    return QuestionContent(words(cleaned) | ARTICLES | _POINTERS, frozenset(numbers(cleaned)), choices_of(question))
+    return QuestionContent(words(cleaned) | ARTICLES | _POINTERS, frozenset(numbers(cleaned)), _choices_of(question))
+
+
+def bare_letters(text: str) -> str:
+    """`text` with (B) as B), which is no aside."""
+    return _BRACKETED.sub(r" \1) ", text)
+
+
+def _choices_of(question: str) -> Mapping[str, str]:
+    """The letters of the choices in `question` and their texts, normalised; empty unless they run from A to B or on."""
+    found = list(_MARKER.finditer(question))
+    letters = "".join(one[1] or one[2] or one[3] for one in found).lower()
+    first = max(letters.find("a"), 0)
+    found, letters = found[first:], letters[first:]
+    if len(letters) < 2 or not "abcdefghij".startswith(letters):
+        return {}
+    ends = [one.start() for one in found[1:]] + [len(question)]
+    texts = [question[one.end() : end].split("\n", 1)[0] for one, end in zip(found, ends, strict=True)]
+    return {letter: normalise(text) for letter, text in zip(letters, texts, strict=True)}

@@ -5,7 +5,8 @@ r"""LaTeX in answers: what stands in a box, its words as plain text, and the one
 """
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 import regex
 
@@ -29,11 +30,12 @@ _SYMBOLS = {
     "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=", "ne": "≠", "neq": "≠", "cup": "∪", "cap": "∩",  # noqa: RUF001
     "lt": "<", "gt": ">", "sin": "sin", "cos": "cos", "tan": "tan", "log": "log", "ln": "ln", "approx": "≈",
 }  # fmt: skip
-_FRACTIONS = frozenset({"frac", "dfrac", "tfrac", "cfrac"})
-_TEXTS = frozenset(
-    {"text", "textbf", "textit", "textrm", "textsf", "mbox", "mathrm", "mathbf", "mathit", "mathsf", "operatorname"}
-    | {"boxed", "fbox", "underline", "emph"}
-)
+# How many arguments a command has.
+_ARGUMENTS = {
+    **dict.fromkeys(("frac", "dfrac", "tfrac", "cfrac"), 2),
+    **dict.fromkeys((f"{kind}{style}" for kind in ("text", "math") for style in ("bf", "it", "rm", "sf")), 1),
+    **dict.fromkeys(("text", "mbox", "operatorname", "boxed", "fbox", "underline", "emph", "sqrt"), 1),
+}
 _EDGES = " \t\n.,;:!?'\"`*_<>=~#"
 _SIMPLE = re.compile(r"√?[\w.π∞]+")
 _UNIT = re.compile(r"(?<=[\d}])[\s\\,~]*\\(?:text|mbox|mathrm|textrm)\{[^{}]*[A-Za-z][^{}]*\}(?:\^\{?\d\}?)?[\s.$]*$")
@@ -46,16 +48,6 @@ _WORDY = regex.compile(
 _MIXED = re.compile(r"\d+ \d+/\d+")
 _APART = re.compile(r"\d \d")
 _SIGNED = re.compile(r"[\\^_/*+=<>|√π∞±≠∪∩()\[\]{},]|(?<=\w)\s?-\s?(?=\w)")  # noqa: RUF001
-
-
-@dataclass(slots=True)
-class _Group:
-    """A group that is open: what it holds so far, and the command that waits for its arguments."""
-
-    out: list[str] = field(default_factory=list)
-    command: str = ""
-    wanted: int = 0
-    arguments: list[str] = field(default_factory=list)
 
 
 def boxes(text: str) -> list[tuple[int, int, str]]:
@@ -76,8 +68,7 @@ def boxes(text: str) -> list[tuple[int, int, str]]:
         elif len(brace[0]) > len(r"\{"):
             opened.append((brace.start(), brace.end()))
     closed = [(start, end, text[inside : end - 1]) for start, end, inside in found]
-    bare = [(box.start(), box.end(), box[1]) for box in _BARE_BOX.finditer(text)] if not closed else []
-    return closed or bare
+    return closed or [(box.start(), box.end(), box[1]) for box in _BARE_BOX.finditer(text)]
 
 
 def plain(text: str) -> str:
@@ -124,13 +115,57 @@ def _form(text: str) -> str | None:
 
 def _converted(text: str) -> str:
     text = _MATRIX.sub(lambda found: f"[{found[2].replace(_ROW, ';')}]", _ROOT.sub(r"[\1]\\sqrt", text))
-    stack = [_Group()]
-    for token in _TOKEN.finditer(text):
-        _take(stack, token[0])
-    while len(stack) > 1:
-        _close(stack)
-    _give_up(stack[0])
-    return "".join(stack[0].out)
+    return _group(iter(_TOKEN.findall(text)), 1)
+
+
+def _group(signs: Iterator[str], depth: int) -> str:
+    """What the `signs` and commands of a group say, up to its closing brace; a command that lacks arguments goes."""
+    out: list[str] = []
+    command, arguments = "", list[str]()
+    for sign in signs:
+        name = sign[1:].lower() if sign[0] == "\\" else ""
+        inner = _group(signs, depth + 1) if sign == "{" and depth < _DEEPEST else None
+        if sign == "}" and depth > 1:
+            break
+        if name in _ARGUMENTS:
+            out += arguments
+            command, arguments = name, []
+            continue
+        shown = inner if inner is not None else _symbol(name) if name else sign
+        after_script = bool(out) and out[-1] in ("^", "_")
+        if command and not sign.isspace():
+            arguments.append(shown.strip())
+            if len(arguments) == _ARGUMENTS[command]:
+                out.append(_written(command, arguments, out[-1] if out else ""))
+                command, arguments = "", []
+        elif not command and after_script and shown.strip() == "°":
+            out[-1] = "°"
+        elif not command:
+            out.append(shown if inner is None or not after_script else _bracketed(shown))
+    return "".join(out + arguments)
+
+
+def _symbol(name: str) -> str:
+    """A command without arguments: a sign, itself where it is one, or a name that is not known."""
+    return _SYMBOLS.get(name, f"\\{name} " if name[0].isalpha() else name)
+
+
+def _written(command: str, arguments: Sequence[str], before: str) -> str:
+    """A command with its arguments, behind what was written `before` it."""
+    if command == "sqrt":
+        return f"√{_bracketed(arguments[0])}"
+    if len(arguments) == 1:
+        return f" {arguments[0]} "
+    over, under = arguments
+    # A sign goes before a fraction that opens an expression, so that -1/2 has one form.
+    sign = "-" if before.strip() in ("", "(", "[", ",", "=") and re.fullmatch(r"-\w+", over) else ""
+    # A mixed number: 2\frac{1}{2} is two and a half.
+    space = " " if before[-1:].isdigit() else ""
+    return f"{space}{sign}{_bracketed(over.removeprefix(sign))}/{_bracketed(under)}"
+
+
+def _bracketed(text: str) -> str:
+    return text if _SIMPLE.fullmatch(text) else f"({text})"
 
 
 def _edged(text: str) -> str:
@@ -140,89 +175,5 @@ def _edged(text: str) -> str:
 
 def _balanced(text: str) -> bool:
     """Whether brackets close in the order in which they open; those of [0,1) are of two kinds."""
-    depth = 0
-    for sign in text:
-        depth += (sign in "([") - (sign in ")]")
-        if depth < 0:
-            return False
-    return depth == 0
-
-
-def _take(stack: list[_Group], sign: str) -> None:
-    """Adds one sign or command to the group that is open."""
-    top = stack[-1]
-    if sign == "{" and len(stack) < _DEEPEST:
-        stack.append(_Group())
-    elif sign == "}" and len(stack) > 1:
-        _close(stack)
-    elif sign[0] == "\\" and len(sign) > 1:
-        _command(top, sign[1:].lower())
-    elif top.wanted and not sign.isspace():
-        _argue(top, sign)
-    elif not top.wanted:
-        top.out.append(sign)
-
-
-def _command(top: _Group, name: str) -> None:
-    if name in _FRACTIONS or name in _TEXTS or name == "sqrt":
-        _give_up(top)
-        top.command, top.wanted = name, 2 if name in _FRACTIONS else 1
-        return
-    known = _SYMBOLS.get(name)
-    shown = known if known is not None else name if not name[0].isalpha() else f"\\{name} "
-    if top.wanted:
-        _argue(top, shown.strip())
-        return
-    if shown == "°" and top.out and top.out[-1] == "^":
-        top.out.pop()
-    top.out.append(shown)
-
-
-def _close(stack: list[_Group]) -> None:
-    """Ends the group that is open and gives it to the one around it."""
-    group = stack.pop()
-    _give_up(group)
-    held, top = "".join(group.out), stack[-1]
-    if top.wanted:
-        _argue(top, held)
-    elif top.out and top.out[-1] in ("^", "_"):
-        if held.strip() == "°":
-            top.out[-1] = "°"
-        else:
-            top.out.append(_bracketed(held))
-    else:
-        top.out.append(held)
-
-
-def _argue(top: _Group, argument: str) -> None:
-    """Adds an argument to the command that waits, and writes it once it has all."""
-    top.arguments.append(argument.strip())
-    if len(top.arguments) < top.wanted:
-        return
-    done, name = top.arguments, top.command
-    if name in _FRACTIONS:
-        shown = _fraction(done, opening="".join(top.out[-1:]).strip() in ("", "(", "[", ",", "="))
-        # A mixed number: 2\frac{1}{2} is two and a half.
-        if top.out and top.out[-1][-1:].isdigit():
-            shown = f" {shown}"
-    else:
-        shown = f"√{_bracketed(done[0])}" if name == "sqrt" else f" {done[0]} "
-    top.out.append(shown)
-    top.command, top.wanted, top.arguments = "", 0, []
-
-
-def _fraction(arguments: list[str], *, opening: bool) -> str:
-    """Numerator/denominator; a sign goes before it where it opens an expression, so that -1/2 has one form."""
-    over, under = arguments
-    sign = "-" if opening and re.fullmatch(r"-\w+", over) else ""
-    return f"{sign}{_bracketed(over.removeprefix(sign))}/{_bracketed(under)}"
-
-
-def _give_up(top: _Group) -> None:
-    """Writes what a command that lacks arguments has, as it stands."""
-    top.out.extend(top.arguments)
-    top.command, top.wanted, top.arguments = "", 0, []
-
-
-def _bracketed(text: str) -> str:
-    return text if _SIMPLE.fullmatch(text) else f"({text})"
+    depths = [0, *accumulate((sign in "([") - (sign in ")]") for sign in text)]
+    return min(depths) == depths[-1] == 0

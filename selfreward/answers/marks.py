@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from selfreward.answers.latex import boxes
-from selfreward.answers.sentences import Block, lines_of, without_clause
+from selfreward.answers.sentences import Block, committed, lines_of, without_clause
 from selfreward.answers.words import clean
 
 BOX = "\ue000"
@@ -26,9 +26,10 @@ _SHORT = re.compile(r"(?:a|ans)[:=] ")
 _BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*(?!\s?:)")
 _MOST_BOLD = 20
 _HEADED = re.compile(r"\d{1,2}[.)] |(?:step|part|case|method|example|option|stage|note|check)\b")
-_CONCLUDES = re.compile(
+CONCLUDES = re.compile(
     r"(?:and |so,? )?(?:so|thus|therefore|hence|finally|consequently|in total|in all|altogether|in conclusion|total)\b"
 )
+"""What a conclusion opens with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +48,12 @@ def take_boxes(text: str) -> tuple[str, list[str]]:
     r"""`text` with BOX in place of each `\boxed{..}`, and what the boxes hold: nothing where one never closes."""
     if "box" not in text:
         return text, []
-    out: list[str] = []
-    held: list[str] = []
-    end = 0
-    for start, stop, content in boxes(text):
-        out += [text[end:start], BOX]
-        end = stop
-        held.append(content)
-    rest, open_ = _OPEN_BOX.subn(BOX, "".join(out) + text[end:])
-    return rest, held + [""] * open_
+    held = boxes(text)
+    ends = [0, *(end for _, end, _ in held)]
+    starts = [*(start for start, _, _ in held), len(text)]
+    rest = BOX.join(text[end:start] for end, start in zip(ends, starts, strict=True))
+    rest, open_ = _OPEN_BOX.subn(BOX, rest)
+    return rest, [content for *_, content in held] + [""] * open_
 
 
 def hashed(text: str) -> list[str]:
@@ -86,15 +84,11 @@ def marks(found: Sequence[Block], held: Sequence[str], as_piece: Callable[[str],
 
 
 def bold(found: Sequence[Block]) -> list[str]:
-    """What stands in bold type, cleaned; nothing where that is so much that it marks no answer."""
+    """What is bold in sentences without a "not", cleaned; nothing where that is so much that it marks no answer."""
     spans = [clean(span[1]) for block in found for span in islice(_BOLD.finditer(block.raw), _MOST_BOLD + 1)]
     spans = [span for span in spans if span and not span.endswith(":") and not _HEADED.match(span)]
-    return spans if len(spans) <= _MOST_BOLD else []
-
-
-def concludes(sentence: str) -> bool:
-    """Whether `sentence` opens as a conclusion does."""
-    return _CONCLUDES.match(sentence) is not None
+    said = [sentence for block in found for sentence in block.said if spans and committed(sentence)]
+    return [span for span in spans if any(span in one for one in said)] if len(spans) <= _MOST_BOLD else []
 
 
 def is_bare_number(line: str) -> bool:

@@ -1,7 +1,6 @@
 """Numbers in a text, each in one form whatever it was written as, exact and of any length."""
 
 import re
-import unicodedata
 from fractions import Fraction
 from functools import lru_cache
 
@@ -43,7 +42,8 @@ def _forms(found: re.Match[str]) -> list[str]:
     sign = found["sign"] or ""
     places = sum(_SCALES[scale] for scale in found["scales"].split())
     if found["over"] is None:
-        digits = _WORDS[found["word"]] if found["word"] else _ascii(found["digits"])
+        # Digits of other scripts count too.
+        digits = "".join(one if one == "." else str(int(one)) for one in found["digits"] or _WORDS[found["word"]])
         return [_one_form(sign, digits, places)]
     whole, over, under = (int(found[name] or 0) for name in ("whole", "over", "under"))
     if under == 0:
@@ -53,14 +53,8 @@ def _forms(found: re.Match[str]) -> list[str]:
 
 def _of_fraction(sign: str, value: Fraction) -> str:
     """The decimal of `value` where that ends, else numerator and denominator."""
-    places, rest = 0, value.denominator
-    for prime in (2, 5):
-        count = 0
-        while rest % prime == 0:
-            rest //= prime
-            count += 1
-        places = max(places, count)
-    if rest != 1:
+    places = next((places for places in range(101) if 10**places % value.denominator == 0), None)
+    if places is None:
         return f"{sign}{value.numerator}/{value.denominator}"
     digits = str(value.numerator * 10**places // value.denominator).zfill(places + 1)
     return _one_form(sign, f"{digits[: len(digits) - places]}.{digits[len(digits) - places :]}", 0)
@@ -73,9 +67,3 @@ def _one_form(sign: str, digits: str, places: int) -> str:
     whole, part = (whole + part[:places]).lstrip("0") or "0", part[places:].rstrip("0")
     value = f"{whole}.{part}" if part else whole
     return value if value == "0" else sign + value
-
-
-def _ascii(digits: str) -> str:
-    return (
-        digits if digits.isascii() else "".join("." if one == "." else str(unicodedata.decimal(one)) for one in digits)
-    )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from selfreward.answers.asked import QuestionContent
 from selfreward.answers.latex import plain
-from selfreward.answers.marks import bold, concludes, is_bare_number
+from selfreward.answers.marks import CONCLUDES, bold, is_bare_number
 from selfreward.answers.numbers import numbers
 from selfreward.answers.sentences import Block, committed, first_statement, parts
 from selfreward.answers.words import clean
@@ -34,8 +34,8 @@ def number_of(piece: str, asked: QuestionContent) -> str | None:
     return number_in(committed(clean(plain(piece))), asked)
 
 
-def stated_numbers(found: Sequence[Block], asked: QuestionContent) -> list[str]:
-    """The numbers that a reply without a mark commits to; more than one where it contradicts itself.
+def stated_numbers(found: Sequence[Block], asked: QuestionContent) -> Sequence[str | None]:
+    """The numbers that a reply without a mark commits to, and None for a statement of none; they may contradict.
 
     1. A last line that is a number and its unit, behind other lines; or the last sentence with a number, where it opens
        with "so", "therefore" or the like and others go before it.
@@ -46,22 +46,24 @@ def stated_numbers(found: Sequence[Block], asked: QuestionContent) -> list[str]:
     said = [sentence for block in found for sentence in block.said]
     telling = [sentence for sentence in said if numbers(sentence)]
     if len(found) > 1 and is_bare_number(found[-1].raw) and not is_bare_number(found[-2].raw):
-        return _read([found[-1].said[-1]], asked) if found[-1].said else []
-    strong = _bold(found, said, asked)
-    if len(telling) > 1 and concludes(telling[-1]):
-        within = {number for span, number in strong if span in telling[-1]}
+        return [number_in(committed(sentence), asked) for sentence in found[-1].said[-1:]]
+    strong = {
+        span: number
+        for span in bold(found)
+        if (number := number_in(span, asked)) is not None and number not in asked.numbers
+    }
+    if len(telling) > 1 and CONCLUDES.match(telling[-1]):
+        within = {number for span, number in strong.items() if span in telling[-1]}
         if len(within) == 1:
             return [*within]
-        result = _computed(telling[-1])
-        return _read([telling[-1]], asked) if result is None else [result]
+        return [_computed(telling[-1]) or number_in(committed(telling[-1]), asked)]
     if strong:
-        return [*dict.fromkeys(number for _, number in strong)]
+        return [*strong.values()]
     first = first_statement(found)
-    results = [result for sentence in said if (result := _computed(sentence)) is not None]
     repeats = len(parts(first)) == 1 and set(numbers(first)) <= asked.numbers
     if repeats and any(not set(numbers(sentence)) <= asked.numbers for sentence in telling):
         return []
-    return [*dict.fromkeys([*_read([first], asked), *results])]
+    return [number_in(committed(first), asked), *map(_computed, said)]
 
 
 def _computed(sentence: str) -> str | None:
@@ -75,16 +77,3 @@ def _result(statement: str) -> str | None:
     left, equals, right = statement.replace("equals", "=").rpartition("=")
     result = numbers(right)
     return result[0] if equals and len(result) == 1 and len(_DIGITS.findall(parts(left)[-1])) > 1 else None
-
-
-def _read(sentences: Sequence[str], asked: QuestionContent) -> list[str]:
-    """The distinct numbers of `sentences`."""
-    read = (number_in(committed(sentence), asked) for sentence in sentences)
-    return [*dict.fromkeys(number for number in read if number is not None)]
-
-
-def _bold(found: Sequence[Block], said: Sequence[str], asked: QuestionContent) -> list[tuple[str, str]]:
-    """What is bold in sentences without a "not" and is a number that the question lacks, as written and as a number."""
-    read = [(span, number_in(span, asked)) for span in bold(found)]
-    new = [(span, number) for span, number in read if number is not None and number not in asked.numbers]
-    return [(span, number) for span, number in new if any(span in one and committed(one) for one in said)]

@@ -1,6 +1,5 @@
 """Patterns that users write, held to a time: what backtracks without end stops the run with one line."""
 
-from collections.abc import Callable
 from typing import Any
 
 import regex
@@ -14,21 +13,12 @@ class PatternTooSlow(DataError):
     """A pattern that takes too long on a text."""
 
 
-def cut_in_time(pattern: str, text: str) -> str | None:
-    """What the one group of `pattern` holds where it first matches in `text`; None where there is nothing.
+def found_in_time(pattern: str, text: str, *, whole: bool = False) -> Any:
+    """The first match of `pattern` in `text`, or with `whole` that of all of it, in any case; None where there is none.
 
     Raises PatternTooSlow after two seconds.
     """
-    found = _in_time(regex.search, pattern, text, flags=0)
-    return None if found is None else found[1]
-
-
-def matches_in_time(pattern: str, text: str) -> bool:
-    """Whether `pattern` matches all of `text`, in any case. Raises PatternTooSlow after two seconds."""
-    return _in_time(regex.fullmatch, pattern, text, flags=regex.IGNORECASE) is not None
-
-
-def _in_time(find: Callable[..., Any], pattern: str, text: str, *, flags: int) -> Any:
+    find, flags = (regex.fullmatch, regex.IGNORECASE) if whole else (regex.search, 0)
     try:
         return find(pattern, text, flags=flags, timeout=SECONDS)
     except TimeoutError as error:

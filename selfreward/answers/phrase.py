@@ -1,23 +1,31 @@
-"""The words, the expression or the choice that a reply commits to."""
+"""The words, the expression, the choice or the set that a reply commits to."""
 
 import re
 from collections.abc import Sequence
 
 from selfreward.answers.asked import QuestionContent
-from selfreward.answers.choices import choice
 from selfreward.answers.latex import expression, plain
 from selfreward.answers.marks import bold
-from selfreward.answers.sentences import BULLET, Block, committed, first_statement, parts, without_clause
-from selfreward.answers.words import clean, echoes, trimmed
+from selfreward.answers.sentences import (
+    BULLET,
+    Block,
+    blocks,
+    committed,
+    explicit_statement,
+    first_statement,
+    lines_of,
+    parts,
+    without_clause,
+)
+from selfreward.answers.words import LONGEST, clean, echoes, normalise, trimmed
 
 _LETTER = re.compile(r"\b[a-j]\)")
+_SEPARATOR = re.compile(r"[,;&/\n]|\band\b")
 
 
 def one_form(answer: str, asked: QuestionContent) -> str | None:
     """The form in which `answer`, a reference or what a mark holds, is compared; None where it is no short answer."""
-    if asked.choices and (letter := choice(plain(answer), asked.choices)):
-        return letter
-    return expression(answer) or _short(plain(answer))
+    return asked.choice(plain(answer)) or expression(answer) or _short(plain(answer))
 
 
 def phrase_in(statement: str, asked: QuestionContent) -> str | None:
@@ -26,29 +34,21 @@ def phrase_in(statement: str, asked: QuestionContent) -> str | None:
     Pieces between commas that repeat the question go. Where the question lists choices, the last part that is one.
     """
     if asked.choices:
-        letters = (choice(part, asked.choices) for part in reversed(parts(statement)))
-        if letter := next((letter for letter in letters if letter is not None), None):
+        letters = (asked.choice(part) for part in reversed(parts(statement)))
+        if letter := next(filter(None, letters), None):
             return letter
         lettered = [letter for letter in asked.choices if f"{letter})" in _LETTER.findall(statement)]
         if len(lettered) == 1:
             return lettered[0]
-    part = without_clause(chosen_part(statement, asked))
-    pieces = re.split(r",(?=\s)", part)
+    pieces = re.split(r",(?=\s)", without_clause(_chosen_part(statement, asked)))
     new = [piece for piece in pieces if not echoes(piece, asked.known)]
     return _short(" ".join(new or pieces))
 
 
 def phrase_of(piece: str, asked: QuestionContent) -> str | None:
     """The short answer of a text that is an answer alone."""
-    if asked.choices and (letter := choice(plain(piece), asked.choices)):
-        return letter
-    return expression(piece) or phrase_in(committed(clean(plain(piece))), asked)
-
-
-def _short(said: str) -> str | None:
-    """The words of `said`, or the expression that they are; None where it is neither short nor an expression."""
-    answer = trimmed(said)
-    return expression(said if answer is None else answer) or answer
+    said = plain(piece)
+    return asked.choice(said) or expression(piece) or phrase_in(committed(clean(said)), asked)
 
 
 def stated_phrase(lines: Sequence[str], found: Sequence[Block], asked: QuestionContent) -> str | None:
@@ -61,23 +61,41 @@ def stated_phrase(lines: Sequence[str], found: Sequence[Block], asked: QuestionC
     marked = [line for line in lines if BULLET.match(line)]
     if len(marked) > 1 and (lines[0] == marked[0] or lines[0].rstrip(" *_").endswith(":")):
         return None
-    first = committed(first_statement(found))
-    answer = phrase_in(first, asked)
-    strong = _bold(found, asked)
-    if len(strong) == 1 and (answer is None or f" {strong[0]} " in f" {answer} "):
-        return strong[0]
-    return answer
+    answer = phrase_in(committed(first_statement(found)), asked)
+    read = (phrase_in(span, asked) for span in bold(found) if not echoes(span, asked.known))
+    strong = [*{one for one in read if one is not None}]
+    return strong[0] if len(strong) == 1 and (answer is None or f" {strong[0]} " in f" {answer} ") else answer
 
 
-def chosen_part(statement: str, asked: QuestionContent) -> str:
+def members_in(lines: Sequence[str], asked: QuestionContent) -> str | None:
+    """The bullets, the short lines, or else the chosen part of the statement split at commas and "and".
+
+    Sorted and joined by ", "; None where a member is no short answer.
+    """
+    pieces = [clean(BULLET.sub("", line)) for line in lines if BULLET.match(line)]
+    if pieces:
+        pieces = [re.split(r":|\s-+\s", piece)[0] for piece in pieces]
+    elif len(lines) > 1 and all(len(line.split()) <= LONGEST for line in lines):
+        pieces = [clean(line) for line in lines if not line.rstrip().endswith(":")]
+    else:
+        pieces = [_chosen_part(committed(explicit_statement(blocks(lines, bullets=False))), asked)]
+    members = {trimmed(member) for piece in pieces for member in _SEPARATOR.split(piece) if normalise(member)}
+    known = [member for member in members if member is not None]
+    return ", ".join(sorted(known)) if known and len(known) == len(members) else None
+
+
+def members_of(piece: str, asked: QuestionContent) -> str | None:
+    """The members of a text that is an answer alone."""
+    return members_in(lines_of(plain(piece)), asked)
+
+
+def _short(said: str) -> str | None:
+    """The words of `said`, or the expression that they are; None where it is neither short nor an expression."""
+    answer = trimmed(said)
+    return expression(said if answer is None else answer) or answer
+
+
+def _chosen_part(statement: str, asked: QuestionContent) -> str:
     """The last part of `statement` that says more than the question did; where none does, the last."""
     found = parts(statement)
     return next((part for part in reversed(found) if not echoes(part, asked.known)), found[-1])
-
-
-def _bold(found: Sequence[Block], asked: QuestionContent) -> list[str]:
-    """The distinct short answers in bold type, in sentences without a "not"."""
-    said = [sentence for block in found for sentence in block.said if committed(sentence)]
-    spans = [span for span in bold(found) if not echoes(span, asked.known) and any(span in one for one in said)]
-    read = (phrase_in(span, asked) for span in spans)
-    return [*dict.fromkeys(answer for answer in read if answer is not None)]

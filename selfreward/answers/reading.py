@@ -1,20 +1,18 @@
 """What a reply commits to: its final answer where it marks one, else what it states."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from selfreward.answers.asked import QuestionContent, asked_by
-from selfreward.answers.choices import bare_letters
+from selfreward.answers.asked import asked_by, bare_letters
 from selfreward.answers.latex import expression, plain
 from selfreward.answers.marks import BOX, marks, take_boxes
 from selfreward.answers.numbers import numbers
 from selfreward.answers.numeric import number_in, number_of, stated_numbers
-from selfreward.answers.patterns import matches_in_time
-from selfreward.answers.phrase import one_form, phrase_in, phrase_of, stated_phrase
+from selfreward.answers.patterns import found_in_time
+from selfreward.answers.phrase import members_in, members_of, one_form, phrase_in, phrase_of, stated_phrase
 from selfreward.answers.sentences import blocks, committed, lines_of
-from selfreward.answers.sets import members_in, members_of
 from selfreward.answers.words import clean, trimmed
-from selfreward.records import Match, Prompt
+from selfreward.records import Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +50,22 @@ def read_answer(text: str, prompt: Prompt) -> Reading:
     """
     asked = asked_by(prompt.messages[-1].content)
     rest, held = take_boxes(text.replace(BOX, ""))
-    rest = plain(bare_letters(rest) if asked.choices and prompt.match != "numeric" else rest)
-    lines = lines_of(rest)
-    found = blocks(lines, bullets=prompt.match != "numeric")
-    piece, sentence = _readers(prompt.match, asked)
-    if prompt.match == "set":
-        marked = [mark for mark in marks(found, held, lambda _: False) if mark.piece is not None]
-    else:
-        marked = marks(found, held, lambda tail: prompt.match != "numeric" and expression(tail) is not None)
+    numeric, of_set = prompt.match == "numeric", prompt.match == "set"
+    lines = lines_of(plain(bare_letters(rest) if asked.choices and not numeric else rest))
+    found = blocks(lines, bullets=not numeric)
+    in_piece = number_of if numeric else members_of if of_set else phrase_of
+    in_sentence = number_in if numeric else phrase_in
+    marked = marks(found, held, lambda tail: not numeric and not of_set and expression(tail) is not None)
+    if of_set:
+        marked = [mark for mark in marked if mark.piece is not None]
     if marked:
         return _agreed(
-            piece(mark.piece) if mark.piece is not None else sentence(committed(mark.sentence)) for mark in marked
+            in_sentence(committed(mark.sentence), asked) if mark.piece is None else in_piece(mark.piece, asked)
+            for mark in marked
         )
-    if prompt.match == "numeric":
+    if numeric:
         return _agreed(stated_numbers(found, asked))
-    return Reading(members_in(lines, asked) if prompt.match == "set" else stated_phrase(lines, found, asked))
+    return Reading(members_in(lines, asked) if of_set else stated_phrase(lines, found, asked))
 
 
 def extract_answer(text: str, prompt: Prompt) -> str | None:
@@ -75,10 +74,7 @@ def extract_answer(text: str, prompt: Prompt) -> str | None:
 
 
 def is_right(prompt: Prompt, text: str) -> bool | None:
-    """Whether the answer in `text` is an accepted one; False where it has none, None where `prompt.match` is.
-
-    Raises PatternTooSlow.
-    """
+    """Whether the answer in `text` is accepted; False for none, None without a `match`. Raises PatternTooSlow."""
     return None if prompt.match is None else accepts(prompt, extract_answer(text, prompt))
 
 
@@ -89,7 +85,7 @@ def accepts(prompt: Prompt, answer: str | None) -> bool:
     if prompt.match == "numeric":
         return any(numbers(clean(plain(reference))) == (answer,) for reference in prompt.references)
     if prompt.match == "regex":
-        return any(matches_in_time(one, answer) for one in prompt.references)
+        return any(found_in_time(one, answer, whole=True) for one in prompt.references)
     # An answer was trimmed when it was extracted: "10 days" is read as "10".
     asked = asked_by(prompt.messages[-1].content)
     accepted = {one_form(reference, asked) for reference in prompt.references}
@@ -106,18 +102,6 @@ def distinct_key(prompt: Prompt, text: str) -> str:
     """
     answer = extract_answer(text, prompt) if prompt.stratum == "closed" else None
     return text if answer is None else answer
-
-
-Reader = Callable[[str], str | None]
-
-
-def _readers(match: Match | None, asked: QuestionContent) -> tuple[Reader, Reader]:
-    """What reads an answer that stands alone, and what reads a cleaned sentence."""
-    if match == "numeric":
-        return lambda piece: number_of(piece, asked), lambda sentence: number_in(sentence, asked)
-    if match == "set":
-        return lambda piece: members_of(piece, asked), lambda sentence: members_in([sentence], asked)
-    return lambda piece: phrase_of(piece, asked), lambda sentence: phrase_in(sentence, asked)
 
 
 def _agreed(readings: Iterable[str | None]) -> Reading:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from itertools import dropwhile
 
 import regex
 
@@ -77,22 +77,19 @@ def normalise(text: str) -> str:
     parts = (part.strip(_EDGES) for part in clean(text).replace(",", " ").split())
     found = [word for word in (part.strip(_EDGES + "$") or part for part in parts) if word]
     found = [word for word in found if word.strip(_LOOSE)] or found[:1]
-    return " ".join(found[_leading(found, ARTICLES.__contains__) :])
+    return " ".join([*dropwhile(ARTICLES.__contains__, found[:-1]), *found[-1:]])
 
 
 def trimmed(piece: str) -> str | None:
-    """`piece` normalised without labels and small words at its ends; None where not one to four words remain.
-
-    A whole number has one form: "21.0" is 21.
-    """
+    """`piece` normalised without labels and small words at its ends; None where not one to four words remain."""
     found = normalise(piece).split()
-    found = found[_leading(found, lambda word: word in ARTICLES or is_small(word)) :]
-    last = len(found)
-    while last > 1 and found[last - 1] != "city" and is_small(found[last - 1]):
-        last -= 1
-    if not 0 < last <= LONGEST:
+    found = [*dropwhile(lambda word: word in ARTICLES or is_small(word), found[:-1]), *found[-1:]]
+    while len(found) > 1 and found[-1] != "city" and is_small(found[-1]):
+        found.pop()
+    if not 0 < len(found) <= LONGEST:
         return None
-    answer = " ".join(found[:last])
+    answer = " ".join(found)
+    # A whole number has one form.
     return whole[1] if (whole := _WHOLE.fullmatch(answer)) else answer
 
 
@@ -104,14 +101,6 @@ def is_small(word: str) -> bool:
 def echoes(part: str, known: frozenset[str]) -> bool:
     """Whether `part` says nothing but `known` words, labels and small words."""
     return all(word in known or is_small(word) for word in words(part))
-
-
-def _leading(found: list[str], drops: Callable[[str], bool]) -> int:
-    """How many words at the front go; the last one stays."""
-    first = 0
-    while first < len(found) - 1 and drops(found[first]):
-        first += 1
-    return first
 
 
 def plain_signs(text: str) -> str:

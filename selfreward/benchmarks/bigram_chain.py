@@ -18,7 +18,7 @@ from scipy import stats
 
 from selfreward.benchmarks.bench_table import Row, Section
 from selfreward.benchmarks.formulas import compared
-from selfreward.data.everyday import everyday_rows
+from selfreward.data.embedded import everyday_rows
 from selfreward.metrics.estimators import rarefied_distinct, words
 
 Bigram = tuple[str, str]

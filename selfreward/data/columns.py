@@ -107,115 +107,55 @@ class Columns(Spec):
 
 def key_of(value: Any) -> str:
     """A value as verdicts are looked up by: without case and outer space, a whole number without its point."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
     text = str(value).strip().lower()
     return text.removesuffix(".0") if re.fullmatch(r"-?\d+\.0", text) else text
 
 
+# fmt: off
 Name = Literal[
-    "prompt",
-    "system",
-    "history",
-    "choices",
-    "answer",
-    "liked",
-    "chosen",
-    "rejected",
-    "answers",
-    "ratings",
-    "ranks",
-    "winner",
-    "strength",
-    "verdicts",
-    "turn",
-    "authors",
+    "prompt", "system", "history", "choices", "answer", "liked", "chosen", "rejected", "answers", "ratings", "ranks",
+    "winner", "strength", "verdicts", "turn", "authors",
 ]
+# fmt: on
 
-ANSWER_NAMES = ("response", "answer", "output", "completion", "conversation", "candidate")
-
-USUAL: Mapping[Name, Sequence[tuple[str, ...]]] = {
-    "prompt": (
-        ("prompt",),
-        ("instruction", "input"),
-        ("instruction", "instances.0.input"),
-        ("instruction", "context"),
-        ("instruction",),
-        ("question",),
-        ("problem",),
-        ("query",),
-        ("turns.0",),
-        ("input",),
-        ("goal",),
-        ("history",),
-    ),
-    "system": (("system",), ("system_prompt",), ("system_message",)),
-    "history": (("history",),),
-    "choices": (("choices",), ("options",)),
-    "answer": (
-        ("references",),
-        ("reference",),
-        ("answerkey",),
-        ("answer",),
-        ("output",),
-        ("response",),
-        ("completion",),
-        ("instances.0.output",),
-        ("answers.text",),
-        ("answers",),
-        ("solution",),
-    ),
-    "liked": (("label",), ("liked",), ("thumbs_up",)),
-    "chosen": (("chosen",), ("right",), ("preferred",)),
-    "rejected": (("rejected",), ("wrong",), ("dispreferred",)),
-    "answers": (
-        ("answers",),
-        ("responses",),
-        ("completions",),
-        ("candidates",),
-        *((f"{name}_{one}", f"{name}_{two}") for name in ANSWER_NAMES for one, two in ("ab", "12", "01")),
-        *((f"{name}{one}", f"{name}{two}") for name in ANSWER_NAMES for one, two in ("12", "01")),
-    ),
-    "ratings": (
-        ("ratings",),
-        ("scores",),
-        ("score_chosen", "score_rejected"),
-        ("chosen_score", "rejected_score"),
-        ("chosen_rating", "rejected_rating"),
-    ),
-    "ranks": (("ranks",), ("ranking",), ("rank",)),
-    "winner": (
-        ("winner",),
-        ("winner_model_a", "winner_model_b", "winner_tie"),
-        ("better_response_id",),
-        ("label",),
-        ("preference",),
-        ("choice",),
-    ),
-    "strength": (),
-    "verdicts": (("verdicts",),),
-    "turn": (("turn",),),
-    "authors": (
-        ("chosen_author", "rejected_author"),
-        ("right_author", "wrong_author"),
-        ("chosen_model", "rejected_model"),
-        ("first_author", "second_author"),
-        ("model_a", "model_b"),
-    ),
+_ANSWERS = ("response", "answer", "output", "completion", "conversation", "candidate")
+_TWO_ANSWERS = [
+    f"{name}{one}+{name}{two}"
+    for pairs in ((("_a", "_b"), ("_1", "_2"), ("_0", "_1")), (("1", "2"), ("0", "1")))
+    for name in _ANSWERS
+    for one, two in pairs
+]
+# The usual names in the order in which they are looked for; columns that are read together are joined by a plus.
+_USUAL: Mapping[Name, str] = {
+    "prompt": "prompt instruction+input instruction+instances.0.input instruction+context instruction question problem "
+    "query turns.0 input goal history",
+    "system": "system system_prompt system_message",
+    "history": "history",
+    "choices": "choices options",
+    "answer": "references reference answerkey answer output response completion instances.0.output answers.text "
+    "answers solution",
+    "liked": "label liked thumbs_up",
+    "chosen": "chosen right preferred",
+    "rejected": "rejected wrong dispreferred",
+    "answers": " ".join(["answers responses completions candidates", *_TWO_ANSWERS]),
+    "ratings": "ratings scores score_chosen+score_rejected chosen_score+rejected_score chosen_rating+rejected_rating",
+    "ranks": "ranks ranking rank",
+    "winner": "winner winner_model_a+winner_model_b+winner_tie better_response_id label preference choice",
+    "strength": "",
+    "verdicts": "verdicts",
+    "turn": "turn",
+    "authors": "chosen_author+rejected_author right_author+wrong_author chosen_model+rejected_model "
+    "first_author+second_author model_a+model_b",
 }
 CONVERSATIONS = ("messages", "conversations", "conversation", "context")
 """Usual names of whole conversations, read before any other column of the prompt where they hold one."""
 
 
 def find(columns: Columns, name: Name, row: Cells) -> tuple[str, ...] | None:
-    """The columns of `row` that hold `name`: those set, else the first usual ones that are there, else None.
-
-    Raises RowError where a column that was set is not in the row.
-    """
+    """The columns of `row` that hold `name`: those set, which must be there, else the first usual ones, else None."""
     given: Column | None = getattr(columns, name)
     if given is None:
-        there = _usual(name, tuple(row))
-        return next((names for names in there if all(has(row, column) for column in names)), None)
+        return next((names for names in _usual(name, tuple(row)) if all(has(row, one) for one in names)), None)
     wanted = (given,) if isinstance(given, str) else given
     for column in wanted:
         if not has(row, column):
@@ -225,23 +165,30 @@ def find(columns: Columns, name: Name, row: Cells) -> tuple[str, ...] | None:
 
 def spelt(row: Cells, usual: str) -> str | None:
     """The column of `row` that is called `usual`, whatever the case; None where there is none."""
-    return next(iter(_matching(((usual,),), tuple(row))), (None,))[0]
+    return _spellings(tuple(row)).get(usual)
 
 
 @lru_cache(4096)
-def _usual(name: Name, there: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+def _usual(name: Name, there: tuple[str, ...]) -> list[tuple[str, ...]]:
     """The usual names of `name` whose first steps are among the columns that are `there`, as those spell them."""
-    return _matching(USUAL[name], there)
+    of = _spellings(there)
+    paths = [[column.split(".", 1) for column in names.split("+")] for names in _USUAL[name].split()]
+    return [
+        tuple(".".join([of[head], *rest]) for head, *rest in names)
+        for names in paths
+        if all(head in of for head, *_ in names)
+    ]
 
 
-def _matching(usual: Sequence[tuple[str, ...]], there: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    of = {**{str(column).lower(): column for column in there}, **{column: column for column in there}}
-    found = []
-    for names in usual:
-        steps = [name.split(".", 1) for name in names]
-        if all(head in of for head, *_ in steps):
-            found.append(tuple(".".join([of[head], *rest]) for head, *rest in steps))
-    return tuple(found)
+def _spellings(there: tuple[str, ...]) -> dict[str, str]:
+    """The columns that are `there`, by their names in lower case and as they are."""
+    return {str(column).lower(): column for column in there} | {column: column for column in there}
+
+
+def first_of(columns: Columns, name: Name, row: Cells) -> tuple[str, Any]:
+    """The first column that `find` finds and its value; an empty name and None where there is none."""
+    names = find(columns, name, row)
+    return ("", None) if names is None else (names[0], get(row, names[0]))
 
 
 def need(columns: Columns, name: Name, row: Cells) -> tuple[str, ...]:

@@ -30,11 +30,9 @@ def gathered(rows: Rows, columns: Columns) -> Rows:
         yield from _from_messages(rows)
     else:
         for place, row in rows:
-            if _is_tree(row):
-                for prompt in _prompts(row["prompt"], []):
-                    yield place, prompt
-            else:
-                yield place, row
+            root = row.get("prompt")
+            is_tree = isinstance(root, Mapping) and {"text", "role", "replies"} <= root.keys()
+            yield from ((place, one) for one in (_prompts(row["prompt"], []) if is_tree else [row]))
 
 
 def _grouped(rows: Rows, group: str, columns: Columns) -> Rows:
@@ -57,11 +55,6 @@ def _grouped(rows: Rows, group: str, columns: Columns) -> Rows:
         yield place, {**first, **lists}
 
 
-def _is_tree(row: Cells) -> bool:
-    root = row.get("prompt")
-    return isinstance(root, Mapping) and {"text", "role", "replies"} <= root.keys()
-
-
 def _from_messages(rows: Rows) -> Rows:
     """The prompts of trees whose messages are rows; a message whose parent is not there begins a tree."""
     nodes: dict[Any, dict[str, Any]] = {}
@@ -78,8 +71,7 @@ def _from_messages(rows: Rows) -> Rows:
         parent = nodes.get(node["parent_id"])
         (roots if parent is None else parent["replies"]).append(node)
     for root in roots:
-        for prompt in _prompts(root, []):
-            yield places[root["message_id"]], prompt
+        yield from ((places[root["message_id"]], prompt) for prompt in _prompts(root, []))
 
 
 def _prompts(node: Cells, before: Sequence[Cells]) -> Iterator[dict[str, Any]]:
@@ -90,11 +82,9 @@ def _prompts(node: Cells, before: Sequence[Cells]) -> Iterator[dict[str, Any]]:
     replies = [reply for reply in node.get("replies") or () if not reply.get("deleted")]
     if node["role"] == "prompter":
         replies = sorted(replies, key=_place)
-        row: dict[str, Any] = {"messages": turns}
-        if replies:
-            ranks = [None if _place(reply) == math.inf else reply["rank"] for reply in replies]
-            row |= {"answers": [reply["text"] for reply in replies], "ranks": ranks}
-        yield row
+        ranks = [None if _place(reply) == math.inf else reply["rank"] for reply in replies]
+        answers = {"answers": [reply["text"] for reply in replies], "ranks": ranks}
+        yield {"messages": turns, **(answers if replies else {})}
     for reply in replies:
         yield from _prompts(reply, turns)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from selfreward.answers import echoed
+from selfreward.answers import is_right
 from selfreward.artifacts import Artifact, Output
 from selfreward.records import Prompt
 
@@ -13,6 +13,17 @@ def counting_references(out: Output, prompts: Iterable[Prompt]) -> Iterator[Prom
         if found := echoed(prompt):
             out.count(references=len(found), references_echoed=sum(found))
         yield prompt
+
+
+def echoed(prompt: Prompt) -> list[bool]:
+    r"""For each reference of `prompt` whether it is right as a reply, alone or in a box; the members of a set are one.
+
+    Empty for an open prompt, and for patterns, which no reply repeats.
+    """
+    if prompt.match is None or prompt.match == "regex":
+        return []
+    replies = [", ".join(prompt.references)] if prompt.match == "set" else prompt.references
+    return [any(is_right(prompt, form.replace("@", reply)) for form in ("@", r"\boxed{@}")) for reply in replies]
 
 
 def references_line(role: str, table: Artifact) -> str | None:

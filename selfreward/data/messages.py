@@ -5,11 +5,12 @@ speaks: "Human: ... Assistant: ...", "### Human: ... ### Assistant: ..." or "...
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selfreward.data.columns import Cells, RowError
+from selfreward.data.columns import Cells, RowError, get
 from selfreward.records import Message, Role
 
 _ROLES: dict[str, Role] = {
@@ -26,6 +27,7 @@ _TRANSCRIPTS = (
     re.compile(r"(?:^|\n\n)(Human|Assistant): ?"),
     re.compile(r"(?:^|\s)### ?(Human|Assistant): ?"),
 )
+# The form of HelpSteer and of SteerLM (2310.05344).
 _MARKED = re.compile(r"(?:^|\n)<extra_id_[01]>(System|User|Assistant)(?:\n|$)")
 
 
@@ -39,7 +41,7 @@ def turns_of(value: Any, column: str) -> list[Message] | None:
     value = decoded(value)
     if is_conversation(value):
         return conversation(value, column)
-    return None if not isinstance(value, str) else transcript(value, column) or _marked(value, column)
+    return _transcript(value.strip(), column) if isinstance(value, str) else None
 
 
 def decoded(value: Any) -> Any:
@@ -94,31 +96,22 @@ def _kind(said: Any) -> str:
     return "no content" if said is None else f"{type(said).__name__} content"
 
 
-def transcript(text: str, column: str) -> list[Message] | None:
-    r"""The turns of "\n\nHuman: ...\n\nAssistant: ..."; None for a text that does not begin so."""
-    text = text.strip()
-    for pattern in _TRANSCRIPTS:
-        if (first := pattern.match(text)) is not None and first[1] == "Human":
-            return _spoken(pattern.split(text)[1:], column)
-    return None
+def _transcript(text: str, column: str) -> list[Message] | None:
+    """The turns of a text that names who speaks before each; None for a text that does not.
 
-
-def _marked(text: str, column: str) -> list[Message] | None:
-    r"""The turns of "...\n<extra_id_1>Assistant\n...\n<extra_id_1>User\n..."; what stands before the first is a user's.
-
-    The form of HelpSteer and of SteerLM (2310.05344).
+    What stands before the first of the marked turns is a user's.
     """
-    before, *parts = _MARKED.split(text.strip())
-    if not parts:
-        return None
-    return _spoken([*(["User", before] if before.strip() else []), *parts], column)
-
-
-def _spoken(parts: Sequence[str], column: str) -> list[Message]:
-    """The turns of a list in which the name of the speaker stands before each text."""
-    roles: dict[str, Role] = {"Human": "user", "User": "user", "System": "system", "Assistant": "assistant"}
+    for pattern in _TRANSCRIPTS:
+        before, *parts = pattern.split(text)
+        if parts and not before and parts[0] == "Human":
+            break
+    else:
+        before, *parts = _MARKED.split(text)
+        if not parts:
+            return None
+        parts = ["User", before, *parts] if before.strip() else parts
     return [
-        Message(role=roles[who], content=clean(said.strip(), column))
+        Message(role=_ROLES[who.lower()], content=clean(said.strip(), column))
         for who, said in zip(parts[::2], parts[1::2], strict=True)
     ]
 
@@ -131,6 +124,34 @@ def without_answer(turns: Sequence[Message]) -> tuple[list[Message], str | None]
     if turns and turns[-1].role == "assistant":
         return list(turns[:-1]), turns[-1].content or None
     return list(turns), None
+
+
+def text_value(value: Any, column: str, name: str) -> str:
+    """The text of an answer, or the last turn of a conversation that ends with it; `name` as in `text_of`."""
+    value = decoded(value)
+    if is_conversation(value):
+        return without_answer(conversation(value, column))[1] or ""
+    return text_of(value, column, name)
+
+
+def text_of(value: Any, column: str, name: str) -> str:
+    """`value` as stripped text, empty for null and NaN; a number stands for itself, a whole one without a point.
+
+    Raises RowError for anything else, saying to set `name` of the columns.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise RowError(
+            f"has a {type(value).__name__} in column {column!r}, no text: set columns.{name}", f"no_text_for_{name}"
+        )
+    whole = isinstance(value, float) and value.is_integer()
+    return clean(str(int(value) if whole else value), column).strip()
+
+
+def texts_of(row: Cells, names: Sequence[str], setting: str) -> list[str]:
+    """The texts of the columns `names`, empty ones left out; `setting` and errors as in `text_of`."""
+    return [text for name in names if (text := text_of(get(row, name), name, setting))]
 
 
 def clean(text: str, column: str) -> str:

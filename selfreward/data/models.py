@@ -12,7 +12,7 @@ from selfreward.backends.folder import check_weights
 from selfreward.backends.local import load_tokenizer, settle_rendering
 from selfreward.backends.rendering import FILE, ChatSpec, write_rendering
 from selfreward.backends.scripted import STATE_FILE, ScriptedState, write_state
-from selfreward.data.assets import asset_model, model_names
+from selfreward.data.wheels import asset_model, model_names
 from selfreward.errors import AssetError
 from selfreward.records import Policy, digest_of
 from selfreward.spec import Spec, identity, part_of
@@ -50,19 +50,14 @@ ModelSpec = Annotated[HfModel | ScriptedModel, Field(discriminator="kind")]
 def start_policy(spec: HfModel | ScriptedModel, store: Path, *, trusted: bool = False) -> Policy:
     """The policy of iteration 0. Its key is its digest: it comes from no stage.
 
-    `trusted` lets the code run that a model brings.
-
-    Raises:
-        AssetError: the model is missing or cannot be fetched.
-        BackendError: it has no safetensors weights, or no chat template that can be used.
+    `trusted` lets the code run that a model brings. Raises AssetError where the model is missing or cannot be fetched,
+    and BackendError where it has no safetensors weights or no chat template that can be used.
     """
-    match spec:
-        case ScriptedModel():
-            folder = store / ".models" / digest_of("scripted", spec.skill, spec.modes)
-            write_state(folder, ScriptedState(skill=spec.skill, modes=spec.modes))
-            return _folder_policy(folder, store)
-        case HfModel():
-            return model_policy(_folder_of(spec), part_of(spec, ChatSpec), store, trusted=trusted)
+    if isinstance(spec, HfModel):
+        return model_policy(_folder_of(spec), part_of(spec, ChatSpec), store, trusted=trusted)
+    folder = store / ".models" / digest_of("scripted", spec.skill, spec.modes)
+    write_state(folder, ScriptedState(skill=spec.skill, modes=spec.modes))
+    return _folder_policy(folder, store)
 
 
 def model_policy(folder: Path, chat: ChatSpec, store: Path, *, trusted: bool) -> Policy:
@@ -120,17 +115,13 @@ def _folder_of(spec: HfModel) -> Path:
         return asset_model(spec.name)
     if spec.revision is None:
         raise AssetError(f"model.name={spec.name} is a hub model: pin it with model.revision=<commit>")
-    return _hub_folder(spec.name, spec.revision)
-
-
-def _hub_folder(name: str, revision: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=_WEIGHTS))
+        return Path(snapshot_download(spec.name, revision=spec.revision, allow_patterns=_WEIGHTS))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-        reason = str(error).splitlines()[0]
         raise AssetError(
-            f"{name}@{revision} cannot be had ({reason}): check the name, the revision, the network"
+            f"{spec.name}@{spec.revision} cannot be had ({str(error).splitlines()[0]}): check the name, the revision, "
+            "the network"
         ) from error

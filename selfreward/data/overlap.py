@@ -43,39 +43,28 @@ class Overlap:
 
 def find_overlaps(texts: Sequence[str], protected: Sequence[str], near: float | None) -> list[Overlap]:
     """The closest overlap of each of `texts` that has one with `protected`, in order."""
-    equal: dict[str, int] = {}
-    for index, text in enumerate(protected):
-        equal.setdefault(normal_form(text), index)
-    found: list[Overlap] = []
-    rest: list[int] = []
-    for row, text in enumerate(texts):
-        other = equal.get(normal_form(text))
-        if other is None:
-            rest.append(row)
-        else:
-            found.append(Overlap(row, other, "exact", 1.0))
+    equal = {normal_form(text): index for index, text in reversed([*enumerate(protected)])}
+    others = [equal.get(normal_form(text)) for text in texts]
+    found = [Overlap(row, other, "exact", 1.0) for row, other in enumerate(others) if other is not None]
+    rest = {row: texts[row] for row, other in enumerate(others) if other is None}
     if near is not None and rest and protected:
-        found += _near_overlaps(rest, [texts[row] for row in rest], protected, near)
+        found += _near_overlaps(rest, protected, near)
     return sorted(found, key=lambda one: one.row)
 
 
-def _near_overlaps(
-    rows: Sequence[int], texts: Sequence[str], protected: Sequence[str], near: float
-) -> Iterator[Overlap]:
-    ours, theirs = [wording_of(text) for text in texts], [wording_of(text) for text in protected]
-    rarity = Rarity([*ours, *theirs])
+def _near_overlaps(texts: Mapping[int, str], protected: Sequence[str], near: float) -> Iterator[Overlap]:
+    ours, theirs = {row: wording_of(text) for row, text in texts.items()}, [wording_of(text) for text in protected]
+    rarity = _Rarity([*ours.values(), *theirs])
     index = _index(theirs)
-    for row, wording in zip(rows, ours, strict=True):
-        closest: tuple[float, int] | None = None
-        for other in sorted(index.query(_minhash(wording))) if wording.content else ():
-            similarity = rarity.similarity(wording, theirs[other])
-            if similarity >= near and (closest is None or similarity > closest[0]):
-                closest = similarity, other
-        if closest is not None:
-            yield Overlap(row, closest[1], "near", round(closest[0], 4))
+    for row, wording in ours.items():
+        alike = sorted(index.query(_minhash(wording))) if wording.content else []
+        similarity = {other: rarity.similarity(wording, theirs[other]) for other in alike}
+        closest = max(similarity, key=similarity.__getitem__, default=None)
+        if closest is not None and similarity[closest] >= near:
+            yield Overlap(row, closest, "near", round(similarity[closest], 4))
 
 
-class Rarity:
+class _Rarity:
     """How much the words of a set of texts weigh: log(1 + N / n) for a word in n of N texts."""
 
     def __init__(self, wordings: Sequence[Wording]) -> None:
@@ -104,9 +93,7 @@ class Rarity:
         only_right -= {theirs for _, theirs in slips}
         if only_left and only_right:
             return 0.0
-        common = math.fsum(
-            [*map(self._weight, shared), *(self._weight(theirs) for theirs in {theirs for _, theirs in slips})]
-        )
+        common = math.fsum(map(self._weight, [*shared, *{theirs for _, theirs in slips}]))
         apart = math.fsum(map(self._weight, only_left | only_right))
         return common / (common + apart) if common else 0.0
 

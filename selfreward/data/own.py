@@ -1,6 +1,7 @@
 """Your own data: for each role a file or a data set of the hub, and the rule that makes several roles of one."""
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain, islice
@@ -10,14 +11,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, model_validator
 
 from selfreward.data.columns import Cells, Columns, RowError
-from selfreward.data.files import content_digest, read_rows
-from selfreward.data.formats import read_row
+from selfreward.data.formats import columns_read, read_row
 from selfreward.data.gathered import gathered
 from selfreward.data.meanings import FIRST_ROWS, settled
 from selfreward.data.overlap import OverlapSpec
-from selfreward.data.readers import Broken, Rows, stop
-from selfreward.data.roles import ColumnsSeen, LeftOut, Role, Row, WhyUnfit, question_text, said_of, takes_any
-from selfreward.data.seen import Tally
+from selfreward.data.readers import Broken, Rows, content_digest, numbered, read_rows, stop
+from selfreward.data.roles import ColumnsSeen, Kept, LeftOut, Role, Row, WhyUnfit, question_text, said_of, takes_any
 from selfreward.data.wording import normal_form
 from selfreward.errors import DataError
 from selfreward.records import Prompt, digest_of
@@ -77,8 +76,7 @@ class HubSource(Spec):
                     f"refs/convert/parquet as revision, or download its files and set data=files"
                 ) from error
             raise DataError(f"{self} cannot be loaded ({told}): check name, revision, subset and split") from error
-        for number, row in enumerate(rows, start=1):
-            yield f"{self} row {number}", row
+        yield from numbered(str(self), rows)
 
     def __str__(self) -> str:
         return f"{self.name}/{self.split}"
@@ -140,10 +138,12 @@ class OwnData(Spec):
 
     @model_validator(mode="after")
     def _two_roles_of_one_source_are_split(self) -> "OwnData":
-        for role in ("held_out", "probe"):
-            if _same(getattr(self, role), self.train):
+        measured = {"held_out": self.held_out, "probe": self.probe}
+        places = {role: _place(source) for role, source in measured.items() if source is not None}
+        for role, place in places.items():
+            if place == _place(self.train):
                 raise ValueError(f"data.{role} is data.train: leave data.{role} out and set data.split.{role}")
-        if self.held_out is not None and _same(self.held_out, self.probe):
+        if len(set(places.values())) < len(places):
             raise ValueError("data.probe is data.held_out: leave both out, or give each its own file")
         return self
 
@@ -161,14 +161,20 @@ class OwnData(Spec):
         source = self._source(role)
         if source is None:
             return
-        rows = _without_repeats(self._read(role, source, why_unfit))
-        if source.limit is None:
-            yield from rows
-        else:
-            every = list(rows)
-            yield from (row for row in every if isinstance(row, LeftOut | ColumnsSeen))
-            kept = (row for row in every if not isinstance(row, LeftOut | ColumnsSeen))
-            yield from heapq.nsmallest(source.limit, kept, key=said_of)
+        seen: set[str] = set()
+        kept: list[Kept] = []
+        for row in self._read(role, source, why_unfit):
+            if isinstance(row, LeftOut | ColumnsSeen):
+                yield row
+            elif (digest := said_of(row)) in seen:
+                yield LeftOut("repeated")
+            elif source.limit is None:
+                seen.add(digest)
+                yield row
+            else:
+                seen.add(digest)
+                kept.append(row)
+        yield from heapq.nsmallest(source.limit or 0, kept, key=said_of)
 
     def _source(self, role: Role) -> FileSource | HubSource | None:
         source: FileSource | HubSource | None = getattr(self, role)
@@ -181,11 +187,13 @@ class OwnData(Spec):
         rows = gathered(source.rows(found_broken), columns)
         first = list(islice(rows, FIRST_ROWS))
         columns = settled(role, columns, [row for _, row in first], partial(_cells_of, source, columns))
-        tally, kept, first_bad = Tally(), 0, None
+        read: Counter[tuple[str, str]] = Counter()
+        unread: Counter[str] = Counter()
+        kept, first_bad = False, None
         for place, row in chain(first, rows):
             try:
                 found = self._found(role, row, columns, why_unfit)
-                tally.add(role, row, columns)
+                used = columns_read(role, row, columns)
             except RowError as error:
                 told = f"{place} ({role}) {error}; see docs/data.md"
                 if self.on_bad_row == "stop":
@@ -193,28 +201,29 @@ class OwnData(Spec):
                 first_bad = first_bad or told
                 found = [LeftOut(error.reason)]
             else:
-                kept += 1
+                kept = True
+                read.update(used.items())
+                unread.update(str(column) for column in row if column not in used)
             yield from (one for one in found if self._belongs(role, one))
         yield from (one for one in [LeftOut("broken_line")] * len(broken) if self._belongs(role, one))
-        first_bad = first_bad or (str(broken[0]) if broken else None)
+        first_bad = first_bad or next(map(str, broken), None)
         if first_bad is not None and not kept:
             raise DataError(f"no row can be read; the first: {first_bad}")
-        yield tally.found()
+        yield ColumnsSeen(read=read, unread=unread)
 
-    def _found(self, role: Role, row: Cells, columns: Columns, why_unfit: WhyUnfit) -> list[Row]:
+    def _found(self, role: Role, row: Cells, columns: Columns, why_unfit: WhyUnfit) -> list[Kept | LeftOut]:
         """What a row gives for a role. Raises RowError, also where the model cannot be asked a prompt of it."""
         found = list(read_row(role, row, columns, self.system, skip=self.on_bad_row == "skip"))
-        kept = [one for one in found if not isinstance(one, LeftOut | ColumnsSeen) and self._belongs(role, one)]
-        for one in kept:
-            if (unfit := why_unfit(one)) is not None:
+        for one in found:
+            if not isinstance(one, LeftOut) and self._belongs(role, one) and (unfit := why_unfit(one)) is not None:
                 shorten = ": shorten it, lower max_new_tokens where that helps, or set data.on_bad_row=skip"
                 told = unfit.told + (shorten if unfit.reason == "prompt_too_long" else "")
                 raise RowError(f"makes no prompt for this model: {told}", unfit.reason)
         return found
 
-    def _belongs(self, role: Role, row: Row) -> bool:
+    def _belongs(self, role: Role, row: Kept | LeftOut) -> bool:
         """Whether a row of the train source falls to `role`; rows of other sources always do."""
-        if isinstance(row, ColumnsSeen) or (role != "train" and getattr(self, role) is not None):
+        if role != "train" and getattr(self, role) is not None:
             return True
         if not isinstance(row, Prompt):
             return role == "train"
@@ -225,26 +234,11 @@ class OwnData(Spec):
         return part == role
 
 
-def _same(left: FileSource | HubSource | None, right: FileSource | HubSource | None) -> bool:
-    if isinstance(left, FileSource) and isinstance(right, FileSource):
-        return left.path.resolve() == right.path.resolve()
-    if isinstance(left, HubSource) and isinstance(right, HubSource):
-        return (left.name, left.subset, left.split) == (right.name, right.subset, right.split)
-    return False
+def _place(source: FileSource | HubSource) -> object:
+    """What two sources of the same rows share."""
+    return source.path.resolve() if isinstance(source, FileSource) else (source.name, source.subset, source.split)
 
 
 def _cells_of(source: FileSource | HubSource, columns: Columns) -> Iterator[Cells]:
     """What the readable rows hold, for a second look at values that the first reading tells about."""
     return (row for _, row in gathered(source.rows(lambda _: None), columns))
-
-
-def _without_repeats(rows: Iterator[Row]) -> Iterator[Row]:
-    seen: set[str] = set()
-    for row in rows:
-        if isinstance(row, LeftOut | ColumnsSeen):
-            yield row
-        elif (digest := said_of(row)) in seen:
-            yield LeftOut("repeated")
-        else:
-            seen.add(digest)
-            yield row

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from selfreward.data.columns import CONVERSATIONS, Cells, Columns, RowError, find, get, get_all, need, spelt
-from selfreward.data.messages import decoded, is_conversation, is_texts, turns_of, without_answer
-from selfreward.data.prompts import text_of
+from selfreward.data.columns import CONVERSATIONS, Cells, Columns, RowError, find, first_of, get, get_all, need, spelt
+from selfreward.data.messages import decoded, is_conversation, is_texts, text_of, texts_of, turns_of, without_answer
 from selfreward.records import Message, Role
 
 _QUESTIONS = ("question", "problem", "query")
@@ -48,19 +47,16 @@ def asked_turns(row: Cells, columns: Columns) -> tuple[list[Message], str | None
 
 def with_system(turns: Sequence[Message], row: Cells, columns: Columns) -> list[Message]:
     """`turns` behind the system turn of a column, if there is one. Raises RowError where the turns have another."""
-    names = find(columns, "system", row)
-    text = "" if names is None else text_of(get(row, names[0]), names[0], "system")
-    if names is None or not text:
-        return list(turns)
-    if turns and turns[0].role == "system":
-        if turns[0].content.strip() != text:
-            raise RowError(
-                f"has a system turn in column {names[0]!r} and another in its conversation: set columns.prompt or "
-                "columns.system to say where it stands",
-                "two_system_turns",
-            )
-        return list(turns)
-    return [Message(role="system", content=text), *turns]
+    column, value = first_of(columns, "system", row)
+    text = text_of(value, column, "system")
+    own = turns[0].content.strip() if turns and turns[0].role == "system" else None
+    if text and own not in (None, text):
+        raise RowError(
+            f"has a system turn in column {column!r} and another in its conversation: set columns.prompt or "
+            "columns.system to say where it stands",
+            "two_system_turns",
+        )
+    return [Message(role="system", content=text), *turns] if text and own is None else list(turns)
 
 
 def says_something(turns: Sequence[Message]) -> bool:
@@ -73,11 +69,16 @@ def says_something(turns: Sequence[Message]) -> bool:
     return bool(turns) and bool(turns[-1].content.strip())
 
 
-def choices_of(row: Cells, columns: Columns) -> dict[str, str]:
-    """The options of a question by their letters; empty where there are none. Raises RowError.
+def shown_choices(row: Cells, columns: Columns) -> dict[str, str]:
+    """The options of a question by their letters, where they are part of the prompt: a text whose columns nobody set.
 
-    They are a list of texts, or {text, label} as lists, or a list of {text, label}.
+    They are a list of texts, or {text, label} as lists, or a list of {text, label}. Raises RowError.
     """
+    asked = prompt_columns(row, columns)
+    if asked is None or (columns.prompt is not None and columns.choices is None):
+        return {}
+    if len(asked) == 1 and turns_of(get(row, asked[0]), asked[0]) is not None:
+        return {}
     names = find(columns, "choices", row)
     value = None if names is None else decoded(get(row, names[0]) if len(names) == 1 else get_all(row, names))
     if names is None or value in (None, "", []):
@@ -99,14 +100,6 @@ def choices_of(row: Cells, columns: Columns) -> dict[str, str]:
     return dict(zip(letters, texts, strict=True))
 
 
-def shows_choices(row: Cells, columns: Columns) -> bool:
-    """Whether the options of a question are part of the prompt: where it is a text whose columns nobody set."""
-    names = prompt_columns(row, columns)
-    if names is None or (columns.prompt is not None and columns.choices is None):
-        return False
-    return (len(names) > 1 or turns_of(get(row, names[0]), names[0]) is None) and bool(choices_of(row, columns))
-
-
 def _question(row: Cells, names: Sequence[str], columns: Columns) -> Message:
     for name in names:
         if is_texts(decoded(get(row, name))):
@@ -114,21 +107,18 @@ def _question(row: Cells, names: Sequence[str], columns: Columns) -> Message:
                 f"has a list in column {name!r}, no text: set columns.prompt={name}.0 for the first of its turns alone",
                 "list_for_a_prompt",
             )
-    parts = [text for name in names if (text := text_of(get(row, name), name, "prompt"))]
-    if parts and shows_choices(row, columns):
-        options = choices_of(row, columns).items()
-        marked = all(text.startswith((f"{letter}.", f"{letter})", f"({letter})")) for letter, text in options)
-        parts.append("\n".join(text if marked else f"{letter}. {text}" for letter, text in options))
+    parts = texts_of(row, names, "prompt")
+    if parts and (choices := shown_choices(row, columns)):
+        marked = all(text.startswith((f"{letter}.", f"{letter})", f"({letter})")) for letter, text in choices.items())
+        parts.append("\n".join(text if marked else f"{letter}. {text}" for letter, text in choices.items()))
     return Message(role="user", content="\n\n".join(parts))
 
 
 def _history(row: Cells, columns: Columns, names: Sequence[str], asked: Sequence[Message]) -> list[Message]:
     """The turns before the prompt. Raises RowError."""
-    found = find(columns, "history", row)
-    if found is None or found[0] in names:
-        return []
-    column, value = found[0], decoded(get(row, found[0]))
-    if value in (None, "", []):
+    column, value = first_of(columns, "history", row)
+    value = decoded(value)
+    if column in names or value in (None, "", []):
         return []
     if len(asked) > 1:
         raise RowError(

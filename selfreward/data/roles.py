@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from selfreward.backends.base import Unfit
-from selfreward.records import GoldPair, Message, Prompt, Stratum, Verdict, digest_of
+from selfreward.records import GoldPair, Message, Prompt, Stratum, digest_of
 
 Role = Literal["train", "held_out", "probe", "target", "human", "human_pairs", "gold_gate", "gold_final"]
 PROMPT_ROLES: tuple[Role, ...] = ("train", "held_out", "probe", "target")
@@ -39,20 +39,15 @@ class HumanAnswer:
 class HumanPair:
     """Two answers to a prompt, the first preferred by people; `margin` as in `records.PreferencePair`.
 
-    `places` says where chosen and rejected stand among the `answers` answers of their row. A thought is what stands
-    before an answer, None where nothing does. `verdicts` is what each person said, `first` for the chosen answer; empty
-    where the row does not say who said what.
+    A thought is what stands before an answer, None where nothing does.
     """
 
     prompt: Prompt
     chosen: str
     rejected: str
     margin: float | None
-    places: tuple[int, int] = (0, 1)
-    answers: int = 2
     chosen_thought: str | None = None
     rejected_thought: str | None = None
-    verdicts: tuple[Verdict, ...] = ()
 
     @property
     def raw(self) -> tuple[str, str]:

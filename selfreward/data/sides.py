@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from selfreward.data.columns import Cells, Columns, RowError, find, get, get_all, need
-from selfreward.data.messages import decoded, is_conversation, is_texts, turns_of, without_answer
-from selfreward.data.prompts import text_of
+from selfreward.data.columns import Cells, Columns, RowError, find, first_of, get, get_all, need
+from selfreward.data.messages import decoded, is_conversation, is_texts, text_of, turns_of, without_answer
 from selfreward.data.question import TAKING_TURNS, asked_turns, prompt_columns, with_system
 from selfreward.records import Message
 
@@ -19,12 +18,13 @@ def answer_columns(row: Cells, columns: Columns) -> tuple[str, ...]:
     """The columns of the answers, chosen before rejected. Raises RowError."""
     if is_explicit(row, columns):
         return need(columns, "chosen", row)[:1] + need(columns, "rejected", row)[:1]
-    if find(columns, "answers", row) is None:
+    names = find(columns, "answers", row)
+    if names is None:
         raise RowError(
             "has neither chosen and rejected nor several answers: set columns.chosen or columns.answers",
             "without_answers",
         )
-    return need(columns, "answers", row)
+    return names
 
 
 def pair_turns(row: Cells, columns: Columns, names: Sequence[str]) -> tuple[list[Message], list[str]]:
@@ -38,19 +38,16 @@ def pair_turns(row: Cells, columns: Columns, names: Sequence[str]) -> tuple[list
     if all(map(is_texts, values)):
         return _interleaved(row, columns, names, values)
     sides = [turns_of(value, names[min(place, len(names) - 1)]) for place, value in enumerate(values)]
-    written = [is_conversation(value) for value in values]
-    if not all(sides) and not any(written):
+    if not all(sides) and not any(map(is_conversation, values)):
         # A text that looks like a transcript beside one that does not is an answer.
         sides = [None] * len(values)
-    before: list[list[Message]] = []
-    texts = []
-    for value, turns in zip(values, sides, strict=True):
-        if turns is None:
-            texts.append(text_of(value, names[0], _setting(row, columns)))
-        else:
-            asked, answer = without_answer(_until(turns, row, columns))
-            before.append(asked)
-            texts.append(answer or "")
+    setting = "chosen" if is_explicit(row, columns) else "answers"
+    talks = [None if turns is None else without_answer(_until(turns, row, columns)) for turns in sides]
+    texts = [
+        text_of(value, names[0], setting) if talk is None else talk[1] or ""
+        for value, talk in zip(values, talks, strict=True)
+    ]
+    before = [talk[0] for talk in talks if talk is not None]
     if not before:
         return asked_turns(row, columns)[0], texts
     if any(asked != before[0] for asked in before):
@@ -62,18 +59,13 @@ def pair_turns(row: Cells, columns: Columns, names: Sequence[str]) -> tuple[list
     return _joined(before[0], row, columns, names), texts
 
 
-def _setting(row: Cells, columns: Columns) -> str:
-    return "chosen" if is_explicit(row, columns) else "answers"
-
-
 def _named(names: Sequence[str]) -> str:
     return " and ".join(map(repr, names))
 
 
 def _until(turns: list[Message], row: Cells, columns: Columns) -> list[Message]:
     """The turns up to the answer that was compared, which `turn` gives the number of; all where nothing does."""
-    names = find(columns, "turn", row)
-    wanted = None if names is None else get(row, names[0])
+    wanted = first_of(columns, "turn", row)[1]
     if not isinstance(wanted, int | float) or isinstance(wanted, bool) or wanted != wanted // 1:
         return turns
     places = [place for place, turn in enumerate(turns) if turn.role == "assistant"]
@@ -115,21 +107,19 @@ def _joined(shared: list[Message], row: Cells, columns: Columns, names: Sequence
     if prompt_columns(row, columns) is None and shared:
         return with_system(shared, row, columns)
     asked = asked_turns(row, columns)[0]
+    question = [turn for turn in asked if turn.role != "system"]
     talk = [turn for turn in shared if turn.role != "system"]
+    told = shared[:1] if shared and shared[0].role == "system" else []
     if not talk or talk[0].role == "assistant":
-        return asked + talk if not shared or shared[0].role != "system" else _under(shared[0], asked) + talk
-    system = [turn for turn in asked if turn.role == "system"]
-    if not _holds(talk, [turn for turn in asked if turn.role != "system"]):
+        return [*told, *(question if told else asked), *talk]
+    if not _holds(talk, question):
         raise RowError(
             f"has a prompt in {_named(prompt_columns(row, columns) or ())} that is no part of the conversations in "
             f"{_named(names)}: set columns.prompt={names[0]} to read the conversations alone",
             "two_prompts",
         )
-    return [*system, *talk] if system and shared[0].role != "system" else shared
-
-
-def _under(system: Message, asked: list[Message]) -> list[Message]:
-    return [system, *(turn for turn in asked if turn.role != "system")]
+    system = [turn for turn in asked if turn.role == "system"]
+    return [*system, *talk] if system and not told else shared
 
 
 def _holds(talk: Sequence[Message], asked: Sequence[Message]) -> bool:

@@ -7,17 +7,18 @@ from pydantic import Field, NonNegativeInt
 
 from selfreward.artifacts.files import sha256_of
 from selfreward.backends.scripted import outcome_text
-from selfreward.data.assets import asset_data
-from selfreward.data.everyday import EVERYDAY, load_everyday
-from selfreward.data.human import HumanQuestion, load_piqa, load_truthfulqa
+from selfreward.data.embedded import EVERYDAY, QuestionPart, load_everyday, load_piqa, load_truthfulqa
 from selfreward.data.overlap import OverlapSpec
 from selfreward.data.own import OwnData
 from selfreward.data.roles import HumanAnswer, HumanPair, Role, Row, WhyUnfit, takes_any
+from selfreward.data.wheels import asset_data
 from selfreward.records import GoldPair, Prompt, digest_of, make_prompt
 from selfreward.spec import Spec, execution, neutral
 
 # The outcomes that people give in the scripted world: one that most give, and some of the policy's tail.
 _PEOPLE_SAY = (1, 1, 5, 10)
+# The numbers that the questions of a scripted role differ by from those of all others.
+_SCRIPTED = {"train": 0, "held_out": 1, "probe": 2, "human": 3, "gold_gate": 4, "gold_final": 5, "human_pairs": 6}
 
 
 class SizedData(Spec):
@@ -50,24 +51,18 @@ class EmbeddedData(SizedData):
         match role:
             case "train":
                 yield from load_everyday("train", self.system)[: self.train_closed]
-                yield from self._open("train", self.train_open)
+                yield from self._open("train")[: self.train_open]
             case "held_out":
                 yield from load_everyday("held_out", self.system)[: self.held_out_closed]
-                yield from self._open("final", self.held_out_open)
+                yield from self._open("final")[: self.held_out_open]
             case "probe":
                 # The probe takes held-out questions from the end, evaluation from the start.
                 yield from load_everyday("held_out", self.system)[::-1][: self.probe_closed]
-                yield from self._open("probe", self.probe_open)
+                yield from self._open("probe")[: self.probe_open]
             case "human":
+                pool = [HumanAnswer(prompt=one, text=answer) for one in self._open("pool") for answer in one.references]
                 # To learn "I have no comment" would be to learn to decline.
-                pool = [
-                    (one, answer)
-                    for one in load_truthfulqa("pool")
-                    for answer in one.answers
-                    if answer.rstrip(".") != "I have no comment"
-                ]
-                for one, answer in pool[: self.human]:
-                    yield HumanAnswer(prompt=self._prompt(one), text=answer)
+                yield from [one for one in pool if one.text.rstrip(".") != "I have no comment"][: self.human]
             case "gold_gate":
                 yield from load_piqa("gate", system=self.system)[: self.gold_gate]
             case "gold_final":
@@ -75,14 +70,8 @@ class EmbeddedData(SizedData):
             case "human_pairs" | "target":
                 return
 
-    def _open(self, part: Literal["train", "probe", "final"], count: int) -> Iterator[Prompt]:
-        for one in load_truthfulqa(part)[:count]:
-            yield self._prompt(one)
-
-    def _prompt(self, one: HumanQuestion) -> Prompt:
-        return make_prompt(
-            one.question, system=self.system, stratum="open", source="truthfulqa", references=one.answers
-        )
+    def _open(self, part: QuestionPart) -> list[Prompt]:
+        return load_truthfulqa(part, self.system)
 
 
 class ScriptedData(SizedData):
@@ -101,49 +90,31 @@ class ScriptedData(SizedData):
     def rows(self, role: Role, _: WhyUnfit = takes_any) -> Iterator[Row]:
         """The rows of a role; roles use different numbers."""
         match role:
-            case "train":
-                yield from self._questions(0, self.train_closed, self.train_open)
-            case "held_out":
-                yield from self._questions(1, self.held_out_closed, self.held_out_open)
-            case "probe":
-                yield from self._questions(2, self.probe_closed, self.probe_open)
+            case "target":
+                return
+            case "train" | "held_out" | "probe":
+                for number in range(getattr(self, f"{role}_closed")):
+                    yield self._sum(role, number)
+                for number in range(getattr(self, f"{role}_open")):
+                    yield self._topic(role, number)
             case "human":
                 for number in range(self.human):
-                    prompt = self._topic(3, number)
+                    prompt = self._topic(role, number)
                     yield HumanAnswer(prompt=prompt, text=prompt.references[number % len(prompt.references)])
             case "human_pairs":
                 for number in range(self.human_pairs):
-                    prompt = self._sum(6, number)
-                    total = int(prompt.references[0])
-                    yield HumanPair(
-                        prompt=prompt,
-                        chosen=f"The answer is {total}.",
-                        rejected=f"The answer is {total - 1}.",
-                        margin=None,
-                    )
-            case "target":
-                return
+                    prompt = self._sum(role, number)
+                    right, wrong = _answers(prompt, -1)
+                    yield HumanPair(prompt=prompt, chosen=right, rejected=wrong, margin=None)
             case "gold_gate" | "gold_final":
-                count = self.gold_gate if role == "gold_gate" else self.gold_final
-                for number in range(count):
-                    prompt = self._sum(4 if role == "gold_gate" else 5, number)
-                    total = int(prompt.references[0])
-                    yield GoldPair(
-                        id=digest_of("gold", prompt.id),
-                        messages=prompt.messages,
-                        right=f"The answer is {total}.",
-                        wrong=f"The answer is {total + 1}.",
-                        source="scripted",
-                    )
+                for number in range(getattr(self, role)):
+                    prompt = self._sum(role, number)
+                    right, wrong = _answers(prompt, 1)
+                    id_ = digest_of("gold", prompt.id)
+                    yield GoldPair(id=id_, messages=prompt.messages, right=right, wrong=wrong, source="scripted")
 
-    def _questions(self, part: int, closed: int, open_: int) -> Iterator[Prompt]:
-        for number in range(closed):
-            yield self._sum(part, number)
-        for number in range(open_):
-            yield self._topic(part, number)
-
-    def _sum(self, part: int, number: int) -> Prompt:
-        left, right = number + 1, 10 * part + number % 10
+    def _sum(self, role: Role, number: int) -> Prompt:
+        left, right = number + 1, 10 * _SCRIPTED[role] + number % 10
         return make_prompt(
             f"What is {left} + {right}?",
             system=self.system,
@@ -153,15 +124,18 @@ class ScriptedData(SizedData):
             match="numeric",
         )
 
-    def _topic(self, part: int, number: int) -> Prompt:
-        question = f"Tell me about topic {part}-{number}."
+    def _topic(self, role: Role, number: int) -> Prompt:
+        question = f"Tell me about topic {_SCRIPTED[role]}-{number}."
+        references = tuple(outcome_text(question, outcome) for outcome in _PEOPLE_SAY)
         return make_prompt(
-            question,
-            system=self.system,
-            stratum="open",
-            source="scripted/topics",
-            references=tuple(outcome_text(question, outcome) for outcome in _PEOPLE_SAY),
+            question, system=self.system, stratum="open", source="scripted/topics", references=references
         )
+
+
+def _answers(prompt: Prompt, off: int) -> tuple[str, str]:
+    """A right answer to a sum, and one that is `off`."""
+    total = int(prompt.references[0])
+    return f"The answer is {total}.", f"The answer is {total + off}."
 
 
 AnyData = EmbeddedData | ScriptedData | OwnData

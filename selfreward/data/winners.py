@@ -8,7 +8,6 @@ an index by its name and 0 occurs. A `label` of 0 and 1 may as well say whether 
 import math
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from selfreward.data.columns import Cells, Columns, Name, RowError, find, get, get_all, key_of
@@ -16,22 +15,25 @@ from selfreward.records import Verdict
 
 _FIRST, _SECOND = ("first", "a", "one"), ("second", "b", "two")
 _TIES = ("tie", "tie bothbad", "tie both bad", "both", "both bad", "bothbad", "neither", "equal", "same", "draw")
-_NAMED = re.compile(r"(?:the )?(?:model|response|answer|assistant|output|completion|candidate|option|conversation) ?")
+_NAMED = re.compile(r"^(?:the )?(?:model|response|answer|assistant|output|completion|candidate|option|conversation) ?")
+ORDERING: tuple[Name, ...] = ("ratings", "ranks", "verdicts")
+"""What may order answers beside a winner."""
+
 _INDEX = re.compile(r"(?:^|_)(?:id|idx|index|winner|better|best)$", re.IGNORECASE)
 # Only what these hold is asked for a verdict; the other usual names hold other things as often.
 _SURE = ("winner", "winner_model_a", "better_response_id")
 
 
-def winner_columns(row: Cells, columns: Columns, answers: Sequence[str], *, ordered: bool) -> tuple[str, ...] | None:
+def winner_columns(row: Cells, columns: Columns, answers: Sequence[str]) -> tuple[str, ...] | None:
     """The columns that say which of `answers` won: those set, or usual ones; None where nothing does.
 
-    Where the answers are `ordered` by something else, `label` and the like are not asked; nor where their value names
-    no answer. Raises RowError where a column that was set is not in the row.
+    Where something else orders the answers, `label` and the like are not asked; nor where their value names no answer.
+    Raises RowError where a column that was set is not in the row.
     """
     names = find(columns, "winner", row)
     if columns.winner is not None or names is None or names[0].lower() in _SURE:
         return names
-    if ordered:
+    if any(find(columns, name, row) is not None for name in ORDERING):
         return None
     try:
         return names if winner_of(row, names, columns, answers) is not None else None
@@ -65,11 +67,11 @@ def winner_of(row: Cells, names: Sequence[str], columns: Columns, answers: Seque
 
 def verdict_of(value: Any, column: str, columns: Columns, answers: Sequence[str]) -> Verdict | None:
     """The answer that `value` of `column` names; None for a missing value. Raises RowError where it cannot be told."""
-    if value is None or (isinstance(value, float) and math.isnan(value)) or value == "":
+    if value is None or value == "" or value != value:
         return None
     key = key_of(value)
     given = columns.winner_values or {}
-    if (found := given.get(key) or given.get(_sign(key) or "") or given.get(str(_number(key)))) is not None:
+    if (found := given.get(key) or given.get(_sign(key)) or given.get(str(_number(key)))) is not None:
         return found
     if key in (lowered := [name.lower() for name in answers]) and len(answers) == 2:
         return "first" if lowered.index(key) == 0 else "second"
@@ -88,45 +90,33 @@ def verdict_of(value: Any, column: str, columns: Columns, answers: Sequence[str]
 def verdicts_of(row: Cells, columns: Columns, answers: Sequence[str]) -> tuple[Verdict, ...]:
     """Which of the two `answers` each person prefers, those left out who said nothing. Raises RowError as above."""
     names = find(columns, "verdicts", row)
-    value = None if names is None else get(row, names[0])
-    if names is None or value is None:
+    if names is None or get(row, names[0]) is None:
         return ()
     said = [verdict_of(one, names[0], columns, answers) for one in get_all(row, names)]
     return tuple(verdict for verdict in said if verdict is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class NumberedVerdict:
-    """A number that a row gives for a verdict, and whether the row calls it the number of an answer."""
-
-    number: int
-    index: bool
-
-
-def numbered_verdicts(row: Cells, columns: Columns) -> set[NumberedVerdict]:
-    """The numbers that a row gives for verdicts on answers that have no numbers of their own."""
+def numbered_verdicts(row: Cells, columns: Columns) -> set[tuple[int, bool]]:
+    """The numbers that a row gives for verdicts on answers without numbers, and whether each is the place of one."""
     answers = find_or_none(columns, "answers", row)
-    found: set[NumberedVerdict] = set()
     if answers is None or _numbers(answers):
-        return found
-    sources: tuple[Name, ...] = ("winner", "verdicts")
-    for name in sources:
-        names = find_or_none(columns, name, row)
-        if names is None or (name == "winner" and len(names) > 1):
-            continue
-        for value in get_all(row, names):
-            key = key_of(value)
-            if (number := _number(key)) is not None:
-                found.add(NumberedVerdict(number, not key.isdecimal() or _INDEX.search(names[0]) is not None))
-    return found
+        return set()
+    won = find_or_none(columns, "winner", row)
+    sources = [won if won is not None and len(won) == 1 else None, find_or_none(columns, "verdicts", row)]
+    keys = [(key_of(value), names[0]) for names in sources if names is not None for value in get_all(row, names)]
+    return {
+        (number, not key.isdecimal() or _INDEX.search(column) is not None)
+        for key, column in keys
+        if (number := _number(key)) is not None
+    }
 
 
-def values_of(verdicts: Collection[NumberedVerdict]) -> dict[str, Verdict] | None:
-    """What the numbers of all rows mean, where they can mean one thing alone."""
-    numbers = {verdict.number for verdict in verdicts}
+def values_of(verdicts: Collection[tuple[int, bool]]) -> dict[str, Verdict] | None:
+    """What the numbers of all rows, as `numbered_verdicts` finds them, mean where they can mean one thing alone."""
+    numbers = {number for number, _ in verdicts}
     if numbers in ({1, 2}, {2}):
         return {"1": "first", "2": "second"}
-    if numbers in ({0, 1}, {0}) and all(verdict.index for verdict in verdicts):
+    if numbers in ({0, 1}, {0}) and all(is_place for _, is_place in verdicts):
         return {"0": "first", "1": "second"}
     return None
 
@@ -140,18 +130,19 @@ def find_or_none(columns: Columns, name: Name, row: Cells) -> tuple[str, ...] | 
 
 
 def _spelled(key: str) -> Verdict | None:
-    words = " ".join(re.sub(r"[\W_]+", " ", key).split())
-    bare = _NAMED.sub("", words, count=1) if _NAMED.match(words) else words
-    if words in _TIES:
-        return "tie"
-    return "first" if bare in _FIRST else "second" if bare in _SECOND else None
+    said = _bare(key.replace("-", " "))
+    return "tie" if said in _TIES else "first" if said in _FIRST else "second" if said in _SECOND else None
 
 
 def _number(key: str) -> int | None:
     """The number that a verdict gives an answer, as in `2` and in `response_2`."""
-    words = " ".join(re.sub(r"[^\w-]+|_", " ", key).split())
-    bare = _NAMED.sub("", words, count=1) if _NAMED.match(words) else words
-    return int(bare) if re.fullmatch(r"\d{1,3}", bare) else None
+    said = _bare(key)
+    return int(said) if re.fullmatch(r"\d{1,3}", said) else None
+
+
+def _bare(key: str) -> str:
+    """The words of a verdict without the "model" or "response" that they begin with."""
+    return _NAMED.sub("", " ".join(re.sub(r"[^\w-]+|_", " ", key).split()))
 
 
 def _numbers(answers: Sequence[str]) -> list[int]:
@@ -160,13 +151,13 @@ def _numbers(answers: Sequence[str]) -> list[int]:
     return [int(one[1]) for one in found if one is not None] if len(answers) == 2 and all(found) else []
 
 
-def _sign(key: str) -> str | None:
+def _sign(key: str) -> str:
     try:
         number = float(key)
     except ValueError:
-        return None
+        return ""
     if not math.isfinite(number):
-        return None
+        return ""
     return "negative" if number < 0 else "positive" if number > 0 else "zero"
 
 

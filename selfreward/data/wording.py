@@ -88,7 +88,8 @@ def wording_of(text: str) -> Wording:
     tokens = [_RESPELT.get(token, token) for token in _TOKEN.findall(plain)]
     numbers = tuple(token for token in tokens if _NUMERIC.match(token))
     words = [token for token in tokens if not _NUMERIC.match(token)]
-    mentioned |= _mentioned_last(words)
+    # The text speaks about its last word ("the past tense of do"), not with it ("made of").
+    mentioned |= {words[-1]} if len(words) > 1 and words[-2] in _MENTIONS else set()
     stay = [word for word in words if word not in _HARD and (word not in _FRAME or word in mentioned)]
     spelt = frozenset((_stem(word), word) for word in stay)
     return Wording(
@@ -117,11 +118,6 @@ def slipped(left: str, right: str) -> bool:
 def _plain(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text.translate(_QUOTES).casefold())
     return "".join(mark for mark in decomposed if not unicodedata.combining(mark)).strip()
-
-
-def _mentioned_last(words: list[str]) -> set[str]:
-    """The last word where the text speaks about it ("the past tense of do"), not with it ("made of")."""
-    return {words[-1]} if len(words) > 1 and words[-2] in _MENTIONS else set()
 
 
 @cache

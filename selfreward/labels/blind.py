@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from selfreward.data.columns import RowError
-from selfreward.data.files import read_rows
+from selfreward.data.readers import read_rows
 from selfreward.errors import DataError
 from selfreward.labels.items import Item, item_of, row_of, why, write_rows
 from selfreward.records import digest_of, spoken

@@ -10,12 +10,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from selfreward.artifacts.files import canonical, write_atomically
 from selfreward.data.columns import Cells, Columns, RowError, columns_held, find
-from selfreward.data.files import read_rows
 from selfreward.data.formats import read_row
 from selfreward.data.gathered import gathered
 from selfreward.data.meanings import settled
 from selfreward.data.messages import clean
 from selfreward.data.question import asked_turns, says_something
+from selfreward.data.readers import read_rows
 from selfreward.data.roles import LeftOut
 from selfreward.data.winners import winner_columns
 from selfreward.errors import DataError
@@ -238,7 +238,7 @@ def _pairs(row: Cells, source: str, columns: Columns) -> Iterator[Item | LeftOut
             raise RowError(
                 f"has no two answers; it has {columns_held(row)}: name them first and second, or chosen and rejected"
             )
-        said = said or winner_columns(row, columns, answers, ordered=False) is not None
+        said = said or winner_columns(row, columns, answers) is not None
         if not said:
             columns = Columns(answers=answers, order="best_first")
     for one in read_row("gold_gate", row, columns, ""):

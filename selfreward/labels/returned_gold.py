@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from selfreward.data.files import read_rows
+from selfreward.data.readers import read_rows
 from selfreward.errors import DataError
 from selfreward.labels import argilla, label_studio
 from selfreward.labels.blind import CHOICES, Hidden

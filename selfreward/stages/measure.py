@@ -13,7 +13,7 @@ from selfreward.artifacts.reports import load_report, save_report
 from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Advance, Answer, Backend, TextScore
 from selfreward.backends.draw import Decoding, draw_completions
-from selfreward.data.assets import asset_model
+from selfreward.data.wheels import asset_model
 from selfreward.metrics.embed import Embedder, embed_hashing, embed_minilm, embed_once
 from selfreward.metrics.probe import Mode, ProbeAnswer, matched_measures
 from selfreward.metrics.probed import (

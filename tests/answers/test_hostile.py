@@ -5,7 +5,7 @@ import time
 import pytest
 
 from selfreward.answers import PatternTooSlow, is_right, read_answer
-from selfreward.answers.patterns import SECONDS, cut_in_time
+from selfreward.answers.patterns import SECONDS, found_in_time
 from selfreward.records import Match
 from tests.answers.asking import asking
 
@@ -76,9 +76,9 @@ LIST = ",".join("1234567890" * 4)
 def test_a_pattern_that_hangs_is_stopped_and_named() -> None:
     started = time.monotonic()
     with pytest.raises(PatternTooSlow, match=r"the pattern '.*' takes more than .* without a repeat inside"):
-        cut_in_time("(?:.*?,){16}P", LIST)
+        found_in_time("(?:.*?,){16}P", LIST)
     assert time.monotonic() - started < 10 * SECONDS
-    assert cut_in_time("#### (.*)", "x\n#### 18") == "18"
+    assert found_in_time("#### (.*)", "x\n#### 18")[1] == "18"
 
 
 def test_a_reference_that_hangs_stops_with_one_line() -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from selfreward.answers import is_right, normalise
-from selfreward.data.everyday import everyday_rows, load_everyday, split_of
+from selfreward.data.embedded import everyday_rows, load_everyday, split_of
 from selfreward.records import Prompt
 
 ROWS = everyday_rows()

@@ -8,8 +8,8 @@ from typing import get_args
 
 import pytest
 
-from selfreward.data import human
-from selfreward.data.human import PairPart, QuestionPart, load_piqa, load_truthfulqa
+from selfreward.data import embedded
+from selfreward.data.embedded import PairPart, QuestionPart, load_piqa, load_truthfulqa
 from selfreward.errors import DataError
 from selfreward.records import GoldPair, Message
 
@@ -19,7 +19,7 @@ PAIR_PARTS: tuple[PairPart, ...] = get_args(PairPart)
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(human, "asset_data", lambda name: tmp_path / f"{name}.jsonl")
+    monkeypatch.setattr(embedded, "asset_data", lambda name: tmp_path / f"{name}.jsonl")
     return tmp_path
 
 
@@ -37,8 +37,8 @@ def test_questions_are_split_by_content_alone(folder: Path) -> None:
     whole = {part: load_truthfulqa(part) for part in QUESTION_PARTS}
     _write(folder / "truthfulqa.jsonl", rows[:99:-1])
     for part in QUESTION_PARTS:
-        names = [one.question for one in whole[part]]
-        fewer = [one.question for one in load_truthfulqa(part)]
+        names = [one.messages[-1].content for one in whole[part]]
+        fewer = [one.messages[-1].content for one in load_truthfulqa(part)]
         assert fewer == [name for name in names if name in set(fewer)]
     sizes = {part: len(rows) / 400 for part, rows in whole.items()}
     assert sizes == pytest.approx({"pool": 0.45, "train": 0.20, "probe": 0.15, "final": 0.20}, abs=0.06)
@@ -52,8 +52,8 @@ def test_repeated_questions_and_bad_answers_are_dropped(folder: Path) -> None:
     ]
     _write(folder / "truthfulqa.jsonl", rows)
     (one,) = [one for part in QUESTION_PARTS for one in load_truthfulqa(part)]
-    assert one.question == "What is it?"
-    assert one.answers == ("A cat", "A dog")
+    assert one.messages[-1].content == "What is it?"
+    assert one.references == ("A cat", "A dog")
 
 
 def test_pairs_lose_their_letters(folder: Path) -> None:
@@ -103,10 +103,10 @@ def test_a_broken_row_names_its_line(folder: Path) -> None:
 def test_the_real_questions() -> None:
     parts = {part: load_truthfulqa(part) for part in QUESTION_PARTS}
     assert {part: len(rows) for part, rows in parts.items()} == {"pool": 352, "train": 164, "probe": 121, "final": 180}
-    questions = {part: {one.question.casefold() for one in rows} for part, rows in parts.items()}
+    questions = {part: {one.messages[-1].content.casefold() for one in rows} for part, rows in parts.items()}
     for first, second in combinations(QUESTION_PARTS, 2):
         assert not questions[first] & questions[second]
-    assert all(one.answers and all(one.answers) for rows in parts.values() for one in rows)
+    assert all(one.references and all(one.references) for rows in parts.values() for one in rows)
 
 
 @pytest.mark.model

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfreward.data.everyday import load_everyday
+from selfreward.data.embedded import load_everyday
 from selfreward.data.overlap import find_overlaps
 from selfreward.data.wording import normal_form, slipped, wording_of
 

@@ -1,144 +1,16 @@
-"""Your own data: every form of file, several roles of one file, limits, the hub, and the examples of docs/data.md."""
+"""Your own data: several roles of one file, limits, columns of a source, the hub and the settings."""
 
-import csv
-import json
 import random
-import re
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from selfreward.__main__ import compose
 from selfreward.config import validate
-from selfreward.data.files import content_digest, read_rows
-from selfreward.data.own import OwnData
-from selfreward.data.roles import HumanAnswer, HumanPair, LeftOut, Role
+from selfreward.data.roles import HumanAnswer, LeftOut, Role
 from selfreward.errors import ConfigError, DataError
-from selfreward.records import GoldPair, Prompt
-
-ROOT = Path(__file__).parents[2]
-REAL = ROOT.parent / "shared" / "data"
-ROWS: list[dict[str, Any]] = [
-    {"prompt": f"What is thing {number}?", "answer": f"It is {number}."} for number in range(6)
-]
-
-
-def write(path: Path, rows: list[dict[str, Any]] = ROWS) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    match path.suffix:
-        case ".jsonl":
-            path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-        case ".json":
-            path.write_text(json.dumps(rows))
-        case ".parquet":
-            pq.write_table(pa.Table.from_pylist(rows), path)
-        case ".csv":
-            with path.open("w", newline="") as file:
-                writer = csv.DictWriter(file, list(rows[0]))
-                writer.writeheader()
-                writer.writerows(rows)
-    return path
-
-
-def saved(folder: Path, rows: list[dict[str, Any]] = ROWS) -> Path:
-    from datasets import Dataset
-
-    Dataset.from_list(rows).save_to_disk(str(folder), num_shards=2)
-    return folder
-
-
-def own(**settings: Any) -> OwnData:
-    return OwnData.model_validate(settings)
-
-
-def questions(data: OwnData, role: Role = "train") -> list[str]:
-    return [row.messages[-1].content for row in data.rows(role) if isinstance(row, Prompt)]
-
-
-NO_SPLIT = {"held_out": 0, "probe": 0}
-
-
-@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json", "rows.csv", "rows.parquet"])
-def test_every_form_of_file_gives_the_same_rows(tmp_path: Path, name: str) -> None:
-    data = own(train=write(tmp_path / name), split=NO_SPLIT)
-    rows = list(data.rows("train"))
-    assert [(row.messages[-1].content, row.references) for row in rows if isinstance(row, Prompt)] == [
-        (row["prompt"], (row["answer"],)) for row in ROWS
-    ]
-
-
-def test_a_saved_folder_gives_the_same_rows(tmp_path: Path) -> None:
-    data = own(train=saved(tmp_path / "saved"), split=NO_SPLIT)
-    assert questions(data) == [row["prompt"] for row in ROWS]
-
-
-def test_a_saved_folder_counts_by_its_rows_not_its_place(tmp_path: Path) -> None:
-    one, two = content_digest(saved(tmp_path / "one")), content_digest(saved(tmp_path / "two"))
-    assert one == two
-    assert content_digest(saved(tmp_path / "three", ROWS[1:])) != one
-
-
-def test_a_saved_folder_reads_no_file_outside_itself(tmp_path: Path) -> None:
-    folder = saved(tmp_path / "saved")
-    state = json.loads((folder / "state.json").read_text())
-    state["_data_files"] = [{"filename": "../../secret.arrow"}]
-    (folder / "state.json").write_text(json.dumps(state))
-    with pytest.raises(DataError, match="no file beside it"):
-        list(read_rows(folder))
-
-
-def test_several_splits_saved_together_are_told_apart(tmp_path: Path) -> None:
-    from datasets import Dataset, DatasetDict
-
-    DatasetDict({"train": Dataset.from_list(ROWS), "test": Dataset.from_list(ROWS)}).save_to_disk(str(tmp_path / "all"))
-    with pytest.raises(DataError, match="several splits: give one of .*all/test, .*all/train"):
-        list(read_rows(tmp_path / "all"))
-    assert len(list(read_rows(tmp_path / "all" / "train"))) == len(ROWS)
-
-
-def test_a_folder_of_shards_and_a_pattern(tmp_path: Path) -> None:
-    for number in range(2):
-        write(tmp_path / "clone/data" / f"train-{number}.parquet", ROWS[3 * number : 3 * number + 3])
-    (tmp_path / "clone/.git").mkdir()
-    write(tmp_path / "clone/.git/hidden.jsonl")
-    assert [row["prompt"] for _, row in read_rows(tmp_path / "clone")] == [row["prompt"] for row in ROWS]
-    write(tmp_path / "clone/data/test-0.parquet")
-    with pytest.raises(DataError, match=r"several splits \(test, train\): .*data/test\*\.parquet"):
-        list(read_rows(tmp_path / "clone"))
-    assert len(list(read_rows(tmp_path / "clone/data/train-*.parquet"))) == len(ROWS)
-
-
-def test_splits_in_folders_of_their_own_are_told_apart(tmp_path: Path) -> None:
-    for split in ("train", "validation"):
-        write(tmp_path / "clone/default" / split / "0000.parquet")
-    (tmp_path / "clone/default/train/empty.parquet").mkdir()
-    with pytest.raises(DataError, match=r"several splits \(train, validation\): .*as in '.*default/train/\*\.parquet'"):
-        list(read_rows(tmp_path / "clone"))
-    assert len(list(read_rows(tmp_path / "clone/default/train/*.parquet"))) == len(ROWS)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("a.jsonl", b'{"prompt": "x"}\n{"prompt": \n', r"a\.jsonl:2 is not JSON"),
-        ("a.jsonl", b'["x"]\n', r"a\.jsonl:1 is a list, no object"),
-        ("a.jsonl", b"[" * 100_000, r"a\.jsonl:1 is not JSON"),
-        ("a.jsonl", b'{"prompt": "\xff"}', "not UTF-8"),
-        ("a.json", b'"x"', "no list of objects"),
-        ("a.csv", b"prompt,answer\nonly one\n", r"a\.csv:2 has not as many fields"),
-        ("a.csv", b'prompt\n"x', r"a\.csv:2 is not CSV"),
-        ("a.parquet", b"no", "not Parquet"),
-        ("a.txt", b"x", r"none of \.jsonl, \.ndjson, \.json, \.csv, \.tsv, \.parquet \(\.gz or \.zst too\)"),
-    ],
-)
-def test_a_broken_file_names_its_place(tmp_path: Path, name: str, content: bytes, message: str) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=message):
-        list(read_rows(tmp_path / name))
+from tests.data.owning import NO_SPLIT, ROWS, own, questions, write
 
 
 def test_a_bad_row_names_file_line_role_and_setting(tmp_path: Path) -> None:
@@ -245,58 +117,3 @@ def test_a_hub_data_set_shares_the_code_of_files(tmp_path: Path, monkeypatch: py
 def test_a_mistake_in_the_settings_is_one_line(overrides: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         validate(compose(overrides))
-
-
-DOCS = (ROOT / "docs/data.md").read_text()
-
-
-@pytest.mark.parametrize(("suffix", "role", "text"), re.findall(r"```(jsonl|csv) (\w+)\n(.*?)```", DOCS, re.DOTALL))
-def test_every_example_of_the_documentation_loads(tmp_path: Path, suffix: str, role: Role, text: str) -> None:
-    path = tmp_path / f"example.{suffix}"
-    path.write_text(text)
-    rows = list(own(**{"train": "x.jsonl", role: path}, split=NO_SPLIT).rows(role))
-    assert len([row for row in rows if not isinstance(row, LeftOut)]) >= len(text.strip().splitlines()) - (
-        suffix == "csv"
-    )
-    assert {row.reason for row in rows if isinstance(row, LeftOut)} <= {"equal_ratings"}
-
-
-def test_the_settings_of_the_documentation_are_settings() -> None:
-    (text,) = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
-    data = OwnData.model_validate(yaml.safe_load(text))
-    assert data.columns.match == "numeric"
-
-
-real = pytest.mark.skipif(not REAL.is_dir(), reason="the folder shared/data is not beside the checkout")
-
-
-@pytest.mark.slow
-@real
-def test_gsm8k_loads_without_code() -> None:
-    data = own(
-        train=REAL / "gsm8k/train.jsonl",
-        held_out=REAL / "gsm8k/test.jsonl",
-        columns={"reference_pattern": "#### (.*)", "match": "numeric"},
-        split={"probe": 0.05},
-    )
-    held_out = [row for row in data.rows("held_out") if isinstance(row, Prompt)]
-    assert len(held_out) == 1319
-    assert all(row.match == "numeric" and re.fullmatch(r"-?[\d,.]+", row.references[0]) for row in held_out)
-    assert len(questions(data)) + len(questions(data, "probe")) == 7473
-
-
-@real
-def test_self_instruct_loads_without_settings() -> None:
-    data = own(train="x.jsonl", human=REAL / "self-instruct-human/user_oriented_instructions.jsonl")
-    rows = [row for row in data.rows("human") if isinstance(row, HumanAnswer)]
-    assert len(rows) == 252
-    assert any("\n\n" in row.prompt.messages[-1].content for row in rows)
-
-
-@real
-def test_human_preferences_of_other_columns_load() -> None:
-    columns = {"prompt": "Question", "chosen": "Best Answer", "rejected": "Incorrect Answers"}
-    source = {"path": REAL / "truthfulqa/TruthfulQA.csv", "columns": columns}
-    data = own(train="x.jsonl", human_pairs=source, gold_final=source)
-    assert sum(isinstance(row, HumanPair) for row in data.rows("human_pairs")) > 700
-    assert sum(isinstance(row, GoldPair) for row in data.rows("gold_final")) > 700

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from selfreward.data.columns import Columns, RowError
-from selfreward.data.formats import read_row
+from selfreward.data.formats import columns_read, read_row
 from selfreward.data.meanings import settled
 from selfreward.data.roles import HumanAnswer, HumanPair, LeftOut, Role
-from selfreward.data.seen import columns_read
 from selfreward.records import Prompt
 
 HI, HELLO, WHY, SO, NO = (

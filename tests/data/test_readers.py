@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from selfreward.data.files import read_rows
 from selfreward.data.own import HubSource
+from selfreward.data.readers import read_rows
 from selfreward.errors import DataError
 
 ROWS = [{"prompt": f"What is größe {number}?", "answer": f"It is,\t{number}."} for number in range(3)]

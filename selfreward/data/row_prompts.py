@@ -1,15 +1,14 @@
 """A prompt with its references, read from a row of any data set."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
 import regex
 
-from selfreward.answers import is_right
-from selfreward.data.columns import Cells, Columns, RowError, find, get, key_of
-from selfreward.data.messages import clean, conversation, decoded, is_conversation, without_answer
-from selfreward.data.references import cut_reference
+from selfreward.answers import PatternTooSlow, boxes, found_in_time, hashed, is_right
+from selfreward.data.columns import Cells, Columns, RowError, find, first_of, get, get_all, key_of
+from selfreward.data.messages import decoded, is_conversation, text_of, text_value
+from selfreward.data.question import shown_choices
 from selfreward.data.roles import Role
 from selfreward.records import Match, Message, Prompt, Stratum, make_prompt
 from selfreward.thought import answer_of
@@ -18,31 +17,25 @@ _DISLIKED = ("false", "0", "-1", "no", "down", "bad", "negative", "disliked", "t
 
 
 def read_prompt(
-    role: Role,
-    row: Cells,
-    columns: Columns,
-    system: str,
-    turns: list[Message],
-    answer: str | None,
-    choices: Mapping[str, str],
+    role: Role, row: Cells, columns: Columns, system: str, turns: Sequence[Message], answer: str | None
 ) -> Prompt:
     """The prompt of `turns` with the references of `row`, or else the `answer` behind it. Raises RowError.
 
-    A reference is compared with answers, so a thought before it is dropped. An answer that names one of the `choices`,
-    by letter, by number or by its text, gives two references: the letter and the text.
+    A reference is compared with answers, so a thought before it is dropped. An answer that names a choice, by letter,
+    by number or by its text, gives two references: the letter and the text.
     """
-    references = _chosen(_references(row, columns, answer), row, columns, choices)
-    match = columns.match or _one_of(row, "match", "match", get_args(Match))
-    stratum = cast("Stratum | None", _stratum(row, columns)) or ("closed" if match else "open")
-    if stratum == "closed" and match is None:
-        match = "exact"
+    references = _references(row, columns, answer)
+    if choices := shown_choices(row, columns):
+        references = _with_choices(references, first_of(columns, "answer", row)[1], columns, choices)
+    match = columns.match or cast("Match | None", _one_of(row, "match", "match", get_args(Match)))
+    stratum = _stratum(row, columns) or ("closed" if match else "open")
     prompt = make_prompt(
         turns,
         system=system,
         stratum=stratum,
         source=role,
         references=references,
-        match=cast("Match | None", match) if stratum == "closed" else None,
+        match=(match or "exact") if stratum == "closed" else None,
     )
     _check_references(prompt)
     return prompt
@@ -50,32 +43,28 @@ def read_prompt(
 
 def says_whether_liked(row: Cells, columns: Columns) -> bool:
     """Whether a row has a thumb up or down. A usual column that nobody named has to hold true or false."""
-    names = find(columns, "liked", row)
-    value = None if names is None else get(row, names[0])
-    return value is not None and (
-        columns.liked is not None or isinstance(value, bool) or key_of(value) in ("true", "false")
-    )
+    value = first_of(columns, "liked", row)[1]
+    return value is not None and (columns.liked is not None or key_of(value) in ("true", "false"))
 
 
 def is_disliked(row: Cells, columns: Columns) -> bool:
     """Whether a row says that its answer is no good."""
-    names = find(columns, "liked", row)
-    return names is not None and says_whether_liked(row, columns) and key_of(get(row, names[0])) in _DISLIKED
+    return says_whether_liked(row, columns) and key_of(first_of(columns, "liked", row)[1]) in _DISLIKED
 
 
 def stratum_of(row: Cells, columns: Columns) -> Stratum:
     """The stratum that is set or stands in the row, else open."""
-    return cast(Stratum, _stratum(row, columns) or "open")
+    return _stratum(row, columns) or "open"
 
 
-def _stratum(row: Cells, columns: Columns) -> str | None:
+def _stratum(row: Cells, columns: Columns) -> Stratum | None:
     if columns.stratum in get_args(Stratum):
-        return columns.stratum
+        return cast(Stratum, columns.stratum)
     if columns.stratum is not None and columns.stratum not in row:
         raise RowError(
             f"has no column {columns.stratum!r} (columns.stratum): set open, closed or a column", "without_stratum"
         )
-    return _one_of(row, columns.stratum or "stratum", "stratum", get_args(Stratum))
+    return cast("Stratum | None", _one_of(row, columns.stratum or "stratum", "stratum", get_args(Stratum)))
 
 
 def _one_of(row: Cells, column: str, name: str, allowed: Sequence[str]) -> str | None:
@@ -96,13 +85,11 @@ def _references(row: Cells, columns: Columns, answer: str | None) -> tuple[str, 
         texts = []
     elif names is None:
         texts = [] if answer is None else [answer]
+    elif is_conversation(decoded(get(row, names[0]))):
+        texts = [text_value(get(row, names[0]), names[0], "answer")]
     else:
-        value = get(row, names[0])
-        values = value if isinstance(value, list) and len(names) == 1 else [get(row, name) for name in names]
-        if is_conversation(decoded(value)):
-            texts = [text_value(value, names[0], "answer")]
-        else:
-            texts = [text_of(one, names[0], "answer") for one in _of_the_turn(values, row, columns)]
+        values = _of_the_turn(get_all(row, names), row, columns)
+        texts = [text_of(one, names[0], "answer") for one in values]
     texts = [answer_of(text) for text in texts]
     if columns.reference_pattern is not None:
         texts = [cut_reference(text, columns.reference_pattern) for text in texts]
@@ -111,26 +98,46 @@ def _references(row: Cells, columns: Columns, answer: str | None) -> tuple[str, 
 
 def _of_the_turn(values: list[Any], row: Cells, columns: Columns) -> list[Any]:
     """Where the prompt is one of several turns in a list, the reference of that turn alone."""
-    if columns.prompt is None and find(columns, "prompt", row) == ("turns.0",):
-        column = "turns.0"
-    elif isinstance(columns.prompt, str):
-        column = columns.prompt
-    else:
+    names = find(columns, "prompt", row)
+    if names is None or len(names) > 1:
         return values
-    parent, _, place = column.rpartition(".")
-    if not parent or not place.isdecimal() or column in row:
+    parent, _, place = names[0].rpartition(".")
+    if not parent or not place.isdecimal() or names[0] in row:
         return values
     turns = decoded(get(row, parent))
     together = isinstance(turns, list) and len(turns) == len(values) > 1
     return [values[int(place)]] if together else values
 
 
-def _chosen(references: tuple[str, ...], row: Cells, columns: Columns, choices: Mapping[str, str]) -> tuple[str, ...]:
-    """`references` with the letter and the text of the choice that each of them names. Raises RowError."""
-    if not choices:
-        return references
-    names = find(columns, "answer", row)
-    value = None if names is None else get(row, names[0])
+def cut_reference(text: str, pattern: str) -> str:
+    r"""The last `\boxed{..}` of `text` (`boxed`), what its last #### brings (`hashes`), or the group of `pattern`.
+
+    Raises RowError where there is none, and where a pattern takes too long.
+    """
+    found: Sequence[str | None]
+    try:
+        match pattern:
+            case "boxed":
+                found = [content for *_, content in boxes(text)]
+            case "hashes":
+                found = hashed(text)
+            case _:
+                found = [group[1]] if (group := found_in_time(pattern, text)) else []
+    except PatternTooSlow as error:
+        raise RowError(
+            f"cannot be cut: {error}, or set columns.reference_pattern to boxed or hashes", "pattern_too_slow"
+        ) from error
+    if not found or found[-1] is None:
+        raise RowError(
+            f"has an answer without {pattern!r} ({text[-60:]!r}): change columns.reference_pattern", "no_reference"
+        )
+    return found[-1].strip()
+
+
+def _with_choices(
+    references: Sequence[str], value: Any, columns: Columns, choices: Mapping[str, str]
+) -> tuple[str, ...]:
+    """`references` with the letter and the text of the choice that each, or the number `value`, names."""
     number = value if isinstance(value, int) and not isinstance(value, bool) else None
     found: list[str] = []
     for reference in references:
@@ -167,26 +174,3 @@ def _check_references(prompt: Prompt) -> None:
             f"has the reference {first[:60]!r}, which is not one number: cut it out with columns.reference_pattern, or "
             "set columns.match"
         )
-
-
-def text_value(value: Any, column: str, name: str) -> str:
-    """The text of an answer, or the last turn of a conversation that ends with it; `name` as in `text_of`."""
-    value = decoded(value)
-    if is_conversation(value):
-        return without_answer(conversation(value, column))[1] or ""
-    return text_of(value, column, name)
-
-
-def text_of(value: Any, column: str, name: str) -> str:
-    """`value` as stripped text, empty for null and NaN; a number stands for itself, a whole one without a point.
-
-    Raises RowError for anything else, saying to set `name` of the columns.
-    """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise RowError(
-            f"has a {type(value).__name__} in column {column!r}, no text: set columns.{name}", f"no_text_for_{name}"
-        )
-    whole = isinstance(value, float) and value.is_integer()
-    return clean(str(int(value) if whole else value), column).strip()

