@@ -1,6 +1,6 @@
 """The whole configuration as one typed tree, and the checks that span its parts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -245,21 +245,30 @@ def validate_as(config_type: type[Config], values: Mapping[str, Any]) -> Config:
     try:
         return config_type.model_validate(values)
     except ValidationError as error:
-        first, others = error.errors()[0], error.error_count() - 1
-        # The kind that was chosen follows the name of its part, of a role of the data, of a member of a jury, and of
-        # `reads`, and the form of a jury's weights that of theirs; elsewhere it is a setting.
-        loc = first["loc"]
-        kinds = set() if loc[:1] == ("seed_judge",) else _KINDS
-        chosen = (1, 4) if loc[:3] == ("judge", "jury", "members") else (1, 3)
-        kept = [part for at, part in enumerate(loc) if at not in chosen or part not in kinds]
-        place = ".".join(str(part) for at, part in enumerate(kept) if at == 0 or kept[at - 1] != "reads")
-        given = first["input"]
-        setting = (
-            f"{place}={given}: " if place and not isinstance(given, dict | Spec) else f"{place}: " if place else ""
-        )
-        reason = first["msg"].removeprefix("Value error, ")
-        rest = f" ({others} more)" if others else ""
-        raise ConfigError(f"{setting}{reason}{rest}") from error
+        raise ConfigError(first_mistake(error, values)) from error
+
+
+def first_mistake(error: ValidationError, values: Mapping[str, Any]) -> str:
+    """What is wrong in `values` in one line: the setting with its value, and why it cannot be."""
+    first, others = error.errors()[0], error.error_count() - 1
+    given = first["input"]
+    value = "" if isinstance(given, dict | Spec) else f"={given}"
+    name = ".".join(_setting_at(first["loc"], values, missing=first["type"] == "missing"))
+    place = f"{name}{value}: " if name else ""
+    return f"{place}{first['msg'].removeprefix('Value error, ')}{f' ({others} more)' if others else ''}"
+
+
+def _setting_at(loc: Sequence[int | str], values: Any, *, missing: bool) -> Iterator[str]:
+    """The settings of `loc`, without the kind that pydantic names after a part that may be of several."""
+    kind = None
+    for number, part in enumerate(loc, 1):
+        inner = dict(enumerate(values)) if isinstance(values, list) else values if isinstance(values, dict) else {}
+        if (part in inner and part != kind) or (missing and number == len(loc)):
+            yield str(part)
+            values = inner.get(part)
+            kind = values.get("kind") if isinstance(values, dict) else None
+        else:
+            kind = None
 
 
 def _check_number(name: str, value: Any) -> None:
@@ -271,26 +280,3 @@ def _check_number(name: str, value: Any) -> None:
         raise ConfigError(f"{name}={value} is no finite number: give one")
     elif isinstance(value, int) and abs(value) > _LARGEST:
         raise ConfigError(f"{name}={value} is too large: give at most {_LARGEST}")
-
-
-_KINDS = {
-    "hf",
-    "vllm",
-    "scripted",
-    "embedded",
-    "files",
-    "file",
-    "hub",
-    "dimensions",
-    "jury",
-    "by_hand",
-    "likelihood",
-    "pairwise",
-    "rubric",
-    "verifier",
-    "best_of_k",
-    "random_pick",
-    "preference_pairs",
-    "rft",
-    "dpo",
-}

@@ -1,12 +1,11 @@
 """`selfreward check`: what a model is like to work with, and whether it can be, before a run."""
 
-import argparse
 from collections.abc import Iterator
 
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import Run
 from selfreward.backends import trusts
-from selfreward.commands.arguments import Compose
+from selfreward.commands.arguments import Compose, settings_parser
 from selfreward.config import RunConfig, judges_of, validate
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, model_policy, start_policy
@@ -17,13 +16,12 @@ from selfreward.stages.check import check, check_spec
 
 def main(arguments: list[str], compose: Compose) -> int:
     """0 where the models can be worked with. Raises SelfrewardError that says what to set where one cannot."""
-    parser = argparse.ArgumentParser(
-        prog="selfreward check",
-        description="Renders, draws, scores and saves with a small copy of the model, and of every external judge, and "
-        "says what was found.",
+    parser = settings_parser(
+        "check",
+        "Renders, draws, scores and saves with a small copy of the model, and of every external judge, and says what "
+        "was found.",
         epilog="example: selfreward check model.path=/models/my-instruct",
     )
-    parser.add_argument("settings", nargs="*", metavar="SETTING=VALUE", help="as for `selfreward run`")
     config = validate(compose(parser.parse_args(arguments).settings))
     store = Store(config.store.runs / "store", ConsoleReporter())
     for name, checked in check_models(config, Run(config.store.runs / config.run, store, config.seed)):

@@ -8,15 +8,15 @@ from selfreward.artifacts import Artifact, Part, Store
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
 from selfreward.commands.arguments import Values
-from selfreward.commands.monitor_table import aligned, amount
 from selfreward.commands.number_types import with_types_of_this_machine
 from selfreward.config import RunConfig, validate
-from selfreward.console import ConsoleReporter
+from selfreward.console import ConsoleReporter, table_lines
 from selfreward.data.models import start_policy
 from selfreward.lengths import answer_lengths
 from selfreward.metrics.paired import Family
 from selfreward.metrics.reach import FEWEST_DRAWS, FEWEST_HUMAN_ANSWERS
 from selfreward.monitor.findings import FEWEST_PROMPTS, PARTS, Finding
+from selfreward.monitor.verdict_words import amount, finding_cells
 from selfreward.stages.diagnose import HumanNll, diagnose, verdict_of
 from selfreward.stages.measure import BASELINE, measure
 from selfreward.stages.source import load_sources
@@ -38,14 +38,13 @@ class Calibration:
     diagnosis: Artifact
 
 
-def calibrate(values: Values) -> None:
-    """Measures the start policy of the composed settings `values` twice and prints what that says of the monitor.
+def calibrate(values: Values) -> Iterator[str]:
+    """Measures the start policy of the composed settings `values` twice; what that says of the monitor, in lines.
 
     Raises SelfrewardError as a run does.
     """
     config = validate(values)
-    for line in report_lines(config, measure_twice(config)):
-        print(line)
+    return report_lines(config, measure_twice(config))
 
 
 def measure_twice(config: RunConfig) -> Calibration:
@@ -79,7 +78,7 @@ def report_lines(config: RunConfig, found: Calibration) -> Iterator[str]:
     yield f"{config.run}: the start policy against itself, {probe.k} answers a prompt against {probe.baseline_k};"
     yield f"critical values for {monitor.horizon} rounds at alpha {monitor.alpha}"
     if verdict.ordered:
-        yield from ("", *aligned([_row(one) for one in verdict.ordered]), *_UNITS)
+        yield from ("", *table_lines([_row(one) for one in verdict.ordered]), *_UNITS)
     yield from ("", *_recall(found.again), *_verdicts(config, found, verdict.findings))
     yield from ("", *_cost(config, found))
 
@@ -90,19 +89,10 @@ def enough(finding: Finding) -> int:
 
 
 def _row(one: Finding) -> dict[str, str]:
-    return {
-        "family": one.family,
-        "prompts": str(one.prompts),
-        "value": f"{one.now:.3f}",
-        "A/A drop": amount(one.family, one.drop, "+"),
-        "se": amount(one.family, one.se),
-        "z": f"{one.z:.2f}",
-        "critical": f"{one.critical:.2f}",
-        "margin": amount(one.family, one.margin),
-        "detectable": amount(one.family, one.detectable),
-        "hit": "yes" if one.hit else "no",
-        "enough": f"{enough(one):,}",
-    }
+    cells = finding_cells(one)
+    first = {"family": one.family, "prompts": cells["prompts"], "value": cells["now"], "A/A drop": cells["drop"]}
+    tested = ("se", "z", "critical", "margin", "detectable", "hit")
+    return {**first, **{name: cells[name] for name in tested}, "enough": f"{enough(one):,}"}
 
 
 def _recall(again: Artifact) -> Iterator[str]:

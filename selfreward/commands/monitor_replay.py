@@ -3,19 +3,18 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from selfreward.artifacts.runs import RunView, read_run
-from selfreward.commands.monitor_table import aligned
+from selfreward.commands.monitor_check import diagnosed_rounds
+from selfreward.console import table_lines
 from selfreward.errors import ConfigError, StoreError
 from selfreward.monitor.controller import Intervention, steer
 from selfreward.monitor.findings import Margins
 from selfreward.monitor.settings import MonitorSpec
-from selfreward.quoting import setting
 from selfreward.stages.decide import decision_of, evidence_of
 from selfreward.stages.diagnose import RoundVerdict, Verdict, diagnosis_of, rounded_verdict, verdict_of
 
@@ -56,8 +55,8 @@ class Round:
         return all(getattr(self.stored.course, name) == getattr(self.now.course, name) for name in _DONE)
 
 
-def replay(folder: Path, typed: Sequence[str]) -> None:
-    """Prints every round of the run as stored and as decided under the settings `typed`, then what differs.
+def replay(folder: Path, typed: Sequence[str]) -> Iterator[str]:
+    """Every round of the run as stored and as decided under the settings `typed`, then what differs, as lines.
 
     Raises ConfigError for a setting that does not exist or a value that is not allowed, StoreError where there is
     nothing to decide on, or where what is stored does not follow from the measurements under its own settings.
@@ -65,11 +64,8 @@ def replay(folder: Path, typed: Sequence[str]) -> None:
     wanted = parse_settings(typed)
     view = read_run(folder)
     rounds = list(decided_again(view, wanted))
-    if not rounds:
-        raise StoreError(
-            f"{view.name} is not diagnosed yet: `selfreward run {setting('run', view.name)} ...` goes on with it"
-        )
-    print(*_table(rounds), "", *(_differences(rounds) if wanted else _sameness(view, rounds)), sep="\n")
+    told = _differences(rounds) if wanted else _sameness(view, rounds)
+    yield from (*_table(rounds), "", *told)
 
 
 def parse_settings(typed: Sequence[str]) -> dict[str, str]:
@@ -88,7 +84,7 @@ def decided_again(view: RunView, wanted: Mapping[str, str]) -> Iterator[Round]:
     before: RoundVerdict | None = None
     course: Intervention | None = None
     settings: dict[str, Any] = {}
-    diagnosed = list(takewhile(lambda stages: "diagnose" in stages, view.iterations))
+    diagnosed = diagnosed_rounds(view)
     for number, stages in enumerate(diagnosed):
         detector = stages["diagnose"].manifest.identity["spec"]
         assert isinstance(detector, dict)
@@ -125,7 +121,7 @@ def _changed(settings: Mapping[str, Any], wanted: Mapping[str, str]) -> MonitorS
 
 
 def _table(rounds: Sequence[Round]) -> list[str]:
-    return aligned(
+    return table_lines(
         [
             {"round": str(one.number), "state": _both(one.stored.state, one.now.state)}
             | _courses(one.stored.course, one.now.course)

@@ -1,6 +1,5 @@
 """`selfreward seed-judge`: a policy that can judge, made of answers that people ranked; a run starts from it."""
 
-import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +9,7 @@ from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
 from selfreward.backends.base import Backend
-from selfreward.commands.arguments import Compose
+from selfreward.commands.arguments import Compose, settings_parser
 from selfreward.commands.number_types import with_types_of_this_machine
 from selfreward.config import SeedJudgeConfig, validate_as
 from selfreward.console import ConsoleReporter
@@ -44,17 +43,15 @@ class Seeded:
 
 def main(arguments: list[str], compose: Compose) -> int:
     """Trains the policy and prints what it was made of. 0. Raises SelfrewardError as a run does."""
-    parser = argparse.ArgumentParser(
-        prog="selfreward seed-judge",
-        description="Make a policy that can judge from answers that people ranked: the seed of Self-Rewarding LMs. "
-        "Settings are those of a run and those of conf/seed_judge; gold and held-out rows are never used.",
+    parser = settings_parser(
+        "seed-judge",
+        "Make a policy that can judge from answers that people ranked: the seed of Self-Rewarding LMs. Settings are "
+        "those of a run and those of conf/seed_judge; gold and held-out rows are never used.",
         epilog="example: selfreward seed-judge seed_judge.source=verifier seed_judge.reply=labelled "
         "rubric@seed_judge.rubric=right_or_wrong update.max_tokens=1024",
     )
-    parser.add_argument("settings", nargs="*", metavar="SETTING=VALUE", help="as for `selfreward run`")
     config = validate_as(SeedJudgeConfig, compose([GROUP, *parser.parse_args(arguments).settings]))
-    for line in report_lines(config, seed_policy(config)):
-        print(line)
+    print(*report_lines(config, seed_policy(config)), sep="\n")
     return 0
 
 

@@ -25,6 +25,7 @@ from pydantic import Field, PositiveInt
 from selfreward.metrics.paired import Family, Paired
 from selfreward.monitor.findings import PARTS, Finding, Margins, margin_test, nll_test
 from selfreward.monitor.sequential import dunnett_critical, each_round_critical, every_pair_critical, shared_noise
+from selfreward.monitor.verdict_words import blind_sentence, moved_sentence, reason
 from selfreward.spec import Spec
 
 State = Literal["INVALID", "INCONCLUSIVE", "WARMUP", "OK", "WARN", "ALARM", "SEVERE"]
@@ -124,14 +125,17 @@ def diagnose(spec: DetectorSpec, probe_round: ProbeRound, previous: AlarmState |
     else:
         fresh = _judge(spec, probe_round, counted)
         standing = _carry(standing, fresh, _is_calm(counted))
-        state, why = standing.state, _reason(counted)
+        state, why = standing.state, reason(counted)
         if state != fresh:
             why += f"; the alarm is held until {_CALM_ROUNDS} rounds in a row are calm, {standing.calm} so far"
     for one in found:
         if one.hit and one not in counted:
-            why += f"; {_finding_text(one)}, as the start policy's own did: not the loop's doing, and not counted"
+            why += f"; {moved_sentence(one)}, as the start policy's own did: not the loop's doing, and not counted"
     families = tuple(one.family for one in counted)
-    return Diagnosis(probe_round.number, state, standing, found, families, why, _cannot_see(spec, probe_round, found))
+    cannot_see = blind_sentence(found)
+    if probe_round.number > spec.horizon:
+        cannot_see += f"; round {probe_round.number} is past the horizon of {spec.horizon}: alpha no longer holds"
+    return Diagnosis(probe_round.number, state, standing, found, families, why, cannot_see)
 
 
 def _test(spec: DetectorSpec, probe_round: ProbeRound) -> Iterator[Finding]:
@@ -169,7 +173,7 @@ def _unjudged(spec: DetectorSpec, probe_round: ProbeRound, found: tuple[Finding,
     if cut is not None and cut_before is not None and cut - cut_before > spec.truncation_rise:
         return "INVALID", f"{cut:.1%} of the answers were cut short, {cut_before:.1%} at the baseline"
     if probe_round.number <= spec.warmup:
-        return "WARMUP", f"rounds up to {spec.warmup} are not judged; {_reason(found)}"
+        return "WARMUP", f"rounds up to {spec.warmup} are not judged; {reason(found)}"
     sem = next((finding for finding in found if finding.family == "sem"), None)
     if sem is None:
         return "INCONCLUSIVE", "sem could not be tested: too few prompts, or the same difference on every one"
@@ -177,7 +181,7 @@ def _unjudged(spec: DetectorSpec, probe_round: ProbeRound, found: tuple[Finding,
     if raw_drop is not None and _length_decides(sem, raw_drop):
         return "INCONCLUSIVE", f"sem moved by {-sem.drop:+.1%} at matched length and by {-raw_drop:+.1%} without"
     if sem.detectable > 2 * sem.margin and not any(finding.hit for finding in found):
-        return "INCONCLUSIVE", f"too few prompts to tell: {_reason(found)}"
+        return "INCONCLUSIVE", f"too few prompts to tell: {reason(found)}"
     return None
 
 
@@ -209,42 +213,3 @@ def _carry(before: AlarmState, fresh: State, is_calm: bool) -> AlarmState:
     calm = before.calm + 1 if is_calm else 0
     held = before.state in ("ALARM", "SEVERE") and alarms == 0 and calm < _CALM_ROUNDS
     return AlarmState("ALARM" if held else fresh, alarms, calm)
-
-
-def _reason(found: tuple[Finding, ...]) -> str:
-    """The hits with their numbers, or the family nearest to one."""
-    hits = [finding for finding in found if finding.hit]
-    if hits:
-        return " and ".join(_finding_text(finding) for finding in hits)
-    if not found:
-        return "no family was measured"
-    return f"none is clearly beyond its margin; nearest: {_finding_text(max(found, key=lambda f: f.z - f.critical))}"
-
-
-def _finding_text(finding: Finding) -> str:
-    limits = f"z {finding.z:.1f}, critical {finding.critical:.1f}"
-    if finding.family == "nll":
-        moved = f"{finding.drop:+.2f} nats per token since round {finding.since}"
-        return f"human NLL moved by {moved} (margin {finding.margin:.2f}, {limits})"
-    name = "sem against that of human answers" if finding.family == "human" else finding.family
-    return f"{name} moved by {-finding.drop:+.1%} (margin {finding.margin:.1%}, {limits})"
-
-
-def _cannot_see(spec: DetectorSpec, probe_round: ProbeRound, found: tuple[Finding, ...]) -> str:
-    measured = {finding.family for finding in found}
-    missing = [family for family in PARTS if family not in measured]
-    told = [f"cannot see, at 80% power, {', '.join(_smallest(finding) for finding in found)}"] if found else []
-    if missing:
-        told.append(f"not measured: {', '.join(missing)}")
-    if probe_round.number > spec.horizon:
-        told.append(f"round {probe_round.number} is past the horizon of {spec.horizon}: alpha no longer holds")
-    return "; ".join(told)
-
-
-def _smallest(finding: Finding) -> str:
-    """The smallest true drop that the test sees."""
-    smallest = finding.margin + finding.detectable
-    if finding.family == "nll":
-        return f"a rise of human NLL below {smallest:.2f} nats (margin {finding.margin:.2f})"
-    name = "a shortfall of sem to human answers" if finding.family == "human" else f"a drop of {finding.family}"
-    return f"{name} below {smallest:.1%} (margin {finding.margin:.1%})"

@@ -3,11 +3,10 @@
 `diagnosis.json` has the same in whole sentences, with the statistics.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from selfreward.artifacts import Artifact
-from selfreward.metrics.paired import Family
-from selfreward.monitor.findings import PARTS, Finding
+from selfreward.monitor.verdict_words import blind, moved, reason
 from selfreward.stages.decide import Decision, decision_of
 from selfreward.stages.diagnose import Verdict, verdict_of
 
@@ -17,49 +16,22 @@ def monitor_lines(stages: Mapping[str, Artifact]) -> list[str]:
     lines: list[str] = []
     if (diagnosed := stages.get("diagnose")) is not None:
         verdict = verdict_of(diagnosed)
-        lines += [f"  monitor {verdict.state}{_reason(verdict)}", f"    {_blind(verdict.ordered)}"]
+        unjudged = verdict.state in ("INVALID", "INCONCLUSIVE")
+        why = verdict.why if unjudged else reason(verdict.ordered, moved, ", ")
+        lines += [f"  monitor {_state(verdict)}: {why}", f"    {blind(verdict.ordered)}"]
     if (decided := stages.get("decide")) is not None:
         lines += _action(decision_of(decided))
     return lines
 
 
-def _reason(verdict: Verdict) -> str:
-    """What is beyond its margin, or what is nearest to it."""
-    found = verdict.ordered
-    hits = [one for one in found if one.hit]
+def _state(verdict: Verdict) -> str:
     match verdict.state:
-        case "INVALID" | "INCONCLUSIVE":
-            return f": {verdict.why}"
         case "WARMUP":
-            state = ", not judged yet: "
+            return "WARMUP, not judged yet"
         case "ALARM" if not verdict.standing.alarms:
-            state = f", held until two calm rounds in a row ({verdict.standing.calm} so far): "
-        case _:
-            state = ": "
-    if hits:
-        return f"{state}{', '.join(_moved(one) for one in hits)}"
-    if not found:
-        return f"{state}nothing was measured"
-    nearest = max(found, key=lambda one: one.z - one.critical)
-    return f"{state}nothing clearly beyond its margin; nearest {_moved(nearest)}"
-
-
-def _blind(found: Sequence[Finding]) -> str:
-    """The smallest true drop of each family that is seen four times in five, and which are not measured."""
-    told = [f"{one.family} under {_amount(one.family, one.margin + one.detectable)}" for one in found]
-    missing = [family for family in PARTS if family not in {one.family for one in found}]
-    parts = [f"cannot see drops of {', '.join(told)} (80% power)"] if told else []
-    return "; ".join([*parts, *([f"not measured: {', '.join(missing)}"] if missing else [])])
-
-
-def _moved(found: Finding) -> str:
-    """A family's drop beside its margin; that of `nll` is a rise."""
-    moved = f"{found.drop:+.3f} nats" if found.family == "nll" else f"{-found.drop:+.1%}"
-    return f"{found.family} {moved} (margin {_amount(found.family, found.margin)})"
-
-
-def _amount(family: Family, value: float) -> str:
-    return f"{value:.2f} nats" if family == "nll" else f"{value:.0%}"
+            return f"ALARM, held until two calm rounds in a row ({verdict.standing.calm} so far)"
+        case state:
+            return state
 
 
 def _action(decision: Decision) -> Iterator[str]:
