@@ -9,7 +9,7 @@ from typing import Any
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView, read_run
-from selfreward.metrics.probed import PromptMeasure
+from selfreward.metrics.probe_rows import PromptMeasure
 from selfreward.metrics.sharpening import EvaluatedAnswer
 from selfreward.spec import Json
 from selfreward.stages.mix import Spent

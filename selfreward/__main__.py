@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from selfreward.errors import ConfigError, SelfrewardError, of_system
-from selfreward.overrides import check_typed, conf_folder, errors_of_hydra
+from selfreward.typed_settings import check_typed, conf_folder, errors_of_hydra
 
 USAGE = """usage: selfreward COMMAND ...
 

@@ -21,7 +21,7 @@ from selfreward.judges.jury import JurySpec
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
 from selfreward.monitor.gate_rules import GateSpec
-from selfreward.monitor.settings import MonitorSpec
+from selfreward.monitor.monitor_settings import MonitorSpec
 from selfreward.seeding.seed import SeedJudgeSpec
 from selfreward.selection import SelectSpec
 from selfreward.selection.pairs import PreferencePairs

@@ -24,8 +24,8 @@ from selfreward.labels.returned_gold import (
     stale,
     write_labels,
 )
-from selfreward.quoting import setting
 from selfreward.report.markup import visible
+from selfreward.shell_quoting import setting
 
 ACTIONS = {
     "export FILE": "write pairs for Label Studio or Argilla, blind and in a random order",

@@ -11,7 +11,7 @@ from selfreward.console import table_lines
 from selfreward.errors import StoreError
 from selfreward.monitor.controller import healthier
 from selfreward.monitor.verdict_words import finding_cells
-from selfreward.quoting import setting
+from selfreward.shell_quoting import setting
 from selfreward.stages.decide import Decision, decision_of
 from selfreward.stages.diagnose import verdict_of
 

@@ -15,9 +15,9 @@ from selfreward.config import RunConfig, validate
 from selfreward.console import ConsoleReporter
 from selfreward.errors import StarvedLoop
 from selfreward.loop import run_loop
-from selfreward.quoting import word
 from selfreward.report.control import find_control
 from selfreward.report.page import REPORT_FILE, render
+from selfreward.shell_quoting import word
 from selfreward.tracking import Tracker
 from selfreward.tracking.wandb import WandbRun
 

@@ -16,11 +16,11 @@ from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, start_policy
 from selfreward.errors import DataError
 from selfreward.lengths import answer_lengths
-from selfreward.quoting import setting
 from selfreward.records import Policy
 from selfreward.seeding.rankings import ranking_counts, rankings
 from selfreward.seeding.replies import replies
 from selfreward.seeding.seed import seed, seeding_of
+from selfreward.shell_quoting import setting
 from selfreward.stages.prompts import prompts
 from selfreward.stages.sample import sample
 from selfreward.stages.source import Sources, load_sources

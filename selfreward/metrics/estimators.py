@@ -13,10 +13,7 @@ import regex
 from numpy.typing import NDArray
 
 # A vowel sign or an accent of its own belongs to the letter before it.
-_WORD = regex.compile(r"(?:[\p{L}\p{N}]\p{M}*)+(?:'(?:[\p{L}\p{N}]\p{M}*)+)*")
-
-# Verbs that follow "I can't" in ordinary prose as well ("I can't write any faster") need an object that
-# points back at the request before they count.
+_WORD = regex.compile(r"(?:[\p{L}\p{N}]\p{M}*)+(?:['\u2019](?:[\p{L}\p{N}]\p{M}*)+)*")
 
 
 def words(text: str) -> list[str]:
@@ -25,14 +22,12 @@ def words(text: str) -> list[str]:
     An apostrophe inside a word belongs to it ("don't"), curly or straight. Scripts that do not space their
     words give one long word per run.
     """
-    found: list[str] = _WORD.findall(_plain(unicodedata.normalize("NFC", text)))
-    return found
+    return [word.casefold().replace("\u2019", "'") for word in _WORD.findall(unicodedata.normalize("NFC", text))]
 
 
-def word_ends(text: str) -> list[int] | None:
-    """Where each of the `words` of `text` ends; None where folding its case makes it longer. `text` must be in NFC."""
-    plain = _plain(text)
-    return [found.end() for found in _WORD.finditer(plain)] if len(plain) == len(text) else None
+def word_ends(text: str) -> list[int]:
+    """Where each of the `words` of `text`, which must be in NFC, ends."""
+    return [found.end() for found in _WORD.finditer(text)]
 
 
 def distinct_share(answers: Sequence[str | None]) -> float | None:
@@ -111,10 +106,6 @@ def pass_at_k(right: int, drawn: int, k: int) -> float:
     return (draws - math.comb(drawn - right, k)) / draws
 
 
-def _plain(text: str) -> str:
-    return text.casefold().replace("\u2019", "'")
-
-
 def ngrams(tokens: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
     """The runs of `n` words in order, n at least 1; none in a shorter text."""
     if n < 1:
@@ -127,8 +118,7 @@ def _chance_seen(count: int, total: int, size: int) -> float:
     others = total - count
     if others < size:
         return 1.0
-    log_missed = _log_falling(others, size) - _log_falling(total, size)
-    return -math.expm1(log_missed)
+    return -math.expm1(_log_falling(others, size) - _log_falling(total, size))
 
 
 def _log_falling(top: int, length: int) -> float:

@@ -6,7 +6,6 @@ A lot is drawn from `seed`: the same texts in the same order give the same numbe
 import math
 import random
 import zlib
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import combinations
@@ -23,10 +22,8 @@ _STOPS = regex.compile(r"[^\p{L}\p{N}\s]*\s*")
 def first_words(text: str, count: int) -> str:
     """The start of `text` up to and including its `count`-th word, in Unicode form NFC; all of it if shorter."""
     text = normalize("NFC", text)
-    wanted = words(text)[:count]
-    if len(wanted) < count:
-        return text
-    return text[: _end_of(wanted, text)]
+    ends = [0, *word_ends(text)]
+    return text[: ends[count]] if count < len(ends) else text
 
 
 def shared_opening(texts: Sequence[str]) -> tuple[str, ...]:
@@ -49,11 +46,10 @@ def without_opening(text: str, opening: Sequence[str]) -> str:
 
     Nothing is left of a text that is all opening, such as a refusal that half of the answers share.
     """
-    opening = list(opening)
-    if not opening or words(text)[: len(opening)] != opening:
+    if not opening or words(text)[: len(opening)] != list(opening):
         return text
     text = normalize("NFC", text)
-    rest: str = _STOPS.sub("", text[_end_of(opening, text) :], count=1)
+    rest: str = _STOPS.sub("", text[word_ends(text)[len(opening) - 1] :], count=1)
     return rest
 
 
@@ -143,18 +139,6 @@ def compression_ratio(texts: Sequence[str], size: int, *, seed: int) -> float | 
     ordered = random.Random(seed).sample(texts, len(texts))
     joined = "\n".join(ordered).encode()
     return size / len(zlib.compress(joined[:size], 9)) if len(joined) >= size else None
-
-
-def _end_of(wanted: list[str], text: str) -> int:
-    """The length of the shortest start of `text` that has the first words `wanted`; `text` must have them.
-
-    The words of longer starts sort later, so it can be found by halving, where case folding changes lengths and leaves
-    no simpler way from words back to places.
-    """
-    ends = word_ends(text)
-    if ends is not None:
-        return ends[len(wanted) - 1] if wanted else 0
-    return bisect_left(range(len(text) + 1), wanted, key=lambda end: words(text[:end]))
 
 
 def _by_word(texts: Sequence[list[str]], place: int) -> Iterable[list[list[str]]]:

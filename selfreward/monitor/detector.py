@@ -10,7 +10,7 @@ What is promised: in a run of at most `horizon` rounds where nothing contracted 
 human was lost by more than its margin, the chance that any round raises ALARM is at most `alpha`. An alarm needs both
 parts, so it is no more likely than a false hit of the part that is null (intersection-union test, Berger 1982); a
 part holds `alpha` by Bonferroni over its three families; a family holds alpha / 3 over all rounds by its critical
-value (`sequential.py`). Where contraction is real in some rounds and loss in others, but never both at once, the
+value (`critical_values.py`). Where contraction is real in some rounds and loss in others, but never both at once, the
 chance is at most 2 alpha; so is that of any WARN where all is null. Assumed: prompts independent of each other, their
 mean near to normal; with fewer than 64 prompts and heavily skewed values the rate may reach .08. Not promised: that a
 silent monitor means health; `cannot_see` says what would not have shown.
@@ -22,9 +22,9 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from selfreward.metrics.paired import Family, Paired
+from selfreward.metrics.paired_values import Family, Paired
+from selfreward.monitor.critical_values import dunnett_critical, each_round_critical, every_pair_critical, shared_noise
 from selfreward.monitor.findings import PARTS, Finding, Margins, margin_test, nll_test
-from selfreward.monitor.sequential import dunnett_critical, each_round_critical, every_pair_critical, shared_noise
 from selfreward.monitor.verdict_words import blind_sentence, moved_sentence, reason
 from selfreward.spec import Spec
 

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from selfreward.metrics.paired import Family, Paired, both_known
-from selfreward.monitor.sequential import detectable, student_critical, student_limit
+from selfreward.metrics.paired_values import Family, Paired, both_known
+from selfreward.monitor.critical_values import detectable, student_critical, student_limit
 from selfreward.spec import Spec
 
 Part = Literal["contraction", "loss"]

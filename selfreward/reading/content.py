@@ -12,7 +12,7 @@ from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.errors import StoreError
 from selfreward.metrics.intervals import Interval, paired_difference
-from selfreward.metrics.probed import PromptMeasure
+from selfreward.metrics.probe_rows import PromptMeasure
 from selfreward.metrics.sharpening import EvaluatedAnswer
 from selfreward.reading.samples import first_prompts, greedy_answers
 from selfreward.records import Outcome, Prompt, Stratum

@@ -1,7 +1,7 @@
 """The health of the distribution on the page: what contracted, what human mass was lost, what was done about it."""
 
 from selfreward.artifacts.runs import RunView
-from selfreward.metrics.paired import Family
+from selfreward.metrics.paired_values import Family
 from selfreward.monitor.findings import PARTS
 from selfreward.reading.content import Step
 from selfreward.report.charts import Point, Series

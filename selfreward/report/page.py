@@ -6,7 +6,6 @@ from typing import Any
 
 from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import RunView
-from selfreward.quoting import setting
 from selfreward.reading.content import Evaluation, Step, read_config, read_samples, read_steps, why_stopped
 from selfreward.report.control import control_settings, drops_tiers, picks_at_random, start_digest
 from selfreward.report.data import data_read
@@ -23,6 +22,7 @@ from selfreward.report.tables import definitions, section, table, with_limits
 from selfreward.report.verdict import judge_run
 from selfreward.report.watch import Watch, read_watches
 from selfreward.report.yields import per_kept_row
+from selfreward.shell_quoting import setting
 
 REPORT_FILE = "report.html"
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from selfreward.metrics.paired import Family
+from selfreward.metrics.paired_values import Family
 from selfreward.monitor.findings import PARTS, Finding
 from selfreward.report.charts import Flag, Point, Series
 from selfreward.report.figures import DASH, count

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
-from selfreward.metrics.paired import Family
+from selfreward.metrics.paired_values import Family
 from selfreward.monitor.controller import Action
 from selfreward.monitor.detector import State
 from selfreward.monitor.findings import Finding

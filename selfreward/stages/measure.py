@@ -15,9 +15,9 @@ from selfreward.backends.base import Advance, Answer, Backend, TextScore
 from selfreward.backends.draw import Decoding, draw_completions
 from selfreward.data.assets import asset_model
 from selfreward.metrics.embed import Embedder, embed_hashing, embed_minilm, embed_once
-from selfreward.metrics.probe import Mode, ProbeAnswer, matched_measures
-from selfreward.metrics.probed import HumanScore, PromptMeasure, matched_means, means, prompt_measure, tail_nll
-from selfreward.metrics.summary import across_prompts, beside_people, within_prompts
+from selfreward.metrics.matched_probe import Mode, ProbeAnswer, matched_measures
+from selfreward.metrics.probe_rows import HumanScore, PromptMeasure, matched_means, means, prompt_measure, tail_nll
+from selfreward.metrics.variety_summary import across_prompts, beside_people, within_prompts
 from selfreward.records import STRATA, Policy, Prompt, digest_of
 from selfreward.spec import Json
 

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from selfreward.metrics.paired import Family, Paired
+from selfreward.metrics.paired_values import Family, Paired
+from selfreward.monitor.critical_values import student_critical
 from selfreward.monitor.detector import AlarmState, DetectorSpec, Diagnosis, ProbeRound, State, diagnose
 from selfreward.monitor.findings import Finding, margin_test, nll_test
-from selfreward.monitor.sequential import student_critical
 
 SPEC = DetectorSpec()
 PROMPTS = 64

@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from selfreward.artifacts.runs import RunView
-from selfreward.metrics.paired import Family
-from selfreward.metrics.probe import Mode
+from selfreward.metrics.matched_probe import Mode
+from selfreward.metrics.paired_values import Family
 from selfreward.monitor.detector import State
 from selfreward.monitor.findings import PARTS, Finding
 from selfreward.reading.content import read_steps

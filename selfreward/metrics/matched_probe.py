@@ -6,7 +6,7 @@ lengths were. A phrase that opens half of all answers says nothing about their v
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 import numpy as np
@@ -14,9 +14,9 @@ import numpy as np
 from selfreward.answers.refusal import refused
 from selfreward.metrics.embed import Embedder, Texts, Vectors, embed_once
 from selfreward.metrics.estimators import mean_pairwise_distance, words
+from selfreward.metrics.human_recall import neighbours_of, recalls_of
 from selfreward.metrics.lexical import first_words, ngram_distance, shared_opening, without_opening
-from selfreward.metrics.paired import Family, Paired, both_known
-from selfreward.metrics.reach import neighbours_of, recalls_of
+from selfreward.metrics.paired_values import Family, Paired, both_known
 from selfreward.metrics.semantic import cluster_labels
 from selfreward.records import Finish
 from selfreward.thought import estimated_answer_tokens
@@ -67,21 +67,17 @@ class Matched:
     the policy's at the same length, which is that of people where they write shorter answers.
     """
 
-    sem: float | None
-    lex: float | None
-    ent: float | None
-    recall: float | None
-    baseline_sem: float | None
-    baseline_lex: float | None
-    baseline_ent: float | None
-    baseline_recall: float | None
-    human_sem: float | None
-    sem_beside_human: float | None
-    baseline_sem_beside_human: float | None
-
-
-UNMATCHED = Matched(**{field.name: None for field in fields(Matched)})
-"""A prompt that nothing is compared with."""
+    sem: float | None = None
+    lex: float | None = None
+    ent: float | None = None
+    recall: float | None = None
+    baseline_sem: float | None = None
+    baseline_lex: float | None = None
+    baseline_ent: float | None = None
+    baseline_recall: float | None = None
+    human_sem: float | None = None
+    sem_beside_human: float | None = None
+    baseline_sem_beside_human: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,18 +9,18 @@ from selfreward.answers import distinct_key
 from selfreward.answers.refusal import refused
 from selfreward.metrics.embed import Vectors
 from selfreward.metrics.estimators import words
-from selfreward.metrics.probe import UNMATCHED, Matched, MatchedProbe, ProbeAnswer
-from selfreward.metrics.summary import mean, prompt_variety
+from selfreward.metrics.matched_probe import Matched, MatchedProbe, ProbeAnswer
+from selfreward.metrics.variety_summary import mean, prompt_variety
 from selfreward.records import Prompt, Stratum
 from selfreward.spec import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PromptMeasure:
+class PromptMeasure(Matched):
     """One probe prompt. None where the quantity does not exist (no reference, fewer than two answers).
 
-    `human_nll` is the mean over the prompt's human answers of their negative log-likelihood in nats per token. From
-    `sem` on the values are those of `diversity.probe.Matched`, of open prompts alone.
+    `human_nll` is the mean over the prompt's human answers of their negative log-likelihood in nats per token. Only
+    open prompts have values at matched length.
     """
 
     prompt_id: str
@@ -34,22 +34,6 @@ class PromptMeasure:
     refused: int
     empty: int
     human_nll: float | None
-    sem: float | None
-    lex: float | None
-    ent: float | None
-    recall: float | None
-    baseline_sem: float | None
-    baseline_lex: float | None
-    baseline_ent: float | None
-    baseline_recall: float | None
-    human_sem: float | None
-    sem_beside_human: float | None
-    baseline_sem_beside_human: float | None
-
-    @property
-    def matched(self) -> Matched:
-        """The values that were taken at matched length."""
-        return Matched(**{name: getattr(self, name) for name in asdict(UNMATCHED)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +46,7 @@ class HumanScore:
 
 
 def prompt_measure(
-    prompt: Prompt,
-    answers: Sequence[ProbeAnswer],
-    vectors: Vectors,
-    human_nll: Sequence[float],
-    matched: MatchedProbe,
+    prompt: Prompt, answers: Sequence[ProbeAnswer], vectors: Vectors, human_nll: Sequence[float], matched: MatchedProbe
 ) -> PromptMeasure:
     """The row of one prompt; `human_nll` holds that of each of its human answers."""
     texts = [one.text for one in answers]
@@ -80,7 +60,7 @@ def prompt_measure(
         empty=sum(not words(text) for text in texts),
         human_nll=mean(human_nll),
         **prompt_variety(texts, [distinct_key(prompt, text) for text in texts], vectors),
-        **asdict(matched.prompts.get(prompt.id, UNMATCHED)),
+        **asdict(matched.prompts.get(prompt.id, Matched())),
     )
 
 
@@ -110,7 +90,7 @@ def matched_means(rows: Sequence[PromptMeasure], matched: MatchedProbe) -> dict[
         "human_words": matched.human_words,
         "neighbours": matched.neighbours,
         "opening": " ".join(matched.opening),
-        **{name: mean([getattr(row, name) for row in rows]) for name in asdict(UNMATCHED)},
+        **{name: mean([getattr(row, name) for row in rows]) for name in asdict(Matched())},
     }
 
 

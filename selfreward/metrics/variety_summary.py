@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from selfreward.metrics.coverage import coverage, precision
 from selfreward.metrics.embed import Texts, Vectors
 from selfreward.metrics.estimators import distinct_share, duplicate_rate, mean_pairwise_distance, rarefied_distinct
+from selfreward.metrics.human_recall import FEWEST_HUMAN_ANSWERS, recall_of
 from selfreward.metrics.lexical import compression_ratio, self_bleu, self_repetition, simpson
-from selfreward.metrics.probe import SAME_MEANING
-from selfreward.metrics.reach import FEWEST_HUMAN_ANSWERS, recall_of
+from selfreward.metrics.matched_probe import SAME_MEANING
 from selfreward.metrics.semantic import distinct_clusters, vendi2
 from selfreward.spec import Json
 

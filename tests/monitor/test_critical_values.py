@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from selfreward.monitor.sequential import (
+from selfreward.monitor.critical_values import (
     HalfLife,
     detectable,
     dunnett_critical,
