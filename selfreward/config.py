@@ -106,20 +106,16 @@ class RunConfig(Spec):
                 f"model={self.model.kind}, backend={self.backend.kind} and update={self.update.kind} do not go "
                 "together: scripted goes with scripted alone"
             )
-        for name, one in judges_of(self.judge).items():
+        for name, one in judges_of(self).items():
             if isinstance(one, PolicyJudgeBase):
                 _check_policy(name, one)
                 if name != "judge":
                     _check_nothing_own(name, one)
-            if isinstance(one, PairwiseSpec):
+            if isinstance(one, PairwiseSpec) and name != "duel.judge":
                 self._check_budget(name, one)
             self._check_constrained(name, one)
         if isinstance(self.judge, JurySpec) and self.judge.learns:
             _check_measured(self.judge)
-        if self.duel is not None:
-            _check_policy("duel.judge", self.duel.judge)
-            self._check_constrained("duel.judge", self.duel.judge)
-            _check_nothing_own("duel.judge", self.duel.judge)
         self._check_monitor()
         return self
 
@@ -181,10 +177,11 @@ class RunConfig(Spec):
             )
 
 
-def judges_of(judge: AnyJudge) -> dict[str, AnyJudge]:
-    """A judge and the members of a jury, by the names of their settings."""
-    members = judge.members if isinstance(judge, JurySpec) else {}
-    return {"judge": judge, **{f"judge.members.{name}": member for name, member in members.items()}}
+def judges_of(config: RunConfig) -> dict[str, AnyJudge]:
+    """The judge, the members of a jury and the judge of duels, by the names of their settings."""
+    members = config.judge.members if isinstance(config.judge, JurySpec) else {}
+    duels = {} if config.duel is None else {"duel.judge": config.duel.judge}
+    return {"judge": config.judge, **{f"judge.members.{name}": one for name, one in members.items()}, **duels}
 
 
 def _check_policy(name: str, judge: PolicyJudgeBase) -> None:

@@ -4,15 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -82,12 +74,7 @@ class ConsoleReporter:
         terminal = sys.stderr.isatty()
         # What is told may hold the text of data and settings, in which [a] is no style and :key: no picture.
         self.console = Console(
-            file=sys.stderr,
-            markup=False,
-            emoji=False,
-            highlight=False,
-            soft_wrap=True,
-            width=None if terminal else 140,
+            file=sys.stderr, markup=False, emoji=False, highlight=False, soft_wrap=True, width=None if terminal else 140
         )
 
     def say(self, line: str) -> None:

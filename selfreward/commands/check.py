@@ -44,7 +44,6 @@ def check_models(config: RunConfig, run: Run) -> list[tuple[str, Artifact]]:
 def _models(config: RunConfig, run: Run) -> Iterator[tuple[str, Policy]]:
     trusted, store = trusts(config.backend), run.store.root
     yield "model", start_policy(config.model, store, trusted=trusted)
-    judges = {**judges_of(config.judge), **({} if config.duel is None else {"duel.judge": config.duel.judge})}
-    for name, judge in judges.items():
+    for name, judge in judges_of(config).items():
         if isinstance(judge, PolicyJudgeBase) and judge.path is not None:
             yield name, model_policy(judge.path, judge.chat, store, trusted=trusted)

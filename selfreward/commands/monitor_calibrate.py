@@ -39,12 +39,19 @@ class Calibration:
 
 
 def calibrate(values: Values) -> Iterator[str]:
-    """Measures the start policy of the composed settings `values` twice; what that says of the monitor, in lines.
+    """Measures the start policy of the composed settings `values` twice; the lines that tell what came of it.
 
-    Raises SelfrewardError as a run does.
+    They are a table, recall, what is blind, and the cost. Raises SelfrewardError as a run does.
     """
     config = validate(values)
-    return report_lines(config, measure_twice(config))
+    found = measure_twice(config)
+    verdict, probe, monitor = verdict_of(found.diagnosis), config.measure, config.monitor
+    yield f"{config.run}: the start policy against itself, {probe.k} answers a prompt against {probe.baseline_k};"
+    yield f"critical values for {monitor.horizon} rounds at alpha {monitor.alpha}"
+    if verdict.ordered:
+        yield from ("", *table_lines([_row(one) for one in verdict.ordered]), *_UNITS)
+    yield from ("", *_recall(found.again), *_verdicts(config, found, verdict.findings))
+    yield from ("", *_cost(config, found))
 
 
 def measure_twice(config: RunConfig) -> Calibration:
@@ -70,17 +77,6 @@ def measure_twice(config: RunConfig) -> Calibration:
         return run.stage(t, diagnose, spec, random=False, measured=seen, baseline=baseline, previous=previous)
 
     return Calibration(baseline, again, diagnosed(1, again, diagnosed(0, baseline, None)))
-
-
-def report_lines(config: RunConfig, found: Calibration) -> Iterator[str]:
-    """The lines of a calibration: table, recall, what is blind, cost."""
-    verdict, probe, monitor = verdict_of(found.diagnosis), config.measure, config.monitor
-    yield f"{config.run}: the start policy against itself, {probe.k} answers a prompt against {probe.baseline_k};"
-    yield f"critical values for {monitor.horizon} rounds at alpha {monitor.alpha}"
-    if verdict.ordered:
-        yield from ("", *table_lines([_row(one) for one in verdict.ordered]), *_UNITS)
-    yield from ("", *_recall(found.again), *_verdicts(config, found, verdict.findings))
-    yield from ("", *_cost(config, found))
 
 
 def enough(finding: Finding) -> int:

@@ -5,17 +5,15 @@ Cells may run in other processes or on other machines, so each one leaves `cell.
 
 import hashlib
 import json
-import os
 import re
 import traceback
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from selfreward.artifacts import Store
-from selfreward.artifacts.files import canonical, write_atomically
+from selfreward.artifacts.files import canonical, locked, write_json
 from selfreward.commands.arguments import Values
 from selfreward.commands.gc import collect
 from selfreward.commands.run import run
@@ -99,8 +97,8 @@ def run_cell(compose: Callable[[], Values], sweep: Sweep, cell: SweepCell) -> No
 
     Whatever goes wrong is noted and told, so that the other cells go on.
     """
-    for other in sweep.cells:
-        _note_pending(sweep, other)
+    for other in sweep.cells:  # one that is never reached is missed all the same
+        write_state(sweep.runs / cell_run(other), CellState(cell=other), over=False)
     reporter = ConsoleReporter()
     name = cell_run(cell)
     reporter.say(f"cell {sweep.cells.index(cell) + 1} of {len(sweep.cells)}: {name}")
@@ -132,10 +130,11 @@ def _failed(state: CellState, error: Exception, say: Callable[[str], None]) -> C
     return replace(state, status="failed", error=told, exit_status=mistake.exit_status)
 
 
-def write_state(folder: Path, state: CellState) -> None:
-    """Writes `cell.json`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / STATE_FILE, _state_bytes(state))
+def write_state(folder: Path, state: CellState, *, over: bool = True) -> None:
+    """Writes `cell.json`, `over` one that is there, which another process may have written, or only where none is."""
+    with locked(folder / f".{STATE_FILE}.lock", on_wait=lambda: None):
+        if over or not (folder / STATE_FILE).exists():
+            write_json(folder / STATE_FILE, {**asdict(state), "cell": state.cell.model_dump()})
 
 
 def read_state(folder: Path) -> CellState | None:
@@ -175,31 +174,3 @@ def _line(state: CellState) -> str:
     settings = " ".join(f"{name}={value}" for name, value in state.cell.settings.items()) or cell_run(state.cell)
     ended = f"  {state.status:<8} {settings}"
     return ended if state.error is None else f"{ended}: {state.error} (exit status {state.exit_status})"
-
-
-def _note_pending(sweep: Sweep, cell: SweepCell) -> None:
-    """Leaves a note for a cell that has none, so that one that is never reached is missed.
-
-    Another process may note that the cell is done meanwhile; linking, unlike renaming, never replaces that.
-    """
-    folder = sweep.runs / cell_run(cell)
-    if (folder / STATE_FILE).exists():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    scratch = folder / f".{STATE_FILE}.{os.getpid()}.new"
-    scratch.write_bytes(_state_bytes(CellState(cell=cell)))
-    try:
-        with suppress(FileExistsError):
-            (folder / STATE_FILE).hardlink_to(scratch)
-    except OSError as error:
-        raise StoreError(
-            f"the file system of {folder} has no hard links ({error.strerror}), which a sweep needs: choose "
-            "a folder on another disk, store.runs=FOLDER"
-        ) from error
-    finally:
-        scratch.unlink()
-
-
-def _state_bytes(state: CellState) -> bytes:
-    content = {**asdict(state), "cell": state.cell.model_dump()}
-    return f"{json.dumps(content, indent=2)}\n".encode()

@@ -70,7 +70,7 @@ def summarise(answers: Sequence[EvaluatedAnswer], k: int, temperature: float, se
             f"pass_at_{k}": _interval(
                 bootstrap_mean([pass_at_k(sum(bool(one.right) for one in g), len(g), k) for g in judged], seed)
             ),
-            "distinct_share": _distinct(sampled),
+            "distinct_share": fmean(_distinct_shares(sampled)),
             "mean_tokens": fmean(estimated_answer_tokens(one.tokens, one.thought, one.text) for one in drawn),
             "truncation_rate": fmean(one.finish == "length" for one in drawn),
             **({"unread_rate": fmean(one.answer is None for one in drawn)} if stratum == "closed" else {}),
@@ -167,10 +167,6 @@ def _right(groups: dict[str, list[EvaluatedAnswer]]) -> list[float]:
     return [
         fmean(bool(one.right) for one in group) for group in groups.values() if group and group[0].right is not None
     ]
-
-
-def _distinct(groups: dict[str, list[EvaluatedAnswer]]) -> float:
-    return fmean(_distinct_shares(groups))
 
 
 def _distinct_shares(groups: dict[str, list[EvaluatedAnswer]]) -> list[float]:

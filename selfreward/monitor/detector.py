@@ -23,7 +23,7 @@ from typing import Literal
 from pydantic import Field, PositiveInt
 
 from selfreward.metrics.paired_values import Family, Paired
-from selfreward.monitor.critical_values import dunnett_critical, each_round_critical, every_pair_critical, shared_noise
+from selfreward.monitor.critical_values import bonferroni_critical, dunnett_critical, shared_noise
 from selfreward.monitor.findings import PARTS, Finding, Margins, margin_test, nll_test
 from selfreward.monitor.verdict_words import blind_sentence, moved_sentence, reason
 from selfreward.spec import Spec
@@ -117,7 +117,10 @@ def diagnose(spec: DetectorSpec, probe_round: ProbeRound, previous: AlarmState |
     below half its margin. Rounds that could not be judged count neither way.
     """
     found = tuple(_test(spec, probe_round))
-    counted = tuple(_counted(spec, probe_round, found))
+    # A start policy less varied than people by a margin did not lose that to the loop.
+    start = probe_round.start_over_people
+    brought = start is not None and start < 1 - spec.margin.human
+    counted = tuple(finding for finding in found if not (brought and finding.family == "human"))
     standing = previous or AlarmState("WARMUP", 0, 0)
     unjudged = _unjudged(spec, probe_round, counted)
     if unjudged is not None:
@@ -144,24 +147,18 @@ def _test(spec: DetectorSpec, probe_round: ProbeRound) -> Iterator[Finding]:
     for family in PARTS:
         margin, paired = spec.margin.of(family), probe_round.families.get(family)
         if family == "nll":
-            finding = nll_test(probe_round.human_nll, margin, every_pair_critical(spec.horizon, alpha))
+            finding = nll_test(
+                probe_round.human_nll, margin, bonferroni_critical(spec.horizon * (spec.horizon + 1) // 2, alpha)
+            )
         elif paired is None or len(paired.now_P) == 0:
             finding = None
         elif family == "human":
-            finding = margin_test(family, paired, margin, each_round_critical(spec.horizon, alpha), None)
+            finding = margin_test(family, paired, margin, bonferroni_critical(spec.horizon, alpha), None)
         else:
             correlation = shared_noise(probe_round.draws, probe_round.baseline_draws, margin)
             critical = dunnett_critical(spec.horizon, correlation, alpha)
             finding = margin_test(family, paired, margin, critical, 0)
         if finding is not None:
-            yield finding
-
-
-def _counted(spec: DetectorSpec, probe_round: ProbeRound, found: tuple[Finding, ...]) -> Iterator[Finding]:
-    """What can be laid to the loop: a start policy less varied than people by a margin did not lose that to it."""
-    start = probe_round.start_over_people
-    for finding in found:
-        if finding.family != "human" or start is None or start >= 1 - spec.margin.human:
             yield finding
 
 
@@ -178,17 +175,12 @@ def _unjudged(spec: DetectorSpec, probe_round: ProbeRound, found: tuple[Finding,
     if sem is None:
         return "INCONCLUSIVE", "sem could not be tested: too few prompts, or the same difference on every one"
     raw_drop = probe_round.raw_sem_drop
-    if raw_drop is not None and _length_decides(sem, raw_drop):
+    # The matched and the raw drop differ in sign, both beyond the noise of the matched one.
+    if raw_drop is not None and sem.drop * raw_drop < 0 and min(abs(sem.drop), abs(raw_drop)) > sem.critical * sem.se:
         return "INCONCLUSIVE", f"sem moved by {-sem.drop:+.1%} at matched length and by {-raw_drop:+.1%} without"
     if sem.detectable > 2 * sem.margin and not any(finding.hit for finding in found):
         return "INCONCLUSIVE", f"too few prompts to tell: {reason(found)}"
     return None
-
-
-def _length_decides(sem: Finding, raw_drop: float) -> bool:
-    """Do the matched and the raw drop differ in sign, both beyond the noise of the matched one?"""
-    noise = sem.critical * sem.se
-    return min(abs(sem.drop), abs(raw_drop)) > noise and sem.drop * raw_drop < 0
 
 
 def _judge(spec: DetectorSpec, probe_round: ProbeRound, found: tuple[Finding, ...]) -> State:
