@@ -4,10 +4,11 @@ What is drawn and trained hangs on them, so they stand in keys: a run that moved
 begin again. So the machine that begins a run answers for good, and what reaches the stages is never `auto`.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from selfreward.artifacts.files import write_json
 from selfreward.backends import HfSpec, VllmSpec
@@ -72,9 +73,6 @@ def _read(path: Path) -> Types:
     if not path.exists():
         return {}
     try:
-        kept = json.loads(path.read_text())
-    except ValueError as error:
-        raise StoreError(f"{path} cannot be read ({error}): delete it to choose number types anew") from error
-    if not isinstance(kept, dict) or any(value not in get_args(Dtype) for value in kept.values()):
-        raise StoreError(f"{path} names something else than float32 and bfloat16: delete it to choose anew")
-    return kept
+        return TypeAdapter(dict[str, Dtype]).validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise StoreError(f"{path} does not give number types, float32 or bfloat16: delete it to choose anew") from error

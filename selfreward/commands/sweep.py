@@ -4,13 +4,14 @@ Cells may run in other processes or on other machines, so each one leaves `cell.
 """
 
 import hashlib
-import json
 import re
 import traceback
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
 
 from selfreward.artifacts import Store
 from selfreward.artifacts.files import canonical, locked, write_json
@@ -143,10 +144,9 @@ def read_state(folder: Path) -> CellState | None:
     if not path.exists():
         return None
     try:
-        content = json.loads(path.read_text())
-        return CellState(**{**content, "cell": SweepCell(**content["cell"])})
-    except (ValueError, TypeError, KeyError) as error:
-        raise StoreError(f"{path} does not say how a cell ended ({error}): delete it and sweep again") from error
+        return TypeAdapter(CellState).validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise StoreError(f"{path} does not say how a cell ended: delete it and sweep again") from error
 
 
 def summary(sweep: Sweep) -> tuple[list[str], int]:

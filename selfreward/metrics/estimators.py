@@ -70,14 +70,16 @@ def rarefied_distinct(texts: Sequence[str], n: int = 2, size: int = 1000) -> flo
     """
     if n < 1 or size < 1:
         raise ValueError(f"n-grams of {n} words in samples of {size}: both must be at least 1")
-    counts = Counter(gram for text in texts for gram in ngrams(words(text), n))
-    total = counts.total()
+    from scipy.special import gammaln
+
+    counts_G = np.array([*Counter(gram for text in texts for gram in ngrams(words(text), n)).values()])
+    total = int(counts_G.sum())
     if total < size:
         return None
-    # Most types share a few small counts, so each count is worked out once.
-    types_of = Counter(counts.values())
-    seen = math.fsum(types * _chance_seen(count, total, size) for count, types in types_of.items())
-    return min(seen / size, 1.0)
+    others_G = total - counts_G
+    # Where fewer others than the sample are left, the second term is infinite and the type is surely seen.
+    missed_G = gammaln(others_G + 1) - gammaln(others_G - size + 1) + gammaln(total - size + 1) - gammaln(total + 1)
+    return min(-float(np.expm1(missed_G).sum()) / size, 1.0)
 
 
 def duplicate_rate(texts: Sequence[str]) -> float | None:
@@ -111,16 +113,3 @@ def ngrams(tokens: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
     if n < 1:
         raise ValueError(f"n-grams of {n} words: must be at least 1")
     return zip(*(tokens[start:] for start in range(n)), strict=False)
-
-
-def _chance_seen(count: int, total: int, size: int) -> float:
-    """The chance that a type with `count` of `total` n-grams is among `size` of them: hypergeometric."""
-    others = total - count
-    if others < size:
-        return 1.0
-    return -math.expm1(_log_falling(others, size) - _log_falling(total, size))
-
-
-def _log_falling(top: int, length: int) -> float:
-    """The natural log of top (top - 1) ... (top - length + 1)."""
-    return math.lgamma(top + 1) - math.lgamma(top - length + 1)
