@@ -106,14 +106,8 @@ class RunConfig(Spec):
                 f"model={self.model.kind}, backend={self.backend.kind} and update={self.update.kind} do not go "
                 "together: scripted goes with scripted alone"
             )
-        for name, one in judges_of(self).items():
-            if isinstance(one, PolicyJudgeBase):
-                _check_policy(name, one)
-                if name != "judge":
-                    _check_nothing_own(name, one)
-            if isinstance(one, PairwiseSpec) and name != "duel.judge":
-                self._check_budget(name, one)
-            self._check_constrained(name, one)
+        for name, judge in judges_of(self).items():
+            self._check_judge(name, judge)
         if isinstance(self.judge, JurySpec) and self.judge.learns:
             _check_measured(self.judge)
         self._check_monitor()
@@ -160,20 +154,21 @@ class RunConfig(Spec):
                 "preference pairs alone, set prompts.human=0"
             )
 
-    def _check_constrained(self, name: str, judge: AnyJudge) -> None:
-        if not isinstance(judge, RubricSpec | PairwiseSpec | DimensionsSpec):
-            return
-        if judge.constrained and self.backend.kind != "vllm":
+    def _check_judge(self, name: str, judge: AnyJudge) -> None:
+        if isinstance(judge, PolicyJudgeBase):
+            _check_policy(name, judge)
+        if isinstance(judge, PairwiseSpec) and name != "duel.judge":
+            fewest = self.sample.k - 1
+            if judge.budget is not None and judge.budget < fewest:
+                raise ValueError(
+                    f"{name}.budget={judge.budget} leaves some of sample.k={self.sample.k} answers out: set "
+                    f"{name}.budget to {fewest} or more, or null for all comparisons"
+                )
+        constrained = isinstance(judge, RubricSpec | PairwiseSpec | DimensionsSpec) and judge.constrained
+        if constrained and self.backend.kind != "vllm":
             raise ValueError(
                 f"{name}.constrained=true with backend={self.backend.kind}, which cannot hold a reply to a form: set "
                 f"backend=vllm, or {name}.constrained=false"
-            )
-
-    def _check_budget(self, name: str, judge: PairwiseSpec) -> None:
-        if judge.budget is not None and judge.budget < self.sample.k - 1:
-            raise ValueError(
-                f"{name}.budget={judge.budget} leaves some of sample.k={self.sample.k} answers out: set {name}.budget "
-                f"to {self.sample.k - 1} or more, or null for all comparisons"
             )
 
 
@@ -195,6 +190,10 @@ def _check_policy(name: str, judge: PolicyJudgeBase) -> None:
             f"{name}.chat goes with {name}.policy=external: a run's own policies are talked to as model.chat_template, "
             "model.template_kwargs, model.end_of_turn and model.date say"
         )
+    if judge.own and name != "judge":
+        raise ValueError(
+            f"{name}.own={','.join(judge.own)}: only the judge of a run is held against gold, set judge.own instead"
+        )
 
 
 def _check_measured(jury: JurySpec) -> None:
@@ -204,13 +203,6 @@ def _check_measured(jury: JurySpec) -> None:
                 f"judge.weights=learned has nothing to learn about judge.members.{name}: {why}; take it out with "
                 f"~judge.members.{name}, or set judge.weights to a weight for every member"
             )
-
-
-def _check_nothing_own(name: str, judge: PolicyJudgeBase) -> None:
-    if judge.own:
-        raise ValueError(
-            f"{name}.own={','.join(judge.own)}: only the judge of a run is held against gold, set judge.own instead"
-        )
 
 
 class SeedJudgeConfig(RunConfig):

@@ -82,7 +82,7 @@ class Matched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedProbe:
-    """All prompts, how they were compared, the openings that were taken off, and the baseline's modes.
+    """All prompts, how they were compared, the opening that was taken off, and the baseline's modes.
 
     `words` and `tokens` are the length of both policies' answers, `human_words` that at which they stand beside
     people's. `neighbours` is the k of `recall`; 0 where that is not measured.
@@ -93,7 +93,6 @@ class MatchedProbe:
     human_words: int
     neighbours: int
     opening: tuple[str, ...]
-    baseline_opening: tuple[str, ...]
     prompts: Mapping[str, Matched]
     modes: tuple[Mode, ...]
 
@@ -134,8 +133,8 @@ def matched_measures(
     `recall` asks for every human answer, cut to that length, and compares equal numbers of answers prompt by prompt.
     Source: the balls of Kynkaanniemi et al. 2019, each prompt by itself.
     """
-    opening, baseline_opening = _opening(now), _opening(baseline)
-    spoken, said_before = _opened(now, opening), _opened(baseline, baseline_opening)
+    opening = _opening(now)
+    spoken, said_before = _opened(now, opening), _opened(baseline, _opening(baseline))
     both = (_all(spoken), _all(said_before))
     length = min(_percentile((len(words(one.text)) for one in group), _SHORT_WORDS) for group in both)
     tokens = min(_percentile((len(one.token_logprobs) for one in group), _SHORT_TOKENS) for group in both)
@@ -156,7 +155,6 @@ def matched_measures(
         human_words=beside,
         neighbours=neighbours if recalls else 0,
         opening=opening,
-        baseline_opening=baseline_opening,
         prompts={
             name: Matched(
                 sem=_distance(drawn[name], vectors),
