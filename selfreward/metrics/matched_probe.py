@@ -12,7 +12,7 @@ from statistics import fmean, median
 import numpy as np
 
 from selfreward.answers.refusal import refused
-from selfreward.metrics.embed import Embedder, Texts, Vectors, embed_once
+from selfreward.metrics.embed import Embedder, Texts, Vectors, embed_once, stacked
 from selfreward.metrics.estimators import mean_pairwise_distance, words
 from selfreward.metrics.human_recall import neighbours_of, recalls_of
 from selfreward.metrics.lexical import first_words, ngram_distance, shared_opening, without_opening
@@ -223,7 +223,7 @@ def _cut(texts: Texts, length: int) -> dict[str, list[str]]:
 
 
 def _distance(texts: Sequence[str], vectors: Vectors) -> float | None:
-    return mean_pairwise_distance(np.array([vectors[text] for text in texts]))
+    return mean_pairwise_distance(stacked(texts, vectors))
 
 
 def _entropy(answers: Sequence[ProbeAnswer], tokens: int) -> float | None:
@@ -236,7 +236,7 @@ def _modes(drawn: Texts, before: Texts, vectors: Vectors) -> Iterable[Mode]:
     for prompt_id, texts in before.items():
         if not texts:
             continue
-        known = np.array([vectors[text] for text in texts])
+        known = stacked(texts, vectors)
         labels = cluster_labels(known, SAME_MEANING)
         hits = np.zeros(labels.max() + 1, dtype=int)
         for text in drawn[prompt_id]:

@@ -7,10 +7,10 @@ import numpy as np
 
 from selfreward.answers import distinct_key
 from selfreward.answers.refusal import refused
-from selfreward.metrics.embed import Vectors
-from selfreward.metrics.estimators import words
+from selfreward.metrics.embed import Vectors, stacked
+from selfreward.metrics.estimators import distinct_share, duplicate_rate, mean_pairwise_distance, words
 from selfreward.metrics.matched_probe import Matched, MatchedProbe, ProbeAnswer
-from selfreward.metrics.variety_summary import mean, prompt_variety
+from selfreward.metrics.variety_summary import mean
 from selfreward.records import Prompt, Stratum
 from selfreward.spec import Json
 
@@ -54,12 +54,14 @@ def prompt_measure(
         prompt_id=prompt.id,
         stratum=prompt.stratum,
         answers=len(answers),
+        distinct_share=distinct_share([distinct_key(prompt, text) for text in texts]),
+        pairwise_distance=mean_pairwise_distance(stacked(texts, vectors)),
+        duplicate_rate=duplicate_rate(texts),
         mean_tokens=mean([one.tokens for one in answers]),
         truncated=sum(one.finish == "length" for one in answers),
         refused=sum(refused(text) for text in texts),
         empty=sum(not words(text) for text in texts),
         human_nll=mean(human_nll),
-        **prompt_variety(texts, [distinct_key(prompt, text) for text in texts], vectors),
         **asdict(matched.prompts.get(prompt.id, Matched())),
     )
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfreward.metrics.coverage import coverage, precision
-from selfreward.metrics.embed import Texts, Vectors
-from selfreward.metrics.estimators import distinct_share, duplicate_rate, mean_pairwise_distance, rarefied_distinct
+from selfreward.metrics.embed import Texts, Vectors, stacked
+from selfreward.metrics.estimators import rarefied_distinct
 from selfreward.metrics.human_recall import FEWEST_HUMAN_ANSWERS, recall_of
 from selfreward.metrics.lexical import compression_ratio, self_bleu, self_repetition, simpson
 from selfreward.metrics.matched_probe import SAME_MEANING
@@ -27,8 +27,8 @@ def within_prompts(texts: Texts, vectors: Vectors, seed: int) -> dict[str, Json]
     """Means over prompts: distinct meanings, order-2 Vendi score, self-BLEU."""
     groups = [group for group in texts.values() if group]
     return {
-        "distinct_clusters": mean([distinct_clusters(_stacked(group, vectors), SAME_MEANING) for group in groups]),
-        "vendi": _mean_vendi([_stacked(group, vectors) for group in groups if len(group) > 1]),
+        "distinct_clusters": mean([distinct_clusters(stacked(group, vectors), SAME_MEANING) for group in groups]),
+        "vendi": _mean_vendi([stacked(group, vectors) for group in groups if len(group) > 1]),
         "self_bleu": mean([self_bleu(group, seed=seed) for group in groups]),
     }
 
@@ -38,7 +38,7 @@ def across_prompts(texts: Texts, vectors: Vectors, size: int, seed: int) -> dict
     every = [text for group in texts.values() for text in group]
     firsts = [group[0] for group in texts.values() if group]
     return {
-        "vendi": vendi2(_stacked(firsts, vectors)),
+        "vendi": vendi2(stacked(firsts, vectors)),
         "distinct1": rarefied_distinct(every, n=1, size=size),
         "distinct2": rarefied_distinct(every, n=2, size=size),
         "distinct3": rarefied_distinct(every, n=3, size=size),
@@ -60,22 +60,13 @@ def beside_people(texts: Texts, human: Texts, vectors: Vectors, seed: int) -> di
     count = min(len(drawn), len(people))
     if count < FEWEST_HUMAN_ANSWERS:
         return None
-    ours = _stacked(luck.sample(drawn, count), vectors)
-    theirs = _stacked(luck.sample(people, count), vectors)
+    ours = stacked(luck.sample(drawn, count), vectors)
+    theirs = stacked(luck.sample(people, count), vectors)
     return {
         "texts": count,
         "recall": recall_of(texts, human, vectors),
         "precision": precision(theirs, ours, HUMAN_NEIGHBOURS),
         "coverage": coverage(theirs, ours, HUMAN_NEIGHBOURS),
-    }
-
-
-def prompt_variety(texts: Sequence[str], keys: Sequence[str | None], vectors: Vectors) -> dict[str, float | None]:
-    """One prompt: distinct share of the extracted answers `keys`, mean pairwise distance, duplicate rate."""
-    return {
-        "distinct_share": distinct_share(keys),
-        "pairwise_distance": mean_pairwise_distance(_stacked(texts, vectors)),
-        "duplicate_rate": duplicate_rate(texts),
     }
 
 
@@ -90,7 +81,3 @@ def _mean_vendi(groups: Sequence[NDArray[np.float64]]) -> float | None:
     scores = [vendi2(group) for group in groups]
     inverse = mean([0.0 if score is None else 1 / score for score in scores])
     return 1 / inverse if inverse else None
-
-
-def _stacked(texts: Sequence[str], vectors: Vectors) -> NDArray[np.float64]:
-    return np.array([vectors[text] for text in texts])
