@@ -20,8 +20,8 @@ from selfreward.judges.dimensions import DimensionsSpec
 from selfreward.judges.jury import JurySpec
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
+from selfreward.monitor.controller import MonitorSpec
 from selfreward.monitor.gate_rules import GateSpec
-from selfreward.monitor.monitor_settings import MonitorSpec
 from selfreward.seeding.seed import SeedJudgeSpec
 from selfreward.selection import SelectSpec
 from selfreward.selection.pairs import PreferencePairs

@@ -16,7 +16,7 @@ from selfreward.data.models import HfModel, ScriptedModel
 from selfreward.data.sources import EmbeddedData, ScriptedData
 from selfreward.errors import ConfigError
 from selfreward.judges import LikelihoodSpec, VerifierSpec
-from selfreward.monitor.monitor_settings import MonitorSpec
+from selfreward.monitor.controller import MonitorSpec
 from selfreward.spec import Spec, identity
 from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec

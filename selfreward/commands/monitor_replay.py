@@ -14,9 +14,8 @@ from selfreward.commands.monitor_check import diagnosed_rounds
 from selfreward.config import first_mistake
 from selfreward.console import table_lines
 from selfreward.errors import ConfigError, StoreError
-from selfreward.monitor.controller import Intervention, steer
+from selfreward.monitor.controller import Intervention, MonitorSpec, steer
 from selfreward.monitor.findings import Margins
-from selfreward.monitor.monitor_settings import MonitorSpec
 from selfreward.stages.decide import decision_of, evidence_of
 from selfreward.stages.diagnose import RoundVerdict, Verdict, diagnosis_of, rounded_verdict, verdict_of
 

@@ -18,8 +18,8 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from selfreward.monitor.detector import State
-from selfreward.spec import Spec
+from selfreward.monitor.detector import DetectorSpec, State
+from selfreward.spec import Spec, part_of
 
 Action = Literal["hold", "raise", "decay", "escalate", "stop"]
 
@@ -60,6 +60,20 @@ class ControllerSpec(Spec):
                 f"floor {self.floor} is above ceiling {self.ceiling}: lower the floor or raise the ceiling"
             )
         return self
+
+
+class MonitorSpec(DetectorSpec, ControllerSpec):
+    """The settings of the monitor as they are typed; a stage is given only the half that it works by."""
+
+    @property
+    def detector(self) -> DetectorSpec:
+        """What decides a verdict."""
+        return part_of(self, DetectorSpec)
+
+    @property
+    def controller(self) -> ControllerSpec:
+        """What decides an action."""
+        return part_of(self, ControllerSpec)
 
 
 @dataclass(frozen=True, slots=True)
