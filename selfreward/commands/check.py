@@ -1,7 +1,5 @@
 """`selfreward check`: what a model is like to work with, and whether it can be, before a run."""
 
-from collections.abc import Iterator
-
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import Run
 from selfreward.backends import trusts
@@ -10,7 +8,6 @@ from selfreward.config import RunConfig, judges_of, validate
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, model_policy, start_policy
 from selfreward.judges.base import PolicyJudgeBase
-from selfreward.records import Policy
 from selfreward.stages.check import check, check_spec
 
 
@@ -37,13 +34,10 @@ def check_models(config: RunConfig, run: Run) -> list[tuple[str, Artifact]]:
     """The check of the start model and of every external judge, by the names of their settings; none of a script."""
     if not isinstance(config.model, HfModel):
         return []
-    spec = check_spec(trusted=trusts(config.backend))
-    return [(name, run.source(f"check_{name}", check, spec, policy=policy)) for name, policy in _models(config, run)]
-
-
-def _models(config: RunConfig, run: Run) -> Iterator[tuple[str, Policy]]:
     trusted, store = trusts(config.backend), run.store.root
-    yield "model", start_policy(config.model, store, trusted=trusted)
+    policies = {"model": start_policy(config.model, store, trusted=trusted)}
     for name, judge in judges_of(config).items():
         if isinstance(judge, PolicyJudgeBase) and judge.path is not None:
-            yield name, model_policy(judge.path, judge.chat, store, trusted=trusted)
+            policies[name] = model_policy(judge.path, judge.chat, store, trusted=trusted)
+    spec = check_spec(trusted=trusted)
+    return [(name, run.source(f"check_{name}", check, spec, policy=policy)) for name, policy in policies.items()]
