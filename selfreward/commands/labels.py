@@ -139,11 +139,8 @@ def _with_verdicts(items: Sequence[Item], path: Path) -> list[Item]:
         raise DataError(
             f"{path} has a verdict on {unknown[0][:40]!r}, which is no pair of the file: give verdicts on these pairs"
         )
-    found = []
-    for item in items:
-        judge, disagreement = said.get(item.id, (None, None))
-        found.append(replace(item, judge=judge, disagreement=disagreement))
-    return found
+    of_items = ((item, *said.get(item.id, (None, None))) for item in items)
+    return [replace(item, judge=judge, disagreement=disagreement) for item, judge, disagreement in of_items]
 
 
 def _kind_lines(items: Sequence[Item], chosen: Sequence[Item]) -> list[str]:

@@ -114,7 +114,7 @@ def run_cell(compose: Callable[[], Values], sweep: Sweep, cell: SweepCell) -> No
         state = _failed(state, error, reporter.say)
     write_state(sweep.runs / name, state)
     # Cells share policies: none is deleted before all have come to their end.
-    if collects and all(one is not None and one.status == "done" for one in _states(sweep)):
+    if collects and all(one.status == "done" for one in _states(sweep)):
         folders = [sweep.runs / cell_run(other) for other in sweep.cells]
         collect(folders, Store(sweep.runs / "store", reporter), reporter.say)
 
@@ -154,7 +154,7 @@ def summary(sweep: Sweep) -> tuple[list[str], int]:
 
     That is 0 if every cell is done, the status of the cells that failed if it is the same for all, and 2 otherwise.
     """
-    states = [state or CellState(cell=cell) for state, cell in zip(_states(sweep), sweep.cells, strict=True)]
+    states = _states(sweep)
     done = sum(state.status == "done" for state in states)
     lines = [f"sweep {sweep.name}: {done} of {len(states)} cells done", *(_line(state) for state in states)]
     statuses = {_MISTAKE if state.exit_status is None else state.exit_status for state in states} - {0}
@@ -166,8 +166,8 @@ def begun(sweep: Sweep) -> bool:
     return any((sweep.runs / cell_run(cell) / STATE_FILE).exists() for cell in sweep.cells)
 
 
-def _states(sweep: Sweep) -> list[CellState | None]:
-    return [read_state(sweep.runs / cell_run(cell)) for cell in sweep.cells]
+def _states(sweep: Sweep) -> list[CellState]:
+    return [read_state(sweep.runs / cell_run(cell)) or CellState(cell=cell) for cell in sweep.cells]
 
 
 def _line(state: CellState) -> str:
