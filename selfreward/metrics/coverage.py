@@ -63,31 +63,24 @@ def inside(
     return found_N
 
 
-def precision(human_HD: NDArray[np.floating], drawn_GD: NDArray[np.floating], k: int) -> float | None:
-    """The share of drawn points that lie in the `k`-ball of a human one: how human-like they are.
+def precision_and_coverage(
+    human_HD: NDArray[np.floating], drawn_GD: NDArray[np.floating], k: int
+) -> tuple[float, float] | None:
+    """Two shares in [0, 1] over the `k`-balls of the human points; None without drawn points or with k human ones.
 
-    Range [0, 1]; holds or rises as the policy narrows, so it is no alarm. None without drawn points or with fewer
-    than k + 1 human ones. Bias and value without loss: see the head of this file.
+    Precision: of the drawn points those that lie in a ball, how human-like they are. It holds or rises as the policy
+    narrows, so it is no alarm. Coverage: of the human points those whose ball holds a drawn one. It falls as the
+    policy loses modes, and is blind to a contraction of scale. Bias and value without loss: see the head of this file.
     """
     if not len(drawn_GD) or len(human_HD) <= k:
         return None
-    return float(inside(drawn_GD, human_HD, neighbour_radii(human_HD, k)).mean())
-
-
-def coverage(human_HD: NDArray[np.floating], drawn_GD: NDArray[np.floating], k: int) -> float | None:
-    """The share of human points whose `k`-ball among the human ones holds a drawn point.
-
-    Range [0, 1]; falls as the policy loses modes, blind to a contraction of scale. None without drawn points or
-    with fewer than k + 1 human ones. Bias and value without loss: see the head of this file.
-    """
-    if not len(drawn_GD) or len(human_HD) <= k:
-        return None
-    reach_H = _reach(neighbour_radii(human_HD, k))
+    radii_H = neighbour_radii(human_HD, k)
+    reach_H = _reach(radii_H)
     held = sum(
         int((squares_BG.min(axis=1) <= reach_H[rows]).sum())
         for rows, squares_BG in _squared_distances(human_HD, drawn_GD)
     )
-    return held / len(human_HD)
+    return float(inside(drawn_GD, human_HD, radii_H).mean()), held / len(human_HD)
 
 
 def _squared_distances(

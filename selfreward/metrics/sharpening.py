@@ -99,44 +99,36 @@ def compare_with_start(
     greedy = _interval(paired_difference(greedy_P, start_greedy_P, seed))
     k = sum(one.temperature == temperature for one in answers if one.stratum == "closed") // len(own.right_P)
     ladder = [_sampled(start, rung, k) for rung in rungs]
-    every_P = np.arange(len(own.right_P))
-    low, high, weight = _place(own, ladder, every_P)
+
+    def place_of(chosen_P: NDArray[np.intp]) -> tuple[int, int, float]:
+        shares_T = [_mean(rung.distinct_P[chosen_P]) for rung in ladder]
+        return matched_weight(_mean(own.distinct_P[chosen_P]), shares_T)
+
+    def gained(chosen_P: NDArray[np.intp]) -> float:
+        # Where on the ladder diversity is equal is itself an estimate, so every resample of prompts has its own place.
+        rights_T = [_mean(rung.right_P[chosen_P]) for rung in ladder]
+        return _mean(own.right_P[chosen_P]) - _between(place_of(chosen_P), rights_T)
+
+    place = place_of(np.arange(len(own.right_P)))
     return {
         "since_start": {
             "greedy_accuracy": greedy,
             "pass_at_1": _interval(paired_difference(own.right_P, start_P, seed)),
         },
         "matched": {
-            "temperature": (1 - weight) * rungs[low] + weight * rungs[high],
-            "distinct_share": (1 - weight) * _mean(ladder[low].distinct_P) + weight * _mean(ladder[high].distinct_P),
-            "off_ladder": low == high,
-            "pass_at_1": _matched_right(own, ladder, every_P),
-            "gain": {"greedy_accuracy": greedy, "pass_at_1": _interval(_gain(own, ladder, seed))},
+            "temperature": _between(place, rungs),
+            "distinct_share": _between(place, [_mean(rung.distinct_P) for rung in ladder]),
+            "off_ladder": place[0] == place[1],
+            "pass_at_1": _between(place, [_mean(rung.right_P) for rung in ladder]),
+            "gain": {"greedy_accuracy": greedy, "pass_at_1": _interval(bootstrap_of(gained, len(own.right_P), seed))},
         },
     }
 
 
-def _gain(own: _Sampled, ladder: Sequence[_Sampled], seed: int) -> Interval | None:
-    """How much oftener the policy is right than the start model at equal diversity.
-
-    Where on the ladder diversity is equal is itself an estimate, so every resample of prompts finds its own place.
-    """
-
-    def gained(chosen_P: NDArray[np.intp]) -> float:
-        return _mean(own.right_P[chosen_P]) - _matched_right(own, ladder, chosen_P)
-
-    return bootstrap_of(gained, len(own.right_P), seed)
-
-
-def _matched_right(own: _Sampled, ladder: Sequence[_Sampled], chosen_P: NDArray[np.intp]) -> float:
-    """How often the start model is right, on the chosen prompts, at the policy's distinct share on them."""
-    low, high, weight = _place(own, ladder, chosen_P)
-    return (1 - weight) * _mean(ladder[low].right_P[chosen_P]) + weight * _mean(ladder[high].right_P[chosen_P])
-
-
-def _place(own: _Sampled, ladder: Sequence[_Sampled], chosen_P: NDArray[np.intp]) -> tuple[int, int, float]:
-    shares_T = [_mean(rung.distinct_P[chosen_P]) for rung in ladder]
-    return matched_weight(_mean(own.distinct_P[chosen_P]), shares_T)
+def _between(place: tuple[int, int, float], values_T: Sequence[float]) -> float:
+    """A value read off the ladder at `place`, between two of its rungs."""
+    low, high, weight = place
+    return (1 - weight) * values_T[low] + weight * values_T[high]
 
 
 def _sampled(answers: Sequence[EvaluatedAnswer], temperature: float, k: int = 1) -> _Sampled:

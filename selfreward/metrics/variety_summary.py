@@ -10,7 +10,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from selfreward.metrics.coverage import coverage, precision
+from selfreward.metrics.coverage import precision_and_coverage
 from selfreward.metrics.embed import Texts, Vectors, stacked
 from selfreward.metrics.estimators import rarefied_distinct
 from selfreward.metrics.human_recall import FEWEST_HUMAN_ANSWERS, recall_of
@@ -39,9 +39,7 @@ def across_prompts(texts: Texts, vectors: Vectors, size: int, seed: int) -> dict
     firsts = [group[0] for group in texts.values() if group]
     return {
         "vendi": vendi2(stacked(firsts, vectors)),
-        "distinct1": rarefied_distinct(every, n=1, size=size),
-        "distinct2": rarefied_distinct(every, n=2, size=size),
-        "distinct3": rarefied_distinct(every, n=3, size=size),
+        **{f"distinct{n}": rarefied_distinct(every, n=n, size=size) for n in (1, 2, 3)},
         "simpson": simpson(every),
         "self_repetition": self_repetition(every),
         "compression": compression_ratio(every, size=_BYTES, seed=seed),
@@ -62,11 +60,12 @@ def beside_people(texts: Texts, human: Texts, vectors: Vectors, seed: int) -> di
         return None
     ours = stacked(luck.sample(drawn, count), vectors)
     theirs = stacked(luck.sample(people, count), vectors)
+    precision, coverage = precision_and_coverage(theirs, ours, HUMAN_NEIGHBOURS) or (None, None)
     return {
         "texts": count,
         "recall": recall_of(texts, human, vectors),
-        "precision": precision(theirs, ours, HUMAN_NEIGHBOURS),
-        "coverage": coverage(theirs, ours, HUMAN_NEIGHBOURS),
+        "precision": precision,
+        "coverage": coverage,
     }
 
 

@@ -10,10 +10,20 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from selfreward.metrics import coverage as module
-from selfreward.metrics.coverage import coverage, inside, neighbour_radii, precision
+from selfreward.metrics.coverage import inside, neighbour_radii, precision_and_coverage
 
 LINE = np.array([[0.0], [1.0], [3.0], [7.0]])
 points = arrays(np.float64, st.tuples(st.integers(3, 7), st.just(2)), elements=st.integers(-4, 4).map(float))
+
+
+def precision(human, drawn, k: int) -> float | None:  # type: ignore[no-untyped-def]
+    found = precision_and_coverage(human, drawn, k)
+    return None if found is None else found[0]
+
+
+def coverage(human, drawn, k: int) -> float | None:  # type: ignore[no-untyped-def]
+    found = precision_and_coverage(human, drawn, k)
+    return None if found is None else found[1]
 
 
 def recall(human, drawn, k: int) -> float | None:  # type: ignore[no-untyped-def]
