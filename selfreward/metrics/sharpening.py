@@ -97,6 +97,7 @@ def compare_with_start(
     greedy_P = _right(_by_prompt(answers, "closed", GREEDY))
     start_greedy_P, start_P = (_right(_by_prompt(start, "closed", one)) for one in (GREEDY, temperature))
     greedy = _interval(paired_difference(greedy_P, start_greedy_P, seed))
+    since = _interval(paired_difference(own.right_P, start_P, seed))
     k = sum(one.temperature == temperature for one in answers if one.stratum == "closed") // len(own.right_P)
     ladder = [_sampled(start, rung, k) for rung in rungs]
 
@@ -111,10 +112,7 @@ def compare_with_start(
 
     place = place_of(np.arange(len(own.right_P)))
     return {
-        "since_start": {
-            "greedy_accuracy": greedy,
-            "pass_at_1": _interval(paired_difference(own.right_P, start_P, seed)),
-        },
+        "since_start": {"greedy_accuracy": greedy, "pass_at_1": since},
         "matched": {
             "temperature": _between(place, rungs),
             "distinct_share": _between(place, [_mean(rung.distinct_P) for rung in ladder]),
