@@ -1,7 +1,6 @@
 """`selfreward seed-judge`: a policy that can judge, made of answers that people ranked; a run starts from it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -31,16 +30,6 @@ FOLDER = "seed"
 GROUP = "+seed_judge=default"
 
 
-@dataclass(frozen=True)
-class Seeded:
-    """What was made of the answers, one after the other; `replies` are None where they are labels."""
-
-    rankings: Artifact
-    replies: Artifact | None
-    seed: Artifact
-    update: Artifact
-
-
 def main(arguments: list[str], compose: Compose) -> int:
     """Trains the policy and prints what it was made of. 0. Raises SelfrewardError as a run does."""
     parser = settings_parser(
@@ -51,28 +40,30 @@ def main(arguments: list[str], compose: Compose) -> int:
         "rubric@seed_judge.rubric=right_or_wrong update.max_tokens=1024",
     )
     config = validate_as(SeedJudgeConfig, compose([GROUP, *parser.parse_args(arguments).settings]))
-    print(*report_lines(config, seed_policy(config)), sep="\n")
+    print(*report_lines(config, *seed_policy(config)), sep="\n")
     return 0
 
 
-def seed_policy(config: SeedJudgeConfig) -> Seeded:
-    """The stages of seeding, linked as a run in `<run>/seed`; the first ones may be shared with the run itself."""
+def seed_policy(config: SeedJudgeConfig) -> tuple[Artifact, Artifact, Artifact]:
+    """The rankings, the rows to train on and the update, linked as a run in `<run>/seed`.
+
+    The first stages may be shared with the run itself.
+    """
     config = with_types_of_this_machine(config)
     store = Store(config.store.runs / "store", ConsoleReporter())
     run = Run(config.store.runs / config.run / FOLDER, store, config.seed)
     start = start_policy(config.model, store.root, trusted=trusts(config.backend))
     stage = partial(run.stage, 0)
     with open_backend(config.backend, start) as backend:
-        ranked = _rank(
-            config, run, backend, start, load_sources(config.data, run, backend, start, answer_lengths(config))
-        )
+        sources = load_sources(config.data, run, backend, start, answer_lengths(config))
+        ranked = _rank(config, run, backend, start, sources)
         drawn = None
         if config.seed_judge.reply == "generated":
             drawn = stage(replies, config.seed_judge.drawing, backend=backend, policy=start, rankings=ranked)
         seeds = stage(seed, config.seed_judge.choice, backend=backend, rankings=ranked, replies=drawn)
     engine = engine_of(config.update)
     trained = stage(update, config.update, engine=engine, policy=start, reference=None, training=seeds)
-    return Seeded(ranked, drawn, seeds, trained)
+    return ranked, seeds, trained
 
 
 def _rank(config: SeedJudgeConfig, run: Run, backend: Backend, start: Policy, sources: Sources) -> Artifact:
@@ -91,9 +82,9 @@ def _rank(config: SeedJudgeConfig, run: Run, backend: Backend, start: Policy, so
     return rank(pairs=None, prompts=asked, candidates=drawn)
 
 
-def report_lines(config: SeedJudgeConfig, made: Seeded) -> Iterator[str]:
+def report_lines(config: SeedJudgeConfig, ranking: Artifact, seeds: Artifact, trained: Artifact) -> Iterator[str]:
     """What every step kept, of how much; then where the policy is and how a run starts from it."""
-    ranked, seeding, training = ranking_counts(made.rankings), seeding_of(made.seed), made.update.json("training")
+    ranked, seeding, training = ranking_counts(ranking), seeding_of(seeds), trained.json("training")
     without = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in ranked.unranked.items())
     yield (
         f"rankings ({config.seed_judge.source}): {ranked.ranked} of {ranked.prompts} prompts, with "

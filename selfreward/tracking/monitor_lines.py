@@ -36,7 +36,7 @@ def _state(verdict: Verdict) -> str:
 
 def _action(decision: Decision) -> Iterator[str]:
     course, before = decision.course, decision.previous
-    moved = before is not None and (course.shadow_share, course.rung) != (before.shadow_share, before.rung)
-    if course.action != "hold" or moved or decision.evidence.alarms:
+    changed = before is not None and (course.shadow_share, course.rung) != (before.shadow_share, before.rung)
+    if course.action != "hold" or changed or decision.evidence.alarms:
         exhausted = ", human data used up" if course.state == "BUDGET_EXHAUSTED" else ""
         yield f"  controller {course.action}{exhausted}: {course.why}"
