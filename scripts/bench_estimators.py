@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from selfreward.data.wheels import asset_model
-from selfreward.metrics.coverage import coverage, precision, recall
+from selfreward.metrics.coverage import precision_and_coverage
 from selfreward.metrics.embed import embed_hashing, embed_minilm
 from selfreward.metrics.estimators import duplicate_rate, mean_pairwise_distance, rarefied_distinct, words
 from selfreward.metrics.lexical import (
@@ -87,9 +87,7 @@ def main() -> None:
             "Vendi-2, all": lambda: vendi2(drawn_ND),
             "clusters, each prompt": lambda: [distinct_clusters(rows_KD, 0.3) for rows_KD in vectors_PKD],
             "clusters, all": lambda: distinct_clusters(drawn_ND, 0.3),
-            "precision": lambda: precision(human_ND, drawn_ND, K),
-            "recall": lambda: recall(human_ND, drawn_ND, K),
-            "coverage": lambda: coverage(human_ND, drawn_ND, K),
+            "precision and coverage": lambda: precision_and_coverage(human_ND, drawn_ND, K),
         }
     )
     print(f"{'without embedder (ceiling 2 s)':<36}{estimating:8.3f} s")

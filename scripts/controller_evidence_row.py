@@ -11,7 +11,7 @@ from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.metrics.evaluation import Evaluation
 from selfreward.metrics.intervals import Interval
-from selfreward.metrics.probed import Measurement, PromptMeasure
+from selfreward.metrics.probe_rows import Measurement, PromptMeasure
 from selfreward.metrics.sharpening import EvaluatedAnswer
 from selfreward.reading.rounds import Round, rounds_of
 from selfreward.spec import Json

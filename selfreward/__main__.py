@@ -1,6 +1,7 @@
 """The command line. Hydra composes the settings of runs and calibrations; the rest are ordinary arguments."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from selfreward.errors import ConfigError, SelfrewardError, of_system
-from selfreward.overrides import check_typed, conf_folder, errors_of_hydra
+from selfreward.typed_settings import check_typed, conf_folder, errors_of_hydra
 
 USAGE = """usage: selfreward COMMAND ...
 
@@ -31,22 +32,8 @@ USAGE = """usage: selfreward COMMAND ...
 
 `selfreward run --help` lists the settings; `selfreward COMMAND --help` explains a command.
 """
-COMMANDS = (
-    "run",
-    "check",
-    "status",
-    "report",
-    "explain",
-    "verify",
-    "compare",
-    "monitor",
-    "bench",
-    "seed-judge",
-    "judge",
-    "labels",
-    "gc",
-    "assets",
-)
+COMMANDS = re.findall(r"^  ([a-z-]+) ", USAGE, re.MULTILINE)
+_WITH_SETTINGS = ("check", "monitor", "seed-judge", "judge", "labels")
 INTERRUPTED = 130
 
 
@@ -71,34 +58,22 @@ def main() -> int:
     # A scheduler's SIGTERM stops a run as Ctrl-C does, so that locks and terminals are left in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return _done(_main_of(command), arguments)
+        status = _main_of(command)(arguments)
+        sys.stdout.flush()
     except BrokenPipeError:
         # A reader such as `head` has had enough. Python flushes once more at its end, and must not fail there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except SelfrewardError as error:
-        return _report_error(error)
-    except (OSError, MemoryError) as error:
-        if (refused := of_system(error)) is None:
+    except (SelfrewardError, OSError, MemoryError) as error:
+        mistake = error if isinstance(error, SelfrewardError) else of_system(error)
+        if mistake is None:
             raise
-        return _report_error(refused)
+        print(f"selfreward: {mistake}", *getattr(mistake, "__notes__", ()), sep="\n", file=sys.stderr)
+        return mistake.exit_status
     except KeyboardInterrupt:
         print("selfreward: stopped; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
-
-
-def _done(entry: Callable[[list[str]], int], arguments: list[str]) -> int:
-    """What `entry` ends with, once all that it printed is read."""
-    status = entry(arguments)
-    sys.stdout.flush()
     return status
-
-
-def _report_error(error: SelfrewardError) -> int:
-    """Tells an error; the status that the process ends with."""
-    for line in (f"selfreward: {error}", *getattr(error, "__notes__", ())):
-        print(line, file=sys.stderr)
-    return error.exit_status
 
 
 def _main_of(command: str) -> Callable[[list[str]], int]:
@@ -106,9 +81,7 @@ def _main_of(command: str) -> Callable[[list[str]], int]:
     if command == "run":
         return _run
     entry: Callable[..., int] = import_module(f"selfreward.commands.{command.replace('-', '_')}").main
-    return (
-        partial(entry, compose=_composed) if command in ("check", "monitor", "seed-judge", "judge", "labels") else entry
-    )
+    return partial(entry, compose=_composed) if command in _WITH_SETTINGS else entry
 
 
 def _composed(overrides: list[str]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The whole configuration as one typed tree, and the checks that span its parts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -20,8 +20,8 @@ from selfreward.judges.dimensions import DimensionsSpec
 from selfreward.judges.jury import JurySpec
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
+from selfreward.monitor.controller import MonitorSpec
 from selfreward.monitor.gate_rules import GateSpec
-from selfreward.monitor.settings import MonitorSpec
 from selfreward.seeding.seed import SeedJudgeSpec
 from selfreward.selection import SelectSpec
 from selfreward.selection.pairs import PreferencePairs
@@ -106,20 +106,10 @@ class RunConfig(Spec):
                 f"model={self.model.kind}, backend={self.backend.kind} and update={self.update.kind} do not go "
                 "together: scripted goes with scripted alone"
             )
-        for name, one in judges_of(self.judge).items():
-            if isinstance(one, PolicyJudgeBase):
-                _check_policy(name, one)
-                if name != "judge":
-                    _check_nothing_own(name, one)
-            if isinstance(one, PairwiseSpec):
-                self._check_budget(name, one)
-            self._check_constrained(name, one)
+        for name, judge in judges_of(self).items():
+            self._check_judge(name, judge)
         if isinstance(self.judge, JurySpec) and self.judge.learns:
             _check_measured(self.judge)
-        if self.duel is not None:
-            _check_policy("duel.judge", self.duel.judge)
-            self._check_constrained("duel.judge", self.duel.judge)
-            _check_nothing_own("duel.judge", self.duel.judge)
         self._check_monitor()
         return self
 
@@ -164,27 +154,29 @@ class RunConfig(Spec):
                 "preference pairs alone, set prompts.human=0"
             )
 
-    def _check_constrained(self, name: str, judge: AnyJudge) -> None:
-        if not isinstance(judge, RubricSpec | PairwiseSpec | DimensionsSpec):
-            return
-        if judge.constrained and self.backend.kind != "vllm":
+    def _check_judge(self, name: str, judge: AnyJudge) -> None:
+        if isinstance(judge, PolicyJudgeBase):
+            _check_policy(name, judge)
+        if isinstance(judge, PairwiseSpec) and name != "duel.judge":
+            fewest = self.sample.k - 1
+            if judge.budget is not None and judge.budget < fewest:
+                raise ValueError(
+                    f"{name}.budget={judge.budget} leaves some of sample.k={self.sample.k} answers out: set "
+                    f"{name}.budget to {fewest} or more, or null for all comparisons"
+                )
+        constrained = isinstance(judge, RubricSpec | PairwiseSpec | DimensionsSpec) and judge.constrained
+        if constrained and self.backend.kind != "vllm":
             raise ValueError(
                 f"{name}.constrained=true with backend={self.backend.kind}, which cannot hold a reply to a form: set "
                 f"backend=vllm, or {name}.constrained=false"
             )
 
-    def _check_budget(self, name: str, judge: PairwiseSpec) -> None:
-        if judge.budget is not None and judge.budget < self.sample.k - 1:
-            raise ValueError(
-                f"{name}.budget={judge.budget} leaves some of sample.k={self.sample.k} answers out: set {name}.budget "
-                f"to {self.sample.k - 1} or more, or null for all comparisons"
-            )
 
-
-def judges_of(judge: AnyJudge) -> dict[str, AnyJudge]:
-    """A judge and the members of a jury, by the names of their settings."""
-    members = judge.members if isinstance(judge, JurySpec) else {}
-    return {"judge": judge, **{f"judge.members.{name}": member for name, member in members.items()}}
+def judges_of(config: RunConfig) -> dict[str, AnyJudge]:
+    """The judge, the members of a jury and the judge of duels, by the names of their settings."""
+    members = config.judge.members if isinstance(config.judge, JurySpec) else {}
+    duels = {} if config.duel is None else {"duel.judge": config.duel.judge}
+    return {"judge": config.judge, **{f"judge.members.{name}": one for name, one in members.items()}, **duels}
 
 
 def _check_policy(name: str, judge: PolicyJudgeBase) -> None:
@@ -198,6 +190,10 @@ def _check_policy(name: str, judge: PolicyJudgeBase) -> None:
             f"{name}.chat goes with {name}.policy=external: a run's own policies are talked to as model.chat_template, "
             "model.template_kwargs, model.end_of_turn and model.date say"
         )
+    if judge.own and name != "judge":
+        raise ValueError(
+            f"{name}.own={','.join(judge.own)}: only the judge of a run is held against gold, set judge.own instead"
+        )
 
 
 def _check_measured(jury: JurySpec) -> None:
@@ -207,13 +203,6 @@ def _check_measured(jury: JurySpec) -> None:
                 f"judge.weights=learned has nothing to learn about judge.members.{name}: {why}; take it out with "
                 f"~judge.members.{name}, or set judge.weights to a weight for every member"
             )
-
-
-def _check_nothing_own(name: str, judge: PolicyJudgeBase) -> None:
-    if judge.own:
-        raise ValueError(
-            f"{name}.own={','.join(judge.own)}: only the judge of a run is held against gold, set judge.own instead"
-        )
 
 
 class SeedJudgeConfig(RunConfig):
@@ -245,21 +234,30 @@ def validate_as(config_type: type[Config], values: Mapping[str, Any]) -> Config:
     try:
         return config_type.model_validate(values)
     except ValidationError as error:
-        first, others = error.errors()[0], error.error_count() - 1
-        # The kind that was chosen follows the name of its part, of a role of the data, of a member of a jury, and of
-        # `reads`, and the form of a jury's weights that of theirs; elsewhere it is a setting.
-        loc = first["loc"]
-        kinds = set() if loc[:1] == ("seed_judge",) else _KINDS
-        chosen = (1, 4) if loc[:3] == ("judge", "jury", "members") else (1, 3)
-        kept = [part for at, part in enumerate(loc) if at not in chosen or part not in kinds]
-        place = ".".join(str(part) for at, part in enumerate(kept) if at == 0 or kept[at - 1] != "reads")
-        given = first["input"]
-        setting = (
-            f"{place}={given}: " if place and not isinstance(given, dict | Spec) else f"{place}: " if place else ""
-        )
-        reason = first["msg"].removeprefix("Value error, ")
-        rest = f" ({others} more)" if others else ""
-        raise ConfigError(f"{setting}{reason}{rest}") from error
+        raise ConfigError(first_mistake(error, values)) from error
+
+
+def first_mistake(error: ValidationError, values: Mapping[str, Any]) -> str:
+    """What is wrong in `values` in one line: the setting with its value, and why it cannot be."""
+    first, others = error.errors()[0], error.error_count() - 1
+    given = first["input"]
+    value = "" if isinstance(given, dict | Spec) else f"={given}"
+    name = ".".join(_setting_at(first["loc"], values, missing=first["type"] == "missing"))
+    place = f"{name}{value}: " if name else ""
+    return f"{place}{first['msg'].removeprefix('Value error, ')}{f' ({others} more)' if others else ''}"
+
+
+def _setting_at(loc: Sequence[int | str], values: Any, *, missing: bool) -> Iterator[str]:
+    """The settings of `loc`, without the kind that pydantic names after a part that may be of several."""
+    kind = None
+    for number, part in enumerate(loc, 1):
+        inner = dict(enumerate(values)) if isinstance(values, list) else values if isinstance(values, dict) else {}
+        if (part in inner and part != kind) or (missing and number == len(loc)):
+            yield str(part)
+            values = inner.get(part)
+            kind = values.get("kind") if isinstance(values, dict) else None
+        else:
+            kind = None
 
 
 def _check_number(name: str, value: Any) -> None:
@@ -271,26 +269,3 @@ def _check_number(name: str, value: Any) -> None:
         raise ConfigError(f"{name}={value} is no finite number: give one")
     elif isinstance(value, int) and abs(value) > _LARGEST:
         raise ConfigError(f"{name}={value} is too large: give at most {_LARGEST}")
-
-
-_KINDS = {
-    "hf",
-    "vllm",
-    "scripted",
-    "embedded",
-    "files",
-    "file",
-    "hub",
-    "dimensions",
-    "jury",
-    "by_hand",
-    "likelihood",
-    "pairwise",
-    "rubric",
-    "verifier",
-    "best_of_k",
-    "random_pick",
-    "preference_pairs",
-    "rft",
-    "dpo",
-}

@@ -4,15 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -82,12 +74,7 @@ class ConsoleReporter:
         terminal = sys.stderr.isatty()
         # What is told may hold the text of data and settings, in which [a] is no style and :key: no picture.
         self.console = Console(
-            file=sys.stderr,
-            markup=False,
-            emoji=False,
-            highlight=False,
-            soft_wrap=True,
-            width=None if terminal else 140,
+            file=sys.stderr, markup=False, emoji=False, highlight=False, soft_wrap=True, width=None if terminal else 140
         )
 
     def say(self, line: str) -> None:
@@ -100,9 +87,23 @@ class ConsoleReporter:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
         """Prints a table; a cell that a row does not have stays empty."""
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-        for column in columns:
-            table.add_column(column, justify="right")
-        for row in rows:
-            table.add_row(*(row.get(column, "") for column in columns))
-        self.console.print(table)
+        self.console.print(_table(columns, rows, title=title))
+
+
+def table_lines(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """A table for standard output: the names of the columns, then the rows; the first column to the left."""
+    table = _table(list(rows[0]), rows)
+    table.columns[0].justify = "left"
+    console = Console(color_system=None, markup=False, emoji=False, highlight=False, width=1000)
+    with console.capture() as printed:
+        console.print(table)
+    return printed.get().splitlines()
+
+
+def _table(columns: Sequence[str], rows: Sequence[Mapping[str, str]], title: str | None = None) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(*(row.get(column, "") for column in columns))
+    return table

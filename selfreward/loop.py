@@ -10,8 +10,9 @@ from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
 from selfreward.config import RunConfig
 from selfreward.data.models import start_policy
-from selfreward.judging import Judges, Policies, TrustedJudge, learned_weights, trusted_judge
+from selfreward.judging_policies import Judges, Policies, TrustedJudge, learned_weights, trusted_judge
 from selfreward.lengths import answer_lengths
+from selfreward.loop_state import First, State
 from selfreward.stages.decide import decide, stop_reason
 from selfreward.stages.diagnose import diagnose
 from selfreward.stages.duel import duel
@@ -26,7 +27,6 @@ from selfreward.stages.sample import sample
 from selfreward.stages.select import select
 from selfreward.stages.source import load_sources
 from selfreward.stages.update import policy_of, update
-from selfreward.state import First, State
 from selfreward.tracking import Tracker
 from selfreward.updates import engine_of, reference_of
 

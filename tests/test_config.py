@@ -16,7 +16,7 @@ from selfreward.data.models import HfModel, ScriptedModel
 from selfreward.data.sources import EmbeddedData, ScriptedData
 from selfreward.errors import ConfigError
 from selfreward.judges import LikelihoodSpec, VerifierSpec
-from selfreward.monitor.settings import MonitorSpec
+from selfreward.monitor.controller import MonitorSpec
 from selfreward.spec import Spec, identity
 from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
@@ -137,6 +137,7 @@ def test_the_real_share_is_set_in_one_place_and_the_monitor_has_its_defaults_oth
             [*PAIRS, "select.pairs=coin", "update.margin_weight=0.1"],
             r"update\.margin_weight=0\.1 with select\.pairs=coin: .*set update\.margin_weight=0",
         ),
+        ([*FILES[:1], "data.train={name: a/b}"], r"^data\.train\.revision: Field required$"),
         (["run=../escape"], r"run=../escape: .*pattern"),
         (["run=store"], r"run=store is taken"),
         (["prompts.count=3"], r"needs prompts\.count"),

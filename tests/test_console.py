@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from selfreward.console import ConsoleBar, ConsoleReporter
+from selfreward.console import ConsoleBar, ConsoleReporter, table_lines
 
 
 def test_a_log_file_is_told_each_minute_how_far_a_long_stage_is() -> None:
@@ -27,3 +27,8 @@ def test_what_looks_like_a_style_or_a_picture_is_shown_as_it_is(capsys: pytest.C
     reporter.table("[bold]", ["own"], [{"own": "[me]"}, {"own": "[/you]"}])
     shown = " ".join(capsys.readouterr().err.split())
     assert shown == "judge.own [me] -> [/you] :key: [bold] own [me] [/you]"
+
+
+def test_a_table_for_standard_output_is_plain_text_with_its_first_column_to_the_left() -> None:
+    rows = [{"family": "[sem]", "drop": "+1.0%"}, {"family": ":key:", "drop": "+10.0%"}]
+    assert table_lines(rows) == ["family    drop", "[sem]    +1.0%", ":key:   +10.0%"]

@@ -105,19 +105,15 @@ def test_a_file_system_without_locks_is_one_line(tmp_path: Path, monkeypatch: py
         pass
 
 
-def test_a_file_system_without_hard_links_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_links(*_: object) -> None:
-        raise OSError(errno.EPERM, "Operation not permitted")
+def test_a_sweep_on_a_file_system_without_locks_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    monkeypatch.setattr(fcntl, "flock", no_locks)
     done = selfreward("run", "-m", *SCRIPTED[1:], "run=s", "seed=0,1", cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    assert (
-        sum("has no hard links (Operation not permitted), which a sweep needs" in x for x in done.stderr.splitlines())
-        == 1
-    )
-    assert not list(tmp_path.rglob("*.new"))
+    assert sum("has no locks (No locks available)" in line for line in done.stderr.splitlines()) == 1
 
 
 def _manifest(folder: Path, stage: str, of: str = "iter-000") -> Path:

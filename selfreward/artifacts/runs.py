@@ -11,7 +11,7 @@ from selfreward.artifacts.identity import derive_seed
 from selfreward.artifacts.manifest import read_manifest
 from selfreward.artifacts.store import Engine, Input, Store
 from selfreward.errors import CorruptArtifact, StoreError
-from selfreward.quoting import setting
+from selfreward.shell_quoting import setting
 from selfreward.spec import Json, Spec
 
 SOURCES = "sources"

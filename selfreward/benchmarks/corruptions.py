@@ -13,7 +13,7 @@ from selfreward.benchmarks.exact_loops import BASELINE_DRAWS, DRAWS, Floats, by_
 from selfreward.benchmarks.writer import Answers, embed_concepts, make_writer, one_form, texts_of
 from selfreward.metrics.estimators import duplicate_rate, mean_pairwise_distance, words
 from selfreward.metrics.lexical import first_words
-from selfreward.metrics.probe import ProbeAnswer, families, matched_measures, start_over_people
+from selfreward.metrics.matched_probe import ProbeAnswer, families, matched_measures, start_over_people
 from selfreward.monitor.controller import ControllerSpec, steer
 from selfreward.monitor.detector import DetectorSpec, Diagnosis, ProbeRound, diagnose
 from selfreward.monitor.findings import PARTS, Finding

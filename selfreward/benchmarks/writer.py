@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from selfreward.benchmarks.exact_loops import ANSWERS, Floats, Indices
 from selfreward.metrics.estimators import words
-from selfreward.metrics.probe import ProbeAnswer
+from selfreward.metrics.matched_probe import ProbeAnswer
 
 Answers = Mapping[str, Sequence[ProbeAnswer]]
 

@@ -20,6 +20,34 @@ def run_parser(command: str, description: str) -> argparse.ArgumentParser:
     return parser
 
 
+def settings_parser(command: str, description: str, epilog: str | None = None) -> argparse.ArgumentParser:
+    """A parser for `selfreward <command> [SETTING=VALUE ...]`."""
+    parser = argparse.ArgumentParser(prog=f"selfreward {command}", description=description, epilog=epilog)
+    parser.add_argument("settings", nargs="*", metavar="SETTING=VALUE", help="as for `selfreward run`")
+    return parser
+
+
+def action_of(
+    command: str, description: str, actions: Mapping[str, str], arguments: list[str]
+) -> tuple[str, list[str]]:
+    """The action of `selfreward <command> ACTION ...` and what follows it; `actions` says what each one does."""
+    width = max(map(len, actions))
+    parser = argparse.ArgumentParser(
+        prog=f"selfreward {command}",
+        description=description,
+        epilog="\n".join(
+            [
+                "actions:",
+                *(f"  {typed:{width}}  {does}" for typed, does in actions.items()),
+                f"\n`selfreward {command} ACTION --help` explains an action.",
+            ]
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("action", choices=[typed.split()[0] for typed in actions], metavar="ACTION")
+    return parser.parse_args(arguments[:1]).action, arguments[1:]
+
+
 def run_folder(run: str, runs: Path) -> Path:
     """The folder of the run called `run`; a path to a run is accepted too."""
     path = Path(run)

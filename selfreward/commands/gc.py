@@ -37,20 +37,18 @@ def collect(folders: Iterable[Path], store: Store, say: Callable[[str], None], *
     stages = (iteration for folder in folders for iteration in read_run(folder).iterations)
     trained = {one[WEIGHTS].path.resolve(): one[WEIGHTS] for one in stages if WEIGHTS in one}
     needed = list(_needed(store.root.parent))
+    whole = (
+        (artifact, sum(entry.bytes for entry in artifact.manifest.files))
+        for home, artifact in trained.items()
+        if not artifact.manifest.collected and not any(path.is_relative_to(home) for path in needed)
+    )
     freed = 0
-    for home, artifact in trained.items():
-        if artifact.manifest.collected or any(path.is_relative_to(home) for path in needed):
-            continue
-        size = sum(entry.bytes for entry in artifact.manifest.files)
-        say(f"{'would delete' if dry_run else 'deleting'} {artifact.path} ({size / 1e6:,.0f} MB)")
-        freed += size
-        if not dry_run:
-            empty(artifact, store)
-    for artifact, size in _left_behind(store):
-        say(f"{'would delete' if dry_run else 'deleting'} what is left of {artifact.path} ({size / 1e6:,.0f} MB)")
-        freed += size
-        if not dry_run:
-            _empty_leftovers(artifact, store)
+    for what, found, delete in (("", whole, empty), ("what is left of ", _left_behind(store), _empty_leftovers)):
+        for artifact, size in found:
+            say(f"{'would delete' if dry_run else 'deleting'} {what}{artifact.path} ({size / 1e6:,.0f} MB)")
+            freed += size
+            if not dry_run:
+                delete(artifact, store)
     say(f"{'would free' if dry_run else 'freed'} {freed / 1e6:,.0f} MB")
 
 

@@ -3,41 +3,34 @@
 import argparse
 from pathlib import Path
 
-from selfreward.commands.arguments import Compose, positive
-from selfreward.commands.judge_calibrate import CalibrationRequest, calibrate_judge, report_lines
+from selfreward.commands.arguments import Compose, action_of, positive, settings_parser
+from selfreward.commands.judge_calibrate import calibrate_judge, report_lines
 from selfreward.config import validate
 
-ACTIONS = """actions:
-  calibrate [SETTING=VALUE ...] --gold FILE   agreement with people, biases, disagreements; a table and a page
-
-`selfreward judge ACTION --help` explains an action; docs/judges.md shows what comes of it.
-"""
+ACTIONS = {
+    "calibrate [SETTING=VALUE ...] --gold FILE": "agreement with people, biases, disagreements; a table and a page"
+}
 
 
 def main(arguments: list[str], compose: Compose) -> int:
     """0, whatever the gate says of the judge. Raises SelfrewardError for a mistake that the user can mend."""
-    parser = argparse.ArgumentParser(prog="selfreward judge", description="Judges by themselves.", epilog=ACTIONS)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("action", choices=("calibrate",), metavar="ACTION")
-    parser.parse_args(arguments[:1])
-    parsed = _calibrate_parser().parse_intermixed_args(arguments[1:])
+    _, rest = action_of("judge", "Judges by themselves; docs/judges.md shows what comes of it.", ACTIONS, arguments)
+    parsed = _calibrate_parser().parse_intermixed_args(rest)
     settings = [*parsed.settings, *([] if parsed.seed is None else [f"seed={parsed.seed}"])]
-    asked = CalibrationRequest(gold=parsed.gold, items=parsed.items, out=parsed.out)
-    for line in report_lines(*calibrate_judge(validate(compose(settings)), asked)):
-        print(line)
+    found, out = calibrate_judge(validate(compose(settings)), parsed.gold, parsed.items, parsed.out)
+    print(*report_lines(found, out), sep="\n")
     return 0
 
 
 def _calibrate_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="selfreward judge calibrate",
-        description="Ask a judge about pairs of answers that people labelled. Settings are those of a run: model, "
-        "backend and judge decide who is asked, gate what is said about it. The start model stands for every policy "
-        "but an external one.",
+    parser = settings_parser(
+        "judge calibrate",
+        "Ask a judge about pairs of answers that people labelled. Settings are those of a run: model, backend and "
+        "judge decide who is asked, gate what is said about it. The start model stands for every policy but an "
+        "external one.",
         epilog="example: selfreward judge calibrate judge=pairwise judge.method=probability --gold pairs.jsonl "
         "--items 200",
     )
-    parser.add_argument("settings", nargs="*", metavar="SETTING=VALUE", help="as for `selfreward run`")
     parser.add_argument(
         "--gold", type=Path, required=True, metavar="FILE", help="labelled pairs in any form of docs/labels.md"
     )

@@ -1,17 +1,16 @@
 """The work of `selfreward judge calibrate`: asks, measures, writes a page, and tells it as a table."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.files import write_atomically, write_json
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
-from selfreward.commands.monitor_table import aligned
 from selfreward.commands.number_types import with_types_of_this_machine
 from selfreward.config import RunConfig
-from selfreward.console import ConsoleReporter
+from selfreward.console import ConsoleReporter, table_lines
 from selfreward.data.models import start_policy
 from selfreward.data.readers import content_digest
 from selfreward.errors import ConfigError, DataError
@@ -21,7 +20,7 @@ from selfreward.judge_quality.measures import judge_measures, rater_measures
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.judge_quality.weights import weights_of
 from selfreward.judges.jury import JurySpec
-from selfreward.judging import Judges, Policies
+from selfreward.judging_policies import Judges, Policies
 from selfreward.labels.calibrate import Dispute, LabelledSpec, calibrate, labelled_pairs
 from selfreward.labels.hardest import with_kinds
 from selfreward.labels.items import read_items, write_items
@@ -39,32 +38,24 @@ PAGE, ITEMS, FIGURES = "judge.html", "items.jsonl", "measures.json"
 _LEFT_OUT = "left_out:"
 
 
-@dataclass(frozen=True, kw_only=True)
-class CalibrationRequest:
-    """What is asked besides the settings: the file, how many of its pairs, where it goes."""
+def calibrate_judge(config: RunConfig, gold: Path, limit: int | None, out: Path | None) -> tuple[Calibrated, Path]:
+    """Asks the judge of `config` about `limit` pairs of the file `gold`; writes page and files into the folder `out`.
 
-    gold: Path
-    items: int | None
-    out: Path | None
-
-
-def calibrate_judge(config: RunConfig, asked: CalibrationRequest) -> tuple[Calibrated, Path]:
-    """Asks the judge of `config`, in the store and linked in `<run>/judge/<name of the file>`; writes page and files.
-
-    Returns what came of it and the folder it was written to. Raises SelfrewardError as a run does.
+    Artifacts are linked in `<run>/judge/<name of the file>`, which is the folder too where none is given. Returns what
+    came of it and the folder. Raises SelfrewardError as a run does.
     """
     if (why := why_unmeasured(config.judge)) is not None:
         raise ConfigError(f"judge={config.judge.kind} cannot be calibrated: {why}; choose another judge or rubric")
     config = with_types_of_this_machine(config)
     store = Store(config.store.runs / "store", ConsoleReporter())
-    run = Run(config.store.runs / config.run / FOLDER / asked.gold.resolve().stem, store, config.seed)
-    out = run.folder if asked.out is None else asked.out
-    if (out / ITEMS).resolve() == asked.gold.resolve():
-        raise DataError(f"{asked.gold} would be written over: give another folder with --out")
-    spec = LabelledSpec(path=asked.gold, content=content_digest(asked.gold), limit=asked.items)
+    run = Run(config.store.runs / config.run / FOLDER / gold.resolve().stem, store, config.seed)
+    out = out or run.folder
+    if (out / ITEMS).resolve() == gold.resolve():
+        raise DataError(f"{gold} would be written over: give another folder with --out")
+    spec = LabelledSpec(path=gold, content=content_digest(gold), limit=limit)
     pairs = run.source("pairs", labelled_pairs, spec)
-    _check_own(health_spec(config.judge).own, asked.gold, pairs)
-    found = _measured(config, asked, pairs, *_judge(config, run, pairs))
+    _check_own(health_spec(config.judge).own, gold, pairs)
+    found = _measured(config, gold, pairs, *_judge(config, run, pairs))
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / PAGE, render(found).encode())
     write_items(out / ITEMS, found.items)
@@ -90,11 +81,9 @@ def _check_own(own: Sequence[str], gold: Path, pairs: Artifact) -> None:
         raise DataError(f"judge.own={unknown[0]}: {gold} has no answer by that author; it has {there}")
 
 
-def _measured(
-    config: RunConfig, asked: CalibrationRequest, pairs: Artifact, artifact: Artifact, policy: Policy | None
-) -> Calibrated:
+def _measured(config: RunConfig, gold: Path, pairs: Artifact, artifact: Artifact, policy: Policy | None) -> Calibrated:
     labelled, verdicts = list(pairs.records(Labelled)), list(artifact.records(Verdicts))
-    of_file = {item.id: item for item in read_items(asked.gold)[0]}
+    of_file = {item.id: item for item in read_items(gold)[0]}
     said = {one.id: one for one in verdicts}
     disputed = {one.id: one.disagreement for one in artifact.records(Dispute, "disputes")}
     items = [replace(of_file[id_], judge=one, disagreement=disputed.get(id_)) for id_, one in said.items()]
@@ -102,7 +91,7 @@ def _measured(
     measures = judge_measures(labelled, verdicts, own=own, scale=scale_of(config.judge), seed=config.seed)
     counts = pairs.manifest.counts
     return Calibrated(
-        gold=asked.gold.name,
+        gold=gold.name,
         judge=identity(config.judge) | ({"own": [*own]} if own else {}),
         policy=policy,
         artifact=artifact,
@@ -125,7 +114,7 @@ def report_lines(found: Calibrated, out: Path) -> Iterator[str]:
     if found.weights is not None:
         yield f"weights learned on these pairs, each judged by those of the others: {weights_text(found.weights)}"
     yield ""
-    yield from aligned([_row(one, found.people) for one in found.measures if one.interval is not None])
+    yield from table_lines([_row(one, found.people) for one in found.measures if one.interval is not None])
     yield ""
     for one in found.people:
         if one.interval is not None:
@@ -186,4 +175,4 @@ def _kinds(found: Calibrated) -> list[str]:
         }
         for one in found.kinds
     ]
-    return aligned(rows)
+    return table_lines(rows)

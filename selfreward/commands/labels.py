@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from selfreward.commands.arguments import Compose, positive
-from selfreward.commands.monitor_table import aligned
+from selfreward.commands.arguments import Compose, action_of, positive
+from selfreward.console import table_lines
 from selfreward.errors import ConfigError, DataError
 from selfreward.judges.prompting import ComparisonTexts, JudgeTexts, Rubric
 from selfreward.labels import argilla, label_studio
@@ -24,25 +24,20 @@ from selfreward.labels.returned_gold import (
     stale,
     write_labels,
 )
-from selfreward.quoting import setting
 from selfreward.report.markup import visible
+from selfreward.shell_quoting import setting
 
-ACTIONS = """actions:
-  export FILE     write pairs for Label Studio or Argilla, blind and in a random order
-  import RETURNED read the labels back, as gold or human pairs
-  stale FILE      find what was labelled under another version of a rubric
-
-`selfreward labels ACTION --help` explains an action; docs/labels.md shows the whole way.
-"""
+ACTIONS = {
+    "export FILE": "write pairs for Label Studio or Argilla, blind and in a random order",
+    "import RETURNED": "read the labels back, as gold or human pairs",
+    "stale FILE": "find what was labelled under another version of a rubric",
+}
 _RUBRIC = "a rubric of conf/rubric, or comparison/NAME for one of conf/comparison"
 
 
 def main(arguments: list[str], compose: Compose) -> int:
     """0. Raises SelfrewardError for a mistake that the user can mend."""
-    parser = argparse.ArgumentParser(prog="selfreward labels", description="Labels from people.", epilog=ACTIONS)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("action", choices=("export", "import", "stale"), metavar="ACTION")
-    action, rest = parser.parse_args(arguments[:1]).action, arguments[1:]
+    action, rest = action_of("labels", "Labels from people; docs/labels.md shows the whole way.", ACTIONS, arguments)
     match action:
         case "export":
             lines = _export(_export_parser().parse_args(rest), compose)
@@ -144,11 +139,8 @@ def _with_verdicts(items: Sequence[Item], path: Path) -> list[Item]:
         raise DataError(
             f"{path} has a verdict on {unknown[0][:40]!r}, which is no pair of the file: give verdicts on these pairs"
         )
-    found = []
-    for item in items:
-        judge, disagreement = said.get(item.id, (None, None))
-        found.append(replace(item, judge=judge, disagreement=disagreement))
-    return found
+    of_items = ((item, *said.get(item.id, (None, None))) for item in items)
+    return [replace(item, judge=judge, disagreement=disagreement) for item, judge, disagreement in of_items]
 
 
 def _kind_lines(items: Sequence[Item], chosen: Sequence[Item]) -> list[str]:
@@ -156,7 +148,7 @@ def _kind_lines(items: Sequence[Item], chosen: Sequence[Item]) -> list[str]:
     judged = [item for item in items if item.judge is not None]
     fared = by_kind([(item.labelled, item.judge) for item in judged if item.judge], [str(one.kind) for one in judged])
     of = {one.kind: one for one in fared}
-    return aligned(
+    return table_lines(
         [
             {
                 "kind of prompt": visible(kind),

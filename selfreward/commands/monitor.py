@@ -2,47 +2,39 @@
 
 import argparse
 
-from selfreward.commands.arguments import Compose, run_folder, run_parser
+from selfreward.commands.arguments import Compose, action_of, run_folder, run_parser, settings_parser
 from selfreward.commands.monitor_calibrate import calibrate
 from selfreward.commands.monitor_check import EXIT_CODES, check
 from selfreward.commands.monitor_replay import SETTINGS, replay
 
-ACTIONS = """actions:
-  calibrate [SETTING=VALUE ...]   measure the start policy twice: noise, detectable effect, cost
-  check RUN                       the verdict on a run, as an exit code
-  replay RUN [SETTING=VALUE ...]  decide again from what was measured, under other settings
-
-`selfreward monitor ACTION --help` explains an action.
-"""
+ACTIONS = {
+    "calibrate [SETTING=VALUE ...]": "measure the start policy twice: noise, detectable effect, cost",
+    "check RUN": "the verdict on a run, as an exit code",
+    "replay RUN [SETTING=VALUE ...]": "decide again from what was measured, under other settings",
+}
 
 
 def main(arguments: list[str], compose: Compose) -> int:
     """0, or the exit code of a verdict for `check`. Raises SelfrewardError for a mistake that the user can mend."""
-    parser = argparse.ArgumentParser(prog="selfreward monitor", description="The monitor of diversity.", epilog=ACTIONS)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("action", choices=("calibrate", "check", "replay"), metavar="ACTION")
-    action, rest = parser.parse_args(arguments[:1]).action, arguments[1:]
-    match action:
-        case "calibrate":
-            calibrate(compose(_calibrate_parser().parse_args(rest).settings))
-            return 0
-        case "check":
-            parsed = _check_parser().parse_args(rest)
-            return check(run_folder(parsed.run, parsed.runs), parsed.iteration)
-        case _:
-            parsed = _replay_parser().parse_intermixed_args(rest)
-            replay(run_folder(parsed.run, parsed.runs), parsed.settings)
-            return 0
+    action, rest = action_of("monitor", "The monitor of diversity.", ACTIONS, arguments)
+    if action == "check":
+        parsed = _check_parser().parse_args(rest)
+        return check(run_folder(parsed.run, parsed.runs), parsed.iteration)
+    if action == "calibrate":
+        lines = calibrate(compose(_calibrate_parser().parse_args(rest).settings))
+    else:
+        parsed = _replay_parser().parse_intermixed_args(rest)
+        lines = replay(run_folder(parsed.run, parsed.runs), parsed.settings)
+    print(*lines, sep="\n")
+    return 0
 
 
 def _calibrate_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="selfreward monitor calibrate",
-        description="Measure the start policy twice: what differs is noise. Says how small a loss the monitor could "
-        "see, and what it costs. A run with the same settings finds its first measurement made.",
+    return settings_parser(
+        "monitor calibrate",
+        "Measure the start policy twice: what differs is noise. Says how small a loss the monitor could see, and what "
+        "it costs. A run with the same settings finds its first measurement made.",
     )
-    parser.add_argument("settings", nargs="*", metavar="SETTING=VALUE", help="as for `selfreward run`")
-    return parser
 
 
 def _check_parser() -> argparse.ArgumentParser:

@@ -1,22 +1,21 @@
 """`selfreward monitor calibrate`: measure the start policy twice, so that whatever differs is noise."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from math import ceil
 
 from selfreward.artifacts import Artifact, Part, Store
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
 from selfreward.commands.arguments import Values
-from selfreward.commands.monitor_table import aligned, amount
 from selfreward.commands.number_types import with_types_of_this_machine
 from selfreward.config import RunConfig, validate
-from selfreward.console import ConsoleReporter
+from selfreward.console import ConsoleReporter, table_lines
 from selfreward.data.models import start_policy
 from selfreward.lengths import answer_lengths
-from selfreward.metrics.paired import Family
-from selfreward.metrics.reach import FEWEST_DRAWS, FEWEST_HUMAN_ANSWERS
+from selfreward.metrics.human_recall import FEWEST_DRAWS, FEWEST_HUMAN_ANSWERS
+from selfreward.metrics.paired_values import Family
 from selfreward.monitor.findings import FEWEST_PROMPTS, PARTS, Finding
+from selfreward.monitor.verdict_words import amount, finding_cells
 from selfreward.stages.diagnose import HumanNll, diagnose, verdict_of
 from selfreward.stages.measure import BASELINE, measure, measurement_of
 from selfreward.stages.source import load_sources
@@ -29,27 +28,24 @@ _UNITS = (
 )
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """Two measurements of one policy, and the verdict on the second."""
+def calibrate(values: Values) -> Iterator[str]:
+    """Measures the start policy of the composed settings `values` twice; the lines that tell what came of it.
 
-    baseline: Artifact
-    again: Artifact
-    diagnosis: Artifact
-
-
-def calibrate(values: Values) -> None:
-    """Measures the start policy of the composed settings `values` twice and prints what that says of the monitor.
-
-    Raises SelfrewardError as a run does.
+    They are a table, recall, what is blind, and the cost. Raises SelfrewardError as a run does.
     """
     config = validate(values)
-    for line in report_lines(config, measure_twice(config)):
-        print(line)
+    baseline, again, diagnosis = measure_twice(config)
+    verdict, probe, monitor = verdict_of(diagnosis), config.measure, config.monitor
+    yield f"{config.run}: the start policy against itself, {probe.k} answers a prompt against {probe.baseline_k};"
+    yield f"critical values for {monitor.horizon} rounds at alpha {monitor.alpha}"
+    if verdict.ordered:
+        yield from ("", *table_lines([_row(one) for one in verdict.ordered]), *_UNITS)
+    yield from ("", *_recall(again), *_verdicts(config, again, diagnosis))
+    yield from ("", *_cost(config.loop.iterations, baseline, again))
 
 
-def measure_twice(config: RunConfig) -> Calibration:
-    """Two rounds of the run `config` whose policy stays what it is, linked as a run in `<run>/calibration`.
+def measure_twice(config: RunConfig) -> tuple[Artifact, Artifact, Artifact]:
+    """Two measurements of the start policy and the verdict on the second, linked as a run in `<run>/calibration`.
 
     The first measurement and its diagnosis are those of the run itself.
     """
@@ -70,18 +66,7 @@ def measure_twice(config: RunConfig) -> Calibration:
         spec = config.monitor.detector
         return run.stage(t, diagnose, spec, random=False, measured=seen, baseline=baseline, previous=previous)
 
-    return Calibration(baseline, again, diagnosed(1, again, diagnosed(0, baseline, None)))
-
-
-def report_lines(config: RunConfig, found: Calibration) -> Iterator[str]:
-    """The lines of a calibration: table, recall, what is blind, cost."""
-    verdict, probe, monitor = verdict_of(found.diagnosis), config.measure, config.monitor
-    yield f"{config.run}: the start policy against itself, {probe.k} answers a prompt against {probe.baseline_k};"
-    yield f"critical values for {monitor.horizon} rounds at alpha {monitor.alpha}"
-    if verdict.ordered:
-        yield from ("", *aligned([_row(one) for one in verdict.ordered]), *_UNITS)
-    yield from ("", *_recall(found.again), *_verdicts(config, found, verdict.findings))
-    yield from ("", *_cost(config, found))
+    return baseline, again, diagnosed(1, again, diagnosed(0, baseline, None))
 
 
 def enough(finding: Finding) -> int:
@@ -90,19 +75,10 @@ def enough(finding: Finding) -> int:
 
 
 def _row(one: Finding) -> dict[str, str]:
-    return {
-        "family": one.family,
-        "prompts": str(one.prompts),
-        "value": f"{one.now:.3f}",
-        "A/A drop": amount(one.family, one.drop, "+"),
-        "se": amount(one.family, one.se),
-        "z": f"{one.z:.2f}",
-        "critical": f"{one.critical:.2f}",
-        "margin": amount(one.family, one.margin),
-        "detectable": amount(one.family, one.detectable),
-        "hit": "yes" if one.hit else "no",
-        "enough": f"{enough(one):,}",
-    }
+    cells = finding_cells(one)
+    first = {"family": one.family, "prompts": cells["prompts"], "value": cells["now"], "A/A drop": cells["drop"]}
+    tested = ("se", "z", "critical", "margin", "detectable", "hit")
+    return {**first, **{name: cells[name] for name in tested}, "enough": f"{enough(one):,}"}
 
 
 def _recall(again: Artifact) -> Iterator[str]:
@@ -120,14 +96,15 @@ def _recall(again: Artifact) -> Iterator[str]:
         yield f"A/A coverage: {beside.coverage:.3f}, precision {beside.precision:.3f} ({texts})"
 
 
-def _verdicts(config: RunConfig, found: Calibration, findings: Mapping[Family, Finding]) -> Iterator[str]:
+def _verdicts(config: RunConfig, again: Artifact, diagnosis: Artifact) -> Iterator[str]:
     """A sentence for each family that is blind, and for what that does to the verdicts of a run."""
+    findings = verdict_of(diagnosis).findings
     for family in PARTS:
         finding = findings.get(family)
         if family == "nll":
-            yield _nll_line(found)
+            yield _nll_line(diagnosis)
         elif finding is None:
-            yield f"{family} is blind: {_missing(family, config, found)}"
+            yield f"{family} is blind: {_missing(family, config, again)}"
         elif finding.detectable > finding.margin:
             seen, margin = amount(family, finding.margin + finding.detectable), amount(family, finding.margin)
             yield (
@@ -143,8 +120,8 @@ def _verdicts(config: RunConfig, found: Calibration, findings: Mapping[Family, F
         yield f"a false hit of {', '.join(hits)}: nothing has changed between the two measurements"
 
 
-def _nll_line(found: Calibration) -> str:
-    scored = sum(one.round == 1 for one in found.diagnosis.records(HumanNll, "history"))
+def _nll_line(diagnosis: Artifact) -> str:
+    scored = sum(one.round == 1 for one in diagnosis.records(HumanNll, "history"))
     if scored < FEWEST_PROMPTS:
         return f"nll is blind: human answers are scored on {scored} open probe prompts, {FEWEST_PROMPTS} are needed"
     return (
@@ -153,8 +130,8 @@ def _nll_line(found: Calibration) -> str:
     )
 
 
-def _missing(family: Family, config: RunConfig, found: Calibration) -> str:
-    answers = found.again.rows("human")
+def _missing(family: Family, config: RunConfig, again: Artifact) -> str:
+    answers = again.rows("human")
     if family == "recall" and config.measure.k < FEWEST_DRAWS:
         return f"measure.k={config.measure.k} leaves no neighbour to reach to, set it to {FEWEST_DRAWS} or more"
     if family == "recall" and answers < FEWEST_HUMAN_ANSWERS:
@@ -162,8 +139,7 @@ def _missing(family: Family, config: RunConfig, found: Calibration) -> str:
     return f"fewer than {FEWEST_PROMPTS} open probe prompts have a value, or all of them differ alike"
 
 
-def _cost(config: RunConfig, found: Calibration) -> Iterator[str]:
-    baseline, again, rounds = found.baseline, found.again, config.loop.iterations
+def _cost(rounds: int, baseline: Artifact, again: Artifact) -> Iterator[str]:
     drawn = (baseline.tokens or 0) + rounds * (again.tokens or 0)
     seconds = baseline.manifest.seconds + rounds * again.manifest.seconds
     yield f"cost of the baseline: {_paid(baseline.manifest.seconds, baseline.tokens)}"

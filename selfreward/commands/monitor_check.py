@@ -1,15 +1,17 @@
 """`selfreward monitor check RUN`: the verdict on one round from what is stored, as an exit code for scripts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
+from itertools import takewhile
 from pathlib import Path
 
+from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView, read_run
-from selfreward.commands.monitor_table import aligned, amount
+from selfreward.console import table_lines
 from selfreward.errors import StoreError
 from selfreward.monitor.controller import healthier
-from selfreward.monitor.findings import Finding
-from selfreward.quoting import setting
+from selfreward.monitor.verdict_words import finding_cells
+from selfreward.shell_quoting import setting
 from selfreward.stages.decide import Decision, decision_of
 from selfreward.stages.diagnose import verdict_of
 
@@ -32,51 +34,29 @@ def check(folder: Path, iteration: int | None) -> int:
     there is no run or no diagnosis of that round.
     """
     view = read_run(folder)
-    diagnosed = [number for number, stages in enumerate(view.iterations) if "diagnose" in stages]
-    if not diagnosed:
-        raise StoreError(
-            f"{view.name} is not diagnosed yet: `selfreward run {setting('run', view.name)} ...` goes on with it"
-        )
-    number = diagnosed[-1] if iteration is None else iteration
-    if number not in diagnosed:
-        raise StoreError(
-            f"round {number} of {view.name} is not diagnosed: give --iteration {diagnosed[0]} to {diagnosed[-1]}"
-        )
+    last = len(diagnosed_rounds(view)) - 1
+    number = last if iteration is None else iteration
+    if not 0 <= number <= last:
+        raise StoreError(f"round {number} of {view.name} is not diagnosed: give --iteration 0 to {last}")
     stages = view.iterations[number]
     verdict = verdict_of(stages["diagnose"])
     decision = decision_of(stages["decide"]) if "decide" in stages else None
     state = verdict.state if decision is None else decision.course.state
     print(f"{view.name}, round {number}: {state}", f"  {verdict.why}", f"  {verdict.cannot_see}", sep="\n")
     if verdict.ordered:
-        print("", *findings_table(verdict.ordered), sep="\n")
+        print("", *table_lines([finding_cells(one) for one in verdict.ordered]), sep="\n")
     print("", *_course(decision), *_way_back(view, number), sep="\n")
     return EXIT_CODES[state]
 
 
-def findings_table(findings: Iterable[Finding]) -> list[str]:
-    """One line for each family: what moved, its noise, its simultaneous limits, and what could have been seen."""
-    return aligned(
-        [
-            {
-                "family": one.family,
-                "part": one.part,
-                "now": f"{one.now:.3f}",
-                "base": f"{one.base:.3f}",
-                "drop": amount(one.family, one.drop, "+"),
-                "se": amount(one.family, one.se),
-                "low": amount(one.family, one.low, "+"),
-                "high": amount(one.family, one.high, "+"),
-                "z": f"{one.z:.2f}",
-                "critical": f"{one.critical:.2f}",
-                "margin": amount(one.family, one.margin),
-                "detectable": amount(one.family, one.detectable),
-                "hit": "yes" if one.hit else "no",
-                "prompts": str(one.prompts),
-                "since": "people" if one.since is None else f"round {one.since}",
-            }
-            for one in findings
-        ]
-    )
+def diagnosed_rounds(view: RunView) -> list[Mapping[str, Artifact]]:
+    """The stages of each round from the first on that has a verdict. Raises StoreError where none has."""
+    found = list(takewhile(lambda stages: "diagnose" in stages, view.iterations))
+    if not found:
+        raise StoreError(
+            f"{view.name} is not diagnosed yet: `selfreward run {setting('run', view.name)} ...` goes on with it"
+        )
+    return found
 
 
 def _course(decision: Decision | None) -> list[str]:

@@ -3,19 +3,19 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import takewhile
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from selfreward.artifacts.runs import RunView, read_run
-from selfreward.commands.monitor_table import aligned
+from selfreward.commands.monitor_check import diagnosed_rounds
+from selfreward.config import first_mistake
+from selfreward.console import table_lines
 from selfreward.errors import ConfigError, StoreError
-from selfreward.monitor.controller import Intervention, steer
+from selfreward.monitor.controller import Intervention, MonitorSpec, steer
 from selfreward.monitor.findings import Margins
-from selfreward.monitor.settings import MonitorSpec
-from selfreward.quoting import setting
 from selfreward.stages.decide import decision_of, evidence_of
 from selfreward.stages.diagnose import RoundVerdict, Verdict, diagnosis_of, rounded_verdict, verdict_of
 
@@ -24,7 +24,7 @@ SETTINGS = (
     *(f"margin.{name}" for name in Margins.model_fields),
 )
 _ALIKE = 1e-6
-_DONE = ("state", "real_share", "rung", "orders", "action", "stop")
+_done = attrgetter("state", "real_share", "rung", "orders", "action", "stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,9 @@ class Round:
     stored: Again
     now: Again
 
-    @property
-    def acts_alike(self) -> bool:
-        """Whether what is done after this round is what was done."""
-        if self.stored.course is None or self.now.course is None:
-            return True
-        return all(getattr(self.stored.course, name) == getattr(self.now.course, name) for name in _DONE)
 
-
-def replay(folder: Path, typed: Sequence[str]) -> None:
-    """Prints every round of the run as stored and as decided under the settings `typed`, then what differs.
+def replay(folder: Path, typed: Sequence[str]) -> Iterator[str]:
+    """Every round of the run as stored and as decided under the settings `typed`, then what differs, as lines.
 
     Raises ConfigError for a setting that does not exist or a value that is not allowed, StoreError where there is
     nothing to decide on, or where what is stored does not follow from the measurements under its own settings.
@@ -65,11 +58,8 @@ def replay(folder: Path, typed: Sequence[str]) -> None:
     wanted = parse_settings(typed)
     view = read_run(folder)
     rounds = list(decided_again(view, wanted))
-    if not rounds:
-        raise StoreError(
-            f"{view.name} is not diagnosed yet: `selfreward run {setting('run', view.name)} ...` goes on with it"
-        )
-    print(*_table(rounds), "", *(_differences(rounds) if wanted else _sameness(view, rounds)), sep="\n")
+    told = _differences(rounds) if wanted else _sameness(view, rounds)
+    yield from (*_table(rounds), "", *told)
 
 
 def parse_settings(typed: Sequence[str]) -> dict[str, str]:
@@ -88,7 +78,7 @@ def decided_again(view: RunView, wanted: Mapping[str, str]) -> Iterator[Round]:
     before: RoundVerdict | None = None
     course: Intervention | None = None
     settings: dict[str, Any] = {}
-    diagnosed = list(takewhile(lambda stages: "diagnose" in stages, view.iterations))
+    diagnosed = diagnosed_rounds(view)
     for number, stages in enumerate(diagnosed):
         settings |= stages["diagnose"].spec
         decision = decision_of(stages["decide"]) if "decide" in stages else None
@@ -117,33 +107,24 @@ def _changed(settings: Mapping[str, Any], wanted: Mapping[str, str]) -> MonitorS
     try:
         return MonitorSpec.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        setting = f"{'.'.join(map(str, first['loc']))}={first['input']}: " if first["loc"] else ""
-        raise ConfigError(setting + first["msg"].removeprefix("Value error, ")) from error
+        raise ConfigError(first_mistake(error, values)) from error
 
 
 def _table(rounds: Sequence[Round]) -> list[str]:
-    return aligned(
-        [
-            {"round": str(one.number), "state": _both(one.stored.state, one.now.state)}
-            | _courses(one.stored.course, one.now.course)
-            for one in rounds
-        ]
-    )
+    rows = []
+    for one in rounds:
+        stored, now = _cells(one.stored), _cells(one.now)
+        both = {name: text if text == now[name] else f"{text} -> {now[name]}" for name, text in stored.items()}
+        rows.append({"round": str(one.number), **both})
+    return table_lines(rows)
 
 
-def _courses(stored: Intervention | None, now: Intervention | None) -> dict[str, str]:
-    if stored is None or now is None:
-        return {"real share": "-", "action": "-", "rung": "-"}
-    return {
-        "real share": _both(f"{stored.real_share:.3f}", f"{now.real_share:.3f}"),
-        "action": _both(stored.action, now.action),
-        "rung": _both(str(stored.rung), str(now.rung)),
-    }
-
-
-def _both(stored: str, now: str) -> str:
-    return stored if stored == now else f"{stored} -> {now}"
+def _cells(one: Again) -> dict[str, str]:
+    course = one.course
+    if course is None:
+        return {"state": one.state, "real share": "-", "action": "-", "rung": "-"}
+    share = f"{course.real_share:.3f}"
+    return {"state": one.state, "real share": share, "action": course.action, "rung": str(course.rung)}
 
 
 def _sameness(view: RunView, rounds: Sequence[Round]) -> list[str]:
@@ -182,13 +163,13 @@ def _differences(rounds: Sequence[Round]) -> list[str]:
         for one in rounds
         if one.stored.state != one.now.state
     ]
-    other = [one.number for one in rounds if not one.acts_alike]
+    other = [one.number for one in rounds if one.now.course and _done(one.stored.course) != _done(one.now.course)]
     if not lines:
         lines.append("no state differs")
     if not other:
         return [*lines, "no action differs: what was measured is what would have been measured"]
     last = rounds[-1]
-    lines.append(f"what is done differs after {_rounds(other)}")
+    lines.append(f"what is done differs after round{'s' * (len(other) > 1)} {', '.join(map(str, other))}")
     if last.now.course is not None and last.now.course.stop is not None:
         lines.append(f"the run would have ended after round {last.number}: {last.now.course.stop}")
     if last.number > other[0]:
@@ -197,7 +178,3 @@ def _differences(rounds: Sequence[Round]) -> list[str]:
             "makes of them, not what would have been measured"
         )
     return lines
-
-
-def _rounds(numbers: Sequence[int]) -> str:
-    return f"round{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"

@@ -4,10 +4,11 @@ What is drawn and trained hangs on them, so they stand in keys: a run that moved
 begin again. So the machine that begins a run answers for good, and what reaches the stages is never `auto`.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from selfreward.artifacts.files import write_json
 from selfreward.backends import HfSpec, VllmSpec
@@ -15,12 +16,10 @@ from selfreward.backends.device import Dtype, resolve_device, resolve_dtype
 from selfreward.backends.vllm import device_of as device_of_vllm
 from selfreward.config import RunConfig
 from selfreward.errors import StoreError
-from selfreward.spec import Spec
 from selfreward.updates import DpoSpec, RftSpec
 from selfreward.updates.training import compute_of
 
 FILE = "number_types.json"
-_BACKEND, _UPDATE = "backend.dtype", "update.compute"
 
 Config = TypeVar("Config", bound=RunConfig)
 Types = Mapping[str, Dtype]
@@ -43,8 +42,8 @@ def with_types_of_run(config: RunConfig, folder: Path, say: Callable[[str], None
     taken = {name: kept.get(name, choice) for name, choice in here.items()}
     if not taken.keys() <= kept.keys():
         write_json(path, {**kept, **taken})
-    if others := {name: choice for name, choice in here.items() if choice != taken[name]}:
-        began, instead = (_types_text({name: types[name] for name in others}) for types in (taken, others))
+    if others := [name for name, choice in here.items() if choice != taken[name]]:
+        began, instead = (" ".join(f"{name}={types[name]}" for name in others) for types in (taken, here))
         say(f"this run began with {began} and keeps it ({path}); auto here would be {instead}, type that to begin anew")
     return _with(config, taken)
 
@@ -55,19 +54,18 @@ def _types_here(config: RunConfig) -> Types:
     backend, update = config.backend, config.update
     if isinstance(backend, HfSpec | VllmSpec) and backend.dtype == "auto":
         device = resolve_device(backend.device) if isinstance(backend, HfSpec) else device_of_vllm(backend)
-        found[_BACKEND] = resolve_dtype("auto", device)
+        found["backend.dtype"] = resolve_dtype("auto", device)
     if isinstance(update, RftSpec | DpoSpec) and update.compute == "auto":
-        found[_UPDATE] = compute_of(update)
+        found["update.compute"] = compute_of(update)
     return found
 
 
 def _with(config: Config, types: Types) -> Config:
     """`config` with these number types in place of auto."""
-    parts: dict[str, Spec] = {}
-    if _BACKEND in types:
-        parts["backend"] = config.backend.model_copy(update={"dtype": types[_BACKEND]})
-    if _UPDATE in types:
-        parts["update"] = config.update.model_copy(update={"compute": types[_UPDATE]})
+    parts = {}
+    for setting, choice in types.items():
+        part, _, name = setting.partition(".")
+        parts[part] = getattr(config, part).model_copy(update={name: choice})
     return config.model_copy(update=parts)
 
 
@@ -75,13 +73,6 @@ def _read(path: Path) -> Types:
     if not path.exists():
         return {}
     try:
-        kept = json.loads(path.read_text())
-    except ValueError as error:
-        raise StoreError(f"{path} cannot be read ({error}): delete it to choose number types anew") from error
-    if not isinstance(kept, dict) or any(value not in get_args(Dtype) for value in kept.values()):
-        raise StoreError(f"{path} names something else than float32 and bfloat16: delete it to choose anew")
-    return kept
-
-
-def _types_text(types: Types) -> str:
-    return " ".join(f"{name}={choice}" for name, choice in types.items())
+        return TypeAdapter(dict[str, Dtype]).validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise StoreError(f"{path} does not give number types, float32 or bfloat16: delete it to choose anew") from error

@@ -2,7 +2,6 @@
 
 import json
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 
 from selfreward.artifacts import Store
 from selfreward.artifacts.files import write_atomically
@@ -11,13 +10,13 @@ from selfreward.commands.arguments import Values
 from selfreward.commands.check import check_models
 from selfreward.commands.gc import collect
 from selfreward.commands.number_types import with_types_of_run
-from selfreward.config import RunConfig, validate
+from selfreward.config import validate
 from selfreward.console import ConsoleReporter
 from selfreward.errors import StarvedLoop
 from selfreward.loop import run_loop
-from selfreward.quoting import word
 from selfreward.report.control import find_control
 from selfreward.report.page import REPORT_FILE, render
+from selfreward.shell_quoting import word
 from selfreward.tracking import Tracker
 from selfreward.tracking.wandb import WandbRun
 
@@ -37,7 +36,10 @@ def run(values: Values) -> None:
     if share == 0:
         reporter.say(f"{name}=0: this run {'starts' if acts else 'trains'} on its own answers alone")
     current = Run(folder, store, config.seed)
-    with _wandb_run(config, folder, store, reporter) as wandb:
+    to_wandb: AbstractContextManager[WandbRun | None] = nullcontext()
+    if config.tracker.wandb != "disabled":
+        to_wandb = WandbRun(config.tracker, folder, store.root, config.model_dump(mode="json"), reporter.say)
+    with to_wandb as wandb:
         tracker = Tracker(folder, reporter, wandb)
         try:
             check_models(config, current)
@@ -51,11 +53,3 @@ def run(values: Values) -> None:
     if config.store.keep_policies == "last" and config.sweep is None:
         collect([folder], store, reporter.say)
     reporter.say(f"done: {folder}/metrics.jsonl; `selfreward report {word(folder)}` writes the page")
-
-
-def _wandb_run(
-    config: RunConfig, folder: Path, store: Store, reporter: ConsoleReporter
-) -> AbstractContextManager[WandbRun | None]:
-    if config.tracker.wandb == "disabled":
-        return nullcontext()
-    return WandbRun(config.tracker, folder, store.root, config.model_dump(mode="json"), reporter.say)

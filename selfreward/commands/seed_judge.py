@@ -1,26 +1,24 @@
 """`selfreward seed-judge`: a policy that can judge, made of answers that people ranked; a run starts from it."""
 
-import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
 from selfreward.backends.base import Backend
-from selfreward.commands.arguments import Compose
+from selfreward.commands.arguments import Compose, settings_parser
 from selfreward.commands.number_types import with_types_of_this_machine
 from selfreward.config import SeedJudgeConfig, validate_as
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, start_policy
 from selfreward.errors import DataError
 from selfreward.lengths import answer_lengths
-from selfreward.quoting import setting
 from selfreward.records import Policy
 from selfreward.seeding.rankings import ranking_counts, rankings
 from selfreward.seeding.replies import replies
 from selfreward.seeding.seed import seed, seeding_of
+from selfreward.shell_quoting import setting
 from selfreward.stages.prompts import prompts
 from selfreward.stages.sample import sample
 from selfreward.stages.source import Sources, load_sources
@@ -31,50 +29,40 @@ FOLDER = "seed"
 GROUP = "+seed_judge=default"
 
 
-@dataclass(frozen=True)
-class Seeded:
-    """What was made of the answers, one after the other; `replies` are None where they are labels."""
-
-    rankings: Artifact
-    replies: Artifact | None
-    seed: Artifact
-    update: Artifact
-
-
 def main(arguments: list[str], compose: Compose) -> int:
     """Trains the policy and prints what it was made of. 0. Raises SelfrewardError as a run does."""
-    parser = argparse.ArgumentParser(
-        prog="selfreward seed-judge",
-        description="Make a policy that can judge from answers that people ranked: the seed of Self-Rewarding LMs. "
-        "Settings are those of a run and those of conf/seed_judge; gold and held-out rows are never used.",
+    parser = settings_parser(
+        "seed-judge",
+        "Make a policy that can judge from answers that people ranked: the seed of Self-Rewarding LMs. Settings are "
+        "those of a run and those of conf/seed_judge; gold and held-out rows are never used.",
         epilog="example: selfreward seed-judge seed_judge.source=verifier seed_judge.reply=labelled "
         "rubric@seed_judge.rubric=right_or_wrong update.max_tokens=1024",
     )
-    parser.add_argument("settings", nargs="*", metavar="SETTING=VALUE", help="as for `selfreward run`")
     config = validate_as(SeedJudgeConfig, compose([GROUP, *parser.parse_args(arguments).settings]))
-    for line in report_lines(config, seed_policy(config)):
-        print(line)
+    print(*report_lines(config, *seed_policy(config)), sep="\n")
     return 0
 
 
-def seed_policy(config: SeedJudgeConfig) -> Seeded:
-    """The stages of seeding, linked as a run in `<run>/seed`; the first ones may be shared with the run itself."""
+def seed_policy(config: SeedJudgeConfig) -> tuple[Artifact, Artifact, Artifact]:
+    """The rankings, the rows to train on and the update, linked as a run in `<run>/seed`.
+
+    The first stages may be shared with the run itself.
+    """
     config = with_types_of_this_machine(config)
     store = Store(config.store.runs / "store", ConsoleReporter())
     run = Run(config.store.runs / config.run / FOLDER, store, config.seed)
     start = start_policy(config.model, store.root, trusted=trusts(config.backend))
     stage = partial(run.stage, 0)
     with open_backend(config.backend, start) as backend:
-        ranked = _rank(
-            config, run, backend, start, load_sources(config.data, run, backend, start, answer_lengths(config))
-        )
+        sources = load_sources(config.data, run, backend, start, answer_lengths(config))
+        ranked = _rank(config, run, backend, start, sources)
         drawn = None
         if config.seed_judge.reply == "generated":
             drawn = stage(replies, config.seed_judge.drawing, backend=backend, policy=start, rankings=ranked)
         seeds = stage(seed, config.seed_judge.choice, backend=backend, rankings=ranked, replies=drawn)
     engine = engine_of(config.update)
     trained = stage(update, config.update, engine=engine, policy=start, reference=None, training=seeds)
-    return Seeded(ranked, drawn, seeds, trained)
+    return ranked, seeds, trained
 
 
 def _rank(config: SeedJudgeConfig, run: Run, backend: Backend, start: Policy, sources: Sources) -> Artifact:
@@ -93,9 +81,9 @@ def _rank(config: SeedJudgeConfig, run: Run, backend: Backend, start: Policy, so
     return rank(pairs=None, prompts=asked, candidates=drawn)
 
 
-def report_lines(config: SeedJudgeConfig, made: Seeded) -> Iterator[str]:
+def report_lines(config: SeedJudgeConfig, ranking: Artifact, seeds: Artifact, trained: Artifact) -> Iterator[str]:
     """What every step kept, of how much; then where the policy is and how a run starts from it."""
-    ranked, seeding, training = ranking_counts(made.rankings), seeding_of(made.seed), training_of(made.update)
+    ranked, seeding, training = ranking_counts(ranking), seeding_of(seeds), training_of(trained)
     without = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in ranked.unranked.items())
     yield (
         f"rankings ({config.seed_judge.source}): {ranked.ranked} of {ranked.prompts} prompts, with "

@@ -4,18 +4,17 @@ Cells may run in other processes or on other machines, so each one leaves `cell.
 """
 
 import hashlib
-import json
-import os
 import re
 import traceback
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 from selfreward.artifacts import Store
-from selfreward.artifacts.files import canonical, write_atomically
+from selfreward.artifacts.files import canonical, locked, write_json
 from selfreward.commands.arguments import Values
 from selfreward.commands.gc import collect
 from selfreward.commands.run import run
@@ -99,8 +98,8 @@ def run_cell(compose: Callable[[], Values], sweep: Sweep, cell: SweepCell) -> No
 
     Whatever goes wrong is noted and told, so that the other cells go on.
     """
-    for other in sweep.cells:
-        _note_pending(sweep, other)
+    for other in sweep.cells:  # one that is never reached is missed all the same
+        write_state(sweep.runs / cell_run(other), CellState(cell=other), over=False)
     reporter = ConsoleReporter()
     name = cell_run(cell)
     reporter.say(f"cell {sweep.cells.index(cell) + 1} of {len(sweep.cells)}: {name}")
@@ -115,7 +114,7 @@ def run_cell(compose: Callable[[], Values], sweep: Sweep, cell: SweepCell) -> No
         state = _failed(state, error, reporter.say)
     write_state(sweep.runs / name, state)
     # Cells share policies: none is deleted before all have come to their end.
-    if collects and all(one is not None and one.status == "done" for one in _states(sweep)):
+    if collects and all(one.status == "done" for one in _states(sweep)):
         folders = [sweep.runs / cell_run(other) for other in sweep.cells]
         collect(folders, Store(sweep.runs / "store", reporter), reporter.say)
 
@@ -132,10 +131,11 @@ def _failed(state: CellState, error: Exception, say: Callable[[str], None]) -> C
     return replace(state, status="failed", error=told, exit_status=mistake.exit_status)
 
 
-def write_state(folder: Path, state: CellState) -> None:
-    """Writes `cell.json`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / STATE_FILE, _state_bytes(state))
+def write_state(folder: Path, state: CellState, *, over: bool = True) -> None:
+    """Writes `cell.json`, `over` one that is there, which another process may have written, or only where none is."""
+    with locked(folder / f".{STATE_FILE}.lock", on_wait=lambda: None):
+        if over or not (folder / STATE_FILE).exists():
+            write_json(folder / STATE_FILE, {**asdict(state), "cell": state.cell.model_dump()})
 
 
 def read_state(folder: Path) -> CellState | None:
@@ -144,10 +144,9 @@ def read_state(folder: Path) -> CellState | None:
     if not path.exists():
         return None
     try:
-        content = json.loads(path.read_text())
-        return CellState(**{**content, "cell": SweepCell(**content["cell"])})
-    except (ValueError, TypeError, KeyError) as error:
-        raise StoreError(f"{path} does not say how a cell ended ({error}): delete it and sweep again") from error
+        return TypeAdapter(CellState).validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise StoreError(f"{path} does not say how a cell ended: delete it and sweep again") from error
 
 
 def summary(sweep: Sweep) -> tuple[list[str], int]:
@@ -155,7 +154,7 @@ def summary(sweep: Sweep) -> tuple[list[str], int]:
 
     That is 0 if every cell is done, the status of the cells that failed if it is the same for all, and 2 otherwise.
     """
-    states = [state or CellState(cell=cell) for state, cell in zip(_states(sweep), sweep.cells, strict=True)]
+    states = _states(sweep)
     done = sum(state.status == "done" for state in states)
     lines = [f"sweep {sweep.name}: {done} of {len(states)} cells done", *(_line(state) for state in states)]
     statuses = {_MISTAKE if state.exit_status is None else state.exit_status for state in states} - {0}
@@ -167,39 +166,11 @@ def begun(sweep: Sweep) -> bool:
     return any((sweep.runs / cell_run(cell) / STATE_FILE).exists() for cell in sweep.cells)
 
 
-def _states(sweep: Sweep) -> list[CellState | None]:
-    return [read_state(sweep.runs / cell_run(cell)) for cell in sweep.cells]
+def _states(sweep: Sweep) -> list[CellState]:
+    return [read_state(sweep.runs / cell_run(cell)) or CellState(cell=cell) for cell in sweep.cells]
 
 
 def _line(state: CellState) -> str:
     settings = " ".join(f"{name}={value}" for name, value in state.cell.settings.items()) or cell_run(state.cell)
     ended = f"  {state.status:<8} {settings}"
     return ended if state.error is None else f"{ended}: {state.error} (exit status {state.exit_status})"
-
-
-def _note_pending(sweep: Sweep, cell: SweepCell) -> None:
-    """Leaves a note for a cell that has none, so that one that is never reached is missed.
-
-    Another process may note that the cell is done meanwhile; linking, unlike renaming, never replaces that.
-    """
-    folder = sweep.runs / cell_run(cell)
-    if (folder / STATE_FILE).exists():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    scratch = folder / f".{STATE_FILE}.{os.getpid()}.new"
-    scratch.write_bytes(_state_bytes(CellState(cell=cell)))
-    try:
-        with suppress(FileExistsError):
-            (folder / STATE_FILE).hardlink_to(scratch)
-    except OSError as error:
-        raise StoreError(
-            f"the file system of {folder} has no hard links ({error.strerror}), which a sweep needs: choose "
-            "a folder on another disk, store.runs=FOLDER"
-        ) from error
-    finally:
-        scratch.unlink()
-
-
-def _state_bytes(state: CellState) -> bytes:
-    content = {**asdict(state), "cell": state.cell.model_dump()}
-    return f"{json.dumps(content, indent=2)}\n".encode()

@@ -2,22 +2,23 @@
 
 Shape suffixes: N points, M centres, H human points, G drawn ones, D dims. Distances are Euclidean, balls closed.
 
-Three shares, none of them 1 for a policy that is as varied as people are. What two samples of one distribution give
-is their level without loss:
+Shares, none of them 1 for a policy that is as varied as people are. What two samples of one distribution give is their
+level without loss:
 
-- `precision` and `recall`: .57 to 1, by distribution, dims and numbers. At k = 5, normal samples of 256 (of 2,048) give
-  .99 (1.00) in 2 dims, .88 (.87) in 16, .76 (.71) in 64, .72 (.57) in 384. On a line at k = 1 it is 3/4.
+- `precision`, and recall, which is precision with the two sets swapped: .57 to 1, by distribution, dims and numbers. At
+  k = 5, normal samples of 256 (of 2,048) give .99 (1.00) in 2 dims, .88 (.87) in 16, .76 (.71) in 64, .72 (.57) in 384.
+  On a line at k = 1 it is 3/4.
 - `coverage`: 1 - C(H - 1, k) / C(H + G - 1, k) for any distribution without ties, about 1 - 2^-k at H = G: .969 at
   k = 5. It rises fast with G / H: .87 at 1/2 and .996 at 2, k = 5.
 
 So draw as many points as there are human ones, and compare only at the same numbers. Where points come in groups, as
 answers to prompts do, a neighbour further away than a group is large reaches into other groups: a group that shrank to
-one point is then not seen. The monitor's own recall goes group by group (`reach.py`).
+one point is then not seen. The monitor's own recall goes group by group (`human_recall.py`).
 
-As the policy narrows, `recall` falls, `precision` holds or rises, and `coverage` falls where modes go missing. Coverage
+As the policy narrows, recall falls, `precision` holds or rises, and `coverage` falls where modes go missing. Coverage
 is blind to a contraction of scale: in 16 dims or more, points drawn closer to the centre lie nearer to the human ones,
-so it rises to about 1 while `recall` falls (two normal samples of 512 in 64 dims, k = 5, the drawn shrunk to .8: recall
-.75 to .07, coverage .96 to 1.00). `recall` in turn is fooled by outliers among the drawn, whose balls are wide. Log
+so it rises to about 1 while recall falls (two normal samples of 512 in 64 dims, k = 5, the drawn shrunk to .8: recall
+.75 to .07, coverage .96 to 1.00). Recall in turn is fooled by outliers among the drawn, whose balls are wide. Log
 both.
 
 Sources: Kynkaanniemi et al. 2019 (precision, recall); Naeem et al. 2020 (coverage and its value).
@@ -62,44 +63,24 @@ def inside(
     return found_N
 
 
-def precision(human_HD: NDArray[np.floating], drawn_GD: NDArray[np.floating], k: int) -> float | None:
-    """The share of drawn points that lie in the `k`-ball of a human one: how human-like they are.
+def precision_and_coverage(
+    human_HD: NDArray[np.floating], drawn_GD: NDArray[np.floating], k: int
+) -> tuple[float, float] | None:
+    """Two shares in [0, 1] over the `k`-balls of the human points; None without drawn points or with k human ones.
 
-    Range [0, 1]; holds or rises as the policy narrows, so it is no alarm. None without drawn points or with fewer
-    than k + 1 human ones. Bias and value without loss: see the head of this file.
-    """
-    return _share_inside(drawn_GD, human_HD, k)
-
-
-def recall(human_HD: NDArray[np.floating], drawn_GD: NDArray[np.floating], k: int) -> float | None:
-    """The share of human points that lie in the `k`-ball of a drawn one: how much of them is still reached.
-
-    Range [0, 1]; falls as the policy narrows. None without human points or with fewer than k + 1 drawn ones. Bias
-    and value without loss: see the head of this file.
-    """
-    return _share_inside(human_HD, drawn_GD, k)
-
-
-def coverage(human_HD: NDArray[np.floating], drawn_GD: NDArray[np.floating], k: int) -> float | None:
-    """The share of human points whose `k`-ball among the human ones holds a drawn point.
-
-    Range [0, 1]; falls as the policy loses modes, blind to a contraction of scale. None without drawn points or
-    with fewer than k + 1 human ones. Bias and value without loss: see the head of this file.
+    Precision: of the drawn points those that lie in a ball, how human-like they are. It holds or rises as the policy
+    narrows, so it is no alarm. Coverage: of the human points those whose ball holds a drawn one. It falls as the
+    policy loses modes, and is blind to a contraction of scale. Bias and value without loss: see the head of this file.
     """
     if not len(drawn_GD) or len(human_HD) <= k:
         return None
-    reach_H = _reach(neighbour_radii(human_HD, k))
+    radii_H = neighbour_radii(human_HD, k)
+    reach_H = _reach(radii_H)
     held = sum(
         int((squares_BG.min(axis=1) <= reach_H[rows]).sum())
         for rows, squares_BG in _squared_distances(human_HD, drawn_GD)
     )
-    return held / len(human_HD)
-
-
-def _share_inside(points_ND: NDArray[np.floating], centres_MD: NDArray[np.floating], k: int) -> float | None:
-    if not len(points_ND) or len(centres_MD) <= k:
-        return None
-    return float(inside(points_ND, centres_MD, neighbour_radii(centres_MD, k)).mean())
+    return float(inside(drawn_GD, human_HD, radii_H).mean()), held / len(human_HD)
 
 
 def _squared_distances(

@@ -32,6 +32,11 @@ def embed_once(groups: Iterable[Sequence[str]], embed: Embedder) -> Vectors:
     return dict(zip(distinct, embed(distinct), strict=True))
 
 
+def stacked(texts: Sequence[str], vectors: Vectors) -> NDArray[np.float64]:
+    """The vectors of `texts`, as (N, D) rows."""
+    return np.array([vectors[text] for text in texts])
+
+
 def embed_hashing(texts: Sequence[str]) -> NDArray[np.float64]:
     """Hashed counts of character 3-grams, as (N, 256) rows of length 1 (all zeros for a text without words).
 

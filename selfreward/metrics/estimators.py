@@ -13,10 +13,7 @@ import regex
 from numpy.typing import NDArray
 
 # A vowel sign or an accent of its own belongs to the letter before it.
-_WORD = regex.compile(r"(?:[\p{L}\p{N}]\p{M}*)+(?:'(?:[\p{L}\p{N}]\p{M}*)+)*")
-
-# Verbs that follow "I can't" in ordinary prose as well ("I can't write any faster") need an object that
-# points back at the request before they count.
+_WORD = regex.compile(r"(?:[\p{L}\p{N}]\p{M}*)+(?:['\u2019](?:[\p{L}\p{N}]\p{M}*)+)*")
 
 
 def words(text: str) -> list[str]:
@@ -25,14 +22,12 @@ def words(text: str) -> list[str]:
     An apostrophe inside a word belongs to it ("don't"), curly or straight. Scripts that do not space their
     words give one long word per run.
     """
-    found: list[str] = _WORD.findall(_plain(unicodedata.normalize("NFC", text)))
-    return found
+    return [word.casefold().replace("\u2019", "'") for word in _WORD.findall(unicodedata.normalize("NFC", text))]
 
 
-def word_ends(text: str) -> list[int] | None:
-    """Where each of the `words` of `text` ends; None where folding its case makes it longer. `text` must be in NFC."""
-    plain = _plain(text)
-    return [found.end() for found in _WORD.finditer(plain)] if len(plain) == len(text) else None
+def word_ends(text: str) -> list[int]:
+    """Where each of the `words` of `text`, which must be in NFC, ends."""
+    return [found.end() for found in _WORD.finditer(text)]
 
 
 def distinct_share(answers: Sequence[str | None]) -> float | None:
@@ -75,14 +70,16 @@ def rarefied_distinct(texts: Sequence[str], n: int = 2, size: int = 1000) -> flo
     """
     if n < 1 or size < 1:
         raise ValueError(f"n-grams of {n} words in samples of {size}: both must be at least 1")
-    counts = Counter(gram for text in texts for gram in ngrams(words(text), n))
-    total = counts.total()
+    from scipy.special import gammaln
+
+    counts_G = np.array([*Counter(gram for text in texts for gram in ngrams(words(text), n)).values()])
+    total = int(counts_G.sum())
     if total < size:
         return None
-    # Most types share a few small counts, so each count is worked out once.
-    types_of = Counter(counts.values())
-    seen = math.fsum(types * _chance_seen(count, total, size) for count, types in types_of.items())
-    return min(seen / size, 1.0)
+    others_G = total - counts_G
+    # Where fewer others than the sample are left, the second term is infinite and the type is surely seen.
+    missed_G = gammaln(others_G + 1) - gammaln(others_G - size + 1) + gammaln(total - size + 1) - gammaln(total + 1)
+    return min(-float(np.expm1(missed_G).sum()) / size, 1.0)
 
 
 def duplicate_rate(texts: Sequence[str]) -> float | None:
@@ -111,26 +108,8 @@ def pass_at_k(right: int, drawn: int, k: int) -> float:
     return (draws - math.comb(drawn - right, k)) / draws
 
 
-def _plain(text: str) -> str:
-    return text.casefold().replace("\u2019", "'")
-
-
 def ngrams(tokens: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
     """The runs of `n` words in order, n at least 1; none in a shorter text."""
     if n < 1:
         raise ValueError(f"n-grams of {n} words: must be at least 1")
     return zip(*(tokens[start:] for start in range(n)), strict=False)
-
-
-def _chance_seen(count: int, total: int, size: int) -> float:
-    """The chance that a type with `count` of `total` n-grams is among `size` of them: hypergeometric."""
-    others = total - count
-    if others < size:
-        return 1.0
-    log_missed = _log_falling(others, size) - _log_falling(total, size)
-    return -math.expm1(log_missed)
-
-
-def _log_falling(top: int, length: int) -> float:
-    """The natural log of top (top - 1) ... (top - length + 1)."""
-    return math.lgamma(top + 1) - math.lgamma(top - length + 1)

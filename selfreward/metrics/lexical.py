@@ -6,10 +6,9 @@ A lot is drawn from `seed`: the same texts in the same order give the same numbe
 import math
 import random
 import zlib
-from bisect import bisect_left
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from itertools import combinations
+from collections import Counter
+from collections.abc import Sequence
+from itertools import combinations, takewhile
 from unicodedata import normalize
 
 import regex
@@ -23,25 +22,22 @@ _STOPS = regex.compile(r"[^\p{L}\p{N}\s]*\s*")
 def first_words(text: str, count: int) -> str:
     """The start of `text` up to and including its `count`-th word, in Unicode form NFC; all of it if shorter."""
     text = normalize("NFC", text)
-    wanted = words(text)[:count]
-    if len(wanted) < count:
-        return text
-    return text[: _end_of(wanted, text)]
+    ends = [0, *word_ends(text)]
+    return text[: ends[count]] if count < len(ends) else text
 
 
 def shared_opening(texts: Sequence[str]) -> tuple[str, ...]:
     """The longest run of first words, 3 or more, that at least half of `texts` and at least two share; else ().
 
     Made for answers to different prompts, where a shared opening is a preamble ("Sure! Here is my answer:") and
-    no content. Of two as long, the one that comes first in the alphabet. Its time is linear in the words.
+    no content. Of two as long, the one that comes first in the alphabet.
     """
     needed = max(2, (len(texts) + 1) // 2)
-    # The groups of texts that share their first `length` words. No more than two can each have half of the texts.
-    groups = [[words(text) for text in texts]]
-    length = 0
-    while longer := [group for sharing in groups for group in _by_word(sharing, length) if len(group) >= needed]:
-        groups, length = longer, length + 1
-    return min(tuple(group[0][:length]) for group in groups) if length >= _SHORTEST_OPENING else ()
+    ordered = sorted(map(words, texts))
+    # Texts that share a start stand together; the longest one that `needed` of them share comes first among its equals.
+    shared = [_common_start(first, last) for first, last in zip(ordered, ordered[needed - 1 :], strict=False)]
+    longest = max(shared, key=len, default=())
+    return longest if len(longest) >= _SHORTEST_OPENING else ()
 
 
 def without_opening(text: str, opening: Sequence[str]) -> str:
@@ -49,11 +45,10 @@ def without_opening(text: str, opening: Sequence[str]) -> str:
 
     Nothing is left of a text that is all opening, such as a refusal that half of the answers share.
     """
-    opening = list(opening)
-    if not opening or words(text)[: len(opening)] != opening:
+    if not opening or words(text)[: len(opening)] != list(opening):
         return text
     text = normalize("NFC", text)
-    rest: str = _STOPS.sub("", text[_end_of(opening, text) :], count=1)
+    rest: str = _STOPS.sub("", text[word_ends(text)[len(opening) - 1] :], count=1)
     return rest
 
 
@@ -145,22 +140,6 @@ def compression_ratio(texts: Sequence[str], size: int, *, seed: int) -> float | 
     return size / len(zlib.compress(joined[:size], 9)) if len(joined) >= size else None
 
 
-def _end_of(wanted: list[str], text: str) -> int:
-    """The length of the shortest start of `text` that has the first words `wanted`; `text` must have them.
-
-    The words of longer starts sort later, so it can be found by halving, where case folding changes lengths and leaves
-    no simpler way from words back to places.
-    """
-    ends = word_ends(text)
-    if ends is not None:
-        return ends[len(wanted) - 1] if wanted else 0
-    return bisect_left(range(len(text) + 1), wanted, key=lambda end: words(text[:end]))
-
-
-def _by_word(texts: Sequence[list[str]], place: int) -> Iterable[list[list[str]]]:
-    """`texts`, as words, in groups that have the same word at `place`; those without one left out."""
-    groups = defaultdict(list)
-    for tokens in texts:
-        if len(tokens) > place:
-            groups[tokens[place]].append(tokens)
-    return groups.values()
+def _common_start(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return tuple(word for word, _ in same)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from selfreward.metrics.estimators import distinct_share, pass_at_k
 from selfreward.metrics.evaluation import Gains, MatchedStart, StratumScores
-from selfreward.metrics.intervals import Interval, bootstrap_mean, bootstrap_of, matched_weight, paired_difference
+from selfreward.metrics.intervals import bootstrap_mean, bootstrap_of, matched_weight, paired_difference
 from selfreward.records import Finish, Stratum
 from selfreward.thought import estimated_answer_tokens
 
@@ -93,42 +93,33 @@ def compare_with_start(
     greedy_P = _right(_by_prompt(answers, "closed", GREEDY))
     start_greedy_P, start_P = (_right(_by_prompt(start, "closed", one)) for one in (GREEDY, temperature))
     greedy = paired_difference(greedy_P, start_greedy_P, seed)
+    since_start = Gains(greedy_accuracy=greedy, pass_at_1=paired_difference(own.right_P, start_P, seed))
     k = sum(one.temperature == temperature for one in answers if one.stratum == "closed") // len(own.right_P)
     ladder = [_sampled(start, rung, k) for rung in rungs]
-    every_P = np.arange(len(own.right_P))
-    low, high, weight = _place(own, ladder, every_P)
-    since_start = Gains(greedy_accuracy=greedy, pass_at_1=paired_difference(own.right_P, start_P, seed))
-    matched = MatchedStart(
-        temperature=(1 - weight) * rungs[low] + weight * rungs[high],
-        distinct_share=(1 - weight) * _mean(ladder[low].distinct_P) + weight * _mean(ladder[high].distinct_P),
-        off_ladder=low == high,
-        pass_at_1=_matched_right(own, ladder, every_P),
-        gain=Gains(greedy_accuracy=greedy, pass_at_1=_gain(own, ladder, seed)),
-    )
-    return since_start, matched
 
-
-def _gain(own: _Sampled, ladder: Sequence[_Sampled], seed: int) -> Interval | None:
-    """How much oftener the policy is right than the start model at equal diversity.
-
-    Where on the ladder diversity is equal is itself an estimate, so every resample of prompts finds its own place.
-    """
+    def place_of(chosen_P: NDArray[np.intp]) -> tuple[int, int, float]:
+        shares_T = [_mean(rung.distinct_P[chosen_P]) for rung in ladder]
+        return matched_weight(_mean(own.distinct_P[chosen_P]), shares_T)
 
     def gained(chosen_P: NDArray[np.intp]) -> float:
-        return _mean(own.right_P[chosen_P]) - _matched_right(own, ladder, chosen_P)
+        # Where on the ladder diversity is equal is itself an estimate, so every resample of prompts has its own place.
+        rights_T = [_mean(rung.right_P[chosen_P]) for rung in ladder]
+        return _mean(own.right_P[chosen_P]) - _between(place_of(chosen_P), rights_T)
 
-    return bootstrap_of(gained, len(own.right_P), seed)
+    place = place_of(np.arange(len(own.right_P)))
+    return since_start, MatchedStart(
+        temperature=_between(place, rungs),
+        distinct_share=_between(place, [_mean(rung.distinct_P) for rung in ladder]),
+        off_ladder=place[0] == place[1],
+        pass_at_1=_between(place, [_mean(rung.right_P) for rung in ladder]),
+        gain=Gains(greedy_accuracy=greedy, pass_at_1=bootstrap_of(gained, len(own.right_P), seed)),
+    )
 
 
-def _matched_right(own: _Sampled, ladder: Sequence[_Sampled], chosen_P: NDArray[np.intp]) -> float:
-    """How often the start model is right, on the chosen prompts, at the policy's distinct share on them."""
-    low, high, weight = _place(own, ladder, chosen_P)
-    return (1 - weight) * _mean(ladder[low].right_P[chosen_P]) + weight * _mean(ladder[high].right_P[chosen_P])
-
-
-def _place(own: _Sampled, ladder: Sequence[_Sampled], chosen_P: NDArray[np.intp]) -> tuple[int, int, float]:
-    shares_T = [_mean(rung.distinct_P[chosen_P]) for rung in ladder]
-    return matched_weight(_mean(own.distinct_P[chosen_P]), shares_T)
+def _between(place: tuple[int, int, float], values_T: Sequence[float]) -> float:
+    """A value read off the ladder at `place`, between two of its rungs."""
+    low, high, weight = place
+    return (1 - weight) * values_T[low] + weight * values_T[high]
 
 
 def _sampled(answers: Sequence[EvaluatedAnswer], temperature: float, k: int = 1) -> _Sampled:

@@ -21,25 +21,19 @@ def two_sample(
     The p-value is in [1 / (permutations + 1), 1] and holds at any sample size.
     Formula: 2 E|x - y| - E|x - x'| - E|y - y'| with Euclidean distances. Source: Szekely and Rizzo 2004.
     """
+    from scipy.spatial.distance import cdist
+
     n = len(x_ND)
     if n == 0 or len(y_MD) == 0:
         return None
     both_SD = np.concatenate([x_ND, y_MD]).astype(np.float64)
-    distances_SS = _distances(both_SD)
+    distances_SS = cdist(both_SD, both_SD)
     rng = np.random.default_rng(seed)
     is_x_S = np.arange(len(both_SD)) < n
     observed = _energy(distances_SS, is_x_S)
     # Equal splits are summed in another order and may differ in the last digits.
     as_large = sum(_energy(distances_SS, rng.permutation(is_x_S)) >= observed - 1e-12 for _ in range(permutations))
     return TwoSample(max(0.0, observed), (1 + as_large) / (1 + permutations))
-
-
-def _distances(vectors_SD: NDArray[np.float64]) -> NDArray[np.float64]:
-    squares_S = (vectors_SD**2).sum(axis=1)
-    squared_SS = squares_S[:, None] + squares_S[None, :] - 2 * vectors_SD @ vectors_SD.T
-    np.fill_diagonal(squared_SS, 0)
-    distances_SS: NDArray[np.float64] = np.sqrt(np.maximum(squared_SS, 0))
-    return distances_SS
 
 
 def _energy(distances_SS: NDArray[np.float64], is_x_S: NDArray[np.bool_]) -> float:

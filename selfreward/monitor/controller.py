@@ -18,8 +18,8 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from selfreward.monitor.detector import State
-from selfreward.spec import Spec
+from selfreward.monitor.detector import DetectorSpec, State
+from selfreward.spec import Spec, part_of
 
 Action = Literal["hold", "raise", "decay", "escalate", "stop"]
 
@@ -60,6 +60,20 @@ class ControllerSpec(Spec):
                 f"floor {self.floor} is above ceiling {self.ceiling}: lower the floor or raise the ceiling"
             )
         return self
+
+
+class MonitorSpec(DetectorSpec, ControllerSpec):
+    """The settings of the monitor as they are typed; a stage is given only the half that it works by."""
+
+    @property
+    def detector(self) -> DetectorSpec:
+        """What decides a verdict."""
+        return part_of(self, DetectorSpec)
+
+    @property
+    def controller(self) -> ControllerSpec:
+        """What decides an action."""
+        return part_of(self, ControllerSpec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +160,8 @@ def steer(spec: ControllerSpec, evidence: Evidence, previous: Intervention | Non
         move = _Move("hold", share, rung, f"nothing to answer in state {evidence.state}")
     best = (None, None) if previous is None else (previous.best_healthy, previous.healthy_nll)
     healthy, healthy_nll = healthier(best, evidence.round, evidence.state, evidence.human_nll)
-    acts = spec.mode == "act"
-    stops = acts and move.action == "stop"
     back = "no healthy round was measured" if healthy is None else f"go back to round {healthy}"
+    acts = spec.mode == "act"
     return Intervention(
         round=evidence.round,
         state="BUDGET_EXHAUSTED" if fresh_alarm and exhausted else evidence.state,
@@ -157,7 +170,7 @@ def steer(spec: ControllerSpec, evidence: Evidence, previous: Intervention | Non
         orders=_orders(spec, evidence, move.rung) if acts else Orders(),
         action=move.action if acts else "hold",
         why=move.why if acts else f"only observing, the share stays at {spec.real_share:.2f}; act would: {move.why}",
-        stop=f"{move.why}; {back}" if stops else None,
+        stop=f"{move.why}; {back}" if acts and move.action == "stop" else None,
         best_healthy=healthy,
         healthy_nll=healthy_nll,
         shadow_share=move.share,

@@ -10,7 +10,7 @@ What is promised: in a run of at most `horizon` rounds where nothing contracted 
 human was lost by more than its margin, the chance that any round raises ALARM is at most `alpha`. An alarm needs both
 parts, so it is no more likely than a false hit of the part that is null (intersection-union test, Berger 1982); a
 part holds `alpha` by Bonferroni over its three families; a family holds alpha / 3 over all rounds by its critical
-value (`sequential.py`). Where contraction is real in some rounds and loss in others, but never both at once, the
+value (`critical_values.py`). Where contraction is real in some rounds and loss in others, but never both at once, the
 chance is at most 2 alpha; so is that of any WARN where all is null. Assumed: prompts independent of each other, their
 mean near to normal; with fewer than 64 prompts and heavily skewed values the rate may reach .08. Not promised: that a
 silent monitor means health; `cannot_see` says what would not have shown.
@@ -22,9 +22,10 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from selfreward.metrics.paired import Family, Paired
+from selfreward.metrics.paired_values import Family, Paired
+from selfreward.monitor.critical_values import bonferroni_critical, dunnett_critical, shared_noise
 from selfreward.monitor.findings import PARTS, Finding, Margins, margin_test, nll_test
-from selfreward.monitor.sequential import dunnett_critical, each_round_critical, every_pair_critical, shared_noise
+from selfreward.monitor.verdict_words import blind_sentence, moved_sentence, reason
 from selfreward.spec import Spec
 
 State = Literal["INVALID", "INCONCLUSIVE", "WARMUP", "OK", "WARN", "ALARM", "SEVERE"]
@@ -116,7 +117,10 @@ def diagnose(spec: DetectorSpec, probe_round: ProbeRound, previous: AlarmState |
     below half its margin. Rounds that could not be judged count neither way.
     """
     found = tuple(_test(spec, probe_round))
-    counted = tuple(_counted(spec, probe_round, found))
+    # A start policy less varied than people by a margin did not lose that to the loop.
+    start = probe_round.start_over_people
+    brought = start is not None and start < 1 - spec.margin.human
+    counted = tuple(finding for finding in found if not (brought and finding.family == "human"))
     standing = previous or AlarmState("WARMUP", 0, 0)
     unjudged = _unjudged(spec, probe_round, counted)
     if unjudged is not None:
@@ -124,14 +128,17 @@ def diagnose(spec: DetectorSpec, probe_round: ProbeRound, previous: AlarmState |
     else:
         fresh = _judge(spec, probe_round, counted)
         standing = _carry(standing, fresh, _is_calm(counted))
-        state, why = standing.state, _reason(counted)
+        state, why = standing.state, reason(counted)
         if state != fresh:
             why += f"; the alarm is held until {_CALM_ROUNDS} rounds in a row are calm, {standing.calm} so far"
     for one in found:
         if one.hit and one not in counted:
-            why += f"; {_finding_text(one)}, as the start policy's own did: not the loop's doing, and not counted"
+            why += f"; {moved_sentence(one)}, as the start policy's own did: not the loop's doing, and not counted"
     families = tuple(one.family for one in counted)
-    return Diagnosis(probe_round.number, state, standing, found, families, why, _cannot_see(spec, probe_round, found))
+    cannot_see = blind_sentence(found)
+    if probe_round.number > spec.horizon:
+        cannot_see += f"; round {probe_round.number} is past the horizon of {spec.horizon}: alpha no longer holds"
+    return Diagnosis(probe_round.number, state, standing, found, families, why, cannot_see)
 
 
 def _test(spec: DetectorSpec, probe_round: ProbeRound) -> Iterator[Finding]:
@@ -140,24 +147,18 @@ def _test(spec: DetectorSpec, probe_round: ProbeRound) -> Iterator[Finding]:
     for family in PARTS:
         margin, paired = spec.margin.of(family), probe_round.families.get(family)
         if family == "nll":
-            finding = nll_test(probe_round.human_nll, margin, every_pair_critical(spec.horizon, alpha))
+            finding = nll_test(
+                probe_round.human_nll, margin, bonferroni_critical(spec.horizon * (spec.horizon + 1) // 2, alpha)
+            )
         elif paired is None or len(paired.now_P) == 0:
             finding = None
         elif family == "human":
-            finding = margin_test(family, paired, margin, each_round_critical(spec.horizon, alpha), None)
+            finding = margin_test(family, paired, margin, bonferroni_critical(spec.horizon, alpha), None)
         else:
             correlation = shared_noise(probe_round.draws, probe_round.baseline_draws, margin)
             critical = dunnett_critical(spec.horizon, correlation, alpha)
             finding = margin_test(family, paired, margin, critical, 0)
         if finding is not None:
-            yield finding
-
-
-def _counted(spec: DetectorSpec, probe_round: ProbeRound, found: tuple[Finding, ...]) -> Iterator[Finding]:
-    """What can be laid to the loop: a start policy less varied than people by a margin did not lose that to it."""
-    start = probe_round.start_over_people
-    for finding in found:
-        if finding.family != "human" or start is None or start >= 1 - spec.margin.human:
             yield finding
 
 
@@ -169,22 +170,17 @@ def _unjudged(spec: DetectorSpec, probe_round: ProbeRound, found: tuple[Finding,
     if cut is not None and cut_before is not None and cut - cut_before > spec.truncation_rise:
         return "INVALID", f"{cut:.1%} of the answers were cut short, {cut_before:.1%} at the baseline"
     if probe_round.number <= spec.warmup:
-        return "WARMUP", f"rounds up to {spec.warmup} are not judged; {_reason(found)}"
+        return "WARMUP", f"rounds up to {spec.warmup} are not judged; {reason(found)}"
     sem = next((finding for finding in found if finding.family == "sem"), None)
     if sem is None:
         return "INCONCLUSIVE", "sem could not be tested: too few prompts, or the same difference on every one"
     raw_drop = probe_round.raw_sem_drop
-    if raw_drop is not None and _length_decides(sem, raw_drop):
+    # The matched and the raw drop differ in sign, both beyond the noise of the matched one.
+    if raw_drop is not None and sem.drop * raw_drop < 0 and min(abs(sem.drop), abs(raw_drop)) > sem.critical * sem.se:
         return "INCONCLUSIVE", f"sem moved by {-sem.drop:+.1%} at matched length and by {-raw_drop:+.1%} without"
     if sem.detectable > 2 * sem.margin and not any(finding.hit for finding in found):
-        return "INCONCLUSIVE", f"too few prompts to tell: {_reason(found)}"
+        return "INCONCLUSIVE", f"too few prompts to tell: {reason(found)}"
     return None
-
-
-def _length_decides(sem: Finding, raw_drop: float) -> bool:
-    """Do the matched and the raw drop differ in sign, both beyond the noise of the matched one?"""
-    noise = sem.critical * sem.se
-    return min(abs(sem.drop), abs(raw_drop)) > noise and sem.drop * raw_drop < 0
 
 
 def _judge(spec: DetectorSpec, probe_round: ProbeRound, found: tuple[Finding, ...]) -> State:
@@ -209,42 +205,3 @@ def _carry(before: AlarmState, fresh: State, is_calm: bool) -> AlarmState:
     calm = before.calm + 1 if is_calm else 0
     held = before.state in ("ALARM", "SEVERE") and alarms == 0 and calm < _CALM_ROUNDS
     return AlarmState("ALARM" if held else fresh, alarms, calm)
-
-
-def _reason(found: tuple[Finding, ...]) -> str:
-    """The hits with their numbers, or the family nearest to one."""
-    hits = [finding for finding in found if finding.hit]
-    if hits:
-        return " and ".join(_finding_text(finding) for finding in hits)
-    if not found:
-        return "no family was measured"
-    return f"none is clearly beyond its margin; nearest: {_finding_text(max(found, key=lambda f: f.z - f.critical))}"
-
-
-def _finding_text(finding: Finding) -> str:
-    limits = f"z {finding.z:.1f}, critical {finding.critical:.1f}"
-    if finding.family == "nll":
-        moved = f"{finding.drop:+.2f} nats per token since round {finding.since}"
-        return f"human NLL moved by {moved} (margin {finding.margin:.2f}, {limits})"
-    name = "sem against that of human answers" if finding.family == "human" else finding.family
-    return f"{name} moved by {-finding.drop:+.1%} (margin {finding.margin:.1%}, {limits})"
-
-
-def _cannot_see(spec: DetectorSpec, probe_round: ProbeRound, found: tuple[Finding, ...]) -> str:
-    measured = {finding.family for finding in found}
-    missing = [family for family in PARTS if family not in measured]
-    told = [f"cannot see, at 80% power, {', '.join(_smallest(finding) for finding in found)}"] if found else []
-    if missing:
-        told.append(f"not measured: {', '.join(missing)}")
-    if probe_round.number > spec.horizon:
-        told.append(f"round {probe_round.number} is past the horizon of {spec.horizon}: alpha no longer holds")
-    return "; ".join(told)
-
-
-def _smallest(finding: Finding) -> str:
-    """The smallest true drop that the test sees."""
-    smallest = finding.margin + finding.detectable
-    if finding.family == "nll":
-        return f"a rise of human NLL below {smallest:.2f} nats (margin {finding.margin:.2f})"
-    name = "a shortfall of sem to human answers" if finding.family == "human" else f"a drop of {finding.family}"
-    return f"{name} below {smallest:.1%} (margin {finding.margin:.1%})"

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from selfreward.metrics.paired import Family, Paired, both_known
-from selfreward.monitor.sequential import detectable, student_critical, student_limit
+from selfreward.metrics.paired_values import Family, Paired, both_known
+from selfreward.monitor.critical_values import detectable, student_critical, student_limit
 from selfreward.spec import Spec
 
 Part = Literal["contraction", "loss"]
@@ -114,7 +114,7 @@ def margin_test(family: Family, paired: Paired, margin: float, critical: float, 
         z=z,
         critical=bound,
         margin=margin,
-        detectable=detectable(se, bound, prompts),
+        detectable=se * detectable(bound, prompts),
         hit=z > bound,
         prompts=prompts,
         since=since,
@@ -136,15 +136,14 @@ def nll_test(human_nll: Sequence[Mapping[str, float]], margin: float, critical: 
     all where none is. None without an earlier round that shares enough prompts.
     """
     *earlier, now = human_nll or [{}]
-    tests = [margin_test("nll", _shared(now, then), margin, critical, since) for since, then in enumerate(earlier)]
-    found = [test for test in tests if test is not None]
+    found = []
+    for since, then in enumerate(earlier):
+        paired = both_known((now[prompt], then[prompt]) for prompt in sorted(now.keys() & then.keys()))
+        if (test := margin_test("nll", paired, margin, critical, since)) is not None:
+            found.append(test)
     return max(found, key=lambda finding: (finding.hit, finding.drop), default=None)
 
 
 def _mean_se(values_P: NDArray[np.float64]) -> float:
     """The standard error of the mean over prompts."""
     return float(values_P.std(ddof=1)) / math.sqrt(len(values_P))
-
-
-def _shared(now: Mapping[str, float], then: Mapping[str, float]) -> Paired:
-    return both_known((now[prompt], then[prompt]) for prompt in sorted(now.keys() & then.keys()))

@@ -86,12 +86,12 @@ class GateFinding:
     """
 
     name: str
-    value: float | None
-    low: float | None
-    high: float | None
-    prompts: int
-    bound: float | None
-    action: Action
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    prompts: int = 0
+    bound: float | None = None
+    action: Action = "observe"
     why: str
 
 
@@ -132,44 +132,36 @@ def overoptimised(spec: GateSpec, proxy_by_round: Sequence[Measure], gold_by_rou
         raise ValueError(
             f"{len(proxy_by_round)} proxy scores and {len(gold_by_round)} gold measures: one of each a round"
         )
-    rounds = [
-        (_seen(spec, proxy), _seen(spec, gold)) for proxy, gold in zip(proxy_by_round, gold_by_round, strict=True)
-    ]
-    *earlier, (proxy_now, gold_now) = rounds
     name = f"over_optimised/{gold_by_round[-1].name}"
+    proxies, golds = ([_seen(spec, one) for one in measures] for measures in (proxy_by_round, gold_by_round))
+    proxy_now, gold_now = proxies.pop(), golds.pop()
     if proxy_now is None or gold_now is None:
         return _unmeasured(name, _why((proxy_by_round if proxy_now is None else gold_by_round)[-1]))
-    before = [(n, proxy, gold) for n, (proxy, gold) in enumerate(earlier) if proxy is not None and gold is not None]
+    before = [(n, p, g) for n, (p, g) in enumerate(zip(proxies, golds, strict=True)) if p is not None and g is not None]
     if not before:
         return _unmeasured(name, "no earlier round has both the proxy score and gold")
     fell = [(n, p, g) for n, p, g in before if proxy_now.low > p.high and gold_now.high < g.low]
     if not fell:
-        return _gate_finding(name, gold_now, None, "observe", "the proxy score did not rise while gold fell")
+        return _within(name, gold_now, "the proxy score did not rise while gold fell")
     number, proxy, gold = max(fell, key=lambda row: row[2].value)
     rose = f"{proxy_by_round[-1].name} rose from {_say(proxy)} to {_say(proxy_now)}"
     why = f"since round {number} {rose} while gold fell from {_say(gold)} to {_say(gold_now)}"
-    prompts = min(proxy.n, gold.n, proxy_now.n, gold_now.n)
-    if prompts < spec.fewest_items:
-        return _gate_finding(name, gold_now, gold.low, "observe", f"{why}, on {_few(prompts)}")
-    return _gate_finding(name, gold_now, gold.low, spec.over_optimised, why)
+    fewest = min(one.n for one in (proxy, gold, proxy_now, gold_now))
+    return _crossed(spec, _within(name, gold_now, why), gold.low, spec.over_optimised, fewest)
 
 
 def _finding(spec: GateSpec, rule: Rule, measure: Measure) -> GateFinding:
-    seen = _seen(spec, measure)
+    name, seen = measure.name, _seen(spec, measure)
     if seen is None:
-        return _unmeasured(measure.name, _why(measure))
+        return _unmeasured(name, _why(measure))
     said = _say(seen)
-    below = rule.below is not None and seen.high < rule.below
-    above = rule.above is not None and seen.low > rule.above
-    if not below and not above:
-        return _gate_finding(measure.name, seen, None, "observe", said)
-    bound = rule.below if below else rule.above
-    why = f"{said} lies wholly {'below' if below else 'above'} {bound:g}"
-    if seen.n < spec.fewest_items:
-        return _gate_finding(measure.name, seen, bound, "observe", f"{why}, on {_few(seen.n)}")
-    if measure.name == "kappa" and below:
-        why += ": these labels should not be trained on"
-    return _gate_finding(measure.name, seen, bound, rule.action, why)
+    if rule.below is not None and seen.high < rule.below:
+        found = _crossed(spec, _within(name, seen, f"{said} lies wholly below {rule.below:g}"), rule.below, rule.action)
+        useless = name == "kappa" and seen.n >= spec.fewest_items
+        return replace(found, why=f"{found.why}: these labels should not be trained on") if useless else found
+    if rule.above is not None and seen.low > rule.above:
+        return _crossed(spec, _within(name, seen, f"{said} lies wholly above {rule.above:g}"), rule.above, rule.action)
+    return _within(name, seen, said)
 
 
 def _seen(spec: GateSpec, measure: Measure) -> Interval | None:
@@ -180,31 +172,27 @@ def _seen(spec: GateSpec, measure: Measure) -> Interval | None:
     return replace(measure.interval, low=low, high=high, n=measure.prompts)
 
 
+def _unmeasured(name: str, why: str) -> GateFinding:
+    return GateFinding(name=name, why=f"not measured: {why}")
+
+
+def _within(name: str, seen: Interval, why: str) -> GateFinding:
+    return GateFinding(name=name, value=seen.value, low=seen.low, high=seen.high, prompts=seen.n, why=why)
+
+
+def _crossed(
+    spec: GateSpec, found: GateFinding, bound: float, action: Action, prompts: int | None = None
+) -> GateFinding:
+    """`found` with the `bound` that it crossed; nothing follows from too few `prompts`."""
+    count = found.prompts if prompts is None else prompts
+    if count < spec.fewest_items:
+        few = f"on {count} prompt{'' if count == 1 else 's'}: too few to act on"
+        return replace(found, bound=bound, why=f"{found.why}, {few}")
+    return replace(found, bound=bound, action=action)
+
+
 def _why(measure: Measure) -> str:
     return measure.why_missing or "all items are of one prompt"
-
-
-def _few(prompts: int) -> str:
-    return f"{prompts} prompt{'' if prompts == 1 else 's'}: too few to act on"
-
-
-def _gate_finding(name: str, seen: Interval | None, bound: float | None, action: Action, why: str) -> GateFinding:
-    if seen is None:
-        return GateFinding(name=name, value=None, low=None, high=None, prompts=0, bound=bound, action=action, why=why)
-    return GateFinding(
-        name=name,
-        value=seen.value,
-        low=seen.low,
-        high=seen.high,
-        prompts=seen.n,
-        bound=bound,
-        action=action,
-        why=why,
-    )
-
-
-def _unmeasured(name: str, reason: str | None) -> GateFinding:
-    return _gate_finding(name, None, None, "observe", f"not measured: {reason}")
 
 
 def _say(interval: Interval) -> str:

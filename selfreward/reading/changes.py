@@ -7,7 +7,7 @@ from statistics import fmean
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.metrics.intervals import Interval, paired_difference
-from selfreward.metrics.probed import PromptMeasure
+from selfreward.metrics.probe_rows import PromptMeasure
 from selfreward.metrics.sharpening import EvaluatedAnswer
 from selfreward.reading.rounds import Round
 from selfreward.records import Stratum

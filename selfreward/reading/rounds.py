@@ -8,7 +8,7 @@ from typing import TypeVar
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.metrics.evaluation import Evaluation
-from selfreward.metrics.probed import Measurement
+from selfreward.metrics.probe_rows import Measurement
 from selfreward.selection.choice import SelectionCounts, selection_counts
 from selfreward.selection.training_rows import training_table
 from selfreward.stages.decide import Decision, decision_of, stop_reason

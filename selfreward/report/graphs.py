@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from selfreward.metrics.evaluation import Evaluation
 from selfreward.metrics.intervals import Interval
-from selfreward.metrics.probed import Measurement
+from selfreward.metrics.probe_rows import Measurement
 from selfreward.reading.changes import running_minimum
 from selfreward.reading.rounds import Round
 from selfreward.records import Stratum

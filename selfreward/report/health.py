@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from selfreward.artifacts.runs import RunView
-from selfreward.metrics.paired import Family
+from selfreward.metrics.paired_values import Family
 from selfreward.monitor.controller import Intervention
 from selfreward.monitor.detector import State
 from selfreward.monitor.findings import PARTS

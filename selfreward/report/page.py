@@ -7,7 +7,6 @@ from typing import Any
 from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import RunView
 from selfreward.metrics.evaluation import Evaluation
-from selfreward.quoting import setting
 from selfreward.reading.rounds import Diagnosed, Round, diagnosed, rounds_of
 from selfreward.reading.samples import samples_of
 from selfreward.reading.settings import Progress, progress_of, read_config
@@ -25,6 +24,7 @@ from selfreward.report.samples import side_by_side
 from selfreward.report.tables import definitions, section, table, with_limits
 from selfreward.report.verdict import judge_run
 from selfreward.report.yields import per_kept_row
+from selfreward.shell_quoting import setting
 
 REPORT_FILE = "report.html"
 

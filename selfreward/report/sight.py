@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from selfreward.metrics.paired import Family
+from selfreward.metrics.paired_values import Family
 from selfreward.monitor.findings import PARTS, Finding
 from selfreward.reading.rounds import Diagnosed
 from selfreward.report.charts import Flag, Point, Series

@@ -5,7 +5,7 @@ from statistics import fmean
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
-from selfreward.metrics.probe import Mode
+from selfreward.metrics.matched_probe import Mode
 from selfreward.report.charts import Point, Series
 from selfreward.report.figures import count, share
 from selfreward.report.markup import Markup, element

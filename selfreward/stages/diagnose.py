@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass
 
 from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.reports import load_report, save_report
-from selfreward.metrics.paired import Family
-from selfreward.metrics.probe import families, start_over_people
-from selfreward.metrics.probed import PromptMeasure
-from selfreward.metrics.summary import mean
+from selfreward.metrics.matched_probe import families, start_over_people
+from selfreward.metrics.paired_values import Family
+from selfreward.metrics.probe_rows import PromptMeasure
+from selfreward.metrics.variety_summary import mean
+from selfreward.monitor.critical_values import HalfLife, half_life
 from selfreward.monitor.detector import AlarmState, DetectorSpec, ProbeRound, State
 from selfreward.monitor.detector import diagnose as judge_round
 from selfreward.monitor.findings import PARTS, Finding, worst_loss
-from selfreward.monitor.sequential import HalfLife, half_life
 from selfreward.stages.measure import Gauge, measurement_of, probe_of
 
 VERSION = 4
@@ -180,14 +180,13 @@ def _probe_round(
     probe, first_probe = probe_of(measured), probe_of(baseline)
     now, then = measurement_of(measured).open, measurement_of(baseline).open
     draws, total = probe.k, first_probe.baseline_k
-    matched = [row.matched for row in rows]
     return ProbeRound(
         number=number,
         draws=draws,
         baseline_draws=total - draws if number == 0 else total,
-        families=families(matched),
+        families=families(rows),
         human_nll=[{one.prompt_id: one.nll for one in history if one.round == past} for past in range(number + 1)],
-        start_over_people=start_over_people(matched),
+        start_over_people=start_over_people(rows),
         raw_sem_drop=None if now is None or then is None else _drop(now.pairwise_distance, then.pairwise_distance),
         duplicate_rate=None if now is None else now.duplicate_rate,
         truncation_rate=None if now is None else now.truncation_rate,

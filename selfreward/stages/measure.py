@@ -15,8 +15,8 @@ from selfreward.backends.base import Advance, Answer, Backend, TextScore
 from selfreward.backends.draw import Decoding, draw_completions
 from selfreward.data.wheels import asset_model
 from selfreward.metrics.embed import Embedder, embed_hashing, embed_minilm, embed_once
-from selfreward.metrics.probe import Mode, ProbeAnswer, matched_measures
-from selfreward.metrics.probed import (
+from selfreward.metrics.matched_probe import Mode, ProbeAnswer, matched_measures
+from selfreward.metrics.probe_rows import (
     HumanScore,
     Measurement,
     PromptMeasure,
@@ -25,7 +25,7 @@ from selfreward.metrics.probed import (
     stratum_measures,
     tail_nll,
 )
-from selfreward.metrics.summary import across_prompts, beside_people, within_prompts
+from selfreward.metrics.variety_summary import across_prompts, beside_people, within_prompts
 from selfreward.records import STRATA, Policy, Prompt, Stratum, digest_of
 
 VERSION = 8

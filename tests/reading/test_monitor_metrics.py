@@ -114,11 +114,12 @@ def test_what_the_controller_did_is_told_with_both_shares(alarming: tuple[RunVie
 def test_a_silent_monitor_names_what_came_nearest() -> None:
     found = (finding("sem", 0.03, detectable=0.2), finding("nll", 0.02, margin=0.05, detectable=0.2))
     assert monitor_lines(seen(1, "OK", *found)) == [
-        "  monitor OK: nothing clearly beyond its margin; nearest nll +0.020 nats (margin 0.05 nats)",
-        "    cannot see drops of sem under 30%, nll under 0.25 nats (80% power); not measured: lex, ent, recall, human",
+        "  monitor OK: none is clearly beyond its margin; nearest: nll +0.020 nats (margin 0.050 nats)",
+        "    cannot see drops of sem under 30.0%, nll under 0.250 nats (80% power); "
+        "not measured: lex, ent, recall, human",
     ]
     held = monitor_lines(seen(1, "ALARM", finding("sem", 0.4, hit=True)))[0]
-    assert held == "  monitor ALARM, held until two calm rounds in a row (0 so far): sem -40.0% (margin 10%)"
+    assert held == "  monitor ALARM, held until two calm rounds in a row (0 so far): sem -40.0% (margin 10.0%)"
     assert monitor_lines(seen(1, "INVALID"))[0] == "  monitor INVALID: so it is"
 
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from selfreward.artifacts.runs import RunView
-from selfreward.metrics.probe import Mode
+from selfreward.metrics.matched_probe import Mode
 from selfreward.monitor.detector import State
 from selfreward.reading.rounds import diagnosed, rounds_of
 from selfreward.report.charts import Flag, Point, Series, line_chart

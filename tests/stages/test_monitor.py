@@ -7,7 +7,7 @@ import pytest
 
 from selfreward.artifacts import Output
 from selfreward.artifacts.runs import RunView
-from selfreward.metrics.probed import HumanScore, PromptMeasure
+from selfreward.metrics.probe_rows import HumanScore, PromptMeasure
 from selfreward.monitor.controller import ControllerSpec, steer
 from selfreward.records import Example
 from selfreward.spec import Json

@@ -3,7 +3,6 @@
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from selfreward.artifacts import Artifact, Part
@@ -28,7 +27,7 @@ class TrustedJudge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
-    """The policy that draws now, the one before it, and the first."""
+    """The policy that draws now, the one before it, and the first, by the names that settings have for them."""
 
     live: Policy
     previous: Policy
@@ -45,35 +44,27 @@ class Judges:
     def __init__(self, engine: AnyBackend, backend: Backend, store: Path, policies: Policies) -> None:
         """Opens nothing; `store` keeps the folders of external models."""
         self._engine, self._backend, self._store, self._policies = engine, backend, store, policies
-        self._held: Policy | None = None
-        self._holding: Backend | None = None
+        self._held: tuple[str, Backend] | None = None
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
         """Itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exit: object) -> None:
         """Closes the engine that this block opened."""
-        self._held = self._holding = None
+        self._held = None
         self._open.close()
 
     def named(self, spec: AnyJudge) -> Policy | None:
         """The policy that `spec` names as the judge of this iteration; None for a judge that is no policy."""
         if not isinstance(spec, PolicyJudgeBase):
             return None
-        match spec.policy:
-            case "live":
-                return self._policies.live
-            case "previous":
-                return self._policies.previous
-            case "initial":
-                return self._policies.initial
-            case "external":
-                assert spec.path is not None
-                return model_policy(spec.path, spec.chat, self._store, trusted=trusts(self._engine))
+        if spec.policy == "external":
+            assert spec.path is not None
+            return model_policy(spec.path, spec.chat, self._store, trusted=trusts(self._engine))
+        policy: Policy = getattr(self._policies, spec.policy)
+        return policy
 
     def inputs(self, spec: AnyJudge, policy: Policy | None) -> dict[str, Any]:
         """What a stage that asks `spec` is given: the `policy` that judges, a backend that holds it, and jurors."""
@@ -85,10 +76,10 @@ class Judges:
     def _backend_of(self, policy: Policy) -> Backend:
         if policy.digest == self._policies.live.digest:
             return self._backend
-        if self._holding is None or self._held is None or policy.digest != self._held.digest:
+        if self._held is None or policy.digest != self._held[0]:
             self._open.close()
-            self._held, self._holding = policy, self._open.enter_context(open_backend(self._engine, policy))
-        return self._holding
+            self._held = policy.digest, self._open.enter_context(open_backend(self._engine, policy))
+        return self._held[1]
 
 
 def trusted_judge(spec: GateSpec, policy: Policy | None, health: Artifact, passed: TrustedJudge | None) -> TrustedJudge:

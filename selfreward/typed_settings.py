@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 from selfreward.data.roles import Role
 from selfreward.errors import ConfigError
-from selfreward.quoting import hydra_text, setting, word
+from selfreward.shell_quoting import hydra_text, setting, word
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override

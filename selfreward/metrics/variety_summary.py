@@ -11,12 +11,12 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from selfreward.metrics.coverage import coverage, precision
-from selfreward.metrics.embed import Texts, Vectors
-from selfreward.metrics.estimators import distinct_share, duplicate_rate, mean_pairwise_distance, rarefied_distinct
+from selfreward.metrics.coverage import precision_and_coverage
+from selfreward.metrics.embed import Texts, Vectors, stacked
+from selfreward.metrics.estimators import rarefied_distinct
+from selfreward.metrics.human_recall import FEWEST_HUMAN_ANSWERS, recall_of
 from selfreward.metrics.lexical import compression_ratio, self_bleu, self_repetition, simpson
-from selfreward.metrics.probe import SAME_MEANING
-from selfreward.metrics.reach import FEWEST_HUMAN_ANSWERS, recall_of
+from selfreward.metrics.matched_probe import SAME_MEANING
 from selfreward.metrics.semantic import distinct_clusters, vendi2
 
 HUMAN_NEIGHBOURS = 5
@@ -63,8 +63,8 @@ def within_prompts(texts: Texts, vectors: Vectors, seed: int) -> WithinPrompts:
     """How varied the answers to one prompt are."""
     groups = [group for group in texts.values() if group]
     return WithinPrompts(
-        distinct_clusters=mean([distinct_clusters(_stacked(group, vectors), SAME_MEANING) for group in groups]),
-        vendi=_mean_vendi([_stacked(group, vectors) for group in groups if len(group) > 1]),
+        distinct_clusters=mean([distinct_clusters(stacked(group, vectors), SAME_MEANING) for group in groups]),
+        vendi=_mean_vendi([stacked(group, vectors) for group in groups if len(group) > 1]),
         self_bleu=mean([self_bleu(group, seed=seed) for group in groups]),
     )
 
@@ -74,7 +74,7 @@ def across_prompts(texts: Texts, vectors: Vectors, size: int, seed: int) -> Acro
     every = [text for group in texts.values() for text in group]
     firsts = [group[0] for group in texts.values() if group]
     return AcrossPrompts(
-        vendi=vendi2(_stacked(firsts, vectors)),
+        vendi=vendi2(stacked(firsts, vectors)),
         distinct1=rarefied_distinct(every, n=1, size=size),
         distinct2=rarefied_distinct(every, n=2, size=size),
         distinct3=rarefied_distinct(every, n=3, size=size),
@@ -92,23 +92,10 @@ def beside_people(texts: Texts, human: Texts, vectors: Vectors, seed: int) -> Be
     count = min(len(drawn), len(people))
     if count < FEWEST_HUMAN_ANSWERS:
         return None
-    ours = _stacked(luck.sample(drawn, count), vectors)
-    theirs = _stacked(luck.sample(people, count), vectors)
-    return BesidePeople(
-        texts=count,
-        recall=recall_of(texts, human, vectors),
-        precision=precision(theirs, ours, HUMAN_NEIGHBOURS),
-        coverage=coverage(theirs, ours, HUMAN_NEIGHBOURS),
-    )
-
-
-def prompt_variety(texts: Sequence[str], keys: Sequence[str | None], vectors: Vectors) -> dict[str, float | None]:
-    """One prompt: distinct share of the extracted answers `keys`, mean pairwise distance, duplicate rate."""
-    return {
-        "distinct_share": distinct_share(keys),
-        "pairwise_distance": mean_pairwise_distance(_stacked(texts, vectors)),
-        "duplicate_rate": duplicate_rate(texts),
-    }
+    ours = stacked(luck.sample(drawn, count), vectors)
+    theirs = stacked(luck.sample(people, count), vectors)
+    precision, coverage = precision_and_coverage(theirs, ours, HUMAN_NEIGHBOURS) or (None, None)
+    return BesidePeople(texts=count, recall=recall_of(texts, human, vectors), precision=precision, coverage=coverage)
 
 
 def mean(values: Sequence[float | None]) -> float | None:
@@ -122,7 +109,3 @@ def _mean_vendi(groups: Sequence[NDArray[np.float64]]) -> float | None:
     scores = [vendi2(group) for group in groups]
     inverse = mean([0.0 if score is None else 1 / score for score in scores])
     return 1 / inverse if inverse else None
-
-
-def _stacked(texts: Sequence[str], vectors: Vectors) -> NDArray[np.float64]:
-    return np.array([vectors[text] for text in texts])

@@ -56,20 +56,14 @@ def shared_noise(draws: int, baseline_draws: int, margin: float) -> float:
     return ratio / (1 + ratio)
 
 
-def every_pair_critical(horizon: int, alpha: float) -> float:
-    """The critical value where each of `horizon` + 1 policies is compared with every earlier one.
+def bonferroni_critical(looks: int, alpha: float) -> float:
+    """The critical value of `looks` comparisons, whatever their dependence.
 
-    Bonferroni over T (T + 1) / 2 comparisons, whatever their dependence. It pays for looking for the minimum: a
-    rise over the lowest of all earlier rounds is one of these comparisons.
+    Each of T + 1 policies compared with every earlier one makes T (T + 1) / 2, and that pays for looking for the
+    minimum: a rise over the lowest of all earlier rounds is one of these comparisons.
     """
-    _check(horizon, alpha)
-    return _quantile(alpha / (horizon * (horizon + 1) / 2))
-
-
-def each_round_critical(horizon: int, alpha: float) -> float:
-    """The critical value of one comparison a round: Bonferroni over `horizon`, whatever their dependence."""
-    _check(horizon, alpha)
-    return _quantile(alpha / horizon)
+    _check(looks, alpha)
+    return _quantile(alpha / looks)
 
 
 @cache
@@ -92,15 +86,18 @@ def student_limit(level: float, prompts: int) -> float:
     return student_critical(_quantile((1 - level) / 2), prompts)
 
 
-def detectable(se: float, critical: float, prompts: int) -> float:
-    """The effect that exceeds `critical` four times in five, in the unit of `se`.
+@cache
+def detectable(critical: float, prompts: int) -> float:
+    """The effect that exceeds `critical` four times in five, in standard errors.
 
     An effect beyond what the test tolerates: for a test against a margin, the smallest visible drop is the margin
     plus this. The statistic of a true effect of d standard errors has the noncentral t distribution of `prompts` - 1
     degrees of freedom; d is the one that puts a fifth of it below `critical`. With many prompts that is c +
     Phi^-1(.8), with few it is more: 5.5 instead of 5.2 at 8 prompts and a critical value of 4.4.
     """
-    return _visible(critical, prompts) * se
+    from scipy.special import nctdtrinc
+
+    return float(nctdtrinc(prompts - 1, 1 - POWER, critical))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +126,6 @@ def half_life(ratios_T: Sequence[float]) -> HalfLife | None:
 
     slope, _, steepest, flattest = theilslopes(np.log2(values_T), np.arange(len(values_T)), alpha=0.95)
     return None if slope >= 0 else HalfLife(-1 / float(slope), _rounds(steepest), _rounds(flattest))
-
-
-@cache
-def _visible(critical: float, prompts: int) -> float:
-    from scipy.special import nctdtrinc
-
-    return float(nctdtrinc(prompts - 1, 1 - POWER, critical))
 
 
 def _rounds(slope: float) -> float | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from selfreward.artifacts import Artifact
-from selfreward.judging import Policies, TrustedJudge
+from selfreward.judging_policies import Policies, TrustedJudge
 from selfreward.records import Policy
 from selfreward.stages.gate import is_frozen
 

@@ -8,10 +8,8 @@ wide, counts for its own prompt alone, and what one prompt shows is independent 
 from collections.abc import Sequence
 from statistics import fmean
 
-import numpy as np
-
 from selfreward.metrics.coverage import inside, neighbour_radii
-from selfreward.metrics.embed import Texts, Vectors
+from selfreward.metrics.embed import Texts, Vectors, stacked
 
 FEWEST_HUMAN_ANSWERS = 128
 FEWEST_DRAWS = 2
@@ -74,6 +72,5 @@ def recalls_of(
 
 
 def _share(texts: Sequence[str], human: Sequence[str], vectors: Vectors, neighbours: int) -> float:
-    centres_MD = np.array([vectors[text] for text in texts])
-    points_ND = np.array([vectors[text] for text in human])
-    return float(inside(points_ND, centres_MD, neighbour_radii(centres_MD, neighbours)).mean())
+    centres_MD = stacked(texts, vectors)
+    return float(inside(stacked(human, vectors), centres_MD, neighbour_radii(centres_MD, neighbours)).mean())

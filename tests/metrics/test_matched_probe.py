@@ -9,7 +9,7 @@ import pytest
 
 from selfreward.benchmarks.length_cases import Lengths, answers, findings_of, vocabularies
 from selfreward.metrics.embed import embed_hashing
-from selfreward.metrics.probe import MatchedProbe, ProbeAnswer, matched_measures, usable
+from selfreward.metrics.matched_probe import MatchedProbe, ProbeAnswer, matched_measures, usable
 
 MEANINGS = [
     "the river carries cold water down from the mountains in spring",

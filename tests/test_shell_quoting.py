@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfreward.__main__ import compose
-from selfreward.quoting import setting
+from selfreward.shell_quoting import setting
 from tests.support import selfreward
 from tests.test_cli import SCRIPTED
 

@@ -6,17 +6,17 @@ lengths were. A phrase that opens half of all answers says nothing about their v
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 import numpy as np
 
 from selfreward.answers.refusal import refused
-from selfreward.metrics.embed import Embedder, Texts, Vectors, embed_once
+from selfreward.metrics.embed import Embedder, Texts, Vectors, embed_once, stacked
 from selfreward.metrics.estimators import mean_pairwise_distance, words
+from selfreward.metrics.human_recall import neighbours_of, recalls_of
 from selfreward.metrics.lexical import first_words, ngram_distance, shared_opening, without_opening
-from selfreward.metrics.paired import Family, Paired, both_known
-from selfreward.metrics.reach import neighbours_of, recalls_of
+from selfreward.metrics.paired_values import Family, Paired, both_known
 from selfreward.metrics.semantic import cluster_labels
 from selfreward.records import Finish
 from selfreward.thought import estimated_answer_tokens
@@ -67,26 +67,22 @@ class Matched:
     the policy's at the same length, which is that of people where they write shorter answers.
     """
 
-    sem: float | None
-    lex: float | None
-    ent: float | None
-    recall: float | None
-    baseline_sem: float | None
-    baseline_lex: float | None
-    baseline_ent: float | None
-    baseline_recall: float | None
-    human_sem: float | None
-    sem_beside_human: float | None
-    baseline_sem_beside_human: float | None
-
-
-UNMATCHED = Matched(**{field.name: None for field in fields(Matched)})
-"""A prompt that nothing is compared with."""
+    sem: float | None = None
+    lex: float | None = None
+    ent: float | None = None
+    recall: float | None = None
+    baseline_sem: float | None = None
+    baseline_lex: float | None = None
+    baseline_ent: float | None = None
+    baseline_recall: float | None = None
+    human_sem: float | None = None
+    sem_beside_human: float | None = None
+    baseline_sem_beside_human: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedProbe:
-    """All prompts, how they were compared, the openings that were taken off, and the baseline's modes.
+    """All prompts, how they were compared, the opening that was taken off, and the baseline's modes.
 
     `words` and `tokens` are the length of both policies' answers, `human_words` that at which they stand beside
     people's. `neighbours` is the k of `recall`; 0 where that is not measured.
@@ -97,7 +93,6 @@ class MatchedProbe:
     human_words: int
     neighbours: int
     opening: tuple[str, ...]
-    baseline_opening: tuple[str, ...]
     prompts: Mapping[str, Matched]
     modes: tuple[Mode, ...]
 
@@ -138,8 +133,8 @@ def matched_measures(
     `recall` asks for every human answer, cut to that length, and compares equal numbers of answers prompt by prompt.
     Source: the balls of Kynkaanniemi et al. 2019, each prompt by itself.
     """
-    opening, baseline_opening = _opening(now), _opening(baseline)
-    spoken, said_before = _opened(now, opening), _opened(baseline, baseline_opening)
+    opening = _opening(now)
+    spoken, said_before = _opened(now, opening), _opened(baseline, _opening(baseline))
     both = (_all(spoken), _all(said_before))
     length = min(_percentile((len(words(one.text)) for one in group), _SHORT_WORDS) for group in both)
     tokens = min(_percentile((len(one.token_logprobs) for one in group), _SHORT_TOKENS) for group in both)
@@ -160,7 +155,6 @@ def matched_measures(
         human_words=beside,
         neighbours=neighbours if recalls else 0,
         opening=opening,
-        baseline_opening=baseline_opening,
         prompts={
             name: Matched(
                 sem=_distance(drawn[name], vectors),
@@ -229,7 +223,7 @@ def _cut(texts: Texts, length: int) -> dict[str, list[str]]:
 
 
 def _distance(texts: Sequence[str], vectors: Vectors) -> float | None:
-    return mean_pairwise_distance(np.array([vectors[text] for text in texts]))
+    return mean_pairwise_distance(stacked(texts, vectors))
 
 
 def _entropy(answers: Sequence[ProbeAnswer], tokens: int) -> float | None:
@@ -242,7 +236,7 @@ def _modes(drawn: Texts, before: Texts, vectors: Vectors) -> Iterable[Mode]:
     for prompt_id, texts in before.items():
         if not texts:
             continue
-        known = np.array([vectors[text] for text in texts])
+        known = stacked(texts, vectors)
         labels = cluster_labels(known, SAME_MEANING)
         hits = np.zeros(labels.max() + 1, dtype=int)
         for text in drawn[prompt_id]:

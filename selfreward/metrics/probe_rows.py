@@ -7,19 +7,19 @@ import numpy as np
 
 from selfreward.answers import distinct_key
 from selfreward.answers.refusal import refused
-from selfreward.metrics.embed import Vectors
-from selfreward.metrics.estimators import words
-from selfreward.metrics.probe import UNMATCHED, Matched, MatchedProbe, ProbeAnswer
-from selfreward.metrics.summary import AcrossPrompts, BesidePeople, WithinPrompts, mean, prompt_variety
+from selfreward.metrics.embed import Vectors, stacked
+from selfreward.metrics.estimators import distinct_share, duplicate_rate, mean_pairwise_distance, words
+from selfreward.metrics.matched_probe import Matched, MatchedProbe, ProbeAnswer
+from selfreward.metrics.variety_summary import AcrossPrompts, BesidePeople, WithinPrompts, mean
 from selfreward.records import Prompt, Stratum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PromptMeasure:
+class PromptMeasure(Matched):
     """One probe prompt. None where the quantity does not exist (no reference, fewer than two answers).
 
-    `human_nll` is the mean over the prompt's human answers of their negative log-likelihood in nats per token. From
-    `sem` on the values are those of `probe.Matched`, of open prompts alone.
+    `human_nll` is the mean over the prompt's human answers of their negative log-likelihood in nats per token. Only
+    open prompts have values at matched length.
     """
 
     prompt_id: str
@@ -33,22 +33,6 @@ class PromptMeasure:
     refused: int
     empty: int
     human_nll: float | None
-    sem: float | None
-    lex: float | None
-    ent: float | None
-    recall: float | None
-    baseline_sem: float | None
-    baseline_lex: float | None
-    baseline_ent: float | None
-    baseline_recall: float | None
-    human_sem: float | None
-    sem_beside_human: float | None
-    baseline_sem_beside_human: float | None
-
-    @property
-    def matched(self) -> Matched:
-        """The values that were taken at matched length."""
-        return Matched(**{name: getattr(self, name) for name in asdict(UNMATCHED)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +45,7 @@ class HumanScore:
 
 
 def prompt_measure(
-    prompt: Prompt,
-    answers: Sequence[ProbeAnswer],
-    vectors: Vectors,
-    human_nll: Sequence[float],
-    matched: MatchedProbe,
+    prompt: Prompt, answers: Sequence[ProbeAnswer], vectors: Vectors, human_nll: Sequence[float], matched: MatchedProbe
 ) -> PromptMeasure:
     """The row of one prompt; `human_nll` holds that of each of its human answers."""
     texts = [one.text for one in answers]
@@ -73,36 +53,27 @@ def prompt_measure(
         prompt_id=prompt.id,
         stratum=prompt.stratum,
         answers=len(answers),
+        distinct_share=distinct_share([distinct_key(prompt, text) for text in texts]),
+        pairwise_distance=mean_pairwise_distance(stacked(texts, vectors)),
+        duplicate_rate=duplicate_rate(texts),
         mean_tokens=mean([one.tokens for one in answers]),
         truncated=sum(one.finish == "length" for one in answers),
         refused=sum(refused(text) for text in texts),
         empty=sum(not words(text) for text in texts),
         human_nll=mean(human_nll),
-        **prompt_variety(texts, [distinct_key(prompt, text) for text in texts], vectors),
-        **asdict(matched.prompts.get(prompt.id, UNMATCHED)),
+        **asdict(matched.prompts.get(prompt.id, Matched())),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MatchedMeans:
-    """The means over open prompts at matched length, as `probe.Matched` has them, and what was matched."""
+class MatchedMeans(Matched):
+    """The means over open prompts at matched length, and what was matched."""
 
     words: int
     tokens: int
     human_words: int
     neighbours: int
     opening: str
-    sem: float | None
-    lex: float | None
-    ent: float | None
-    recall: float | None
-    baseline_sem: float | None
-    baseline_lex: float | None
-    baseline_ent: float | None
-    baseline_recall: float | None
-    human_sem: float | None
-    sem_beside_human: float | None
-    baseline_sem_beside_human: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,5 +177,5 @@ def _matched_means(rows: Sequence[PromptMeasure], matched: MatchedProbe) -> Matc
         human_words=matched.human_words,
         neighbours=matched.neighbours,
         opening=" ".join(matched.opening),
-        **{name: mean([getattr(row, name) for row in rows]) for name in asdict(UNMATCHED)},
+        **{name: mean([getattr(row, name) for row in rows]) for name in asdict(Matched())},
     )

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from selfreward.monitor.sequential import (
+from selfreward.monitor.critical_values import (
     HalfLife,
+    bonferroni_critical,
     detectable,
     dunnett_critical,
-    each_round_critical,
-    every_pair_critical,
     half_life,
     shared_noise,
     student_critical,
@@ -37,9 +36,8 @@ def test_dunnett(horizon: int, correlation: float, alpha: float, critical: float
 
 
 def test_comparisons_that_share_nothing_known_pay_by_their_number() -> None:
-    assert each_round_critical(10, 0.05) == pytest.approx(2.576, abs=1e-3)
-    assert every_pair_critical(4, 0.05) == each_round_critical(10, 0.05)
-    assert every_pair_critical(1, 0.05) == each_round_critical(1, 0.05) == pytest.approx(1.645, abs=1e-3)
+    assert bonferroni_critical(10, 0.05) == pytest.approx(2.576, abs=1e-3)
+    assert bonferroni_critical(1, 0.05) == pytest.approx(1.645, abs=1e-3)
 
 
 @pytest.mark.parametrize(("horizon", "correlation", "alpha"), [(0, 0.2, 0.05), (10, 1.0, 0.05), (10, 0.2, 0.0)])
@@ -56,14 +54,14 @@ def test_few_prompts_need_a_larger_t() -> None:
 
 
 def test_with_many_prompts_an_effect_is_visible_by_the_normal_formula() -> None:
-    assert detectable(0.02, 2.9, 100_000) == pytest.approx((2.9 + 0.8416) * 0.02, abs=1e-5)
+    assert detectable(2.9, 100_000) == pytest.approx(2.9 + 0.8416, abs=5e-4)
 
 
 @pytest.mark.parametrize("prompts", [8, 16, 64])
 def test_what_is_called_visible_is_seen_four_times_in_five_with_few_prompts_too(prompts: int) -> None:
     rng, runs = np.random.default_rng(prompts), 40_000
     critical, se = student_critical(2.95, prompts), 1 / np.sqrt(prompts)
-    excess_RP = detectable(se, critical, prompts) + rng.normal(size=(runs, prompts))
+    excess_RP = se * detectable(critical, prompts) + rng.normal(size=(runs, prompts))
     z_R = excess_RP.mean(axis=1) / (excess_RP.std(axis=1, ddof=1) * se)
     assert (z_R > critical).mean() == pytest.approx(0.8, abs=4 * 0.4 / np.sqrt(runs))
 
@@ -136,13 +134,15 @@ def test_looking_for_the_minimum_is_paid_for() -> None:
     pairs = [(now, then) for now in range(ROUNDS + 1) for then in range(now)]
     excess_RCP = np.stack([nll_RTP[:, now] - nll_RTP[:, then] - margin for now, then in pairs], axis=1)
     largest_R = _largest_t(excess_RCP)
-    assert (largest_R > student_critical(every_pair_critical(ROUNDS, ALPHA), prompts)).mean() <= ALPHA + FOUR_SE
+    assert (
+        largest_R > student_critical(bonferroni_critical(ROUNDS * (ROUNDS + 1) // 2, ALPHA), prompts)
+    ).mean() <= ALPHA + FOUR_SE
 
 
 def test_what_is_called_visible_is_seen_four_times_in_five() -> None:
     prompts, margin = 128, 0.07
     critical = student_critical(dunnett_critical(ROUNDS, 0.2, ALPHA), prompts)
-    excess = detectable(_relative_se(prompts), critical, prompts)
+    excess = _relative_se(prompts) * detectable(critical, prompts)
     now_RTP, base_R1P = _shared_baseline(prompts, drop=margin + excess, seed=5)
     z_R = _largest_t((base_R1P - now_RTP - margin * base_R1P)[:, :1])
     assert (z_R > critical).mean() == pytest.approx(0.8, abs=0.05)
