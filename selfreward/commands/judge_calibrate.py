@@ -19,9 +19,10 @@ from selfreward.judge_quality.bias import score_histogram
 from selfreward.judge_quality.estimate import Measure
 from selfreward.judge_quality.measures import judge_measures, rater_measures
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
+from selfreward.judges.disagreement import Dispute
 from selfreward.judges.jury import JurySpec
 from selfreward.judging import Judges, Policies
-from selfreward.labels.calibrate import Dispute, LabelledSpec, calibrate, labelled_pairs
+from selfreward.labels.calibrate import LabelledSpec, calibrate, labelled_pairs
 from selfreward.labels.hardest import with_kinds
 from selfreward.labels.items import read_items, write_items
 from selfreward.monitor.gate_rules import judge_gate

@@ -14,7 +14,7 @@ from selfreward.judge_quality.weights import learned, learned_on_others
 from selfreward.judges import AnyJudge
 from selfreward.judges.ask import build_judge, judge_shard, tell_items
 from selfreward.judges.base import Conclude, Item, Judge
-from selfreward.judges.disagreement import disagreements
+from selfreward.judges.disagreement import Dispute
 from selfreward.judges.jury import Jury, JurySpec, Weights
 from selfreward.records import Judgment, Policy
 
@@ -24,13 +24,10 @@ _Shard = tuple[list[Labelled], list[Item], list[Judgment]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinions:
-    """What was `said` of each item; of a jury how far it disagreed, by item, and the `weights` it learned from all.
-
-    `weights` is None where none were to be learned.
-    """
+    """What was `said` of each item; of a jury its `disputes`, and the `weights` it learned from all, if it was to."""
 
     said: list[Verdicts]
-    disagreements: Mapping[str, float]
+    disputes: list[Dispute]
     weights: Weights | None
 
 
@@ -39,6 +36,8 @@ def opinionated(
 ) -> Judge | Jury:
     """The judge of `spec`, as `build_judge` gives it; a jury whose weights are still to be learned as it is seated."""
     if isinstance(spec, JurySpec) and spec.learns:
+        assert backend is not None
+        assert policy is not None
         return spec.seated(backend, policy, jurors)
     return build_judge(spec, backend, policy, jurors)
 
@@ -62,7 +61,7 @@ def write_opinions(
     """
     shards: list[_Shard] = []
     said: list[Verdicts] = []
-    disputes: dict[str, float] = {}
+    disputes: list[Dispute] = []
     with out.table(Judgment, evidence) as asked, out.table(Verdicts, rows) as concluded:
         for shard, batch in enumerate(in_batches(iter(items), _SHARD_ITEMS)):
             answers = as_candidates(batch, seed)
@@ -74,16 +73,16 @@ def write_opinions(
         for batch, answers, judgments in shards:
             conclusions = judgments if conclude is None else conclude(answers, judgments)
             said += concluded.shard(partial(verdicts_on, batch, judgments, conclusions))
-            disputes |= disagreements(conclusions) if isinstance(spec, JurySpec) else {}
-    return Opinions(said=said, disagreements=disputes, weights=weights)
+            disputes += [] if judging.disputes is None else judging.disputes(answers, judgments)
+    return Opinions(said=said, disputes=disputes, weights=weights)
 
 
 def _learned(jury: Jury, shards: Sequence[_Shard]) -> tuple[Conclude, Weights]:
     """How `jury` concludes on each item by the weights learned on the others, and the weights learned on all."""
     items = [item for batch, _, _ in shards for item in batch]
-    said: dict[str, list[Verdicts]] = {seat.name: [] for seat in jury.seats}
+    said: dict[str, list[Verdicts]] = {seat.member: [] for seat in jury.seats}
     for batch, answers, judgments in shards:
         for seat in jury.seats:
-            said[seat.name] += verdicts_on(batch, *seat.verdicts(answers, judgments))
+            said[seat.member] += verdicts_on(batch, *seat.verdicts(answers, judgments))
     # The prompt that an item is asked about as has the item's id.
     return partial(jury.conclude, learned_on_others(items, said).__getitem__), learned(items, said)

@@ -10,6 +10,7 @@ from selfreward.errors import StageError
 from selfreward.judges import AnyJudge
 from selfreward.judges.base import Ask, Item, Judge
 from selfreward.judges.jury import JurySpec, Weights
+from selfreward.judges.verifier import VerifierSpec
 from selfreward.records import Judgment, Policy
 
 
@@ -24,6 +25,10 @@ def build_judge(
 
     Raises ConfigError for a jury without the `weights` that it should have learned.
     """
+    if isinstance(spec, VerifierSpec):
+        return spec.build()
+    assert backend is not None
+    assert policy is not None
     return spec.build(backend, policy, jurors, weights) if isinstance(spec, JurySpec) else spec.build(backend, policy)
 
 

@@ -1,20 +1,22 @@
 """What every judge is: what it asks, what it concludes from that, and what all kinds of judges need."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from selfreward.backends.base import Advance, Backend, Completion, Conversation, NotScored, Sampling
+from selfreward.backends.base import Advance, Sampling
 from selfreward.backends.rendering import ChatSpec
+from selfreward.judges.disagreement import Dispute
 from selfreward.records import Candidate, Judgment, Outcome, Prompt, Usage
 from selfreward.spec import Spec, execution, neutral
 
 Item = tuple[Prompt, Candidate]
 Ask = Callable[[Sequence[Item], int, Advance], list[Judgment]]
 Conclude = Callable[[Sequence[Item], Sequence[Judgment]], list[Judgment]]
+Disputes = Callable[[Sequence[Item], Sequence[Judgment]], list[Dispute]]
 JudgingPolicy = Literal["live", "previous", "initial", "external"]
 NO_USAGE = Usage(prompt_tokens=0, completion_tokens=0)
 
@@ -23,12 +25,15 @@ NO_USAGE = Usage(prompt_tokens=0, completion_tokens=0)
 class Judge:
     """`ask` makes judgments of items, with a seed, and is what costs; all candidates of a prompt come in one call.
 
-    `conclude` is pure: from the items and what was asked of them it makes one judgment of each, in order. It is None
-    where what was asked is already about one candidate at a time.
+    `name` is the `judge` of what it asks. `conclude` is pure: from the items and what was asked of them it makes one
+    judgment of each, in order. It is None where what was asked is already about one candidate at a time. `disputes`,
+    of a jury alone, says by what was asked how far its members disagree, on every prompt on which that can be said.
     """
 
+    name: str
     ask: Ask
     conclude: Conclude | None = None
+    disputes: Disputes | None = None
 
 
 class JudgeBase(Spec):
@@ -115,35 +120,39 @@ def pointwise(
     )
 
 
-def ask_for_replies(
-    backend: Backend, conversations: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
-) -> list[Sequence[Completion | NotScored]]:
-    """`sampling.k` replies to each conversation, in order; NotScored where it leaves no room for one in the context."""
-    too_long = {}
-    for place, messages in enumerate(conversations):
-        unfit = backend.why_unfit(messages, sampling.max_new_tokens)
-        # What a template refuses it refuses whatever the answer: the engine says so.
-        if unfit is not None and unfit.reason == "prompt_too_long":
-            too_long[place] = NotScored(outcome="truncated", reason=f"the prompt of the judge: {unfit.told}")
-    asked = [messages for place, messages in enumerate(conversations) if place not in too_long]
-    drawn = iter(backend.generate(asked, sampling, seed, advance) if asked else [])
-    advance(len(too_long) * sampling.k)
-    return [[too_long[place]] * sampling.k if place in too_long else next(drawn) for place in range(len(conversations))]
+def distinct(items: Sequence[Item]) -> list[Item]:
+    """`items` without those whose text a candidate of the same prompt with a lower index has."""
+    firsts = _first_alike(items)
+    return [item for item in items if firsts[item[1].id] == item]
 
 
-def first_alike(items: Sequence[Item]) -> dict[str, Item]:
+def fields(items: Sequence[Item]) -> dict[str, list[Item]]:
+    """By the id of its prompt, every prompt's `distinct` candidates by index."""
+    found: dict[str, list[Item]] = {}
+    for item in distinct(items):
+        found.setdefault(item[0].id, []).append(item)
+    return {prompt_id: sorted(field, key=lambda item: item[1].index) for prompt_id, field in found.items()}
+
+
+def shared(items: Sequence[Item], judgments: Iterable[Judgment]) -> list[Judgment]:
+    """The judgments of each item, in order: its own or, at no cost, those of the distinct candidate with its text."""
+    made: dict[str, list[Judgment]] = {}
+    for one in judgments:
+        made.setdefault(one.candidate_ids[0], []).append(one)
+    firsts = _first_alike(items)
+    return [
+        one if one.candidate_ids == (candidate.id,) else replace(one, candidate_ids=(candidate.id,), usage=NO_USAGE)
+        for _, candidate in items
+        for one in made[firsts[candidate.id][1].id]
+    ]
+
+
+def _first_alike(items: Sequence[Item]) -> dict[str, Item]:
     """For the id of each candidate, the first candidate by index of the same prompt with the same text."""
     firsts: dict[tuple[str, str], Item] = {}
     for item in sorted(items, key=lambda item: item[1].index):
         firsts.setdefault((item[0].id, item[1].text), item)
     return {candidate.id: firsts[prompt.id, candidate.text] for prompt, candidate in items}
-
-
-def shared(judgment: Judgment, candidate: Candidate) -> Judgment:
-    """A judgment of one candidate, as that of another with the same text, which cost nothing more."""
-    if judgment.candidate_ids == (candidate.id,):
-        return judgment
-    return replace(judgment, candidate_ids=(candidate.id,), usage=NO_USAGE)
 
 
 def in_step(steps: int, whole: int, advance: Advance) -> Advance:

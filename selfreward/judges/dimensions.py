@@ -64,39 +64,24 @@ class DimensionsSpec(PromptedJudgeBase):
             check_steps(dimension.rubric, self.method)
         return self
 
-    def build(self, backend: Backend | None, policy: Policy | None) -> Judge:
+    def build(self, backend: Backend, policy: Policy) -> Judge:
         """The judge over `backend`, which holds the judging `policy`."""
-        assert backend is not None
-        assert policy is not None
         name = digest_of("dimensions", identity(self), policy.digest)
-        ask = partial(judge_dimensions, self, name, backend, policy)
-        return Judge(ask, partial(weigh, dict(sorted(self.dimensions.items())), name))
+        ask = partial(judge_dimensions, self, name, backend)
+        return Judge(name, ask, partial(weigh, dict(sorted(self.dimensions.items())), name))
 
 
 def judge_dimensions(
-    spec: DimensionsSpec,
-    name: str,
-    backend: Backend,
-    policy: Policy,
-    items: Sequence[Item],
-    seed: int,
-    advance: Advance,
+    spec: DimensionsSpec, name: str, backend: Backend, items: Sequence[Item], seed: int, advance: Advance
 ) -> list[Judgment]:
     """A judgment of each item in each dimension, the dimensions by name; they are asked one after the other."""
     advance = in_step(len(spec.dimensions) * len(items), len(items), advance)
+    settings = spec.model_dump(include=set(PromptedJudgeBase.model_fields))
     judgments = []
     for called, dimension in sorted(spec.dimensions.items()):
-        rubric = RubricSpec(
-            rubric=dimension.rubric,
-            method=spec.method,
-            temperature=spec.temperature,
-            top_p=spec.top_p,
-            max_new_tokens=spec.max_new_tokens,
-            constrained=spec.constrained,
-            min_mass=spec.min_mass,
-        )
-        asked = judge_by_rubric(rubric, backend, policy, items, seed, advance)
-        judgments += [replace(one, judge=name, dimension=called) for one in asked]
+        rubric = RubricSpec(rubric=dimension.rubric, **settings)
+        asked = judge_by_rubric(rubric, name, backend, items, seed, advance)
+        judgments += [replace(one, dimension=called) for one in asked]
     return judgments
 
 

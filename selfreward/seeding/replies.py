@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt
 from selfreward.artifacts import Advance, Artifact, Output, derive_seed
 from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Backend, Completion, NotScored, Sampling
-from selfreward.judges.base import ask_for_replies
+from selfreward.judges.ask_policy import ask_for_replies
 from selfreward.judges.prompting import Rubric
 from selfreward.records import Finish, Policy, Prompt
 from selfreward.seeding.rankings import RankedAnswer, Ranking, ranking_counts
