@@ -7,21 +7,20 @@ resample give one draw. One that is made of sums over items then costs one matri
 Shape suffixes: B draws, P items, G prompts, D columns of per-item sums.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from selfreward.judge_quality.shares import effective_items, error_over_prompts, share_limits
-from selfreward.metrics.intervals import DRAWS, LEVEL, Interval
+from selfreward.metrics.intervals import LEVEL, Interval, limits, resamples
 
 Array = NDArray[np.float64]
 Statistic = Callable[[Array], Array]
 Prompts = Sequence[Hashable]
 """For every item, what is the same for all items of its prompt and of no other."""
 
-_BLOCK = 1 << 20
 _FEWEST_DEFINED = 0.5
 _DIGITS = 9
 
@@ -128,12 +127,12 @@ def measure_of(
         value = float(statistic(np.ones((1, items)))[0])
         if not np.isfinite(value):
             return missing(name, why_missing, left_out)
-        draws_B = np.concatenate([statistic(weights_BG[:, prompt_P]) for weights_BG in resamples(count, seed, items)])
+        blocks = resamples(count, seed, items)
+        draws_B = np.concatenate([statistic(weights_of(chosen_BG)[:, prompt_P]) for chosen_BG in blocks])
     defined_B = draws_B[np.isfinite(draws_B)]
     if len(defined_B) < _FEWEST_DEFINED * len(draws_B):
         return missing(name, f"{why_missing}: too seldom defined on resamples of {count} prompts", left_out)
-    low, high = np.quantile(defined_B, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    interval = Interval(value if library is None else float(library()), float(low), float(high), items)
+    interval = Interval(value if library is None else float(library()), *limits(defined_B), items)
     error = None if count == 1 else round(float(defined_B.std()) * (count / (count - 1)) ** 0.5, _DIGITS)
     return Measure(name=name, interval=interval, left_out=left_out, prompts=count, error=error)
 
@@ -150,14 +149,8 @@ def _numbered(prompts: Prompts) -> NDArray[np.intp]:
     return np.array([numbers.setdefault(prompt, len(numbers)) for prompt in prompts], dtype=np.intp)
 
 
-def resamples(prompts: int, seed: int, items: int | None = None) -> Iterator[Array]:
-    """How often each prompt comes in each of 2,000 resamples with replacement, as blocks of shape (B, G).
-
-    A block is small enough for as many `items`, if there are more of them than prompts.
-    """
-    rng = np.random.default_rng(seed)
-    block = max(1, _BLOCK // max(prompts, items or 0))
-    for start in range(0, DRAWS, block):
-        rows = min(block, DRAWS - start)
-        drawn = rng.integers(prompts, size=(rows, prompts)) + prompts * np.arange(rows)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=rows * prompts).reshape(rows, prompts).astype(np.float64)
+def weights_of(chosen_BG: NDArray[np.intp]) -> Array:
+    """How often each prompt comes in each resample."""
+    rows, prompts = chosen_BG.shape
+    places = chosen_BG + prompts * np.arange(rows)[:, None]
+    return np.bincount(places.ravel(), minlength=rows * prompts).reshape(rows, prompts).astype(np.float64)

@@ -21,7 +21,8 @@ from selfreward.judge_quality.agreement import (
     quadratic_kappa,
     spearman,
 )
-from selfreward.judge_quality.estimate import Measure, Statistic, resamples
+from selfreward.judge_quality.estimate import Measure, Statistic, weights_of
+from selfreward.metrics.intervals import resamples
 
 # Krippendorff 2011, "Computing Krippendorff's alpha-reliability": 4 observers, 12 units.
 UNITS = [
@@ -148,7 +149,7 @@ LIBRARY: dict[str, tuple[Callable[[], object], Callable[[np.ndarray], float]]] =
 def test_each_draw_is_what_the_library_says_of_the_resample(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     call, library = LIBRARY[name]
     statistic = captured(monkeypatch, call)
-    weights_BP = np.concatenate([np.ones((1, 40)), *resamples(40, 0)])[:26]
+    weights_BP = np.concatenate([np.ones((1, 40)), weights_of(next(resamples(40, 0)))])[:26]
     assert statistic(weights_BP) == pytest.approx([library(drawn) for drawn in weights_BP], abs=1e-12)
 
 
