@@ -22,9 +22,9 @@ from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.judges.disagreement import Dispute
 from selfreward.judges.jury import JurySpec
 from selfreward.judging import Judges, Policies
-from selfreward.labels.calibrate import LabelledSpec, calibrate, labelled_pairs
 from selfreward.labels.hardest import with_kinds
 from selfreward.labels.items import read_items, write_items
+from selfreward.labels.judge_calibration import LabelledSpec, calibrate, labelled_pairs
 from selfreward.monitor.gate_rules import judge_gate
 from selfreward.records import Judgment, Policy
 from selfreward.report.calibrated import Calibrated, against_chance, as_json, ceiling

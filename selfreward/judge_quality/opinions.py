@@ -8,8 +8,7 @@ from selfreward.artifacts import Output, derive_seed
 from selfreward.artifacts.output import Advance
 from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Backend
-from selfreward.judge_quality.asking import as_candidates, verdicts_on
-from selfreward.judge_quality.verdicts import Labelled, Verdicts
+from selfreward.judge_quality.verdicts import Labelled, Verdicts, as_candidates, verdicts_on
 from selfreward.judge_quality.weights import learned, learned_on_others
 from selfreward.judges import AnyJudge
 from selfreward.judges.ask import build_judge, judge_shard, tell_items

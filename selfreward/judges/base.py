@@ -134,6 +134,14 @@ def fields(items: Sequence[Item]) -> dict[str, list[Item]]:
     return {prompt_id: sorted(field, key=lambda item: item[1].index) for prompt_id, field in found.items()}
 
 
+def by_prompt(judgments: Iterable[Judgment]) -> dict[str, list[Judgment]]:
+    """The judgments of each prompt, by its id; they need not stand together."""
+    found: dict[str, list[Judgment]] = {}
+    for one in judgments:
+        found.setdefault(one.prompt_id, []).append(one)
+    return found
+
+
 def shared(items: Sequence[Item], judgments: Iterable[Judgment]) -> list[Judgment]:
     """The judgments of each item, in order: its own or, at no cost, those of the distinct candidate with its text."""
     made: dict[str, list[Judgment]] = {}

@@ -15,8 +15,8 @@ import regex
 
 from selfreward.errors import ConfigError
 from selfreward.judges.literal import literals
-from selfreward.judges.quoting import Span, answer_part, bare, lead_in, lines_of, quoted_spans, tagged_spans
-from selfreward.judges.stated import Stated, settle
+from selfreward.judges.own_words import Span, answer_part, bare, lead_in, lines_of, quoted_spans, tagged_spans
+from selfreward.judges.parts import Stated, settle
 from selfreward.spec import Json
 from selfreward.thought import split_thought
 

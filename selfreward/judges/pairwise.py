@@ -12,8 +12,8 @@ from pydantic import Field, PositiveInt, model_validator
 from selfreward.artifacts import derive_seed
 from selfreward.backends.base import Advance, Backend
 from selfreward.judges.ask_policy import Reading, ask_for_means, ask_for_replies, read_reply
-from selfreward.judges.base import Item, Judge, PromptedJudgeBase, fields, in_step, pointwise, shared
-from selfreward.judges.comparison import PREFERENCES, comparisons, verdict_of
+from selfreward.judges.base import Item, Judge, PromptedJudgeBase, by_prompt, fields, in_step, pointwise, shared
+from selfreward.judges.both_orders import PREFERENCES, comparisons, verdict_of
 from selfreward.judges.pattern import check_form, explained_pattern
 from selfreward.judges.prompting import ComparisonTexts, question_of
 from selfreward.judges.reads import LETTER_PREFERENCES
@@ -53,12 +53,12 @@ class PairwiseSpec(PromptedJudgeBase):
 
     @model_validator(mode="after")
     def _shows_principles(self) -> "PairwiseSpec":
-        if self.constitution is not None and not self.comparison.needs_principle:
+        if self.constitution is not None and not self.comparison.needs("principle"):
             raise ValueError(
                 f"comparison {self.comparison.id} shows no {{principle}} of judge.constitution: set "
                 "comparison@judge.comparison=by_principle, or judge.constitution=null"
             )
-        if self.constitution is None and self.comparison.needs_principle:
+        if self.constitution is None and self.comparison.needs("principle"):
             raise ValueError(
                 f"comparison {self.comparison.id} shows a {{principle}} and there is no judge.constitution: set "
                 "constitution@judge.constitution=helpful_honest_harmless"
@@ -121,9 +121,7 @@ def rank(name: str, rubric: str, items: Sequence[Item], evidence: Sequence[Judgm
 
     A candidate in no decided comparison has the outcome of one that was not decided.
     """
-    asked: dict[str, list[Judgment]] = {}
-    for one in evidence:
-        asked.setdefault(one.prompt_id, []).append(one)
+    asked = by_prompt(evidence)
     judgment = partial(pointwise, judge=name, rubric=rubric)
     standings = [_standings(judgment, field, asked.get(id_, [])) for id_, field in fields(items).items()]
     return shared(items, chain.from_iterable(standings))

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Generic, TypeVar
 
-from selfreward.judges.parts import Placed, is_amid, item_number, part_of, without_parts
-from selfreward.judges.quoting import bare, lead_in, lines_of, own_words
+from selfreward.judges.own_words import bare, lead_in, lines_of, own_words
+from selfreward.judges.parts import Stated, is_amid, item_number, part_of, settle, without_parts
 from selfreward.judges.scale import ANY_NUMBER_WORD, Scale, denominator_of, number_of
-from selfreward.judges.stated import Stated, settle
 
 LETTERS = ("A", "B", "C")
 """The verdicts of a comparison: the answer shown first is better, the one shown second, neither."""
@@ -108,15 +107,15 @@ def read_number(text: str, scale: Scale) -> float | None:
 
 def _read(reply: str, label: str, form: _Form[Value], answer: str = "") -> Value | None:
     """What the last verdict states, unless one before it states something else."""
-    placed: list[Placed[Value]] = []
+    verdicts: list[Stated[Value]] = []
     items: set[int] = set()
     lines = _own_lines(reply, label, answer)
     for number, line in enumerate(lines):
         if form.head.search(line.text):
             below = [after.text for after in lines[number + 1 : number + 3]]
-            placed += _verdicts_of(replace(line, number=number, below=below, amid=is_amid(items, below)), form)
+            verdicts += _verdicts_of(replace(line, number=number, below=below, amid=is_amid(items, below)), form)
         items.add(item_number(line.text))
-    return settle(without_parts(placed))
+    return settle(without_parts(verdicts))
 
 
 def _own_lines(reply: str, label: str, answer: str) -> list[_Line]:
@@ -132,7 +131,7 @@ def _own_lines(reply: str, label: str, answer: str) -> list[_Line]:
     return lines
 
 
-def _verdicts_of(line: _Line, form: _Form[Value]) -> list[Placed[Value]]:
+def _verdicts_of(line: _Line, form: _Form[Value]) -> list[Stated[Value]]:
     """The verdicts in one line; one that does not start the line must end it, and what it states may stand below it."""
     heads = list(form.head.finditer(line.text))
     ends = [*(found.start() for found in heads), len(line.text)][1:]
@@ -151,9 +150,10 @@ def _verdicts_of(line: _Line, form: _Form[Value]) -> list[Placed[Value]]:
             value=None if stated is None else form.convert(stated),
             final=final,
             doubtful=line.doubtful or (inline and not found["so"] and _goes_on(stated)),
+            part=part_of(line.text, line.before, inline=inline, several=several, amid=line.amid, final=final),
+            line=line.number,
         )
-        part = part_of(line.text, line.before, inline=inline, several=several, amid=line.amid, final=final)
-        verdicts.append(Placed(part, line.number, verdict))
+        verdicts.append(verdict)
     return verdicts
 
 

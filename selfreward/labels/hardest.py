@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from selfreward.data.roles import question_text
-from selfreward.judges.comparison import PREFERENCES
+from selfreward.judges.both_orders import PREFERENCES
 from selfreward.labels.items import Item
 from selfreward.labels.kinds import against_people, kinds
 from selfreward.records import digest_of

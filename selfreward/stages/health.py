@@ -9,7 +9,7 @@ from selfreward.errors import DataError
 from selfreward.judge_quality.accuracy import Scale
 from selfreward.judge_quality.bias import ScoreBin, score_histogram
 from selfreward.judge_quality.estimate import missing
-from selfreward.judge_quality.figures import Figures, figures_of, rounded
+from selfreward.judge_quality.measure_figures import Figures, figures_of, rounded
 from selfreward.judge_quality.measures import judge_measures, rater_measures
 from selfreward.judge_quality.opinions import opinionated, write_opinions
 from selfreward.judge_quality.verdicts import Judged, judged, labelled

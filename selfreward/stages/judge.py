@@ -12,7 +12,7 @@ from selfreward.backends.base import Backend
 from selfreward.judges import AnyJudge
 from selfreward.judges.ask import build_judge, judge_shard, tell_items
 from selfreward.judges.base import Item
-from selfreward.judges.comparison import comparisons
+from selfreward.judges.both_orders import comparisons
 from selfreward.judges.disagreement import Dispute
 from selfreward.records import Candidate, Judgment, Policy, Prompt
 

@@ -16,7 +16,7 @@ from selfreward.backends.base import Completion
 from selfreward.config import validate
 from selfreward.errors import ConfigError
 from selfreward.judges.base import Item
-from selfreward.judges.comparison import comparisons
+from selfreward.judges.both_orders import comparisons
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.records import Judgment, Policy
 from tests.judges.made import ESSAY, Says, item, judged
