@@ -12,9 +12,8 @@ from pydantic import BaseModel
 
 from selfreward.artifacts.files import write_json
 from selfreward.data.columns import Cells, RowError
-from selfreward.labels.blind import CHOICES, Shown
+from selfreward.labels.blind import CHOICES, Answer, Returned, Shown
 from selfreward.labels.items import Text
-from selfreward.labels.returned import Answer, Returned
 from selfreward.records import digest_of
 from selfreward.spec import Json
 

@@ -1,11 +1,11 @@
-"""What a labeller sees of a pair, and the key that says afterwards what it was.
+"""What a labeller sees of a pair and says of it, and the key that says afterwards what it was.
 
 A labeller sees the conversation and two answers, A and B, in a random order: no author, no source, no verdict, and an
 id that says nothing. Everything else stands in the key, which is no file of the labelling tool.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from selfreward.data.columns import RowError
@@ -44,6 +44,26 @@ class Hidden:
     def margin(self, choice: str) -> int:
         """How much better the item's first answer is by a choice of `CHOICES`, as in `Label`. Raises KeyError."""
         return -CHOICES[choice] if self.swapped else CHOICES[choice]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One person's choice on what was shown under an id; `place` is where it stands, for messages."""
+
+    shown: str
+    labeller: str
+    choice: str
+    comment: str | None
+    at: str | None
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The answers of one row, and how many were skipped, drafts, or no choice at all."""
+
+    answers: list[Answer] = field(default_factory=list)
+    unanswered: int = 0
 
 
 def blind(items: Sequence[Item], seed: int, rubric: str | None) -> list[tuple[Shown, Hidden]]:

@@ -12,9 +12,8 @@ from pydantic import BaseModel
 from selfreward.artifacts.files import write_atomically, write_json
 from selfreward.data.columns import Cells, RowError
 from selfreward.data.messages import clean
-from selfreward.labels.blind import CHOICES, Shown
+from selfreward.labels.blind import CHOICES, Answer, Returned, Shown
 from selfreward.labels.items import Text
-from selfreward.labels.returned import Answer, Returned
 from selfreward.spec import Json
 
 TASKS = "tasks.json"

@@ -15,9 +15,8 @@ from typing import Any
 from selfreward.data.files import read_rows
 from selfreward.errors import DataError
 from selfreward.labels import argilla, label_studio
-from selfreward.labels.blind import CHOICES, Hidden
+from selfreward.labels.blind import CHOICES, Answer, Hidden, Returned
 from selfreward.labels.items import Item, Label, read_items, row_of, why, write_rows
-from selfreward.labels.returned import Answer, Returned
 from selfreward.records import majority
 
 
