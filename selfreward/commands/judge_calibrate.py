@@ -15,6 +15,7 @@ from selfreward.console import ConsoleReporter
 from selfreward.data.files import content_digest
 from selfreward.data.models import start_policy
 from selfreward.errors import ConfigError, DataError
+from selfreward.judge_quality.accuracy import scores_of
 from selfreward.judge_quality.bias import score_histogram
 from selfreward.judge_quality.estimate import Measure
 from selfreward.judge_quality.measures import judge_measures, rater_measures
@@ -110,7 +111,7 @@ def _measured(
         judgments=list(artifact.records(Judgment, "evidence")),
         measures=measures,
         people=rater_measures([one.verdicts for one in labelled], config.seed, [one.messages for one in labelled]),
-        scores=score_histogram(judged(labelled, verdicts)),
+        scores=score_histogram([score for pair in judged(labelled, verdicts) for score in scores_of(pair)]),
         gate=judge_gate(config.gate, measures),
         left_out={name.removeprefix(_LEFT_OUT): int(n) for name, n in counts.items() if name.startswith(_LEFT_OUT)},
         not_asked=int(counts["pairs"]) - len(items),

@@ -10,8 +10,7 @@ from selfreward.commands.monitor_table import aligned
 from selfreward.errors import ConfigError, DataError
 from selfreward.judges.prompting import ComparisonTexts, JudgeTexts, Rubric
 from selfreward.labels import argilla, label_studio
-from selfreward.labels.blind import blind, read_key, write_key
-from selfreward.labels.guidelines import guidelines
+from selfreward.labels.blind import blind, guidelines, read_key, write_key
 from selfreward.labels.hardest import hardest, with_kinds
 from selfreward.labels.items import Item, read_items, read_judge
 from selfreward.labels.kinds import by_kind

@@ -15,14 +15,15 @@ from selfreward.judge_quality.accuracy import (
 from selfreward.judge_quality.agreement import fleiss_kappa, krippendorff_alpha, mean_pairwise_kappa
 from selfreward.judge_quality.bias import (
     flip_rate,
+    length_slope,
     parse_rate,
     position_preference,
     same_position,
+    self_preference,
     share_at_maximum,
 )
 from selfreward.judge_quality.corrected import right_rates
 from selfreward.judge_quality.estimate import Measure, Prompts
-from selfreward.judge_quality.slopes import length_slope, self_preference
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.records import SWAPPED, Verdict
 

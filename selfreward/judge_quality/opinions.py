@@ -1,5 +1,11 @@
-"""What a judge says of pairs of answers, written shard by shard, so that a crash costs no more than one."""
+"""What a judge says of pairs of answers, written shard by shard, so that a crash costs no more than one.
 
+A jury may learn from pairs that people compared how much the vote of each member weighs. Of voters that err
+independently, the best decision weighs each by the log-odds of its being right (Nitzan and Paroush 1982). They are
+estimated with one hit and one miss added; a member no better than a coin has no say.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,14 +14,17 @@ from selfreward.artifacts import Output, derive_seed
 from selfreward.artifacts.output import Advance
 from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Backend
-from selfreward.judge_quality.verdicts import Labelled, Verdicts, as_candidates, verdicts_on
-from selfreward.judge_quality.weights import learned, learned_on_others
+from selfreward.judge_quality.accuracy import hit
+from selfreward.judge_quality.verdicts import Labelled, Verdicts, as_candidates, judged, verdicts_on
 from selfreward.judges import AnyJudge
 from selfreward.judges.ask import build_judge, judge_shard, tell_items
 from selfreward.judges.base import Conclude, Item, Judge
 from selfreward.judges.disagreement import Dispute
 from selfreward.judges.jury import Jury, JurySpec, Weights
 from selfreward.records import Judgment, Policy
+
+MembersSaid = Mapping[str, Sequence[Verdicts]]
+"""What each member of a jury said of the same items by itself, by its name."""
 
 _SHARD_ITEMS = 16
 _Shard = tuple[list[Labelled], list[Item], list[Judgment]]
@@ -85,3 +94,37 @@ def _learned(jury: Jury, shards: Sequence[_Shard]) -> tuple[Conclude, Weights]:
             said[seat.member] += verdicts_on(batch, *seat.verdicts(answers, judgments))
     # The prompt that an item is asked about as has the item's id.
     return partial(jury.conclude, learned_on_others(items, said).__getitem__), learned(items, said)
+
+
+def learned(items: Sequence[Labelled], said: MembersSaid) -> Weights:
+    """The weight of every member: max(0, log((hits + 1) / (misses + 1))).
+
+    A hit is an item on which it prefers the answer most people prefer, a miss one on which it prefers the other, a tie
+    half of each. Items that it did not answer, and those on which most people took no side, count for nothing.
+    """
+    return {name: _weight(*_counted(hits)) for name, hits in _hits(items, said).items()}
+
+
+def learned_on_others(items: Sequence[Labelled], said: MembersSaid) -> Mapping[str, Weights]:
+    """For the id of every item the weights learned on all the others, so that none is judged by its own label."""
+    found: dict[str, dict[str, float]] = {item.id: {} for item in items}
+    for name, hits in _hits(items, said).items():
+        right, wrong = _counted(hits)
+        for item, one in zip(items, hits, strict=True):
+            here = _counted([one])
+            found[item.id][name] = _weight(right - here[0], wrong - here[1])
+    return found
+
+
+def _hits(items: Sequence[Labelled], said: MembersSaid) -> dict[str, list[float | None]]:
+    return {name: [hit(pair) for pair in judged(items, verdicts)] for name, verdicts in said.items()}
+
+
+def _counted(hits: Sequence[float | None]) -> tuple[float, float]:
+    """Hits and misses, in halves, which sums of floats hold exactly."""
+    there = [one for one in hits if one is not None]
+    return sum(there), len(there) - sum(there)
+
+
+def _weight(hits: float, misses: float) -> float:
+    return max(0.0, math.log((hits + 1) / (misses + 1)))

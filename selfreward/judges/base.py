@@ -90,6 +90,14 @@ class PromptedJudgeBase(PolicyJudgeBase):
         )
 
 
+def check_form(name: str, constrained: bool, reads: str) -> None:
+    """Raises ValueError where replies are to be held to a line and the texts called `name` read another form."""
+    if constrained and reads != "line":
+        raise ValueError(
+            f"judge.constrained=true holds replies to a line, and {name} reads a {reads}: set judge.constrained=false"
+        )
+
+
 def pointwise(
     item: Item,
     *,

@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from selfreward.backends.base import Advance, Backend
-from selfreward.judges.base import Item, Judge, PromptedJudgeBase, in_step, pointwise
-from selfreward.judges.pattern import check_form
+from selfreward.judges.base import Item, Judge, PromptedJudgeBase, check_form, in_step, pointwise
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.rubric import RubricSpec, check_steps, judge_by_rubric
 from selfreward.records import Judgment, Policy, digest_of
@@ -35,15 +34,6 @@ class Dimension(Spec):
                 f"{scale.lowest} and to {scale.highest} at most, or to null"
             )
         return self
-
-    def share(self, score: float) -> float:
-        """How far up the scale a score is, 0 to 1."""
-        scale = self.rubric.scale
-        return (score - scale.lowest) / (scale.highest - scale.lowest)
-
-    def missed_by(self, score: float) -> bool:
-        """Whether a score is below the one that must be reached."""
-        return self.at_least is not None and score < self.at_least
 
 
 class DimensionsSpec(PromptedJudgeBase):
@@ -107,19 +97,14 @@ def _together(
         outcome = judgments[missing[0]].outcome
         return pointwise(item, judge=name, outcome=outcome, score=None, raw=f"no score in {', '.join(missing)}")
     scores = {called: one.score for called, one in judgments.items() if one.score is not None}
+    scales = {called: one.rubric.scale for called, one in dimensions.items()}
+    shares = [(scores[called] - scale.lowest) / (scale.highest - scale.lowest) for called, scale in scales.items()]
     weights = [one.weight for one in dimensions.values()]
-    shares = [one.share(scores[called]) for called, one in dimensions.items()]
     mean = math.fsum(map(math.prod, zip(weights, shares, strict=True))) / math.fsum(weights)
-    missed = [called for called, one in dimensions.items() if one.missed_by(scores[called])]
+    asked = {called: one.at_least for called, one in dimensions.items() if one.at_least is not None}
+    missed = [called for called, least in asked.items() if scores[called] < least]
+    # Where something is required, the upper half is for those that reach it and the lower one for the others.
+    score = mean if not asked else mean / 2 if missed else 0.5 + mean / 2
     told = " ".join(f"{called}={scores[called]:.6g}" for called in dimensions)
     below = f" below={','.join(missed)}" if missed else ""
-    return pointwise(
-        item, judge=name, score=_ranked(dimensions, mean, bool(missed)), raw=f"mean={mean:.6g} {told}{below}"
-    )
-
-
-def _ranked(dimensions: Mapping[str, Dimension], mean: float, missed: bool) -> float:
-    """The mean, or where something is required the upper half for those that reach it and the lower for the others."""
-    if all(one.at_least is None for one in dimensions.values()):
-        return mean
-    return mean / 2 if missed else 0.5 + mean / 2
+    return pointwise(item, judge=name, score=score, raw=f"mean={mean:.6g} {told}{below}")

@@ -46,5 +46,6 @@ def most_disputed(disputes: Iterable[Dispute], count: int) -> list[Dispute]:
 
 def ranking(scores: Scores) -> dict[str, float]:
     """Ranks from 1, the lowest score, up; equal scores share the mean of theirs."""
-    given = list(scores.values())
-    return {one: sum(other < score for other in given) + (given.count(score) + 1) / 2 for one, score in scores.items()}
+    from scipy.stats import rankdata
+
+    return dict(zip(scores, rankdata(list(scores.values())).tolist(), strict=True))

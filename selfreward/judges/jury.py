@@ -1,7 +1,7 @@
 """Several judges of any kind: how they are asked, and what they conclude together."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +22,7 @@ from selfreward.judges.likelihood import LikelihoodSpec
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.verifier import VerifierSpec
-from selfreward.records import Judgment, Policy, digest_of
+from selfreward.records import Judgment, Outcome, Policy, digest_of
 from selfreward.spec import identity
 
 AnyMember = DimensionsSpec | LikelihoodSpec | PairwiseSpec | RubricSpec | VerifierSpec
@@ -191,28 +191,26 @@ class Jury:
 
         Candidates of a prompt with the same text are one. One alone on its prompt has nobody to be ranked with.
         """
-        of_fields = fields(items)
-        given = self._given(of_fields, items, evidence)
-        made = [_verdicts(self, field, given[id_], weigh(id_)) for id_, field in of_fields.items()]
+        made = [_verdicts(self, field, here, weigh(id_)) for id_, field, here in self._heard(items, evidence)]
         return shared(items, chain.from_iterable(made))
 
     def disputes(self, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Dispute]:
         """How far the members disagree, on every prompt on which they can."""
-        found = {id_: disagreement(here.values()) for id_, here in self._given(fields(items), items, evidence).items()}
-        return [Dispute(id=id_, disagreement=value) for id_, value in found.items() if value is not None]
+        found = ((id_, disagreement(here.values())) for id_, _, here in self._heard(items, evidence))
+        return [Dispute(id=id_, disagreement=value) for id_, value in found if value is not None]
 
-    def _given(
-        self, of_fields: Mapping[str, Sequence[Item]], items: Sequence[Item], evidence: Sequence[Judgment]
-    ) -> dict[str, dict[str, Scores]]:
-        """By prompt and member, the member's score of each candidate that it has a verdict on."""
-        scores = {seat.member: _scores(seat.verdicts(items, evidence)[1]) for seat in self.seats}
-        return {
-            id_: {
-                member: {one.id: given[one.id] for _, one in field if one.id in given}
-                for member, given in scores.items()
-            }
-            for id_, field in of_fields.items()
-        }
+    def _heard(
+        self, items: Sequence[Item], evidence: Sequence[Judgment]
+    ) -> Iterator[tuple[str, list[Item], dict[str, Scores]]]:
+        """Every prompt with its candidates, and each member's scores of those that it has a verdict on."""
+        given = {seat.member: _scores(seat.verdicts(items, evidence)[1]) for seat in self.seats}
+        for id_, field in fields(items).items():
+            ids = [candidate.id for _, candidate in field]
+            yield (
+                id_,
+                field,
+                {name: {one: scores[one] for one in ids if one in scores} for name, scores in given.items()},
+            )
 
 
 def _scores(concluded: Sequence[Judgment]) -> dict[str, float]:
@@ -226,29 +224,26 @@ def _scores(concluded: Sequence[Judgment]) -> dict[str, float]:
 
 def _verdicts(jury: Jury, field: Sequence[Item], here: Mapping[str, Scores], weights: Weights) -> list[Judgment]:
     """A judgment of each of the candidates of one prompt, whose texts differ."""
+    rule = jury.spec.rule
     with_say = [member for member in here if weights[member] > 0]
     needed = jury.spec.quorum or max(1, math.ceil(len(with_say) / 2))
-    disputed = disagreement(here.values())
-    rule = jury.spec.rule
     votes = {member: _RULES[rule](here[member]) for member in with_say if len(here[member]) > 1}
+    disputed = _number(disagreement(here.values()))
     nobody = "" if with_say else ", none of a weight above 0"
     judgments = []
     for item in field:
-        candidate_id = item[1].id
-        heard = {member: said[candidate_id] for member, said in votes.items() if candidate_id in said}
-        enough = len(heard) >= needed
-        mean = _mean(list(heard.values()), [weights[member] for member in heard]) if enough else None
-        score = None if mean is None else round(mean, DIGITS) + 0.0
-        own = " ".join(f"{member}={_number(scores.get(candidate_id))}" for member, scores in here.items())
-        votes_told = f"members={len(heard)} of {len(here)}{nobody}"
-        raw = f"disagreement={_number(disputed)} {rule}={_number(score)} {votes_told}; {own}"
-        outcome: Literal["scored", "unparsed"] = "scored" if enough else "unparsed"
+        id_ = item[1].id
+        heard = {member: said[id_] for member, said in votes.items() if id_ in said}
+        score = None
+        if len(heard) >= needed:
+            weighed = math.fsum(weights[member] * vote for member, vote in heard.items())
+            score = round(weighed / math.fsum(weights[member] for member in heard), DIGITS) + 0.0
+        own = " ".join(f"{member}={_number(scores.get(id_))}" for member, scores in here.items())
+        told = f"{rule}={_number(score)} members={len(heard)} of {len(here)}{nobody}; {own}"
+        outcome: Outcome = "unparsed" if score is None else "scored"
+        raw = f"disagreement={disputed} {told}"
         judgments.append(pointwise(item, judge=jury.name, outcome=outcome, score=score, raw=raw))
     return judgments
-
-
-def _mean(values: Sequence[float], weights: Sequence[float]) -> float:
-    return math.fsum(map(math.prod, zip(values, weights, strict=True))) / math.fsum(weights)
 
 
 def _number(value: float | None) -> str:

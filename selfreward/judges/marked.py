@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import regex
 
 from selfreward.errors import ConfigError
-from selfreward.judges.literal import literals
+from selfreward.judges.json_values import literals
 from selfreward.judges.own_words import Span, answer_part, bare, lead_in, lines_of, quoted_spans, tagged_spans
 from selfreward.judges.parts import Stated, settle
 from selfreward.spec import Json

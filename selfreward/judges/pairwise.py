@@ -12,12 +12,21 @@ from pydantic import Field, PositiveInt, model_validator
 from selfreward.artifacts import derive_seed
 from selfreward.backends.base import Advance, Backend
 from selfreward.judges.ask_policy import Reading, ask_for_means, ask_for_replies, read_reply
-from selfreward.judges.base import Item, Judge, PromptedJudgeBase, by_prompt, fields, in_step, pointwise, shared
+from selfreward.judges.base import (
+    Item,
+    Judge,
+    PromptedJudgeBase,
+    by_prompt,
+    check_form,
+    fields,
+    in_step,
+    pointwise,
+    shared,
+)
 from selfreward.judges.both_orders import PREFERENCES, comparisons, verdict_of
-from selfreward.judges.pattern import check_form, explained_pattern
 from selfreward.judges.prompting import ComparisonTexts, question_of
 from selfreward.judges.reads import LETTER_PREFERENCES
-from selfreward.judges.reply import LETTERS
+from selfreward.judges.reply import LETTERS, explained_pattern
 from selfreward.judges.tournament import Strength, bradley_terry, schedule
 from selfreward.records import Candidate, Judgment, Policy, Prompt, digest_of
 from selfreward.spec import Spec, identity

@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from selfreward.judges.json_values import Path, at_path
 from selfreward.judges.marked import compiled, read_json, read_pattern
 from selfreward.judges.own_words import plain
-from selfreward.judges.paths import Path, at_path
 from selfreward.judges.reply import read_letter, read_number, read_score
 from selfreward.judges.scale import Scale, is_alone
 from selfreward.spec import Json, Spec

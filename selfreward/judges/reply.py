@@ -38,6 +38,12 @@ _SUM = re.compile(r"(?<![\w.])\d{1,3}(?:\s*+\+\s*+\d{1,3})++(?:\s*+=\s*+(\d{1,3}
 _BLANK = re.compile(_OPENING, re.IGNORECASE)
 
 
+_CHARACTERS_A_TOKEN = 2
+# One line of plain text. Left out is what could hide the verdict line, or be another: line breaks and control
+# characters; colons and equals signs; the marks of tags, code and fences; all of these in full width too.
+_REASON = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029:=<>`~\uff1a\uff1c\uff1d\uff1e\uff40\uff5e]"
+
+
 def _remark(text: str) -> str:
     """What may follow a verdict; `text` is all that may stand within brackets or before the end of the sentence."""
     return rf"""(?:
@@ -250,3 +256,17 @@ def _number_on(scale: Scale) -> re.Pattern[str]:
         """,
         re.VERBOSE | re.IGNORECASE | re.DOTALL,
     )
+
+
+def explained_pattern(label: str, verdicts: Sequence[str], max_new_tokens: int) -> str:
+    """A pattern for a line of reasons, which may be missing, and a last line `<label>: <verdict>`.
+
+    The reasons have two characters at most for each of the `max_new_tokens` tokens that the verdict line leaves: about
+    half of them in English, and more than all where a character is a token, so that such replies can still be cut. No
+    verdict line fits into them. "The score is 3." does, as a sentence; where the last line says 4, the reply
+    contradicts itself and is not read.
+    """
+    verdict = f"{label}: (?:{'|'.join(verdicts)})"
+    # A token is a byte or more; two line breaks and the end of the turn are tokens too.
+    left = max_new_tokens - len(f"{label}: {max(verdicts, key=len)}".encode()) - 3
+    return rf"(?:{_REASON}{{1,{_CHARACTERS_A_TOKEN * left}}}\n\n?)?{verdict}" if left > 0 else verdict

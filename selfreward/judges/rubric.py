@@ -8,9 +8,9 @@ from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.backends.base import Advance, Backend
 from selfreward.judges.ask_policy import ask_for_means, ask_for_replies, read_reply
-from selfreward.judges.base import Item, Judge, PromptedJudgeBase, distinct, in_step, pointwise, shared
-from selfreward.judges.pattern import check_form, explained_pattern
+from selfreward.judges.base import Item, Judge, PromptedJudgeBase, check_form, distinct, in_step, pointwise, shared
 from selfreward.judges.prompting import Rubric
+from selfreward.judges.reply import explained_pattern
 from selfreward.judges.scale import spelled
 from selfreward.records import Judgment, Policy, digest_of
 from selfreward.spec import identity

@@ -6,7 +6,7 @@ from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import Backend
 from selfreward.errors import DataError
-from selfreward.judge_quality.accuracy import Scale
+from selfreward.judge_quality.accuracy import Scale, scores_of
 from selfreward.judge_quality.bias import ScoreBin, score_histogram
 from selfreward.judge_quality.estimate import missing
 from selfreward.judge_quality.measure_figures import Figures, figures_of, rounded
@@ -147,7 +147,7 @@ def health(
         prompts=prompts,
         measures=measures,
         people=_people(gold, seed),
-        scores=tuple(score_histogram(said)),
+        scores=score_histogram([score for pair in said for score in scores_of(pair)]),
         final=at_last,
         final_people=None if final is None else _people(final, derive_seed(seed, 1)),
     )

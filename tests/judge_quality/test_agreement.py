@@ -137,11 +137,11 @@ LIBRARY: dict[str, tuple[Callable[[], object], Callable[[np.ndarray], float]]] =
         lambda drawn: grades_alpha(expand(GRADES, drawn), "ordinal"),
     ),
     "quadratic": (
-        lambda: quadratic_kappa(A, B, ITEM, 0),
+        lambda: quadratic_kappa(A, B, ITEM, range(40), 0),
         lambda drawn: cohen_kappa_score(*observations(drawn), labels=range(1, 6), weights="quadratic"),
     ),
-    "spearman": (lambda: spearman(A, B, ITEM, 0), lambda drawn: spearmanr(*observations(drawn)).statistic),
-    "kendall": (lambda: kendall(A, B, ITEM, 0), lambda drawn: kendalltau(*observations(drawn)).statistic),
+    "spearman": (lambda: spearman(A, B, ITEM, range(40), 0), lambda drawn: spearmanr(*observations(drawn)).statistic),
+    "kendall": (lambda: kendall(A, B, ITEM, range(40), 0), lambda drawn: kendalltau(*observations(drawn)).statistic),
 }
 
 
@@ -183,9 +183,9 @@ MISSING = [
     (lambda: mean_pairwise_kappa([], 0), "fewer than two raters an item"),
     (lambda: krippendorff_alpha([["a", "a"], ["a", "a"]], "nominal", 0), "all ratings are the same"),
     (lambda: krippendorff_alpha([[1], [None, 2]], "ordinal", 0), "fewer than two raters an item"),
-    (lambda: quadratic_kappa(SAME, SAME, np.arange(4), 0), "both raters give one grade alone"),
-    (lambda: spearman(SAME, np.arange(4.0), np.arange(4), 0), "one side does not vary"),
-    (lambda: kendall(np.arange(4.0), SAME, np.arange(4), 0), "one side does not vary"),
+    (lambda: quadratic_kappa(SAME, SAME, np.arange(4), range(4), 0), "both raters give one grade alone"),
+    (lambda: spearman(SAME, np.arange(4.0), np.arange(4), range(4), 0), "one side does not vary"),
+    (lambda: kendall(np.arange(4.0), SAME, np.arange(4), range(4), 0), "one side does not vary"),
 ]
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selfreward.judge_quality.opinions import learned, learned_on_others
 from selfreward.judge_quality.verdicts import Labelled, Verdicts
-from selfreward.judge_quality.weights import learned, learned_on_others
 from tests.judge_quality.planted import item, said
 
 RIGHT, TIE, WRONG, SILENT = 1.0, 0.5, 0.0, None

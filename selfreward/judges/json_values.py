@@ -1,13 +1,16 @@
-"""JSON as judges write it in the midst of a reply, and Python's way of writing the same.
+"""JSON as judges write it in the midst of a reply, and Python's way of writing the same; where a value stands in it.
 
 Trailing commas, line breaks in strings and single quotes pass. Time is in proportion to the text: what was read once
-is not tried again from another bracket.
+is not tried again from another bracket. A path is `score`, `result.score`, `0` or `[model=model_1].rank`.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from selfreward.spec import Json
 
@@ -20,6 +23,7 @@ _TOKEN = re.compile(
     |(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.])|(?P<word>true|false|null|True|False|None)\b""",
     re.VERBOSE | re.DOTALL,
 )
+_STEP = re.compile(r"\[([^\]=]+)=([^\]]*)\]|([^.\[\]=]+)")
 _WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 
 
@@ -132,3 +136,54 @@ def _behind_space(text: str, place: int) -> int:
     found = _SPACE.match(text, place)
     assert found is not None, "the pattern matches nothing too"
     return found.end()
+
+
+def _is_path(path: str) -> str:
+    if not re.fullmatch(rf"(?:{_STEP.pattern})(?:\.(?:{_STEP.pattern}))*", path):
+        raise ValueError(
+            f"a path is names and places joined by dots, as in score, 0.rank or [model=x].rank, not {path!r}"
+        )
+    return path
+
+
+Path = Annotated[str, AfterValidator(_is_path)]
+"""Names of objects and places of lists, joined by dots; `[name=value]` is the one element whose `name` is `value`."""
+
+
+def at_path(value: Json, path: str) -> tuple[bool, Json]:
+    """Whether `value` has something at `path`, and what that is; None where it cannot be told."""
+    there = True
+    for found in _STEP.finditer(path):
+        name, wanted = found[1] or found[3], found[2]
+        if wanted is not None:
+            there, value = _selected(value, name, wanted)
+        elif isinstance(value, dict):
+            there, value = _named(value, name)
+        elif isinstance(value, list) and name.isdecimal():
+            there, value = _placed(value, int(name))
+        else:
+            return False, None
+        if value is None:
+            return there, None
+    return there, value
+
+
+def _named(values: dict[str, Json], name: str) -> tuple[bool, Json]:
+    """By its name, in another case if there is but one."""
+    if name in values:
+        return True, values[name]
+    alike = [value for other, value in values.items() if other.strip().casefold() == name.casefold()]
+    return bool(alike), alike[0] if len(alike) == 1 else None
+
+
+def _placed(values: Sequence[Json], place: int) -> tuple[bool, Json]:
+    """By its place; a ranking that names one thing twice says nothing."""
+    plain = [str(value) for value in values if not isinstance(value, dict | list)]
+    return place < len(values), values[place] if place < len(values) and len(set(plain)) == len(plain) else None
+
+
+def _selected(value: Json, name: str, wanted: str) -> tuple[bool, Json]:
+    """The one element whose `name` is `wanted`."""
+    rows = [row for row in value if isinstance(row, dict) and _named(row, name)[0]] if isinstance(value, list) else []
+    found = [row for row in rows if str(_named(row, name)[1]).strip().casefold() == wanted.casefold()]
+    return bool(rows), found[0] if len(found) == 1 else None
