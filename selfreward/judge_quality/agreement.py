@@ -3,14 +3,12 @@
 Values are those of scikit-learn, statsmodels, krippendorff and scipy; the intervals come from the same formulas
 written over item weights (`estimate.py`), because a library call for each of 2,000 resamples takes minutes.
 
-With `rounds` the items come so many times, each round in the same order: in both orientations, say. What is said of an
-item in all of them is resampled as one, and so are the items that share a prompt in `prompts`, one an item of the
-first round; without, each item is its own.
+Items that share a prompt in `prompts` are resampled as one; without, each item is its own.
 
 Shape suffixes: B draws, P items, K classes, O observations (an item has one or more), U distinct values.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import combinations, compress
 from typing import Literal
 
@@ -26,9 +24,7 @@ _TOO_FEW = "fewer than two raters an item"
 _CONSTANT = "one side does not vary"
 
 
-def mean_pairwise_kappa(
-    votes_P: Sequence[Sequence[str | None]], seed: int, *, rounds: int = 1, prompts: Prompts | None = None
-) -> Measure:
+def mean_pairwise_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, prompts: Prompts | None = None) -> Measure:
     """The mean of Cohen's kappa over all pairs of raters, each in the same place on every item.
 
     (p_o - p_e) / (1 - p_e): p_o is the share of items in one class for both, p_e that share were the two independent.
@@ -39,7 +35,7 @@ def mean_pairwise_kappa(
     raters = max(map(len, votes_P), default=0)
     is_kept = [len(votes) == raters and None not in votes for votes in votes_P]
     if raters < 2 or not any(is_kept):
-        return missing("mean_pairwise_kappa", _TOO_FEW, is_kept.count(False) // rounds)
+        return missing("mean_pairwise_kappa", _TOO_FEW, is_kept.count(False))
     pairs = list(combinations(list(zip(*compress(votes_P, is_kept), strict=True)), 2))
     kappas = [table_kappa(_cells(*pair)) for pair in pairs]
 
@@ -49,13 +45,12 @@ def mean_pairwise_kappa(
     def library() -> float:
         return float(np.mean([cohen_kappa_score(*pair) for pair in pairs]))
 
-    why = "two raters use one class alone"
-    return _in_rounds("mean_pairwise_kappa", mean, is_kept, rounds, prompts, seed, why, library)
+    those, why = _those(is_kept, prompts), "two raters use one class alone"
+    left_out = is_kept.count(False)
+    return measure_of("mean_pairwise_kappa", mean, those, seed, why, left_out=left_out, library=library)
 
 
-def fleiss_kappa(
-    votes_P: Sequence[Sequence[str | None]], seed: int, *, rounds: int = 1, prompts: Prompts | None = None
-) -> Measure:
+def fleiss_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, prompts: Prompts | None = None) -> Measure:
     """Fleiss' kappa of the same number of raters an item, who need not be the same people.
 
     Items with another number than the most common one are left out; of equally common ones the larger counts.
@@ -68,7 +63,7 @@ def fleiss_kappa(
     raters = max(set(sizes), key=lambda size: (sizes.count(size), size), default=0)
     is_kept = [size == raters for size in sizes]
     if raters < 2:
-        return missing("fleiss_kappa", _TOO_FEW, is_kept.count(False) // rounds)
+        return missing("fleiss_kappa", _TOO_FEW, is_kept.count(False))
     counts_PK = _counts(list(compress(given_P, is_kept)))
     agreed_P = (counts_PK * (counts_PK - 1)).sum(axis=1) / (raters * (raters - 1))
 
@@ -77,17 +72,12 @@ def fleiss_kappa(
         share_BK = weights_BP @ counts_PK / (total_B[:, None] * raters)
         return _beyond_chance(weights_BP @ agreed_P / total_B, (share_BK**2).sum(axis=1))
 
-    why = "all raters use one class alone"
-    return _in_rounds("fleiss_kappa", kappa, is_kept, rounds, prompts, seed, why, lambda: float(value_of(counts_PK)))
+    those, why, left_out = _those(is_kept, prompts), "all raters use one class alone", is_kept.count(False)
+    return measure_of("fleiss_kappa", kappa, those, seed, why, left_out=left_out, library=lambda: value_of(counts_PK))
 
 
 def krippendorff_alpha(
-    ratings_P: Sequence[Sequence[str | float | None]],
-    level: Level,
-    seed: int,
-    *,
-    rounds: int = 1,
-    prompts: Prompts | None = None,
+    ratings_P: Sequence[Sequence[str | float | None]], level: Level, seed: int, prompts: Prompts | None = None
 ) -> Measure:
     """Krippendorff's alpha of any number of ratings an item, None where one is missing.
 
@@ -99,7 +89,7 @@ def krippendorff_alpha(
     given_P = [[rating for rating in ratings if rating is not None] for ratings in ratings_P]
     is_kept = [len(ratings) >= 2 for ratings in given_P]
     if not any(is_kept):
-        return missing("krippendorff_alpha", _TOO_FEW, len(is_kept) // rounds)
+        return missing("krippendorff_alpha", _TOO_FEW, is_kept.count(False))
     counts_PU = _counts(list(compress(given_P, is_kept)))
     items, values = counts_PU.shape
     pairs_PUU = counts_PU[:, :, None] * counts_PU[:, None, :] - counts_PU[:, :, None] * np.eye(values)
@@ -116,8 +106,8 @@ def krippendorff_alpha(
     def value() -> float:
         return float(alpha(value_counts=counts_PU.astype(int), level_of_measurement=level))
 
-    why = "all ratings are the same"
-    return _in_rounds("krippendorff_alpha", statistic, is_kept, rounds, prompts, seed, why, value)
+    those, why, left_out = _those(is_kept, prompts), "all ratings are the same", is_kept.count(False)
+    return measure_of("krippendorff_alpha", statistic, those, seed, why, left_out=left_out, library=value)
 
 
 def quadratic_kappa(a_O: Array, b_O: Array, item_O: NDArray[np.intp], prompts: Prompts, seed: int) -> Measure:
@@ -171,27 +161,9 @@ def kendall(a_O: Array, b_O: Array, item_O: NDArray[np.intp], prompts: Prompts, 
     return measure_of("kendall", tau, prompts, seed, _CONSTANT, library=lambda: kendalltau(a_O, b_O).statistic)
 
 
-def _in_rounds(
-    name: str,
-    statistic: Statistic,
-    is_kept: Sequence[bool],
-    rounds: int,
-    prompts: Prompts | None,
-    seed: int,
-    why: str,
-    library: Callable[[], float],
-) -> Measure:
-    """`statistic` of the items that are kept, which are the same in every round."""
-    first = is_kept[: len(is_kept) // rounds]
-    return measure_of(
-        name,
-        lambda weights_BP: statistic(np.tile(weights_BP, rounds)),
-        list(compress(prompts or range(len(first)), first)),
-        seed,
-        why,
-        left_out=first.count(False),
-        library=library,
-    )
+def _those(is_kept: Sequence[bool], prompts: Prompts | None) -> Prompts:
+    """The prompts of the items that are kept."""
+    return list(compress(prompts or range(len(is_kept)), is_kept))
 
 
 def table_kappa(tables_PKK: Array) -> Statistic:

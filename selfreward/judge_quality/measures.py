@@ -1,6 +1,7 @@
 """All measures of one judge on one set of labelled items, and of the people who labelled them."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from selfreward.judge_quality.accuracy import (
     Scale,
@@ -83,8 +84,17 @@ def rater_measures(
     the right answer first, chance would agree nearly always. Items that share one of `prompts` are resampled together.
     """
     both_O = [*votes_P, *([None if vote is None else SWAPPED[vote] for vote in votes] for votes in votes_P)]
-    return (
-        fleiss_kappa(both_O, seed, rounds=2, prompts=prompts),
-        krippendorff_alpha(both_O, "nominal", seed, rounds=2, prompts=prompts),
-        mean_pairwise_kappa(both_O, seed, rounds=2, prompts=prompts),
+    # What is said of an item in both orientations is resampled as one.
+    those_O = [*(prompts or range(len(votes_P)))] * 2
+    measures = (
+        fleiss_kappa(both_O, seed, those_O),
+        krippendorff_alpha(both_O, "nominal", seed, those_O),
+        mean_pairwise_kappa(both_O, seed, those_O),
     )
+    return tuple(map(_of_one_orientation, measures))
+
+
+def _of_one_orientation(measure: Measure) -> Measure:
+    """`measure`, every item counted once."""
+    interval = None if measure.interval is None else replace(measure.interval, n=measure.interval.n // 2)
+    return replace(measure, interval=interval, left_out=measure.left_out // 2)

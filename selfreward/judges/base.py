@@ -128,18 +128,12 @@ def pointwise(
     )
 
 
-def distinct(items: Sequence[Item]) -> list[Item]:
-    """`items` without those whose text a candidate of the same prompt with a lower index has."""
-    firsts = _first_alike(items)
-    return [item for item in items if firsts[item[1].id] == item]
-
-
 def fields(items: Sequence[Item]) -> dict[str, list[Item]]:
-    """By the id of its prompt, every prompt's `distinct` candidates by index."""
-    found: dict[str, list[Item]] = {}
-    for item in distinct(items):
-        found.setdefault(item[0].id, []).append(item)
-    return {prompt_id: sorted(field, key=lambda item: item[1].index) for prompt_id, field in found.items()}
+    """By the id of its prompt, every prompt's candidates whose texts differ, by index: of the same text the first."""
+    found: dict[str, dict[str, Item]] = {}
+    for item in _first_alike(items).values():
+        found.setdefault(item[0].id, {})[item[1].id] = item
+    return {id_: sorted(field.values(), key=lambda item: item[1].index) for id_, field in found.items()}
 
 
 def by_prompt(judgments: Iterable[Judgment]) -> dict[str, list[Judgment]]:
@@ -151,7 +145,7 @@ def by_prompt(judgments: Iterable[Judgment]) -> dict[str, list[Judgment]]:
 
 
 def shared(items: Sequence[Item], judgments: Iterable[Judgment]) -> list[Judgment]:
-    """The judgments of each item, in order: its own or, at no cost, those of the distinct candidate with its text."""
+    """The judgments of each item, in order: its own or, at no cost, those of the first candidate with its text."""
     made: dict[str, list[Judgment]] = {}
     for one in judgments:
         made.setdefault(one.candidate_ids[0], []).append(one)

@@ -38,11 +38,10 @@ class Found:
 
 
 class _Broken(Exception):
-    """The text is no value from `place` on; `in_object` says whether a name of an object was read before."""
+    """The text is no value; `in_object` says whether a name of an object was read before."""
 
-    def __init__(self, place: int, *, in_object: bool) -> None:
-        super().__init__(place)
-        self.place = place
+    def __init__(self, *, in_object: bool) -> None:
+        super().__init__()
         self.in_object = in_object
 
 
@@ -51,91 +50,88 @@ def literals(text: str) -> Iterator[Found]:
     place = 0
     while (opener := _OPENER.search(text, place)) is not None:
         start = opener.start()
+        cursor = _Cursor(text, start)
         try:
-            value, place = _value(text, start, 0)
+            value = cursor.value(0)
         except _Broken as broken:
             if broken.in_object:
                 yield Found(start, len(text), None, broken=True)
                 return
-            place = max(start + 1, broken.place)
+            place = max(start + 1, cursor.place)
         else:
+            place = cursor.place
             yield Found(start, place, value)
 
 
-def _value(text: str, place: int, depth: int) -> tuple[Json, int]:
-    """The value at `place`, and the place behind it."""
-    if depth > _DEEPEST:
-        raise _Broken(place, in_object=False)
-    match text[place : place + 1]:
-        case "{":
-            return _object(text, _behind_space(text, place + 1), depth)
-        case "[":
-            return _list(text, _behind_space(text, place + 1), depth)
-        case _:
-            return _scalar(text, place)
+@dataclass(slots=True)
+class _Cursor:
+    """A text, and the place up to which it is read."""
 
+    text: str
+    place: int
 
-def _object(text: str, place: int, depth: int) -> tuple[Json, int]:
-    values: dict[str, Json] = {}
-    while text[place : place + 1] != "}":
-        named, place = _scalar(text, place, in_object=bool(values))
-        place = _behind_space(text, place)
-        if text[place : place + 1] != ":":
-            raise _Broken(place, in_object=bool(values))
+    def passes(self, mark: str) -> bool:
+        """Whether `mark` comes next, behind white space; if so it is read."""
+        found = _SPACE.match(self.text, self.place)
+        assert found is not None, "the pattern matches nothing too"
+        here = self.text.startswith(mark, found.end())
+        self.place = found.end() + len(mark) * here
+        return here
+
+    def value(self, depth: int) -> Json:
+        """The value that comes next."""
+        if depth > _DEEPEST:
+            raise _Broken(in_object=False)
+        if self.passes("{"):
+            return self._object(depth)
+        return self._list(depth) if self.passes("[") else self._scalar()
+
+    def _object(self, depth: int) -> Json:
+        values: dict[str, Json] = {}
+        more = True
+        while not self.passes("}"):
+            if not more:
+                raise _Broken(in_object=True)
+            name = str(self._scalar(in_object=bool(values)))
+            if not self.passes(":"):
+                raise _Broken(in_object=bool(values))
+            try:
+                value = self.value(depth + 1)
+            except _Broken:
+                raise _Broken(in_object=True) from None
+            # A name that is given two values has none.
+            values[name] = value if values.get(name, value) == value else None
+            more = self.passes(",")
+        return values
+
+    def _list(self, depth: int) -> Json:
+        values: list[Json] = []
+        more = True
+        while not self.passes("]"):
+            if not more:
+                raise _Broken(in_object=any(isinstance(value, dict) for value in values))
+            values.append(self.value(depth + 1))
+            more = self.passes(",")
+        return values
+
+    def _scalar(self, *, in_object: bool = False) -> Json:
+        self.passes("")
+        found = _TOKEN.match(self.text, self.place)
+        if found is None:
+            raise _Broken(in_object=in_object)
+        self.place = found.end()
+        token = found[0]
+        if found["word"]:
+            return _WORDS[token]
+        if found["number"]:
+            long = len(token) > _LONGEST_NUMBER
+            return token if long else float(token) if set(token) & set(".eE") else int(token)
+        if found["single"]:
+            return token[1:-1].replace("\\'", "'")
         try:
-            value, place = _value(text, _behind_space(text, place + 1), depth + 1)
-        except _Broken as broken:
-            raise _Broken(broken.place, in_object=True) from broken
-        # A name that is given two values has none.
-        name = str(named)
-        values[name] = value if values.get(name, value) == value else None
-        place = _behind_comma(text, place, "}", in_object=True)
-    return values, place + 1
-
-
-def _list(text: str, place: int, depth: int) -> tuple[Json, int]:
-    values: list[Json] = []
-    in_object = False
-    while text[place : place + 1] != "]":
-        value, place = _value(text, place, depth + 1)
-        in_object = in_object or isinstance(value, dict)
-        values.append(value)
-        place = _behind_comma(text, place, "]", in_object=in_object)
-    return values, place + 1
-
-
-def _behind_comma(text: str, place: int, closing: str, *, in_object: bool) -> int:
-    """Where the next element, or the `closing` bracket, begins."""
-    place = _behind_space(text, place)
-    if text[place : place + 1] == ",":
-        return _behind_space(text, place + 1)
-    if text[place : place + 1] != closing:
-        raise _Broken(place, in_object=in_object)
-    return place
-
-
-def _scalar(text: str, place: int, *, in_object: bool = False) -> tuple[Json, int]:
-    found = _TOKEN.match(text, place)
-    if found is None:
-        raise _Broken(place, in_object=in_object)
-    token = found[0]
-    if found["word"]:
-        return _WORDS[token], found.end()
-    if found["number"]:
-        long = len(token) > _LONGEST_NUMBER
-        return token if long else float(token) if set(token) & set(".eE") else int(token), found.end()
-    if found["single"]:
-        return token[1:-1].replace("\\'", "'"), found.end()
-    try:
-        return str(json.loads(token, strict=False)), found.end()
-    except ValueError:
-        return token[1:-1], found.end()
-
-
-def _behind_space(text: str, place: int) -> int:
-    found = _SPACE.match(text, place)
-    assert found is not None, "the pattern matches nothing too"
-    return found.end()
+            return str(json.loads(token, strict=False))
+        except ValueError:
+            return token[1:-1]
 
 
 def _is_path(path: str) -> str:

@@ -72,7 +72,7 @@ class JudgeTexts(Spec):
             if not re.search(rf"<(\w+)>\s*\{{{name}\}}\s*</\1>", self.template):
                 raise ValueError(f"template must show {{{name}}} between tags, as in <{name}>{{{name}}}</{name}>")
         for read in self.reads.examples:
-            if (found := self.stated(read.reply)) != read.says:
+            if (found := self.read(read.reply)) != read.says:
                 told, said = ("no verdict" if one is None else f"{one:g}" for one in (found, read.says))
                 raise ValueError(
                     f"reads: the example {read.reply!r} reads as {told} and says {said}: mend the pattern or path, or "
@@ -80,7 +80,7 @@ class JudgeTexts(Spec):
                 )
         kind, form = self.verdict
         for example in self.examples:
-            if self.stated(example.reply) is None:
+            if self.read(example.reply) is None:
                 end = f"with {self.label}: {form}" if self.reads.kind == "line" else "in the form of reads"
                 raise ValueError(f"the example reply {example.reply!r} states no {kind}: end it {end}")
             if self.needs(optional) and getattr(example, optional) is None:
@@ -107,8 +107,8 @@ class JudgeTexts(Spec):
         return {"label": self.label}
 
     @abstractmethod
-    def stated(self, reply: str) -> float | None:
-        """The verdict that an explained reply states; None where it states none, or several."""
+    def read(self, reply: str, answer: str = "") -> float | None:
+        """The verdict that an explained `reply` on `answer` states; None where it states none, or several."""
 
     @abstractmethod
     def spelled(self, verdict: float) -> str:
@@ -119,7 +119,7 @@ class JudgeTexts(Spec):
         turns = [Message(role="system", content=fill(self.system, self.own()))] if self.system else []
         for one in self.examples:
             turns.append(self._request(one.model_dump(exclude={"reply"}), explained=explained))
-            verdict = self.stated(one.reply)
+            verdict = self.read(one.reply)
             assert verdict is not None, "every example states a verdict"
             turns.append(Message(role="assistant", content=one.reply if explained else self.spelled(verdict)))
         return (*turns, self._request(given, explained=explained))
@@ -167,12 +167,8 @@ class Rubric(JudgeTexts):
         return self.needs("reference")
 
     def read(self, reply: str, answer: str = "") -> float | None:
-        """The score that an explained `reply` on `answer` states; None where it states none, or several."""
+        """The score."""
         return verdict_in(self.reads, reply, self.label, self.scale, answer)
-
-    def stated(self, reply: str) -> float | None:
-        """As `read`, whatever was judged."""
-        return self.read(reply)
 
     def spelled(self, verdict: float) -> str:
         """The number."""
@@ -224,15 +220,11 @@ class ComparisonTexts(JudgeTexts):
         given = {"question": question, "first": first, "second": second, "principle": principle}
         return self.conversation(given, explained=explained)
 
-    def stated(self, reply: str) -> float | None:
-        """How far an explained reply prefers the answer shown first."""
-        return verdict_in(self.reads, reply, self.label)
-
     def spelled(self, verdict: float) -> str:
         """The letter of the side, whatever the degree."""
         return _LETTERS[verdict_of(verdict)]
 
-    def read(self, reply: str, *, explained: bool) -> float | None:
+    def read(self, reply: str, answer: str = "", *, explained: bool = True) -> float | None:
         """How far a reply prefers the answer shown first: 1, .5 or 0, or a degree between. None where it does not say.
 
         A bare reply states a letter, which needs no label. A verdict that an answer spells is read as any other: in the
@@ -240,7 +232,7 @@ class ComparisonTexts(JudgeTexts):
         three could not be compared.
         """
         if explained:
-            return self.stated(reply)
+            return verdict_in(self.reads, reply, self.label)
         reply = answer_of(reply)
         if self.label.casefold() not in reply.casefold():
             reply = f"{self.label}: {reply.strip()}"

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.backends.base import Advance, Backend
 from selfreward.judges.ask_policy import ask_for_means, ask_for_replies, read_reply
-from selfreward.judges.base import Item, Judge, PromptedJudgeBase, check_form, distinct, in_step, pointwise, shared
+from selfreward.judges.base import Item, Judge, PromptedJudgeBase, check_form, fields, in_step, pointwise, shared
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.reply import explained_pattern
 from selfreward.judges.scale import spelled
@@ -72,7 +73,10 @@ def judge_by_rubric(
     the reference that the rubric shows is unparsed. Usage counts every reply as asked by itself.
     """
     rubric, sampled = spec.rubric, spec.method == "sampled"
-    asked = [item for item in distinct(items) if item[0].references or not rubric.needs_reference]
+    asked: list[Item] = []
+    unasked: list[Item] = []
+    for item in chain.from_iterable(fields(items).values()):
+        (asked if item[0].references or not rubric.needs_reference else unasked).append(item)
     conversations = [rubric.ask_about(prompt, one.text, explained=sampled) for prompt, one in asked]
     scores = {spelled(score): score for score in rubric.scale.values()}
     repeats = spec.repeats if sampled else 1
@@ -92,7 +96,5 @@ def judge_by_rubric(
         for item, of_item in zip(asked, readings, strict=True)
         for number, one in enumerate(of_item)
     ]
-    there = {item[1].id for item in asked}
-    unasked = [item for item in distinct(items) if item[1].id not in there]
     judgments += [judgment(item, outcome="unparsed", score=None, raw=_NO_REFERENCE) for item in unasked]
     return shared(items, judgments)

@@ -64,18 +64,10 @@ class _Task(BaseModel):
 
 def write(folder: Path, shown: Sequence[Shown], guidelines: str) -> None:
     """Writes the tasks and the labelling interface into `folder`."""
-    tasks: list[Json] = [
-        {
-            "data": {
-                "item": one.id,
-                "guidelines": guidelines,
-                "question": one.question,
-                "answer_a": one.answer_a,
-                "answer_b": one.answer_b,
-            }
-        }
-        for one in shown
-    ]
+    tasks: list[Json] = []
+    for one in shown:
+        texts = {"question": one.question, "answer_a": one.answer_a, "answer_b": one.answer_b}
+        tasks.append({"data": {"item": one.id, "guidelines": guidelines, **texts}})
     write_json(folder / TASKS, tasks)
     write_atomically(folder / INTERFACE, _XML.encode())
 
