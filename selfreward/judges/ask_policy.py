@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from selfreward.backends.base import Advance, Backend, Completion, Conversation, NotScored, OptionScore, Sampling
+from selfreward.errors import BackendError
 from selfreward.judges.base import NO_USAGE
 from selfreward.records import Outcome, Usage
 
@@ -23,12 +24,19 @@ def ask_for_replies(
     backend: Backend, conversations: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
 ) -> list[Sequence[Completion | NotScored]]:
     """`sampling.k` replies to each conversation, in order; NotScored where it leaves no room for one in the context."""
-    too_long = {}
-    for place, messages in enumerate(conversations):
-        unfit = backend.why_unfit(messages, sampling.max_new_tokens)
-        # What a template refuses it refuses whatever the answer: the engine says so.
-        if unfit is not None and unfit.reason == "prompt_too_long":
-            too_long[place] = NotScored(outcome="truncated", reason=f"the prompt of the judge: {unfit.told}")
+    try:
+        return [*backend.generate(conversations, sampling, seed, advance)] if conversations else []
+    except BackendError:
+        # An engine draws for all or for none: which conversations are too long is asked only where one is. What a
+        # template refuses it refuses whatever the answer: the engine says so.
+        unfit = {place: backend.why_unfit(one, sampling.max_new_tokens) for place, one in enumerate(conversations)}
+        too_long = {
+            place: NotScored(outcome="truncated", reason=f"the prompt of the judge: {one.told}")
+            for place, one in unfit.items()
+            if one is not None and one.reason == "prompt_too_long"
+        }
+        if not too_long:
+            raise
     asked = [messages for place, messages in enumerate(conversations) if place not in too_long]
     drawn = iter(backend.generate(asked, sampling, seed, advance) if asked else [])
     advance(len(too_long) * sampling.k)

@@ -13,7 +13,7 @@ from selfreward.__main__ import compose
 from selfreward.config import validate
 from selfreward.errors import ConfigError
 from selfreward.judges.base import Item, Judge, pointwise
-from selfreward.judges.disagreement import Dispute, disagreement, most_disputed
+from selfreward.judges.disagreement import Dispute
 from selfreward.judges.jury import JurySpec
 from selfreward.judges.rubric import RubricSpec
 from selfreward.records import Judgment, Policy
@@ -170,21 +170,6 @@ def test_a_copy_of_the_best_answer_splits_no_votes() -> None:
     assert [one.candidate_ids for one in judgments] == [("c0",), ("c1",), ("c2",)]
 
 
-def test_disagreement_is_that_of_kendall() -> None:
-    def of(*members: list[float | None]) -> float | None:
-        return disagreement([{str(at): one for at, one in enumerate(scores) if one is not None} for scores in members])
-
-    assert of([1.0, 2.0, 3.0], [10.0, 20.0, 30.0]) == 0
-    assert of([1.0, 2.0, 3.0], [3.0, 2.0, 1.0]) == 1
-    # Kendall 1948: ranks 1 4 2 3 / 1 3 2 4 / 2 4 1 3 have sums 4 11 5 10, S = 37 and W = 12 * 37 / (9 * 60).
-    assert of([1.0, 4.0, 2.0, 3.0], [1.0, 3.0, 2.0, 4.0], [2.0, 4.0, 1.0, 3.0]) == pytest.approx(1 - 37 / 45)
-    assert of([1.0, 1.0, 2.0], [1.0, 1.0, 2.0]) == 0
-    assert of([1.0, 2.0, None, 3.0], [1.0, 2.0, 5.0, 3.0]) == 0
-    assert of([1.0, 2.0], [None, 2.0]) is None
-    assert of([1.0, 1.0], [2.0, 2.0]) is None
-    assert of([1.0], [2.0]) is None
-
-
 PLACES = 4
 MEMBERS = "abc"
 GIVEN = st.fixed_dictionaries(
@@ -228,12 +213,6 @@ def test_the_disagreement_on_a_prompt_is_told_by_its_id_and_none_where_there_is_
     apart = disputes(jury("abc"), {"a": [5.0, 1.0], "b": [1.0, 5.0], "c": [1.0, 5.0]})
     assert apart == [Dispute(id=prompt_id, disagreement=pytest.approx(8 / 9))]
     assert disputes(jury("ab"), {"a": [5.0], "b": [1.0]}) == []
-
-
-def test_the_most_disputed_prompts_come_first_and_those_without_disagreement_not_at_all() -> None:
-    given = [Dispute(id=id_, disagreement=value) for id_, value in (("p", 0.25), ("q", 1.0), ("s", 0.25), ("t", 0.0))]
-    assert most_disputed(given, 2) == [given[1], given[0]]
-    assert [one.id for one in most_disputed(given, 9)] == ["q", "p", "s"]
 
 
 @dataclass
