@@ -91,10 +91,7 @@ def rater_measures(
         krippendorff_alpha(both_O, "nominal", seed, those_O),
         mean_pairwise_kappa(both_O, seed, those_O),
     )
-    return tuple(map(_of_one_orientation, measures))
-
-
-def _of_one_orientation(measure: Measure) -> Measure:
-    """`measure`, every item counted once."""
-    interval = None if measure.interval is None else replace(measure.interval, n=measure.interval.n // 2)
-    return replace(measure, interval=interval, left_out=measure.left_out // 2)
+    return tuple(
+        replace(one, interval=one.interval and replace(one.interval, n=one.interval.n // 2), left_out=one.left_out // 2)
+        for one in measures
+    )

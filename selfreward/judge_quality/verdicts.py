@@ -90,7 +90,17 @@ def prompts_of(pairs: Sequence[Judged]) -> list[tuple[Message, ...]]:
 
 def as_candidates(items: Sequence[Labelled], seed: int) -> list[Item]:
     """Both answers of every item as the candidates of a prompt of its own, at random which of them comes first."""
-    return [pair for item in items for pair in _candidates(item, seed)]
+    found: list[Item] = []
+    for item in items:
+        # The prompt has the item's id, because two items may ask the same.
+        asked = Prompt(
+            id=item.id, messages=item.messages, stratum="open", source=item.source, references=(), match=None
+        )
+        answers = [("first", item.first), ("second", item.second)]
+        random.Random(derive_seed(seed, item.id)).shuffle(answers)
+        for place, (side, text) in enumerate(answers):
+            found.append((asked, undrawn(_id(item, side), asked.id, place, text, seed)))
+    return found
 
 
 def verdicts_on(items: Sequence[Labelled], asked: Sequence[Judgment], concluded: Sequence[Judgment]) -> list[Verdicts]:
@@ -103,14 +113,6 @@ def verdicts_on(items: Sequence[Labelled], asked: Sequence[Judgment], concluded:
     return [
         _of_orders(item, asked_of.get(item.id, [])) or _of_scores(item, concluded_of.get(item.id, [])) for item in items
     ]
-
-
-def _candidates(item: Labelled, seed: int) -> list[Item]:
-    # The prompt has the item's id, because two items may ask the same.
-    prompt = Prompt(id=item.id, messages=item.messages, stratum="open", source=item.source, references=(), match=None)
-    answers = [("first", item.first), ("second", item.second)]
-    random.Random(derive_seed(seed, item.id)).shuffle(answers)
-    return [(prompt, undrawn(_id(item, side), prompt.id, at, text, seed)) for at, (side, text) in enumerate(answers)]
 
 
 def _id(item: Labelled, side: str) -> str:

@@ -21,10 +21,7 @@ def build_judge(
     jurors: Mapping[str, Policy],
     weights: Weights | None = None,
 ) -> Judge:
-    """The judge of `spec` over `backend`, which holds `policy`; `jurors` as those of the stage.
-
-    Raises ConfigError for a jury without the `weights` that it should have learned.
-    """
+    """The judge of `spec` over `backend`, which holds `policy`. ConfigError for a jury that lacks learned `weights`."""
     if isinstance(spec, VerifierSpec):
         return spec.build()
     assert backend is not None
@@ -34,7 +31,11 @@ def build_judge(
 
 def judge_shard(spec: AnyJudge, ask: Ask, items: list[Item], seed: int, advance: Advance) -> list[Judgment]:
     """What `ask` says of `items`. Raises StageError where more than `spec.max_failed_share` failed."""
-    judgments = [_refusal_or_unparsed(judgment) for judgment in ask(items, seed, advance)]
+    # A judge that stated no verdict may have declined to.
+    judgments = [
+        replace(one, outcome="refused") if one.outcome == "unparsed" and refused(one.raw) else one
+        for one in ask(items, seed, advance)
+    ]
     failed = [judgment for judgment in judgments if judgment.outcome == "failed"]
     if len(failed) > spec.max_failed_share * len(judgments):
         raise StageError(
@@ -43,12 +44,6 @@ def judge_shard(spec: AnyJudge, ask: Ask, items: list[Item], seed: int, advance:
             "(of a duel: duel.judge.max_failed_share)"
         )
     return judgments
-
-
-def _refusal_or_unparsed(judgment: Judgment) -> Judgment:
-    """`judgment`, as a refusal where the judge stated no verdict and declined to."""
-    declined = judgment.outcome == "unparsed" and refused(judgment.raw)
-    return replace(judgment, outcome="refused") if declined else judgment
 
 
 def tell_items(advance: Advance, items: int, judgments: int) -> None:

@@ -78,10 +78,7 @@ def judge_dimensions(
 def weigh(
     dimensions: Mapping[str, Dimension], name: str, items: Sequence[Item], evidence: Sequence[Judgment]
 ) -> list[Judgment]:
-    """One judgment of each item, in order, from its judgments in every dimension.
-
-    An item that lacks a score in a dimension has that one's outcome and no score; `raw` says which it is.
-    """
+    """One judgment of each item, in order; one that lacks a score in a dimension has that one's outcome."""
     found: dict[str, dict[str, Judgment]] = {}
     for one in evidence:
         assert one.dimension is not None

@@ -6,7 +6,7 @@ is not tried again from another bracket. A path is `score`, `result.score`, `0` 
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -156,7 +156,10 @@ def at_path(value: Json, path: str) -> tuple[bool, Json]:
         elif isinstance(value, dict):
             there, value = _named(value, name)
         elif isinstance(value, list) and name.isdecimal():
-            there, value = _placed(value, int(name))
+            # A ranking that names one thing twice says nothing.
+            plain = [str(one) for one in value if not isinstance(one, dict | list)]
+            there = int(name) < len(value)
+            value = value[int(name)] if there and len(set(plain)) == len(plain) else None
         else:
             return False, None
         if value is None:
@@ -170,12 +173,6 @@ def _named(values: dict[str, Json], name: str) -> tuple[bool, Json]:
         return True, values[name]
     alike = [value for other, value in values.items() if other.strip().casefold() == name.casefold()]
     return bool(alike), alike[0] if len(alike) == 1 else None
-
-
-def _placed(values: Sequence[Json], place: int) -> tuple[bool, Json]:
-    """By its place; a ranking that names one thing twice says nothing."""
-    plain = [str(value) for value in values if not isinstance(value, dict | list)]
-    return place < len(values), values[place] if place < len(values) and len(set(plain)) == len(plain) else None
 
 
 def _selected(value: Json, name: str, wanted: str) -> tuple[bool, Json]:

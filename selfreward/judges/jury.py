@@ -111,10 +111,7 @@ class JurySpec(PolicyJudgeBase):
         jurors: Mapping[str, Policy] = MappingProxyType({}),
         weights: Weights | None = None,
     ) -> Judge:
-        """The judge that `seated` gives; `weights` are what was learned.
-
-        Raises ConfigError where they are to be learned, and nothing was.
-        """
+        """The judge that `seated` gives. Raises ConfigError where `weights` are to be learned, and nothing was."""
         jury = self.seated(backend, policy, jurors)
         settled = weights if isinstance(self.weights, str) else self.weights or dict.fromkeys(self.members, 1.0)
         if settled is None:
@@ -255,10 +252,6 @@ def _first_places(scores: Scores) -> dict[str, float]:
     return {one: 1 / len(best) if one in best else 0.0 for one in scores}
 
 
-def _rank_shares(scores: Scores) -> dict[str, float]:
-    return {one: (rank - 1) / (len(scores) - 1) for one, rank in ranking(scores).items()}
-
-
 def _standardised(scores: Scores) -> dict[str, float]:
     mean, spread = fmean(scores.values()), pstdev(scores.values())
     return {one: (score - mean) / spread if spread > 0 else 0.0 for one, score in scores.items()}
@@ -266,6 +259,6 @@ def _standardised(scores: Scores) -> dict[str, float]:
 
 _RULES: Mapping[Rule, Callable[[Scores], dict[str, float]]] = {
     "majority": _first_places,
-    "mean_rank": _rank_shares,
+    "mean_rank": lambda scores: {one: (rank - 1) / (len(scores) - 1) for one, rank in ranking(scores).items()},
     "weighted": _standardised,
 }

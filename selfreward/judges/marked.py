@@ -46,10 +46,7 @@ class _Line:
 def read_pattern(
     reply: str, pattern: str, convert: Callable[[str, re.Match[str]], Value | None], answer: str = ""
 ) -> Value | None:
-    """What the last match of `pattern` states, by `convert` of the text and the match; None where it states nothing.
-
-    Raises ConfigError where the pattern takes more than five seconds.
-    """
+    """What the last match of `pattern` states, by `convert`, or None. ConfigError where that takes five seconds."""
     text = answer_part(reply)
     lines = _lines_of(text, answer)
     spans = quoted_spans(text)

@@ -126,10 +126,7 @@ def compare(
 
 
 def rank(name: str, rubric: str, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
-    """One judgment of each item, in order: its strength among the candidates of its prompt.
-
-    A candidate in no decided comparison has the outcome of one that was not decided.
-    """
+    """One judgment of each item, in order: its strength among its prompt's, or why nothing decides about it."""
     asked = by_prompt(evidence)
     judgment = partial(pointwise, judge=name, rubric=rubric)
     standings = [_standings(judgment, field, asked.get(id_, [])) for id_, field in fields(items).items()]

@@ -1,7 +1,4 @@
-"""What the verdicts of one reply state together, whatever form they have.
-
-A judge that lists the criteria may name a score for each: of a part, and none of them is its verdict.
-"""
+"""What the verdicts of one reply state together; a score of a part, in a list of criteria, is none of them."""
 
 import re
 from collections.abc import Sequence, Set
@@ -38,10 +35,7 @@ class Stated(Generic[Value]):
 
 
 def settle(verdicts: Sequence[Stated[Value]]) -> Value | None:
-    """The last verdict; None where it states nothing, or another one states something else.
-
-    The last may differ from those before it where it alone calls itself final.
-    """
+    """The last verdict; None where another says something else, unless the last alone calls itself final."""
     sure = [one for one in verdicts if not one.doubtful]
     if not sure:
         return None

@@ -190,10 +190,7 @@ def _letter(found: re.Match[str]) -> str | None:
 
 
 def _number(scale: Scale, found: re.Match[str]) -> Decimal | None:
-    """The number of a verdict, None where brackets behind it, or its remark, name another one.
-
-    They may say the number again, or what adds up to it.
-    """
+    """The number of a verdict; None where brackets or a remark behind it name one that it does not add up to."""
     number, remark = number_of(found["stated"]), found["remark"] or ""
     if found["check"] and not _agrees(found["check"], number):
         return None
@@ -222,10 +219,7 @@ def _letter_form(label: str) -> _Form[str]:
 
 
 def _head_of(label: str, ends: str, total: str) -> re.Pattern[str]:
-    """A verdict up to what it states: the label with what may stand before and behind it, and a separator.
-
-    The label may be said twice, as in "**Score:** Final score:".
-    """
+    """A verdict up to what it states; the label may be said twice, as in "**Score:** Final score:"."""
     named = re.escape(label).replace(chr(92) + " ", "[ ]")
     separator = r"(?:[:=]|(?<=\s)is\s*[:=]|(?<=\s)is(?=\s))"
     decorated = rf"{_OPENING}(?:\((?:{ends})\))?{_OPENING}"

@@ -24,6 +24,7 @@ DATASET = ".argilla/dataset.json"
 _CHOICE = "preference"
 _COMMENT = "comment"
 _SUBMITTED = "submitted"
+_UNUSED = ("metadata", "suggestions", "responses", "vectors")
 
 
 class _Response(BaseModel):
@@ -39,7 +40,11 @@ def write(folder: Path, shown: Sequence[Shown], guidelines: str) -> None:
     name = f"labels-{digest_of([one.id for one in shown], guidelines)}"
     write_json(folder / DATASET, {"name": name, "guidelines": guidelines, "allow_extra_metadata": False})
     write_json(folder / SETTINGS, _settings(guidelines))
-    write_json(folder / RECORDS, [_record(one) for one in shown])
+    records: list[Json] = []
+    for one in shown:
+        fields: Json = {"question": one.question, "response_a": one.answer_a, "response_b": one.answer_b}
+        records.append({"id": one.id, "fields": fields} | {name: {} for name in _UNUSED})
+    write_json(folder / RECORDS, records)
 
 
 def read(row: Cells, place: str) -> Returned:
@@ -90,11 +95,6 @@ def _list(cells: Cells, name: str) -> list[Any]:
     if found is not None and not isinstance(found, list):
         raise RowError(f"has a {type(found).__name__} in {name!r}, where a list of responses belongs")
     return found or []
-
-
-def _record(one: Shown) -> Json:
-    fields: dict[str, Json] = {"question": one.question, "response_a": one.answer_a, "response_b": one.answer_b}
-    return {"id": one.id, "fields": fields, "metadata": {}, "suggestions": {}, "responses": {}, "vectors": {}}
 
 
 def _settings(guidelines: str) -> Json:

@@ -167,7 +167,11 @@ def row_of(item: Item) -> dict[str, Any]:
 def item_of(row: Cells, source: str) -> Item:
     """The item of a row as `row_of` makes them, or `write_labels`, without thoughts. Raises ValueError."""
     if "answers" in row:
-        first, second = _two(row["answers"])
+        match row["answers"]:
+            case [str(first), str(second)]:
+                pass
+            case _:
+                raise RowError("has labels and not two texts in column 'answers'")
     else:
         first, second = _text(row, "first"), _text(row, "second")
     found = _ItemRow.model_validate({"source": source, **row, "first": first, "second": second})
@@ -233,11 +237,3 @@ def _text(row: Cells, column: str) -> str:
     if not isinstance(value, str):
         raise RowError(f"has no text in column {column!r}; it has {columns_held(row)}")
     return clean(value, column)
-
-
-def _two(answers: Any) -> tuple[str, str]:
-    match answers:
-        case [str(first), str(second)]:
-            return first, second
-        case _:
-            raise RowError("has labels and not two texts in column 'answers'")

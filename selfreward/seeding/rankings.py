@@ -91,10 +91,7 @@ def ranking_counts(ranked: Artifact) -> RankingCounts:
 
 
 def ranked_by_people(pairs: Iterable[PreferencePair], counts: Counter[str]) -> Iterator[Ranking]:
-    """The ranking of every prompt, from all the pairs of it; none where the pairs contradict each other.
-
-    Of an answer that comes with several thoughts, the last is kept.
-    """
+    """The ranking of every prompt whose pairs do not contradict each other; of several thoughts the last is kept."""
     groups: dict[str, list[PreferencePair]] = {}
     for pair in pairs:
         groups.setdefault(pair.prompt_id, []).append(pair)
