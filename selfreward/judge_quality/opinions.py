@@ -13,15 +13,14 @@ from functools import partial
 from selfreward.artifacts import Output, derive_seed
 from selfreward.artifacts.output import Advance
 from selfreward.artifacts.tables import in_batches
-from selfreward.backends.base import Backend
 from selfreward.judge_quality.accuracy import hit
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, as_candidates, judged, verdicts_on
 from selfreward.judges import AnyJudge
-from selfreward.judges.ask import build_judge, judge_shard, tell_items
+from selfreward.judges.ask import judge_shard, tell_items
 from selfreward.judges.base import Conclude, Item, Judge
 from selfreward.judges.disagreement import Dispute
-from selfreward.judges.jury import Jury, JurySpec, Weights
-from selfreward.records import Judgment, Policy
+from selfreward.judges.jury import Jury, Weights
+from selfreward.records import Judgment
 
 MembersSaid = Mapping[str, Sequence[Verdicts]]
 """What each member of a jury said of the same items by itself, by its name."""
@@ -37,17 +36,6 @@ class Opinions:
     said: list[Verdicts]
     disputes: list[Dispute]
     weights: Weights | None
-
-
-def opinionated(
-    spec: AnyJudge, backend: Backend | None, policy: Policy | None, jurors: Mapping[str, Policy]
-) -> Judge | Jury:
-    """The judge of `spec`, as `build_judge` gives it; a jury whose weights are still to be learned as it is seated."""
-    if isinstance(spec, JurySpec) and spec.learns:
-        assert backend is not None
-        assert policy is not None
-        return spec.seated(backend, policy, jurors)
-    return build_judge(spec, backend, policy, jurors)
 
 
 def write_opinions(
@@ -77,11 +65,13 @@ def write_opinions(
             judgments = asked.shard(make, partial(tell_items, advance, len(answers)))
             out.count(tokens=sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in judgments))
             shards.append((batch, answers, judgments))
-        conclude, weights = _learned(judging, shards) if isinstance(judging, Jury) else (judging.conclude, None)
+        conclude, weights = judging.conclude, None
+        if isinstance(judging, Jury) and judging.weights is None:
+            conclude, weights = _learned(judging, shards)
         for batch, answers, judgments in shards:
             conclusions = judgments if conclude is None else conclude(answers, judgments)
             said += concluded.shard(partial(verdicts_on, batch, judgments, conclusions))
-            disputes += [] if judging.disputes is None else judging.disputes(answers, judgments)
+            disputes += judging.disputes(answers, judgments) if isinstance(judging, Jury) else []
     return Opinions(said=said, disputes=disputes, weights=weights)
 
 
@@ -93,7 +83,7 @@ def _learned(jury: Jury, shards: Sequence[_Shard]) -> tuple[Conclude, Weights]:
         for seat in jury.seats:
             said[seat.member] += verdicts_on(batch, *seat.verdicts(answers, judgments))
     # The prompt that an item is asked about as has the item's id.
-    return partial(jury.conclude, learned_on_others(items, said).__getitem__), learned(items, said)
+    return partial(jury.conclude_by, learned_on_others(items, said).__getitem__), learned(items, said)
 
 
 def learned(items: Sequence[Labelled], said: MembersSaid) -> Weights:

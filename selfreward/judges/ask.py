@@ -9,7 +9,7 @@ from selfreward.backends.base import Backend
 from selfreward.errors import StageError
 from selfreward.judges import AnyJudge
 from selfreward.judges.base import Ask, Item, Judge
-from selfreward.judges.jury import JurySpec, Weights
+from selfreward.judges.jury import Jury, JurySpec, Weights
 from selfreward.judges.verifier import VerifierSpec
 from selfreward.records import Judgment, Policy
 
@@ -20,8 +20,8 @@ def build_judge(
     policy: Policy | None,
     jurors: Mapping[str, Policy],
     weights: Weights | None = None,
-) -> Judge:
-    """The judge of `spec` over `backend`, which holds `policy`. ConfigError for a jury that lacks learned `weights`."""
+) -> Judge | Jury:
+    """The judge of `spec` over `backend`, which holds `policy`; `weights` are those that a jury learned."""
     if isinstance(spec, VerifierSpec):
         return spec.build()
     assert backend is not None

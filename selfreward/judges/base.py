@@ -9,14 +9,12 @@ from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.backends.base import Advance, Sampling
 from selfreward.backends.rendering import ChatSpec
-from selfreward.judges.disagreement import Dispute
 from selfreward.records import Candidate, Judgment, Outcome, Prompt, Usage
 from selfreward.spec import Spec, execution, neutral
 
 Item = tuple[Prompt, Candidate]
 Ask = Callable[[Sequence[Item], int, Advance], list[Judgment]]
 Conclude = Callable[[Sequence[Item], Sequence[Judgment]], list[Judgment]]
-Disputes = Callable[[Sequence[Item], Sequence[Judgment]], list[Dispute]]
 JudgingPolicy = Literal["live", "previous", "initial", "external"]
 NO_USAGE = Usage(prompt_tokens=0, completion_tokens=0)
 
@@ -26,14 +24,12 @@ class Judge:
     """`ask` makes judgments of items, with a seed, and is what costs; all candidates of a prompt come in one call.
 
     `name` is the `judge` of what it asks. `conclude` is pure: from the items and what was asked of them it makes one
-    judgment of each, in order. It is None where what was asked is already about one candidate at a time. `disputes`,
-    of a jury alone, says by what was asked how far its members disagree, on every prompt on which that can be said.
+    judgment of each, in order. It is None where what was asked is already about one candidate at a time.
     """
 
     name: str
     ask: Ask
     conclude: Conclude | None = None
-    disputes: Disputes | None = None
 
 
 class JudgeBase(Spec):

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 from statistics import fmean, pstdev
 from types import MappingProxyType
@@ -78,7 +77,7 @@ class JurySpec(PolicyJudgeBase):
         by_hand = sorted(self.weights or {})
         if not self.learns and by_hand != (names if self.rule == "weighted" else []):
             given = ", ".join(by_hand) or "nobody"
-            form = f"{self._equal}, or to learned" if self.rule == "weighted" else "null"
+            form = f"{self.equal}, or to learned" if self.rule == "weighted" else "null"
             raise ValueError(f"judge.rule={self.rule} with weights of {given}: set judge.weights={form}")
         if self.quorum is not None and self.quorum > len(names):
             raise ValueError(
@@ -92,7 +91,8 @@ class JurySpec(PolicyJudgeBase):
         return self.weights == "learned"
 
     @property
-    def _equal(self) -> str:
+    def equal(self) -> str:
+        """The weights that say that all members weigh the same."""
         return "{" + ",".join(f"{name}:1" for name in sorted(self.members)) + "}"
 
     @property
@@ -110,18 +110,7 @@ class JurySpec(PolicyJudgeBase):
         policy: Policy,
         jurors: Mapping[str, Policy] = MappingProxyType({}),
         weights: Weights | None = None,
-    ) -> Judge:
-        """The judge that `seated` gives. Raises ConfigError where `weights` are to be learned, and nothing was."""
-        jury = self.seated(backend, policy, jurors)
-        settled = weights if isinstance(self.weights, str) else self.weights or dict.fromkeys(self.members, 1.0)
-        if settled is None:
-            raise ConfigError(
-                "judge.weights=learned are learned on gold pairs, and nothing is asked about any here: set "
-                f"judge.weights={self._equal}"
-            )
-        return Judge(jury.name, jury.ask, partial(jury.conclude, lambda _: settled), jury.disputes)
-
-    def seated(self, backend: Backend, policy: Policy, jurors: Mapping[str, Policy]) -> "Jury":
+    ) -> "Jury":
         """The jury over `backend`, which holds the judging `policy`; `jurors` are the policies that members name."""
         backends = {policy.digest: backend}
         seats = []
@@ -131,7 +120,8 @@ class JurySpec(PolicyJudgeBase):
                 backends[own.digest] = backend.holding(own)
             seats.append(Seat(name, member.build(backends[own.digest], own), backends[own.digest]))
         told = digest_of("jury", identity(self), policy.digest, {name: one.digest for name, one in jurors.items()})
-        return Jury(self, told, seats)
+        by_hand = weights if isinstance(self.weights, str) else self.weights or dict.fromkeys(self.members, 1.0)
+        return Jury(self, told, seats, by_hand)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +155,7 @@ class Jury:
     spec: JurySpec
     name: str
     seats: Sequence[Seat]
+    weights: Weights | None
 
     def ask(self, items: Sequence[Item], seed: int, advance: Advance) -> list[Judgment]:
         """Every member's judgments, one member after the other, under the name of its seat.
@@ -183,7 +174,17 @@ class Jury:
                     heard[seat.member] = seat.judge.ask(items, derive_seed(seed, seat.member), advance)
         return [replace(one, judge=seat.name) for seat in self.seats for one in heard[seat.member]]
 
-    def conclude(self, weigh: Weigh, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
+    def conclude(self, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
+        """As `conclude_by`, by its weights. Raises ConfigError where they are to be learned, and nothing was."""
+        weights = self.weights
+        if weights is None:
+            raise ConfigError(
+                "judge.weights=learned are learned on gold pairs, and nothing is asked about any here: set "
+                f"judge.weights={self.spec.equal}"
+            )
+        return self.conclude_by(lambda _: weights, items, evidence)
+
+    def conclude_by(self, weigh: Weigh, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
         """One judgment of each item, in order; `raw` has the disagreement on its prompt, and what each member gave it.
 
         Candidates of a prompt with the same text are one. One alone on its prompt has nobody to be ranked with.

@@ -7,9 +7,10 @@ from pydantic import PositiveInt
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.backends.base import Backend
-from selfreward.judge_quality.opinions import opinionated, write_opinions
+from selfreward.judge_quality.opinions import write_opinions
 from selfreward.judge_quality.verdicts import Labelled
 from selfreward.judges import AnyJudge
+from selfreward.judges.ask import build_judge
 from selfreward.judges.disagreement import Dispute
 from selfreward.labels.items import Item, read_items
 from selfreward.records import Policy, digest_of
@@ -61,7 +62,7 @@ def calibrate(
     `policy` judges, with `jurors` as in the stage `judge`. Raises StageError as that does.
     """
     items = list(pairs.records(Labelled))
-    judging = opinionated(spec, backend, policy, jurors)
+    judging = build_judge(spec, backend, policy, jurors)
     with out.progress(2 * len(items), "answers judged") as advance:
         found = write_opinions(out, spec, judging, items, rows="rows", evidence="evidence", seed=seed, advance=advance)
     with out.table(Dispute, "disputes") as table:

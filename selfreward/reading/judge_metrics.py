@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from selfreward.artifacts import Artifact
-from selfreward.judge_quality.measure_figures import Figure
+from selfreward.judge_quality.measures import Figure
 from selfreward.reading.monitor_metrics import Metric
 from selfreward.stages.duel import duel_of
 from selfreward.stages.gate import gate_of

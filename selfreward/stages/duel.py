@@ -10,7 +10,7 @@ from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import Backend
 from selfreward.judge_quality.accuracy import tie_share
 from selfreward.judge_quality.bias import flip_rate, parse_rate, position_preference
-from selfreward.judge_quality.measure_figures import Figures, figures_of, rounded
+from selfreward.judge_quality.measures import Figures, figures_of, rounded
 from selfreward.judge_quality.opinions import write_opinions
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.judge_quality.winrate import length_controlled_win_rate, win_rate

@@ -9,9 +9,8 @@ from selfreward.errors import DataError
 from selfreward.judge_quality.accuracy import Scale, scores_of
 from selfreward.judge_quality.bias import ScoreBin, score_histogram
 from selfreward.judge_quality.estimate import missing
-from selfreward.judge_quality.measure_figures import Figures, figures_of, rounded
-from selfreward.judge_quality.measures import judge_measures, rater_measures
-from selfreward.judge_quality.opinions import opinionated, write_opinions
+from selfreward.judge_quality.measures import Figures, figures_of, judge_measures, rater_measures, rounded
+from selfreward.judge_quality.opinions import write_opinions
 from selfreward.judge_quality.verdicts import Judged, judged, labelled
 from selfreward.judges import AnyJudge, JudgeSpec
 from selfreward.judges.ask import build_judge
@@ -101,8 +100,8 @@ def health(
     Raises StageError as the stage `judge` does, and DataError where weights are to be learned from no pairs.
     """
     judge = spec.judge
-    judging, scale, why = opinionated(judge, backend, policy, jurors), scale_of(judge), why_unmeasured(judge)
-    if isinstance(judging, Jury) and not gold.rows():
+    judging, scale, why = build_judge(judge, backend, policy, jurors), scale_of(judge), why_unmeasured(judge)
+    if isinstance(judge, JurySpec) and judge.learns and not gold.rows():
         raise DataError(
             "judge.weights=learned are learned on gold pairs, and there are none: give data.gold_gate some, or set "
             "judge.weights to a weight for every member"

@@ -14,6 +14,7 @@ from selfreward.judges.ask import build_judge, judge_shard, tell_items
 from selfreward.judges.base import Item
 from selfreward.judges.both_orders import comparisons
 from selfreward.judges.disagreement import Dispute
+from selfreward.judges.jury import Jury
 from selfreward.records import Candidate, Judgment, Policy, Prompt
 
 VERSION = 8
@@ -51,7 +52,7 @@ def judge(
     with ExitStack() as tables, out.progress(candidates.rows(), "judgments") as advance:
         asked = tables.enter_context(out.table(Judgment, "rows" if judging.conclude is None else "evidence"))
         rows = None if judging.conclude is None else tables.enter_context(out.table(Judgment))
-        disputes = None if judging.disputes is None else tables.enter_context(out.table(Dispute, "disputes"))
+        disputes = tables.enter_context(out.table(Dispute, "disputes")) if isinstance(judging, Jury) else None
         spreads: list[float] = []
         disputed: list[float] = []
         for shard, items in enumerate(_items(prompts, candidates)):
@@ -59,7 +60,7 @@ def judge(
             judgments = asked.shard(make, partial(tell_items, advance, len(items)))
             if rows is not None and judging.conclude is not None:
                 rows.shard(partial(judging.conclude, items, judgments))
-            if disputes is not None and judging.disputes is not None:
+            if disputes is not None and isinstance(judging, Jury):
                 found = disputes.shard(partial(judging.disputes, items, judgments))
                 disputed += [one.disagreement for one in found]
             spreads += _variances(judgments)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from selfreward.__main__ import compose
 from selfreward.config import validate
 from selfreward.errors import ConfigError
-from selfreward.judges.base import Item, Judge, pointwise
+from selfreward.judges.base import Item, pointwise
 from selfreward.judges.disagreement import Dispute
-from selfreward.judges.jury import JurySpec
+from selfreward.judges.jury import Jury, JurySpec
 from selfreward.judges.rubric import RubricSpec
 from selfreward.records import Judgment, Policy
 from tests.judges.made import Says, item, judged
@@ -41,15 +41,13 @@ def jury(names: Sequence[str], rule: str = "majority", **settings: Any) -> JuryS
     return JurySpec(members=dict.fromkeys(names, RUBRIC), rule=rule, **settings)
 
 
-def sat(spec: JurySpec, weights: dict[str, float] | None = None) -> Judge:
+def sat(spec: JurySpec, weights: dict[str, float] | None = None) -> Jury:
     return spec.build(Says(lambda _: None), Policy(path=Path("p"), key="p", digest="p"), weights=weights)
 
 
 def asked(spec: JurySpec, scores: Given, items: Sequence[Item] | None = None) -> tuple[Sequence[Item], list[Judgment]]:
     """Candidates, and what the members of a jury were asked where they gave these scores."""
     items = items or [item(f"answer {at}", at) for at in range(len(next(iter(scores.values()))))]
-    policy = Policy(path=Path("p"), key="p", digest="p")
-    seats = spec.seated(Says(lambda _: None), policy, {}).seats
     evidence = [
         pointwise(
             one,
@@ -58,7 +56,7 @@ def asked(spec: JurySpec, scores: Given, items: Sequence[Item] | None = None) ->
             score=score,
             raw="",
         )
-        for seat in seats
+        for seat in sat(spec).seats
         for one in items
     ]
     return items, evidence
@@ -68,16 +66,12 @@ def conclude(
     spec: JurySpec, scores: Given, items: Sequence[Item] | None = None, weights: dict[str, float] | None = None
 ) -> list[Judgment]:
     """What a jury concludes where its members gave these scores."""
-    judge = sat(spec, weights)
-    assert judge.conclude is not None
-    return judge.conclude(*asked(spec, scores, items))
+    return sat(spec, weights).conclude(*asked(spec, scores, items))
 
 
 def disputes(spec: JurySpec, scores: Given) -> list[Dispute]:
     """How far the members of a jury disagree where they gave these scores."""
-    judge = sat(spec)
-    assert judge.disputes is not None
-    return judge.disputes(*asked(spec, scores))
+    return sat(spec).disputes(*asked(spec, scores))
 
 
 def scores_of(spec: JurySpec, scores: Given) -> list[float | None]:
