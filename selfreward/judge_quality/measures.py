@@ -4,26 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from selfreward.judge_quality.accuracy import (
-    Scale,
-    accuracy,
-    calibration_error,
-    kappa,
-    mean_score,
-    rank_correlations,
-    score_kappa,
-    tie_share,
-)
+from selfreward.judge_quality import accuracy, bias
+from selfreward.judge_quality.accuracy import Scale
 from selfreward.judge_quality.agreement import fleiss_kappa, krippendorff_alpha, mean_pairwise_kappa
-from selfreward.judge_quality.bias import (
-    flip_rate,
-    length_slope,
-    parse_rate,
-    position_preference,
-    same_position,
-    self_preference,
-    share_at_maximum,
-)
 from selfreward.judge_quality.corrected import right_rates
 from selfreward.judge_quality.estimate import Measure, Prompts
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
@@ -79,22 +62,22 @@ def judge_measures(
     """
     pairs = judged(items, verdicts)
     return (
-        accuracy(pairs),
-        kappa(pairs, seed),
-        score_kappa(pairs, scale, seed),
-        *rank_correlations(pairs, seed),
-        calibration_error(pairs, seed),
-        flip_rate(pairs),
-        same_position(pairs),
-        position_preference(pairs, seed),
-        length_slope(pairs, own, seed),
-        self_preference(pairs, own, seed),
-        share_at_maximum(pairs, scale),
-        parse_rate(pairs),
-        length_slope(pairs, own, seed, corrected=True),
-        self_preference(pairs, own, seed, corrected=True),
-        mean_score(pairs, seed),
-        tie_share(pairs),
+        accuracy.accuracy(pairs),
+        accuracy.kappa(pairs, seed),
+        accuracy.score_kappa(pairs, scale, seed),
+        *accuracy.rank_correlations(pairs, seed),
+        accuracy.calibration_error(pairs, seed),
+        bias.flip_rate(pairs),
+        bias.same_position(pairs),
+        bias.position_preference(pairs, seed),
+        bias.length_slope(pairs, own, seed),
+        bias.self_preference(pairs, own, seed),
+        bias.share_at_maximum(pairs, scale),
+        bias.parse_rate(pairs),
+        bias.length_slope(pairs, own, seed, corrected=True),
+        bias.self_preference(pairs, own, seed, corrected=True),
+        accuracy.mean_score(pairs, seed),
+        accuracy.tie_share(pairs),
         *right_rates(pairs, scale, seed),
     )
 

@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.backends.base import Advance, Sampling
 from selfreward.backends.rendering import ChatSpec
+from selfreward.judges.prompting import JudgeTexts
 from selfreward.records import Candidate, Judgment, Outcome, Prompt, Usage
 from selfreward.spec import Spec, execution, neutral
 
@@ -75,6 +76,14 @@ class PromptedJudgeBase(PolicyJudgeBase):
             )
         return self
 
+    def check_form(self, texts: JudgeTexts) -> None:
+        """Raises ValueError where replies are to be held to a line, and `texts` reads another form."""
+        if self.constrained and texts.reads.kind != "line":
+            raise ValueError(
+                f"judge.constrained=true holds replies to a line, and {texts.id} reads a {texts.reads.kind}: set "
+                "judge.constrained=false"
+            )
+
     def sampling(self, k: int, pattern: str) -> Sampling:
         """How `k` replies to each question are drawn, held to `pattern` if they are to be."""
         return Sampling(
@@ -83,14 +92,6 @@ class PromptedJudgeBase(PolicyJudgeBase):
             top_p=self.top_p,
             max_new_tokens=self.max_new_tokens,
             pattern=pattern if self.constrained else None,
-        )
-
-
-def check_form(name: str, constrained: bool, reads: str) -> None:
-    """Raises ValueError where replies are to be held to a line and the texts called `name` read another form."""
-    if constrained and reads != "line":
-        raise ValueError(
-            f"judge.constrained=true holds replies to a line, and {name} reads a {reads}: set judge.constrained=false"
         )
 
 

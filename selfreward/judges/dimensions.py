@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from selfreward.backends.base import Advance, Backend
-from selfreward.judges.base import Item, Judge, PromptedJudgeBase, check_form, in_step, pointwise
+from selfreward.judges.base import Item, Judge, PromptedJudgeBase, in_step, pointwise
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.rubric import RubricSpec, check_steps, judge_by_rubric
 from selfreward.records import Judgment, Policy, digest_of
@@ -50,7 +50,7 @@ class DimensionsSpec(PromptedJudgeBase):
     @model_validator(mode="after")
     def _fits_its_rubrics(self) -> "DimensionsSpec":
         for dimension in self.dimensions.values():
-            check_form(dimension.rubric.id, self.constrained, dimension.rubric.reads.kind)
+            self.check_form(dimension.rubric)
             check_steps(dimension.rubric, self.method)
         return self
 

@@ -12,17 +12,7 @@ from pydantic import Field, PositiveInt, model_validator
 from selfreward.artifacts import derive_seed
 from selfreward.backends.base import Advance, Backend
 from selfreward.judges.ask_policy import Reading, ask_for_means, ask_for_replies, read_reply
-from selfreward.judges.base import (
-    Item,
-    Judge,
-    PromptedJudgeBase,
-    by_prompt,
-    check_form,
-    fields,
-    in_step,
-    pointwise,
-    shared,
-)
+from selfreward.judges.base import Item, Judge, PromptedJudgeBase, by_prompt, fields, in_step, pointwise, shared
 from selfreward.judges.both_orders import PREFERENCES, comparisons, verdict_of
 from selfreward.judges.prompting import ComparisonTexts, question_of
 from selfreward.judges.reads import LETTER_PREFERENCES
@@ -61,22 +51,20 @@ class PairwiseSpec(PromptedJudgeBase):
     reasoning: bool = True
 
     @model_validator(mode="after")
-    def _shows_principles(self) -> "PairwiseSpec":
-        if self.constitution is not None and not self.comparison.needs("principle"):
+    def _fits_its_comparison(self) -> "PairwiseSpec":
+        texts, needed = self.comparison, self.comparison.needs("principle")
+        if self.constitution is not None and not needed:
             raise ValueError(
-                f"comparison {self.comparison.id} shows no {{principle}} of judge.constitution: set "
+                f"comparison {texts.id} shows no {{principle}} of judge.constitution: set "
                 "comparison@judge.comparison=by_principle, or judge.constitution=null"
             )
-        if self.constitution is None and self.comparison.needs("principle"):
+        if self.constitution is None and needed:
             raise ValueError(
-                f"comparison {self.comparison.id} shows a {{principle}} and there is no judge.constitution: set "
+                f"comparison {texts.id} shows a {{principle}} and there is no judge.constitution: set "
                 "constitution@judge.constitution=helpful_honest_harmless"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _fits_its_comparison(self) -> "PairwiseSpec":
-        check_form(self.comparison.id, self.constrained and self.explained, self.comparison.reads.kind)
+        if self.explained:
+            self.check_form(texts)
         return self
 
     @property

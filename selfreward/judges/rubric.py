@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.backends.base import Advance, Backend
 from selfreward.judges.ask_policy import ask_for_means, ask_for_replies, read_reply
-from selfreward.judges.base import Item, Judge, PromptedJudgeBase, check_form, fields, in_step, pointwise, shared
+from selfreward.judges.base import Item, Judge, PromptedJudgeBase, fields, in_step, pointwise, shared
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.reply import explained_pattern
 from selfreward.judges.scale import spelled
@@ -36,17 +36,13 @@ class RubricSpec(PromptedJudgeBase):
     temperature: float = Field(0.7, ge=0)
 
     @model_validator(mode="after")
-    def _replies_differ(self) -> "RubricSpec":
+    def _fits_together(self) -> "RubricSpec":
         if self.method == "sampled" and self.temperature == 0 and self.repeats > 1:
             raise ValueError(
                 f"judge.repeats={self.repeats} at judge.temperature=0 would draw one reply {self.repeats} times: set "
                 "judge.repeats=1, or a temperature"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _fits_its_rubric(self) -> "RubricSpec":
-        check_form(self.rubric.id, self.constrained, self.rubric.reads.kind)
+        self.check_form(self.rubric)
         check_steps(self.rubric, self.method)
         return self
 
