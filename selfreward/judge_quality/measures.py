@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from selfreward.judge_quality import accuracy, bias
 from selfreward.judge_quality.accuracy import Scale
@@ -23,9 +22,6 @@ BIASES = (
     "parse_rate",
 )
 _DECIMALS = 6  # far above what another order of summation moves, far below what a gate would notice
-
-_SHARED = ("why_missing", "left_out", "prompts", "error", "effective")
-_FLOATS = ("value", "low", "high", "error", "effective")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,34 +103,29 @@ def rater_measures(
 
 def figures_of(measures: Sequence[Measure]) -> Figures:
     """Measures as figures by name; `measures_of` gives them back."""
-    none = {"value": None, "low": None, "high": None, "n": 0}
-    return {
-        one.name: Figure(**(none if one.interval is None else asdict(one.interval)), **_fields_of(one, _SHARED))
-        for one in measures
-    }
+    found: Figures = {}
+    for one in measures:
+        known = asdict(one)
+        interval = known.pop("interval") or {"value": None, "low": None, "high": None, "n": 0}
+        found[known.pop("name")] = Figure(**interval, **known)
+    return found
 
 
 def measures_of(figures: Mapping[str, Figure]) -> list[Measure]:
     """The measures that `figures_of` was given."""
-    return [Measure(name=name, interval=_interval(one), **_fields_of(one, _SHARED)) for name, one in figures.items()]
+    found = []
+    for name, one in figures.items():
+        known = asdict(one)
+        limits = [known.pop(limit) for limit in ("value", "low", "high", "n")]
+        found.append(Measure(name=name, interval=None if one.value is None else Interval(*limits), **known))
+    return found
 
 
 def rounded(figures: Mapping[str, Figure]) -> Figures:
     """Figures with six decimals: the last digits hang on the order in which a machine adds."""
     found: Figures = {}
     for name, one in figures.items():
-        floats = _fields_of(one, _FLOATS).items()
+        floats = {field: value for field, value in asdict(one).items() if isinstance(value, float)}
         # -0.0 is 0.0
-        known = {field: round(value, _DECIMALS) + 0.0 for field, value in floats if value is not None}
-        found[name] = replace(one, **known)
+        found[name] = replace(one, **{field: round(value, _DECIMALS) + 0.0 for field, value in floats.items()})
     return found
-
-
-def _interval(figure: Figure) -> Interval | None:
-    if figure.value is None or figure.low is None or figure.high is None:
-        return None
-    return Interval(figure.value, figure.low, figure.high, figure.n)
-
-
-def _fields_of(one: Figure | Measure, names: Sequence[str]) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in names}

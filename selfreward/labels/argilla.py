@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from selfreward.artifacts.files import write_json
 from selfreward.data.columns import Cells, RowError
-from selfreward.labels.blind import CHOICES, Answer, Returned, Shown
+from selfreward.labels.blind import CHOICES, Answer, Shown
 from selfreward.labels.items import Text
 from selfreward.records import digest_of
 from selfreward.spec import Json
@@ -47,25 +47,20 @@ def write(folder: Path, shown: Sequence[Shown], guidelines: str) -> None:
     write_json(folder / RECORDS, records)
 
 
-def read(row: Cells, place: str) -> Returned:
-    """What people said of one record. Raises ValueError.
+def read(row: Cells, place: str) -> Iterator[Answer | None]:
+    """What people said of one record, None for a response without a choice. Raises ValueError.
 
     Nested records do not say whether a response is a draft: all that hold a choice count. Flattened ones do.
     """
     shown = row.get("id")
     if not isinstance(shown, str):
         raise RowError("has no text in column 'id'")
-    comments = {one.user_id: one.value for one in _responses(row, _COMMENT)}
-    answers, unanswered = [], 0
+    comments = {one.user_id: one.value or None for one in _responses(row, _COMMENT)}
     for one in _responses(row, _CHOICE):
         if one.value is None or one.status not in (None, _SUBMITTED):
-            unanswered += 1
-            continue
-        comment = comments.get(one.user_id) or None
-        answers.append(
-            Answer(shown=shown, labeller=one.user_id, choice=one.value, comment=comment, at=None, place=place)
-        )
-    return Returned(answers, unanswered)
+            yield None
+        else:
+            yield Answer(shown, one.user_id, one.value, comments.get(one.user_id), None, place)
 
 
 def is_record(row: Cells) -> bool:

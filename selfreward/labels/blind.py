@@ -6,7 +6,7 @@ id that says nothing. Everything else stands in the key, which is no file of the
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from selfreward.data.columns import RowError
@@ -57,7 +57,7 @@ class Hidden:
         return -CHOICES[choice] if self.swapped else CHOICES[choice]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One person's choice on what was shown under an id; `place` is where it stands, for messages."""
 
@@ -67,14 +67,6 @@ class Answer:
     comment: str | None
     at: str | None
     place: str
-
-
-@dataclass(frozen=True, slots=True)
-class Returned:
-    """The answers of one row, and how many were skipped, drafts, or no choice at all."""
-
-    answers: list[Answer] = field(default_factory=list)
-    unanswered: int = 0
 
 
 def guidelines(rubric: JudgeTexts | None) -> str:

@@ -3,7 +3,7 @@
 The formats are those of "Label Studio JSON format of annotated tasks" and of the tags Text, Choices and TextArea.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from selfreward.artifacts.files import write_atomically, write_json
 from selfreward.data.columns import Cells, RowError
 from selfreward.data.messages import clean
-from selfreward.labels.blind import CHOICES, Answer, Returned, Shown
+from selfreward.labels.blind import CHOICES, Answer, Shown
 from selfreward.labels.items import Text
 from selfreward.spec import Json
 
@@ -72,26 +72,16 @@ def write(folder: Path, shown: Sequence[Shown], guidelines: str) -> None:
     write_atomically(folder / INTERFACE, _XML.encode())
 
 
-def read(row: Cells, place: str) -> Returned:
-    """What people said of one exported task. Raises ValueError."""
+def read(row: Cells, place: str) -> Iterator[Answer | None]:
+    """What people said of one exported task, None for an annotation without a choice. Raises ValueError."""
     task = _Task.model_validate(row)
-    answers, unanswered = [], 0
-    for annotation in task.annotations:
-        choice = _value(annotation, _CHOICE, "choices")
-        if annotation.was_cancelled or choice is None:
-            unanswered += 1
-            continue
-        answers.append(
-            Answer(
-                shown=task.data.item,
-                labeller=_labeller(annotation),
-                choice=choice,
-                comment=_value(annotation, _COMMENT, "text"),
-                at=annotation.updated_at or annotation.created_at,
-                place=place,
-            )
-        )
-    return Returned(answers, unanswered)
+    for one in task.annotations:
+        choice = _value(one, _CHOICE, "choices")
+        if one.was_cancelled or choice is None:
+            yield None
+        else:
+            at, comment = one.updated_at or one.created_at, _value(one, _COMMENT, "text")
+            yield Answer(task.data.item, _labeller(one), choice, comment, at, place)
 
 
 def _value(annotation: _Annotation, name: str, type_: str) -> str | None:

@@ -13,21 +13,20 @@ from pathlib import Path
 from selfreward.data.files import read_rows
 from selfreward.errors import DataError
 from selfreward.labels import argilla, label_studio
-from selfreward.labels.blind import CHOICES, Answer, Hidden, Returned
+from selfreward.labels.blind import CHOICES, Answer, Hidden
 from selfreward.labels.items import Item, Label, read_items, row_of, why, write_rows
 from selfreward.records import majority
 
 
-def read_returned(path: Path) -> Returned:
-    """What a labelling tool gave back, from its file or from a folder of its files. Raises DataError."""
-    answers: list[Answer] = []
-    unanswered = 0
+def read_returned(path: Path) -> tuple[list[Answer], int]:
+    """What a labelling tool gave back, and how often no choice; `path` is its file, or a folder of those. DataError."""
+    found: list[Answer | None] = []
     for place, row in read_rows(_files(path)):
         try:
             if "annotations" in row:
-                found = label_studio.read(row, place)
+                found += label_studio.read(row, place)
             elif argilla.is_record(row):
-                found = argilla.read(row, place)
+                found += argilla.read(row, place)
             else:
                 raise DataError(
                     f"{place} is no annotated task of Label Studio (its JSON export) and no record of Argilla: see "
@@ -35,9 +34,7 @@ def read_returned(path: Path) -> Returned:
                 )
         except ValueError as error:
             raise DataError(f"{place} {why(error)}; see docs/labels.md") from error
-        answers += found.answers
-        unanswered += found.unanswered
-    return Returned(answers, unanswered)
+    return [one for one in found if one is not None], found.count(None)
 
 
 def newest(answers: Iterable[Answer]) -> tuple[list[Answer], int]:
