@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from selfreward.judge_quality import accuracy, bias
 from selfreward.judge_quality.accuracy import Scale
@@ -106,8 +107,8 @@ def figures_of(measures: Sequence[Measure]) -> Figures:
     found: Figures = {}
     for one in measures:
         known = asdict(one)
-        interval = known.pop("interval") or {"value": None, "low": None, "high": None, "n": 0}
-        found[known.pop("name")] = Figure(**interval, **known)
+        name, interval = known.pop("name"), known.pop("interval")
+        found[name] = Figure(**(interval or {"value": None, "low": None, "high": None, "n": 0}), **known)
     return found
 
 
@@ -123,9 +124,11 @@ def measures_of(figures: Mapping[str, Figure]) -> list[Measure]:
 
 def rounded(figures: Mapping[str, Figure]) -> Figures:
     """Figures with six decimals: the last digits hang on the order in which a machine adds."""
-    found: Figures = {}
-    for name, one in figures.items():
-        floats = {field: value for field, value in asdict(one).items() if isinstance(value, float)}
-        # -0.0 is 0.0
-        found[name] = replace(one, **{field: round(value, _DECIMALS) + 0.0 for field, value in floats.items()})
-    return found
+    return {
+        name: Figure(**{field: _rounded(one) for field, one in asdict(figure).items()})
+        for name, figure in figures.items()
+    }
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, _DECIMALS) + 0.0 if isinstance(value, float) else value  # -0.0 is 0.0
