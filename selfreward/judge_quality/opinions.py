@@ -82,38 +82,27 @@ def _learned(jury: Jury, shards: Sequence[_Shard]) -> tuple[Conclude, Weights]:
     for batch, answers, judgments in shards:
         for seat in jury.seats:
             said[seat.member] += verdicts_on(batch, *seat.verdicts(answers, judgments))
+    of_all, of_others = learned(items, said)
     # The prompt that an item is asked about as has the item's id.
-    return partial(jury.conclude_by, learned_on_others(items, said).__getitem__), learned(items, said)
+    return partial(jury.conclude_by, of_others.__getitem__), of_all
 
 
-def learned(items: Sequence[Labelled], said: MembersSaid) -> Weights:
-    """The weight of every member: max(0, log((hits + 1) / (misses + 1))).
+def learned(items: Sequence[Labelled], said: MembersSaid) -> tuple[Weights, Mapping[str, Weights]]:
+    """The weight of every member, max(0, log((hits + 1) / (misses + 1))), and by item those learned on the others.
 
     A hit is an item on which it prefers the answer most people prefer, a miss one on which it prefers the other, a tie
     half of each. Items that it did not answer, and those on which most people took no side, count for nothing.
     """
-    return {name: _weight(*_counted(hits)) for name, hits in _hits(items, said).items()}
-
-
-def learned_on_others(items: Sequence[Labelled], said: MembersSaid) -> Mapping[str, Weights]:
-    """For the id of every item the weights learned on all the others, so that none is judged by its own label."""
-    found: dict[str, dict[str, float]] = {item.id: {} for item in items}
-    for name, hits in _hits(items, said).items():
-        right, wrong = _counted(hits)
+    of_all: dict[str, float] = {}
+    of_others: dict[str, dict[str, float]] = {item.id: {} for item in items}
+    for name, verdicts in said.items():
+        hits = [hit(pair) for pair in judged(items, verdicts)]
+        known = [one for one in hits if one is not None]
+        right, wrong = sum(known), len(known) - sum(known)
+        of_all[name] = _weight(right, wrong)
         for item, one in zip(items, hits, strict=True):
-            here = _counted([one])
-            found[item.id][name] = _weight(right - here[0], wrong - here[1])
-    return found
-
-
-def _hits(items: Sequence[Labelled], said: MembersSaid) -> dict[str, list[float | None]]:
-    return {name: [hit(pair) for pair in judged(items, verdicts)] for name, verdicts in said.items()}
-
-
-def _counted(hits: Sequence[float | None]) -> tuple[float, float]:
-    """Hits and misses, in halves, which sums of floats hold exactly."""
-    there = [one for one in hits if one is not None]
-    return sum(there), len(there) - sum(there)
+            of_others[item.id][name] = of_all[name] if one is None else _weight(right - one, wrong - (1 - one))
+    return of_all, of_others
 
 
 def _weight(hits: float, misses: float) -> float:
