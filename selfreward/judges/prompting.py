@@ -3,7 +3,7 @@
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -56,11 +56,13 @@ class JudgeTexts(Spec):
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     version: PositiveInt
     label: str = Field(pattern=r"^[^\W\d](?:[\w ]*\w)?$")
-    reads: VerdictReads
     system: str
     template: str
     explain: str
-    examples: tuple[WorkedExample | WorkedComparison, ...]
+
+    if TYPE_CHECKING:  # fields of every kind, which declare them in the order of their settings
+        reads: VerdictReads
+        examples: tuple[WorkedExample | WorkedComparison, ...]
 
     @model_validator(mode="after")
     def _fits_together(self) -> "JudgeTexts":
