@@ -101,8 +101,8 @@ def compare(
     conversations = []
     for one in questions:
         first, second = (one.candidates[place].text for place in one.order)
-        asked = question_of(one.prompt.messages)
-        conversations.append(texts.ask(asked, first, second, one.principle, explained=explained))
+        given = {"question": question_of(one.prompt.messages), "first": first, "second": second}
+        conversations.append(texts.ask({**given, "principle": one.principle}, explained=explained))
     advance = in_step(len(questions), len(items), advance)
     if spec.method == "probability":
         readings = ask_for_means(backend, conversations, LETTER_PREFERENCES, spec.min_mass, advance)

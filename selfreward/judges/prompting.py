@@ -116,8 +116,8 @@ class JudgeTexts(Spec):
     def spelled(self, verdict: float) -> str:
         """A verdict as a bare reply spells it."""
 
-    def conversation(self, given: Mapping[str, str | None], *, explained: bool) -> Conversation:
-        """What asks for a verdict on what is `given`; worked examples are turns of it."""
+    def ask(self, given: Mapping[str, str | None], *, explained: bool) -> Conversation:
+        """The conversation that asks for a verdict on what is `given`; worked examples are turns of it."""
         turns = [Message(role="system", content=fill(self.system, self.own()))] if self.system else []
         for one in self.examples:
             turns.append(self._request(one.model_dump(exclude={"reply"}), explained=explained))
@@ -176,14 +176,10 @@ class Rubric(JudgeTexts):
         """The number."""
         return spelled(verdict)
 
-    def ask(self, question: str, answer: str, reference: str | None, *, explained: bool) -> Conversation:
-        """The conversation that asks for a verdict on `answer`."""
-        given = {"question": question, "answer": answer, "reference": reference}
-        return self.conversation(given, explained=explained)
-
     def ask_about(self, prompt: Prompt, answer: str, *, explained: bool) -> Conversation:
         """As `ask`, of an answer to `prompt`, its references shown where the rubric needs one."""
-        return self.ask(question_of(prompt.messages), answer, "\n".join(prompt.references), explained=explained)
+        given = {"answer": answer, "reference": "\n".join(prompt.references)}
+        return self.ask({"question": question_of(prompt.messages), **given}, explained=explained)
 
     def own(self) -> dict[str, str]:
         """As for all texts, and the scores that are named."""
@@ -216,11 +212,6 @@ class ComparisonTexts(JudgeTexts):
             if not 0 <= value <= 1:
                 raise ValueError(f"reads.values.{key}={value:g} is no preference: set it from 0 to 1")
         return self
-
-    def ask(self, question: str, first: str, second: str, principle: str | None, *, explained: bool) -> Conversation:
-        """The conversation that asks which answer is better."""
-        given = {"question": question, "first": first, "second": second, "principle": principle}
-        return self.conversation(given, explained=explained)
 
     def spelled(self, verdict: float) -> str:
         """The letter of the side, whatever the degree."""
