@@ -16,9 +16,9 @@ from selfreward.artifacts.tables import in_batches
 from selfreward.judge_quality.accuracy import hit
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, as_candidates, judged, verdicts_on
 from selfreward.judges import AnyJudge
-from selfreward.judges.ask import judge_shard, tell_items
 from selfreward.judges.base import Conclude, Item, Judge
 from selfreward.judges.disagreement import Dispute
+from selfreward.judges.judge_shard import judge_shard, tell_items
 from selfreward.judges.jury import Jury, Weights
 from selfreward.records import Judgment
 

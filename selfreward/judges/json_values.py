@@ -6,13 +6,15 @@ is not tried again from another bracket. A path is `score`, `result.score`, `0` 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator
 
 from selfreward.spec import Json
+
+Value = TypeVar("Value")
 
 _DEEPEST = 40
 _LONGEST_NUMBER = 20
@@ -154,7 +156,7 @@ def at_path(value: Json, path: str) -> tuple[bool, Json]:
         if wanted is not None:
             there, value = _selected(value, name, wanted)
         elif isinstance(value, dict):
-            there, value = _named(value, name)
+            there, value = named(value, name)
         elif isinstance(value, list) and name.isdecimal():
             # A ranking that names one thing twice says nothing.
             plain = [str(one) for one in value if not isinstance(one, dict | list)]
@@ -167,8 +169,8 @@ def at_path(value: Json, path: str) -> tuple[bool, Json]:
     return there, value
 
 
-def _named(values: dict[str, Json], name: str) -> tuple[bool, Json]:
-    """By its name, in another case if there is but one."""
+def named(values: Mapping[str, Value], name: str) -> tuple[bool, Value | None]:
+    """Whether there is a value of this name, in another case if there is but one, and that value."""
     if name in values:
         return True, values[name]
     alike = [value for other, value in values.items() if other.strip().casefold() == name.casefold()]
@@ -177,6 +179,6 @@ def _named(values: dict[str, Json], name: str) -> tuple[bool, Json]:
 
 def _selected(value: Json, name: str, wanted: str) -> tuple[bool, Json]:
     """The one element whose `name` is `wanted`."""
-    rows = [row for row in value if isinstance(row, dict) and _named(row, name)[0]] if isinstance(value, list) else []
-    found = [row for row in rows if str(_named(row, name)[1]).strip().casefold() == wanted.casefold()]
+    rows = [row for row in value if isinstance(row, dict) and named(row, name)[0]] if isinstance(value, list) else []
+    found = [row for row in rows if str(named(row, name)[1]).strip().casefold() == wanted.casefold()]
     return bool(rows), found[0] if len(found) == 1 else None

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from selfreward.judges.json_values import Path, at_path
+from selfreward.judges.json_values import Path, at_path, named
 from selfreward.judges.marked import compiled, read_json, read_pattern
 from selfreward.judges.own_words import plain
 from selfreward.judges.reply import read_letter, read_number, read_score
@@ -144,13 +144,7 @@ def verdict_in(
 
 def _of(values: Mapping[str, float], said: Json) -> float | None:
     """The value of a key, in whatever case where there is but one."""
-    if not isinstance(said, str | int) or isinstance(said, bool):
-        return None
-    key = str(said).strip()
-    if key in values:
-        return values[key]
-    alike = {value for name, value in values.items() if name.casefold() == key.casefold()}
-    return alike.pop() if len(alike) == 1 else None
+    return named(values, str(said).strip())[1] if isinstance(said, str | int) and not isinstance(said, bool) else None
 
 
 def _number(text: str, found: Match[str], group: int, scale: Scale) -> float | None:

@@ -10,8 +10,8 @@ from selfreward.backends.base import Backend
 from selfreward.judge_quality.opinions import write_opinions
 from selfreward.judge_quality.verdicts import Labelled
 from selfreward.judges import AnyJudge
-from selfreward.judges.ask import build_judge
 from selfreward.judges.disagreement import Dispute
+from selfreward.judges.judge_shard import build_judge
 from selfreward.labels.items import Item, read_items
 from selfreward.records import Policy, digest_of
 from selfreward.spec import Spec, execution

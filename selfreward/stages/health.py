@@ -13,9 +13,9 @@ from selfreward.judge_quality.measures import Figures, figures_of, judge_measure
 from selfreward.judge_quality.opinions import write_opinions
 from selfreward.judge_quality.verdicts import Judged, judged, labelled
 from selfreward.judges import AnyJudge, JudgeSpec
-from selfreward.judges.ask import build_judge
 from selfreward.judges.base import Judge, PolicyJudgeBase
 from selfreward.judges.dimensions import DimensionsSpec
+from selfreward.judges.judge_shard import build_judge
 from selfreward.judges.jury import Jury, JurySpec, Weights
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec

@@ -10,10 +10,10 @@ from statistics import fmean, variance
 from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.backends.base import Backend
 from selfreward.judges import AnyJudge
-from selfreward.judges.ask import build_judge, judge_shard, tell_items
 from selfreward.judges.base import Item
 from selfreward.judges.both_orders import comparisons
 from selfreward.judges.disagreement import Dispute
+from selfreward.judges.judge_shard import build_judge, judge_shard, tell_items
 from selfreward.judges.jury import Jury
 from selfreward.records import Candidate, Judgment, Policy, Prompt
 
