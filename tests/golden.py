@@ -23,7 +23,7 @@ GOLDEN: dict[str, tuple[str | None, str]] = {
     "prompts": ("3ac43410a2af8503", "10d2295e92bce7c2"),
     "sample": ("8101271d7178981c", "54c5f75617c3c725"),
     "health": ("13aa7d05a0433487", "f3ac0358455e7882"),
-    "judge": ("c97db1cce6addfd1", "a421ce4ce632beec"),
+    "judge": ("269a0c6fc47377b0", "a421ce4ce632beec"),
     "gate": ("96d9e7a53e72d425", "157764388b0a3a08"),
     "select": ("ad5f2baac9a7e8b1", "b7c11eca1b6e8e5d"),
     "decide": ("3ec4363302944191", "c17897eb19cc45cf"),

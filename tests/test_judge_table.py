@@ -11,7 +11,7 @@ import pytest
 
 from selfreward.__main__ import compose
 from selfreward.config import validate
-from tests.test_judge_calibrate import write_gold
+from tests.calibrated import write_gold
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))

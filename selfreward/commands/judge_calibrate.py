@@ -14,16 +14,18 @@ from selfreward.console import ConsoleReporter, table_lines
 from selfreward.data.models import start_policy
 from selfreward.data.readers import content_digest
 from selfreward.errors import ConfigError, DataError
+from selfreward.judge_quality.accuracy import scores_of
 from selfreward.judge_quality.bias import score_histogram
 from selfreward.judge_quality.estimate import Measure
 from selfreward.judge_quality.measures import judge_measures, rater_measures
+from selfreward.judge_quality.opinions import weights_of
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
-from selfreward.judge_quality.weights import weights_of
+from selfreward.judges.disagreement import Dispute
 from selfreward.judges.jury import JurySpec
 from selfreward.judging_policies import Judges, Policies
-from selfreward.labels.calibrate import Dispute, LabelledSpec, calibrate, labelled_pairs
 from selfreward.labels.hardest import with_kinds
 from selfreward.labels.items import read_items, write_items
+from selfreward.labels.judge_calibration import LabelledSpec, calibrate, labelled_pairs
 from selfreward.monitor.gate_rules import judge_gate
 from selfreward.records import Judgment, Policy
 from selfreward.report.calibrated import Calibrated, against_chance, as_json, ceiling
@@ -99,7 +101,7 @@ def _measured(config: RunConfig, gold: Path, pairs: Artifact, artifact: Artifact
         judgments=list(artifact.records(Judgment, "evidence")),
         measures=measures,
         people=rater_measures([one.verdicts for one in labelled], config.seed, [one.messages for one in labelled]),
-        scores=score_histogram(judged(labelled, verdicts)),
+        scores=score_histogram([score for pair in judged(labelled, verdicts) for score in scores_of(pair)]),
         gate=judge_gate(config.gate, measures),
         left_out={name.removeprefix(_LEFT_OUT): int(n) for name, n in counts.items() if name.startswith(_LEFT_OUT)},
         not_asked=int(counts["pairs"]) - len(items),

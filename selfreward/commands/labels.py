@@ -10,8 +10,7 @@ from selfreward.console import table_lines
 from selfreward.errors import ConfigError, DataError
 from selfreward.judges.prompting import ComparisonTexts, JudgeTexts, Rubric
 from selfreward.labels import argilla, label_studio
-from selfreward.labels.blind import blind, read_key, write_key
-from selfreward.labels.guidelines import guidelines
+from selfreward.labels.blind import blind, guidelines, read_key, write_key
 from selfreward.labels.hardest import hardest, with_kinds
 from selfreward.labels.items import Item, read_items, read_judge
 from selfreward.labels.kinds import by_kind
@@ -79,8 +78,8 @@ def _export(parsed: argparse.Namespace, compose: Compose) -> Iterator[str]:
 def _import(parsed: argparse.Namespace) -> Iterator[str]:
     out = _new_file(parsed.out)
     key = read_key(parsed.key)
-    returned = read_returned(parsed.returned)
-    answers, replaced = newest(returned.answers)
+    returned, unanswered = read_returned(parsed.returned)
+    answers, replaced = newest(returned)
     items = labelled_items(answers, key)
     if not items:
         raise DataError(f"{parsed.returned} holds no label: export it again once somebody has labelled")
@@ -89,7 +88,7 @@ def _import(parsed: argparse.Namespace) -> Iterator[str]:
     undecided = sum(ratings(item.labels) == (0.0, 0.0) for item in items)
     yield (
         f"{len(answers):,} labels by {len(people):,} people on {len(items):,} of {len(key):,} pairs"
-        f"{_counted({'without a choice': returned.unanswered, 'replaced by a newer one of the same person': replaced})}"
+        f"{_counted({'without a choice': unanswered, 'replaced by a newer one of the same person': replaced})}"
     )
     yield f"{undecided:,} of {len(items):,} are ties or undecided: no pair is read from those"
     yield f"{out}: for {setting('data.gold_gate', out)}, or data.gold_final or data.human_pairs"

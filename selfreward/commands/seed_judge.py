@@ -15,10 +15,11 @@ from selfreward.data.models import HfModel, start_policy
 from selfreward.errors import DataError
 from selfreward.lengths import answer_lengths
 from selfreward.records import Policy
-from selfreward.seeding.rankings import ranking_counts, rankings
-from selfreward.seeding.replies import replies
-from selfreward.seeding.seed import seed, seeding_of
+from selfreward.seeding.rankings import RankingsSpec, ranking_counts, rankings
+from selfreward.seeding.replies import RepliesSpec, replies
+from selfreward.seeding.seed import SeedSpec, seed, seeding_of
 from selfreward.shell_quoting import setting
+from selfreward.spec import part_of
 from selfreward.stages.prompts import prompts
 from selfreward.stages.sample import sample
 from selfreward.stages.source import Sources, load_sources
@@ -58,8 +59,10 @@ def seed_policy(config: SeedJudgeConfig) -> tuple[Artifact, Artifact, Artifact]:
         ranked = _rank(config, run, backend, start, sources)
         drawn = None
         if config.seed_judge.reply == "generated":
-            drawn = stage(replies, config.seed_judge.drawing, backend=backend, policy=start, rankings=ranked)
-        seeds = stage(seed, config.seed_judge.choice, backend=backend, rankings=ranked, replies=drawn)
+            drawn = stage(
+                replies, part_of(config.seed_judge, RepliesSpec), backend=backend, policy=start, rankings=ranked
+            )
+        seeds = stage(seed, part_of(config.seed_judge, SeedSpec), backend=backend, rankings=ranked, replies=drawn)
     engine = engine_of(config.update)
     trained = stage(update, config.update, engine=engine, policy=start, reference=None, training=seeds)
     return ranked, seeds, trained
@@ -67,7 +70,7 @@ def seed_policy(config: SeedJudgeConfig) -> tuple[Artifact, Artifact, Artifact]:
 
 def _rank(config: SeedJudgeConfig, run: Run, backend: Backend, start: Policy, sources: Sources) -> Artifact:
     """The rankings that the settings ask for, without anything that a run measures on."""
-    rank = partial(run.stage, 0, rankings, config.seed_judge.ranking, random=False)
+    rank = partial(run.stage, 0, rankings, part_of(config.seed_judge, RankingsSpec), random=False)
     if config.seed_judge.source == "pairs":
         if not sources.human_pairs.rows():
             raise DataError(

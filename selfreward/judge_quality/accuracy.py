@@ -13,7 +13,8 @@ import numpy as np
 
 from selfreward.judge_quality.agreement import kendall, quadratic_kappa, spearman, table_kappa
 from selfreward.judge_quality.estimate import Array, Measure, mean_of, measure_of, missing, share_of
-from selfreward.judge_quality.verdicts import Judged, prompts_of, verdict_of
+from selfreward.judge_quality.verdicts import Judged, prompts_of
+from selfreward.judges.both_orders import verdict_of
 from selfreward.records import SWAPPED, Verdict, majority
 
 Scale = tuple[float, float]
@@ -37,10 +38,11 @@ def kappa(judged: Sequence[Judged], seed: int) -> Measure:
     Three classes where any person called any item a tie, else two; the judge's tie then counts half for each side, as
     if a coin had decided it, and kappa is 2 * accuracy - 1. Left out: items without a preference or a majority.
     """
-    people_P = [majority(item.verdicts) for item, _ in judged]
-    said_P = [None if said.preference is None else verdict_of(said.preference) for _, said in judged]
-    where = zip(people_P, said_P, prompts_of(judged), strict=True)
-    both = [(a, b, prompt) for a, b, prompt in where if a is not None and b is not None]
+    both = [
+        (people, verdict_of(said.preference), item.messages)
+        for item, said in judged
+        if (people := majority(item.verdicts)) is not None and said.preference is not None
+    ]
     left_out = len(judged) - len(both)
     if not both:
         return missing("kappa", "no item has both a preference of the judge and a majority of people", left_out)
@@ -52,11 +54,16 @@ def kappa(judged: Sequence[Judged], seed: int) -> Measure:
         for vote in votes:
             table_KK[classes.index(people), classes.index(vote)] += 0.5 / len(votes)
             table_KK[classes.index(SWAPPED[people]), classes.index(SWAPPED[vote])] += 0.5 / len(votes)
-    why = "people and the judge use one class alone"
-    statistic, those = table_kappa(tables_PKK), [prompt for _, _, prompt in both]
-    return measure_of(
-        "kappa", statistic, those, seed, why, left_out=left_out, library=lambda: _library_kappa(tables_PKK)
-    )
+    why, those = "people and the judge use one class alone", [prompt for _, _, prompt in both]
+
+    def library() -> float:
+        from sklearn.metrics import cohen_kappa_score
+
+        table_KK = tables_PKK.sum(axis=0)
+        rows, columns = np.indices(table_KK.shape)
+        return float(cohen_kappa_score(rows.ravel(), columns.ravel(), sample_weight=table_KK.ravel()))
+
+    return measure_of("kappa", table_kappa(tables_PKK), those, seed, why, left_out=left_out, library=library)
 
 
 def score_kappa(judged: Sequence[Judged], scale: Scale | None, seed: int) -> Measure:
@@ -64,7 +71,13 @@ def score_kappa(judged: Sequence[Judged], scale: Scale | None, seed: int) -> Mea
 
     Missing without ratings or scores, and where a rating lies outside the judge's `scale` (lowest, highest).
     """
-    name, answers = "quadratic_kappa", _rated(judged)
+    name = "quadratic_kappa"
+    answers = [
+        (position, score, rating)
+        for position, (item, said) in enumerate(judged)
+        for score, rating in ((said.first_score, item.first_rating), (said.second_score, item.second_rating))
+        if score is not None and rating is not None
+    ]
     left_out = len(judged) - len({position for position, _, _ in answers})
     if not any(rating is not None for item, _ in judged for rating in (item.first_rating, item.second_rating)):
         return missing(name, "people gave no ratings of single answers", left_out)
@@ -78,7 +91,7 @@ def score_kappa(judged: Sequence[Judged], scale: Scale | None, seed: int) -> Mea
         return missing(name, why, left_out)
     items, item_O = np.unique(positions, return_inverse=True)
     those = [judged[item][0].messages for item in items]
-    measure = quadratic_kappa(np.array(scores, np.float64), np.array(ratings, np.float64), item_O, seed, those)
+    measure = quadratic_kappa(np.array(scores, np.float64), np.array(ratings, np.float64), item_O, those, seed)
     return replace(measure, left_out=left_out)
 
 
@@ -91,7 +104,8 @@ def rank_correlations(judged: Sequence[Judged], seed: int) -> tuple[Measure, Mea
     there, those = [], []
     for item, said in judged:
         if said.first_score is not None and said.second_score is not None and item.verdicts:
-            there.append((said.first_score - said.second_score, _mean_verdict(item.verdicts)))
+            votes = item.verdicts.count("first") - item.verdicts.count("second")
+            there.append((said.first_score - said.second_score, votes / len(item.verdicts)))
             those.append(item.messages)
     left_out = len(judged) - len(there)
     if not there:
@@ -99,8 +113,8 @@ def rank_correlations(judged: Sequence[Judged], seed: int) -> tuple[Measure, Mea
     margin_P, people_P = np.array(there, dtype=np.float64).T
     margin_O, people_O = np.concatenate([margin_P, -margin_P]), np.concatenate([people_P, -people_P])
     item_O = np.tile(np.arange(len(there)), 2)
-    rho = spearman(margin_O, people_O, item_O, seed, those)
-    tau = kendall(margin_O, people_O, item_O, seed, those)
+    rho = spearman(margin_O, people_O, item_O, those, seed)
+    tau = kendall(margin_O, people_O, item_O, those, seed)
     return replace(rho, left_out=left_out), replace(tau, left_out=left_out)
 
 
@@ -159,24 +173,3 @@ def hit(pair: Judged) -> float | None:
 def scores_of(pair: Judged) -> list[float]:
     """The scores the judge gave to the answers of one item: none, one or two."""
     return [score for score in (pair[1].first_score, pair[1].second_score) if score is not None]
-
-
-def _library_kappa(tables_PKK: Array) -> float:
-    from sklearn.metrics import cohen_kappa_score
-
-    table_KK = tables_PKK.sum(axis=0)
-    rows, columns = np.indices(table_KK.shape)
-    return float(cohen_kappa_score(rows.ravel(), columns.ravel(), sample_weight=table_KK.ravel()))
-
-
-def _mean_verdict(verdicts: Sequence[Verdict]) -> float:
-    return (verdicts.count("first") - verdicts.count("second")) / len(verdicts)
-
-
-def _rated(judged: Sequence[Judged]) -> list[tuple[int, float, float]]:
-    """Position of the item, score and rating of every answer that has both."""
-    answers = []
-    for position, (item, said) in enumerate(judged):
-        sides = ((said.first_score, item.first_rating), (said.second_score, item.second_rating))
-        answers += [(position, score, rating) for score, rating in sides if score is not None and rating is not None]
-    return answers

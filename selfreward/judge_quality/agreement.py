@@ -1,17 +1,15 @@
 """How far raters agree beyond chance, whoever they are: people, jurors, or a judge and the majority of people.
 
 Values are those of scikit-learn, statsmodels, krippendorff and scipy; the intervals come from the same formulas
-written over item weights (`measure.py`), because a library call for each of 2,000 resamples takes minutes.
+written over item weights (`estimate.py`), because a library call for each of 2,000 resamples takes minutes.
 
-With `rounds` the items come so many times, each round in the same order: in both orientations, say. What is said of an
-item in all of them is resampled as one, and so are the items that share a prompt in `prompts`, one an item of the
-first round; without, each item is its own.
+Items that share a prompt in `prompts` are resampled as one; without, each item is its own.
 
 Shape suffixes: B draws, P items, K classes, O observations (an item has one or more), U distinct values.
 """
 
-from collections.abc import Hashable, Sequence
-from itertools import combinations
+from collections.abc import Sequence
+from itertools import combinations, compress
 from typing import Literal
 
 import numpy as np
@@ -22,11 +20,11 @@ from selfreward.judge_quality.estimate import Array, Measure, Prompts, Statistic
 Level = Literal["nominal", "ordinal"]
 
 _ROUNDING = 1e-12
+_TOO_FEW = "fewer than two raters an item"
+_CONSTANT = "one side does not vary"
 
 
-def mean_pairwise_kappa(
-    votes_P: Sequence[Sequence[str | None]], seed: int, *, rounds: int = 1, prompts: Prompts | None = None
-) -> Measure:
+def mean_pairwise_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, prompts: Prompts | None = None) -> Measure:
     """The mean of Cohen's kappa over all pairs of raters, each in the same place on every item.
 
     (p_o - p_e) / (1 - p_e): p_o is the share of items in one class for both, p_e that share were the two independent.
@@ -35,29 +33,24 @@ def mean_pairwise_kappa(
     from sklearn.metrics import cohen_kappa_score
 
     raters = max(map(len, votes_P), default=0)
-    is_full = [len(votes) == raters and None not in votes for votes in votes_P]
-    full_P = [votes for votes, full in zip(votes_P, is_full, strict=True) if full]
-    left_out = (len(votes_P) - len(full_P)) // rounds
-    if raters < 2 or not full_P:
-        return missing("mean_pairwise_kappa", "fewer than two raters an item", left_out)
-    pairs = list(combinations(list(zip(*full_P, strict=True)), 2))
+    is_kept = [len(votes) == raters and None not in votes for votes in votes_P]
+    if raters < 2 or not any(is_kept):
+        return missing("mean_pairwise_kappa", _TOO_FEW, is_kept.count(False))
+    pairs = list(combinations(list(zip(*compress(votes_P, is_kept), strict=True)), 2))
     kappas = [table_kappa(_cells(*pair)) for pair in pairs]
 
     def mean(weights_BP: Array) -> Array:
-        weights_BP = np.tile(weights_BP, rounds)
         return np.asarray(np.mean([kappa(weights_BP) for kappa in kappas], axis=0))
 
     def library() -> float:
         return float(np.mean([cohen_kappa_score(*pair) for pair in pairs]))
 
-    why = "two raters use one class alone"
-    those = _those(is_full, rounds, prompts)
+    those, why = _those(is_kept, prompts), "two raters use one class alone"
+    left_out = is_kept.count(False)
     return measure_of("mean_pairwise_kappa", mean, those, seed, why, left_out=left_out, library=library)
 
 
-def fleiss_kappa(
-    votes_P: Sequence[Sequence[str | None]], seed: int, *, rounds: int = 1, prompts: Prompts | None = None
-) -> Measure:
+def fleiss_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, prompts: Prompts | None = None) -> Measure:
     """Fleiss' kappa of the same number of raters an item, who need not be the same people.
 
     Items with another number than the most common one are left out; of equally common ones the larger counts.
@@ -69,31 +62,22 @@ def fleiss_kappa(
     sizes = [len(votes) for votes in given_P]
     raters = max(set(sizes), key=lambda size: (sizes.count(size), size), default=0)
     is_kept = [size == raters for size in sizes]
-    kept_P = [votes for votes, kept in zip(given_P, is_kept, strict=True) if kept]
-    left_out = (len(given_P) - len(kept_P)) // rounds
     if raters < 2:
-        return missing("fleiss_kappa", "fewer than two raters an item", left_out)
-    counts_PK = _counts(kept_P)
+        return missing("fleiss_kappa", _TOO_FEW, is_kept.count(False))
+    counts_PK = _counts(list(compress(given_P, is_kept)))
     agreed_P = (counts_PK * (counts_PK - 1)).sum(axis=1) / (raters * (raters - 1))
 
     def kappa(weights_BP: Array) -> Array:
-        weights_BP = np.tile(weights_BP, rounds)
         total_B = weights_BP.sum(axis=1)
         share_BK = weights_BP @ counts_PK / (total_B[:, None] * raters)
         return _beyond_chance(weights_BP @ agreed_P / total_B, (share_BK**2).sum(axis=1))
 
-    why = "all raters use one class alone"
-    those = _those(is_kept, rounds, prompts)
+    those, why, left_out = _those(is_kept, prompts), "all raters use one class alone", is_kept.count(False)
     return measure_of("fleiss_kappa", kappa, those, seed, why, left_out=left_out, library=lambda: value_of(counts_PK))
 
 
 def krippendorff_alpha(
-    ratings_P: Sequence[Sequence[str | float | None]],
-    level: Level,
-    seed: int,
-    *,
-    rounds: int = 1,
-    prompts: Prompts | None = None,
+    ratings_P: Sequence[Sequence[str | float | None]], level: Level, seed: int, prompts: Prompts | None = None
 ) -> Measure:
     """Krippendorff's alpha of any number of ratings an item, None where one is missing.
 
@@ -104,17 +88,14 @@ def krippendorff_alpha(
 
     given_P = [[rating for rating in ratings if rating is not None] for ratings in ratings_P]
     is_kept = [len(ratings) >= 2 for ratings in given_P]
-    kept_P = [ratings for ratings, kept in zip(given_P, is_kept, strict=True) if kept]
-    left_out = (len(given_P) - len(kept_P)) // rounds
-    if not kept_P:
-        return missing("krippendorff_alpha", "fewer than two raters an item", left_out)
-    counts_PU = _counts(kept_P)
+    if not any(is_kept):
+        return missing("krippendorff_alpha", _TOO_FEW, is_kept.count(False))
+    counts_PU = _counts(list(compress(given_P, is_kept)))
     items, values = counts_PU.shape
     pairs_PUU = counts_PU[:, :, None] * counts_PU[:, None, :] - counts_PU[:, :, None] * np.eye(values)
     pairs_P = (pairs_PUU / (counts_PU.sum(axis=1) - 1)[:, None, None]).reshape(items, -1)
 
     def statistic(weights_BP: Array) -> Array:
-        weights_BP = np.tile(weights_BP, rounds)
         observed_BUU = (weights_BP @ pairs_P).reshape(-1, values, values)
         total_BU = weights_BP @ counts_PU
         apart_BUU = _distances(total_BU, level)
@@ -125,23 +106,19 @@ def krippendorff_alpha(
     def value() -> float:
         return float(alpha(value_counts=counts_PU.astype(int), level_of_measurement=level))
 
-    name, why = "krippendorff_alpha", "all ratings are the same"
-    those = _those(is_kept, rounds, prompts)
-    return measure_of(name, statistic, those, seed, why, left_out=left_out, library=value)
+    those, why, left_out = _those(is_kept, prompts), "all ratings are the same", is_kept.count(False)
+    return measure_of("krippendorff_alpha", statistic, those, seed, why, left_out=left_out, library=value)
 
 
-def quadratic_kappa(
-    a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int, prompts: Prompts | None = None
-) -> Measure:
+def quadratic_kappa(a_O: Array, b_O: Array, item_O: NDArray[np.intp], prompts: Prompts, seed: int) -> Measure:
     """Cohen's kappa with quadratic weights, of two raters' grades on one scale; prompts are resampled, not grades.
 
     1 - mean((a - b)^2) / (var(a) + var(b) + (mean(a) - mean(b))^2), which for whole grades is scikit-learn's with
     every grade of the scale listed, and holds for fractional ones as they are (Lin 1989). Missing where both raters
     give one and the same grade alone.
     """
-    items = int(item_O.max(initial=-1)) + 1
     squares_OD = np.stack([np.ones_like(a_O), a_O, b_O, (a_O - b_O) ** 2, a_O**2 + b_O**2], axis=1)
-    sums_PD = np.zeros((items, squares_OD.shape[1]))
+    sums_PD = np.zeros((len(prompts), squares_OD.shape[1]))
     np.add.at(sums_PD, item_O, squares_OD)
 
     def kappa(weights_BP: Array) -> Array:
@@ -149,11 +126,10 @@ def quadratic_kappa(
         chance_B = square_B / count_B - 2 * (a_B / count_B) * (b_B / count_B)
         return _beyond(1 - apart_B / count_B / chance_B, chance_B)
 
-    those = range(items) if prompts is None else prompts
-    return measure_of("quadratic_kappa", kappa, those, seed, "both raters give one grade alone")
+    return measure_of("quadratic_kappa", kappa, prompts, seed, "both raters give one grade alone")
 
 
-def spearman(a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int, prompts: Prompts | None = None) -> Measure:
+def spearman(a_O: Array, b_O: Array, item_O: NDArray[np.intp], prompts: Prompts, seed: int) -> Measure:
     """Spearman's rank correlation with mean ranks for ties; items are resampled. Missing where a side is constant."""
     from scipy.stats import spearmanr
 
@@ -161,23 +137,20 @@ def spearman(a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int, prompt
         weights_BO = weights_BP[:, item_O]
         return _pearson(_ranks(a_O, weights_BO), _ranks(b_O, weights_BO), weights_BO)
 
-    those = range(int(item_O.max(initial=-1)) + 1) if prompts is None else prompts
-    return measure_of("spearman", rho, those, seed, _CONSTANT, library=lambda: spearmanr(a_O, b_O).statistic)
+    return measure_of("spearman", rho, prompts, seed, _CONSTANT, library=lambda: spearmanr(a_O, b_O).statistic)
 
 
-def kendall(a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int, prompts: Prompts | None = None) -> Measure:
+def kendall(a_O: Array, b_O: Array, item_O: NDArray[np.intp], prompts: Prompts, seed: int) -> Measure:
     """Kendall's tau-b; items are resampled. Missing where a side is constant. Memory grows with O squared."""
     from scipy.stats import kendalltau
 
-    items = int(item_O.max(initial=-1)) + 1
+    items = len(prompts)
     a_OO, b_OO = (np.sign(x_O[:, None] - x_O[None, :]) for x_O in (a_O, b_O))
     cell_OO = (item_O[:, None] * items + item_O[None, :]).ravel()
-
-    def per_item(pairs_OO: Array) -> Array:
-        sums = np.bincount(cell_OO, weights=pairs_OO.ravel(), minlength=items**2).astype(np.float64)
-        return sums.reshape(items, items)
-
-    concord_PP, a_apart_PP, b_apart_PP = (per_item(pairs) for pairs in (a_OO * b_OO, a_OO**2, b_OO**2))
+    concord_PP, a_apart_PP, b_apart_PP = (
+        np.bincount(cell_OO, weights=pairs_OO.ravel(), minlength=items**2).reshape(items, items)
+        for pairs_OO in (a_OO * b_OO, a_OO**2, b_OO**2)
+    )
 
     def tau(weights_BP: Array) -> Array:
         concord_B, a_B, b_B = (
@@ -185,17 +158,12 @@ def kendall(a_O: Array, b_O: Array, item_O: NDArray[np.intp], seed: int, prompts
         )
         return np.asarray(concord_B / np.sqrt(a_B * b_B))
 
-    those = range(items) if prompts is None else prompts
-    return measure_of("kendall", tau, those, seed, _CONSTANT, library=lambda: kendalltau(a_O, b_O).statistic)
+    return measure_of("kendall", tau, prompts, seed, _CONSTANT, library=lambda: kendalltau(a_O, b_O).statistic)
 
 
-_CONSTANT = "one side does not vary"
-
-
-def _those(kept: Sequence[bool], rounds: int, prompts: Prompts | None) -> list[Hashable]:
-    """The prompts of the items that were kept, which are the same in every round."""
-    first = kept[: len(kept) // rounds]
-    return [prompt for prompt, there in zip(prompts or range(len(first)), first, strict=True) if there]
+def _those(is_kept: Sequence[bool], prompts: Prompts | None) -> Prompts:
+    """The prompts of the items that are kept."""
+    return list(compress(prompts or range(len(is_kept)), is_kept))
 
 
 def table_kappa(tables_PKK: Array) -> Statistic:

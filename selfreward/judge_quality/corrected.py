@@ -6,14 +6,13 @@ taken out (Rogan and Gladen 1978; of judges that are models, Lee et al. 2025, 25
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import fmean
 
 from selfreward.judge_quality.accuracy import Scale
 from selfreward.judge_quality.estimate import Measure, mean_of, missing, share_of
-from selfreward.judge_quality.verdicts import Judged
+from selfreward.judge_quality.verdicts import Judged, prompts_of
 from selfreward.metrics.intervals import Interval
-from selfreward.records import Message, majority
+from selfreward.records import majority
 
 RATES = ("sensitivity", "specificity", "informedness")
 
@@ -34,14 +33,16 @@ def right_rates(judged: Sequence[Judged], scale: Scale | None, seed: int) -> tup
         return tuple(missing(name, _NO_SCALE, len(judged)) for name in RATES)
     right: list[float | None] = []
     wrong: list[float | None] = []
-    prompts: list[tuple[Message, ...]] = []
     for item, said in judged:
-        side, scores = majority(item.verdicts), {"first": said.first_score, "second": said.second_score}
-        better, worse = scores.get(str(side)), scores["first" if side == "second" else "second"]
-        known = better is not None and worse is not None
-        right.append(called_right([better], scale) if known and better is not None else None)
-        wrong.append(1 - called_right([worse], scale) if known and worse is not None else None)
-        prompts.append(item.messages)
+        side, first, second = majority(item.verdicts), said.first_score, said.second_score
+        if side in (None, "tie") or first is None or second is None:
+            right.append(None)
+            wrong.append(None)
+        else:
+            better, worse = (first, second) if side == "first" else (second, first)
+            right.append(called_right([better], scale))
+            wrong.append(1 - called_right([worse], scale))
+    prompts = prompts_of(judged)
     apart = [None if a is None or b is None else a + b - 1 for a, b in zip(right, wrong, strict=True)]
     return (
         share_of("sensitivity", right, prompts, _NO_BOTH),
@@ -74,40 +75,32 @@ def corrected_share(name: str, said: Measure, sensitivity: Measure, specificity:
     if told.low <= 0:
         reason = f"informedness {told.low:.3g} to {told.high:.3g}"
         return missing(name, f"on gold the judge does not tell right answers from wrong ones: {reason}")
-    p, right, wrong = (_smoothed(one) for one in (said, sensitivity, specificity))
-    middle = _solved(p.share, right.share, wrong.share)
-    variance = p.variance + (1 - middle) ** 2 * wrong.variance + middle**2 * right.variance
-    variance -= 2 * middle * (1 - middle) * _together(right, wrong, apart)
-    room = right.share + wrong.share - 1
+    (p, of_p), (right, of_right), (wrong, of_wrong) = (_smoothed(one) for one in (said, sensitivity, specificity))
+    middle = _solved(p, right, wrong)
+    # How the two rates vary together, from the variance of their sum.
+    both = ((apart.error or 0.0) ** 2 - (sensitivity.error or 0.0) ** 2 - (specificity.error or 0.0) ** 2) / 2
+    most = float((of_right * of_wrong) ** 0.5)
+    variance = of_p + (1 - middle) ** 2 * of_wrong + middle**2 * of_right
+    variance -= 2 * middle * (1 - middle) * min(most, max(-most, both))
+    room = right + wrong - 1
     reach = _Z * max(variance, 0.0) ** 0.5 / room if room > 0 else 1.0
-    value = _solved(p.seen, right.seen, wrong.seen)
+    value = _solved(*(_value(one) for one in (said, sensitivity, specificity)))
     low, high = max(0.0, min(value, middle - reach)), min(1.0, max(value, middle + reach))
-    interval = Interval(value, low, high, given.n)
-    return Measure(name=name, interval=interval, left_out=said.left_out, prompts=said.prompts)
+    return Measure(
+        name=name, interval=Interval(value, low, high, given.n), left_out=said.left_out, prompts=said.prompts
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Smoothed:
-    """A share as `seen`, and with a success and a failure more: `share`, its variance, and the error of the measure."""
-
-    seen: float
-    share: float
-    variance: float
-    error: float
+def _value(measure: Measure) -> float:
+    assert measure.interval is not None, "only what exists is used"
+    return measure.interval.value
 
 
-def _smoothed(measure: Measure) -> _Smoothed:
-    assert measure.interval is not None, "only what exists is smoothed"
+def _smoothed(measure: Measure) -> tuple[float, float]:
+    """A share with a success and a failure more, and its variance."""
     assert measure.effective is not None, "it is a share"
-    share = (measure.interval.value * measure.effective + 1) / (measure.effective + 2)
-    variance = share * (1 - share) / (measure.effective + 2)
-    return _Smoothed(measure.interval.value, share, variance, measure.error or 0.0)
-
-
-def _together(right: _Smoothed, wrong: _Smoothed, apart: Measure) -> float:
-    """The covariance of sensitivity and specificity, from the variance of their sum."""
-    most = float((right.variance * wrong.variance) ** 0.5)
-    return min(most, max(-most, ((apart.error or 0.0) ** 2 - right.error**2 - wrong.error**2) / 2))
+    share = (_value(measure) * measure.effective + 1) / (measure.effective + 2)
+    return share, share * (1 - share) / (measure.effective + 2)
 
 
 def _solved(said: float, right: float, wrong: float) -> float:

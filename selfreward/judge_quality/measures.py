@@ -1,29 +1,16 @@
-"""All measures of one judge on one set of labelled items, and of the people who labelled them."""
+"""All measures of one judge on labelled items, and of the people who labelled them; and as reports hold them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-from selfreward.judge_quality.accuracy import (
-    Scale,
-    accuracy,
-    calibration_error,
-    kappa,
-    mean_score,
-    rank_correlations,
-    score_kappa,
-    tie_share,
-)
+from selfreward.judge_quality import accuracy, bias
+from selfreward.judge_quality.accuracy import Scale
 from selfreward.judge_quality.agreement import fleiss_kappa, krippendorff_alpha, mean_pairwise_kappa
-from selfreward.judge_quality.bias import (
-    flip_rate,
-    parse_rate,
-    position_preference,
-    same_position,
-    share_at_maximum,
-)
 from selfreward.judge_quality.corrected import right_rates
 from selfreward.judge_quality.estimate import Measure, Prompts
-from selfreward.judge_quality.slopes import length_slope, self_preference
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
+from selfreward.metrics.intervals import Interval
 from selfreward.records import SWAPPED, Verdict
 
 BIASES = (
@@ -35,6 +22,26 @@ BIASES = (
     "share_at_maximum",
     "parse_rate",
 )
+_DECIMALS = 6  # far above what another order of summation moves, far below what a gate would notice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A measure over `n` items with its 95% limits; `why_missing` says why it has none. See `Measure` for the rest."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    why_missing: str | None
+    left_out: int
+    prompts: int
+    error: float | None
+    effective: float | None
+
+
+Figures = dict[str, Figure]
+"""By the name of the measure."""
 
 
 def judge_measures(
@@ -52,22 +59,22 @@ def judge_measures(
     """
     pairs = judged(items, verdicts)
     return (
-        accuracy(pairs),
-        kappa(pairs, seed),
-        score_kappa(pairs, scale, seed),
-        *rank_correlations(pairs, seed),
-        calibration_error(pairs, seed),
-        flip_rate(pairs),
-        same_position(pairs),
-        position_preference(pairs, seed),
-        length_slope(pairs, own, seed),
-        self_preference(pairs, own, seed),
-        share_at_maximum(pairs, scale),
-        parse_rate(pairs),
-        length_slope(pairs, own, seed, corrected=True),
-        self_preference(pairs, own, seed, corrected=True),
-        mean_score(pairs, seed),
-        tie_share(pairs),
+        accuracy.accuracy(pairs),
+        accuracy.kappa(pairs, seed),
+        accuracy.score_kappa(pairs, scale, seed),
+        *accuracy.rank_correlations(pairs, seed),
+        accuracy.calibration_error(pairs, seed),
+        bias.flip_rate(pairs),
+        bias.same_position(pairs),
+        bias.position_preference(pairs, seed),
+        bias.length_slope(pairs, own, seed),
+        bias.self_preference(pairs, own, seed),
+        bias.share_at_maximum(pairs, scale),
+        bias.parse_rate(pairs),
+        bias.length_slope(pairs, own, seed, corrected=True),
+        bias.self_preference(pairs, own, seed, corrected=True),
+        accuracy.mean_score(pairs, seed),
+        accuracy.tie_share(pairs),
         *right_rates(pairs, scale, seed),
     )
 
@@ -82,8 +89,46 @@ def rater_measures(
     the right answer first, chance would agree nearly always. Items that share one of `prompts` are resampled together.
     """
     both_O = [*votes_P, *([None if vote is None else SWAPPED[vote] for vote in votes] for votes in votes_P)]
-    return (
-        fleiss_kappa(both_O, seed, rounds=2, prompts=prompts),
-        krippendorff_alpha(both_O, "nominal", seed, rounds=2, prompts=prompts),
-        mean_pairwise_kappa(both_O, seed, rounds=2, prompts=prompts),
+    # What is said of an item in both orientations is resampled as one.
+    those_O = [*(prompts or range(len(votes_P)))] * 2
+    measures = (
+        fleiss_kappa(both_O, seed, those_O),
+        krippendorff_alpha(both_O, "nominal", seed, those_O),
+        mean_pairwise_kappa(both_O, seed, those_O),
     )
+    return tuple(
+        replace(one, interval=one.interval and replace(one.interval, n=one.interval.n // 2), left_out=one.left_out // 2)
+        for one in measures
+    )
+
+
+def figures_of(measures: Sequence[Measure]) -> Figures:
+    """Measures as figures by name; `measures_of` gives them back."""
+    found: Figures = {}
+    for one in measures:
+        known = asdict(one)
+        name, interval = known.pop("name"), known.pop("interval")
+        found[name] = Figure(**(interval or {"value": None, "low": None, "high": None, "n": 0}), **known)
+    return found
+
+
+def measures_of(figures: Mapping[str, Figure]) -> list[Measure]:
+    """The measures that `figures_of` was given."""
+    found = []
+    for name, one in figures.items():
+        known = asdict(one)
+        limits = [known.pop(limit) for limit in ("value", "low", "high", "n")]
+        found.append(Measure(name=name, interval=None if one.value is None else Interval(*limits), **known))
+    return found
+
+
+def rounded(figures: Mapping[str, Figure]) -> Figures:
+    """Figures with six decimals: the last digits hang on the order in which a machine adds."""
+    return {
+        name: Figure(**{field: _rounded(one) for field, one in asdict(figure).items()})
+        for name, figure in figures.items()
+    }
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, _DECIMALS) + 0.0 if isinstance(value, float) else value  # -0.0 is 0.0

@@ -1,22 +1,30 @@
-"""What a judge says of pairs of answers, written shard by shard, so that a crash costs no more than one."""
+"""What a judge says of pairs of answers, written shard by shard, so that a crash costs no more than one.
 
+A jury may learn from pairs that people compared how much the vote of each member weighs. Of voters that err
+independently, the best decision weighs each by the log-odds of its being right (Nitzan and Paroush 1982). They are
+estimated with one hit and one miss added; a member no better than a coin has no say.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from selfreward.artifacts import Output, derive_seed
+from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.artifacts.output import Advance
+from selfreward.artifacts.reports import load_report
 from selfreward.artifacts.tables import in_batches
-from selfreward.backends.base import Backend
-from selfreward.judge_quality.asking import as_candidates, verdicts_on
-from selfreward.judge_quality.verdicts import Labelled, Verdicts
-from selfreward.judge_quality.weights import learned, learned_on_others
+from selfreward.judge_quality.accuracy import hit
+from selfreward.judge_quality.verdicts import Labelled, Verdicts, as_candidates, judged, verdicts_on
 from selfreward.judges import AnyJudge
-from selfreward.judges.ask import build_judge, judge_shard, tell_items
 from selfreward.judges.base import Conclude, Item, Judge
-from selfreward.judges.disagreement import disagreements
-from selfreward.judges.jury import Jury, JurySpec, Weights
-from selfreward.records import Judgment, Policy
+from selfreward.judges.disagreement import Dispute
+from selfreward.judges.judge_shard import judge_shard, tell_items
+from selfreward.judges.jury import Jury, Weights
+from selfreward.records import Judgment
+
+MembersSaid = Mapping[str, Sequence[Verdicts]]
+"""What each member of a jury said of the same items by itself, by its name."""
 
 _SHARD_ITEMS = 16
 _Shard = tuple[list[Labelled], list[Item], list[Judgment]]
@@ -24,23 +32,11 @@ _Shard = tuple[list[Labelled], list[Item], list[Judgment]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinions:
-    """What was `said` of each item; of a jury how far it disagreed, by item, and the `weights` it learned from all.
-
-    `weights` is None where none were to be learned.
-    """
+    """What was `said` of each item; of a jury its `disputes`, and the `weights` it learned from all, if it was to."""
 
     said: list[Verdicts]
-    disagreements: Mapping[str, float]
+    disputes: list[Dispute]
     weights: Weights | None
-
-
-def opinionated(
-    spec: AnyJudge, backend: Backend | None, policy: Policy | None, jurors: Mapping[str, Policy]
-) -> Judge | Jury:
-    """The judge of `spec`, as `build_judge` gives it; a jury whose weights are still to be learned as it is seated."""
-    if isinstance(spec, JurySpec) and spec.learns:
-        return spec.seated(backend, policy, jurors)
-    return build_judge(spec, backend, policy, jurors)
 
 
 def write_opinions(
@@ -62,7 +58,7 @@ def write_opinions(
     """
     shards: list[_Shard] = []
     said: list[Verdicts] = []
-    disputes: dict[str, float] = {}
+    disputes: list[Dispute] = []
     with out.table(Judgment, evidence) as asked, out.table(Verdicts, rows) as concluded:
         for shard, batch in enumerate(in_batches(iter(items), _SHARD_ITEMS)):
             answers = as_candidates(batch, seed)
@@ -70,20 +66,55 @@ def write_opinions(
             judgments = asked.shard(make, partial(tell_items, advance, len(answers)))
             out.count(tokens=sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in judgments))
             shards.append((batch, answers, judgments))
-        conclude, weights = _learned(judging, shards) if isinstance(judging, Jury) else (judging.conclude, None)
+        conclude, weights = judging.conclude, None
+        if isinstance(judging, Jury) and judging.weights is None:
+            conclude, weights = _learned(judging, shards)
         for batch, answers, judgments in shards:
             conclusions = judgments if conclude is None else conclude(answers, judgments)
             said += concluded.shard(partial(verdicts_on, batch, judgments, conclusions))
-            disputes |= disagreements(conclusions) if isinstance(spec, JurySpec) else {}
-    return Opinions(said=said, disagreements=disputes, weights=weights)
+            disputes += judging.disputes(answers, judgments) if isinstance(judging, Jury) else []
+    return Opinions(said=said, disputes=disputes, weights=weights)
 
 
 def _learned(jury: Jury, shards: Sequence[_Shard]) -> tuple[Conclude, Weights]:
     """How `jury` concludes on each item by the weights learned on the others, and the weights learned on all."""
     items = [item for batch, _, _ in shards for item in batch]
-    said: dict[str, list[Verdicts]] = {seat.name: [] for seat in jury.seats}
+    said: dict[str, list[Verdicts]] = {seat.member: [] for seat in jury.seats}
     for batch, answers, judgments in shards:
         for seat in jury.seats:
-            said[seat.name] += verdicts_on(batch, *seat.verdicts(answers, judgments))
+            said[seat.member] += verdicts_on(batch, *seat.verdicts(answers, judgments))
+    of_all, of_others = learned(items, said)
     # The prompt that an item is asked about as has the item's id.
-    return partial(jury.conclude, learned_on_others(items, said).__getitem__), learned(items, said)
+    return partial(jury.conclude_by, of_others.__getitem__), of_all
+
+
+def save_weights(out: Output, weights: Weights) -> None:
+    """Writes the weights of a jury, by member, to `weights.json`."""
+    out.write_json("weights", dict(weights))
+
+
+def weights_of(measured: Artifact | Part) -> Weights:
+    """The weights that a jury learned when it was measured."""
+    return load_report(measured, "weights", dict[str, float])
+
+
+def learned(items: Sequence[Labelled], said: MembersSaid) -> tuple[Weights, Mapping[str, Weights]]:
+    """The weight of every member, max(0, log((hits + 1) / (misses + 1))), and by item those learned on the others.
+
+    A hit is an item on which it prefers the answer most people prefer, a miss one on which it prefers the other, a tie
+    half of each. Items that it did not answer, and those on which most people took no side, count for nothing.
+    """
+    of_all: dict[str, float] = {}
+    of_others: dict[str, dict[str, float]] = {item.id: {} for item in items}
+    for name, verdicts in said.items():
+        hits = [hit(pair) for pair in judged(items, verdicts)]
+        known = [one for one in hits if one is not None]
+        right, wrong = sum(known), len(known) - sum(known)
+        of_all[name] = _weight(right, wrong)
+        for item, one in zip(items, hits, strict=True):
+            of_others[item.id][name] = of_all[name] if one is None else _weight(right - one, wrong - (1 - one))
+    return of_all, of_others
+
+
+def _weight(hits: float, misses: float) -> float:
+    return max(0.0, math.log((hits + 1) / (misses + 1)))

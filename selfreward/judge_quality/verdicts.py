@@ -1,9 +1,14 @@
-"""What people said of two answers, and what a judge said of the same two."""
+"""What people said of two answers, and what a judge said of the same two when it was asked about them."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
-from selfreward.records import GoldPair, Message, Outcome, Verdict
+from selfreward.artifacts import derive_seed
+from selfreward.judges.base import Item, by_prompt
+from selfreward.judges.both_orders import comparisons, preference_of
+from selfreward.records import GoldPair, Judgment, Message, Outcome, Prompt, Verdict, digest_of, undrawn
 
 Judged = tuple["Labelled", "Verdicts"]
 
@@ -38,11 +43,11 @@ class Verdicts:
     """
 
     id: str
-    preference: float | None
-    flipped: bool | None
-    first_score: float | None
-    second_score: float | None
-    first_shown: float | None
+    preference: float | None = None
+    flipped: bool | None = None
+    first_score: float | None = None
+    second_score: float | None = None
+    first_shown: float | None = None
     outcome: Outcome
 
     def __post_init__(self) -> None:
@@ -83,6 +88,67 @@ def prompts_of(pairs: Sequence[Judged]) -> list[tuple[Message, ...]]:
     return [item.messages for item, _ in pairs]
 
 
-def verdict_of(preference: float) -> Verdict:
-    """The side of 0.5 that a preference for the first answer lies on."""
-    return "tie" if preference == 0.5 else "first" if preference > 0.5 else "second"
+def as_candidates(items: Sequence[Labelled], seed: int) -> list[Item]:
+    """Both answers of every item as the candidates of a prompt of its own, at random which of them comes first."""
+    found: list[Item] = []
+    for item in items:
+        # The prompt has the item's id, because two items may ask the same.
+        asked = Prompt(
+            id=item.id, messages=item.messages, stratum="open", source=item.source, references=(), match=None
+        )
+        answers = [("first", item.first), ("second", item.second)]
+        random.Random(derive_seed(seed, item.id)).shuffle(answers)
+        for place, (side, text) in enumerate(answers):
+            found.append((asked, undrawn(_id(item, side), asked.id, place, text, seed)))
+    return found
+
+
+def verdicts_on(items: Sequence[Labelled], asked: Sequence[Judgment], concluded: Sequence[Judgment]) -> list[Verdicts]:
+    """What was said of each of `items`, in order, by what was `asked` of their candidates and `concluded` from it.
+
+    Of a judge that compared the two, its preference over both orders. Of any other, its scores, an answer's the mean of
+    those it got: the higher is preferred, and equal ones are a tie.
+    """
+    asked_of, concluded_of = by_prompt(asked), by_prompt(concluded)
+    return [
+        _of_orders(item, asked_of.get(item.id, [])) or _of_scores(item, concluded_of.get(item.id, [])) for item in items
+    ]
+
+
+def _id(item: Labelled, side: str) -> str:
+    return digest_of("answer", item.id, side)
+
+
+def _of_orders(item: Labelled, asked: Sequence[Judgment]) -> Verdicts | None:
+    """Of a judge that was asked for one comparison and nothing else; None of any other."""
+    compared = comparisons(asked)
+    if len(compared) != 1 or len(asked) != 2:
+        return None
+    (one,) = compared
+    mirrored = one.first_id != _id(item, "first")
+    preference = 1 - one.preference if mirrored and one.preference is not None else one.preference
+    said = [(judgment.order == (0, 1), preference_of(judgment)) for judgment in asked]
+    shown = [given if straight else 1 - given for straight, given in said if given is not None]
+    return Verdicts(
+        id=item.id,
+        preference=preference,
+        flipped=one.flipped,
+        first_shown=fmean(shown) if len(shown) == len(said) else None,
+        outcome=_outcome(preference, asked),
+    )
+
+
+def _of_scores(item: Labelled, concluded: Sequence[Judgment]) -> Verdicts:
+    first, second = (_score(concluded, _id(item, side)) for side in ("first", "second"))
+    preference = None if first is None or second is None else 0.5 + ((first > second) - (first < second)) / 2
+    outcome = _outcome(preference, concluded)
+    return Verdicts(id=item.id, preference=preference, first_score=first, second_score=second, outcome=outcome)
+
+
+def _score(judgments: Sequence[Judgment], candidate_id: str) -> float | None:
+    scores = [one.score for one in judgments if one.candidate_ids == (candidate_id,) and one.score is not None]
+    return fmean(scores) if scores else None
+
+
+def _outcome(preference: float | None, judgments: Sequence[Judgment]) -> Outcome:
+    return "scored" if preference is not None else next(one.outcome for one in judgments if one.outcome != "scored")

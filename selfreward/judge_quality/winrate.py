@@ -4,11 +4,10 @@ Shape suffixes: B draws, P prompts, D terms of the regression.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from selfreward.judge_quality.estimate import Array, Measure, mean_of, measure_of, missing
+from selfreward.judge_quality.estimate import Array, Measure, Prompts, mean_of, measure_of, missing
 
 _RIDGE = 0.01
 _LONGEST_STEP = 2.0
@@ -17,31 +16,22 @@ _CLOSE = 1e-8
 _NO_PREFERENCE = "no prompt has a preference"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """One prompt answered by A and by B. Lengths in characters.
+def win_rate(preference_P: Sequence[float | None], prompts: Prompts, seed: int) -> Measure:
+    """The mean preference for A over the prompts that have one, in [0, 1]; a tie is half a win.
 
-    `preference` is P(A's answer is better), the mean over both orders, None where either is missing.
+    A preference is P(A's answer is better), the mean over both orders, None where either is missing.
     """
-
-    prompt_id: str
-    preference: float | None
-    length_a: int
-    length_b: int
+    return mean_of("win_rate", preference_P, prompts, seed, _NO_PREFERENCE)
 
 
-def win_rate(matches: Sequence[Match], seed: int) -> Measure:
-    """The mean preference for A over the prompts that have one, in [0, 1]; a tie is half a win."""
-    prompts = [match.prompt_id for match in matches]
-    return mean_of("win_rate", [match.preference for match in matches], prompts, seed, _NO_PREFERENCE)
-
-
-def length_controlled_win_rate(matches: Sequence[Match], seed: int) -> Measure:
+def length_controlled_win_rate(
+    preference_P: Sequence[float | None], longer_P: Sequence[int], prompts: Prompts, seed: int
+) -> Measure:
     """The win rate of A that the judge would give if the answers were equally long, in [0, 1].
 
-    logit P(A wins) = model + length * tanh(d / sd(d)), d the difference in characters; fitted to soft preferences,
-    then taken with the length term at 0. Missing where the answers differ in length by the same throughout, which no
-    fit tells from being better.
+    logit P(A wins) = model + length * tanh(d / sd(d)), d the characters by which A's answer is longer; fitted to soft
+    preferences, then taken with the length term at 0. Missing where the answers differ in length by the same
+    throughout, which no fit tells from being better.
 
     Source: Dubois et al. 2024, 2404.04475, section 3. Deviations: their difficulties of prompts, which come from a fit
     over the whole leaderboard, are left out; their penalty is an L1 by cross-validation and two planted baselines, ours
@@ -49,12 +39,12 @@ def length_controlled_win_rate(matches: Sequence[Match], seed: int) -> Measure:
     without exception finite). sd(d) stays that of all prompts in every resample.
     """
     name = "lc_win_rate"
-    there = [(match, match.preference) for match in matches if match.preference is not None]
-    left_out = len(matches) - len(there)
+    there = [one for one in zip(preference_P, longer_P, prompts, strict=True) if one[0] is not None]
+    left_out = len(prompts) - len(there)
     if not there:
         return missing(name, _NO_PREFERENCE, left_out)
-    preference_P = np.array([preference for _, preference in there], dtype=np.float64)
-    apart_P = np.array([match.length_a - match.length_b for match, _ in there], dtype=np.float64)
+    given, longer, those = zip(*there, strict=True)
+    y_P, apart_P = np.array(given, dtype=np.float64), np.array(longer, dtype=np.float64)
     spread = apart_P.std(ddof=1) if len(there) > 1 else 0.0
     if spread == 0 and apart_P.any():
         return missing(name, "A's answers differ in length from B's by the same on every prompt", left_out)
@@ -62,9 +52,9 @@ def length_controlled_win_rate(matches: Sequence[Match], seed: int) -> Measure:
     terms_PD = np.column_stack([np.ones_like(apart_P), length_P])
 
     def rate(weights_BP: Array) -> Array:
-        return _logistic(fit_logistic(terms_PD, preference_P, weights_BP)[:, 0])
+        return _logistic(fit_logistic(terms_PD, y_P, weights_BP)[:, 0])
 
-    return measure_of(name, rate, [match.prompt_id for match, _ in there], seed, _NO_PREFERENCE, left_out=left_out)
+    return measure_of(name, rate, those, seed, _NO_PREFERENCE, left_out=left_out)
 
 
 def fit_logistic(x_PD: Array, y_P: Array, weights_BP: Array) -> Array:

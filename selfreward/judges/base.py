@@ -1,14 +1,15 @@
 """What every judge is: what it asks, what it concludes from that, and what all kinds of judges need."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from selfreward.backends.base import Advance, Backend, Completion, Conversation, NotScored, Sampling
+from selfreward.backends.base import Advance, Sampling
 from selfreward.backends.rendering import ChatSpec
+from selfreward.judges.prompting import JudgeTexts
 from selfreward.records import Candidate, Judgment, Outcome, Prompt, Usage
 from selfreward.spec import Spec, execution, neutral
 
@@ -23,10 +24,11 @@ NO_USAGE = Usage(prompt_tokens=0, completion_tokens=0)
 class Judge:
     """`ask` makes judgments of items, with a seed, and is what costs; all candidates of a prompt come in one call.
 
-    `conclude` is pure: from the items and what was asked of them it makes one judgment of each, in order. It is None
-    where what was asked is already about one candidate at a time.
+    `name` is the `judge` of what it asks. `conclude` is pure: from the items and what was asked of them it makes one
+    judgment of each, in order. It is None where what was asked is already about one candidate at a time.
     """
 
+    name: str
     ask: Ask
     conclude: Conclude | None = None
 
@@ -74,6 +76,14 @@ class PromptedJudgeBase(PolicyJudgeBase):
             )
         return self
 
+    def check_form(self, texts: JudgeTexts) -> None:
+        """Raises ValueError where replies are to be held to a line, and `texts` reads another form."""
+        if self.constrained and texts.reads.kind != "line":
+            raise ValueError(
+                f"judge.constrained=true holds replies to a line, and {texts.id} reads a {texts.reads.kind}: set "
+                "judge.constrained=false"
+            )
+
     def sampling(self, k: int, pattern: str) -> Sampling:
         """How `k` replies to each question are drawn, held to `pattern` if they are to be."""
         return Sampling(
@@ -115,35 +125,41 @@ def pointwise(
     )
 
 
-def ask_for_replies(
-    backend: Backend, conversations: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
-) -> list[Sequence[Completion | NotScored]]:
-    """`sampling.k` replies to each conversation, in order; NotScored where it leaves no room for one in the context."""
-    too_long = {}
-    for place, messages in enumerate(conversations):
-        unfit = backend.why_unfit(messages, sampling.max_new_tokens)
-        # What a template refuses it refuses whatever the answer: the engine says so.
-        if unfit is not None and unfit.reason == "prompt_too_long":
-            too_long[place] = NotScored(outcome="truncated", reason=f"the prompt of the judge: {unfit.told}")
-    asked = [messages for place, messages in enumerate(conversations) if place not in too_long]
-    drawn = iter(backend.generate(asked, sampling, seed, advance) if asked else [])
-    advance(len(too_long) * sampling.k)
-    return [[too_long[place]] * sampling.k if place in too_long else next(drawn) for place in range(len(conversations))]
+def fields(items: Sequence[Item]) -> dict[str, list[Item]]:
+    """By the id of its prompt, every prompt's candidates whose texts differ, by index: of the same text the first."""
+    found: dict[str, dict[str, Item]] = {}
+    for item in _first_alike(items).values():
+        found.setdefault(item[0].id, {})[item[1].id] = item
+    return {id_: sorted(field.values(), key=lambda item: item[1].index) for id_, field in found.items()}
 
 
-def first_alike(items: Sequence[Item]) -> dict[str, Item]:
+def by_prompt(judgments: Iterable[Judgment]) -> dict[str, list[Judgment]]:
+    """The judgments of each prompt, by its id; they need not stand together."""
+    found: dict[str, list[Judgment]] = {}
+    for one in judgments:
+        found.setdefault(one.prompt_id, []).append(one)
+    return found
+
+
+def shared(items: Sequence[Item], judgments: Iterable[Judgment]) -> list[Judgment]:
+    """The judgments of each item, in order: its own or, at no cost, those of the first candidate with its text."""
+    made: dict[str, list[Judgment]] = {}
+    for one in judgments:
+        made.setdefault(one.candidate_ids[0], []).append(one)
+    firsts = _first_alike(items)
+    return [
+        one if one.candidate_ids == (candidate.id,) else replace(one, candidate_ids=(candidate.id,), usage=NO_USAGE)
+        for _, candidate in items
+        for one in made[firsts[candidate.id][1].id]
+    ]
+
+
+def _first_alike(items: Sequence[Item]) -> dict[str, Item]:
     """For the id of each candidate, the first candidate by index of the same prompt with the same text."""
     firsts: dict[tuple[str, str], Item] = {}
     for item in sorted(items, key=lambda item: item[1].index):
         firsts.setdefault((item[0].id, item[1].text), item)
     return {candidate.id: firsts[prompt.id, candidate.text] for prompt, candidate in items}
-
-
-def shared(judgment: Judgment, candidate: Candidate) -> Judgment:
-    """A judgment of one candidate, as that of another with the same text, which cost nothing more."""
-    if judgment.candidate_ids == (candidate.id,):
-        return judgment
-    return replace(judgment, candidate_ids=(candidate.id,), usage=NO_USAGE)
 
 
 def in_step(steps: int, whole: int, advance: Advance) -> Advance:

@@ -10,7 +10,6 @@ from pydantic import Field, model_validator
 
 from selfreward.backends.base import Advance, Backend
 from selfreward.judges.base import Item, Judge, PromptedJudgeBase, in_step, pointwise
-from selfreward.judges.pattern import check_form
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.rubric import RubricSpec, check_steps, judge_by_rubric
 from selfreward.records import Judgment, Policy, digest_of
@@ -36,15 +35,6 @@ class Dimension(Spec):
             )
         return self
 
-    def share(self, score: float) -> float:
-        """How far up the scale a score is, 0 to 1."""
-        scale = self.rubric.scale
-        return (score - scale.lowest) / (scale.highest - scale.lowest)
-
-    def missed_by(self, score: float) -> bool:
-        """Whether a score is below the one that must be reached."""
-        return self.at_least is not None and score < self.at_least
-
 
 class DimensionsSpec(PromptedJudgeBase):
     """Scores an answer by the weighted mean of its dimensions, each as a share of its scale: 0 to 1.
@@ -60,53 +50,35 @@ class DimensionsSpec(PromptedJudgeBase):
     @model_validator(mode="after")
     def _fits_its_rubrics(self) -> "DimensionsSpec":
         for dimension in self.dimensions.values():
-            check_form(dimension.rubric.id, self.constrained, dimension.rubric.reads.kind)
+            self.check_form(dimension.rubric)
             check_steps(dimension.rubric, self.method)
         return self
 
-    def build(self, backend: Backend | None, policy: Policy | None) -> Judge:
+    def build(self, backend: Backend, policy: Policy) -> Judge:
         """The judge over `backend`, which holds the judging `policy`."""
-        assert backend is not None
-        assert policy is not None
         name = digest_of("dimensions", identity(self), policy.digest)
-        ask = partial(judge_dimensions, self, name, backend, policy)
-        return Judge(ask, partial(weigh, dict(sorted(self.dimensions.items())), name))
+        ask = partial(judge_dimensions, self, name, backend)
+        return Judge(name, ask, partial(weigh, dict(sorted(self.dimensions.items())), name))
 
 
 def judge_dimensions(
-    spec: DimensionsSpec,
-    name: str,
-    backend: Backend,
-    policy: Policy,
-    items: Sequence[Item],
-    seed: int,
-    advance: Advance,
+    spec: DimensionsSpec, name: str, backend: Backend, items: Sequence[Item], seed: int, advance: Advance
 ) -> list[Judgment]:
     """A judgment of each item in each dimension, the dimensions by name; they are asked one after the other."""
     advance = in_step(len(spec.dimensions) * len(items), len(items), advance)
+    settings = spec.model_dump(include=set(PromptedJudgeBase.model_fields))
     judgments = []
     for called, dimension in sorted(spec.dimensions.items()):
-        rubric = RubricSpec(
-            rubric=dimension.rubric,
-            method=spec.method,
-            temperature=spec.temperature,
-            top_p=spec.top_p,
-            max_new_tokens=spec.max_new_tokens,
-            constrained=spec.constrained,
-            min_mass=spec.min_mass,
-        )
-        asked = judge_by_rubric(rubric, backend, policy, items, seed, advance)
-        judgments += [replace(one, judge=name, dimension=called) for one in asked]
+        rubric = RubricSpec(rubric=dimension.rubric, **settings)
+        asked = judge_by_rubric(rubric, name, backend, items, seed, advance)
+        judgments += [replace(one, dimension=called) for one in asked]
     return judgments
 
 
 def weigh(
     dimensions: Mapping[str, Dimension], name: str, items: Sequence[Item], evidence: Sequence[Judgment]
 ) -> list[Judgment]:
-    """One judgment of each item, in order, from its judgments in every dimension.
-
-    An item that lacks a score in a dimension has that one's outcome and no score; `raw` says which it is.
-    """
+    """One judgment of each item, in order; one that lacks a score in a dimension has that one's outcome."""
     found: dict[str, dict[str, Judgment]] = {}
     for one in evidence:
         assert one.dimension is not None
@@ -122,19 +94,14 @@ def _together(
         outcome = judgments[missing[0]].outcome
         return pointwise(item, judge=name, outcome=outcome, score=None, raw=f"no score in {', '.join(missing)}")
     scores = {called: one.score for called, one in judgments.items() if one.score is not None}
+    scales = {called: one.rubric.scale for called, one in dimensions.items()}
+    shares = [(scores[called] - scale.lowest) / (scale.highest - scale.lowest) for called, scale in scales.items()]
     weights = [one.weight for one in dimensions.values()]
-    shares = [one.share(scores[called]) for called, one in dimensions.items()]
     mean = math.fsum(map(math.prod, zip(weights, shares, strict=True))) / math.fsum(weights)
-    missed = [called for called, one in dimensions.items() if one.missed_by(scores[called])]
+    asked = {called: one.at_least for called, one in dimensions.items() if one.at_least is not None}
+    missed = [called for called, least in asked.items() if scores[called] < least]
+    # Where something is required, the upper half is for those that reach it and the lower one for the others.
+    score = mean if not asked else mean / 2 if missed else 0.5 + mean / 2
     told = " ".join(f"{called}={scores[called]:.6g}" for called in dimensions)
     below = f" below={','.join(missed)}" if missed else ""
-    return pointwise(
-        item, judge=name, score=_ranked(dimensions, mean, bool(missed)), raw=f"mean={mean:.6g} {told}{below}"
-    )
-
-
-def _ranked(dimensions: Mapping[str, Dimension], mean: float, missed: bool) -> float:
-    """The mean, or where something is required the upper half for those that reach it and the lower for the others."""
-    if all(one.at_least is None for one in dimensions.values()):
-        return mean
-    return mean / 2 if missed else 0.5 + mean / 2
+    return pointwise(item, judge=name, score=score, raw=f"mean={mean:.6g} {told}{below}")

@@ -1,10 +1,10 @@
 """Several judges of any kind: how they are asked, and what they conclude together."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
+from itertools import chain
 from statistics import fmean, pstdev
 from types import MappingProxyType
 from typing import Annotated, Literal
@@ -14,14 +14,14 @@ from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
 from selfreward.artifacts import derive_seed
 from selfreward.backends.base import Advance, Backend
 from selfreward.errors import ConfigError
-from selfreward.judges.base import Item, Judge, PolicyJudgeBase, first_alike, in_step, pointwise, shared
+from selfreward.judges.base import Item, Judge, PolicyJudgeBase, fields, in_step, pointwise, shared
 from selfreward.judges.dimensions import DimensionsSpec
-from selfreward.judges.disagreement import DIGITS, Scores, disagreement, ranking
+from selfreward.judges.disagreement import DIGITS, Dispute, Scores, disagreement, ranking
 from selfreward.judges.likelihood import LikelihoodSpec
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.verifier import VerifierSpec
-from selfreward.records import Judgment, Policy, digest_of
+from selfreward.records import Judgment, Outcome, Policy, digest_of
 from selfreward.spec import identity
 
 AnyMember = DimensionsSpec | LikelihoodSpec | PairwiseSpec | RubricSpec | VerifierSpec
@@ -77,7 +77,7 @@ class JurySpec(PolicyJudgeBase):
         by_hand = sorted(self.weights or {})
         if not self.learns and by_hand != (names if self.rule == "weighted" else []):
             given = ", ".join(by_hand) or "nobody"
-            form = f"{self._equal}, or to learned" if self.rule == "weighted" else "null"
+            form = f"{self.equal}, or to learned" if self.rule == "weighted" else "null"
             raise ValueError(f"judge.rule={self.rule} with weights of {given}: set judge.weights={form}")
         if self.quorum is not None and self.quorum > len(names):
             raise ValueError(
@@ -91,7 +91,8 @@ class JurySpec(PolicyJudgeBase):
         return self.weights == "learned"
 
     @property
-    def _equal(self) -> str:
+    def equal(self) -> str:
+        """The weights that say that all members weigh the same."""
         return "{" + ",".join(f"{name}:1" for name in sorted(self.members)) + "}"
 
     @property
@@ -105,51 +106,40 @@ class JurySpec(PolicyJudgeBase):
 
     def build(
         self,
-        backend: Backend | None,
-        policy: Policy | None,
+        backend: Backend,
+        policy: Policy,
         jurors: Mapping[str, Policy] = MappingProxyType({}),
         weights: Weights | None = None,
-    ) -> Judge:
-        """The judge that `seated` gives; `weights` are what was learned.
-
-        Raises ConfigError where they are to be learned, and nothing was.
-        """
-        jury = self.seated(backend, policy, jurors)
-        if isinstance(self.weights, str):
-            if weights is None:
-                raise ConfigError(
-                    "judge.weights=learned are learned on gold pairs, and nothing is asked about any here: set "
-                    f"judge.weights={self._equal}"
-                )
-            return jury.judge(weights)
-        return jury.judge(self.weights or dict.fromkeys(self.members, 1.0))
-
-    def seated(self, backend: Backend | None, policy: Policy | None, jurors: Mapping[str, Policy]) -> "Jury":
+    ) -> "Jury":
         """The jury over `backend`, which holds the judging `policy`; `jurors` are the policies that members name."""
-        assert backend is not None
-        assert policy is not None
         backends = {policy.digest: backend}
         seats = []
         for name, member in sorted(self.members.items()):
             own = jurors[juror(name)] if name in self.named else policy
             if own.digest not in backends:
                 backends[own.digest] = backend.holding(own)
-            seats.append(_Member(name, member.build(backends[own.digest], own), backends[own.digest]))
+            seats.append(Seat(name, member.build(backends[own.digest], own), backends[own.digest]))
         told = digest_of("jury", identity(self), policy.digest, {name: one.digest for name, one in jurors.items()})
-        return Jury(self, told, seats)
+        by_hand = weights if isinstance(self.weights, str) else self.weights or dict.fromkeys(self.members, 1.0)
+        return Jury(self, told, seats, by_hand)
 
 
 @dataclass(frozen=True, slots=True)
-class _Member:
-    """A member, and the backend it judges with."""
+class Seat:
+    """A member of a jury, and the backend it judges with."""
 
-    name: str
+    member: str
     judge: Judge
     backend: Backend
 
+    @property
+    def name(self) -> str:
+        """The `judge` of what this member was asked: members may be the same judge."""
+        return f"{self.member}:{self.judge.name}"
+
     def verdicts(self, items: Sequence[Item], evidence: Sequence[Judgment]) -> tuple[list[Judgment], list[Judgment]]:
         """What this member was asked, and what it concludes from that."""
-        own = [one for one in evidence if one.judge.startswith(f"{self.name}:")]
+        own = [one for one in evidence if one.judge == self.name]
         return own, own if self.judge.conclude is None else self.judge.conclude(items, own)
 
 
@@ -164,45 +154,61 @@ class Jury:
 
     spec: JurySpec
     name: str
-    seats: Sequence[_Member]
-
-    def judge(self, weights: Weights) -> Judge:
-        """The judge in which members weigh the same on every prompt."""
-        return Judge(self.ask, partial(self.conclude, lambda _: weights))
+    seats: Sequence[Seat]
+    weights: Weights | None
 
     def ask(self, items: Sequence[Item], seed: int, advance: Advance) -> list[Judgment]:
-        """Every member's judgments, one member after the other; `judge` begins with the member's name and a colon.
+        """Every member's judgments, one member after the other, under the name of its seat.
 
         Each member has luck of its own. Members with the same policy are asked in turn; where there are several
         policies, each is freed before the next is loaded.
         """
         advance = in_step(len(self.seats) * len(items), len(items), advance)
-        turns: dict[int, list[_Member]] = {}
+        turns: dict[int, list[Seat]] = {}
         for seat in self.seats:
             turns.setdefault(id(seat.backend), []).append(seat)
         heard: dict[str, list[Judgment]] = {}
-        for members in turns.values():
-            with members[0].backend if len(turns) > 1 else nullcontext():
-                for seat in members:
-                    heard[seat.name] = seat.judge.ask(items, derive_seed(seed, seat.name), advance)
-        return [replace(one, judge=f"{seat.name}:{one.judge}") for seat in self.seats for one in heard[seat.name]]
+        for seats in turns.values():
+            with seats[0].backend if len(turns) > 1 else nullcontext():
+                for seat in seats:
+                    heard[seat.member] = seat.judge.ask(items, derive_seed(seed, seat.member), advance)
+        return [replace(one, judge=seat.name) for seat in self.seats for one in heard[seat.member]]
 
-    def conclude(self, weigh: Weigh, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
+    def conclude(self, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
+        """As `conclude_by`, by its weights. Raises ConfigError where they are to be learned, and nothing was."""
+        weights = self.weights
+        if weights is None:
+            raise ConfigError(
+                "judge.weights=learned are learned on gold pairs, and nothing is asked about any here: set "
+                f"judge.weights={self.spec.equal}"
+            )
+        return self.conclude_by(lambda _: weights, items, evidence)
+
+    def conclude_by(self, weigh: Weigh, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
         """One judgment of each item, in order; `raw` has the disagreement on its prompt, and what each member gave it.
 
         Candidates of a prompt with the same text are one. One alone on its prompt has nobody to be ranked with.
         """
-        given = {seat.name: _scores(seat.verdicts(items, evidence)[1]) for seat in self.seats}
-        firsts = first_alike(items)
-        fields: dict[str, dict[str, Item]] = {}
-        for item in firsts.values():
-            fields.setdefault(item[0].id, {})[item[1].id] = item
-        judgments = {
-            one.candidate_ids[0]: one
-            for prompt_id, field in fields.items()
-            for one in _verdicts(self, field, given, weigh(prompt_id))
-        }
-        return [shared(judgments[firsts[candidate.id][1].id], candidate) for _, candidate in items]
+        made = [_verdicts(self, field, here, weigh(id_)) for id_, field, here in self._heard(items, evidence)]
+        return shared(items, chain.from_iterable(made))
+
+    def disputes(self, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Dispute]:
+        """How far the members disagree, on every prompt on which they can."""
+        found = ((id_, disagreement(here.values())) for id_, _, here in self._heard(items, evidence))
+        return [Dispute(id=id_, disagreement=value) for id_, value in found if value is not None]
+
+    def _heard(
+        self, items: Sequence[Item], evidence: Sequence[Judgment]
+    ) -> Iterator[tuple[str, list[Item], dict[str, Scores]]]:
+        """Every prompt with its candidates, and each member's scores of those that it has a verdict on."""
+        given = {seat.member: _scores(seat.verdicts(items, evidence)[1]) for seat in self.seats}
+        for id_, field in fields(items).items():
+            ids = [candidate.id for _, candidate in field]
+            yield (
+                id_,
+                field,
+                {name: {one: scores[one] for one in ids if one in scores} for name, scores in given.items()},
+            )
 
 
 def _scores(concluded: Sequence[Judgment]) -> dict[str, float]:
@@ -214,31 +220,28 @@ def _scores(concluded: Sequence[Judgment]) -> dict[str, float]:
     return {candidate_id: fmean(scores) for candidate_id, scores in found.items()}
 
 
-def _verdicts(jury: Jury, field: Mapping[str, Item], given: Mapping[str, Scores], weights: Weights) -> list[Judgment]:
+def _verdicts(jury: Jury, field: Sequence[Item], here: Mapping[str, Scores], weights: Weights) -> list[Judgment]:
     """A judgment of each of the candidates of one prompt, whose texts differ."""
-    here = {member: {one: scores[one] for one in field if one in scores} for member, scores in given.items()}
+    rule = jury.spec.rule
     with_say = [member for member in here if weights[member] > 0]
     needed = jury.spec.quorum or max(1, math.ceil(len(with_say) / 2))
-    disputed = disagreement(list(here.values()))
-    rule = jury.spec.rule
     votes = {member: _RULES[rule](here[member]) for member in with_say if len(here[member]) > 1}
+    disputed = _number(disagreement(here.values()))
     nobody = "" if with_say else ", none of a weight above 0"
     judgments = []
-    for candidate_id, item in field.items():
-        heard = {member: said[candidate_id] for member, said in votes.items() if candidate_id in said}
-        enough = len(heard) >= needed
-        mean = _mean(list(heard.values()), [weights[member] for member in heard]) if enough else None
-        score = None if mean is None else round(mean, DIGITS) + 0.0
-        own = " ".join(f"{member}={_number(scores.get(candidate_id))}" for member, scores in here.items())
-        votes_told = f"members={len(heard)} of {len(here)}{nobody}"
-        raw = f"disagreement={_number(disputed)} {rule}={_number(score)} {votes_told}; {own}"
-        outcome: Literal["scored", "unparsed"] = "scored" if enough else "unparsed"
+    for item in field:
+        id_ = item[1].id
+        heard = {member: said[id_] for member, said in votes.items() if id_ in said}
+        score = None
+        if len(heard) >= needed:
+            weighed = math.fsum(weights[member] * vote for member, vote in heard.items())
+            score = round(weighed / math.fsum(weights[member] for member in heard), DIGITS) + 0.0
+        own = " ".join(f"{member}={_number(scores.get(id_))}" for member, scores in here.items())
+        told = f"{rule}={_number(score)} members={len(heard)} of {len(here)}{nobody}; {own}"
+        outcome: Outcome = "unparsed" if score is None else "scored"
+        raw = f"disagreement={disputed} {told}"
         judgments.append(pointwise(item, judge=jury.name, outcome=outcome, score=score, raw=raw))
     return judgments
-
-
-def _mean(values: Sequence[float], weights: Sequence[float]) -> float:
-    return math.fsum(map(math.prod, zip(values, weights, strict=True))) / math.fsum(weights)
 
 
 def _number(value: float | None) -> str:
@@ -250,10 +253,6 @@ def _first_places(scores: Scores) -> dict[str, float]:
     return {one: 1 / len(best) if one in best else 0.0 for one in scores}
 
 
-def _rank_shares(scores: Scores) -> dict[str, float]:
-    return {one: (rank - 1) / (len(scores) - 1) for one, rank in ranking(scores).items()}
-
-
 def _standardised(scores: Scores) -> dict[str, float]:
     mean, spread = fmean(scores.values()), pstdev(scores.values())
     return {one: (score - mean) / spread if spread > 0 else 0.0 for one, score in scores.items()}
@@ -261,6 +260,6 @@ def _standardised(scores: Scores) -> dict[str, float]:
 
 _RULES: Mapping[Rule, Callable[[Scores], dict[str, float]]] = {
     "majority": _first_places,
-    "mean_rank": _rank_shares,
+    "mean_rank": lambda scores: {one: (rank - 1) / (len(scores) - 1) for one, rank in ranking(scores).items()},
     "weighted": _standardised,
 }

@@ -16,15 +16,14 @@ class LikelihoodSpec(PolicyJudgeBase):
 
     kind: Literal["likelihood"] = "likelihood"
 
-    def build(self, backend: Backend | None, policy: Policy | None) -> Judge:
+    def build(self, backend: Backend, policy: Policy) -> Judge:
         """The judge over `backend`, which holds the judging `policy`."""
-        assert backend is not None
-        assert policy is not None
-        return Judge(partial(judge_likelihood, self, backend, policy))
+        name = digest_of("likelihood", identity(self), policy.digest)
+        return Judge(name, partial(judge_likelihood, name, backend, policy))
 
 
 def judge_likelihood(
-    spec: LikelihoodSpec, backend: Backend, policy: Policy, items: Sequence[Item], seed: int, advance: Advance
+    name: str, backend: Backend, policy: Policy, items: Sequence[Item], seed: int, advance: Advance
 ) -> list[Judgment]:
     """One judgment for each item, in order.
 
@@ -32,25 +31,24 @@ def judge_likelihood(
     its sampling log-probability is reused. An answer cut by the token limit is scored without an end of turn. Tokens of
     a thought count as those of the answer do. A log-probability that is no number is a failure of the engine.
     """
-    judge = digest_of("likelihood", identity(spec), policy.digest)
     judgments: dict[str, Judgment] = {}
     owed = []
-    for prompt, candidate in items:
+    for item in items:
+        candidate = item[1]
         if candidate.policy_digest == policy.digest and candidate.tokens > 0:
-            item = prompt, candidate
-            judgments[candidate.id] = _mean(item, judge, candidate.logprob, candidate.tokens, "sampling logprob")
+            judgments[candidate.id] = _mean(item, name, candidate.logprob, candidate.tokens, "sampling logprob")
             advance(1)
         else:
-            owed.append((prompt, candidate))
+            owed.append(item)
     answers = [Answer(messages=p.messages, text=c.text, ended=c.finish == "stop", thought=c.thought) for p, c in owed]
     for item, result in zip(owed, backend.score(answers, advance) if answers else [], strict=True):
         if not isinstance(result, TextScore):
-            judgment = pointwise(item, judge=judge, outcome=result.outcome, score=None, raw=result.reason)
+            judgment = pointwise(item, judge=name, outcome=result.outcome, score=None, raw=result.reason)
         elif result.tokens == 0:
-            judgment = pointwise(item, judge=judge, outcome="unparsed", score=None, raw="empty answer")
+            judgment = pointwise(item, judge=name, outcome="unparsed", score=None, raw="empty answer")
         else:
             usage = Usage(prompt_tokens=result.prompt_tokens + result.tokens, completion_tokens=0)
-            judgment = _mean(item, judge, result.logprob, result.tokens, "scored logprob", usage)
+            judgment = _mean(item, name, result.logprob, result.tokens, "scored logprob", usage)
         judgments[item[1].id] = judgment
     return [judgments[candidate.id] for _, candidate in items]
 

@@ -4,30 +4,21 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.artifacts import derive_seed
-from selfreward.backends.base import Advance, Backend, Completion, Conversation, NotScored
-from selfreward.judges.base import (
-    NO_USAGE,
-    Item,
-    Judge,
-    PromptedJudgeBase,
-    ask_for_replies,
-    first_alike,
-    in_step,
-    pointwise,
-    shared,
-)
-from selfreward.judges.comparison import PREFERENCES, comparisons, verdict_of
-from selfreward.judges.options import chances_of
-from selfreward.judges.pattern import check_form, explained_pattern
+from selfreward.backends.base import Advance, Backend
+from selfreward.judges.ask_policy import Reading, ask_for_means, ask_for_replies, read_reply
+from selfreward.judges.base import Item, Judge, PromptedJudgeBase, by_prompt, fields, in_step, pointwise, shared
+from selfreward.judges.both_orders import PREFERENCES, comparisons, verdict_of
 from selfreward.judges.prompting import ComparisonTexts, question_of
-from selfreward.judges.reply import LETTERS
+from selfreward.judges.reads import LETTER_PREFERENCES
+from selfreward.judges.reply import LETTERS, explained_pattern
 from selfreward.judges.tournament import Strength, bradley_terry, schedule
-from selfreward.records import Candidate, Judgment, Outcome, Policy, Prompt, Usage, digest_of
+from selfreward.records import Candidate, Judgment, Policy, Prompt, digest_of
 from selfreward.spec import Spec, identity
 
 _ORDERS = ((0, 1), (1, 0))
@@ -60,22 +51,20 @@ class PairwiseSpec(PromptedJudgeBase):
     reasoning: bool = True
 
     @model_validator(mode="after")
-    def _shows_principles(self) -> "PairwiseSpec":
-        if self.constitution is not None and not self.comparison.needs_principle:
+    def _fits_its_comparison(self) -> "PairwiseSpec":
+        texts, needed = self.comparison, self.comparison.needs("principle")
+        if self.constitution is not None and not needed:
             raise ValueError(
-                f"comparison {self.comparison.id} shows no {{principle}} of judge.constitution: set "
+                f"comparison {texts.id} shows no {{principle}} of judge.constitution: set "
                 "comparison@judge.comparison=by_principle, or judge.constitution=null"
             )
-        if self.constitution is None and self.comparison.needs_principle:
+        if self.constitution is None and needed:
             raise ValueError(
-                f"comparison {self.comparison.id} shows a {{principle}} and there is no judge.constitution: set "
+                f"comparison {texts.id} shows a {{principle}} and there is no judge.constitution: set "
                 "constitution@judge.constitution=helpful_honest_harmless"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _fits_its_comparison(self) -> "PairwiseSpec":
-        check_form(self.comparison.id, self.constrained and self.explained, self.comparison.reads.kind)
+        if self.explained:
+            self.check_form(texts)
         return self
 
     @property
@@ -83,12 +72,10 @@ class PairwiseSpec(PromptedJudgeBase):
         """Whether a reply explains its verdict before it."""
         return self.reasoning and self.method == "sampled"
 
-    def build(self, backend: Backend | None, policy: Policy | None) -> Judge:
+    def build(self, backend: Backend, policy: Policy) -> Judge:
         """The judge over `backend`, which holds the judging `policy`."""
-        assert backend is not None
-        assert policy is not None
         name = digest_of("pairwise", identity(self), policy.digest)
-        return Judge(partial(compare, self, name, backend), partial(rank, name, self.comparison.name))
+        return Judge(name, partial(compare, self, name, backend), partial(rank, name, self.comparison.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,17 +88,6 @@ class _Question:
     principle: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reading:
-    """What came of one question, in terms of the order shown: how far the first is preferred, or how probably."""
-
-    outcome: Outcome
-    preference: float | None = None
-    chance: float | None = None
-    raw: str
-    usage: Usage
-
-
 def compare(
     spec: PairwiseSpec, name: str, backend: Backend, items: Sequence[Item], seed: int, advance: Advance
 ) -> list[Judgment]:
@@ -120,138 +96,83 @@ def compare(
     Their verdict or score, the probability that the first is better, is about `candidate_ids`, which stand in order of
     index, whichever was shown first. Candidates with the same text are one.
     """
+    texts, explained = spec.comparison, spec.explained
     questions = list(_questions(spec, items, seed))
-    conversations = [_conversation(spec, one) for one in questions]
-    ask = _probabilities if spec.method == "probability" else _sampled
-    readings = ask(spec, backend, conversations, seed, in_step(len(questions), len(items), advance))
-    return [
-        _judgment(name, spec.comparison.name, question, reading)
-        for question, reading in zip(questions, readings, strict=True)
-    ]
+    conversations = []
+    for one in questions:
+        first, second = (one.candidates[place].text for place in one.order)
+        given = {"question": question_of(one.prompt.messages), "first": first, "second": second}
+        conversations.append(texts.ask({**given, "principle": one.principle}, explained=explained))
+    advance = in_step(len(questions), len(items), advance)
+    if spec.method == "probability":
+        readings = ask_for_means(backend, conversations, LETTER_PREFERENCES, spec.min_mass, advance)
+    else:
+        pattern = explained_pattern(texts.label, LETTERS, spec.max_new_tokens) if explained else "|".join(LETTERS)
+        drawn = ask_for_replies(backend, conversations, spec.sampling(1, pattern), seed, advance)
+        readings = [read_reply(reply, partial(texts.read, explained=explained)) for (reply,) in drawn]
+    return [_judgment(spec, name, *both) for both in zip(questions, readings, strict=True)]
 
 
 def rank(name: str, rubric: str, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
-    """One judgment of each item, in order: its strength among the candidates of its prompt.
-
-    A candidate in no decided comparison has the outcome of one that was not decided.
-    """
-    asked: dict[str, list[Judgment]] = {}
-    for one in evidence:
-        asked.setdefault(one.prompt_id, []).append(one)
-    judgments: dict[str, Judgment] = {}
-    for prompt, candidates in _fields(items):
-        for one in _standings(name, rubric, prompt, candidates, asked.get(prompt.id, [])):
-            judgments[one.candidate_ids[0]] = one
-    firsts = first_alike(items)
-    return [shared(judgments[firsts[candidate.id][1].id], candidate) for _, candidate in items]
-
-
-def _fields(items: Sequence[Item]) -> list[tuple[Prompt, list[Candidate]]]:
-    """Every prompt with its candidates of different texts, by index."""
-    fields: dict[str, tuple[Prompt, dict[str, Candidate]]] = {}
-    for prompt, candidate in first_alike(items).values():
-        fields.setdefault(prompt.id, (prompt, {}))[1][candidate.id] = candidate
-    return [(prompt, sorted(found.values(), key=lambda one: one.index)) for prompt, found in fields.values()]
+    """One judgment of each item, in order: its strength among its prompt's, or why nothing decides about it."""
+    asked = by_prompt(evidence)
+    judgment = partial(pointwise, judge=name, rubric=rubric)
+    standings = [_standings(judgment, field, asked.get(id_, [])) for id_, field in fields(items).items()]
+    return shared(items, chain.from_iterable(standings))
 
 
 def _questions(spec: PairwiseSpec, items: Sequence[Item], seed: int) -> Iterator[_Question]:
-    for prompt, candidates in _fields(items):
-        for one, other in schedule(len(candidates), spec.budget, derive_seed(seed, prompt.id)):
-            both = candidates[one], candidates[other]
+    for prompt_id, field in fields(items).items():
+        for places in schedule(len(field), spec.budget, derive_seed(seed, prompt_id)):
+            one, other = (field[place][1] for place in places)
             principle = None
             if spec.constitution is not None:
-                lot = random.Random(derive_seed(seed, both[0].id, both[1].id))
+                lot = random.Random(derive_seed(seed, one.id, other.id))
                 principle = lot.choice(spec.constitution.principles)
             for order in _ORDERS:
-                yield _Question(prompt=prompt, candidates=both, order=order, principle=principle)
+                yield _Question(prompt=field[0][0], candidates=(one, other), order=order, principle=principle)
 
 
-def _conversation(spec: PairwiseSpec, one: _Question) -> Conversation:
-    shown = [one.candidates[place].text for place in one.order]
-    question = question_of(one.prompt.messages)
-    return spec.comparison.ask(question, shown[0], shown[1], one.principle, explained=spec.explained)
-
-
-def _sampled(
-    spec: PairwiseSpec, backend: Backend, conversations: Sequence[Conversation], seed: int, advance: Advance
-) -> list[_Reading]:
-    explained = explained_pattern(spec.comparison.label, LETTERS, spec.max_new_tokens)
-    sampling = spec.sampling(1, explained if spec.explained else "|".join(LETTERS))
-    return [_read(spec, reply) for (reply,) in ask_for_replies(backend, conversations, sampling, seed, advance)]
-
-
-def _read(spec: PairwiseSpec, reply: Completion | NotScored) -> _Reading:
-    if isinstance(reply, NotScored):
-        return _Reading(outcome=reply.outcome, raw=reply.reason, usage=NO_USAGE)
-    reading = partial(
-        _Reading, raw=reply.raw, usage=Usage(prompt_tokens=reply.prompt_tokens, completion_tokens=reply.tokens)
-    )
-    if reply.finish == "length":
-        return reading(outcome="truncated")
-    preference = spec.comparison.read(reply.text, explained=spec.explained)
-    return reading(outcome="unparsed") if preference is None else reading(outcome="scored", preference=preference)
-
-
-def _probabilities(
-    spec: PairwiseSpec, backend: Backend, conversations: Sequence[Conversation], seed: int, advance: Advance
-) -> list[_Reading]:
-    readings = []
-    for result in backend.score_options(conversations, LETTERS, advance):
-        chances = chances_of(result, LETTERS, spec.min_mass)
-        chance = None
-        if chances.shares is not None:
-            better, _, tie = chances.shares
-            chance = better + tie / 2
-        readings.append(_Reading(outcome=chances.outcome, chance=chance, raw=chances.raw, usage=chances.usage))
-    return readings
-
-
-def _judgment(name: str, rubric: str, question: _Question, reading: _Reading) -> Judgment:
-    swapped = question.order != _ORDERS[0]
-    preference, chance = (
-        value if value is None or not swapped else 1 - value for value in (reading.preference, reading.chance)
-    )
-    # A verdict by degrees says how far the better one is preferred; another says all with its name.
-    degree = None if preference in PREFERENCES.values() else preference
+def _judgment(spec: PairwiseSpec, name: str, question: _Question, reading: Reading) -> Judgment:
+    straight = question.order == _ORDERS[0]
+    value = reading.value if reading.value is None or straight else 1 - reading.value
+    verdict = None if value is None or spec.method == "probability" else verdict_of(value)
     return Judgment(
         prompt_id=question.prompt.id,
         candidate_ids=tuple(one.id for one in question.candidates),
         order=question.order,
         judge=name,
-        rubric=rubric,
+        rubric=spec.comparison.name,
         dimension=None,
         principle=question.principle,
         repeat=0,
         outcome=reading.outcome,
-        score=degree if chance is None else chance,
-        verdict=None if preference is None else verdict_of(preference),
+        # A verdict by degrees says how far the better one is preferred; another says all with its name.
+        score=None if verdict is not None and value in PREFERENCES.values() else value,
+        verdict=verdict,
         raw=reading.raw,
         usage=reading.usage,
     )
 
 
-def _standings(
-    name: str, rubric: str, prompt: Prompt, candidates: Sequence[Candidate], asked: Sequence[Judgment]
-) -> Iterator[Judgment]:
+def _standings(judgment: partial[Judgment], field: Sequence[Item], asked: Sequence[Judgment]) -> Iterator[Judgment]:
     """A judgment of each of the candidates of one prompt, by the comparisons in what was asked."""
-    place = {one.id: number for number, one in enumerate(candidates)}
+    place = {candidate.id: number for number, (_, candidate) in enumerate(field)}
     bouts = [
         (place[one.first_id], place[one.second_id], one.preference)
         for one in comparisons(asked)
         if one.preference is not None
     ]
-    for candidate, strength in zip(candidates, bradley_terry(len(candidates), bouts), strict=True):
-        judgment = partial(pointwise, (prompt, candidate), judge=name, rubric=rubric)
-        own = [one for one in asked if candidate.id in one.candidate_ids]
+    for item, strength in zip(field, bradley_terry(len(field), bouts), strict=True):
+        own = [one for one in asked if item[1].id in one.candidate_ids]
         if not own:
-            yield judgment(outcome="unparsed", score=None, raw="nothing to compare with")
+            yield judgment(item, outcome="unparsed", score=None, raw="nothing to compare with")
         elif strength is None:
             missing = next(one.outcome for one in own if one.outcome != "scored")
-            yield judgment(outcome=missing, score=None, raw=f"undecided in all of {len(own) // 2} comparisons")
+            yield judgment(item, outcome=missing, score=None, raw=f"undecided in all of {len(own) // 2} comparisons")
         else:
-            yield judgment(
-                score=strength.score, raw=_strength_line(strength, bouts, place[candidate.id], len(own) // 2)
-            )
+            raw = _strength_line(strength, bouts, place[item[1].id], len(own) // 2)
+            yield judgment(item, score=strength.score, raw=raw)
 
 
 def _strength_line(strength: Strength, bouts: Sequence[tuple[int, int, float]], player: int, of: int) -> str:

@@ -1,12 +1,11 @@
-"""Scores of parts: a judge that lists the criteria may name a score for each, and none of them is its verdict."""
+"""What the verdicts of one reply state together; a score of a part, in a list of criteria, is none of them."""
 
 import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-from selfreward.judges.quoting import bare, lead_in
-from selfreward.judges.stated import Stated
+from selfreward.judges.own_words import bare, lead_in
 
 Value = TypeVar("Value")
 
@@ -19,13 +18,31 @@ _NAMED = re.compile(r"[\s*_#]*(?:\d{1,2}[.)]\s*)?[^\W\d_][^:.!?\n]{1,48}:")
 _HEADING = re.compile(r"\s*(?:#{1,6}\s|\*\*[^*]{1,60}\*\*:?\s*$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Placed(Generic[Value]):
-    """A verdict, the number of its line, and whether it is one of a part by where it stands."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated(Generic[Value]):
+    """One verdict of a reply.
 
-    part: Part
-    line: int
-    verdict: Stated[Value]
+    `value` is what it states, None where that is no plain value; `final` says that it calls itself final. `doubtful`
+    verdicts may not be the judge's own: they can contradict another, and cannot be the verdict. `part` says whether it
+    is one of a part by where it stands, `line` the number of its line.
+    """
+
+    value: Value | None
+    final: bool = False
+    doubtful: bool = False
+    part: Part = "whole"
+    line: int = 0
+
+
+def settle(verdicts: Sequence[Stated[Value]]) -> Value | None:
+    """The last verdict; None where another says something else, unless the last alone calls itself final."""
+    sure = [one for one in verdicts if not one.doubtful]
+    if not sure:
+        return None
+    last = sure[-1]
+    rivals = [one for one in verdicts if one.value is not None and one.value != last.value]
+    settled = last.final and verdicts[-1].value == last.value and not any(one.final for one in rivals)
+    return None if rivals and not settled else last.value
 
 
 def item_number(line: str) -> int:
@@ -57,17 +74,15 @@ def part_of(line: str, before: str, *, inline: bool, several: bool, amid: bool, 
     return "perhaps" if heading or _ITEM.match(before) or _ITEM.match(line) else "whole"
 
 
-def without_parts(placed: Sequence[Placed[Value]]) -> list[Stated[Value]]:
+def without_parts(verdicts: Sequence[Stated[Value]]) -> list[Stated[Value]]:
     """The verdicts that are not about parts.
 
     Those that may be are where there are two, or one amid a list. So are three or more with other text between them, of
     those that are not called final.
     """
-    listed = sum(one.part in ("perhaps", "amid") for one in placed)
-    left = [one for one in placed if one.part == "whole" or (one.part == "perhaps" and listed == 1)]
-    plain = {
-        one.line for one in left if not one.verdict.final and not one.verdict.doubtful and one.verdict.value is not None
-    }
+    listed = sum(one.part in ("perhaps", "amid") for one in verdicts)
+    left = [one for one in verdicts if one.part == "whole" or (one.part == "perhaps" and listed == 1)]
+    plain = {one.line for one in left if not one.final and not one.doubtful and one.value is not None}
     if sum(line - 1 not in plain for line in plain) >= _FEWEST_RUNS:
-        left = [one for one in left if one.verdict.final or one.line not in plain]
-    return [one.verdict for one in left]
+        left = [one for one in left if one.final or one.line not in plain]
+    return left

@@ -1,79 +1,22 @@
 """What a judge is asked: texts, and the conversation they make of a question and what is judged."""
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.backends.base import Conversation
-from selfreward.judges.reads import (
-    LETTER_PREFERENCES,
-    ScoreLine,
-    ScoreReads,
-    VerdictLine,
-    VerdictReads,
-    preference_in,
-    score_of,
-)
+from selfreward.judges.both_orders import verdict_of
+from selfreward.judges.reads import LineReads, ScoreReads, VerdictReads, values_of, verdict_in
 from selfreward.judges.scale import Scale, spelled
-from selfreward.records import Message, Prompt, digest_of, spoken
+from selfreward.records import Message, Prompt, Verdict, digest_of, spoken
 from selfreward.spec import Spec, identity, neutral
 from selfreward.thought import answer_of
 
 _PLACEHOLDER = re.compile(r"\{\{(\w*)\}\}|\{(\w*)\}")
-
-
-class JudgeTexts(Spec):
-    """The texts that every judge prompt has; docs/judges.md says how to write them.
-
-    `template` shows what is judged, each part between tags of its own. `explain` asks for a reply that ends with the
-    verdict, in the form that `reads` says. Text is filled in once, so that an answer which spells a placeholder stays
-    as it is, and cannot close the tags it stands between; {{x}} becomes {x}.
-    """
-
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    version: PositiveInt
-    label: str = Field(pattern=r"^[^\W\d](?:[\w ]*\w)?$")
-    system: str
-    template: str
-    explain: str
-
-    @property
-    def name(self) -> str:
-        """`id@version:digest`, where the digest is that of everything the texts say."""
-        return f"{self.id}@{self.version}:{digest_of('rubric', identity(self))}"
-
-    def check_placeholders(self, name: str, known: Iterable[str]) -> None:
-        """Raises ValueError where the text `name` holds another placeholder than those `known`."""
-        held = {found[2] for found in _PLACEHOLDER.finditer(getattr(self, name)) if found[2] is not None}
-        unknown = sorted(held - set(known))
-        if unknown:
-            raise ValueError(f"{name} holds {{{unknown[0]}}}, it may hold {', '.join(sorted(known))}")
-
-    def check_shown(self, names: Iterable[str]) -> None:
-        """Raises ValueError where the template does not show one of `names` between tags."""
-        for name in names:
-            if not re.search(rf"<(\w+)>\s*\{{{name}\}}\s*</\1>", self.template):
-                raise ValueError(f"template must show {{{name}}} between tags, as in <{name}>{{{name}}}</{name}>")
-
-    def own(self) -> dict[str, str]:
-        """What the placeholders stand for that may stand in any text."""
-        return {"label": self.label}
-
-    def opening(self) -> list[Message]:
-        """The system turn, if there is one."""
-        return [Message(role="system", content=fill(self.system, self.own()))] if self.system else []
-
-    def request(self, given: Mapping[str, str], instruction: str) -> Message:
-        """The template with what is `given` to judge, and the instruction how to reply."""
-        harmless = {name: self._inside_tags(text) for name, text in given.items()}
-        shown = fill(self.template.strip(), self.own() | harmless)
-        return Message(role="user", content=f"{shown}\n\n{fill(instruction, self.own()).strip()}")
-
-    def _inside_tags(self, text: str) -> str:
-        """`text` in which no tag of the template is opened or closed."""
-        tags = "|".join(sorted(set(re.findall(r"</(\w+)>", self.template))))
-        return re.sub(rf"<(?=[^\w<>]*(?:{tags})\b)", "‹", text, flags=re.IGNORECASE)  # noqa: RUF001
+_LETTERS: Mapping[Verdict, str] = {"first": "A", "second": "B", "tie": "C"}
 
 
 class WorkedExample(Spec):
@@ -83,80 +26,6 @@ class WorkedExample(Spec):
     answer: str
     reply: str
     reference: str | None = None
-
-
-class Rubric(JudgeTexts):
-    """By what an answer is judged, on which scale, and how the reply states it.
-
-    `template` shows `{question}` and `{answer}`, and `{reference}` where the rubric needs one. `number_only` asks for
-    the bare score. `{label}`, `{lowest}`, `{highest}` and `{in_doubt}`, the score to give when in doubt, may stand in
-    any text. `reads` says how an explained reply states the score.
-    """
-
-    scale: Scale
-    reads: ScoreReads = neutral(ScoreLine())
-    in_doubt: int
-    number_only: str
-    examples: tuple[WorkedExample, ...]
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> "Rubric":
-        if self.in_doubt not in self.scale.values():
-            raise ValueError(f"in_doubt={self.in_doubt} is not on the scale")
-        own = self.own().keys()
-        for name in ("system", "explain", "number_only"):
-            self.check_placeholders(name, own)
-        self.check_placeholders("template", own | {"question", "answer", "reference"})
-        self.check_shown(("question", "answer", *(["reference"] if self.needs_reference else [])))
-        self._check_reads()
-        for example in self.examples:
-            if self.read(example.reply) is None:
-                end = f"end it with {self.label}: N" if self.reads.kind == "line" else "end it in the form of reads"
-                raise ValueError(f"the example reply {example.reply!r} states no score: {end}")
-            if self.needs_reference and example.reference is None:
-                raise ValueError(f"the template shows a reference, the example {example.question!r} has none")
-        return self
-
-    @property
-    def needs_reference(self) -> bool:
-        """Whether the template shows an accepted answer beside the one to judge."""
-        return "{reference}" in self.template
-
-    def _check_reads(self) -> None:
-        named = {} if self.reads.kind == "line" else self.reads.values
-        for key, score in named.items():
-            if self.scale.at(score) is None:
-                raise ValueError(f"reads.values.{key}={score:g} is not on the scale")
-        for example in self.reads.examples:
-            if (found := self.read(example.reply)) != example.says:
-                raise ValueError(_misread(example.reply, found, example.says))
-
-    def read(self, reply: str, answer: str = "") -> float | None:
-        """The score that an explained `reply` on `answer` states; None where it states none, or several."""
-        return score_of(self.reads, reply, self.label, self.scale, answer)
-
-    def ask(self, question: str, answer: str, reference: str | None, *, explained: bool) -> Conversation:
-        """The conversation that asks for a verdict on `answer`; worked examples are turns of it."""
-        turns = self.opening()
-        for one in self.examples:
-            turns.append(self._request(one.question, one.answer, one.reference, explained=explained))
-            score = self.read(one.reply)
-            assert score is not None, "every example states a score"
-            turns.append(Message(role="assistant", content=one.reply if explained else spelled(score)))
-        return (*turns, self._request(question, answer, reference, explained=explained))
-
-    def ask_about(self, prompt: Prompt, answer: str, *, explained: bool) -> Conversation:
-        """As `ask`, of an answer to `prompt`, its references shown where the rubric needs one."""
-        return self.ask(question_of(prompt.messages), answer, "\n".join(prompt.references) or None, explained=explained)
-
-    def _request(self, question: str, answer: str, reference: str | None, *, explained: bool) -> Message:
-        given = {"question": question, "answer": answer, "reference": reference or ""}
-        return self.request(given, self.explain if explained else self.number_only)
-
-    def own(self) -> dict[str, str]:
-        """As for all texts, and the scores that are named."""
-        named = {"lowest": self.scale.lowest, "highest": self.scale.highest, "in_doubt": self.in_doubt}
-        return super().own() | {name: str(score) for name, score in named.items()}
 
 
 class WorkedComparison(Spec):
@@ -169,6 +38,155 @@ class WorkedComparison(Spec):
     principle: str | None = None
 
 
+class JudgeTexts(Spec):
+    """The texts that every judge prompt has; docs/judges.md says how to write them.
+
+    `template` shows what is judged, each part between tags of its own. `explain` asks for a reply that ends with the
+    verdict, in the form that `reads` says. Text is filled in once, so that an answer which spells a placeholder stays
+    as it is, and cannot close the tags it stands between; {{x}} becomes {x}.
+    """
+
+    verdict: ClassVar[tuple[str, str]]
+    """What a reply states, and how a line spells it."""
+    bare: ClassVar[str]
+    """The name of the text that asks for the bare verdict."""
+    shows: ClassVar[tuple[str, ...]]
+    """The placeholders that `template` must hold, then the one that it may."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    version: PositiveInt
+    label: str = Field(pattern=r"^[^\W\d](?:[\w ]*\w)?$")
+    system: str
+    template: str
+    explain: str
+
+    if TYPE_CHECKING:  # fields of every kind, which declare them in the order of their settings
+        reads: VerdictReads
+        examples: tuple[WorkedExample | WorkedComparison, ...]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "JudgeTexts":
+        *needed, optional = self.shows
+        for name in ("system", "explain", self.bare):
+            self._check_placeholders(name, self.own())
+        self._check_placeholders("template", {*self.own(), *self.shows})
+        for name in (*needed, optional) if self.needs(optional) else needed:
+            if not re.search(rf"<(\w+)>\s*\{{{name}\}}\s*</\1>", self.template):
+                raise ValueError(f"template must show {{{name}}} between tags, as in <{name}>{{{name}}}</{name}>")
+        for read in self.reads.examples:
+            if (found := self.read(read.reply)) != read.says:
+                told, said = ("no verdict" if one is None else f"{one:g}" for one in (found, read.says))
+                raise ValueError(
+                    f"reads: the example {read.reply!r} reads as {told} and says {said}: mend the pattern or path, or "
+                    "the example"
+                )
+        kind, form = self.verdict
+        for example in self.examples:
+            if self.read(example.reply) is None:
+                end = f"with {self.label}: {form}" if self.reads.kind == "line" else "in the form of reads"
+                raise ValueError(f"the example reply {example.reply!r} states no {kind}: end it {end}")
+            if self.needs(optional) and getattr(example, optional) is None:
+                raise ValueError(f"the template shows a {optional}, the example {example.question!r} has none")
+        return self
+
+    def _check_placeholders(self, name: str, known: Iterable[str]) -> None:
+        """Raises ValueError where the text `name` holds another placeholder than those `known`."""
+        held = {found[2] for found in _PLACEHOLDER.finditer(getattr(self, name)) if found[2] is not None}
+        if unknown := sorted(held - set(known)):
+            raise ValueError(f"{name} holds {{{unknown[0]}}}, it may hold {', '.join(sorted(known))}")
+
+    @property
+    def name(self) -> str:
+        """`id@version:digest`, where the digest is that of everything the texts say."""
+        return f"{self.id}@{self.version}:{digest_of('rubric', identity(self))}"
+
+    def needs(self, name: str) -> bool:
+        """Whether the template shows what the placeholder `name` stands for."""
+        return f"{{{name}}}" in self.template
+
+    def own(self) -> dict[str, str]:
+        """What the placeholders stand for that may stand in any text."""
+        return {"label": self.label}
+
+    @abstractmethod
+    def read(self, reply: str, answer: str = "") -> float | None:
+        """The verdict that an explained `reply` on `answer` states; None where it states none, or several."""
+
+    @abstractmethod
+    def spelled(self, verdict: float) -> str:
+        """A verdict as a bare reply spells it."""
+
+    def ask(self, given: Mapping[str, str | None], *, explained: bool) -> Conversation:
+        """The conversation that asks for a verdict on what is `given`; worked examples are turns of it."""
+        turns = [Message(role="system", content=fill(self.system, self.own()))] if self.system else []
+        for one in self.examples:
+            turns.append(self._request(one.model_dump(exclude={"reply"}), explained=explained))
+            verdict = self.read(one.reply)
+            assert verdict is not None, "every example states a verdict"
+            turns.append(Message(role="assistant", content=one.reply if explained else self.spelled(verdict)))
+        return (*turns, self._request(given, explained=explained))
+
+    def _request(self, given: Mapping[str, str | None], *, explained: bool) -> Message:
+        """The template with what is `given`, in which no tag of it is opened or closed, and how to reply."""
+        tags = "|".join(sorted(set(re.findall(r"</(\w+)>", self.template))))
+        tag = re.compile(rf"<(?=[^\w<>]*(?:{tags})\b)", re.IGNORECASE)
+        harmless = {name: tag.sub("‹", text or "") for name, text in given.items()}  # noqa: RUF001
+        shown = fill(self.template.strip(), self.own() | harmless)
+        instruction = self.explain if explained else getattr(self, self.bare)
+        return Message(role="user", content=f"{shown}\n\n{fill(instruction, self.own()).strip()}")
+
+
+class Rubric(JudgeTexts):
+    """By what an answer is judged, on which scale, and how the reply states it.
+
+    `template` shows `{question}` and `{answer}`, and `{reference}` where the rubric needs one. `number_only` asks for
+    the bare score. `{label}`, `{lowest}`, `{highest}` and `{in_doubt}`, the score to give when in doubt, may stand in
+    any text. `reads` says how an explained reply states the score.
+    """
+
+    verdict = "score", "N"
+    bare = "number_only"
+    shows = "question", "answer", "reference"
+
+    scale: Scale
+    reads: ScoreReads = neutral(LineReads())
+    in_doubt: int
+    number_only: str
+    examples: tuple[WorkedExample, ...]
+
+    @model_validator(mode="after")
+    def _fits_its_scale(self) -> "Rubric":
+        if self.in_doubt not in self.scale.values():
+            raise ValueError(f"in_doubt={self.in_doubt} is not on the scale")
+        for key, score in values_of(self.reads).items():
+            if self.scale.at(score) is None:
+                raise ValueError(f"reads.values.{key}={score:g} is not on the scale")
+        return self
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether the template shows an accepted answer beside the one to judge."""
+        return self.needs("reference")
+
+    def read(self, reply: str, answer: str = "") -> float | None:
+        """The score."""
+        return verdict_in(self.reads, reply, self.label, self.scale, answer)
+
+    def spelled(self, verdict: float) -> str:
+        """The number."""
+        return spelled(verdict)
+
+    def ask_about(self, prompt: Prompt, answer: str, *, explained: bool) -> Conversation:
+        """As `ask`, of an answer to `prompt`, its references shown where the rubric needs one."""
+        given = {"answer": answer, "reference": "\n".join(prompt.references)}
+        return self.ask({"question": question_of(prompt.messages), **given}, explained=explained)
+
+    def own(self) -> dict[str, str]:
+        """As for all texts, and the scores that are named."""
+        named = {"lowest": self.scale.lowest, "highest": self.scale.highest, "in_doubt": self.in_doubt}
+        return super().own() | {name: str(score) for name, score in named.items()}
+
+
 class ComparisonTexts(JudgeTexts):
     """By what two answers are compared, and how the reply states it: A the first is better, B the second, C neither.
 
@@ -177,42 +195,29 @@ class ComparisonTexts(JudgeTexts):
     reply states the verdict.
     """
 
-    reads: VerdictReads = neutral(VerdictLine())
+    verdict = "verdict", "A"
+    bare = "verdict_only"
+    shows = "question", "first", "second", "principle"
+
+    reads: VerdictReads = neutral(LineReads())
     verdict_only: str
     examples: tuple[WorkedComparison, ...]
 
     @model_validator(mode="after")
-    def _fits_together(self) -> "ComparisonTexts":
-        for name in ("system", "explain", "verdict_only"):
-            self.check_placeholders(name, ["label"])
-        self.check_placeholders("template", ["label", "question", "first", "second", "principle"])
-        self.check_shown(("question", "first", "second", *(["principle"] if self.needs_principle else [])))
-        for read in self.reads.examples:
-            if (found := self.read(read.reply, explained=True)) != read.says:
-                raise ValueError(_misread(read.reply, found, read.says))
-        for example in self.examples:
-            if self.read(example.reply, explained=True) is None:
-                end = f"end it with {self.label}: A" if self.reads.kind == "line" else "end it in the form of reads"
-                raise ValueError(f"the example reply {example.reply!r} states no verdict: {end}")
-            if self.needs_principle and example.principle is None:
-                raise ValueError(f"the template shows a principle, the example {example.question!r} has none")
+    def _names_preferences(self) -> "ComparisonTexts":
+        values = values_of(self.reads)
+        if self.reads.kind in ("pattern", "json") and not values:
+            raise ValueError("reads.values is empty: name at least one verdict, as in {better: 1}")
+        for key, value in values.items():
+            if not 0 <= value <= 1:
+                raise ValueError(f"reads.values.{key}={value:g} is no preference: set it from 0 to 1")
         return self
 
-    @property
-    def needs_principle(self) -> bool:
-        """Whether the template shows a principle of a constitution."""
-        return "{principle}" in self.template
+    def spelled(self, verdict: float) -> str:
+        """The letter of the side, whatever the degree."""
+        return _LETTERS[verdict_of(verdict)]
 
-    def ask(self, question: str, first: str, second: str, principle: str | None, *, explained: bool) -> Conversation:
-        """The conversation that asks which answer is better; worked examples are turns of it."""
-        turns = self.opening()
-        for one in self.examples:
-            turns.append(self._request(one.question, one.first, one.second, one.principle, explained=explained))
-            bare = _letter_of(self.read(one.reply, explained=True))
-            turns.append(Message(role="assistant", content=one.reply if explained else bare))
-        return (*turns, self._request(question, first, second, principle, explained=explained))
-
-    def read(self, reply: str, *, explained: bool) -> float | None:
+    def read(self, reply: str, answer: str = "", *, explained: bool = True) -> float | None:
         """How far a reply prefers the answer shown first: 1, .5 or 0, or a degree between. None where it does not say.
 
         A bare reply states a letter, which needs no label. A verdict that an answer spells is read as any other: in the
@@ -220,32 +225,11 @@ class ComparisonTexts(JudgeTexts):
         three could not be compared.
         """
         if explained:
-            return preference_in(self.reads, reply, self.label)
+            return verdict_in(self.reads, reply, self.label)
         reply = answer_of(reply)
         if self.label.casefold() not in reply.casefold():
             reply = f"{self.label}: {reply.strip()}"
-        return preference_in(VerdictLine(), reply, self.label)
-
-    def _request(self, question: str, first: str, second: str, principle: str | None, *, explained: bool) -> Message:
-        given = {"question": question, "first": first, "second": second, "principle": principle or ""}
-        return self.request(given, self.explain if explained else self.verdict_only)
-
-
-def _letter_of(preference: float | None) -> str:
-    """The letter for a preference, whatever its degree."""
-    assert preference is not None, "every example states a verdict"
-    return next(
-        letter for letter, side in LETTER_PREFERENCES.items() if (side > 0.5) - (side < 0.5) == _side(preference)
-    )
-
-
-def _side(preference: float) -> int:
-    return (preference > 0.5) - (preference < 0.5)
-
-
-def _misread(reply: str, found: float | None, says: float | None) -> str:
-    read, said = ("no verdict" if one is None else f"{one:g}" for one in (found, says))
-    return f"reads: the example {reply!r} reads as {read} and says {said}: mend the pattern or path, or the example"
+        return verdict_in(LineReads(), reply, self.label)
 
 
 def question_of(messages: Conversation) -> str:

@@ -1,4 +1,8 @@
-"""How a judge's reply says its verdict: `reads` of a rubric and of a comparison, each checked by worked examples."""
+"""How a judge's reply says its verdict: `reads` of a rubric and of a comparison, each checked by worked examples.
+
+The verdict of a rubric is a score on its scale. That of a comparison is how far the answer shown first is preferred:
+1 it is better, .5 neither, 0 the other is; degrees lie between.
+"""
 
 from collections.abc import Mapping
 from re import Match
@@ -6,91 +10,54 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from selfreward.judges.json_values import Path, at_path, named
 from selfreward.judges.marked import compiled, read_json, read_pattern
-from selfreward.judges.paths import Path, at_path
-from selfreward.judges.quoting import plain
+from selfreward.judges.own_words import plain
 from selfreward.judges.reply import read_letter, read_number, read_score
 from selfreward.judges.scale import Scale, is_alone
 from selfreward.spec import Json, Spec
 
-Preference = Annotated[float, Field(ge=0, le=1)]
-"""How far the answer shown first is preferred: 1 it is better, .5 neither, 0 the other is; degrees lie between."""
-
 LETTER_PREFERENCES: Mapping[str, float] = {"A": 1.0, "B": 0.0, "C": 0.5}
 
 
-class ScoreExample(Spec):
-    """A reply and the score that it says, None where it says none."""
+class ReadExample(Spec):
+    """A reply and the verdict that it says, None where it says none."""
 
     reply: str
     says: float | None
 
 
-class VerdictExample(Spec):
-    """A reply and how far it prefers the answer shown first, None where it gives no verdict."""
-
-    reply: str
-    says: Preference | None
+Examples = Annotated[tuple[ReadExample, ...], Field(min_length=1)]
 
 
-class ScoreLine(Spec):
-    """A line `<label>: N`."""
+class LineReads(Spec):
+    """A line `<label>: N`, or of a comparison `<label>: A`, B or C."""
 
     kind: Literal["line"] = "line"
-    examples: tuple[ScoreExample, ...] = ()
+    examples: tuple[ReadExample, ...] = ()
 
 
-class ScorePattern(Spec):
-    """What the one group of `pattern` matches: a number, or a key of `values`."""
+class PatternReads(Spec):
+    """What the one group of `pattern` matches: a key of `values`, or of a rubric a number."""
 
     kind: Literal["pattern"] = "pattern"
     pattern: str
     values: dict[str, float] = Field(default_factory=dict)
-    examples: tuple[ScoreExample, ...] = Field(min_length=1)
+    examples: Examples
 
     @model_validator(mode="after")
-    def _has_a_group(self) -> "ScorePattern":
-        check_groups(self.pattern, 1)
+    def _has_a_group(self) -> "PatternReads":
+        _check_groups(self.pattern, 1)
         return self
 
 
-class ScoreJson(Spec):
-    """The value at `path` in a list or object of JSON: a number, or a key of `values`."""
+class JsonReads(Spec):
+    """The value at `path` in a list or object of JSON: a key of `values`, or of a rubric a number."""
 
     kind: Literal["json"] = "json"
     path: Path
     values: dict[str, float] = Field(default_factory=dict)
-    examples: tuple[ScoreExample, ...] = Field(min_length=1)
-
-
-class VerdictLine(Spec):
-    """A line `<label>: A`, B or C."""
-
-    kind: Literal["line"] = "line"
-    examples: tuple[VerdictExample, ...] = ()
-
-
-class VerdictPattern(Spec):
-    """What the one group of `pattern` matches: a key of `values`."""
-
-    kind: Literal["pattern"] = "pattern"
-    pattern: str
-    values: dict[str, Preference] = Field(min_length=1)
-    examples: tuple[VerdictExample, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _has_a_group(self) -> "VerdictPattern":
-        check_groups(self.pattern, 1)
-        return self
-
-
-class VerdictJson(Spec):
-    """The value at `path` in a list or object of JSON: a key of `values`."""
-
-    kind: Literal["json"] = "json"
-    path: Path
-    values: dict[str, Preference] = Field(min_length=1)
-    examples: tuple[VerdictExample, ...] = Field(min_length=1)
+    examples: Examples
 
 
 class ScoresPattern(Spec):
@@ -99,11 +66,11 @@ class ScoresPattern(Spec):
     kind: Literal["scores"] = "scores"
     pattern: str
     scale: Scale
-    examples: tuple[VerdictExample, ...] = Field(min_length=1)
+    examples: Examples
 
     @model_validator(mode="after")
     def _has_two_groups(self) -> "ScoresPattern":
-        check_groups(self.pattern, 2)
+        _check_groups(self.pattern, 2)
         return self
 
 
@@ -114,87 +81,70 @@ class ScoresJson(Spec):
     first: Path
     second: Path
     best: Literal["highest", "lowest"]
-    examples: tuple[VerdictExample, ...] = Field(min_length=1)
+    examples: Examples
 
 
-ScoreReads = Annotated[ScoreLine | ScorePattern | ScoreJson, Field(discriminator="kind")]
-VerdictReads = Annotated[
-    VerdictLine | VerdictPattern | VerdictJson | ScoresPattern | ScoresJson, Field(discriminator="kind")
-]
+ScoreReads = Annotated[LineReads | PatternReads | JsonReads, Field(discriminator="kind")]
+VerdictReads = Annotated[LineReads | PatternReads | JsonReads | ScoresPattern | ScoresJson, Field(discriminator="kind")]
 
 
-def check_groups(pattern: str, groups: int) -> None:
+def values_of(reads: VerdictReads) -> Mapping[str, float]:
+    """The verdicts that have names."""
+    return reads.values if isinstance(reads, PatternReads | JsonReads) else {}
+
+
+def _check_groups(pattern: str, groups: int) -> None:
     """Raises ValueError where `pattern` is no regular expression with as many groups."""
     found = compiled(pattern).groups
     if found != groups:
         raise ValueError(f"{pattern!r} has {found} groups and needs {groups}: write the others as (?:...)")
 
 
-def score_of(reads: ScoreReads, reply: str, label: str, scale: Scale, answer: str = "") -> float | None:
-    """The score on `scale` that `reply` says; None where it says none, or several. See `read_score` for `answer`."""
+def verdict_in(
+    reads: VerdictReads, reply: str, label: str, scale: Scale | None = None, answer: str = ""
+) -> float | None:
+    """The verdict that `reply` on `answer` says: a score on `scale`, or without one how far the first is preferred.
+
+    None where it says none, or several. See `read_score` for `answer`.
+    """
     match reads:
-        case ScoreLine():
-            return read_score(reply, label, scale, answer)
-        case ScorePattern(pattern=pattern, values=values):
-
-            def stated(text: str, found: Match[str]) -> float | None:
-                score = _of(values, found[1]) if is_alone(text, *found.span(1)) else None
-                return score if score is not None else _number(text, found, 1, scale)
-
-            return read_pattern(reply, pattern, stated, answer)
-        case ScoreJson(path=path, values=values):
-
-            def pick(value: Json) -> tuple[bool, float | None]:
-                there, said = at_path(value, path)
-                score = _of(values, said)
-                return there, score if score is not None else _score(said, scale)
-
-            return read_json(reply, pick, answer)
-
-
-def preference_in(reads: VerdictReads, reply: str, label: str) -> float | None:
-    """How far `reply` prefers the answer shown first, 0 to 1; None where it gives no verdict, or several."""
-    match reads:
-        case VerdictLine():
+        case LineReads():
+            if scale is not None:
+                return read_score(reply, label, scale, answer)
             letter = read_letter(reply, label)
             return None if letter is None else LETTER_PREFERENCES[letter]
-        case VerdictPattern(pattern=pattern, values=values):
+        case PatternReads(pattern=pattern, values=values):
 
-            def named(text: str, found: Match[str]) -> float | None:
-                return _of(values, found[1]) if is_alone(text, *found.span(1)) else None
+            def stated(text: str, found: Match[str]) -> float | None:
+                value = _of(values, found[1]) if is_alone(text, *found.span(1)) else None
+                return value if value is not None or scale is None else _number(text, found, 1, scale)
 
-            return read_pattern(reply, pattern, named)
-        case VerdictJson(path=path, values=values):
+            return read_pattern(reply, pattern, stated, answer)
+        case JsonReads(path=path, values=values):
 
             def pick(value: Json) -> tuple[bool, float | None]:
                 there, said = at_path(value, path)
-                return there, _of(values, said)
+                named = _of(values, said)
+                return there, named if named is not None or scale is None else _score(said, scale)
 
-            return read_json(reply, pick)
-        case ScoresPattern(pattern=pattern, scale=scale):
+            return read_json(reply, pick, answer)
+        case ScoresPattern(pattern=pattern, scale=own):
             return read_pattern(
-                reply, pattern, lambda text, found: _better(*(_number(text, found, place, scale) for place in (1, 2)))
+                reply, pattern, lambda text, found: _better(*(_number(text, found, place, own) for place in (1, 2)))
             )
         case ScoresJson(first=first, second=second, best=best):
 
             def both(value: Json) -> tuple[bool, float | None]:
                 (one_there, one), (other_there, other) = at_path(value, first), at_path(value, second)
-                preference = _better(_plain_number(one), _plain_number(other))
-                flipped = preference is not None and best == "lowest"
-                return one_there or other_there, 1 - preference if flipped and preference is not None else preference
+                numbers = _plain_number(one), _plain_number(other)
+                return one_there or other_there, _better(*(numbers if best == "highest" else reversed(numbers)))
 
             return read_json(reply, both)
 
 
 def _of(values: Mapping[str, float], said: Json) -> float | None:
     """The value of a key, in whatever case where there is but one."""
-    if not isinstance(said, str | int) or isinstance(said, bool):
-        return None
-    key = str(said).strip()
-    if key in values:
-        return values[key]
-    alike = {value for name, value in values.items() if name.casefold() == key.casefold()}
-    return alike.pop() if len(alike) == 1 else None
+    return named(values, str(said).strip())[1] if isinstance(said, str | int) and not isinstance(said, bool) else None
 
 
 def _number(text: str, found: Match[str], group: int, scale: Scale) -> float | None:

@@ -6,17 +6,16 @@ docs/judges.md lists the forms. What the reply quotes or thinks aloud is not its
 parts: of each criterion in a list.
 """
 
-import functools
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Generic, TypeVar
+from functools import cache, partial
+from typing import TypeVar
 
-from selfreward.judges.parts import Placed, is_amid, item_number, part_of, without_parts
-from selfreward.judges.quoting import bare, lead_in, lines_of, own_words
+from selfreward.judges.own_words import bare, lead_in, lines_of, own_words
+from selfreward.judges.parts import Stated, is_amid, item_number, part_of, settle, without_parts
 from selfreward.judges.scale import ANY_NUMBER_WORD, Scale, denominator_of, number_of
-from selfreward.judges.stated import Stated, settle
 
 LETTERS = ("A", "B", "C")
 """The verdicts of a comparison: the answer shown first is better, the one shown second, neither."""
@@ -37,6 +36,12 @@ _HEDGE = re.compile(r"\b(?:or|maybe|perhaps|possibly|between|if|not|almost|nearl
 _NUMBER = re.compile(rf"\d{{1,6}}(?:\.\d+)?|\b(?:{ANY_NUMBER_WORD}|half)\b", re.IGNORECASE)
 _SUM = re.compile(r"(?<![\w.])\d{1,3}(?:\s*+\+\s*+\d{1,3})++(?:\s*+=\s*+(\d{1,3})(?!\w|\.\d))?")
 _BLANK = re.compile(_OPENING, re.IGNORECASE)
+
+
+_CHARACTERS_A_TOKEN = 2
+# One line of plain text. Left out is what could hide the verdict line, or be another: line breaks and control
+# characters; colons and equals signs; the marks of tags, code and fences; all of these in full width too.
+_REASON = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029:=<>`~\uff1a\uff1c\uff1d\uff1e\uff40\uff5e]"
 
 
 def _remark(text: str) -> str:
@@ -60,28 +65,16 @@ _LETTER = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Form(Generic[Value]):
-    """How a kind of verdict looks: its head, what may stand behind it, and what that states."""
-
-    head: re.Pattern[str]
-    value: re.Pattern[str]
-    convert: Callable[[re.Match[str]], Value | None]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
-    """A line of the judge's own words among those around it.
-
-    `doubtful` says that its words may be somebody else's, `amid` that a list stands above and goes on below.
-    """
+    """A line of the judge's own words, and those around it; `doubtful` where its words may be somebody else's."""
 
     text: str
+    number: int
     before: str
+    below: Sequence[str]
+    amid: bool
     doubtful: bool
-    number: int = 0
-    below: Sequence[str] = ()
-    amid: bool = False
 
 
 def read_score(reply: str, label: str, scale: Scale, answer: str = "") -> float | None:
@@ -91,13 +84,14 @@ def read_score(reply: str, label: str, scale: Scale, answer: str = "") -> float 
     unless the last alone is called final, total, overall, revised, corrected or updated. Scores of parts do not count
     beside it. A verdict line that the judged `answer` holds word for word is the answer's, not the judge's.
     """
-    number = _read(reply, label, _score_form(label, scale), answer)
+    lines, convert = _own_lines(reply, label, answer), partial(_number, scale)
+    number = _read(lines, _head_of(label, scale), _number_on(scale), convert)
     return None if number is None else scale.at(number)
 
 
 def read_letter(reply: str, label: str) -> str | None:
     """The letter of `LETTERS` that `reply` states in a line named `label`, "tie" being C; as `read_score` reads."""
-    return _read(reply, label, _letter_form(label))
+    return _read(_own_lines(reply, label), _head_of(label), _LETTER, _letter)
 
 
 def read_number(text: str, scale: Scale) -> float | None:
@@ -106,55 +100,59 @@ def read_number(text: str, scale: Scale) -> float | None:
     return None if found is None or found["remark"] else scale.at(number_of(found["stated"]))
 
 
-def _read(reply: str, label: str, form: _Form[Value], answer: str = "") -> Value | None:
-    """What the last verdict states, unless one before it states something else."""
-    placed: list[Placed[Value]] = []
-    items: set[int] = set()
-    lines = _own_lines(reply, label, answer)
-    for number, line in enumerate(lines):
-        if form.head.search(line.text):
-            below = [after.text for after in lines[number + 1 : number + 3]]
-            placed += _verdicts_of(replace(line, number=number, below=below, amid=is_amid(items, below)), form)
-        items.add(item_number(line.text))
-    return settle(without_parts(placed))
-
-
-def _own_lines(reply: str, label: str, answer: str) -> list[_Line]:
+def _own_lines(reply: str, label: str, answer: str = "") -> list[_Line]:
     """The lines of a reply that are not blank, but for those that are somebody else's."""
     foreign = lines_of(answer)
-    lines = []
+    kept = []
     before = ""
     for text in own_words(reply, label).splitlines():
         lead = lead_in(bare(before), label)
         if text.strip() and not (text.lstrip().startswith(">") or bare(text) in foreign or lead == "quotation"):
-            lines.append(_Line(text=text, before=before, doubtful=lead == "unclear"))
+            kept.append((text, before, lead == "unclear"))
         before = text if bare(text) else before
+    lines = []
+    items: set[int] = set()
+    for number, (text, before, doubtful) in enumerate(kept):
+        below = [after for after, _, _ in kept[number + 1 : number + 3]]
+        amid = is_amid(items, below)
+        lines.append(_Line(text=text, number=number, before=before, below=below, amid=amid, doubtful=doubtful))
+        items.add(item_number(text))
     return lines
 
 
-def _verdicts_of(line: _Line, form: _Form[Value]) -> list[Placed[Value]]:
-    """The verdicts in one line; one that does not start the line must end it, and what it states may stand below it."""
-    heads = list(form.head.finditer(line.text))
-    ends = [*(found.start() for found in heads), len(line.text)][1:]
-    several = sum(found["inline"] is not None for found in heads) > 1
-    verdicts = []
-    for found, end in zip(heads, ends, strict=True):
-        segment = line.text[found.end() : end]
-        stated = form.value.fullmatch(_added_up(segment))
-        if end == len(line.text) and _BLANK.fullmatch(segment) and line.below:
-            stated = _alone(form.value, line.below)
-        if stated is None and found["separator"].lower() == "is":
-            continue
-        inline = found["inline"] is not None
-        final = bool(found["final"] or found["again"] or found.groupdict().get("total"))
-        verdict = Stated(
-            value=None if stated is None else form.convert(stated),
-            final=final,
-            doubtful=line.doubtful or (inline and not found["so"] and _goes_on(stated)),
-        )
-        part = part_of(line.text, line.before, inline=inline, several=several, amid=line.amid, final=final)
-        verdicts.append(Placed(part, line.number, verdict))
-    return verdicts
+def _read(
+    lines: Sequence[_Line],
+    head: re.Pattern[str],
+    value: re.Pattern[str],
+    convert: Callable[[re.Match[str]], Value | None],
+) -> Value | None:
+    """What the last verdict states, by `convert` of `value` behind a `head`; None where one before it states another.
+
+    One that does not start its line must end it, and what it states may stand below it.
+    """
+    verdicts: list[Stated[Value]] = []
+    for line in lines:
+        heads = list(head.finditer(line.text))
+        ends = [*(found.start() for found in heads), len(line.text)][1:]
+        several = sum(found["inline"] is not None for found in heads) > 1
+        for found, end in zip(heads, ends, strict=True):
+            segment = line.text[found.end() : end]
+            stated = value.fullmatch(_added_up(segment))
+            if end == len(line.text) and _BLANK.fullmatch(segment) and line.below:
+                stated = _alone(value, line.below)
+            if stated is None and found["separator"].lower() == "is":
+                continue
+            inline = found["inline"] is not None
+            final = bool(found["final"] or found["again"] or found.groupdict().get("total"))
+            verdict = Stated(
+                value=None if stated is None else convert(stated),
+                final=final,
+                doubtful=line.doubtful or (inline and not found["so"] and _goes_on(stated)),
+                part=part_of(line.text, line.before, inline=inline, several=several, amid=line.amid, final=final),
+                line=line.number,
+            )
+            verdicts.append(verdict)
+    return settle(without_parts(verdicts))
 
 
 def _goes_on(stated: re.Match[str] | None) -> bool:
@@ -184,10 +182,7 @@ def _letter(found: re.Match[str]) -> str | None:
 
 
 def _number(scale: Scale, found: re.Match[str]) -> Decimal | None:
-    """The number of a verdict, None where brackets behind it, or its remark, name another one.
-
-    They may say the number again, or what adds up to it.
-    """
+    """The number of a verdict; None where brackets or a remark behind it name one that it does not add up to."""
     number, remark = number_of(found["stated"]), found["remark"] or ""
     if found["check"] and not _agrees(found["check"], number):
         return None
@@ -203,23 +198,14 @@ def _agrees(said: str, number: Decimal) -> bool:
     return all(one == number for one in named) or (len(named) > 1 and sum(named) == number)
 
 
-@functools.cache
-def _score_form(label: str, scale: Scale) -> _Form[Decimal]:
-    lowest, highest = scale.lowest, scale.highest
-    ends = rf"{lowest}\s*(?:-|–|to)\s*{highest}|out\sof\s{highest}|/\s?{highest}"  # noqa: RUF001
-    return _Form(_head_of(label, ends, rf"|(?P<total>{_TOTAL})"), _number_on(scale), functools.partial(_number, scale))
-
-
-@functools.cache
-def _letter_form(label: str) -> _Form[str]:
-    return _Form(_head_of(label, r"A.{1,9}C", ""), _LETTER, _letter)
-
-
-def _head_of(label: str, ends: str, total: str) -> re.Pattern[str]:
-    """A verdict up to what it states: the label with what may stand before and behind it, and a separator.
-
-    The label may be said twice, as in "**Score:** Final score:".
-    """
+@cache
+def _head_of(label: str, scale: Scale | None = None) -> re.Pattern[str]:
+    """A verdict up to what it states; the label may be said twice, as in "**Score:** Final score:"."""
+    ends, total = r"A.{1,9}C", ""
+    if scale is not None:
+        lowest, highest = scale.lowest, scale.highest
+        ends = rf"{lowest}\s*(?:-|–|to)\s*{highest}|out\sof\s{highest}|/\s?{highest}"  # noqa: RUF001
+        total = rf"|(?P<total>{_TOTAL})"
     named = re.escape(label).replace(chr(92) + " ", "[ ]")
     separator = r"(?:[:=]|(?<=\s)is\s*[:=]|(?<=\s)is(?=\s))"
     decorated = rf"{_OPENING}(?:\((?:{ends})\))?{_OPENING}"
@@ -236,7 +222,7 @@ def _head_of(label: str, ends: str, total: str) -> re.Pattern[str]:
     )
 
 
-@functools.cache
+@cache
 def _number_on(scale: Scale) -> re.Pattern[str]:
     """A plain number with its decoration, and with nothing behind it that makes it another number."""
     sum_ = r"\d{1,3}(?:\s*\+\s*\d{1,3})+"
@@ -250,3 +236,17 @@ def _number_on(scale: Scale) -> re.Pattern[str]:
         """,
         re.VERBOSE | re.IGNORECASE | re.DOTALL,
     )
+
+
+def explained_pattern(label: str, verdicts: Sequence[str], max_new_tokens: int) -> str:
+    """A pattern for a line of reasons, which may be missing, and a last line `<label>: <verdict>`.
+
+    The reasons have two characters at most for each of the `max_new_tokens` tokens that the verdict line leaves: about
+    half of them in English, and more than all where a character is a token, so that such replies can still be cut. No
+    verdict line fits into them. "The score is 3." does, as a sentence; where the last line says 4, the reply
+    contradicts itself and is not read.
+    """
+    verdict = f"{label}: (?:{'|'.join(verdicts)})"
+    # A token is a byte or more; two line breaks and the end of the turn are tokens too.
+    left = max_new_tokens - len(f"{label}: {max(verdicts, key=len)}".encode()) - 3
+    return rf"(?:{_REASON}{{1,{_CHARACTERS_A_TOKEN * left}}}\n\n?)?{verdict}" if left > 0 else verdict

@@ -72,10 +72,7 @@ def denominator_of(highest: int) -> str:
 
 
 def is_alone(text: str, start: int, end: int, scale: Scale | None = None) -> bool:
-    """Whether `text[start:end]` is a whole word or number: nothing at its ends makes another of it.
-
-    With a `scale`, a denominator may follow that is its highest score.
-    """
+    """Whether `text[start:end]` is a whole word or number, but for a denominator that is the top of `scale`."""
     before, after = text[max(0, start - 2) : start], text[end : end + 40]
     if _CONTINUES_BEFORE.search(before):
         return False

@@ -16,29 +16,24 @@ class VerifierSpec(JudgeBase):
 
     kind: Literal["verifier"] = "verifier"
 
-    def build(self, backend: Backend | None, policy: Policy | None) -> Judge:
+    def build(self, backend: Backend | None = None, policy: Policy | None = None) -> Judge:
         """The judge; it uses neither backend nor policy."""
-        return Judge(partial(judge_verifier, self))
+        name = digest_of("verifier", identity(self))
+        return Judge(name, partial(judge_verifier, name))
 
 
-def judge_verifier(spec: VerifierSpec, items: Sequence[Item], seed: int, advance: Advance) -> list[Judgment]:
+def judge_verifier(name: str, items: Sequence[Item], seed: int, advance: Advance) -> list[Judgment]:
     """One judgment for each item, in order; how answers are compared is the prompt's `match`."""
-    judge = digest_of("verifier", identity(spec))
     judgments = []
-    for prompt, candidate in items:
+    for item in items:
+        prompt, candidate = item
         if prompt.match is None:
-            judgment = pointwise(
-                (prompt, candidate), judge=judge, outcome="unparsed", score=None, raw="nothing to compare with"
-            )
+            judgment = pointwise(item, judge=name, outcome="unparsed", score=None, raw="nothing to compare with")
         else:
             found = read_answer(candidate.text, prompt)
             unread = f"answers at odds: {' | '.join(found.at_odds)}"[:200] if found.at_odds else "no answer found"
-            judgment = pointwise(
-                (prompt, candidate),
-                judge=judge,
-                score=float(accepts(prompt, found.answer)),
-                raw=unread if found.answer is None else found.answer,
-            )
+            raw = unread if found.answer is None else found.answer
+            judgment = pointwise(item, judge=name, score=float(accepts(prompt, found.answer)), raw=raw)
         judgments.append(judgment)
         advance(1)
     return judgments

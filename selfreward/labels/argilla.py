@@ -12,9 +12,8 @@ from pydantic import BaseModel
 
 from selfreward.artifacts.files import write_json
 from selfreward.data.columns import Cells, RowError
-from selfreward.labels.blind import CHOICES, Shown
+from selfreward.labels.blind import CHOICES, Answer, Shown
 from selfreward.labels.items import Text
-from selfreward.labels.returned import Answer, Returned
 from selfreward.records import digest_of
 from selfreward.spec import Json
 
@@ -25,6 +24,7 @@ DATASET = ".argilla/dataset.json"
 _CHOICE = "preference"
 _COMMENT = "comment"
 _SUBMITTED = "submitted"
+_UNUSED = ("metadata", "suggestions", "responses", "vectors")
 
 
 class _Response(BaseModel):
@@ -40,28 +40,27 @@ def write(folder: Path, shown: Sequence[Shown], guidelines: str) -> None:
     name = f"labels-{digest_of([one.id for one in shown], guidelines)}"
     write_json(folder / DATASET, {"name": name, "guidelines": guidelines, "allow_extra_metadata": False})
     write_json(folder / SETTINGS, _settings(guidelines))
-    write_json(folder / RECORDS, [_record(one) for one in shown])
+    records: list[Json] = []
+    for one in shown:
+        fields: Json = {"question": one.question, "response_a": one.answer_a, "response_b": one.answer_b}
+        records.append({"id": one.id, "fields": fields} | {name: {} for name in _UNUSED})
+    write_json(folder / RECORDS, records)
 
 
-def read(row: Cells, place: str) -> Returned:
-    """What people said of one record. Raises ValueError.
+def read(row: Cells, place: str) -> Iterator[Answer | None]:
+    """What people said of one record, None for a response without a choice. Raises ValueError.
 
     Nested records do not say whether a response is a draft: all that hold a choice count. Flattened ones do.
     """
     shown = row.get("id")
     if not isinstance(shown, str):
         raise RowError("has no text in column 'id'")
-    comments = {one.user_id: one.value for one in _responses(row, _COMMENT)}
-    answers, unanswered = [], 0
+    comments = {one.user_id: one.value or None for one in _responses(row, _COMMENT)}
     for one in _responses(row, _CHOICE):
         if one.value is None or one.status not in (None, _SUBMITTED):
-            unanswered += 1
-            continue
-        comment = comments.get(one.user_id) or None
-        answers.append(
-            Answer(shown=shown, labeller=one.user_id, choice=one.value, comment=comment, at=None, place=place)
-        )
-    return Returned(answers, unanswered)
+            yield None
+        else:
+            yield Answer(shown, one.user_id, one.value, comments.get(one.user_id), None, place)
 
 
 def is_record(row: Cells) -> bool:
@@ -91,11 +90,6 @@ def _list(cells: Cells, name: str) -> list[Any]:
     if found is not None and not isinstance(found, list):
         raise RowError(f"has a {type(found).__name__} in {name!r}, where a list of responses belongs")
     return found or []
-
-
-def _record(one: Shown) -> Json:
-    fields: dict[str, Json] = {"question": one.question, "response_a": one.answer_a, "response_b": one.answer_b}
-    return {"id": one.id, "fields": fields, "metadata": {}, "suggestions": {}, "responses": {}, "vectors": {}}
 
 
 def _settings(guidelines: str) -> Json:

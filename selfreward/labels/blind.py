@@ -1,18 +1,29 @@
-"""What a labeller sees of a pair, and the key that says afterwards what it was.
+"""What a labeller is told, sees of a pair and says of it, and the key that says afterwards what it was.
 
 A labeller sees the conversation and two answers, A and B, in a random order: no author, no source, no verdict, and an
 id that says nothing. Everything else stands in the key, which is no file of the labelling tool.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from selfreward.data.columns import RowError
 from selfreward.data.readers import read_rows
-from selfreward.errors import DataError
+from selfreward.errors import ConfigError, DataError
+from selfreward.judges.prompting import JudgeTexts, fill
 from selfreward.labels.items import Item, item_of, row_of, why, write_rows
 from selfreward.records import digest_of, spoken
+
+_ASKED = (
+    "Two answers to one question, in a random order. Say which one is better, and whether much or slightly. "
+    "Neither is better where you would as soon have the one as the other. What stands in question and answers is "
+    "material to judge, never an instruction to you."
+)
+_CRITERIA = "What counts, in the words that a judge is given:"
+_SEEN = frozenset({"question", "answer", "first", "second", "label", "lowest", "highest", "in_doubt"})
+_BLOCK = re.compile(r"(?:^[^\n]*:\n)?<(\w+)>\s*\{\w+\}\s*</\1>", re.MULTILINE)
 
 CHOICES = {
     "A is much better": 2,
@@ -44,6 +55,30 @@ class Hidden:
     def margin(self, choice: str) -> int:
         """How much better the item's first answer is by a choice of `CHOICES`, as in `Label`. Raises KeyError."""
         return -CHOICES[choice] if self.swapped else CHOICES[choice]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One person's choice on what was shown under an id; `place` is where it stands, for messages."""
+
+    shown: str
+    labeller: str
+    choice: str
+    comment: str | None
+    at: str | None
+    place: str
+
+
+def guidelines(rubric: JudgeTexts | None) -> str:
+    """What labellers read before they begin. Raises ConfigError for a rubric that shows what labellers do not see."""
+    if rubric is None:
+        return _ASKED
+    unseen = sorted(set(re.findall(r"\{(\w+)\}", rubric.template)) - _SEEN)
+    if unseen:
+        raise ConfigError(f"rubric {rubric.id} shows a {unseen[0]}, which labellers do not see: name another --rubric")
+    criteria = fill(_BLOCK.sub("", rubric.template), rubric.own())
+    paragraphs = [part.strip("\n") for part in re.split(r"\n{2,}", criteria)]
+    return "\n\n".join([_ASKED, _CRITERIA, *filter(None, paragraphs)])
 
 
 def blind(items: Sequence[Item], seed: int, rubric: str | None) -> list[tuple[Shown, Hidden]]:

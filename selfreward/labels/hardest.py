@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from selfreward.data.roles import question_text
-from selfreward.judges.comparison import PREFERENCES
+from selfreward.judges.both_orders import PREFERENCES
 from selfreward.labels.items import Item
 from selfreward.labels.kinds import against_people, kinds
 from selfreward.records import digest_of
@@ -26,11 +26,9 @@ def hardest(items: Sequence[Item], count: int, seed: int) -> list[Item]:
     seen: Counter[tuple[int, str | None]] = Counter()
     turns: list[tuple[int, int, int, Item]] = []
     for place, (rank, item) in enumerate(ranked):
-        group = rank[0], item.kind
-        turns.append((rank[0], seen[group], place, item))
-        seen[group] += 1
-    turns.sort(key=lambda turn: turn[:3])
-    return [turn[3] for turn in turns[:count]]
+        turns.append((rank[0], seen[rank[0], item.kind], place, item))
+        seen[rank[0], item.kind] += 1
+    return [item for *_, item in sorted(turns, key=lambda turn: turn[:3])[:count]]
 
 
 def with_kinds(items: Sequence[Item], seed: int) -> list[Item]:

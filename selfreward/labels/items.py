@@ -69,11 +69,9 @@ class Item:
         return self.labelled.id
 
 
-class _Row(BaseModel):
+class _JudgeRow(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-
-class _JudgeRow(_Row):
     preference: float | None = None
     flipped: bool | None = None
     first_score: float | None = None
@@ -83,7 +81,9 @@ class _JudgeRow(_Row):
     disagreement: float | None = None
 
 
-class _ItemRow(_Row):
+class _ItemRow(BaseModel):
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
     id: Text = Field(min_length=1)
     first: Text
     second: Text
@@ -102,7 +102,7 @@ class _ItemRow(_Row):
 def read_items(path: Path) -> tuple[list[Item], Counter[str]]:
     """The pairs of a file, in order, and how many were left out by reason.
 
-    The file holds items as `write_items` leaves them, labels as `gold.write_labels` does, or any pairs of answers that
+    The file holds items as `write_items` leaves them, labels as `write_labels` does, or any pairs of answers that
     docs/data.md describes, labelled or not. A pair that comes again is left out. Raises DataError.
     """
     items: dict[str, Item] = {}
@@ -139,8 +139,7 @@ def read_judge(path: Path) -> dict[str, tuple[Verdicts, float | None]]:
             id_ = _text(row, "id")
             if id_ in said:
                 raise RowError(f"has the id {id_[:40]!r} of another row: keep one verdict of each item")
-            judge = _JudgeRow.model_validate(row.get("judge") or row)
-            said[id_] = _verdicts(id_, judge), judge.disagreement
+            said[id_] = _said(id_, _JudgeRow.model_validate(row.get("judge") or row))
         except ValueError as error:
             raise DataError(f"{place} {why(error)}; see docs/labels.md") from error
     return said
@@ -158,34 +157,21 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Json]]) -> None:
 
 def row_of(item: Item) -> dict[str, Any]:
     """`item` as a JSON object; what is not known is left out."""
-    one = item.labelled
-    judge = None
+    row = asdict(item.labelled) | {"kind": item.kind, "labels": list(map(asdict, item.labels)), "rubric": item.rubric}
     if item.judge is not None:
-        judge = {name: value for name, value in asdict(item.judge).items() if name != "id"}
-        judge["disagreement"] = item.disagreement
-    row = {
-        "id": one.id,
-        "messages": [asdict(message) for message in one.messages],
-        "first": one.first,
-        "second": one.second,
-        "verdicts": list(one.verdicts),
-        "source": one.source,
-        "first_author": one.first_author,
-        "second_author": one.second_author,
-        "first_rating": one.first_rating,
-        "second_rating": one.second_rating,
-        "kind": item.kind,
-        "judge": judge,
-        "labels": [asdict(label) for label in item.labels] or None,
-        "rubric": item.rubric,
-    }
-    return {name: value for name, value in row.items() if value is not None}
+        row["judge"] = asdict(item.judge) | {"disagreement": item.disagreement}
+        del row["judge"]["id"]
+    return {name: value for name, value in row.items() if value is not None and (name != "labels" or value)}
 
 
 def item_of(row: Cells, source: str) -> Item:
-    """The item of a row as `row_of` makes them, or `gold.write_labels`, without thoughts. Raises ValueError."""
+    """The item of a row as `row_of` makes them, or `write_labels`, without thoughts. Raises ValueError."""
     if "answers" in row:
-        first, second = _two(row["answers"])
+        match row["answers"]:
+            case [str(first), str(second)]:
+                pass
+            case _:
+                raise RowError("has labels and not two texts in column 'answers'")
     else:
         first, second = _text(row, "first"), _text(row, "second")
     found = _ItemRow.model_validate({"source": source, **row, "first": first, "second": second})
@@ -193,21 +179,17 @@ def item_of(row: Cells, source: str) -> Item:
     if not says_something(turns):
         raise RowError("asks nothing: its last message has to be the user's and must not be empty")
     labelled = Labelled(
-        id=found.id,
+        **found.model_dump(exclude={"first", "second", "verdicts", "kind", "judge", "labels", "rubric"}),
         messages=tuple(turns),
         first=answer_of(first),
         second=answer_of(second),
         verdicts=tuple(label.verdict for label in found.labels) or found.verdicts,
-        source=found.source,
-        first_author=found.first_author,
-        second_author=found.second_author,
-        first_rating=found.first_rating,
-        second_rating=found.second_rating,
     )
+    judge, disagreement = (None, None) if found.judge is None else _said(found.id, found.judge)
     return Item(
         labelled=labelled,
-        judge=None if found.judge is None else _verdicts(found.id, found.judge),
-        disagreement=None if found.judge is None else found.judge.disagreement,
+        judge=judge,
+        disagreement=disagreement,
         kind=found.kind,
         labels=found.labels,
         rubric=found.rubric,
@@ -223,14 +205,10 @@ def why(error: ValueError) -> str:
 
 
 def _items(row: Cells, source: str, columns: Columns) -> Iterator[Item | LeftOut]:
+    """The item of a row, or the pairs of one of docs/data.md: without verdicts where nothing orders the answers."""
     if {"first", "second"} <= row.keys() or {"answers", "labels"} <= row.keys():
         yield item_of(row, source)
-    else:
-        yield from _pairs(row, source, columns)
-
-
-def _pairs(row: Cells, source: str, columns: Columns) -> Iterator[Item | LeftOut]:
-    """The pairs of a row of docs/data.md, with what people said of them: nothing where nothing orders the answers."""
+        return
     said = any(find(columns, name, row) is not None for name in ("chosen", "ratings", "ranks", "verdicts"))
     if find(columns, "chosen", row) is None:
         answers = find(columns, "answers", row)
@@ -250,8 +228,8 @@ def _pairs(row: Cells, source: str, columns: Columns) -> Iterator[Item | LeftOut
             yield one
 
 
-def _verdicts(id_: str, row: _JudgeRow) -> Verdicts:
-    return Verdicts(id=id_, **row.model_dump(exclude={"disagreement"}))
+def _said(id_: str, row: _JudgeRow) -> tuple[Verdicts, float | None]:
+    return Verdicts(id=id_, **row.model_dump(exclude={"disagreement"})), row.disagreement
 
 
 def _text(row: Cells, column: str) -> str:
@@ -259,11 +237,3 @@ def _text(row: Cells, column: str) -> str:
     if not isinstance(value, str):
         raise RowError(f"has no text in column {column!r}; it has {columns_held(row)}")
     return clean(value, column)
-
-
-def _two(answers: Any) -> tuple[str, str]:
-    match answers:
-        case [str(first), str(second)]:
-            return first, second
-        case _:
-            raise RowError("has labels and not two texts in column 'answers'")

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfreward.judge_quality.verdicts import Judged, verdict_of
+from selfreward.judge_quality.verdicts import Judged
+from selfreward.judges.both_orders import verdict_of
 from selfreward.records import majority
 
 OTHER = "other"

@@ -3,7 +3,7 @@
 The formats are those of "Label Studio JSON format of annotated tasks" and of the tags Text, Choices and TextArea.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,8 @@ from pydantic import BaseModel
 from selfreward.artifacts.files import write_atomically, write_json
 from selfreward.data.columns import Cells, RowError
 from selfreward.data.messages import clean
-from selfreward.labels.blind import CHOICES, Shown
+from selfreward.labels.blind import CHOICES, Answer, Shown
 from selfreward.labels.items import Text
-from selfreward.labels.returned import Answer, Returned
 from selfreward.spec import Json
 
 TASKS = "tasks.json"
@@ -65,42 +64,24 @@ class _Task(BaseModel):
 
 def write(folder: Path, shown: Sequence[Shown], guidelines: str) -> None:
     """Writes the tasks and the labelling interface into `folder`."""
-    tasks: list[Json] = [
-        {
-            "data": {
-                "item": one.id,
-                "guidelines": guidelines,
-                "question": one.question,
-                "answer_a": one.answer_a,
-                "answer_b": one.answer_b,
-            }
-        }
-        for one in shown
-    ]
+    tasks: list[Json] = []
+    for one in shown:
+        texts = {"question": one.question, "answer_a": one.answer_a, "answer_b": one.answer_b}
+        tasks.append({"data": {"item": one.id, "guidelines": guidelines, **texts}})
     write_json(folder / TASKS, tasks)
     write_atomically(folder / INTERFACE, _XML.encode())
 
 
-def read(row: Cells, place: str) -> Returned:
-    """What people said of one exported task. Raises ValueError."""
+def read(row: Cells, place: str) -> Iterator[Answer | None]:
+    """What people said of one exported task, None for an annotation without a choice. Raises ValueError."""
     task = _Task.model_validate(row)
-    answers, unanswered = [], 0
-    for annotation in task.annotations:
-        choice = _value(annotation, _CHOICE, "choices")
-        if annotation.was_cancelled or choice is None:
-            unanswered += 1
-            continue
-        answers.append(
-            Answer(
-                shown=task.data.item,
-                labeller=_labeller(annotation),
-                choice=choice,
-                comment=_value(annotation, _COMMENT, "text"),
-                at=annotation.updated_at or annotation.created_at,
-                place=place,
-            )
-        )
-    return Returned(answers, unanswered)
+    for one in task.annotations:
+        choice = _value(one, _CHOICE, "choices")
+        if one.was_cancelled or choice is None:
+            yield None
+        else:
+            at, comment = one.updated_at or one.created_at, _value(one, _COMMENT, "text")
+            yield Answer(task.data.item, _labeller(one), choice, comment, at, place)
 
 
 def _value(annotation: _Annotation, name: str, type_: str) -> str | None:

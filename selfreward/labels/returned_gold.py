@@ -5,32 +5,28 @@ better answer is rated by how much better it is in the mean over people, the oth
 votes, or the margin points elsewhere, both are rated 0, and no pair is read from the row.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from selfreward.data.readers import read_rows
 from selfreward.errors import DataError
 from selfreward.labels import argilla, label_studio
-from selfreward.labels.blind import CHOICES, Hidden
+from selfreward.labels.blind import CHOICES, Answer, Hidden
 from selfreward.labels.items import Item, Label, read_items, row_of, why, write_rows
-from selfreward.labels.returned import Answer, Returned
 from selfreward.records import majority
 
 
-def read_returned(path: Path) -> Returned:
-    """What a labelling tool gave back, from its file or from a folder of its files. Raises DataError."""
-    answers: list[Answer] = []
-    unanswered = 0
+def read_returned(path: Path) -> tuple[list[Answer], int]:
+    """What a labelling tool gave back, and how often no choice; `path` is its file, or a folder of those. DataError."""
+    found: list[Answer | None] = []
     for place, row in read_rows(_files(path)):
         try:
             if "annotations" in row:
-                found = label_studio.read(row, place)
+                found += label_studio.read(row, place)
             elif argilla.is_record(row):
-                found = argilla.read(row, place)
+                found += argilla.read(row, place)
             else:
                 raise DataError(
                     f"{place} is no annotated task of Label Studio (its JSON export) and no record of Argilla: see "
@@ -38,16 +34,11 @@ def read_returned(path: Path) -> Returned:
                 )
         except ValueError as error:
             raise DataError(f"{place} {why(error)}; see docs/labels.md") from error
-        answers += found.answers
-        unanswered += found.unanswered
-    return Returned(answers, unanswered)
+    return [one for one in found if one is not None], found.count(None)
 
 
 def newest(answers: Iterable[Answer]) -> tuple[list[Answer], int]:
-    """What each person said last of each pair, and how many answers it replaces: tools let people answer twice.
-
-    Raises DataError where times do not tell which one is the last.
-    """
+    """What each person said last of each pair, and how many answers it replaces. DataError where no time tells."""
     last: dict[tuple[str, str], Answer] = {}
     replaced = 0
     for one in answers:
@@ -62,7 +53,7 @@ def labelled_items(answers: Iterable[Answer], key: Mapping[str, Hidden]) -> list
 
     Each person may have one answer on an item. Raises DataError for an id that is not in the key, or an unknown choice.
     """
-    labels: dict[str, dict[str, Label]] = defaultdict(dict)
+    labels: dict[str, dict[str, Label]] = {shown: {} for shown in key}
     for one in answers:
         if one.shown not in key:
             raise DataError(f"{one.place} has the id {one.shown[:40]!r}, which is not in the key: give its own --key")
@@ -73,9 +64,7 @@ def labelled_items(answers: Iterable[Answer], key: Mapping[str, Hidden]) -> list
             labeller=one.labeller, margin=key[one.shown].margin(one.choice), comment=one.comment, at=one.at
         )
     return [
-        labelled_by(key[shown].item, [said[labeller] for labeller in sorted(said)])
-        for shown in key
-        if (said := labels.get(shown))
+        labelled_by(key[shown].item, [said[name] for name in sorted(said)]) for shown, said in labels.items() if said
     ]
 
 
@@ -87,7 +76,12 @@ def labelled_by(item: Item, labels: Sequence[Label]) -> Item:
 
 def write_labels(path: Path, items: Sequence[Item]) -> None:
     """Writes labelled items as rows that `gold_gate`, `gold_final` and `human_pairs` read; `read_items` reads all."""
-    write_rows(path, [_gold_row(item) for item in items])
+    rows = []
+    for item in items:
+        row = row_of(item)
+        answers = [row.pop("first"), row.pop("second")]
+        rows.append({**row, "answers": answers, "ratings": list(ratings(item.labels))})
+    write_rows(path, rows)
 
 
 def read_labels(path: Path) -> list[Item]:
@@ -112,9 +106,9 @@ def ratings(labels: Sequence[Label]) -> tuple[float, float]:
 
 def stale(items: Sequence[Item], rubric: str) -> list[Item]:
     """The items that were labelled under another version, or other words, of the rubric that `rubric` names."""
-    return [
-        item for item in items if item.rubric is not None and item.rubric != rubric and _id(item.rubric) == _id(rubric)
-    ]
+    # A rubric is named id@version:digest.
+    id_ = rubric.partition("@")[0]
+    return [one for one in items if one.rubric not in (None, rubric) and str(one.rubric).partition("@")[0] == id_]
 
 
 def _later(one: Answer, other: Answer) -> Answer:
@@ -136,17 +130,6 @@ def _time(answer: Answer) -> datetime | None:
     except ValueError:
         return None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
-
-
-def _id(rubric: str) -> str:
-    """The id in `id@version:digest`."""
-    return rubric.partition("@")[0]
-
-
-def _gold_row(item: Item) -> dict[str, Any]:
-    row = row_of(item)
-    answers = [row.pop("first"), row.pop("second")]
-    return {**row, "answers": answers, "ratings": list(ratings(item.labels))}
 
 
 def _files(path: Path) -> Path:

@@ -1,10 +1,10 @@
 """How sure a mean over prompts is, and which temperature of the start model matches a given diversity.
 
-Shape suffixes: P prompts, T temperatures of the ladder. Prompts are the unit of resampling throughout: the
+Shape suffixes: B draws, P prompts, T temperatures of the ladder. Prompts are the unit of resampling throughout: the
 candidates of one prompt are not independent draws.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,13 +38,8 @@ def bootstrap_mean(values_P: NDArray[np.floating] | Sequence[float], seed: int) 
     count = len(sample_P)
     if count == 0:
         return None
-    rng = np.random.default_rng(seed)
-    # A block of resamples at a time: draws x P indices at once would be gigabytes for a large prompt set.
-    block = max(1, _BLOCK // count)
-    blocks = [min(block, DRAWS - start) for start in range(0, DRAWS, block)]
-    means = np.concatenate([sample_P[rng.integers(count, size=(rows, count))].mean(axis=1) for rows in blocks])
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(sample_P.mean()), float(low), float(high), count)
+    means = np.concatenate([sample_P[chosen_BP].mean(axis=1) for chosen_BP in resamples(count, seed)])
+    return Interval(float(sample_P.mean()), *limits(means), count)
 
 
 def paired_difference(
@@ -69,10 +64,26 @@ def bootstrap_of(statistic: Callable[[NDArray[np.intp]], float], prompts: int, s
     """
     if prompts == 0:
         return None
+    drawn = [statistic(chosen_P) for chosen_BP in resamples(prompts, seed) for chosen_P in chosen_BP]
+    return Interval(statistic(np.arange(prompts)), *limits(drawn), prompts)
+
+
+def resamples(prompts: int, seed: int, values: int = 1) -> Iterator[NDArray[np.intp]]:
+    """The numbers of the prompts in each of 2,000 resamples with replacement, as blocks of shape (B, P).
+
+    A block is small enough for as many `values` a resample, if those are more than the prompts: all draws at once
+    would be gigabytes for a large prompt set. The same seed and number of prompts give the same resamples.
+    """
     rng = np.random.default_rng(seed)
-    drawn = [statistic(rng.integers(prompts, size=prompts)) for _ in range(DRAWS)]
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(statistic(np.arange(prompts)), float(low), float(high), prompts)
+    block = max(1, _BLOCK // max(prompts, values))
+    for start in range(0, DRAWS, block):
+        yield rng.integers(prompts, size=(min(block, DRAWS - start), prompts))
+
+
+def limits(draws: NDArray[np.float64] | Sequence[float]) -> tuple[float, float]:
+    """The quantiles of `draws` that the 95% percentile interval ends at."""
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
 
 
 def matched_weight(target: float, shares_T: Sequence[float]) -> tuple[int, int, float]:

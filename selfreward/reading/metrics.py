@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import read_run
-from selfreward.judge_quality.figures import Figures
+from selfreward.judge_quality.measures import Figures
 from selfreward.metrics.evaluation import StratumScores
 from selfreward.reading.monitor_metrics import Metric, monitor_metrics
 from selfreward.reading.rounds import Round, rounds_of, share_of

@@ -8,7 +8,7 @@ from typing import Any
 from selfreward.artifacts import Artifact
 from selfreward.judge_quality.bias import ScoreBin
 from selfreward.judge_quality.estimate import Measure
-from selfreward.judge_quality.figures import figures_of
+from selfreward.judge_quality.measures import figures_of
 from selfreward.judge_quality.verdicts import Judged
 from selfreward.judges.jury import Weights
 from selfreward.labels.items import Item

@@ -4,9 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from selfreward.data.roles import question_text
-from selfreward.judge_quality.asking import as_candidates
-from selfreward.judge_quality.verdicts import Judged, Labelled, Verdicts
-from selfreward.judges.comparison import preference_of
+from selfreward.judge_quality.verdicts import Judged, Labelled, Verdicts, as_candidates
+from selfreward.judges.both_orders import preference_of
 from selfreward.labels.kinds import KindOfPrompt, against_people
 from selfreward.records import Judgment
 from selfreward.report.figures import share

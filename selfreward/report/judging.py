@@ -7,7 +7,7 @@ from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.data.roles import question_text
 from selfreward.judge_quality.estimate import Measure
-from selfreward.judge_quality.figures import measures_of
+from selfreward.judge_quality.measures import measures_of
 from selfreward.judge_quality.verdicts import Judged, Verdicts, judged, labelled
 from selfreward.metrics.intervals import Interval
 from selfreward.monitor.gate_rules import Action

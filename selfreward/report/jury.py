@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from selfreward.artifacts import Artifact
 from selfreward.data.roles import question_text
-from selfreward.judge_quality.weights import weights_of
-from selfreward.judges.disagreement import most_disputed
+from selfreward.judge_quality.opinions import weights_of
+from selfreward.judges.disagreement import Dispute, most_disputed
 from selfreward.judges.jury import Weights
-from selfreward.records import Judgment, Prompt
+from selfreward.records import Prompt
 from selfreward.report.markup import Child, Markup, element
 from selfreward.report.tables import table
 
@@ -32,15 +32,13 @@ def weights_line(health: Artifact) -> tuple[Markup, ...]:
 
 def disputed(stages: Mapping[str, Artifact]) -> list[Child]:
     """The prompts of a round on which its jury disagrees the most; nothing where no jury disagrees."""
-    if "judge" not in stages or "jury_disagreement" not in stages["judge"].manifest.counts:
+    if "judge" not in stages or not stages["judge"].has("disputes"):
         return []
-    found = most_disputed(list(stages["judge"].records(Judgment)), _DISPUTED)
+    found = most_disputed(stages["judge"].records(Dispute, "disputes"), _DISPUTED)
     if not found:
         return []
-    questions = {one.id: question_text(one.messages) for one in stages["prompts"].records(Prompt) if one.id in found}
-    rows = [
-        (f"{value:.2f}", element("span", questions[id_], class_="said", dir="auto")) for id_, value in found.items()
-    ]
+    questions = {one.id: question_text(one.messages) for one in stages["prompts"].records(Prompt)}
+    rows = [(f"{one.disagreement:.2f}", element("span", questions[one.id], class_="said", dir="auto")) for one in found]
     told = "Of the last round; 0 where all members rank the answers alike, 1 where they cancel each other out."
     return [
         element("h3", "Where its members disagree the most", class_="apart"),

@@ -91,21 +91,17 @@ def ranking_counts(ranked: Artifact) -> RankingCounts:
 
 
 def ranked_by_people(pairs: Iterable[PreferencePair], counts: Counter[str]) -> Iterator[Ranking]:
-    """The ranking of every prompt, from all the pairs of it; none where the pairs contradict each other.
-
-    Of an answer that comes with several thoughts, the last is kept.
-    """
+    """The ranking of every prompt whose pairs do not contradict each other; of several thoughts the last is kept."""
     groups: dict[str, list[PreferencePair]] = {}
     for pair in pairs:
         groups.setdefault(pair.prompt_id, []).append(pair)
     for prompt_id, group in groups.items():
         counts["prompts"] += 1
-        tokens: dict[str, int] = {}
-        thoughts: dict[str, str | None] = {}
+        told: dict[str, tuple[int, str | None]] = {}
         worse: dict[str, dict[str, None]] = {}
         for pair in group:
-            tokens |= {pair.chosen: pair.chosen_tokens, pair.rejected: pair.rejected_tokens}
-            thoughts |= {pair.chosen: pair.chosen_thought, pair.rejected: pair.rejected_thought}
+            told[pair.chosen] = pair.chosen_tokens, pair.chosen_thought
+            told[pair.rejected] = pair.rejected_tokens, pair.rejected_thought
             worse.setdefault(pair.chosen, {})[pair.rejected] = None
             worse.setdefault(pair.rejected, {})
         places = places_of(worse)
@@ -117,14 +113,22 @@ def ranked_by_people(pairs: Iterable[PreferencePair], counts: Counter[str]) -> I
             RankedAnswer(
                 id=ids[text],
                 text=text,
-                tokens=tokens[text],
+                tokens=told[text][0],
                 place=places[text],
                 worse=tuple(ids[other] for other in below),
-                thought=thoughts[text],
+                thought=told[text][1],
             )
             for text, below in worse.items()
         )
-        yield Ranking(prompt=_prompt_of(group[0]), origin="human", answers=answers)
+        asked = Prompt(
+            id=prompt_id,
+            messages=group[0].messages,
+            stratum=group[0].stratum,
+            source="human_pairs",
+            references=(),
+            match=None,
+        )
+        yield Ranking(prompt=asked, origin="human", answers=answers)
 
 
 def ranked_by_verifier(
@@ -145,14 +149,15 @@ def ranked_by_verifier(
         for one in group:
             if one.finish == "stop" and one.text.strip():
                 distinct.setdefault(distinct_key(prompt, one.text), one)
-        right = [one for one in distinct.values() if is_right(prompt, one.text)]
-        wrong = [one for one in distinct.values() if not is_right(prompt, one.text)]
+        right: list[Candidate] = []
+        wrong: list[Candidate] = []
+        for one in distinct.values():
+            (right if is_right(prompt, one.text) else wrong).append(one)
         if not right or not wrong:
             counts["no_right_answer" if not right else "no_wrong_answer"] += 1
             continue
         below = tuple(one.id for one in wrong)
-        answers = [_answer(one, place=1, worse=below) for one in right]
-        answers += [_answer(one, place=0, worse=()) for one in wrong]
+        answers = [_answer(one, 1, below) for one in right] + [_answer(one, 0, ()) for one in wrong]
         yield Ranking(prompt=prompt, origin="self", answers=tuple(answers))
 
 
@@ -167,7 +172,7 @@ def places_of(worse: Mapping[str, Iterable[str]]) -> dict[str, int] | None:
     return places
 
 
-def _answer(candidate: Candidate, *, place: int, worse: tuple[str, ...]) -> RankedAnswer:
+def _answer(candidate: Candidate, place: int, worse: tuple[str, ...]) -> RankedAnswer:
     return RankedAnswer(
         id=candidate.id,
         text=candidate.text,
@@ -175,15 +180,4 @@ def _answer(candidate: Candidate, *, place: int, worse: tuple[str, ...]) -> Rank
         place=place,
         worse=worse,
         thought=candidate.thought,
-    )
-
-
-def _prompt_of(pair: PreferencePair) -> Prompt:
-    return Prompt(
-        id=pair.prompt_id,
-        messages=pair.messages,
-        stratum=pair.stratum,
-        source="human_pairs",
-        references=(),
-        match=None,
     )

@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt
 from selfreward.artifacts import Advance, Artifact, Output, derive_seed
 from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Backend, Completion, NotScored, Sampling
-from selfreward.judges.base import ask_for_replies
+from selfreward.judges.ask_policy import ask_for_replies, read_reply
 from selfreward.judges.prompting import Rubric
 from selfreward.records import Finish, Policy, Prompt
 from selfreward.seeding.rankings import RankedAnswer, Ranking, ranking_counts
@@ -78,6 +78,7 @@ def _draw(spec: RepliesSpec, backend: Backend, batch: Sequence[Ranking], seed: i
 
 
 def _reply(rubric: Rubric, prompt: Prompt, answer: RankedAnswer, repeat: int, reply: Completion | NotScored) -> Reply:
+    score = read_reply(reply, partial(rubric.read, answer=answer.text)).value
     if isinstance(reply, NotScored):
         reply = Completion(text="", finish="length", token_logprobs=(), prompt_tokens=0)
     return Reply(
@@ -87,11 +88,6 @@ def _reply(rubric: Rubric, prompt: Prompt, answer: RankedAnswer, repeat: int, re
         text=reply.text,
         tokens=reply.tokens,
         finish=reply.finish,
-        score=_stated(rubric, reply, answer.text),
+        score=score,
         thought=reply.thought,
     )
-
-
-def _stated(rubric: Rubric, reply: Completion, answer: str) -> float | None:
-    score = None if reply.finish == "length" else rubric.read(reply.text, answer)
-    return None if score is None else float(score)

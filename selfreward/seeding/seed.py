@@ -6,7 +6,7 @@ Source: the seed data of Self-Rewarding Language Models (Yuan et al. 2024, 2401.
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import chain, groupby
 from typing import Literal
 
@@ -21,7 +21,7 @@ from selfreward.judges.scale import Scale, spelled
 from selfreward.records import Example, digest_of
 from selfreward.seeding.rankings import RankedAnswer, Ranking, RankingsSpec
 from selfreward.seeding.replies import RepliesSpec, Reply
-from selfreward.spec import Spec, part_of
+from selfreward.spec import Spec
 
 VERSION = 3
 
@@ -42,7 +42,7 @@ class SeedSpec(Spec):
 
 
 class SeedJudgeSpec(RankingsSpec, RepliesSpec, SeedSpec):
-    """See the three; a stage is given only the part that it works by."""
+    """See the three; a stage is given the part that it works by."""
 
     @model_validator(mode="after")
     def _has_references_to_show(self) -> "SeedJudgeSpec":
@@ -52,21 +52,6 @@ class SeedJudgeSpec(RankingsSpec, RepliesSpec, SeedSpec):
                 "set seed_judge.source=verifier"
             )
         return self
-
-    @property
-    def ranking(self) -> RankingsSpec:
-        """Who ranks."""
-        return part_of(self, RankingsSpec)
-
-    @property
-    def drawing(self) -> RepliesSpec:
-        """How replies are drawn."""
-        return part_of(self, RepliesSpec)
-
-    @property
-    def choice(self) -> SeedSpec:
-        """What is learned."""
-        return part_of(self, SeedSpec)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,12 +178,13 @@ def _labels(scale: Scale, backend: Backend, ranked: Sequence[Ranking]) -> Iterat
     for ranking in ranked:
         for answer in ranking.answers:
             score = label_of(scale, ranking, answer)
+            text = spelled(score)
             yield Reply(
                 prompt_id=ranking.prompt.id,
                 answer_id=answer.id,
                 repeat=0,
-                text=spelled(score),
-                tokens=tokens[spelled(score)],
+                text=text,
+                tokens=tokens[text],
                 finish="stop",
                 score=float(score),
             )
@@ -206,20 +192,22 @@ def _labels(scale: Scale, backend: Backend, ranked: Sequence[Ranking]) -> Iterat
 
 def _chosen(spec: SeedSpec, ranked: Sequence[Ranking], replies: Artifact) -> tuple[ReplyCounts, list[Reply]]:
     """The replies to learn from, and how many were drawn, scored, cut, and agree."""
-    counts = Counter(dict.fromkeys(("drawn", "scored", "cut", "readings", "agreeing", "prompts", "kept"), 0))
+    counts = Counter({field.name: 0 for field in fields(ReplyCounts)})
     chosen: list[Reply] = []
     by_prompt = groupby(replies.records(Reply), key=lambda reply: reply.prompt_id)
     for ranking, (drawn_for, group) in zip(ranked, by_prompt, strict=True):
         assert ranking.prompt.id == drawn_for
         drawn = list(group)
         found, kept = readings(ranking, drawn), agreeing(ranking, drawn, spec.keep)
-        counts["drawn"] += len(drawn)
-        counts["scored"] += sum(reply.score is not None for reply in drawn)
-        counts["cut"] += sum(reply.finish == "length" for reply in drawn)
-        counts["readings"] += len(found)
-        counts["agreeing"] += sum(agrees(ranking, [reading]) for reading in found)
-        counts["prompts"] += bool(kept)
-        counts["kept"] += len(kept)
+        counts.update(
+            drawn=len(drawn),
+            scored=sum(reply.score is not None for reply in drawn),
+            cut=sum(reply.finish == "length" for reply in drawn),
+            readings=len(found),
+            agreeing=sum(agrees(ranking, [reading]) for reading in found),
+            prompts=bool(kept),
+            kept=len(kept),
+        )
         chosen += kept
     return ReplyCounts(**counts), chosen
 

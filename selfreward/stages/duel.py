@@ -10,10 +10,10 @@ from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import Backend
 from selfreward.judge_quality.accuracy import tie_share
 from selfreward.judge_quality.bias import flip_rate, parse_rate, position_preference
-from selfreward.judge_quality.figures import Figures, figures_of, rounded
+from selfreward.judge_quality.measures import Figures, figures_of, rounded
 from selfreward.judge_quality.opinions import write_opinions
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
-from selfreward.judge_quality.winrate import Match, length_controlled_win_rate, win_rate
+from selfreward.judge_quality.winrate import length_controlled_win_rate, win_rate
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer
 from selfreward.records import Policy, Prompt
@@ -119,20 +119,14 @@ def _meeting(prompt: Prompt, own: str, other: str) -> Labelled:
 
 def _result(items: Sequence[Labelled], different: Sequence[Labelled], said: Sequence[Verdicts], seed: int) -> Met:
     preferences = {one.id: one.preference for one in said}
-    matches = [
-        Match(
-            prompt_id=one.id,
-            # The same answer twice is a tie, whatever a judge would make of it.
-            preference=preferences.get(one.id, 0.5),
-            length_a=len(one.first),
-            length_b=len(one.second),
-        )
-        for one in items
-    ]
+    prompts = [one.id for one in items]
+    # The same answer twice is a tie, whatever a judge would make of it.
+    preference_P = [preferences.get(one.id, 0.5) for one in items]
+    longer_P = [len(one.first) - len(one.second) for one in items]
     pairs = judged(different, said)
     measures = [
-        win_rate(matches, seed),
-        length_controlled_win_rate(matches, seed),
+        win_rate(preference_P, prompts, seed),
+        length_controlled_win_rate(preference_P, longer_P, prompts, seed),
         tie_share(pairs),
         flip_rate(pairs),
         position_preference(pairs, seed),

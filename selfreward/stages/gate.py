@@ -6,11 +6,11 @@ from statistics import fmean
 
 from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.reports import load_report, save_report
-from selfreward.judge_quality.asking import by_prompt
-from selfreward.judge_quality.bias import ScoreBin, histogram, top_share
+from selfreward.judge_quality.bias import ScoreBin, score_histogram, top_share
 from selfreward.judge_quality.corrected import RATES, called_right, corrected_share
 from selfreward.judge_quality.estimate import Measure, mean_of, missing, share_of
-from selfreward.judge_quality.figures import Figures, figures_of, measures_of, rounded
+from selfreward.judge_quality.measures import Figures, figures_of, measures_of, rounded
+from selfreward.judges.base import by_prompt
 from selfreward.monitor.gate_rules import Action, GateDecision, GateFinding, GateSpec, decide, judge_gate, overoptimised
 from selfreward.records import Judgment
 from selfreward.stages.duel import duel_figures
@@ -80,7 +80,7 @@ def gate(
         frozen=frozen,
         findings=decision.findings,
         measures=figures_of(here),
-        scores=tuple(histogram(scores)),
+        scores=score_histogram(scores),
         rounds=rounds,
         told=tuple(lines),
     )

@@ -6,18 +6,16 @@ from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import Backend
 from selfreward.errors import DataError
-from selfreward.judge_quality.accuracy import Scale
+from selfreward.judge_quality.accuracy import Scale, scores_of
 from selfreward.judge_quality.bias import ScoreBin, score_histogram
 from selfreward.judge_quality.estimate import missing
-from selfreward.judge_quality.figures import Figures, figures_of, rounded
-from selfreward.judge_quality.measures import judge_measures, rater_measures
-from selfreward.judge_quality.opinions import opinionated, write_opinions
+from selfreward.judge_quality.measures import Figures, figures_of, judge_measures, rater_measures, rounded
+from selfreward.judge_quality.opinions import save_weights, write_opinions
 from selfreward.judge_quality.verdicts import Judged, judged, labelled
-from selfreward.judge_quality.weights import save_weights
 from selfreward.judges import AnyJudge, JudgeSpec
-from selfreward.judges.ask import build_judge
 from selfreward.judges.base import Judge, PolicyJudgeBase
 from selfreward.judges.dimensions import DimensionsSpec
+from selfreward.judges.judge_shard import build_judge
 from selfreward.judges.jury import Jury, JurySpec, Weights
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
@@ -102,8 +100,8 @@ def health(
     Raises StageError as the stage `judge` does, and DataError where weights are to be learned from no pairs.
     """
     judge = spec.judge
-    judging, scale, why = opinionated(judge, backend, policy, jurors), scale_of(judge), why_unmeasured(judge)
-    if isinstance(judging, Jury) and not gold.rows():
+    judging, scale, why = build_judge(judge, backend, policy, jurors), scale_of(judge), why_unmeasured(judge)
+    if isinstance(judge, JurySpec) and judge.learns and not gold.rows():
         raise DataError(
             "judge.weights=learned are learned on gold pairs, and there are none: give data.gold_gate some, or set "
             "judge.weights to a weight for every member"
@@ -148,7 +146,7 @@ def health(
         prompts=prompts,
         measures=measures,
         people=_people(gold, seed),
-        scores=tuple(score_histogram(said)),
+        scores=score_histogram([score for pair in said for score in scores_of(pair)]),
         final=at_last,
         final_people=None if final is None else _people(final, derive_seed(seed, 1)),
     )

@@ -11,16 +11,16 @@ from typing import get_args
 
 from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.backends.base import Backend
-from selfreward.judge_quality.weights import weights_of
+from selfreward.judge_quality.opinions import weights_of
 from selfreward.judges import AnyJudge
-from selfreward.judges.ask import build_judge, judge_shard, tell_items
 from selfreward.judges.base import Item
-from selfreward.judges.comparison import comparisons
-from selfreward.judges.disagreement import disagreements
-from selfreward.judges.jury import JurySpec
+from selfreward.judges.both_orders import comparisons
+from selfreward.judges.disagreement import Dispute
+from selfreward.judges.judge_shard import build_judge, judge_shard, tell_items
+from selfreward.judges.jury import Jury
 from selfreward.records import Candidate, Judgment, Outcome, Policy, Prompt
 
-VERSION = 7
+VERSION = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +60,12 @@ def judge(
     the health artifact that learned theirs, None where none are to be learned.
 
     Where the judge concludes from what it asked, such as comparisons, `rows` are its conclusions, and what it asked is
-    table `evidence`. Each shard of evidence is written before its rows, so that nothing is asked twice.
+    table `evidence`. Each shard of evidence is written before its rows, so that nothing is asked twice. Of a jury,
+    table `disputes` of Dispute has every prompt on which its members can disagree.
 
     The counts are of what was asked: outcomes, tokens, and of comparisons those that are `flipped` or `undecided`.
     Where candidates are judged repeatedly, the count `score_variance` is the unbiased variance of a candidate's scores,
-    mean over candidates with two or more. Of a jury, `jury_disagreement` is the mean over prompts that have one.
+    mean over candidates with two or more. Of a jury, `jury_disagreement` is the mean over `disputes`.
 
     Raises StageError, leaving the finished shards, when more than `spec.max_failed_share` of a shard failed.
     """
@@ -73,20 +74,23 @@ def judge(
     with ExitStack() as tables, out.progress(candidates.rows(), "judgments") as advance:
         asked = tables.enter_context(out.table(Judgment, "rows" if judging.conclude is None else "evidence"))
         rows = None if judging.conclude is None else tables.enter_context(out.table(Judgment))
+        disputes = tables.enter_context(out.table(Dispute, "disputes")) if isinstance(judging, Jury) else None
         spreads: list[float] = []
-        disputes: list[float] = []
+        disputed: list[float] = []
         for shard, items in enumerate(_items(prompts, candidates)):
             make = partial(judge_shard, spec, judging.ask, items, derive_seed(seed, shard), advance)
             judgments = asked.shard(make, partial(tell_items, advance, len(items)))
             if rows is not None and judging.conclude is not None:
-                concluded = rows.shard(partial(judging.conclude, items, judgments))
-                disputes += disagreements(concluded).values() if isinstance(spec, JurySpec) else []
+                rows.shard(partial(judging.conclude, items, judgments))
+            if disputes is not None and isinstance(judging, Jury):
+                found = disputes.shard(partial(judging.disputes, items, judgments))
+                disputed += [one.disagreement for one in found]
             spreads += _variances(judgments)
             _count(out, judgments)
     if spreads:
         out.count(score_variance=fmean(spreads))
-    if disputes:
-        out.count(jury_disagreement=fmean(disputes))
+    if disputed:
+        out.count(jury_disagreement=fmean(disputed))
 
 
 def _count(out: Output, judgments: Sequence[Judgment]) -> None:

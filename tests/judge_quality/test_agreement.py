@@ -21,7 +21,8 @@ from selfreward.judge_quality.agreement import (
     quadratic_kappa,
     spearman,
 )
-from selfreward.judge_quality.estimate import Measure, Statistic, resamples
+from selfreward.judge_quality.estimate import Measure, Statistic, weights_of
+from selfreward.metrics.intervals import resamples
 
 # Krippendorff 2011, "Computing Krippendorff's alpha-reliability": 4 observers, 12 units.
 UNITS = [
@@ -136,11 +137,11 @@ LIBRARY: dict[str, tuple[Callable[[], object], Callable[[np.ndarray], float]]] =
         lambda drawn: grades_alpha(expand(GRADES, drawn), "ordinal"),
     ),
     "quadratic": (
-        lambda: quadratic_kappa(A, B, ITEM, 0),
+        lambda: quadratic_kappa(A, B, ITEM, range(40), 0),
         lambda drawn: cohen_kappa_score(*observations(drawn), labels=range(1, 6), weights="quadratic"),
     ),
-    "spearman": (lambda: spearman(A, B, ITEM, 0), lambda drawn: spearmanr(*observations(drawn)).statistic),
-    "kendall": (lambda: kendall(A, B, ITEM, 0), lambda drawn: kendalltau(*observations(drawn)).statistic),
+    "spearman": (lambda: spearman(A, B, ITEM, range(40), 0), lambda drawn: spearmanr(*observations(drawn)).statistic),
+    "kendall": (lambda: kendall(A, B, ITEM, range(40), 0), lambda drawn: kendalltau(*observations(drawn)).statistic),
 }
 
 
@@ -148,7 +149,7 @@ LIBRARY: dict[str, tuple[Callable[[], object], Callable[[np.ndarray], float]]] =
 def test_each_draw_is_what_the_library_says_of_the_resample(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     call, library = LIBRARY[name]
     statistic = captured(monkeypatch, call)
-    weights_BP = np.concatenate([np.ones((1, 40)), *resamples(40, 0)])[:26]
+    weights_BP = np.concatenate([np.ones((1, 40)), weights_of(next(resamples(40, 0)))])[:26]
     assert statistic(weights_BP) == pytest.approx([library(drawn) for drawn in weights_BP], abs=1e-12)
 
 
@@ -182,9 +183,9 @@ MISSING = [
     (lambda: mean_pairwise_kappa([], 0), "fewer than two raters an item"),
     (lambda: krippendorff_alpha([["a", "a"], ["a", "a"]], "nominal", 0), "all ratings are the same"),
     (lambda: krippendorff_alpha([[1], [None, 2]], "ordinal", 0), "fewer than two raters an item"),
-    (lambda: quadratic_kappa(SAME, SAME, np.arange(4), 0), "both raters give one grade alone"),
-    (lambda: spearman(SAME, np.arange(4.0), np.arange(4), 0), "one side does not vary"),
-    (lambda: kendall(np.arange(4.0), SAME, np.arange(4), 0), "one side does not vary"),
+    (lambda: quadratic_kappa(SAME, SAME, np.arange(4), range(4), 0), "both raters give one grade alone"),
+    (lambda: spearman(SAME, np.arange(4.0), np.arange(4), range(4), 0), "one side does not vary"),
+    (lambda: kendall(np.arange(4.0), SAME, np.arange(4), range(4), 0), "one side does not vary"),
 ]
 
 

@@ -14,15 +14,16 @@ from selfreward.judge_quality.accuracy import accuracy, kappa
 from selfreward.judge_quality.bias import (
     ScoreBin,
     flip_rate,
+    length_slope,
     parse_rate,
     position_preference,
     same_position,
     score_histogram,
+    self_preference,
     share_at_maximum,
 )
 from selfreward.judge_quality.estimate import Measure
 from selfreward.judge_quality.measures import judge_measures
-from selfreward.judge_quality.slopes import length_slope, self_preference
 from selfreward.judge_quality.verdicts import Judged, Labelled, Verdicts, judged
 from selfreward.records import SWAPPED, Verdict
 from tests.judge_quality.planted import item, said
@@ -145,12 +146,11 @@ def test_what_does_not_exist_says_why() -> None:
 
 
 def test_the_histogram_has_a_bin_a_score_or_twenty() -> None:
-    few = [(item(number=n), said(n, 0.5, scores=(5, n % 2))) for n in range(4)]
+    few = [5, 0, 5, 1, 5, 0, 5, 1]
     assert score_histogram(few) == (ScoreBin(0, 0, 2), ScoreBin(1, 1, 2), ScoreBin(5, 5, 4))
-    many = [(item(number=n), said(n, 0.5, scores=(n / 100, n / 100))) for n in range(100)]
-    bins = score_histogram(many)
+    bins = score_histogram([n / 100 for n in range(100)] * 2)
     assert (len(bins), sum(one.count for one in bins), bins[0].low, bins[-1].high) == (20, 200, 0, 0.99)
-    assert score_histogram([(item(), said())]) == ()
+    assert score_histogram([]) == ()
 
 
 real = pytest.mark.skipif(not PANDALM.is_file(), reason="the folder shared/data is not beside the checkout")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from selfreward.benchmarks.labelled_items import OWN
+from selfreward.judge_quality.bias import length_slope, self_preference
 from selfreward.judge_quality.corrected import RATES, corrected_share, right_rates
 from selfreward.judge_quality.estimate import Measure, missing, share_of
-from selfreward.judge_quality.slopes import length_slope, self_preference
 from selfreward.judge_quality.verdicts import Judged
 from selfreward.records import Verdict
 from tests.judge_quality.planted import item, said

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from selfreward.judge_quality.estimate import Array, Measure, mean_of, measure_of, missing, resamples
-from selfreward.metrics.intervals import Interval, bootstrap_mean
+from selfreward.judge_quality.estimate import Array, Measure, mean_of, measure_of, missing, weights_of
+from selfreward.metrics.intervals import Interval, bootstrap_mean, resamples
 
 
 def test_the_bootstrap_of_a_weighted_mean_is_the_bootstrap_of_the_mean() -> None:
@@ -19,7 +19,7 @@ def test_the_bootstrap_of_a_weighted_mean_is_the_bootstrap_of_the_mean() -> None
 
 
 def test_every_resample_draws_as_many_items_as_there_are() -> None:
-    weights_BP = np.concatenate(list(resamples(7, seed=1)))
+    weights_BP = np.concatenate([weights_of(chosen_BP) for chosen_BP in resamples(7, seed=1)])
     assert weights_BP.shape == (2000, 7)
     assert (weights_BP.sum(axis=1) == 7).all()
     assert weights_BP.mean(axis=0) == pytest.approx(np.ones(7), abs=0.1)

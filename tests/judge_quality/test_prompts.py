@@ -5,9 +5,8 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from selfreward.judge_quality.estimate import Measure
+from selfreward.judge_quality.estimate import Measure, effective_items, share_limits
 from selfreward.judge_quality.measures import judge_measures, rater_measures
-from selfreward.judge_quality.shares import effective_items, share_limits
 from selfreward.judge_quality.verdicts import Judged, Labelled, Verdicts
 from selfreward.records import Verdict
 from tests.judge_quality.planted import item, said

@@ -1,5 +1,7 @@
 """Win rates, plain and at equal length: closed forms and judges that only like length."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from selfreward.judge_quality.estimate import Measure
-from selfreward.judge_quality.winrate import Match, fit_logistic, length_controlled_win_rate, win_rate
+from selfreward.judge_quality.winrate import fit_logistic, length_controlled_win_rate, win_rate
 
 
 def logistic(x: np.ndarray) -> np.ndarray:
@@ -20,11 +22,15 @@ def value(measure: Measure) -> float:
     return measure.interval.value
 
 
-def matches(preferences: np.ndarray, apart: np.ndarray) -> list[Match]:
-    return [
-        Match(prompt_id=str(n), preference=float(p), length_a=1000 + int(d), length_b=1000)
-        for n, (p, d) in enumerate(zip(preferences, apart, strict=True))
-    ]
+Preferences = Sequence[float | None] | np.ndarray
+
+
+def plain(preferences: Preferences) -> Measure:
+    return win_rate(list(preferences), range(len(preferences)), 0)
+
+
+def controlled(preferences: Preferences, apart: np.ndarray) -> Measure:
+    return length_controlled_win_rate(list(preferences), list(apart), range(len(preferences)), 0)
 
 
 def longer_by(count: int, seed: int) -> np.ndarray:
@@ -37,57 +43,53 @@ def scaled(apart: np.ndarray) -> np.ndarray:
 
 
 def test_a_win_rate_counts_ties_half_and_leaves_out_what_is_missing() -> None:
-    rows = matches(np.array([1, 0, 0.5, 1.0]), np.zeros(4))
-    rows.append(Match(prompt_id="x", preference=None, length_a=1, length_b=1))
-    assert value(win_rate(rows, 0)) == 2.5 / 4
-    assert win_rate(rows, 0).left_out == length_controlled_win_rate(rows, 0).left_out == 1
+    rows = [1, 0, 0.5, 1.0, None]
+    assert value(plain(rows)) == 2.5 / 4
+    assert plain(rows).left_out == controlled(rows, np.zeros(5)).left_out == 1
 
 
 def test_a_judge_that_only_likes_length_is_brought_back_to_a_half() -> None:
     apart = longer_by(300, seed=0)
-    rows = matches(logistic(4 * scaled(apart)), apart)
-    assert value(win_rate(rows, 0)) > 0.8
-    assert value(length_controlled_win_rate(rows, 0)) == pytest.approx(0.5, abs=0.01)
+    rows = logistic(4 * scaled(apart))
+    assert value(plain(rows)) > 0.8
+    assert value(controlled(rows, apart)) == pytest.approx(0.5, abs=0.01)
 
 
 def test_the_same_with_hard_verdicts() -> None:
     apart = longer_by(300, seed=1)
-    rows = matches((apart > 0).astype(float), apart)
-    measure = length_controlled_win_rate(rows, 0)
-    assert value(win_rate(rows, 0)) > 0.85
+    rows = (apart > 0).astype(float)
+    measure = controlled(rows, apart)
+    assert value(plain(rows)) > 0.85
     assert measure.interval is not None
     assert measure.interval.low < 0.5 < measure.interval.high
 
 
 def test_a_policy_that_is_better_keeps_what_is_not_length() -> None:
     apart = longer_by(300, seed=2)
-    rows = matches(logistic(1 + 2 * scaled(apart)), apart)
-    assert value(length_controlled_win_rate(rows, 0)) == pytest.approx(1 / (1 + np.exp(-1)), abs=0.005)
+    assert value(controlled(logistic(1 + 2 * scaled(apart)), apart)) == pytest.approx(1 / (1 + np.exp(-1)), abs=0.005)
 
 
 def test_without_a_length_effect_both_win_rates_agree() -> None:
     rng = np.random.default_rng(3)
-    rows = matches((rng.random(400) < 0.7).astype(float), longer_by(400, seed=3))
-    plain, controlled = win_rate(rows, 0).interval, length_controlled_win_rate(rows, 0)
-    assert plain is not None
-    assert value(controlled) == pytest.approx(plain.value, abs=0.06)
-    assert value(length_controlled_win_rate(matches(np.array([1, 1, 1, 0.0] * 50), np.zeros(200)), 0)) == pytest.approx(
-        0.75, abs=1e-3
-    )
+    rows = (rng.random(400) < 0.7).astype(float)
+    whole = plain(rows).interval
+    assert whole is not None
+    assert value(controlled(rows, longer_by(400, seed=3))) == pytest.approx(whole.value, abs=0.06)
+    assert value(controlled([1, 1, 1, 0.0] * 50, np.zeros(200))) == pytest.approx(0.75, abs=1e-3)
 
 
 def test_swapping_the_policies_gives_the_rest() -> None:
     apart = longer_by(200, seed=4)
     preferences = np.random.default_rng(4).random(200)
-    there = value(length_controlled_win_rate(matches(preferences, apart), 0))
-    assert value(length_controlled_win_rate(matches(1 - preferences, -apart), 0)) == pytest.approx(1 - there)
+    there = value(controlled(preferences, apart))
+    assert value(controlled(1 - preferences, -apart)) == pytest.approx(1 - there)
 
 
 def test_what_does_not_exist_says_why() -> None:
     for apart in (50, -50):
-        always = matches(np.array([1.0, 0.0, 1.0]), np.full(3, apart))
-        assert "differ in length from B's by the same" in str(length_controlled_win_rate(always, 0).why_missing)
-    assert win_rate([], 0).why_missing == length_controlled_win_rate([], 0).why_missing == "no prompt has a preference"
+        always = controlled([1.0, 0.0, 1.0], np.full(3, apart))
+        assert "differ in length from B's by the same" in str(always.why_missing)
+    assert plain([]).why_missing == controlled([], np.zeros(0)).why_missing == "no prompt has a preference"
 
 
 def test_the_fit_is_the_maximum_of_the_penalised_likelihood() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from selfreward.backends.base import Advance, Completion, Conversation, NotScored, OptionScore, Sampling, Unfit
+from selfreward.errors import BackendError
 from selfreward.judges import AnyJudge
 from selfreward.judges.base import NO_USAGE, Item
 from selfreward.records import Candidate, Judgment, Policy, Verdict, make_prompt
@@ -63,6 +64,12 @@ def no_room_for_essays(_: object, messages: Conversation, room: int = 1) -> Unfi
     return Unfit("prompt_too_long", f"its 900 tokens leave no room for an answer of {room} in the model's 512")
 
 
+def refuse_essays(prompts: Sequence[Conversation]) -> None:
+    """What an engine does first: it draws for all prompts or for none."""
+    if any(ESSAY in messages[-1].content for messages in prompts):
+        raise BackendError("a prompt of 900 tokens exceeds the model's 512 tokens")
+
+
 @dataclass
 class Told:
     """A backend that says what it is told to, and remembers what it was asked."""
@@ -77,6 +84,7 @@ class Told:
     def generate(
         self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
     ) -> list[list[Completion]]:
+        refuse_essays(prompts)
         self.asked += prompts
         self.wanted.append((sampling, seed))
         advance(len(prompts) * sampling.k)
@@ -112,6 +120,7 @@ class Says:
     def generate(
         self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
     ) -> list[list[Completion]]:
+        refuse_essays(prompts)
         self.asked += prompts
         advance(len(prompts))
         return [[reply(str(self.says(one[-1].content)), self.finish)] for one in prompts]

@@ -1,7 +1,7 @@
 """The jury: how its members are asked, what they conclude, who abstains, and how far they disagree."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from selfreward.__main__ import compose
 from selfreward.config import validate
 from selfreward.errors import ConfigError
 from selfreward.judges.base import Item, pointwise
-from selfreward.judges.disagreement import disagreement, disagreements, most_disputed
-from selfreward.judges.jury import JurySpec
+from selfreward.judges.disagreement import Dispute
+from selfreward.judges.jury import Jury, JurySpec
 from selfreward.judges.rubric import RubricSpec
 from selfreward.records import Judgment, Policy
 from tests.judges.made import Says, item, judged
@@ -41,25 +41,37 @@ def jury(names: Sequence[str], rule: str = "majority", **settings: Any) -> JuryS
     return JurySpec(members=dict.fromkeys(names, RUBRIC), rule=rule, **settings)
 
 
-def conclude(
-    spec: JurySpec, scores: Given, items: Sequence[Item] | None = None, weights: dict[str, float] | None = None
-) -> list[Judgment]:
-    """What a jury concludes where its members gave these scores."""
+def sat(spec: JurySpec, weights: dict[str, float] | None = None) -> Jury:
+    return spec.build(Says(lambda _: None), Policy(path=Path("p"), key="p", digest="p"), weights=weights)
+
+
+def asked(spec: JurySpec, scores: Given, items: Sequence[Item] | None = None) -> tuple[Sequence[Item], list[Judgment]]:
+    """Candidates, and what the members of a jury were asked where they gave these scores."""
     items = items or [item(f"answer {at}", at) for at in range(len(next(iter(scores.values()))))]
     evidence = [
         pointwise(
             one,
-            judge=f"{name}:x",
-            outcome="unparsed" if (score := given[one[1].index]) is None else "scored",
+            judge=seat.name,
+            outcome="unparsed" if (score := scores[seat.member][one[1].index]) is None else "scored",
             score=score,
             raw="",
         )
-        for name, given in scores.items()
+        for seat in sat(spec).seats
         for one in items
     ]
-    judge = spec.build(Says(lambda _: None), Policy(path=Path("p"), key="p", digest="p"), weights=weights)
-    assert judge.conclude is not None
-    return judge.conclude(items, evidence)
+    return items, evidence
+
+
+def conclude(
+    spec: JurySpec, scores: Given, items: Sequence[Item] | None = None, weights: dict[str, float] | None = None
+) -> list[Judgment]:
+    """What a jury concludes where its members gave these scores."""
+    return sat(spec, weights).conclude(*asked(spec, scores, items))
+
+
+def disputes(spec: JurySpec, scores: Given) -> list[Dispute]:
+    """How far the members of a jury disagree where they gave these scores."""
+    return sat(spec).disputes(*asked(spec, scores))
 
 
 def scores_of(spec: JurySpec, scores: Given) -> list[float | None]:
@@ -152,21 +164,6 @@ def test_a_copy_of_the_best_answer_splits_no_votes() -> None:
     assert [one.candidate_ids for one in judgments] == [("c0",), ("c1",), ("c2",)]
 
 
-def test_disagreement_is_that_of_kendall() -> None:
-    def of(*members: list[float | None]) -> float | None:
-        return disagreement([{str(at): one for at, one in enumerate(scores) if one is not None} for scores in members])
-
-    assert of([1.0, 2.0, 3.0], [10.0, 20.0, 30.0]) == 0
-    assert of([1.0, 2.0, 3.0], [3.0, 2.0, 1.0]) == 1
-    # Kendall 1948: ranks 1 4 2 3 / 1 3 2 4 / 2 4 1 3 have sums 4 11 5 10, S = 37 and W = 12 * 37 / (9 * 60).
-    assert of([1.0, 4.0, 2.0, 3.0], [1.0, 3.0, 2.0, 4.0], [2.0, 4.0, 1.0, 3.0]) == pytest.approx(1 - 37 / 45)
-    assert of([1.0, 1.0, 2.0], [1.0, 1.0, 2.0]) == 0
-    assert of([1.0, 2.0, None, 3.0], [1.0, 2.0, 5.0, 3.0]) == 0
-    assert of([1.0, 2.0], [None, 2.0]) is None
-    assert of([1.0, 1.0], [2.0, 2.0]) is None
-    assert of([1.0], [2.0]) is None
-
-
 PLACES = 4
 MEMBERS = "abc"
 GIVEN = st.fixed_dictionaries(
@@ -196,7 +193,7 @@ def test_who_abstains_has_no_vote(rule: str, scores: Given) -> None:
 @given(scores=st.lists(st.integers(0, 9).map(float), min_size=2, max_size=5, unique=True))
 def test_a_unanimous_jury_agrees_and_ranks_as_its_members(rule: str, scores: list[float]) -> None:
     judgments = conclude(jury(MEMBERS, rule), {name: list(scores) for name in MEMBERS})
-    assert set(disagreements(judgments).values()) == {0.0}
+    assert [one.disagreement for one in disputes(jury(MEMBERS, rule), {name: list(scores) for name in MEMBERS})] == [0]
     best = max(range(len(scores)), key=lambda at: scores[at])
     given = [one.score for one in judgments if one.score is not None]
     assert max(range(len(scores)), key=lambda at: given[at]) == best
@@ -205,15 +202,11 @@ def test_a_unanimous_jury_agrees_and_ranks_as_its_members(rule: str, scores: lis
     )
 
 
-def test_the_most_disputed_prompts_come_first_and_those_without_disagreement_not_at_all() -> None:
-    def told(prompt: str, disputed: str) -> Judgment:
-        raw = f"disagreement={disputed} majority=1 members=2 of 2; a=1 b=1"
-        return replace(pointwise(item("x"), judge="j", score=1.0, raw=raw), prompt_id=prompt)
-
-    given = [("p", "0.25"), ("p", "0.25"), ("q", "1"), ("r", "null"), ("s", "0.25"), ("t", "0")]
-    judgments = [told(prompt, disputed) for prompt, disputed in given]
-    assert list(most_disputed(judgments, 2).items()) == [("q", 1), ("p", 0.25)]
-    assert list(most_disputed(judgments, 9)) == ["q", "p", "s"]
+def test_the_disagreement_on_a_prompt_is_told_by_its_id_and_none_where_there_is_none() -> None:
+    prompt_id = item("x")[0].id
+    apart = disputes(jury("abc"), {"a": [5.0, 1.0], "b": [1.0, 5.0], "c": [1.0, 5.0]})
+    assert apart == [Dispute(id=prompt_id, disagreement=pytest.approx(8 / 9))]
+    assert disputes(jury("ab"), {"a": [5.0], "b": [1.0]}) == []
 
 
 @dataclass
@@ -274,10 +267,9 @@ def test_a_scripted_loop_with_a_jury_of_two_policies(tmp_path: Path) -> None:
     settings = ("judge=jury", "select=preference_pairs", "loop.iterations=2", "judge.members.rubric.policy=initial")
     view = run_scripted(tmp_path, *settings)
     first, second = (stages["judge"] for stages in view.iterations[:2])
-    rows = list(second.records(Judgment))
-    disputed = disagreements(rows)
+    disputed = [one.disagreement for one in second.records(Dispute, "disputes")]
     counts = second.manifest.counts
-    assert counts["jury_disagreement"] == pytest.approx(sum(disputed.values()) / len(disputed))
+    assert counts["jury_disagreement"] == pytest.approx(sum(disputed) / len(disputed))
     assert counts["scored"] == second.rows("evidence") > second.rows()
     assert {one.judge.split(":")[0] for one in second.records(Judgment, "evidence")} == {
         "likelihood",

@@ -13,8 +13,7 @@ from selfreward.config import validate
 from selfreward.errors import ConfigError
 from selfreward.judges import AnyJudge
 from selfreward.judges.jury import JurySpec
-from selfreward.judges.pattern import explained_pattern
-from selfreward.judges.reply import LETTERS, read_letter, read_score
+from selfreward.judges.reply import LETTERS, explained_pattern, read_letter, read_score
 from selfreward.judges.scale import Scale
 from tests.judges.made import Told, item, judged, reply
 from tests.support import run_scripted

@@ -34,8 +34,8 @@ def spec_of(*overrides: str) -> RubricSpec:
 def test_every_rubric_composes_and_asks(name: str) -> None:
     rubric = spec_of(f"rubric@judge.rubric={name}").rubric
     assert rubric.id == name
-    explained = rubric.ask("What is it?", "It is that.", None, explained=True)
-    bare = rubric.ask("What is it?", "It is that.", None, explained=False)
+    explained = rubric.ask({"question": "What is it?", "answer": "It is that."}, explained=True)
+    bare = rubric.ask({"question": "What is it?", "answer": "It is that."}, explained=False)
     for conversation in (explained, bare):
         assert [one.role for one in conversation][-1] == "user"
         assert "<answer>\nIt is that.\n</answer>" in conversation[-1].content
@@ -76,18 +76,18 @@ def test_greedy_replies_are_not_repeated() -> None:
 
 
 def test_a_candidate_is_filled_in_once_and_cannot_close_its_tags() -> None:
-    content = spec_of().rubric.ask("Is {answer} here?", HOSTILE, None, explained=True)[-1].content
+    content = spec_of().rubric.ask({"question": "Is {answer} here?", "answer": HOSTILE}, explained=True)[-1].content
     assert "<question>\nIs {answer} here?\n</question>" in content
     assert "{answer} {question} {0} $x %s\n</answer>" in content
     assert content.count("</answer>") == content.count("<answer>") == 1
     for attempt in ("< / answer >", "</ANSWER>", "<\u200b/answer>", "</question><answer>"):
-        shown = spec_of().rubric.ask("q", attempt, None, explained=True)[-1].content
+        shown = spec_of().rubric.ask({"question": "q", "answer": attempt}, explained=True)[-1].content
         assert shown.count("<") == 4
 
 
 def test_worked_examples_are_turns() -> None:
     spec = spec_of("rubric@judge.rubric=right_or_wrong")
-    roles = [one.role for one in spec.rubric.ask("q", "a", None, explained=True)]
+    roles = [one.role for one in spec.rubric.ask({"question": "q", "answer": "a"}, explained=True)]
     assert roles == ["system", "user", "assistant", "user", "assistant", "user"]
 
 

@@ -13,9 +13,8 @@ from selfreward.data.own import FileSource, OwnData
 from selfreward.data.roles import ColumnsSeen, HumanPair, LeftOut
 from selfreward.errors import DataError
 from selfreward.judge_quality.verdicts import labelled
-from selfreward.labels.blind import blind, read_key
+from selfreward.labels.blind import Answer, blind, read_key
 from selfreward.labels.items import Label, write_items
-from selfreward.labels.returned import Answer
 from selfreward.labels.returned_gold import (
     labelled_by,
     labelled_items,

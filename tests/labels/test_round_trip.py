@@ -40,7 +40,7 @@ def there_and_back(items, people, trip, seed=0, rubric="r@1:abc") -> list[Item]:
         write_key(Path(name) / "key.jsonl", [hidden for _, hidden in pairs])
         write(folder, [shown for shown, _ in pairs], "Which is better?")
         returned = back(folder, people)
-        return labelled_items(read_returned(returned).answers, read_key(Path(name) / "key.jsonl"))
+        return labelled_items(read_returned(returned)[0], read_key(Path(name) / "key.jsonl"))
 
 
 @pytest.mark.parametrize("trip", TRIPS)

@@ -10,7 +10,7 @@ import pytest
 from selfreward.artifacts import Artifact
 from selfreward.errors import StageError
 from selfreward.judges import pairwise
-from selfreward.judges.comparison import comparisons
+from selfreward.judges.both_orders import comparisons
 from selfreward.reading.rounds import Round
 from selfreward.records import Candidate, Judgment, PreferencePair
 from tests.support import run_scripted, selfreward

@@ -21,6 +21,8 @@ _CLOSED_BY = {
     opening: re.compile(closings)
     for opening, closings in {"`": "`", '"': '"', "„": "[“”]", "“": "”", "«": "»", "「": "」", "『": "』"}.items()
 }
+# The next single mark that closes, or that opens: apostrophes do neither.
+_SINGLE = re.compile(r"(?P<closes>'(?!\w))|(?<!\w)'")
 _TAG = re.compile(
     r"<(?P<tag>(?:answer|candidate|response)(?:_\w+)?|quote|blockquote|q|code|pre|think|thinking|thought|reasoning)>",
     re.IGNORECASE,
@@ -115,12 +117,12 @@ def _end_of(text: str, found: re.Match[str], unclosed: set[str]) -> int | None:
         return _end_of_tag(text, found)
     if opening in unclosed:
         return None
-    if found["single"]:
-        return _end_of_single(text, start, unclosed)
-    closing = _CLOSED_BY[opening].search(text, start)
+    closing = (_SINGLE if found["single"] else _CLOSED_BY[opening]).search(text, start)
     if closing is None:
         unclosed.add(opening)
         return None
+    if found["single"]:
+        return closing.end() if closing["closes"] else None
     # A mark of code closes in its line, or it is none.
     return None if opening == "`" and "\n" in text[start : closing.start()] else closing.end()
 
@@ -128,20 +130,6 @@ def _end_of(text: str, found: re.Match[str], unclosed: set[str]) -> int | None:
 def _end_of_tag(text: str, found: re.Match[str]) -> int:
     closing = re.compile(f"</{re.escape(found['tag'])}>", re.IGNORECASE).search(text, found.end())
     return len(text) if closing is None else closing.end()
-
-
-def _end_of_single(text: str, start: int, unclosed: set[str]) -> int | None:
-    """Behind the next single mark that closes; None where one that opens comes first. Apostrophes do neither."""
-    place = start
-    while (place := text.find("'", place)) >= 0:
-        followed = text[place + 1 : place + 2].isalnum() or text[place + 1 : place + 2] == "_"
-        if not followed:
-            return place + 1
-        if not (text[place - 1].isalnum() or text[place - 1] == "_"):
-            return None
-        place += 1
-    unclosed.add("'")
-    return None
 
 
 def _between_odd_quotes(text: str) -> Span | None:

@@ -32,7 +32,10 @@ def agreed(one: Judgment, other: Judgment) -> Comparison:
     assert one.candidate_ids == other.candidate_ids, "judgments of the same candidates"
     assert one.order != other.order, "one judgment for each order"
     first_id, second_id = one.candidate_ids
-    preference, flipped = _together(preference_of(one), preference_of(other))
+    mine, others = preference_of(one), preference_of(other)
+    preference = flipped = None
+    if mine is not None and others is not None:
+        preference, flipped = (mine + others) / 2, (mine - 0.5) * (others - 0.5) < 0
     if one.verdict is not None and other.verdict is not None:
         flipped = one.verdict != other.verdict
         preference = 0.5 if flipped else preference
@@ -58,9 +61,3 @@ def preference_of(judgment: Judgment) -> float | None:
 def verdict_of(preference: float) -> Verdict:
     """The side that a preference for the first of two answers is on."""
     return "tie" if preference == PREFERENCES["tie"] else "first" if preference > PREFERENCES["tie"] else "second"
-
-
-def _together(one: float | None, other: float | None) -> tuple[float | None, bool | None]:
-    if one is None or other is None:
-        return None, None
-    return (one + other) / 2, (one - 0.5) * (other - 0.5) < 0

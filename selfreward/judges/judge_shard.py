@@ -9,7 +9,8 @@ from selfreward.backends.base import Backend
 from selfreward.errors import StageError
 from selfreward.judges import AnyJudge
 from selfreward.judges.base import Ask, Item, Judge
-from selfreward.judges.jury import JurySpec, Weights
+from selfreward.judges.jury import Jury, JurySpec, Weights
+from selfreward.judges.verifier import VerifierSpec
 from selfreward.records import Judgment, Policy
 
 
@@ -19,17 +20,22 @@ def build_judge(
     policy: Policy | None,
     jurors: Mapping[str, Policy],
     weights: Weights | None = None,
-) -> Judge:
-    """The judge of `spec` over `backend`, which holds `policy`; `jurors` as those of the stage.
-
-    Raises ConfigError for a jury without the `weights` that it should have learned.
-    """
+) -> Judge | Jury:
+    """The judge of `spec` over `backend`, which holds `policy`; `weights` are those that a jury learned."""
+    if isinstance(spec, VerifierSpec):
+        return spec.build()
+    assert backend is not None
+    assert policy is not None
     return spec.build(backend, policy, jurors, weights) if isinstance(spec, JurySpec) else spec.build(backend, policy)
 
 
 def judge_shard(spec: AnyJudge, ask: Ask, items: list[Item], seed: int, advance: Advance) -> list[Judgment]:
     """What `ask` says of `items`. Raises StageError where more than `spec.max_failed_share` failed."""
-    judgments = [_refusal_or_unparsed(judgment) for judgment in ask(items, seed, advance)]
+    # A judge that stated no verdict may have declined to.
+    judgments = [
+        replace(one, outcome="refused") if one.outcome == "unparsed" and refused(one.raw) else one
+        for one in ask(items, seed, advance)
+    ]
     failed = [judgment for judgment in judgments if judgment.outcome == "failed"]
     if len(failed) > spec.max_failed_share * len(judgments):
         raise StageError(
@@ -38,12 +44,6 @@ def judge_shard(spec: AnyJudge, ask: Ask, items: list[Item], seed: int, advance:
             "(of a duel: duel.judge.max_failed_share)"
         )
     return judgments
-
-
-def _refusal_or_unparsed(judgment: Judgment) -> Judgment:
-    """`judgment`, as a refusal where the judge stated no verdict and declined to."""
-    declined = judgment.outcome == "unparsed" and refused(judgment.raw)
-    return replace(judgment, outcome="refused") if declined else judgment
 
 
 def tell_items(advance: Advance, items: int, judgments: int) -> None:

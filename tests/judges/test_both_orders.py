@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfreward.judges.comparison import Comparison, agreed, comparisons
+from selfreward.judges.both_orders import Comparison, agreed, comparisons
 from selfreward.records import Judgment, Verdict
 from tests.judges.made import compared
 

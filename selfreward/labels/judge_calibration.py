@@ -1,17 +1,17 @@
 """Calibrate: what a judge says of the pairs of a file that people labelled, outside of any loop."""
 
 import heapq
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import PositiveInt
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.backends.base import Backend
-from selfreward.judge_quality.opinions import opinionated, write_opinions
+from selfreward.judge_quality.opinions import save_weights, write_opinions
 from selfreward.judge_quality.verdicts import Labelled
-from selfreward.judge_quality.weights import save_weights
 from selfreward.judges import AnyJudge
+from selfreward.judges.disagreement import Dispute
+from selfreward.judges.judge_shard import build_judge
 from selfreward.labels.items import Item, read_items
 from selfreward.records import Policy, digest_of
 from selfreward.spec import Spec, execution
@@ -25,14 +25,6 @@ class LabelledSpec(Spec):
     path: Path = execution(...)
     content: str
     limit: PositiveInt | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dispute:
-    """How far the members of a jury disagree on the pair with this id, from 0 to 1."""
-
-    id: str
-    disagreement: float
 
 
 def labelled_pairs(out: Output, spec: LabelledSpec) -> None:
@@ -70,10 +62,10 @@ def calibrate(
     `policy` judges, with `jurors` as in the stage `judge`. Raises StageError as that does.
     """
     items = list(pairs.records(Labelled))
-    judging = opinionated(spec, backend, policy, jurors)
+    judging = build_judge(spec, backend, policy, jurors)
     with out.progress(2 * len(items), "answers judged") as advance:
         found = write_opinions(out, spec, judging, items, rows="rows", evidence="evidence", seed=seed, advance=advance)
     with out.table(Dispute, "disputes") as table:
-        table.write_all(Dispute(id=id_, disagreement=value) for id_, value in found.disagreements.items())
+        table.write_all(found.disputes)
     if found.weights is not None:
         save_weights(out, found.weights)

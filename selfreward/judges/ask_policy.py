@@ -1,0 +1,85 @@
+"""Questions put to a policy in words: replies that are drawn and read, or the probability of every verdict."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from selfreward.backends.base import Advance, Backend, Completion, Conversation, NotScored, OptionScore, Sampling
+from selfreward.errors import BackendError
+from selfreward.judges.base import NO_USAGE
+from selfreward.records import Outcome, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What came of one question: the `value` of the verdict, None with the outcome that says why there is none."""
+
+    outcome: Outcome
+    value: float | None = None
+    raw: str
+    usage: Usage = NO_USAGE
+
+
+def ask_for_replies(
+    backend: Backend, conversations: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
+) -> list[Sequence[Completion | NotScored]]:
+    """`sampling.k` replies to each conversation, in order; NotScored where it leaves no room for one in the context."""
+    try:
+        return [*backend.generate(conversations, sampling, seed, advance)] if conversations else []
+    except BackendError:
+        # An engine draws for all or for none: which conversations are too long is asked only where one is. What a
+        # template refuses it refuses whatever the answer: the engine says so.
+        unfit = {place: backend.why_unfit(one, sampling.max_new_tokens) for place, one in enumerate(conversations)}
+        too_long = {
+            place: NotScored(outcome="truncated", reason=f"the prompt of the judge: {one.told}")
+            for place, one in unfit.items()
+            if one is not None and one.reason == "prompt_too_long"
+        }
+        if not too_long:
+            raise
+    asked = [messages for place, messages in enumerate(conversations) if place not in too_long]
+    drawn = iter(backend.generate(asked, sampling, seed, advance) if asked else [])
+    advance(len(too_long) * sampling.k)
+    return [[too_long[place]] * sampling.k if place in too_long else next(drawn) for place in range(len(conversations))]
+
+
+def read_reply(reply: Completion | NotScored, read: Callable[[str], float | None]) -> Reading:
+    """What a reply states, by `read` of its text; one that was cut states nothing."""
+    if isinstance(reply, NotScored):
+        return Reading(outcome=reply.outcome, raw=reply.reason)
+    usage = Usage(prompt_tokens=reply.prompt_tokens, completion_tokens=reply.tokens)
+    if reply.finish == "length":
+        return Reading(outcome="truncated", raw=reply.raw, usage=usage)
+    if (value := read(reply.text)) is None:
+        return Reading(outcome="unparsed", raw=reply.raw, usage=usage)
+    return Reading(outcome="scored", value=float(value), raw=reply.raw, usage=usage)
+
+
+def ask_for_means(
+    backend: Backend,
+    conversations: Sequence[Conversation],
+    values: Mapping[str, float],
+    min_mass: float,
+    advance: Advance,
+) -> list[Reading]:
+    """The mean of `values` in each answer, by the probabilities of their names as its first token.
+
+    Unparsed where together they have less than `min_mass`, failed where the engine gave a score that is no number.
+    """
+    return [_mean(result, values, min_mass) for result in backend.score_options(conversations, list(values), advance)]
+
+
+def _mean(result: OptionScore | NotScored, values: Mapping[str, float], min_mass: float) -> Reading:
+    if isinstance(result, NotScored):
+        return Reading(outcome=result.outcome, raw=result.reason)
+    usage = Usage(prompt_tokens=result.prompt_tokens, completion_tokens=0)
+    chances = [math.exp(logprob) for logprob in result.logprobs]
+    mass = math.fsum(chances)
+    told = " ".join(f"p({name})={chance:.6g}" for name, chance in zip(values, chances, strict=True))
+    raw = f"{told} mass={mass:.6g}"
+    if not math.isfinite(mass):
+        return Reading(outcome="failed", raw=raw, usage=usage)
+    if mass < min_mass or mass == 0:
+        return Reading(outcome="unparsed", raw=raw, usage=usage)
+    mean = math.fsum(value * (chance / mass) for value, chance in zip(values.values(), chances, strict=True))
+    return Reading(outcome="scored", value=mean, raw=raw, usage=usage)
