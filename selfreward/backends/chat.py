@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfreward.backends.base import Completion
+from selfreward.backends.chat_template import Turn, control_pattern, render, template_file
 from selfreward.backends.rendering import Rendering
-from selfreward.backends.template import Turn, control_pattern, render, template_file
 from selfreward.errors import BackendError
 from selfreward.records import Finish, Message
 from selfreward.thought import behind, marks_in, split_thought

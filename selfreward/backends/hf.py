@@ -12,8 +12,8 @@ from selfreward.backends import forward
 from selfreward.backends.base import Advance, Sampling
 from selfreward.backends.chat import pad_id
 from selfreward.backends.device import MOST_THREADS, resolve_device, resolve_dtype
-from selfreward.backends.local import load_model, quiet
-from selfreward.backends.sharing import Row, group_rows
+from selfreward.backends.model_loading import load_model, quiet
+from selfreward.backends.shared_prefixes import Row, group_rows
 from selfreward.backends.token_backend import Draw, TokenBackend
 from selfreward.errors import BackendError
 from selfreward.records import Policy

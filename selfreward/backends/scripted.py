@@ -19,7 +19,7 @@ from typing import Literal, cast
 
 from pydantic import Field
 
-from selfreward.artifacts.files import write_json
+from selfreward.artifacts.atomic_files import write_json
 from selfreward.backends.base import (
     Advance,
     Answer,

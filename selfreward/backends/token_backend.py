@@ -26,8 +26,8 @@ from selfreward.backends.chat import (
     render_prompt,
     stop_ids,
 )
-from selfreward.backends.local import context_length, load_chat, load_configs
-from selfreward.backends.sharing import Row
+from selfreward.backends.model_loading import context_length, load_chat, load_configs
+from selfreward.backends.shared_prefixes import Row
 from selfreward.errors import BackendError
 from selfreward.records import Policy
 from selfreward.spec import Spec

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar, get_args
 
-from selfreward.artifacts.files import write_json
+from selfreward.artifacts.atomic_files import write_json
 from selfreward.backends import HfSpec, VllmSpec
 from selfreward.backends.device import Dtype, resolve_device, resolve_dtype
 from selfreward.backends.vllm import device_of as device_of_vllm

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from selfreward.artifacts import Store
-from selfreward.artifacts.files import write_atomically
+from selfreward.artifacts.atomic_files import write_atomically
 from selfreward.artifacts.runs import Run, read_run
 from selfreward.commands.arguments import Values
 from selfreward.commands.check import check_models

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from selfreward.artifacts import Store
-from selfreward.artifacts.files import canonical, write_atomically
+from selfreward.artifacts.atomic_files import canonical, write_atomically
 from selfreward.commands.arguments import Values
 from selfreward.commands.gc import collect
 from selfreward.commands.run import run

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from selfreward.artifacts.files import sha256_of
+from selfreward.artifacts.atomic_files import sha256_of
 from selfreward.data.readers import READERS, Broken, Rows, form_of, is_read, read_file, stop
 from selfreward.errors import DataError
 from selfreward.records import digest_of

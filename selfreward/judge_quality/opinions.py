@@ -6,7 +6,7 @@ from functools import partial
 
 from selfreward.artifacts import Output, derive_seed
 from selfreward.artifacts.output import Advance
-from selfreward.artifacts.tables import in_batches
+from selfreward.artifacts.parquet import in_batches
 from selfreward.backends.base import Backend
 from selfreward.judge_quality.asking import as_candidates, verdicts_on
 from selfreward.judge_quality.verdicts import Labelled, Verdicts

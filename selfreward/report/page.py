@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from selfreward.artifacts.files import write_atomically
+from selfreward.artifacts.atomic_files import write_atomically
 from selfreward.artifacts.runs import RunView
 from selfreward.quoting import setting
 from selfreward.reading.content import Evaluation, Step, read_config, read_samples, read_steps, why_stopped

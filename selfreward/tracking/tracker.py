@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from selfreward.artifacts import Artifact
-from selfreward.artifacts.files import write_atomically
+from selfreward.artifacts.atomic_files import write_atomically
 from selfreward.artifacts.runs import read_iteration
 from selfreward.reading.data_metrics import data_metrics
 from selfreward.reading.judge_metrics import judge_lines

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from selfreward.artifacts import Artifact
-from selfreward.artifacts.files import canonical, locked, write_atomically, write_json
+from selfreward.artifacts.atomic_files import canonical, locked, write_atomically, write_json
 from selfreward.artifacts.runs import read_run
 from selfreward.quoting import word
 from selfreward.reading.data_metrics import data_metrics

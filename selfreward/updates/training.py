@@ -11,8 +11,8 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from selfreward.backends.chat import Chat, pad_id
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
-from selfreward.backends.folder import first_without_numbers
-from selfreward.backends.local import load_model
+from selfreward.backends.model_folder import first_without_numbers
+from selfreward.backends.model_loading import load_model
 from selfreward.backends.rendering import write_rendering
 from selfreward.errors import ConfigError, StageError, StarvedLoop
 from selfreward.records import Policy

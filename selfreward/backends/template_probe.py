@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from selfreward.backends.chat_template import TEMPLATES, Content, control_pattern, render, template_file
 from selfreward.backends.rendering import ChatSpec, Rendering
-from selfreward.backends.template import TEMPLATES, Content, control_pattern, render, template_file
 from selfreward.errors import BackendError, TemplateRefusal
 from selfreward.thought import MARKS, closing_of
 
