@@ -12,6 +12,7 @@ from selfreward.backends.base import (
     Conversation,
     NotScored,
     OptionScore,
+    OptionScores,
     Prompts,
     Sampling,
     TextScore,
@@ -116,9 +117,7 @@ class TokenBackend(Backend):
             for (prompt, completion), fit in zip(rows, fits, strict=True)
         ]
 
-    def _score_options(
-        self, prompts: Prompts, options: Sequence[str], advance: Advance
-    ) -> list[OptionScore | NotScored]:
+    def _score_options(self, prompts: Prompts, options: Sequence[str], advance: Advance) -> OptionScores:
         lead, wanted = option_tokens(self._chat, options)
         rows = [[*render_prompt(self._chat, messages), *lead] for messages in prompts]
         fits = [self._limit is None or len(row) < self._limit for row in rows]
