@@ -121,8 +121,7 @@ class ScriptedBackend(Backend):
     @property
     def identity(self) -> Mapping[str, str | int | float | bool]:
         """The planted faults, and a version to raise when the script changes."""
-        faults = cast(dict[str, str | int | float | bool], identity(self._spec))
-        return {"version": 1, **faults}
+        return cast(dict[str, str | int | float | bool], {"version": 1, **identity(self._spec)})
 
     def _generate(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[list[Completion]]:
         state = read_state(self._policy.path)

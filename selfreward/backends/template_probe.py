@@ -93,11 +93,9 @@ def choose_template(tokenizer: Any, name: str | None) -> str:
 
 def _with_content(probe: _Probe) -> _Probe:
     """`probe` with turns in the form in which the template writes their text."""
-    if probe.shows("user", prompted=True):
-        return probe
-    parts = replace(probe, content="parts")
-    if parts.shows("user", prompted=True):
-        return parts
+    for tried in (probe, replace(probe, content="parts")):
+        if tried.shows("user", prompted=True):
+            return tried
     probe.render("user", prompted=True)  # says what the template raises, if it does
     raise BackendError(
         f"{template_file(probe.tokenizer)} does not write what the user says: mend it, or give another with "

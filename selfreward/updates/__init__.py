@@ -19,7 +19,6 @@ from selfreward.updates.training_process import Task, train_in_scratch
 AnyUpdate = RftSpec | DpoSpec | ScriptedUpdate
 UpdateSpec = Annotated[AnyUpdate, Field(discriminator="kind")]
 
-
 __all__ = ["AnyUpdate", "DpoSpec", "RftSpec", "ScriptedUpdate", "UpdateSpec", "engine_of", "reference_of", "run_update"]
 
 
