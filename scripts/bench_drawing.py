@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from selfreward.backends import forward
 from selfreward.backends.base import Sampling
-from selfreward.backends.local import load_model, quiet
+from selfreward.backends.model_loading import load_model, quiet
 from selfreward.data.wheels import asset_model
 
 STOP = 2

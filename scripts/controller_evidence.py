@@ -30,7 +30,7 @@ from controller_evidence_row import row_of
 from controller_evidence_table import CONTROLLER, CONTROLLERS, EQUAL, FROM_NOTHING, HEALTHY, write_table
 
 from selfreward.artifacts import Artifact, Store
-from selfreward.artifacts.files import write_atomically
+from selfreward.artifacts.atomic_files import write_atomically
 from selfreward.artifacts.runs import read_run
 from selfreward.commands.gc import WEIGHTS, empty
 from selfreward.console import ConsoleReporter

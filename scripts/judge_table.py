@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from selfreward.artifacts.files import write_json
+from selfreward.artifacts.atomic_files import write_json
 from selfreward.data.readers import content_digest
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -59,8 +59,8 @@ def arm(point: str) -> None:
     """Makes this process die when it next reaches `point`."""
     import selfreward.stages.judge as judging
     import selfreward.stages.sample as sampling
-    import selfreward.updates.child as training
     import selfreward.updates.rft as rft
+    import selfreward.updates.training_process as training
 
     match point:
         case "sample":

@@ -28,7 +28,7 @@ import numpy as np
 from selfreward.__main__ import compose
 from selfreward.answers import distinct_key, is_right
 from selfreward.backends import open_backend
-from selfreward.backends.draw import Decoding, draw_candidates
+from selfreward.backends.candidates import Decoding, draw_candidates
 from selfreward.commands.seed_judge import GROUP, report_lines, seed_policy
 from selfreward.config import SeedJudgeConfig, validate_as
 from selfreward.data.embedded import load_everyday

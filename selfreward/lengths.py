@@ -1,6 +1,6 @@
 """How long the answers of a run may get, which its prompts have to leave room for."""
 
-from selfreward.backends.draw import AnswerLengths
+from selfreward.backends.candidates import AnswerLengths
 from selfreward.config import RunConfig
 from selfreward.data.roles import Role
 

@@ -9,9 +9,9 @@ import hashlib
 from typing import Any
 
 from selfreward.artifacts import Artifact
-from selfreward.artifacts.files import canonical
+from selfreward.artifacts.atomic_files import canonical
+from selfreward.artifacts.parquet import read_rows
 from selfreward.artifacts.runs import RunView
-from selfreward.artifacts.tables import read_rows
 
 DECIMALS = 6
 ROUNDED = ("measure", "diagnose", "decide")

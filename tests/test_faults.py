@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from selfreward.artifacts.files import locked, write_atomically
+from selfreward.artifacts.atomic_files import locked, write_atomically
 from selfreward.errors import StoreError, of_system
 from tests.support import selfreward
 from tests.test_cli import SCRIPTED

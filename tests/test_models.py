@@ -17,7 +17,7 @@ from selfreward.artifacts.runs import Run, RunView, read_run
 from selfreward.backends.base import Answer
 from selfreward.backends.chat import render_prompt
 from selfreward.backends.hf import HfBackend, HfSpec
-from selfreward.backends.local import load_chat
+from selfreward.backends.model_loading import load_chat
 from selfreward.backends.rendering import ChatSpec
 from selfreward.config import validate
 from selfreward.data.models import model_policy

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfreward.artifacts.tables import read_records, rows_of, schema_of, write_parquet
+from selfreward.artifacts.parquet import read_records, rows_of, schema_of, write_parquet
 from selfreward.records import Candidate, Example, GoldPair, Judgment, Message, Prompt, Usage, make_prompt
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.backends.base import Completion
-from selfreward.backends.draw import Decoding, draw_candidates
+from selfreward.backends.candidates import Decoding, draw_candidates
 from selfreward.backends.scripted import ScriptedBackend
 from selfreward.metrics.sharpening import EvaluatedAnswer
 from selfreward.reading.chain import explain

@@ -71,7 +71,7 @@ def make_chat():
     """The chat of `make_tokenizer`, as it is settled for the folder of a policy."""
     from selfreward.backends.chat import open_chat
     from selfreward.backends.rendering import ChatSpec
-    from selfreward.backends.resolve import resolve_rendering
+    from selfreward.backends.template_probe import resolve_rendering
 
     tokenizer = make_tokenizer()
     return open_chat(tokenizer, resolve_rendering(tokenizer, ChatSpec(), ["<|im_end|>"]))

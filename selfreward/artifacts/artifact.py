@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from selfreward.artifacts import manifest as manifests
 from selfreward.artifacts.manifest import InputEntry, Manifest, TableEntry
-from selfreward.artifacts.tables import read_records
+from selfreward.artifacts.parquet import read_records
 from selfreward.errors import CollectedArtifact
 from selfreward.spec import Json
 

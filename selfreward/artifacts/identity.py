@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from selfreward.artifacts.files import canonical
+from selfreward.artifacts.atomic_files import canonical
 from selfreward.spec import Json
 
 _SHOWN = 3

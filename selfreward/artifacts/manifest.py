@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from selfreward.artifacts.files import canonical, sha256_of, sync, write_json
+from selfreward.artifacts.atomic_files import canonical, sha256_of, sync, write_json
 from selfreward.artifacts.identity import key_of
 from selfreward.artifacts.shards import digest_file
 from selfreward.errors import CorruptArtifact

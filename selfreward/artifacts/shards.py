@@ -9,8 +9,8 @@ import shutil
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from selfreward.artifacts.files import canonical, sha256_of, sync
-from selfreward.artifacts.tables import Row, write_parquet
+from selfreward.artifacts.atomic_files import canonical, sha256_of, sync
+from selfreward.artifacts.parquet import Row, write_parquet
 
 
 def write_shard(path: Path, rows: list[Row], record_type: type) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import selfreward
 from selfreward.artifacts import manifest as manifests
 from selfreward.artifacts.artifact import Artifact, Part
-from selfreward.artifacts.files import locked, sync
+from selfreward.artifacts.atomic_files import locked, sync
 from selfreward.artifacts.identity import explain_miss, key_of
 from selfreward.artifacts.manifest import InputEntry, Manifest
 from selfreward.artifacts.output import Output, Reporter

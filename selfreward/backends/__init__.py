@@ -13,7 +13,6 @@ from selfreward.records import Policy
 AnyBackend = HfSpec | ScriptedSpec | VllmSpec
 BackendSpec = Annotated[AnyBackend, Field(discriminator="kind")]
 
-
 __all__ = ["AnyBackend", "Backend", "BackendSpec", "HfSpec", "ScriptedSpec", "VllmSpec", "open_backend", "trusts"]
 
 

@@ -79,11 +79,6 @@ class Answer:
     ended: bool = True
     thought: str | None = None
 
-    @property
-    def raw(self) -> str:
-        """All that is scored: the thought, if there is one, and the answer."""
-        return (self.thought or "") + self.text
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextScore:
@@ -111,6 +106,9 @@ class NotScored:
 
     outcome: Outcome
     reason: str
+
+
+OptionScores = list[OptionScore | NotScored]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +184,7 @@ class Backend(ABC):
         """One result for each answer, in order; an answer beyond the context is NotScored, never cut."""
         return self._counted("scores of answers", self._score(answers, advance), len(answers))
 
-    def score_options(
-        self, prompts: Prompts, options: Sequence[str], advance: Advance
-    ) -> list[OptionScore | NotScored]:
+    def score_options(self, prompts: Prompts, options: Sequence[str], advance: Advance) -> OptionScores:
         """One result for each prompt, in order, from one forward pass each; nothing is generated.
 
         Raises BackendError for an option that is more than one token of the model, or the same token as another.
@@ -212,9 +208,7 @@ class Backend(ABC):
     def _score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]: ...
 
     @abstractmethod
-    def _score_options(
-        self, prompts: Prompts, options: Sequence[str], advance: Advance
-    ) -> list[OptionScore | NotScored]: ...
+    def _score_options(self, prompts: Prompts, options: Sequence[str], advance: Advance) -> OptionScores: ...
 
     @abstractmethod
     def _count_tokens(self, texts: Sequence[str]) -> list[int]: ...

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfreward.backends.base import Completion
+from selfreward.backends.chat_template import Turn, control_pattern, render, template_file
 from selfreward.backends.rendering import Rendering
-from selfreward.backends.template import Turn, control_pattern, render, template_file
 from selfreward.errors import BackendError
 from selfreward.records import Finish, Message
 from selfreward.thought import behind, marks_in, split_thought
@@ -195,10 +195,11 @@ def author_stops(generation_config: Any) -> list[int]:
     return [] if named is None else [*named] if isinstance(named, list) else [named]
 
 
-def pad_id(chat: Chat, vocabulary: int) -> int:
-    """The token to pad with: the model's own where it has one among its `vocabulary` embeddings, else end of turn."""
+def pad_id(chat: Chat, model: Any) -> int:
+    """The token to pad with: the tokenizer's own where `model` has an embedding of it, else end of turn."""
     own = chat.tokenizer.pad_token_id
-    return chat.end_of_turn if own is None or own >= vocabulary else int(own)
+    known = own is not None and own < model.get_input_embeddings().num_embeddings
+    return int(own) if known else chat.end_of_turn
 
 
 def _turns_of(rendering: Rendering, messages: Sequence[Message]) -> list[dict[str, str]]:

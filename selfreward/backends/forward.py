@@ -2,27 +2,14 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from selfreward.backends.base import Sampling
 from selfreward.errors import BackendError
 
 _POSITIONS_AT_ONCE = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Prefix:
-    """What a model has computed of the first `length` tokens of several rows."""
-
-    length: int
-    cache: Any
-
-    def repeated(self, rows: int) -> Any:
-        """A copy of the cache for so many rows: the model adds to it what follows."""
-        cache = copy.deepcopy(self.cache)
-        cache.batch_repeat_interleave(rows)
-        return cache
+Prefix = Any
+"""What a model has computed of the first tokens of several rows: a cache of keys and values."""
 
 
 def draw_tokens(
@@ -40,7 +27,7 @@ def draw_tokens(
     width = max(map(len, prompts))
     ids = torch.tensor([[pad] * (width - len(row)) + row for row in prompts], device=model.device)
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts], device=model.device)
-    # They name everything that could change the draws.
+    # Everything that could change the draws is named.
     sampled = sampling.temperature > 0
     warpers = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0} if sampled else {}
     limits = {"max_new_tokens": sampling.max_new_tokens, "eos_token_id": stops, "pad_token_id": pad}
@@ -58,7 +45,8 @@ def draw_tokens(
             logits_processor=LogitsProcessorList([recorder]),
         )
     tokens = sequences[:, width:]
-    return tokens.tolist(), recorder.finish(tokens[:, -1]).tolist()
+    recorder.keep(tokens[:, -1])
+    return tokens.tolist(), torch.stack(recorder.steps, dim=1).tolist()
 
 
 def _read_once(model: Any, ids: Any, mask: Any, k: int) -> Any:
@@ -92,7 +80,7 @@ def compute_prefix(model: Any, tokens: Sequence[int]) -> Prefix:
     cache = DynamicCache(config=model.config)
     with torch.inference_mode():
         model.base_model(torch.tensor([tokens], device=model.device), past_key_values=cache, use_cache=True)
-    return Prefix(len(tokens), cache)
+    return cache
 
 
 def token_logprobs(
@@ -139,7 +127,7 @@ def _logits_at(model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], p
     """
     import torch
 
-    known = prefix.length if prefix else 0
+    known = 0 if prefix is None else prefix.get_seq_length()
     width = max(map(len, rows))
     ids = torch.full((len(rows), width), pad)
     mask = torch.zeros((len(rows), width), dtype=torch.long)
@@ -151,7 +139,9 @@ def _logits_at(model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], p
     asked = asked[:, known:].to(model.device)
     # The mask covers the prefix too; from the cache's length the model knows the position of what follows.
     inputs = {"input_ids": ids[:, known:].to(model.device), "attention_mask": mask.to(model.device)}
-    cache = prefix.repeated(len(rows)) if prefix else None
+    cache = copy.deepcopy(prefix)  # the model adds to it what follows
+    if cache is not None:
+        cache.batch_repeat_interleave(len(rows))
     head = model.get_output_embeddings()
     if head is None:
         return model(**inputs, past_key_values=cache, use_cache=cache is not None).logits[asked]
@@ -172,11 +162,10 @@ class _TokenLogprobs:
     def __init__(self) -> None:
         self._logits: Any = None
         self._total: Any = None
-        self._steps: list[Any] = []
+        self.steps: list[Any] = []
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        if self._logits is not None:
-            self._keep(input_ids[:, -1])
+        self.keep(input_ids[:, -1])
         self._logits, self._total = scores, scores.logsumexp(-1)
         if not self._total.isfinite().all():
             raise BackendError(
@@ -185,13 +174,7 @@ class _TokenLogprobs:
             )
         return scores
 
-    def finish(self, drawn: Any) -> Any:
-        """Log-probabilities, answers x steps; `drawn` are the tokens of the last step."""
-        import torch
-
-        self._keep(drawn)
-        return torch.stack(self._steps, dim=1)
-
-    def _keep(self, drawn: Any) -> None:
-        chosen = self._logits.gather(1, drawn[:, None])[:, 0]
-        self._steps.append(chosen - self._total)
+    def keep(self, drawn: Any) -> None:
+        """Keeps the log-probabilities of the tokens that were drawn at the last step, if there was one."""
+        if self._logits is not None:
+            self.steps.append(self._logits.gather(1, drawn[:, None])[:, 0] - self._total)

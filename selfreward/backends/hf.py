@@ -12,8 +12,8 @@ from selfreward.backends import forward
 from selfreward.backends.base import Advance, Sampling
 from selfreward.backends.chat import pad_id
 from selfreward.backends.device import MOST_THREADS, resolve_device, resolve_dtype
-from selfreward.backends.local import load_model, quiet
-from selfreward.backends.sharing import Row, group_rows
+from selfreward.backends.model_loading import load_model, quiet
+from selfreward.backends.shared_prefixes import Row, group_rows
 from selfreward.backends.token_backend import Draw, TokenBackend
 from selfreward.errors import BackendError
 from selfreward.records import Policy
@@ -80,6 +80,7 @@ class HfBackend(TokenBackend):
         """The shortest prompts first, `batch_size` answers at once."""
         model = self._load_model()
         self._check_known(prompts)
+        pad = pad_id(self._chat, model)
         results: list[list[Draw]] = [[] for _ in prompts]
         order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
         step = max(1, self._spec.batch_size // sampling.k)
@@ -87,9 +88,7 @@ class HfBackend(TokenBackend):
             batch = order[start : start + step]
             rows = [prompts[index] for index in batch]
             with quiet():
-                drawn = forward.draw_tokens(
-                    model, rows, sampling, _batch_seed(seed, number), self._stops, self._pad_id()
-                )
+                drawn = forward.draw_tokens(model, rows, sampling, _batch_seed(seed, number), self._stops, pad)
             draws = iter(zip(*drawn, strict=True))
             for index in batch:
                 results[index] = [next(draws) for _ in range(sampling.k)]
@@ -97,18 +96,22 @@ class HfBackend(TokenBackend):
         return results
 
     def _sum_logprobs(self, rows: list[Row], advance: Advance) -> list[float]:
-        model, pad = self._load_model(), self._pad_id()
+        model = self._load_model()
 
         def compute(batch: list[Row], prefix: forward.Prefix | None) -> list[float]:
-            return [sum(logprobs) for logprobs in forward.token_logprobs(model, batch, pad, prefix)]
+            return [
+                sum(logprobs) for logprobs in forward.token_logprobs(model, batch, pad_id(self._chat, model), prefix)
+            ]
 
         return self._in_batches(rows, compute, advance)
 
     def _first_logprobs(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
-        model, pad = self._load_model(), self._pad_id()
+        model = self._load_model()
 
         def compute(batch: list[Row], prefix: forward.Prefix | None) -> list[list[float]]:
-            return forward.next_token_logprobs(model, [prompt for prompt, _ in batch], wanted, pad, prefix)
+            return forward.next_token_logprobs(
+                model, [prompt for prompt, _ in batch], wanted, pad_id(self._chat, model), prefix
+            )
 
         return self._in_batches([(prompt, []) for prompt in prompts], compute, advance)
 
@@ -142,18 +145,13 @@ class HfBackend(TokenBackend):
 
     def _check_known(self, rows: Iterable[Sequence[int]]) -> None:
         """Raises BackendError for a token that the model has no embedding of."""
-        greatest, vocabulary = max((max(row, default=0) for row in rows), default=0), self._vocabulary()
+        greatest = max((max(row, default=0) for row in rows), default=0)
+        vocabulary = self._load_model().get_input_embeddings().num_embeddings
         if greatest >= vocabulary:
             raise BackendError(
                 f"the tokenizer in {self._policy.path} gives token {greatest}, and the model knows {vocabulary} "
                 "tokens: give the tokenizer and the config.json of these weights"
             )
-
-    def _vocabulary(self) -> int:
-        return int(self._load_model().get_input_embeddings().num_embeddings)
-
-    def _pad_id(self) -> int:
-        return pad_id(self._chat, self._vocabulary())
 
 
 def _batch_seed(seed: int, number: int) -> int:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from selfreward.artifacts.files import write_json
+from selfreward.artifacts.atomic_files import write_json
 from selfreward.errors import BackendError
 from selfreward.spec import Spec
 

@@ -19,7 +19,7 @@ from typing import Literal, cast
 
 from pydantic import Field
 
-from selfreward.artifacts.files import write_json
+from selfreward.artifacts.atomic_files import write_json
 from selfreward.backends.base import (
     Advance,
     Answer,
@@ -28,6 +28,7 @@ from selfreward.backends.base import (
     Conversation,
     NotScored,
     OptionScore,
+    OptionScores,
     Prompts,
     Sampling,
     TextScore,
@@ -120,8 +121,7 @@ class ScriptedBackend(Backend):
     @property
     def identity(self) -> Mapping[str, str | int | float | bool]:
         """The planted faults, and a version to raise when the script changes."""
-        faults = cast(dict[str, str | int | float | bool], identity(self._spec))
-        return {"version": 1, **faults}
+        return cast(dict[str, str | int | float | bool], {"version": 1, **identity(self._spec)})
 
     def _generate(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[list[Completion]]:
         state = read_state(self._policy.path)
@@ -141,12 +141,12 @@ class ScriptedBackend(Backend):
             drawn = []
             for index in range(sampling.k):
                 luck = _uniforms(f"{seed}|{index}|{question}")
-                if task is not None:
-                    reply = self._verdict(task, question, luck, greedy=greedy)
-                    drawn.append(self._completion(question, reply, _JUDGED_LOGPROB, luck))
-                    continue
-                outcome = best if greedy else next((i for i, end in enumerate(ends) if luck[0] < end), OUTCOMES - 1)
-                drawn.append(self._completion(question, outcome_text(question, outcome), plain[outcome], luck))
+                if task is None:
+                    outcome = best if greedy else next((i for i, end in enumerate(ends) if luck[0] < end), OUTCOMES - 1)
+                    text, logprob = outcome_text(question, outcome), plain[outcome]
+                else:
+                    text, logprob = self._verdict(task, question, luck, greedy=greedy), _JUDGED_LOGPROB
+                drawn.append(self._completion(question, text, logprob, luck))
             answers.append(drawn)
             advance(sampling.k)
         return answers
@@ -187,16 +187,14 @@ class ScriptedBackend(Backend):
             else:
                 outcome = outcome_of(question, answer.text)
                 logprob = _UNKNOWN_LOGPROB if outcome is None else plain[outcome]
-                tokens = len(answer.raw.split()) + answer.ended
+                tokens = len(f"{answer.thought or ''}{answer.text}".split()) + answer.ended
                 results.append(TextScore(logprob=logprob, tokens=tokens, prompt_tokens=len(question.split())))
             advance(1)
         return results
 
-    def _score_options(
-        self, prompts: Prompts, options: Sequence[str], advance: Advance
-    ) -> list[OptionScore | NotScored]:
+    def _score_options(self, prompts: Prompts, options: Sequence[str], advance: Advance) -> OptionScores:
         """Random options, the same for the same prompt, or as a judge of the answer sees them."""
-        results: list[OptionScore | NotScored] = []
+        results: OptionScores = []
         for messages in prompts:
             question = messages[-1].content
             task = judge_task(question)

@@ -12,6 +12,7 @@ from selfreward.backends.base import (
     Conversation,
     NotScored,
     OptionScore,
+    OptionScores,
     Prompts,
     Sampling,
     TextScore,
@@ -26,8 +27,8 @@ from selfreward.backends.chat import (
     render_prompt,
     stop_ids,
 )
-from selfreward.backends.local import context_length, load_chat, load_configs
-from selfreward.backends.sharing import Row
+from selfreward.backends.model_loading import context_length, load_chat, load_configs
+from selfreward.backends.shared_prefixes import Row
 from selfreward.errors import BackendError
 from selfreward.records import Policy
 from selfreward.spec import Spec
@@ -116,9 +117,7 @@ class TokenBackend(Backend):
             for (prompt, completion), fit in zip(rows, fits, strict=True)
         ]
 
-    def _score_options(
-        self, prompts: Prompts, options: Sequence[str], advance: Advance
-    ) -> list[OptionScore | NotScored]:
+    def _score_options(self, prompts: Prompts, options: Sequence[str], advance: Advance) -> OptionScores:
         lead, wanted = option_tokens(self._chat, options)
         rows = [[*render_prompt(self._chat, messages), *lead] for messages in prompts]
         fits = [self._limit is None or len(row) < self._limit for row in rows]

@@ -12,8 +12,8 @@ from pydantic import PositiveInt
 
 from selfreward.backends.base import Advance, Sampling
 from selfreward.backends.device import MOST_THREADS, Device, resolve_dtype
-from selfreward.backends.local import check_model
-from selfreward.backends.sharing import Row
+from selfreward.backends.model_loading import check_model
+from selfreward.backends.shared_prefixes import Row
 from selfreward.backends.token_backend import Draw, TokenBackend
 from selfreward.backends.vllm_process import Reply, Worker, versions
 from selfreward.errors import BackendError

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from selfreward.artifacts.files import canonical, write_atomically
+from selfreward.artifacts.atomic_files import canonical, write_atomically
 from selfreward.artifacts.identity import flat_settings
 from selfreward.artifacts.runs import RunView, check_links, read_run
 from selfreward.commands.arguments import run_folder

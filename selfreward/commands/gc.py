@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from selfreward.artifacts import Artifact, Store
-from selfreward.artifacts.files import locked, locked_if_free
+from selfreward.artifacts.atomic_files import locked, locked_if_free
 from selfreward.artifacts.manifest import outlives_gc, read_manifest, write_manifest
 from selfreward.artifacts.runs import read_run
 from selfreward.commands.arguments import run_folder, run_parser

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from selfreward.artifacts import Artifact, Store
-from selfreward.artifacts.files import write_atomically, write_json
+from selfreward.artifacts.atomic_files import write_atomically, write_json
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
 from selfreward.commands.number_types import with_types_of_this_machine

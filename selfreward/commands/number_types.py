@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from selfreward.artifacts.files import write_json
+from selfreward.artifacts.atomic_files import write_json
 from selfreward.backends import HfSpec, VllmSpec
 from selfreward.backends.device import Dtype, resolve_device, resolve_dtype
 from selfreward.backends.vllm import device_of as device_of_vllm

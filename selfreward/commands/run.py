@@ -4,7 +4,7 @@ import json
 from contextlib import AbstractContextManager, nullcontext
 
 from selfreward.artifacts import Store
-from selfreward.artifacts.files import write_atomically
+from selfreward.artifacts.atomic_files import write_atomically
 from selfreward.artifacts.runs import Run, read_run
 from selfreward.commands.arguments import Values
 from selfreward.commands.check import check_models

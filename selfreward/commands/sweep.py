@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from selfreward.artifacts import Store
-from selfreward.artifacts.files import canonical, locked, write_json
+from selfreward.artifacts.atomic_files import canonical, locked, write_json
 from selfreward.commands.arguments import Values
 from selfreward.commands.gc import collect
 from selfreward.commands.run import run

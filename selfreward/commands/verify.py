@@ -2,8 +2,8 @@
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.manifest import NAME, check_bytes, check_key, content_digest, record_digest
+from selfreward.artifacts.parquet import count_and_digest
 from selfreward.artifacts.runs import RunView, check_links, read_run
-from selfreward.artifacts.tables import count_and_digest
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.errors import CorruptArtifact
 

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from selfreward.artifacts.files import folder_digest, locked, sha256_of
-from selfreward.backends.folder import check_weights
-from selfreward.backends.local import load_tokenizer, settle_rendering
+from selfreward.artifacts.atomic_files import folder_digest, locked, sha256_of
+from selfreward.backends.model_folder import check_weights
+from selfreward.backends.model_loading import load_tokenizer, settle_rendering
 from selfreward.backends.rendering import FILE, ChatSpec, write_rendering
 from selfreward.backends.scripted import STATE_FILE, ScriptedState, write_state
 from selfreward.data.wheels import asset_model, model_names

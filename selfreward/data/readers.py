@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from selfreward.artifacts.files import sha256_of
+from selfreward.artifacts.atomic_files import sha256_of
 from selfreward.data.columns import Cells
 from selfreward.errors import DataError
 from selfreward.records import digest_of

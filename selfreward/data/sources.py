@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt
 
-from selfreward.artifacts.files import sha256_of
+from selfreward.artifacts.atomic_files import sha256_of
 from selfreward.backends.scripted import outcome_text
 from selfreward.data.embedded import EVERYDAY, QuestionPart, load_everyday, load_piqa, load_truthfulqa
 from selfreward.data.overlap import OverlapSpec

@@ -20,7 +20,7 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from selfreward.artifacts.files import locked, sha256_of, sync, write_json
+from selfreward.artifacts.atomic_files import locked, sha256_of, sync, write_json
 from selfreward.errors import AssetError
 from selfreward.spec import Json
 

@@ -12,8 +12,8 @@ from functools import partial
 
 from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.artifacts.output import Advance
+from selfreward.artifacts.parquet import in_batches
 from selfreward.artifacts.reports import load_report
-from selfreward.artifacts.tables import in_batches
 from selfreward.judge_quality.accuracy import hit
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, as_candidates, judged, verdicts_on
 from selfreward.judges import AnyJudge

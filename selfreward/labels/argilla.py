@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from selfreward.artifacts.files import write_json
+from selfreward.artifacts.atomic_files import write_json
 from selfreward.data.columns import Cells, RowError
 from selfreward.labels.blind import CHOICES, Answer, Shown
 from selfreward.labels.items import Text

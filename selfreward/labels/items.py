@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from selfreward.artifacts.files import canonical, write_atomically
+from selfreward.artifacts.atomic_files import canonical, write_atomically
 from selfreward.data.columns import Cells, Columns, RowError, columns_held, find
 from selfreward.data.formats import read_row
 from selfreward.data.gathered import gathered

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from selfreward.artifacts.files import write_atomically, write_json
+from selfreward.artifacts.atomic_files import write_atomically, write_json
 from selfreward.data.columns import Cells, RowError
 from selfreward.data.messages import clean
 from selfreward.labels.blind import CHOICES, Answer, Shown

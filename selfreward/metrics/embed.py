@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from selfreward.backends.local import quiet
+from selfreward.backends.model_loading import quiet
 from selfreward.metrics.estimators import words
 
 Embedder = Callable[[Sequence[str]], NDArray[np.float64]]

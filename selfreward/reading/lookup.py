@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeVar
 import pyarrow as pa
 
 from selfreward.artifacts import Artifact
+from selfreward.artifacts.parquet import read_records
 from selfreward.artifacts.runs import RunView
-from selfreward.artifacts.tables import read_records
 from selfreward.errors import CollectedArtifact, CorruptArtifact, StoreError
 from selfreward.selection.training_rows import training_table
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from selfreward.artifacts.files import write_atomically
+from selfreward.artifacts.atomic_files import write_atomically
 from selfreward.artifacts.runs import RunView
 from selfreward.metrics.evaluation import Evaluation
 from selfreward.reading.rounds import Diagnosed, Round, diagnosed, rounds_of

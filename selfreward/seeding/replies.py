@@ -7,7 +7,7 @@ from functools import partial
 from pydantic import Field, PositiveInt
 
 from selfreward.artifacts import Advance, Artifact, Output, derive_seed
-from selfreward.artifacts.tables import in_batches
+from selfreward.artifacts.parquet import in_batches
 from selfreward.backends.base import Backend, Completion, NotScored, Sampling
 from selfreward.judges.ask_policy import ask_for_replies, read_reply
 from selfreward.judges.prompting import Rubric

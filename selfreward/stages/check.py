@@ -12,11 +12,11 @@ from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import Answer, NotScored, Sampling
 from selfreward.backends.chat import Chat, option_tokens, stop_ids
-from selfreward.backends.folder import check_config
+from selfreward.backends.chat_template import render, template_file
 from selfreward.backends.hf import HfBackend, HfSpec
-from selfreward.backends.local import context_length, load_chat, load_configs, load_model, quiet, read_whole
+from selfreward.backends.model_folder import check_config
+from selfreward.backends.model_loading import context_length, load_chat, load_configs, load_model, quiet, read_whole
 from selfreward.backends.one_line import one_line
-from selfreward.backends.template import render, template_file
 from selfreward.errors import BackendError
 from selfreward.records import Message, Policy
 from selfreward.spec import Spec

@@ -10,7 +10,7 @@ from selfreward.answers import accepts, extract_answer
 from selfreward.artifacts import Artifact, Output, derive_seed
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import Answer, Backend, TextScore
-from selfreward.backends.draw import Decoding, draw_candidates
+from selfreward.backends.candidates import Decoding, draw_candidates
 from selfreward.judge_quality.estimate import share_of
 from selfreward.metrics.evaluation import Evaluation, GoldAccuracy
 from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer, compare_with_start, stratum_scores

@@ -9,10 +9,10 @@ from typing import Literal, TypeVar
 from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.artifacts import Artifact, Output, Part, derive_seed
+from selfreward.artifacts.parquet import in_batches
 from selfreward.artifacts.reports import load_report, save_report
-from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Advance, Answer, Backend, TextScore
-from selfreward.backends.draw import Decoding, draw_completions
+from selfreward.backends.candidates import Decoding, draw_completions
 from selfreward.data.wheels import asset_model
 from selfreward.metrics.embed import Embedder, embed_hashing, embed_minilm, embed_once
 from selfreward.metrics.matched_probe import Mode, ProbeAnswer, matched_measures

@@ -6,9 +6,9 @@ from functools import partial
 from pydantic import PositiveInt
 
 from selfreward.artifacts import Artifact, Output, derive_seed
-from selfreward.artifacts.tables import in_batches
+from selfreward.artifacts.parquet import in_batches
 from selfreward.backends.base import Backend
-from selfreward.backends.draw import Decoding, draw_candidates
+from selfreward.backends.candidates import Decoding, draw_candidates
 from selfreward.records import Candidate, Policy, Prompt
 
 VERSION = 2

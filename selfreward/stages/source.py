@@ -6,10 +6,10 @@ from typing import TypeVar, cast
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.output import SHARD_ROWS
+from selfreward.artifacts.parquet import in_batches
 from selfreward.artifacts.runs import Run
-from selfreward.artifacts.tables import in_batches
 from selfreward.backends.base import Backend, Unfit
-from selfreward.backends.draw import AnswerLengths
+from selfreward.backends.candidates import AnswerLengths
 from selfreward.data.matchable import counting_references, references_line
 from selfreward.data.own import OwnData
 from selfreward.data.roles import PROMPT_ROLES, ColumnsSeen, HumanAnswer, HumanPair, Kept, LeftOut, Role, prompt_of

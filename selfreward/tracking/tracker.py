@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from selfreward.artifacts.files import write_atomically
+from selfreward.artifacts.atomic_files import write_atomically
 from selfreward.artifacts.runs import read_iteration, read_run
 from selfreward.reading.metrics import METRICS_FILE, data_metrics, metrics_of_round
 from selfreward.reading.monitor_metrics import Metric

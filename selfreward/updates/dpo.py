@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from selfreward.backends.chat import Chat, answer_tokens, render_prompt
 from selfreward.backends.forward import token_logprobs
-from selfreward.backends.local import load_chat, quiet
+from selfreward.backends.model_loading import load_chat, quiet
 from selfreward.records import Policy, PreferencePair
 from selfreward.spec import neutral
 from selfreward.updates.report import Training

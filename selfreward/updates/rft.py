@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from selfreward.backends.chat import Chat, answer_tokens, render_prompt
-from selfreward.backends.local import load_chat, quiet
+from selfreward.backends.model_loading import load_chat, quiet
 from selfreward.records import Example, Policy
 from selfreward.updates.report import Training
 from selfreward.updates.training import (

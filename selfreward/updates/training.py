@@ -11,8 +11,8 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from selfreward.backends.chat import Chat, pad_id
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
-from selfreward.backends.folder import first_without_numbers
-from selfreward.backends.local import load_model
+from selfreward.backends.model_folder import first_without_numbers
+from selfreward.backends.model_loading import load_model
 from selfreward.backends.rendering import write_rendering
 from selfreward.errors import ConfigError, StageError, StarvedLoop
 from selfreward.records import Policy
@@ -143,8 +143,7 @@ def _trainer_inputs(spec: TrainingBase, model: Any, chat: Chat, columns: dict[st
 def _padded(chat: Chat, model: Any) -> Any:
     """A copy of the chat's tokenizer for a trainer, which wants tokens to pad with and to end with."""
     tokenizer = copy.deepcopy(chat.tokenizer)
-    pad = pad_id(chat, model.get_input_embeddings().num_embeddings)
-    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad)
+    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad_id(chat, model))
     if tokenizer.eos_token is None:
         tokenizer.eos_token = chat.rendering.end_of_turn
     return tokenizer

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from selfreward.artifacts import Artifact, Output, Store
-from selfreward.artifacts.files import folder_digest, write_json
+from selfreward.artifacts.atomic_files import folder_digest, write_json
 from selfreward.artifacts.manifest import read_manifest
 from selfreward.errors import CollectedArtifact, CorruptArtifact, StoreError
 from selfreward.records import Message

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from selfreward.artifacts import Store
-from selfreward.artifacts.files import folder_digest
+from selfreward.artifacts.atomic_files import folder_digest
 from selfreward.artifacts.manifest import read_manifest
 from selfreward.artifacts.runs import Run, read_run
 from selfreward.errors import CorruptArtifact, StoreError

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from selfreward.backends import folder as folders
-from selfreward.backends import template
+from selfreward.backends import chat_template
+from selfreward.backends import model_folder as folders
 from selfreward.backends.base import Answer, Sampling
 from selfreward.backends.hf import HfBackend, HfSpec
-from selfreward.backends.local import load_chat
+from selfreward.backends.model_loading import load_chat
 from selfreward.backends.one_line import one_line, plain
 from selfreward.errors import BackendError
 from selfreward.records import Policy
@@ -157,7 +157,7 @@ def test_training_that_leaves_no_numbers_is_told(copied: Path, tmp_path: Path) -
 
 
 def test_logits_that_are_no_numbers_are_told(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("selfreward.backends.local.check_numbers", lambda *_: None)
+    monkeypatch.setattr("selfreward.backends.model_loading.check_numbers", lambda *_: None)
     FAULTS["a weight that is no number"][0](copied)
     with pytest.raises(BackendError, match="logits are no numbers"):
         use(copied)
@@ -187,7 +187,7 @@ TEMPLATES = {
 def test_a_template_that_comes_to_no_end_or_fails_is_refused(
     copied: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(template, "SECONDS", 0.2)
+    monkeypatch.setattr(chat_template, "SECONDS", 0.2)
     (copied / "chat_template.jinja").write_text(TEMPLATES[name])
     with pytest.raises(BackendError, match="is not done with" if name == "endless" else "refuses the") as caught:
         load_chat(copied, trust_remote_code=False)

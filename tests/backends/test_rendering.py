@@ -14,9 +14,9 @@ from selfreward.backends.chat import (
     option_tokens,
     render_prompt,
 )
-from selfreward.backends.local import load_chat
+from selfreward.backends.model_loading import load_chat
 from selfreward.backends.rendering import ChatSpec
-from selfreward.backends.resolve import resolve_rendering
+from selfreward.backends.template_probe import resolve_rendering
 from selfreward.errors import BackendError
 from selfreward.records import Message
 from tests.families import FAMILIES, Family, write_model

@@ -3,7 +3,7 @@ from itertools import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfreward.backends.sharing import group_rows
+from selfreward.backends.shared_prefixes import group_rows
 
 RUBRIC = list(range(200))
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from selfreward.backends.chat import open_chat, render_prompt
-from selfreward.backends.local import load_chat
+from selfreward.backends.model_loading import load_chat
 from selfreward.backends.rendering import ChatSpec, read_rendering
 from selfreward.data.models import model_policy
 from selfreward.errors import BackendError, ConfigError

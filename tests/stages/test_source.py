@@ -9,7 +9,7 @@ import pytest
 from selfreward.artifacts import Store
 from selfreward.artifacts.runs import Run, read_run
 from selfreward.backends.base import Backend, Unfit
-from selfreward.backends.draw import AnswerLengths
+from selfreward.backends.candidates import AnswerLengths
 from selfreward.data.own import OwnData
 from selfreward.data.roles import Role
 from selfreward.data.sources import ScriptedData

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from selfreward.artifacts.files import sha256_of
+from selfreward.artifacts.atomic_files import sha256_of
 from selfreward.backends.device import resolve_device, resolve_dtype
 from selfreward.errors import BackendError, StarvedLoop
 from selfreward.updates import DpoSpec, RftSpec, engine_of, run_update

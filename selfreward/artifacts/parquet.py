@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
-from selfreward.artifacts.files import canonical
+from selfreward.artifacts.atomic_files import canonical
 from selfreward.errors import CorruptArtifact
 
 Record = TypeVar("Record")

@@ -1,7 +1,7 @@
 """Training in a process of its own, so that its memory comes back when it ends.
 
-`python -m selfreward.updates.child TASK.json` runs what the file describes. On a CPU nothing has to come back, and
-training runs in the calling process.
+`python -m selfreward.updates.training_process TASK.json` runs what the file describes. On a CPU nothing has to come
+back, and training runs in the calling process.
 """
 
 import json
@@ -67,7 +67,7 @@ def _train(task: Task, scratch: Path, advance: StepAdvance) -> Training:
 def _train_apart(task: Task, scratch: Path) -> Training:
     path = scratch / "task.json"
     path.write_bytes(_TASK.dump_json(task))
-    child = subprocess.run([sys.executable, "-m", "selfreward.updates.child", str(path)], check=False)
+    child = subprocess.run([sys.executable, "-m", "selfreward.updates.training_process", str(path)], check=False)
     if (told := scratch / _ERROR).exists():
         kind, message = json.loads(told.read_text())
         raise getattr(errors, kind)(message)

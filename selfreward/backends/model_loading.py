@@ -7,10 +7,10 @@ from typing import Any
 
 from selfreward.backends.chat import Chat, author_stops, open_chat
 from selfreward.backends.device import Device, Dtype
-from selfreward.backends.folder import check_config, check_folder, check_loaded, check_numbers, check_weights
+from selfreward.backends.model_folder import check_config, check_folder, check_loaded, check_numbers, check_weights
 from selfreward.backends.one_line import FOREIGN_ERRORS, one_line, plain
 from selfreward.backends.rendering import ChatSpec, Rendering, read_rendering
-from selfreward.backends.resolve import resolve_rendering
+from selfreward.backends.template_probe import resolve_rendering
 from selfreward.errors import BackendError
 
 

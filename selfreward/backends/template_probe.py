@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from selfreward.backends.chat_template import TEMPLATES, Content, control_pattern, render, template_file
 from selfreward.backends.rendering import ChatSpec, Rendering
-from selfreward.backends.template import TEMPLATES, Content, control_pattern, render, template_file
 from selfreward.errors import BackendError, TemplateRefusal
 from selfreward.thought import MARKS, closing_of
 
@@ -93,11 +93,9 @@ def choose_template(tokenizer: Any, name: str | None) -> str:
 
 def _with_content(probe: _Probe) -> _Probe:
     """`probe` with turns in the form in which the template writes their text."""
-    if probe.shows("user", prompted=True):
-        return probe
-    parts = replace(probe, content="parts")
-    if parts.shows("user", prompted=True):
-        return parts
+    for tried in (probe, replace(probe, content="parts")):
+        if tried.shows("user", prompted=True):
+            return tried
     probe.render("user", prompted=True)  # says what the template raises, if it does
     raise BackendError(
         f"{template_file(probe.tokenizer)} does not write what the user says: mend it, or give another with "
