@@ -25,7 +25,7 @@ from selfreward.labels.returned_gold import (
     write_labels,
 )
 from selfreward.quoting import setting
-from selfreward.report.markup import visible
+from selfreward.report.pages import visible
 
 ACTIONS = """actions:
   export FILE     write pairs for Label Studio or Argilla, blind and in a random order

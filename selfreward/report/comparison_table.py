@@ -2,17 +2,19 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 from selfreward.metrics.intervals import Interval
-from selfreward.reading.content import Cost
 from selfreward.report.comparison_cells import Cell, Comparison, paid, setting, shared
-from selfreward.report.comparison_charts import clipped
-from selfreward.report.figures import DASH, change, count, plural, seconds, share
-from selfreward.report.markup import Child, Markup
-from selfreward.report.tables import table, with_limits
+from selfreward.report.figures import DASH, change, clipped, count, limited, plural, seconds, share
 
 _LONGEST = 60  # characters of a setting; a rubric or a system prompt has many more, and lines of its own
+_WIDEST = 100_000  # characters of a line, which is never broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,16 @@ class Measure:
     metric: str
     signed: bool = False
 
-    def text_of(self, value: float | None) -> str:
-        """A value of it, or a dash."""
-        return change(value) if self.signed else share(value)
+    def text_of(self, cell: Cell) -> str:
+        """Its value for a run, or a dash."""
+        return (change if self.signed else share)(cell.metric(self.metric))
+
+    def limited(self, cell: Cell) -> str:
+        """Its value for a run and, below it, its limits where it has any."""
+        value, low, high = (cell.metric(f"{self.metric}{end}") for end in ("", "_low", "_high"))
+        if value is None or low is None or high is None:
+            return self.text_of(cell)
+        return limited(Interval(value, low, high, 0), signed=self.signed)
 
 
 GREEDY = Measure("greedy", "greedy accuracy", "eval/closed/greedy_accuracy")
@@ -42,33 +51,50 @@ MEASURES = (GREEDY, PASS_1, GAIN, DISTINCT, OPEN, SEM_DROP, NLL, RISE)
 
 def plain_table(comparison: Comparison) -> list[str]:
     """The lines of the table: one for each run, columns aligned."""
-    head = (
-        "#",
-        *_names(comparison),
-        "state",
-        "t",
-        "alarm",
-        *(one.short for one in MEASURES),
-        "human",
-        "seconds",
-        "tokens",
-    )
-    body = [
-        (
-            str(number),
-            *_identity(comparison, cell),
-            cell.state,
-            _iteration(cell),
-            _alarm(cell),
-            *(one.text_of(cell.metric(one.metric)) for one in MEASURES),
-            count(cell.human_rows),
-            f"{cell.cost.seconds:,.2f}",
-            count(cell.cost.tokens),
-        )
-        for number, cell in enumerate(comparison.cells, start=1)
-    ]
-    widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
-    return ["  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in (head, *body)]
+    shorts = [one.short for one in MEASURES]
+    table = Table(box=None, pad_edge=False)
+    for name in ("#", *_names(comparison), "state", "t", "alarm", *shorts, "human", "seconds", "tokens"):
+        table.add_column(Text(name), justify="right", no_wrap=True)
+    for number, cell in enumerate(comparison.cells, start=1):
+        told = [str(number), *_identity(comparison, cell), cell.state, _iteration(cell), _alarm(cell)]
+        told += [one.text_of(cell) for one in MEASURES]
+        told += [count(cell.human_rows), f"{cell.cost.seconds:,.2f}", count(cell.cost.tokens)]
+        table.add_row(*map(Text, told))
+    console = Console(file=io.StringIO(), width=_WIDEST)
+    with console.capture() as printed:
+        console.print(table)
+    return printed.get().rstrip("\n").split("\n")
+
+
+def page_table(comparison: Comparison) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """Head and rows of the table with intervals."""
+    head = ["#", *_names(comparison), "state", "policy", "first alarm", *(one.name for one in MEASURES)]
+    head += ["human rows", "time", "of it shared", "tokens"]
+    rows = []
+    for number, cell in enumerate(comparison.cells, start=1):
+        policy = DASH if cell.last is None else f"M{_iteration(cell)}"
+        told = [str(number), *_identity(comparison, cell), cell.state, policy, _alarm(cell)]
+        told += [one.limited(cell) for one in MEASURES]
+        told += [count(cell.human_rows), seconds(cell.cost.seconds), seconds(shared_seconds(comparison, cell))]
+        rows.append([*told, count(cell.cost.tokens)])
+    return head, rows
+
+
+def csv_text(comparison: Comparison) -> str:
+    """The table with all digits; what does not exist is empty."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    measured = [f"{one.metric}{end}" for one in MEASURES for end in ("", "_low", "_high")]
+    swept = [axis.name for axis in comparison.columns]
+    costs = ["seconds", "seconds_shared", "tokens"]
+    writer.writerow(["run", "state", "error", *swept, "iteration", *measured, "first_alarm", "human_rows", *costs])
+    for cell in comparison.cells:
+        last = cell.last or {}
+        told = [cell.name, cell.state, cell.error, *(setting(cell, name) for name in swept), last.get("loop/iteration")]
+        told += [last.get(name) for name in (*measured, "final/first_alarm")]
+        spent = [cell.cost.seconds, shared_seconds(comparison, cell)]
+        writer.writerow([*told, cell.human_rows, *(round(one, 3) for one in spent), cell.cost.tokens])
+    return out.getvalue()
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -88,75 +114,16 @@ def cost_notes(comparison: Comparison) -> list[str]:
     if dearest == 0:
         return []
     together = paid(comparison.cells)
+    work = seconds(together.seconds) + ("" if together.tokens is None else f" ({plural(together.tokens, 'token')})")
     apart = sum(cell.cost.seconds for cell in comparison.cells)
     told = [
-        f"total paid {_work(together)} = {together.seconds / dearest:.1f} x the dearest run ({seconds(dearest)}); "
+        f"total paid {work} = {together.seconds / dearest:.1f} x the dearest run ({seconds(dearest)}); "
         f"apart they would have cost {seconds(apart)}"
     ]
     if several := shared(comparison.cells):
         listed = ", ".join(f"{one.artifacts} {one.stage} (used {one.uses} times)" for one in several)
         told.append(f"made once for several runs: {listed}")
     return told
-
-
-def csv_text(comparison: Comparison) -> str:
-    """The table with all digits; what does not exist is empty."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    measured = [f"{one.metric}{end}" for one in MEASURES for end in ("", "_low", "_high")]
-    swept = [axis.name for axis in comparison.columns]
-    costs = ["seconds", "seconds_shared", "tokens"]
-    writer.writerow(["run", "state", "error", *swept, "iteration", *measured, "first_alarm", "human_rows", *costs])
-    for cell in comparison.cells:
-        last = {} if cell.last is None else cell.last
-        writer.writerow(
-            [
-                cell.name,
-                cell.state,
-                cell.error,
-                *(setting(cell, name) for name in swept),
-                last.get("loop/iteration"),
-                *(last.get(name) for name in measured),
-                last.get("final/first_alarm"),
-                cell.human_rows,
-                round(cell.cost.seconds, 3),
-                round(shared_seconds(comparison, cell), 3),
-                cell.cost.tokens,
-            ]
-        )
-    return out.getvalue()
-
-
-def html_table(comparison: Comparison) -> Markup:
-    """The table with intervals."""
-    head = (
-        "#",
-        *_names(comparison),
-        "state",
-        "policy",
-        "first alarm",
-        *(one.name for one in MEASURES),
-        "human rows",
-        "time",
-        "of it shared",
-        "tokens",
-    )
-    rows: list[tuple[Child, ...]] = [
-        (
-            str(number),
-            *_identity(comparison, cell),
-            cell.state,
-            DASH if cell.last is None else f"M{_iteration(cell)}",
-            _alarm(cell),
-            *(_measured(cell, one) for one in MEASURES),
-            count(cell.human_rows),
-            seconds(cell.cost.seconds),
-            seconds(shared_seconds(comparison, cell)),
-            count(cell.cost.tokens),
-        )
-        for number, cell in enumerate(comparison.cells, start=1)
-    ]
-    return table(head, rows)
 
 
 def shared_seconds(comparison: Comparison, cell: Cell) -> float:
@@ -195,16 +162,3 @@ def _alarm(cell: Cell) -> str:
     """The first policy with an alarm, or a dash."""
     first = None if cell.last is None else cell.last.get("final/first_alarm")
     return DASH if first is None else f"M{first}"
-
-
-def _measured(cell: Cell, measure: Measure) -> Child:
-    value = cell.metric(measure.metric)
-    low, high = (cell.metric(f"{measure.metric}_{end}") for end in ("low", "high"))
-    if value is None or low is None or high is None:
-        return measure.text_of(value)
-    return with_limits(Interval(value, low, high, 0), signed=measure.signed)
-
-
-def _work(cost: Cost) -> str:
-    told = seconds(cost.seconds)
-    return told if cost.tokens is None else f"{told} ({plural(cost.tokens, 'token')})"

@@ -4,7 +4,7 @@ from typing import Any
 
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.errors import ConfigError, StoreError
-from selfreward.reading.content import read_config
+from selfreward.reading.settings import read_config
 
 
 def find_control(view: RunView) -> RunView | None:

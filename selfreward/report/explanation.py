@@ -6,11 +6,11 @@ from textwrap import shorten
 
 from selfreward.artifacts.identity import flat_settings
 from selfreward.reading.chain import Explanation, HumanOrigin, RowStory, TrainingSet, candidates_of
-from selfreward.reading.rounds import Considered, Link, PolicyName, Round
+from selfreward.reading.prompt_rounds import Considered, Link, PolicyName, PromptRound
 from selfreward.records import Example, Judgment, PreferencePair, Prompt
 from selfreward.report.fates import fate_in_words, rule_in_words
 from selfreward.report.figures import plural
-from selfreward.report.markup import visible
+from selfreward.report.pages import visible
 from selfreward.spec import Json
 
 _BAR = "│ "
@@ -123,7 +123,7 @@ def _prompt(prompt: Prompt) -> Iterator[str]:
     yield from _texts([("reference", reference) for reference in prompt.references])
 
 
-def _round(one: Round, told: Explanation) -> Iterator[str]:
+def _round(one: PromptRound, told: Explanation) -> Iterator[str]:
     yield from ("", f"Iteration {one.iteration}: {plural(len(one.candidates), 'candidate')} of {_policy(one.policy)}")
     if one.judge is not None:
         yield f"  judged by {_policy(one.judge)}"
@@ -138,7 +138,7 @@ def _round(one: Round, told: Explanation) -> Iterator[str]:
     yield from _artifacts(one.iteration, one.chain)
 
 
-def _candidate(one: Considered, told: Round, asked: str) -> Iterator[str]:
+def _candidate(one: Considered, told: PromptRound, asked: str) -> Iterator[str]:
     candidate = one.candidate
     mark = "  <- asked for" if candidate.id == asked else ""
     yield from ("", f"  #{candidate.index} {fate_in_words(one, told)}{mark}")

@@ -1,14 +1,14 @@
 """A rule of selection, and what it did with each candidate, in words."""
 
 from selfreward.monitor.controller import Orders
-from selfreward.reading.rounds import Considered, Round
+from selfreward.reading.prompt_rounds import Considered, PromptRound
 from selfreward.selection import AnySelect
 from selfreward.selection.examples import BestOfK, RandomPick
 from selfreward.selection.fates import Fate
 from selfreward.selection.pairs import PreferencePairs
 
 
-def rule_in_words(told: Round) -> list[str]:
+def rule_in_words(told: PromptRound) -> list[str]:
     """Which candidates of a round may be chosen, and which of them are; empty before there is a selection."""
     if told.rule is None:
         return []
@@ -76,7 +76,7 @@ _PAIRS = {
 }
 
 
-def fate_in_words(one: Considered, told: Round) -> str:
+def fate_in_words(one: Considered, told: PromptRound) -> str:
     """What became of a candidate of a round, and why."""
     if one.fate is None or told.rule is None:
         return "no selection yet"
@@ -114,7 +114,7 @@ def _score(fate: Fate, spec: AnySelect) -> str:
     return f", score {fate.score:.4f}" + (f" ({fate.worth:.4f} after the penalty)" if spec.length_penalty else "")
 
 
-def _selected(fate: Fate, told: Round) -> str:
+def _selected(fate: Fate, told: PromptRound) -> str:
     """`selected`, or over and under which others a candidate stands in pairs."""
     outside = "an answer of iteration 0" if told.rule is not None and told.rule.orders.anchored else "the human answer"
     sides = (
@@ -124,7 +124,7 @@ def _selected(fate: Fate, told: Round) -> str:
     return "; ".join(f"{word} {', '.join(others)}" for word, others in sides if others) or "selected"
 
 
-def _passed_over(told: Round) -> str:
+def _passed_over(told: PromptRound) -> str:
     assert told.rule is not None
     spec = told.rule.spec
     match spec:
@@ -140,7 +140,7 @@ def _passed_over(told: Round) -> str:
             return _in_no_pair(spec, told.rule.orders, told)
 
 
-def _in_no_pair(spec: PreferencePairs, orders: Orders, told: Round) -> str:
+def _in_no_pair(spec: PreferencePairs, orders: Orders, told: PromptRound) -> str:
     taken = any(one.fate is not None and one.fate.fate == "selected" for one in told.candidates)
     if told.anchors:
         if not taken:
@@ -157,11 +157,11 @@ def _in_no_pair(spec: PreferencePairs, orders: Orders, told: Round) -> str:
     )
 
 
-def _ranked(told: Round) -> int:
+def _ranked(told: PromptRound) -> int:
     return sum(other.fate is not None and other.fate.rank is not None for other in told.candidates)
 
 
-def _named(told: Round, candidate_id: str | None, outside: str = "the human answer") -> str:
+def _named(told: PromptRound, candidate_id: str | None, outside: str = "the human answer") -> str:
     """The number of a candidate, or what it is and its id for one from `outside` the round."""
     found = [one.candidate.index for one in told.candidates if one.candidate.id == candidate_id]
     return f"#{found[0]}" if found else f"{outside} {candidate_id}"

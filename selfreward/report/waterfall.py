@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selfreward.report.charts import grid, label, nice_ticks, svg
-from selfreward.report.figures import DASH, change, share
-from selfreward.report.markup import Child, Markup, element
-from selfreward.report.plots import figure
-from selfreward.report.tables import table
-from selfreward.report.watch import Watch
+from markupsafe import Markup
 
-_WIDTH, _TOP, _BOTTOM, _LEFT, _RIGHT = 460, 34.0, 234.0, 50.0, 444.0
+from selfreward.reading.rounds import Diagnosed
+from selfreward.report.charts import Figure
+from selfreward.report.drawing import BOTTOM, LEFT, RIGHT, TOP, bar, frame, label, legend, mark, scale, svg
+from selfreward.report.figures import change, share
+
 _POLICY, _SELECTION, _REST = 7, 0, 1
 
 
@@ -35,22 +34,16 @@ class Fall:
         return self.after - (self.before if self.selected is None else self.selected)
 
 
-def waterfall(watches: tuple[Watch, ...]) -> Markup:
+def waterfall(watches: Sequence[Diagnosed]) -> Figure:
     """The falls of all rounds, end to end."""
-    title = "Who narrows"
-    caption = (
-        "Grey: open diversity of each policy, relative to M0. Between two policies, first what selection does to the "
-        "variety of the accepted answers (another measure, so an indication), then what is left to the update and "
-        "the human rows mixed in, whose share stands below."
-    )
-    falls = falls_of(watches)
+    title, falls = "Who narrows", falls_of(watches)
     if not falls:
-        return figure(title, element("p", "No round is complete yet.", class_="empty"), caption)
+        return Figure(title, None, missing="No round is complete yet.")
     rows = [
         (
             f"M{one.t} → M{one.t + 1}",
             share(one.before),
-            DASH if one.by_selection is None else change(one.by_selection),
+            change(one.by_selection),
             change(one.by_the_rest),
             share(one.after),
             f"{one.real_share:.0%}",
@@ -58,57 +51,48 @@ def waterfall(watches: tuple[Watch, ...]) -> Markup:
         for one in falls
     ]
     head = ("round", "before", "selection", "update and mixing", "after", "real share")
-    return figure(title, _drawing(falls, title), caption, table(head, rows))
+    return Figure(title, _drawing(falls, title), head, rows)
 
 
-def falls_of(watches: Sequence[Watch]) -> list[Fall]:
+def falls_of(watches: Sequence[Diagnosed]) -> list[Fall]:
     """The rounds between policies whose diversity is known on both sides."""
-    by_t = {one.t: one for one in watches}
+    ratios = {one.t: one.verdict.sem_ratio for one in watches}
     found = []
     for one in watches:
-        then = by_t.get(one.t + 1)
-        if then is None or one.ruling is None or one.sem_ratio is None or then.sem_ratio is None:
+        before, after = ratios[one.t], ratios.get(one.t + 1)
+        if one.decision is None or before is None or after is None:
             continue
-        ratio = one.ruling.selection_ratio
-        selected = None if ratio is None else one.sem_ratio * ratio
-        found.append(Fall(one.t, one.sem_ratio, selected, then.sem_ratio, one.ruling.real_share))
+        ratio = one.decision.selection.selection_ratio
+        selected = None if ratio is None else before * ratio
+        found.append(Fall(one.t, before, selected, after, one.decision.course.real_share))
     return found
 
 
 def _drawing(falls: Sequence[Fall], title: str) -> Markup:
     values = [value for one in falls for value in (one.before, one.selected, one.after) if value is not None]
-    ticks = nice_ticks(0.0, max(values))
-    slot = (_RIGHT - _LEFT) / (3 * len(falls) + 1)
+    up = scale([0.0, *values], BOTTOM, TOP)
+    slot = (RIGHT - LEFT) / (3 * len(falls) + 1)
 
-    def up(value: float) -> float:
-        return _BOTTOM - (_BOTTOM - _TOP) * value / ticks[-1]
+    def step(place: int, start: float, end: float, kind: int, told: str) -> Markup:
+        top, height = min(up(start), up(end)), max(abs(up(start) - up(end)), 1.5)
+        drawn = bar(LEFT + slot * (place + 0.1), top, slot * 0.8, height, f"fill k{kind}")
+        return mark("g", mark("title", told), drawn)
 
-    def bar(place: int, start: float, end: float, kind: int, told: str) -> Markup:
-        top = min(up(start), up(end))
-        height = max(abs(up(start) - up(end)), 1.5)
-        x = _LEFT + slot * (place + 0.1)
-        rect = element("rect", x=x, y=top, width=slot * 0.8, height=height, class_=f"fill k{kind}")
-        return element("g", element("title", told), rect)
+    def policy(t: int, place: int, value: float) -> list[Markup]:
+        name = label(f"M{t}", LEFT + slot * (place + 0.5), BOTTOM + 16, "tick middle")
+        return [step(place, 0.0, value, _POLICY, f"M{t}: {share(value)}"), name]
 
-    parts: list[Child] = [label("relative to M0", _LEFT - 40, 14, "unit"), *grid(ticks, up, _LEFT, _RIGHT)]
+    parts = frame("relative to M0", up)
     for number, one in enumerate(falls):
         place = 3 * number
         middle = one.before if one.selected is None else one.selected
-        parts.append(bar(place, 0.0, one.before, _POLICY, f"M{one.t}: {share(one.before)}"))
+        drawn, name = policy(one.t, place, one.before)
+        parts.append(drawn)
         if one.by_selection is not None:
-            parts.append(bar(place + 1, one.before, middle, _SELECTION, f"selection: {change(one.by_selection)}"))
-        parts.append(bar(place + 2, middle, one.after, _REST, f"update and mixing: {change(one.by_the_rest)}"))
-        parts.append(label(f"M{one.t}", _LEFT + slot * (place + 0.5), _BOTTOM + 16, "tick middle"))
-        parts.append(label(f"{one.real_share:.0%}", _LEFT + slot * (place + 2), _BOTTOM + 16, "note middle"))
-    last = falls[-1]
-    parts.append(bar(3 * len(falls), 0.0, last.after, _POLICY, f"M{last.t + 1}: {share(last.after)}"))
-    parts.append(label(f"M{last.t + 1}", _LEFT + slot * (3 * len(falls) + 0.5), _BOTTOM + 16, "tick middle"))
-    return svg(_WIDTH, _BOTTOM + 48, title, [*parts, *_legend()])
-
-
-def _legend() -> list[Markup]:
-    parts = []
-    for x, kind, told in ((_LEFT, _SELECTION, "selection"), (_LEFT + 100, _REST, "update and mixing")):
-        parts.append(element("rect", x=x, y=_BOTTOM + 30, width=11, height=11, class_=f"fill k{kind}"))
-        parts.append(label(told, x + 17, _BOTTOM + 40, "note"))
-    return parts
+            parts.append(step(place + 1, one.before, middle, _SELECTION, f"selection: {change(one.by_selection)}"))
+        parts.append(step(place + 2, middle, one.after, _REST, f"update and mixing: {change(one.by_the_rest)}"))
+        share_below = label(f"{one.real_share:.0%}", LEFT + slot * (place + 2), BOTTOM + 16, "note middle")
+        parts += [name, share_below]
+    parts += policy(falls[-1].t + 1, 3 * len(falls), falls[-1].after)
+    keys, height = legend([("selection", _SELECTION), ("update and mixing", _REST)], BOTTOM + 40)
+    return svg(height, title, [*parts, *keys])
