@@ -17,7 +17,7 @@ from selfreward.commands.status import main as status_main
 from selfreward.errors import StoreError
 from selfreward.reading.chain import explain
 from selfreward.reading.metrics import metrics_of_iteration
-from selfreward.reading.rounds import Round, explain_round
+from selfreward.reading.prompt_rounds import PromptRound, explain_round
 from selfreward.reading.yields import cost_per_row, making_of, yield_of
 from selfreward.records import Candidate, Example, Judgment, PreferencePair, Prompt, make_prompt
 from selfreward.report.explanation import explanation_lines
@@ -107,7 +107,7 @@ def told(view: RunView, capsys: pytest.CaptureFixture[str], *arguments: str) -> 
     return capsys.readouterr().out
 
 
-def rounds(view: RunView) -> Iterator[tuple[int, Round]]:
+def rounds(view: RunView) -> Iterator[tuple[int, PromptRound]]:
     for t, stages in enumerate(view.iterations):
         if "select" in stages:
             for prompt in stages["prompts"].records(Prompt):

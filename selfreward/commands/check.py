@@ -12,7 +12,7 @@ from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, model_policy, start_policy
 from selfreward.judges.base import PolicyJudgeBase
 from selfreward.records import Policy
-from selfreward.stages.check import check, check_spec
+from selfreward.stages.check import check, check_spec, found_by
 
 
 def main(arguments: list[str], compose: Compose) -> int:
@@ -28,10 +28,10 @@ def main(arguments: list[str], compose: Compose) -> int:
     store = Store(config.store.runs / "store", ConsoleReporter())
     for name, checked in check_models(config, Run(config.store.runs / config.run, store, config.seed)):
         print(f"{name}:")
-        rows: list[tuple[str, str]] = checked.json("check")["found"]
-        width = max(len(what) for what, _ in rows)
-        for what, says in rows:
-            print(f"  {what:{width}}  {says}")
+        found = found_by(checked)
+        width = max(len(one.what) for one in found)
+        for one in found:
+            print(f"  {one.what:{width}}  {one.says}")
     return 0
 
 

@@ -10,7 +10,7 @@ from selfreward.artifacts.identity import flat_settings
 from selfreward.artifacts.runs import RunView, check_links, read_run
 from selfreward.commands.arguments import run_folder
 from selfreward.commands.sweep import STATE_FILE, CellState, read_state
-from selfreward.reading.content import read_config, why_stopped
+from selfreward.reading.settings import progress_of, read_config
 from selfreward.report.comparison import render_comparison
 from selfreward.report.comparison_cells import (
     Cell,
@@ -62,7 +62,7 @@ def read_cell(folder: Path) -> Cell:
         name=view.name,
         settings=state.cell.settings if state is not None else {},
         config=None if config is None else flat_settings(config),
-        state=_state(view, state, None if config is None else config["loop"]["iterations"]),
+        state=_state(view, state),
         error=state.error if state is not None and state.status == "failed" else None,
         rows=metrics_of_run(folder),
         costs=costs_of(view),
@@ -83,15 +83,15 @@ def _members(folder: Path) -> list[Path]:
     return cells or [folder]
 
 
-def _state(view: RunView, state: CellState | None, asked: int | None) -> State:
+def _state(view: RunView, state: CellState | None) -> State:
     """What is committed tells whether a run is done: a cell that is being looked at again says that it is pending.
 
     A run that the gate or the monitor stopped has come to its end.
     """
     if state is not None and state.status == "failed":
         return "failed"
-    complete = asked is not None and len(view.iterations) > asked and "evaluate" in view.iterations[asked]
-    if complete or why_stopped(view) is not None:
+    found = progress_of(view)
+    if found.complete or found.stop is not None:
         return "done"
     return "unfinished" if view.iterations else "not started"
 

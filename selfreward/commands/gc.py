@@ -12,7 +12,7 @@ from selfreward.artifacts.runs import read_run
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.console import ConsoleReporter
 from selfreward.errors import CorruptArtifact
-from selfreward.reading.content import read_config
+from selfreward.reading.settings import read_config
 
 WEIGHTS = "update"
 

@@ -19,6 +19,7 @@ from selfreward.judge_quality.bias import score_histogram
 from selfreward.judge_quality.estimate import Measure
 from selfreward.judge_quality.measures import judge_measures, rater_measures
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
+from selfreward.judge_quality.weights import weights_of
 from selfreward.judges.jury import JurySpec
 from selfreward.judging import Judges, Policies
 from selfreward.labels.calibrate import Dispute, LabelledSpec, calibrate, labelled_pairs
@@ -112,7 +113,7 @@ def _measured(
         gate=judge_gate(config.gate, measures),
         left_out={name.removeprefix(_LEFT_OUT): int(n) for name, n in counts.items() if name.startswith(_LEFT_OUT)},
         not_asked=int(counts["pairs"]) - len(items),
-        weights=artifact.json("weights") if isinstance(config.judge, JurySpec) and config.judge.learns else None,
+        weights=weights_of(artifact) if isinstance(config.judge, JurySpec) and config.judge.learns else None,
     )
 
 

@@ -18,7 +18,7 @@ from selfreward.metrics.paired import Family
 from selfreward.metrics.reach import FEWEST_DRAWS, FEWEST_HUMAN_ANSWERS
 from selfreward.monitor.findings import FEWEST_PROMPTS, PARTS, Finding
 from selfreward.stages.diagnose import HumanNll, diagnose, verdict_of
-from selfreward.stages.measure import BASELINE, measure
+from selfreward.stages.measure import BASELINE, measure, measurement_of
 from selfreward.stages.source import load_sources
 
 FOLDER = "calibration"
@@ -107,16 +107,17 @@ def _row(one: Finding) -> dict[str, str]:
 
 def _recall(again: Artifact) -> Iterator[str]:
     """What recall and coverage come to where nothing is lost, which is not 1."""
-    opened = again.json("metrics").get("open", {})
-    matched, beside = opened.get("matched", {}), opened.get("coverage")
-    if matched.get("recall") is not None:
+    opened = measurement_of(again).open
+    if opened is None:
+        return
+    if opened.matched is not None and opened.matched.recall is not None:
         yield (
-            f"A/A recall: {matched['recall']:.3f} of the human answers are reached again, by the baseline "
-            f"{matched['baseline_recall']:.3f}; a loss counts from there, not from 1"
+            f"A/A recall: {opened.matched.recall:.3f} of the human answers are reached again, by the baseline "
+            f"{opened.matched.baseline_recall:.3f}; a loss counts from there, not from 1"
         )
-    if beside is not None:
-        texts = f"{beside['texts']:,} answers beside as many human ones"
-        yield f"A/A coverage: {beside['coverage']:.3f}, precision {beside['precision']:.3f} ({texts})"
+    if (beside := opened.coverage) is not None:
+        texts = f"{beside.texts:,} answers beside as many human ones"
+        yield f"A/A coverage: {beside.coverage:.3f}, precision {beside.precision:.3f} ({texts})"
 
 
 def _verdicts(config: RunConfig, found: Calibration, findings: Mapping[Family, Finding]) -> Iterator[str]:

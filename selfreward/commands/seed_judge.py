@@ -1,10 +1,9 @@
 """`selfreward seed-judge`: a policy that can judge, made of answers that people ranked; a run starts from it."""
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import Run
@@ -25,8 +24,8 @@ from selfreward.seeding.seed import seed, seeding_of
 from selfreward.stages.prompts import prompts
 from selfreward.stages.sample import sample
 from selfreward.stages.source import Sources, load_sources
-from selfreward.stages.update import update
-from selfreward.updates import RftSpec, engine_of
+from selfreward.stages.update import training_of, update
+from selfreward.updates import RftSpec, Training, engine_of
 
 FOLDER = "seed"
 GROUP = "+seed_judge=default"
@@ -96,7 +95,7 @@ def _rank(config: SeedJudgeConfig, run: Run, backend: Backend, start: Policy, so
 
 def report_lines(config: SeedJudgeConfig, made: Seeded) -> Iterator[str]:
     """What every step kept, of how much; then where the policy is and how a run starts from it."""
-    ranked, seeding, training = ranking_counts(made.rankings), seeding_of(made.seed), made.update.json("training")
+    ranked, seeding, training = ranking_counts(made.rankings), seeding_of(made.seed), training_of(made.update)
     without = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in ranked.unranked.items())
     yield (
         f"rankings ({config.seed_judge.source}): {ranked.ranked} of {ranked.prompts} prompts, with "
@@ -112,7 +111,7 @@ def report_lines(config: SeedJudgeConfig, made: Seeded) -> Iterator[str]:
     yield f"verdicts by score, the most common one down-sampled: {scores}"
     rows = seeding.ift + seeding.eft
     yield f"examples: {seeding.ift} best answers (IFT), {seeding.eft} verdicts (EFT)"
-    yield f"trained on {training['rows_trained']} of {rows}" + _too_long(config, training)
+    yield f"trained on {training.rows_trained} of {rows}" + _too_long(config, training)
     folder = config.store.runs / config.run / FOLDER / "iter-000" / "update" / "model"
     yield f"seeded policy: {folder}"
     if isinstance(config.model, HfModel):
@@ -121,9 +120,9 @@ def report_lines(config: SeedJudgeConfig, made: Seeded) -> Iterator[str]:
         yield f"start a run from it: selfreward run {setting('model.path', folder)} {judge}{method}"
 
 
-def _too_long(config: SeedJudgeConfig, training: Mapping[str, Any]) -> str:
+def _too_long(config: SeedJudgeConfig, training: Training) -> str:
     """How many rows were too long to train on; a scripted update counts no tokens."""
     if not isinstance(config.update, RftSpec):
         return ""
-    hint = ": judge prompts are long, raise it" if training["rows_too_long"] else ""
-    return f", {training['rows_too_long']} longer than update.max_tokens={config.update.max_tokens}{hint}"
+    hint = ": judge prompts are long, raise it" if training.rows_too_long else ""
+    return f", {training.rows_too_long} longer than update.max_tokens={config.update.max_tokens}{hint}"

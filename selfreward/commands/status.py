@@ -1,12 +1,9 @@
 """`selfreward status RUN`: what a run has made so far, what it cost, and what it kept."""
 
-from collections.abc import Mapping
-
-from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
-from selfreward.reading.content import read_config, why_stopped
-from selfreward.reading.yields import cost_per_row, making_of, yield_of
+from selfreward.reading.rounds import Round, rounds_of
+from selfreward.reading.settings import progress_of
 
 
 def main(arguments: list[str]) -> int:
@@ -19,18 +16,20 @@ def main(arguments: list[str]) -> int:
         rows = ", ".join(f"{table.rows:,} {table.name}" for table in manifest.tables) or "-"
         gone = " (bytes collected)" if manifest.collected else ""
         print(f"{name:<22} {manifest.key[:8]}  {manifest.seconds:>8.1f} s  {rows}{gone}")
-    for t, stages in enumerate(view.iterations):
-        if "mix" in stages:
-            print(_yield(t, stages))
+    for one in rounds_of(view):
+        if "mix" in one.stages:
+            print(_yield(one))
     print(_progress(view))
     return 0
 
 
-def _yield(t: int, stages: Mapping[str, Artifact]) -> str:
-    found, made = yield_of(stages), making_of(cost_per_row(stages))
+def _yield(one: Round) -> str:
+    judged, selection, made = one.judged, one.selection, one.making_per_row
+    assert judged is not None
+    assert selection is not None
     line = (
-        f"iteration {t}: {found.drawn:,} candidates of {found.prompts:,} prompts, {found.scored:,} judgments scored, "
-        f"{found.eligible:,} candidates eligible, {found.kept:,} own rows kept"
+        f"iteration {one.t}: {one.drawn:,} candidates of {selection.prompts:,} prompts, {judged.scored:,} judgments "
+        f"scored, {selection.eligible:,} candidates eligible, {one.kept:,} own rows kept"
     )
     if made is None:
         return line
@@ -39,13 +38,10 @@ def _yield(t: int, stages: Mapping[str, Artifact]) -> str:
 
 
 def _progress(view: RunView) -> str:
-    config = read_config(view.folder)
-    if config is None:
+    found = progress_of(view)
+    if found.asked is None:
         return f"{view.name}: not begun"
-    asked = config["loop"]["iterations"]
-    updates = sum("update" in stages for stages in view.iterations)
     seconds = sum(artifact.manifest.seconds for _, artifact in view.artifacts())
-    ended = len(view.iterations) > asked and "evaluate" in view.iterations[asked]
-    unended = why_stopped(view) or "unfinished: the same `selfreward run` command goes on"
-    state = "complete" if ended else unended
-    return f"{view.name}: {updates} of {asked} updates, {seconds:,.0f} s of work, {state}"
+    unended = found.stop or "unfinished: the same `selfreward run` command goes on"
+    state = "complete" if found.complete else unended
+    return f"{view.name}: {found.updates} of {found.asked} updates, {seconds:,.0f} s of work, {state}"

@@ -7,12 +7,24 @@ Of voters that err independently, the best decision weighs each by the log-odds 
 import math
 from collections.abc import Mapping, Sequence
 
+from selfreward.artifacts import Artifact, Output, Part
+from selfreward.artifacts.reports import load_report
 from selfreward.judge_quality.accuracy import hit
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.judges.jury import Weights
 
 MembersSaid = Mapping[str, Sequence[Verdicts]]
 """What each member said of the same items by itself, by its name."""
+
+
+def save_weights(out: Output, weights: Weights) -> None:
+    """Writes the weights of a jury, by member, to `weights.json`."""
+    out.write_json("weights", dict(weights))
+
+
+def weights_of(measured: Artifact | Part) -> Weights:
+    """The weights that a jury learned when it was measured."""
+    return load_report(measured, "weights", dict[str, float])
 
 
 def learned(items: Sequence[Labelled], said: MembersSaid) -> Weights:

@@ -10,6 +10,7 @@ from selfreward.artifacts import Artifact, Output
 from selfreward.backends.base import Backend
 from selfreward.judge_quality.opinions import opinionated, write_opinions
 from selfreward.judge_quality.verdicts import Labelled
+from selfreward.judge_quality.weights import save_weights
 from selfreward.judges import AnyJudge
 from selfreward.labels.items import Item, read_items
 from selfreward.records import Policy, digest_of
@@ -75,4 +76,4 @@ def calibrate(
     with out.table(Dispute, "disputes") as table:
         table.write_all(Dispute(id=id_, disagreement=value) for id_, value in found.disagreements.items())
     if found.weights is not None:
-        out.write_json("weights", dict(found.weights))
+        save_weights(out, found.weights)

@@ -1,4 +1,4 @@
-"""What measure writes down: one row a prompt, one row a human answer, and the means of a stratum over them."""
+"""What measure writes down: one row a prompt, one row a human answer, and the figures of a stratum over them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -10,9 +10,8 @@ from selfreward.answers.refusal import refused
 from selfreward.metrics.embed import Vectors
 from selfreward.metrics.estimators import words
 from selfreward.metrics.probe import UNMATCHED, Matched, MatchedProbe, ProbeAnswer
-from selfreward.metrics.summary import mean, prompt_variety
+from selfreward.metrics.summary import AcrossPrompts, BesidePeople, WithinPrompts, mean, prompt_variety
 from selfreward.records import Prompt, Stratum
-from selfreward.spec import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +19,7 @@ class PromptMeasure:
     """One probe prompt. None where the quantity does not exist (no reference, fewer than two answers).
 
     `human_nll` is the mean over the prompt's human answers of their negative log-likelihood in nats per token. From
-    `sem` on the values are those of `diversity.probe.Matched`, of open prompts alone.
+    `sem` on the values are those of `probe.Matched`, of open prompts alone.
     """
 
     prompt_id: str
@@ -84,34 +83,112 @@ def prompt_measure(
     )
 
 
-def means(rows: Sequence[PromptMeasure], answers: Sequence[ProbeAnswer]) -> dict[str, Json]:
-    """The means of a stratum over its prompts, and its rates over its answers."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchedMeans:
+    """The means over open prompts at matched length, as `probe.Matched` has them, and what was matched."""
+
+    words: int
+    tokens: int
+    human_words: int
+    neighbours: int
+    opening: str
+    sem: float | None
+    lex: float | None
+    ent: float | None
+    recall: float | None
+    baseline_sem: float | None
+    baseline_lex: float | None
+    baseline_ent: float | None
+    baseline_recall: float | None
+    human_sem: float | None
+    sem_beside_human: float | None
+    baseline_sem_beside_human: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StratumMeasures:
+    """The means of a stratum over its prompts, its rates over its answers; human figures of open prompts alone."""
+
+    prompts: int
+    answers: int
+    distinct_share: float | None
+    pairwise_distance: float | None
+    duplicate_rate: float | None
+    mean_tokens: float | None
+    p95_tokens: float
+    truncation_rate: float
+    refusal_rate: float
+    empty_rate: float
+    human_nll: float | None
+    human_nll_tail: float | None
+    within: WithinPrompts
+    across: AcrossPrompts
+    coverage: BesidePeople | None
+    matched: MatchedMeans | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What the probe says of one policy, by stratum; None of one without a prompt."""
+
+    closed: StratumMeasures | None
+    open: StratumMeasures | None
+
+    @property
+    def closed_distinct_share(self) -> float | None:
+        """Of the answers to closed prompts."""
+        return None if self.closed is None else self.closed.distinct_share
+
+    @property
+    def open_distance(self) -> float | None:
+        """The mean pairwise distance of the answers to open prompts."""
+        return None if self.open is None else self.open.pairwise_distance
+
+    @property
+    def open_distinct2(self) -> float | None:
+        """Rarefied distinct-2 of the answers to open prompts."""
+        return None if self.open is None else self.open.across.distinct2
+
+    @property
+    def human_nll(self) -> float | None:
+        """How unlikely human answers are, in nats per token."""
+        return None if self.open is None else self.open.human_nll
+
+    def mean_tokens(self, stratum: Stratum) -> float | None:
+        """The mean length of answers in tokens."""
+        measures = self.closed if stratum == "closed" else self.open
+        return None if measures is None else measures.mean_tokens
+
+
+def stratum_measures(
+    rows: Sequence[PromptMeasure],
+    answers: Sequence[ProbeAnswer],
+    within: WithinPrompts,
+    across: AcrossPrompts,
+    human_nll_tail: float | None,
+    beside: BesidePeople | None,
+    matched: MatchedProbe | None,
+) -> StratumMeasures:
+    """The figures of a stratum from the rows of its prompts and its answers; `matched` of open prompts alone."""
     lengths = [one.tokens for one in answers]
-    return {
-        "prompts": len(rows),
-        "answers": len(answers),
-        "distinct_share": mean([row.distinct_share for row in rows]),
-        "pairwise_distance": mean([row.pairwise_distance for row in rows]),
-        "duplicate_rate": mean([row.duplicate_rate for row in rows]),
-        "mean_tokens": mean(lengths),
-        "p95_tokens": float(np.percentile(lengths, 95)),
-        "truncation_rate": sum(row.truncated for row in rows) / len(answers),
-        "refusal_rate": sum(row.refused for row in rows) / len(answers),
-        "empty_rate": sum(row.empty for row in rows) / len(answers),
-        "human_nll": mean([row.human_nll for row in rows]),
-    }
-
-
-def matched_means(rows: Sequence[PromptMeasure], matched: MatchedProbe) -> dict[str, Json]:
-    """The means at matched length, and what was matched."""
-    return {
-        "words": matched.words,
-        "tokens": matched.tokens,
-        "human_words": matched.human_words,
-        "neighbours": matched.neighbours,
-        "opening": " ".join(matched.opening),
-        **{name: mean([getattr(row, name) for row in rows]) for name in asdict(UNMATCHED)},
-    }
+    return StratumMeasures(
+        prompts=len(rows),
+        answers=len(answers),
+        distinct_share=mean([row.distinct_share for row in rows]),
+        pairwise_distance=mean([row.pairwise_distance for row in rows]),
+        duplicate_rate=mean([row.duplicate_rate for row in rows]),
+        mean_tokens=mean(lengths),
+        p95_tokens=float(np.percentile(lengths, 95)),
+        truncation_rate=sum(row.truncated for row in rows) / len(answers),
+        refusal_rate=sum(row.refused for row in rows) / len(answers),
+        empty_rate=sum(row.empty for row in rows) / len(answers),
+        human_nll=mean([row.human_nll for row in rows]),
+        human_nll_tail=human_nll_tail,
+        within=within,
+        across=across,
+        coverage=beside,
+        matched=None if matched is None else _matched_means(rows, matched),
+    )
 
 
 def tail_nll(scores: Sequence[HumanScore], baseline: Iterable[HumanScore]) -> float | None:
@@ -120,3 +197,14 @@ def tail_nll(scores: Sequence[HumanScore], baseline: Iterable[HumanScore]) -> fl
     hardest = sorted(before, key=lambda one: -one.nll)[: max(1, len(before) // 10)]
     wanted = {(one.prompt_id, one.index) for one in hardest}
     return mean([one.nll for one in scores if (one.prompt_id, one.index) in wanted])
+
+
+def _matched_means(rows: Sequence[PromptMeasure], matched: MatchedProbe) -> MatchedMeans:
+    return MatchedMeans(
+        words=matched.words,
+        tokens=matched.tokens,
+        human_words=matched.human_words,
+        neighbours=matched.neighbours,
+        opening=" ".join(matched.opening),
+        **{name: mean([getattr(row, name) for row in rows]) for name in asdict(UNMATCHED)},
+    )

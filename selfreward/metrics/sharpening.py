@@ -6,16 +6,16 @@ What a policy gains over the start model *at the same distinct share* is what sh
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
 from selfreward.metrics.estimators import distinct_share, pass_at_k
+from selfreward.metrics.evaluation import Gains, MatchedStart, StratumScores
 from selfreward.metrics.intervals import Interval, bootstrap_mean, bootstrap_of, matched_weight, paired_difference
-from selfreward.records import STRATA, Finish, Stratum
-from selfreward.spec import Json
+from selfreward.records import Finish, Stratum
 from selfreward.thought import estimated_answer_tokens
 
 GREEDY = 0.0
@@ -49,33 +49,28 @@ class _Sampled:
     distinct_P: NDArray[np.float64]
 
 
-def summarise(answers: Sequence[EvaluatedAnswer], k: int, temperature: float, seed: int) -> dict[str, Json]:
-    """Per stratum: greedy accuracy, pass@1, pass@k (intervals over prompts), distinct share, length, truncation.
-
-    Of closed prompts also the share of answers that commit to nothing, or to several things. Sampled quantities are
-    those at `temperature`; distinct share counts extracted answers, or whole texts where there is none to extract.
-    """
-    summary: dict[str, Json] = {}
-    for stratum in STRATA:
-        greedy = _by_prompt(answers, stratum, GREEDY)
-        sampled = _by_prompt(answers, stratum, temperature)
-        if not sampled:
-            continue
-        drawn = [one for group in sampled.values() for one in group]
-        judged = [group for group in sampled.values() if group[0].right is not None]
-        summary[stratum] = {
-            "prompts": len(sampled),
-            "greedy_accuracy": _interval(bootstrap_mean(_right(greedy), seed)),
-            "pass_at_1": _interval(bootstrap_mean(_right(sampled), seed)),
-            f"pass_at_{k}": _interval(
-                bootstrap_mean([pass_at_k(sum(bool(one.right) for one in g), len(g), k) for g in judged], seed)
-            ),
-            "distinct_share": _distinct(sampled),
-            "mean_tokens": fmean(estimated_answer_tokens(one.tokens, one.thought, one.text) for one in drawn),
-            "truncation_rate": fmean(one.finish == "length" for one in drawn),
-            **({"unread_rate": fmean(one.answer is None for one in drawn)} if stratum == "closed" else {}),
-        }
-    return summary
+def stratum_scores(
+    answers: Sequence[EvaluatedAnswer], stratum: Stratum, k: int, temperature: float, seed: int
+) -> StratumScores | None:
+    """The scores of one stratum, sampled at `temperature`; None where it has no prompt."""
+    greedy = _by_prompt(answers, stratum, GREEDY)
+    sampled = _by_prompt(answers, stratum, temperature)
+    if not sampled:
+        return None
+    drawn = [one for group in sampled.values() for one in group]
+    judged = [group for group in sampled.values() if group[0].right is not None]
+    of_k = [pass_at_k(sum(bool(one.right) for one in group), len(group), k) for group in judged]
+    return StratumScores(
+        prompts=len(sampled),
+        k=k,
+        greedy_accuracy=bootstrap_mean(_right(greedy), seed),
+        pass_at_1=bootstrap_mean(_right(sampled), seed),
+        pass_at_k=bootstrap_mean(of_k, seed),
+        distinct_share=fmean(_distinct_shares(sampled)),
+        mean_tokens=fmean(estimated_answer_tokens(one.tokens, one.thought, one.text) for one in drawn),
+        truncation_rate=fmean(one.finish == "length" for one in drawn),
+        unread_rate=fmean(one.answer is None for one in drawn) if stratum == "closed" else None,
+    )
 
 
 def compare_with_start(
@@ -84,8 +79,8 @@ def compare_with_start(
     temperature: float,
     rungs: Sequence[float],
     seed: int,
-) -> dict[str, Json]:
-    """`since_start` and `matched`: paired differences from the start model as it is, and at equal diversity.
+) -> tuple[Gains, MatchedStart] | None:
+    """The gains over the start model as it is, and over it at equal diversity; None without a scored closed prompt.
 
     `rungs` are the temperatures, ascending from greedy, at which `start` was sampled. The start model at equal
     distinct share is read off between two neighbouring rungs, prompt by prompt. Its greedy answer does not depend on
@@ -93,27 +88,23 @@ def compare_with_start(
     """
     own = _sampled(answers, temperature)
     if not len(own.right_P):
-        return {"since_start": None, "matched": None}
+        return None
     greedy_P = _right(_by_prompt(answers, "closed", GREEDY))
     start_greedy_P, start_P = (_right(_by_prompt(start, "closed", one)) for one in (GREEDY, temperature))
-    greedy = _interval(paired_difference(greedy_P, start_greedy_P, seed))
+    greedy = paired_difference(greedy_P, start_greedy_P, seed)
     k = sum(one.temperature == temperature for one in answers if one.stratum == "closed") // len(own.right_P)
     ladder = [_sampled(start, rung, k) for rung in rungs]
     every_P = np.arange(len(own.right_P))
     low, high, weight = _place(own, ladder, every_P)
-    return {
-        "since_start": {
-            "greedy_accuracy": greedy,
-            "pass_at_1": _interval(paired_difference(own.right_P, start_P, seed)),
-        },
-        "matched": {
-            "temperature": (1 - weight) * rungs[low] + weight * rungs[high],
-            "distinct_share": (1 - weight) * _mean(ladder[low].distinct_P) + weight * _mean(ladder[high].distinct_P),
-            "off_ladder": low == high,
-            "pass_at_1": _matched_right(own, ladder, every_P),
-            "gain": {"greedy_accuracy": greedy, "pass_at_1": _interval(_gain(own, ladder, seed))},
-        },
-    }
+    since_start = Gains(greedy_accuracy=greedy, pass_at_1=paired_difference(own.right_P, start_P, seed))
+    matched = MatchedStart(
+        temperature=(1 - weight) * rungs[low] + weight * rungs[high],
+        distinct_share=(1 - weight) * _mean(ladder[low].distinct_P) + weight * _mean(ladder[high].distinct_P),
+        off_ladder=low == high,
+        pass_at_1=_matched_right(own, ladder, every_P),
+        gain=Gains(greedy_accuracy=greedy, pass_at_1=_gain(own, ladder, seed)),
+    )
+    return since_start, matched
 
 
 def _gain(own: _Sampled, ladder: Sequence[_Sampled], seed: int) -> Interval | None:
@@ -169,17 +160,9 @@ def _right(groups: dict[str, list[EvaluatedAnswer]]) -> list[float]:
     ]
 
 
-def _distinct(groups: dict[str, list[EvaluatedAnswer]]) -> float:
-    return fmean(_distinct_shares(groups))
-
-
 def _distinct_shares(groups: dict[str, list[EvaluatedAnswer]]) -> list[float]:
     """That of each prompt; there is an answer to every one."""
     shares = [
         distinct_share([one.text if one.answer is None else one.answer for one in group]) for group in groups.values()
     ]
     return [share for share in shares if share is not None]
-
-
-def _interval(found: Interval | None) -> Json:
-    return None if found is None else asdict(found)

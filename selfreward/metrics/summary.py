@@ -5,6 +5,7 @@ Nothing here raises an alarm. Whole texts are compared, so length moves these nu
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
@@ -17,43 +18,74 @@ from selfreward.metrics.lexical import compression_ratio, self_bleu, self_repeti
 from selfreward.metrics.probe import SAME_MEANING
 from selfreward.metrics.reach import FEWEST_HUMAN_ANSWERS, recall_of
 from selfreward.metrics.semantic import distinct_clusters, vendi2
-from selfreward.spec import Json
 
 HUMAN_NEIGHBOURS = 5
 _BYTES = 4096
 
 
-def within_prompts(texts: Texts, vectors: Vectors, seed: int) -> dict[str, Json]:
-    """Means over prompts: distinct meanings, order-2 Vendi score, self-BLEU."""
-    groups = [group for group in texts.values() if group]
-    return {
-        "distinct_clusters": mean([distinct_clusters(_stacked(group, vectors), SAME_MEANING) for group in groups]),
-        "vendi": _mean_vendi([_stacked(group, vectors) for group in groups if len(group) > 1]),
-        "self_bleu": mean([self_bleu(group, seed=seed) for group in groups]),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithinPrompts:
+    """Means over prompts: distinct meanings, order-2 Vendi score, self-BLEU; None of too few answers."""
+
+    distinct_clusters: float | None
+    vendi: float | None
+    self_bleu: float | None
 
 
-def across_prompts(texts: Texts, vectors: Vectors, size: int, seed: int) -> dict[str, Json]:
-    """One answer a prompt for the Vendi score, all answers for the rest; `size` n-grams are drawn for distinct-n."""
-    every = [text for group in texts.values() for text in group]
-    firsts = [group[0] for group in texts.values() if group]
-    return {
-        "vendi": vendi2(_stacked(firsts, vectors)),
-        "distinct1": rarefied_distinct(every, n=1, size=size),
-        "distinct2": rarefied_distinct(every, n=2, size=size),
-        "distinct3": rarefied_distinct(every, n=3, size=size),
-        "simpson": simpson(every),
-        "self_repetition": self_repetition(every),
-        "compression": compression_ratio(every, size=_BYTES, seed=seed),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcrossPrompts:
+    """One answer a prompt for the Vendi score, all answers for the rest; None of too few."""
+
+    vendi: float | None
+    distinct1: float | None
+    distinct2: float | None
+    distinct3: float | None
+    simpson: float | None
+    self_repetition: float | None
+    compression: float | None
 
 
-def beside_people(texts: Texts, human: Texts, vectors: Vectors, seed: int) -> dict[str, Json] | None:
-    """Recall of the human answers; precision and coverage of equally many answers and human ones; None of too few.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BesidePeople:
+    """Recall of the human answers; precision and coverage of `texts` answers and as many human ones.
 
     Precision and coverage go by balls around human answers. With fewer of them to a prompt than neighbours these reach
     from prompt to prompt: they tell whether prompts are answered as people answer them, not how variedly.
     """
+
+    texts: int
+    recall: float | None
+    precision: float | None
+    coverage: float | None
+
+
+def within_prompts(texts: Texts, vectors: Vectors, seed: int) -> WithinPrompts:
+    """How varied the answers to one prompt are."""
+    groups = [group for group in texts.values() if group]
+    return WithinPrompts(
+        distinct_clusters=mean([distinct_clusters(_stacked(group, vectors), SAME_MEANING) for group in groups]),
+        vendi=_mean_vendi([_stacked(group, vectors) for group in groups if len(group) > 1]),
+        self_bleu=mean([self_bleu(group, seed=seed) for group in groups]),
+    )
+
+
+def across_prompts(texts: Texts, vectors: Vectors, size: int, seed: int) -> AcrossPrompts:
+    """How varied the answers to all prompts are; `size` n-grams are drawn for distinct-n."""
+    every = [text for group in texts.values() for text in group]
+    firsts = [group[0] for group in texts.values() if group]
+    return AcrossPrompts(
+        vendi=vendi2(_stacked(firsts, vectors)),
+        distinct1=rarefied_distinct(every, n=1, size=size),
+        distinct2=rarefied_distinct(every, n=2, size=size),
+        distinct3=rarefied_distinct(every, n=3, size=size),
+        simpson=simpson(every),
+        self_repetition=self_repetition(every),
+        compression=compression_ratio(every, size=_BYTES, seed=seed),
+    )
+
+
+def beside_people(texts: Texts, human: Texts, vectors: Vectors, seed: int) -> BesidePeople | None:
+    """How the answers lie to those of people; None where there are too few of either."""
     luck = random.Random(seed)
     drawn = [text for group in texts.values() for text in group]
     people = [text for group in human.values() for text in group]
@@ -62,12 +94,12 @@ def beside_people(texts: Texts, human: Texts, vectors: Vectors, seed: int) -> di
         return None
     ours = _stacked(luck.sample(drawn, count), vectors)
     theirs = _stacked(luck.sample(people, count), vectors)
-    return {
-        "texts": count,
-        "recall": recall_of(texts, human, vectors),
-        "precision": precision(theirs, ours, HUMAN_NEIGHBOURS),
-        "coverage": coverage(theirs, ours, HUMAN_NEIGHBOURS),
-    }
+    return BesidePeople(
+        texts=count,
+        recall=recall_of(texts, human, vectors),
+        precision=precision(theirs, ours, HUMAN_NEIGHBOURS),
+        coverage=coverage(theirs, ours, HUMAN_NEIGHBOURS),
+    )
 
 
 def prompt_variety(texts: Sequence[str], keys: Sequence[str | None], vectors: Vectors) -> dict[str, float | None]:

@@ -5,7 +5,15 @@ from typing import Literal
 
 from selfreward.artifacts.runs import RunView
 from selfreward.reading.lookup import Kind, find, input_of, iterations_of, records_where
-from selfreward.reading.rounds import Link, Round, chain_of, explain_round, link_of, prompt_of, tables_behind
+from selfreward.reading.prompt_rounds import (
+    Link,
+    PromptRound,
+    chain_of,
+    explain_round,
+    link_of,
+    prompt_of,
+    tables_behind,
+)
 from selfreward.records import Candidate, Example, PreferencePair, Prompt, TrainingRow
 from selfreward.selection.training_rows import training_table
 from selfreward.spec import Json
@@ -63,7 +71,7 @@ class Explanation:
     kind: Kind
     rows: tuple[RowStory, ...]
     prompt: Prompt | None
-    rounds: tuple[Round, ...]
+    rounds: tuple[PromptRound, ...]
 
 
 def explain(view: RunView, asked: str, iteration: int | None = None) -> Explanation:

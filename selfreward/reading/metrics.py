@@ -1,105 +1,142 @@
 """Metrics of a run, read from what it committed. Every name is defined in docs/metrics.md."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import read_run
-from selfreward.reading.data_metrics import data_metrics
-from selfreward.reading.judge_metrics import judge_metrics
+from selfreward.judge_quality.figures import Figures
+from selfreward.metrics.evaluation import StratumScores
 from selfreward.reading.monitor_metrics import Metric, monitor_metrics
-from selfreward.reading.sample_metrics import drawn_metrics
-from selfreward.reading.yields import yield_metrics
+from selfreward.reading.rounds import Round, rounds_of, share_of
+from selfreward.stages.source import LEFT_OUT, counted
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 METRICS_FILE = "metrics.jsonl"
-
-
-def training_counts(row: Mapping[str, Metric]) -> list[str]:
-    """What changed this iteration's training set, each count with what it is out of; nothing for the last policy."""
-    if "mix/self_rows" not in row:
-        return []
-    reasons = ("cut", "empty", "below_threshold", "duplicate", "passed_over", "over_cluster_cap")
-    left_out = [f"{name} {row[f'select/{name}']}" for name in reasons if row.get(f"select/{name}")]
-    left_out += [f"{name.removeprefix('select/')} {value}" for name, value in row.items() if "/unscored:" in name]
-    pairs = f" in {row['select/pairs']} pairs" if "select/pairs" in row else ""
-    share = row["mix/real_share_rows" if row["mix/unit"] == "pairs" else "mix/real_share_tokens"]
-    fresh = row["mix/human_rows_fresh"]
-    lines = [
-        f"  selected {row['select/selected']} of {row['select/candidates']} candidates{pairs} "
-        f"({', '.join(left_out) or 'all'}); "
-        f"{row['select/prompts_without_selection']} of {row['select/prompts']} prompts gave none",
-        f"  mixed {row['mix/self_rows']} own rows and {row['mix/human_rows']} human ones"
-        f"{'' if fresh == row['mix/human_rows_drawn'] else f' ({fresh} never used before)'}, "
-        f"{share:.1%} of the {row['mix/unit']} ({row['mix/real_share_asked']:.1%} asked); "
-        f"{row['mix/human_rows_left']} human rows are left",
-    ]
-    if row.get("select/ties") or row.get("select/below_margin"):
-        lines.append(f"  no pairs: {row['select/ties']} ties, {row['select/below_margin']} within select.margin")
-    if row["mix/short"]:
-        why = "the human pool is dry"
-        if row["mix/human_rows_left"]:
-            why = "the budget of human data is spent" if "mix/human_left" in row else "too few of its rows were at hand"
-        lines.append(f"  {why}: {row['mix/short']} {row['mix/unit']} short of the share asked for")
-    if row.get("train/rows_too_long"):
-        lines.append(f"  {row['train/rows_too_long']} rows were too long to train on (update.max_tokens)")
-    if row.get("train/displaced_share"):
-        lines.append(
-            f"  in {row['train/displaced_share']:.0%} of the pairs the chosen answer became less likely while its "
-            "margin grew (likelihood displacement); update.loss=[sigmoid,sft] holds it up"
-        )
-    return lines
+_SAMPLED = {"thoughts": "thought_share", "thoughts_cut": "thought_cut_share", "respelled": "respelled_share"}
+"""Counts of the sample stage, and what their share of all candidates is called."""
 
 
 def metrics_of_run(folder: Path) -> list[dict[str, Metric]]:
     """One flat dict of metrics for each iteration of the run in `folder`; see docs/metrics.md for the names."""
     view = read_run(folder)
-    return [
-        metrics_of_iteration(t, stages, before) | data_metrics(folder, t)
-        for t, (stages, before) in enumerate(zip(view.iterations, ({}, *view.iterations), strict=False))
-    ]
+    rounds = rounds_of(view)
+    rows = [metrics_of_round(one, before) for one, before in zip(rounds, (None, *rounds), strict=False)]
+    if rows:
+        rows[0] |= data_metrics(view.sources)
+    return rows
 
 
-def metrics_of_iteration(t: int, stages: Mapping[str, Artifact], before: Mapping[str, Artifact]) -> dict[str, Metric]:
-    """The metrics of one iteration from its artifacts and those of the iteration `before`, empty for the first.
+def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
+    """The metrics of one iteration and, where the monitor compares, the one `before`, None for the first.
 
     A stage that has not run gives none.
     """
-    row: dict[str, Metric] = {"loop/iteration": t}
-    evaluated = _json(stages.get("evaluate"), "metrics") or {}
-    for name in ("closed", "open", "gold"):
-        row |= _flat(f"eval/{name}", evaluated.get(name))
-    for name in ("since_start", "matched"):
-        row |= _flat(name, evaluated.get(name))
-    row |= _flat("diversity", _json(stages.get("measure"), "metrics"))
+    row: dict[str, Metric] = {"loop/iteration": one.t}
+    if (evaluated := one.evaluation) is not None:
+        row |= _scores("eval/closed", evaluated.closed) | _scores("eval/open", evaluated.open)
+        row |= _flat("eval/gold", evaluated.gold)
+        row |= _flat("since_start", evaluated.since_start) | _flat("matched", evaluated.matched)
+    row |= _flat("diversity", one.measurement)
     # The policy's own words: no number, and W&B is sent no text.
     row.pop("diversity/open/matched/opening", None)
-    row |= monitor_metrics(t, stages, before)
-    row |= drawn_metrics(stages.get("sample"))
-    if (judged := stages.get("judge")) is not None:
+    row |= monitor_metrics(one, before)
+    row |= _sampled(one.stages.get("sample"))
+    if (judged := one.stages.get("judge")) is not None:
         row |= {f"judge/{name}": value for name, value in judged.manifest.counts.items() if name != "tokens"}
-    row |= judge_metrics(stages)
-    row |= _flat("select", _json(stages.get("select"), "selection"))
-    row |= _flat("mix", _json(stages.get("mix"), "mixing"))
-    row |= _flat("train", _json(stages.get("update"), "training"))
-    for name, artifact in stages.items():
-        row[f"cost/{name}/seconds"] = artifact.manifest.seconds
-        if artifact.tokens is not None:
-            row[f"cost/{name}/tokens"] = artifact.tokens
-    return row | yield_metrics(stages)
+    row |= _judge_metrics(one)
+    row |= {} if one.selection is None else _flat("select", one.selection.by_name)
+    row |= _flat("mix", one.mixing) | _flat("train", one.training)
+    for name, cost in one.costs.items():
+        row |= _flat(f"cost/{name}", cost)
+    return row | _yield_metrics(one)
 
 
-def _json(artifact: Artifact | None, name: str) -> dict[str, Any] | None:
-    return None if artifact is None else artifact.json(name)
+def data_metrics(sources: Mapping[str, Artifact]) -> dict[str, Metric]:
+    """`data/<role>/left_out/<reason>` for each role and reason that there was in the data of a run."""
+    return {
+        f"data/{role}/left_out/{reason}": count
+        for role, table in sources.items()
+        for reason, count in sorted(counted(table.manifest.counts, LEFT_OUT).items())
+    }
 
 
-def _flat(prefix: str, value: Any) -> dict[str, Metric]:
-    """Nested dicts as slash-separated names; an interval keeps its value under the plain name."""
+def _scores(prefix: str, found: StratumScores | None) -> dict[str, Metric]:
+    """The scores of a stratum, with k in the name of pass@k."""
+    if found is None:
+        return {}
+    fields = asdict(found)
+    k, pass_at_k = fields.pop("k"), fields.pop("pass_at_k")
+    return _flat(prefix, fields | {f"pass_at_{k}": pass_at_k})
+
+
+def _sampled(sampled: Artifact | None) -> dict[str, Metric]:
+    """How many candidates think, were cut in their thought, or have other tokens when read back, with shares."""
+    if sampled is None:
+        return {}
+    counts = {name: int(sampled.manifest.counts[name]) for name in _SAMPLED}
+    shares = {share: counts[name] / sampled.rows() for name, share in _SAMPLED.items()}
+    return {f"sample/{name}": value for name, value in {**counts, **shares}.items()}
+
+
+def _judge_metrics(one: Round) -> dict[str, Metric]:
+    """How far the judge could be trusted, what the gate did about it, and who won duels."""
+    row: dict[str, Metric] = {}
+    if (health := one.health) is not None:
+        row |= _figures("judge/health", health.measures) | _figures("judge/people", health.people)
+        row |= _figures("judge/final", health.final or {}) | _figures("judge/final_people", health.final_people or {})
+    if (gate := one.gate) is not None:
+        row |= _figures("judge/round", gate.measures)
+        row |= {"judge/gate/action": gate.action, "judge/gate/healthy": gate.healthy, "judge/gate/frozen": gate.frozen}
+    if (duel := one.duel) is not None:
+        for name, met in (("start", duel.start), ("previous", duel.previous)):
+            row |= {f"duel/{name}/prompts": met.prompts, f"duel/{name}/identical": met.identical}
+            row |= _figures(f"duel/{name}", met.measures)
+    return row
+
+
+def _yield_metrics(one: Round) -> dict[str, Metric]:
+    """How many of the candidates became training rows, and what one such row cost."""
+    judged, selection = one.judged, one.selection
+    row: dict[str, Metric] = {
+        "yield/drawn": one.drawn,
+        "yield/scored_share": None if judged is None else share_of(judged.scored, judged.judgments),
+        "yield/eligible_share": None if selection is None else share_of(selection.eligible, selection.candidates),
+        "yield/kept_rows": one.kept,
+        "yield/kept_share": share_of(one.kept, one.drawn),
+    }
+    for name, cost in one.costs_per_row.items():
+        row |= {f"cost/{name}/seconds_per_row": cost.seconds, f"cost/{name}/tokens_per_row": cost.tokens}
+    if (made := one.making_per_row) is not None:
+        row |= {"cost/per_row/seconds": made.seconds, "cost/per_row/tokens": made.tokens}
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def _figures(prefix: str, figures: Figures) -> dict[str, Metric]:
+    """The value and both limits of the measures that exist."""
+    row: dict[str, Metric] = {}
+    for name, one in figures.items():
+        if one.value is not None:
+            row |= {f"{prefix}/{name}": one.value, f"{prefix}/{name}_low": one.low, f"{prefix}/{name}_high": one.high}
+    return row
+
+
+def _flat(prefix: str, found: "DataclassInstance | Mapping[str, Any] | None") -> dict[str, Metric]:
+    """Nested figures as slash-separated names; an interval keeps its value under the plain name."""
+    values = found if found is None or isinstance(found, Mapping) else asdict(found)
+    return _flat_values(prefix, values)
+
+
+def _flat_values(prefix: str, value: Any) -> dict[str, Metric]:
     if not isinstance(value, Mapping):
         return {prefix: value} if value is not None else {}
     if value.keys() == {"value", "low", "high", "n"}:
         return {prefix: value["value"], f"{prefix}_low": value["low"], f"{prefix}_high": value["high"]}
     flat: dict[str, Metric] = {}
     for name, inner in value.items():
-        flat |= _flat(f"{prefix}/{name}", inner)
+        flat |= _flat_values(f"{prefix}/{name}", inner)
     return flat

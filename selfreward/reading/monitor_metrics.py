@@ -4,10 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from selfreward.artifacts import Artifact
 from selfreward.monitor.detector import State
-from selfreward.stages.decide import decision_of
-from selfreward.stages.diagnose import Verdict, verdict_of
+from selfreward.reading.rounds import Round
+from selfreward.stages.diagnose import Verdict
 
 Metric = int | float | bool | str | None
 
@@ -22,18 +21,16 @@ _NOTHING_LEFT = 1e-6  # of the start model's diversity; what remains is rounding
 _OF_COURSE = ("rung", "action", "real_share", "shadow_share")
 
 
-def monitor_metrics(t: int, stages: Mapping[str, Artifact], before: Mapping[str, Artifact]) -> dict[str, Metric]:
-    """`collapse/`, `policy/`, `selection/` and `control/` of iteration `t`; `before` is the iteration before.
+def monitor_metrics(one: Round, before: Round | None) -> dict[str, Metric]:
+    """`collapse/`, `policy/`, `selection/` and `control/` of an iteration; `before` is the iteration before.
 
     What does not exist is left out.
     """
     row: dict[str, Metric] = {}
-    if (diagnosed := stages.get("diagnose")) is not None:
-        verdict = verdict_of(diagnosed)
+    if (verdict := one.verdict) is not None:
         row |= _verdict(verdict)
-        row |= {"policy/ratio": policy_ratio(verdict.sem_ratios), "policy/kl_bound": _bound(t, before)}
-    if (decided := stages.get("decide")) is not None:
-        decision = decision_of(decided)
+        row |= {"policy/ratio": policy_ratio(verdict.sem_ratios), "policy/kl_bound": _bound(one.t, before)}
+    if (decision := one.decision) is not None:
         course = decision.course
         row |= {f"selection/{name}": value for name, value in asdict(decision.selection).items()}
         row |= {f"control/{name}": getattr(course, name) for name in _OF_COURSE}
@@ -81,14 +78,14 @@ def _verdict(verdict: Verdict) -> dict[str, Metric]:
     }
 
 
-def _bound(t: int, before: Mapping[str, Artifact]) -> float | None:
+def _bound(t: int, before: Round | None) -> float | None:
     """The bound for policy `t`, where the round before it took the best of its candidates, whatever their scores.
 
     A round that was ordered to choose among fewer counts with the `k` of the settings, which bounds it too.
     """
-    if t == 0 or "select" not in before:
+    if before is None or "select" not in before.stages:
         return None
-    spec = before["select"].manifest.identity["spec"]
+    spec = before.stages["select"].manifest.identity["spec"]
     assert isinstance(spec, dict)
     k = spec["k"]
     assert isinstance(k, int)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import SOURCES, RunView, read_run
 from selfreward.errors import StoreError
-from selfreward.reading.content import Step, read_config, read_steps
 from selfreward.reading.metrics import metrics_of_run
 from selfreward.reading.monitor_metrics import Metric
+from selfreward.reading.rounds import Round, rounds_of
+from selfreward.reading.settings import read_config
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,9 +30,9 @@ class OpenRun:
         return read_config(self.view.folder) or {}
 
     @property
-    def rounds(self) -> tuple[Step, ...]:
+    def rounds(self) -> tuple[Round, ...]:
         """For each policy M0, M1 ... its figures, and those of the round that trains the next one."""
-        return read_steps(self.view)
+        return rounds_of(self.view)
 
     @property
     def metrics(self) -> list[dict[str, Metric]]:

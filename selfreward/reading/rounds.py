@@ -1,200 +1,206 @@
-"""One round of one prompt: its candidates, every judgment of them, the rule that chose, the artifacts in between."""
+"""One iteration of a run with the typed reports of its stages; pages, metrics and notebooks read a run through it."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-
-from pydantic import TypeAdapter
+from functools import cached_property
+from typing import TypeVar, get_args
 
 from selfreward.artifacts import Artifact
-from selfreward.artifacts.manifest import InputEntry
 from selfreward.artifacts.runs import RunView
-from selfreward.errors import CorruptArtifact
-from selfreward.monitor.controller import Orders
-from selfreward.reading.lookup import input_of, records_where
-from selfreward.records import Candidate, Example, Judgment, Prompt
-from selfreward.selection import AnySelect, SelectSpec
-from selfreward.selection.fates import Fate
-from selfreward.selection.novelty import NO_ORDERS, lowered
-from selfreward.selection.pairs import PreferencePairs
-from selfreward.spec import Json
-from selfreward.stages.decide import decision_of
+from selfreward.metrics.evaluation import Evaluation
+from selfreward.metrics.probed import Measurement
+from selfreward.records import Outcome
+from selfreward.selection.choice import SelectionCounts, selection_counts
+from selfreward.selection.training_rows import training_table
+from selfreward.stages.decide import Decision, decision_of, stop_reason
+from selfreward.stages.diagnose import Verdict, verdict_of
+from selfreward.stages.duel import Duel, duel_of
+from selfreward.stages.evaluate import evaluation_of
+from selfreward.stages.gate import Gate, gate_of, gate_reason
+from selfreward.stages.health import Health, health_of
+from selfreward.stages.measure import measurement_of
+from selfreward.stages.mix import Mixing, mixing_of
+from selfreward.stages.update import training_of
+from selfreward.updates import Training
 
-# The stages that make a training row, in order, with the inputs that must be the run's own.
-_CHAIN = {
-    "prompts": (),
-    "sample": ("prompts",),
-    "judge": ("candidates",),
-    "select": ("candidates", "judgments"),
-    "decide": ("selected",),
-    "mix": ("selected", "decision"),
-    "update": ("training",),
-}
+MAKING = ("sample", "judge", "select")
+"""The stages that turn prompts into rows of the policy's own; what the others cost does not buy rows."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyName:
-    """A policy as it was used, and its number in this run; None for a model that is no policy of the run."""
-
-    number: int | None
-    key: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Considered:
-    """A candidate, every judgment of it, and what became of it; None before there is a selection."""
-
-    candidate: Candidate
-    judgments: tuple[Judgment, ...]
-    fate: Fate | None
+Report = TypeVar("Report")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """The rule that chose, with the `k` that was ordered, the seed of its stage, and what the monitor ordered."""
+class Cost:
+    """Wall time in seconds and the tokens that were drawn or read, None where none are counted."""
 
-    spec: AnySelect
-    seed: int
-    orders: Orders
+    seconds: float
+    tokens: int | None
+
+    def per(self, rows: int) -> "RowCost":
+        """The share of one of `rows`."""
+        return RowCost(self.seconds / rows, None if self.tokens is None else self.tokens / rows)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """One artifact of the chain, as its manifest tells it; `identity` is all that its key is made of."""
+@dataclass(frozen=True, slots=True)
+class RowCost:
+    """Seconds and tokens for each kept row; tokens are None where none are counted."""
 
-    stage: str
-    key: str
-    digest: str
-    made: str
-    commit: str | None
-    versions: dict[str, str]
-    identity: dict[str, Json]
-    inputs: dict[str, InputEntry]
+    seconds: float
+    tokens: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The judgments of a round: how many were asked for, how many have a score or a verdict, and all by outcome."""
+
+    judgments: int
+    scored: int
+    outcomes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Round:
-    """What one iteration did with a prompt.
+    """Iteration `t`: the policy M`t`, and the round that trains the next one.
 
-    `policy` drew the candidates; `judge` is the policy that judged them, None where no policy did. `rule` is None
-    before there is a selection. `anchors`: it was sampled to set its human answer against one of the policy's.
+    Every figure is read when it is first asked for, and is None where its stage has not run.
     """
 
-    iteration: int
-    policy: PolicyName
-    judge: PolicyName | None
-    candidates: tuple[Considered, ...]
-    rule: Rule | None
-    anchors: bool
-    chain: tuple[Link, ...]
+    t: int
+    stages: Mapping[str, Artifact]
+
+    @cached_property
+    def measurement(self) -> Measurement | None:
+        """What the probe says of the policy."""
+        return self._report("measure", measurement_of)
+
+    @cached_property
+    def verdict(self) -> Verdict | None:
+        """What the monitor says of the policy."""
+        return self._report("diagnose", verdict_of)
+
+    @cached_property
+    def evaluation(self) -> Evaluation | None:
+        """What held-out prompts and gold pairs say of the policy."""
+        return self._report("evaluate", evaluation_of)
+
+    @cached_property
+    def duel(self) -> Duel | None:
+        """How the policy fared against others."""
+        return self._report("duel", duel_of)
+
+    @cached_property
+    def health(self) -> Health | None:
+        """How far the judge can be trusted on gold."""
+        return self._report("health", health_of)
+
+    @cached_property
+    def gate(self) -> Gate | None:
+        """What the gate made of the judge."""
+        return self._report("gate", gate_of)
+
+    @cached_property
+    def selection(self) -> SelectionCounts | None:
+        """What became of the candidates, by number."""
+        return self._report("select", selection_counts)
+
+    @cached_property
+    def decision(self) -> Decision | None:
+        """What the controller decided."""
+        return self._report("decide", decision_of)
+
+    @cached_property
+    def mixing(self) -> Mixing | None:
+        """What the training set is made of."""
+        return self._report("mix", mixing_of)
+
+    @cached_property
+    def training(self) -> Training | None:
+        """What the update saw and did."""
+        return self._report("update", training_of)
+
+    @property
+    def drawn(self) -> int | None:
+        """How many candidates were drawn."""
+        return self._report("sample", Artifact.rows)
+
+    @property
+    def judged(self) -> Judged | None:
+        """How many judgments were asked for, and what came of them."""
+        return self._report("judge", _judged)
+
+    @property
+    def kept(self) -> int | None:
+        """The policy's own rows, examples or pairs, that came into this round's training set; None without one."""
+        if "mix" not in self.stages:
+            return None
+        selected = self.stages["select"]
+        return selected.rows(training_table(selected)[0])
+
+    @cached_property
+    def costs(self) -> Mapping[str, Cost]:
+        """What each stage took to make, whichever run made it."""
+        return {name: cost_of(artifact) for name, artifact in self.stages.items()}
+
+    @property
+    def costs_per_row(self) -> Mapping[str, RowCost]:
+        """What each stage spent for each kept row; nothing where no row was kept."""
+        kept = self.kept
+        return {name: one.per(kept) for name, one in self.costs.items()} if kept else {}
+
+    @property
+    def making_per_row(self) -> RowCost | None:
+        """The sum of what the stages that make rows spent for each kept row; None where no row was kept."""
+        return total(self.costs[name] for name in MAKING).per(self.kept) if self.kept else None
+
+    @property
+    def stop(self) -> str | None:
+        """Why the gate or the controller ended the run here; None where neither did."""
+        return self._report("gate", gate_reason) or self._report("decide", stop_reason)
+
+    def _report(self, stage: str, read: Callable[[Artifact], Report]) -> Report | None:
+        return read(self.stages[stage]) if stage in self.stages else None
 
 
-def explain_round(view: RunView, iteration: int, prompt: Prompt) -> Round:
-    """What iteration `iteration` did with a prompt that it sampled."""
-    stages = view.iterations[iteration]
-    sampled, judged, selected = stages["sample"], stages.get("judge"), stages.get("select")
-    drawn = records_where(sampled, Candidate, "prompt_id", prompt.id)
-    judgments = [] if judged is None else records_where(judged, Judgment, "prompt_id", prompt.id)
-    evidence: list[Judgment] = []
-    if judged is not None and judged.has("evidence"):
-        evidence = records_where(judged, Judgment, "prompt_id", prompt.id, "evidence")
-    rule = None if selected is None else _rule(view, iteration, selected)
-    fates = [] if selected is None else records_where(selected, Fate, "prompt_id", prompt.id, "fates")
-    fate_of = {one.candidate_id: one for one in fates}
-    return Round(
-        iteration=iteration,
-        policy=policy_name(view, iteration, sampled),
-        judge=policy_name(view, iteration, judged) if judged and "policy" in judged.manifest.inputs else None,
-        candidates=tuple(
-            Considered(
-                candidate=one,
-                judgments=tuple(judgment for judgment in (*evidence, *judgments) if one.id in judgment.candidate_ids),
-                fate=fate_of.get(one.id),
-            )
-            for one in sorted(drawn, key=lambda candidate: candidate.index)
-        ),
-        rule=rule,
-        anchors=rule is not None and _is_anchor(view, iteration, rule.spec, prompt),
-        chain=chain_of(view, iteration),
-    )
+@dataclass(frozen=True, slots=True)
+class Diagnosed:
+    """The verdict on policy M`t`, and the decision that followed, None where the run has not come to one."""
+
+    t: int
+    verdict: Verdict
+    decision: Decision | None
 
 
-def prompt_of(view: RunView, iteration: int, prompt_id: str) -> Prompt | None:
-    """The prompt as iteration `iteration` sampled it; None where it did not."""
-    sampled = view.iterations[iteration].get("sample")
-    if sampled is None:
-        return None
-    found = records_where(input_of(view, iteration, sampled, "prompts"), Prompt, "id", prompt_id)
-    return found[0] if found else None
+def rounds_of(view: RunView) -> tuple[Round, ...]:
+    """Every iteration of a run, however far it came."""
+    return tuple(Round(t, stages) for t, stages in enumerate(view.iterations))
 
 
-def chain_of(view: RunView, iteration: int) -> tuple[Link, ...]:
-    """The artifacts that lead from the source of prompts to the training set and the policy, in order.
-
-    Raises CorruptArtifact where one was made from something else than what the run holds.
-    """
-    stages = view.iterations[iteration]
-    links = [link_of(one) for one in tables_behind(view, iteration, stages["prompts"], "train")]
-    for stage, roles in _CHAIN.items():
-        if (artifact := stages.get(stage)) is not None:
-            for role in roles:
-                input_of(view, iteration, artifact, role)
-            links.append(link_of(artifact))
-    return tuple(links)
+def diagnosed(rounds: Iterable[Round]) -> tuple[Diagnosed, ...]:
+    """The policies that the monitor has judged."""
+    return tuple(Diagnosed(one.t, one.verdict, one.decision) for one in rounds if one.verdict is not None)
 
 
-def tables_behind(view: RunView, iteration: int, artifact: Artifact, role: str) -> list[Artifact]:
-    """The table of a source that was an input of `artifact`; before it, the one it was cleaned from, if it was."""
-    table = input_of(view, iteration, artifact, role)
-    before = [input_of(view, iteration, table, "table")] if "table" in table.manifest.inputs else []
-    return [*before, table]
+def cost_of(artifact: Artifact) -> Cost:
+    """What an artifact took to make."""
+    return Cost(artifact.manifest.seconds, artifact.tokens)
 
 
-def policy_name(view: RunView, iteration: int, artifact: Artifact) -> PolicyName:
-    """The policy that was an input of `artifact`, a stage of iteration `iteration`."""
-    used = artifact.manifest.inputs["policy"]
-    start = view.iterations[0]["sample"].manifest.inputs["policy"].digest
-    digests = [start, *(stages["update"].digest for stages in view.iterations[:iteration])]
-    number = next((t for t in reversed(range(len(digests))) if digests[t] == used.digest), None)
-    return PolicyName(number=number, key=used.key, digest=used.digest)
+def total(costs: Iterable[Cost]) -> Cost:
+    """The sum of costs; tokens are None if none of them counts any."""
+    listed = list(costs)
+    counted = [one.tokens for one in listed if one.tokens is not None]
+    return Cost(sum(one.seconds for one in listed), sum(counted) if counted else None)
 
 
-def _rule(view: RunView, iteration: int, selected: Artifact) -> Rule:
-    decided = "decision" in selected.manifest.inputs
-    orders = decision_of(input_of(view, iteration, selected, "decision")).orders if decided else NO_ORDERS
-    return Rule(lowered(spec_of(selected), orders), _seed(selected), orders)
+def share_of(part: int | None, whole: int | None) -> float | None:
+    """`part` of `whole`; None where either is not known or there is no whole."""
+    return part / whole if part is not None and whole else None
 
 
-def _is_anchor(view: RunView, iteration: int, spec: AnySelect, prompt: Prompt) -> bool:
-    asked = input_of(view, iteration, view.iterations[iteration]["select"], "prompts")
-    if not isinstance(spec, PreferencePairs) or not asked.has("human"):
-        return False
-    return bool(records_where(asked, Example, "prompt_id", prompt.id, "human"))
-
-
-def spec_of(selected: Artifact) -> AnySelect:
-    """The settings of a selection. Raises CorruptArtifact where they are of no rule that this version knows."""
-    try:
-        return TypeAdapter[AnySelect](SelectSpec).validate_python(selected.manifest.identity["spec"])
-    except ValueError as error:
-        raise CorruptArtifact(f"{selected.path} was made by a rule that is not known here: {error}") from error
-
-
-def _seed(artifact: Artifact) -> int:
-    seed = artifact.manifest.identity["seed"]
-    assert isinstance(seed, int)
-    return seed
-
-
-def link_of(artifact: Artifact) -> Link:
-    """An artifact as its manifest tells it."""
-    manifest = artifact.manifest
-    return Link(
-        stage=manifest.stage,
-        key=manifest.key,
-        digest=manifest.digest,
-        made=manifest.made,
-        commit=manifest.commit,
-        versions=manifest.versions,
-        identity=manifest.identity,
-        inputs=manifest.inputs,
+def _judged(judged: Artifact) -> Judged:
+    counts = judged.manifest.counts
+    return Judged(
+        judgments=judged.rows("evidence" if judged.has("evidence") else "rows"),
+        scored=int(counts.get("scored", 0)),
+        outcomes={name: int(counts[name]) for name in get_args(Outcome) if name in counts},
     )

@@ -1,6 +1,9 @@
 """Sample answers for W&B and the page: what people look at first when a number surprises them. All text is hostile."""
 
+from dataclasses import dataclass
+
 from selfreward.artifacts import Artifact
+from selfreward.artifacts.runs import RunView
 from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer
 from selfreward.records import STRATA, Prompt
 
@@ -8,19 +11,36 @@ COLUMNS: list[str | int] = ["prompt", "stratum", "answer", "right", "finish"]
 _PER_STRATUM = 3
 
 
-def sample_answers(held_out: Artifact, evaluated: Artifact) -> list[list[str | bool | None]]:
-    """Rows of COLUMNS: the greedy answers to the first held-out prompts of both strata."""
-    greedy = greedy_answers(evaluated)
-    return [_row(prompt, greedy[prompt.id]) for prompt in first_prompts(held_out)]
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A held-out prompt and what each policy answers when greedy; None where a policy was not evaluated."""
+
+    prompt: Prompt
+    answers: tuple[EvaluatedAnswer | None, ...]
 
 
-def first_prompts(held_out: Artifact) -> list[Prompt]:
-    """The first prompts of both strata, closed ones first."""
+def samples_of(view: RunView) -> list[Sample]:
+    """The first held-out prompts of both strata, closed ones first, with the greedy answers of all policies."""
+    if "held_out" not in view.sources:
+        return []
+    evaluated = [stages.get("evaluate") for stages in view.iterations]
+    columns = [{} if one is None else _greedy(one) for one in evaluated]
+    prompts = _first_prompts(view.sources["held_out"])
+    return [Sample(prompt, tuple(column.get(prompt.id) for column in columns)) for prompt in prompts]
+
+
+def sample_rows(held_out: Artifact, evaluated: Artifact) -> list[list[str | bool | None]]:
+    """Rows of COLUMNS: the greedy answers of one policy to the same prompts."""
+    greedy = _greedy(evaluated)
+    return [_row(prompt, greedy[prompt.id]) for prompt in _first_prompts(held_out)]
+
+
+def _first_prompts(held_out: Artifact) -> list[Prompt]:
     prompts = list(held_out.records(Prompt))
     return [one for stratum in STRATA for one in [one for one in prompts if one.stratum == stratum][:_PER_STRATUM]]
 
 
-def greedy_answers(evaluated: Artifact) -> dict[str, EvaluatedAnswer]:
+def _greedy(evaluated: Artifact) -> dict[str, EvaluatedAnswer]:
     """The greedy answer to each held-out prompt, by the prompt's id."""
     return {one.prompt_id: one for one in evaluated.records(EvaluatedAnswer) if one.temperature == GREEDY}
 

@@ -29,7 +29,7 @@ from selfreward.report.drawing import (
     steps,
     svg,
 )
-from selfreward.report.figures import amount, limited, share
+from selfreward.report.figures import DASH, amount, limited, share
 from selfreward.report.figures import limits as in_brackets
 
 _LETTER = 8.4  # about the width of a letter at the size of labels
@@ -202,7 +202,9 @@ def _line(series: Series, names: Sequence[str], across: Scale, up: Scale, aside:
     return parts
 
 
-def _cell(point: Point | None) -> str | None:
-    if point is None or point.low is None or point.high is None:
-        return None if point is None else amount(point.value)
+def _cell(point: Point | None) -> str:
+    if point is None:
+        return DASH
+    if point.low is None or point.high is None:
+        return amount(point.value)
     return limited(Interval(point.value, point.low, point.high, 0))

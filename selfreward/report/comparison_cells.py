@@ -8,9 +8,9 @@ from statistics import fmean
 from typing import Any, Literal
 
 from selfreward.artifacts.runs import RunView
-from selfreward.reading.rounds import Cost, cost_of, total
 from selfreward.reading.final_values import final_values
 from selfreward.reading.monitor_metrics import Metric
+from selfreward.reading.rounds import Cost, cost_of, total
 from selfreward.report.figures import DASH
 
 Row = Mapping[str, Metric]

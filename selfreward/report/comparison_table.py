@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -66,7 +65,7 @@ def plain_table(comparison: Comparison) -> list[str]:
     return printed.get().rstrip("\n").split("\n")
 
 
-def page_table(comparison: Comparison) -> tuple[Sequence[str], list[Sequence[str]]]:
+def page_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the table with intervals."""
     head = ["#", *_names(comparison), "state", "policy", "first alarm", *(one.name for one in MEASURES)]
     head += ["human rows", "time", "of it shared", "tokens"]

@@ -86,7 +86,7 @@ class Point:
 
 
 def mark(tag: str, *inside: str, **attributes: str | float) -> Markup:
-    """An SVG element; text becomes visible and is escaped. `class_` stands for class, `stroke_width` for stroke-width."""
+    """An SVG element; text is made visible and escaped. `class_` is written class, `fill_opacity` fill-opacity."""
     given = Markup("").join(
         Markup(' {}="{}"').format(
             name.rstrip("_").replace("_", "-"), shown(value) if isinstance(value, str) else f"{value:.6g}"
@@ -116,7 +116,10 @@ def frame(unit: str, up: Scale, right: float = RIGHT) -> list[Markup]:
     """The y axis: its unit, a line across and a label for each tick."""
     parts = [label(unit, LEFT - 40, 14, "unit")]
     for written, y in up.labelled:
-        parts += [mark("line", x1=LEFT, x2=right, y1=y, y2=y, class_="grid"), label(written, LEFT - 8, y + 4, "tick end")]
+        parts += [
+            mark("line", x1=LEFT, x2=right, y1=y, y2=y, class_="grid"),
+            label(written, LEFT - 8, y + 4, "tick end"),
+        ]
     return parts
 
 

@@ -59,7 +59,9 @@ def sight(watches: Sequence[Diagnosed]) -> Figure:
     drawing = line_chart(series, unit="margins", title=f"{title} (margins)", names=names, flags=here)
     last = watches[-1]
     head = ("family", "prompts", "margin", "smallest drop seen, at first", f"at M{last.t}", "prompts for one margin")
-    return Figure(title, drawing, head, [_seen(one, last.verdict.findings.get(family)) for family, one in found.items()])
+    return Figure(
+        title, drawing, head, [_seen(one, last.verdict.findings.get(family)) for family, one in found.items()]
+    )
 
 
 def in_margins(found: Finding, prompts: float) -> float:

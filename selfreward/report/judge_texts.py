@@ -1,4 +1,4 @@
-"""What a judge was asked and said, to read: flips, pairs against people, replies without a verdict. All of it is hostile."""
+"""What a judge was asked and said, to read: flips, pairs against people, replies without a verdict; all hostile."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -98,7 +98,9 @@ def _pair(item: Labelled, said: Verdicts, judgments: Iterable[Judgment]) -> Pair
     people = ", ".join(f"{votes[side]} for {_WORDS[side]}" for side in sorted(votes)) or "nobody was asked"
     judge = "no verdict" if said.preference is None else f"{share(said.preference)} for the first"
     authors = {"First": item.first_author, "Second": item.second_author}
-    titles = [f"{place} answer" if author is None else f"{place} answer, by {author}" for place, author in authors.items()]
+    titles = [
+        f"{place} answer" if author is None else f"{place} answer, by {author}" for place, author in authors.items()
+    ]
     in_order = sorted(((_sides(item, one)[0], one) for one in judgments), key=lambda pair: pair[0])
     return Pair(
         f"People: {people}. Judge: {judge}.",

@@ -48,7 +48,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToRead:
-    """Texts of the last round with a judge: flips on gold, prompts that its jury disputes, replies that were not read."""
+    """Texts on the page: flips on gold, prompts that the jury disputes, replies that were not read."""
 
     flips: tuple[str, list[Pair]]
     disputed: list[tuple[str, str]]
@@ -84,8 +84,8 @@ def judge_figures(rounds: Sequence[Seen]) -> list[tuple[Figure, str]]:
             coin = (Point(first, _COIN[name]), Point(last, _COIN[name]))
             series.append(Series("coin", _CHANCE, coin, dashed=True))
         title = name.replace("_", " ").capitalize()
-        drawn = line_figure(title, "on gold", series, names, axis="round", flags=_flags(name, rounds))
-        figures.append((drawn, f"{about[0].upper()}{about[1:]}."))
+        figure = line_figure(title, "on gold", series, names, axis="round", flags=_flags(name, rounds))
+        figures.append((figure, f"{about[0].upper()}{about[1:]}."))
     in_round = [(one.t, one.in_round) for one in rounds]
     for title, unit, lines, caption in _OF_ROUNDS:
         drawn = [Series(label, kind, _points(name, in_round)) for name, label, kind in lines]

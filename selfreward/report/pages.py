@@ -1,4 +1,4 @@
-"""Pages from templates. Text becomes markup only through `shown` and escaping, both of which every value goes through."""
+"""Pages from templates. Every value that is no markup yet is made visible by `shown` and then escaped."""
 
 import unicodedata
 from typing import Any

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from selfreward.artifacts.runs import RunView
-from selfreward.reading.rounds import Cost, Round, share_of, total
+from selfreward.reading.rounds import Cost, Round, RowCost, share_of, total
 from selfreward.report.charts import Bar, Figure, bar_chart
 from selfreward.report.figures import DASH, MINUS, below, count, seconds, share
 from selfreward.selection.choice import SelectionCounts
@@ -47,11 +47,7 @@ def costs(rounds: Sequence[Round]) -> Table:
     """Stages by iterations, with totals."""
     made = {stage: [one.costs.get(stage) for one in rounds] for stage in _STAGES}
     made["all"] = [_together(one.costs.values()) for one in rounds]
-    rows = [
-        (stage, *(cost(one) for one in (*found, _together(found))))
-        for stage, found in made.items()
-        if any(found)
-    ]
+    rows = [(stage, *(cost(one) for one in (*found, _together(found)))) for stage, found in made.items() if any(found)]
     return ("stage", *(f"iteration {one.t}" for one in rounds), "all"), rows
 
 
@@ -117,7 +113,7 @@ def _bar(name: str, number: int, note: str = "") -> Bar:
     return Bar(name, ((number, _CANDIDATES),), count(number), note)
 
 
-def cost(found: Cost | None, *, of_row: bool = False) -> str:
+def cost(found: Cost | RowCost | None, *, of_row: bool = False) -> str:
     """Time and tokens; `of_row` writes parts of tokens and of a second, which one row takes."""
     if found is None:
         return DASH

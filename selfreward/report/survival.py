@@ -19,7 +19,7 @@ _FIRST, _LAST, _EXPECTED = 6, 4, 2
 
 
 def survival(view: RunView) -> tuple[Figure, bool]:
-    """The share of the start model's meanings that the last policy still gives, common ones left; is M0's line there?"""
+    """The share of M0's meanings that the last policy still gives, and whether M0's own line stands beside it."""
     title = "Which meanings survive"
     measured = [(t, stages["measure"]) for t, stages in enumerate(view.iterations) if "measure" in stages]
     if not measured:
@@ -45,7 +45,9 @@ def survival(view: RunView) -> tuple[Figure, bool]:
         series.append(Series("M0", _FIRST, _points(_groups(start), places, still_given)))
     series.append(Series(f"M{last}", _LAST, _points(groups, places, still_given)))
     unit, names = "share still given", [_NAMES[place] for place in places]
-    return Figure(title, line_chart(series, unit=unit, title=f"{title} ({unit})", names=names), head, rows), beside_start
+    return Figure(
+        title, line_chart(series, unit=unit, title=f"{title} ({unit})", names=names), head, rows
+    ), beside_start
 
 
 def expected(modes: Iterable[Mode]) -> float:

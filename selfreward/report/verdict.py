@@ -24,9 +24,7 @@ class Verdict:
     findings: dict[str, str]
 
 
-def judge_run(
-    view: RunView, rounds: Sequence[Round], watches: Sequence[Diagnosed], control: RunView | None
-) -> Verdict:
+def judge_run(view: RunView, rounds: Sequence[Round], watches: Sequence[Diagnosed], control: RunView | None) -> Verdict:
     """What the run shows so far about its last policy."""
     evaluated = [(one.t, one.evaluation) for one in rounds if one.evaluation is not None]
     if not evaluated:

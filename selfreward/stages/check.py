@@ -8,7 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from selfreward.artifacts import Output
+from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import Answer, NotScored, Sampling
 from selfreward.backends.chat import Chat, option_tokens
 from selfreward.backends.folder import check_config
@@ -22,7 +23,7 @@ from selfreward.records import Message, Policy
 from selfreward.spec import Spec
 from selfreward.updates.training import save_chat, save_model
 
-VERSION = 2
+VERSION = 3
 _OPTIONS = (("1", "2", "3", "4", "5"), ("A", "B"), ("yes", "no"))
 _QUESTION = (Message(role="user", content="What is the capital of France?"),)
 _SMALL = {
@@ -52,6 +53,18 @@ class Found:
     says: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """All that was found, in the order it was looked at."""
+
+    found: tuple[Found, ...]
+
+
+def found_by(checked: Artifact) -> tuple[Found, ...]:
+    """What a check found."""
+    return load_report(checked, "check", Checked).found
+
+
 def check_spec(*, trusted: bool) -> CheckSpec:
     """The spec of a check with the libraries that are installed."""
     libraries = ("torch", "transformers", "tokenizers", "jinja2", "trl")
@@ -59,9 +72,8 @@ def check_spec(*, trusted: bool) -> CheckSpec:
 
 
 def check(out: Output, spec: CheckSpec, *, policy: Policy) -> None:
-    """`check.json`: what was found, as pairs of what and what is so. Raises BackendError for what cannot work."""
-    found = [(one.what, one.says) for one in findings(policy.path, trusted=spec.trusted)]
-    out.write_json("check", {"found": [list(pair) for pair in found]})
+    """`check.json` is a Checked. Raises BackendError for what cannot work."""
+    save_report(out, "check", Checked(found=tuple(findings(policy.path, trusted=spec.trusted))))
 
 
 def findings(folder: Path, *, trusted: bool) -> Iterator[Found]:

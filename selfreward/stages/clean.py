@@ -3,10 +3,11 @@
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts.reports import load_report
 from selfreward.data.overlap import OverlapSpec, find_overlaps
 from selfreward.data.roles import question_text
 from selfreward.errors import DataError
@@ -45,6 +46,18 @@ class Dropped:
     other_text: str
     kind: Literal["exact", "near"]
     similarity: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Likeness:
+    """How like two sets of prompts are by their letter 3-grams: the energy distance, and the chance of more by luck.
+
+    `compared` says how many prompts of each were compared.
+    """
+
+    energy_distance: float
+    p_value: float
+    compared: tuple[int, int]
 
 
 def clean(
@@ -101,33 +114,36 @@ def clean(
                 f"{dropped[0].against} ({dropped[0].text[:60]!r}): give data.train other prompts"
             )
         others = {"held_out": held_out, "target": target}
-        out.write_json("prompts", {name: _likeness(kept, other) for name, other in others.items() if other.rows()})
+        likeness: dict[str, Json] = {
+            name: asdict(_likeness(kept, other)) for name, other in others.items() if other.rows()
+        }
+        out.write_json("prompts", likeness)
     with out.table(_RECORDS[spec.role]) as shards:
         shards.write_all(kept)
     with out.table(Dropped, "dropped") as shards:
         shards.write_all(dropped)
 
 
-def _likeness(train: Sequence[Prompt | Example | PreferencePair], other: Artifact) -> dict[str, Json]:
-    """The energy distance between two sets of prompts by their letter 3-grams; of large sets a sample is compared."""
+def _likeness(train: Sequence[Prompt | Example | PreferencePair], other: Artifact) -> Likeness:
+    """How like the prompts of two tables are; of large ones a sample is compared."""
     draw = random.Random(0)
     texts = [[question_text(row.messages) for row in rows] for rows in (train, other.records(Prompt))]
     samples = [draw.sample(some, min(_COMPARED, len(some))) for some in texts]
     found = two_sample(*map(embed_hashing, samples), seed=0, permutations=_PERMUTATIONS)
     assert found is not None
-    return {
-        "energy_distance": round(found.statistic, 6),
-        "p_value": found.p_value,
-        "compared": [len(one) for one in samples],
-    }
+    return Likeness(
+        energy_distance=round(found.statistic, 6),
+        p_value=found.p_value,
+        compared=(len(samples[0]), len(samples[1])),
+    )
 
 
 def likeness_line(train: Artifact) -> str:
     """How like the prompts of other roles the train prompts are."""
     told = [
-        f"{name} at energy distance {found['energy_distance']:.3f}, p {found['p_value']:.3f}"
-        + (" (unlike)" if found["p_value"] < 0.05 else "")
-        for name, found in train.json("prompts").items()
+        f"{name} at energy distance {found.energy_distance:.3f}, p {found.p_value:.3f}"
+        + (" (unlike)" if found.p_value < 0.05 else "")
+        for name, found in load_report(train, "prompts", dict[str, Likeness]).items()
     ]
     return f"  train prompts beside {'; '.join(told)}"
 

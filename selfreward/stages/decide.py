@@ -34,6 +34,11 @@ class Decision:
     selection: Narrowing
     rows_selected: int
 
+    @property
+    def acts(self) -> bool:
+        """Whether the rule is followed, not only watched."""
+        return bool(self.settings["mode"] == "act")
+
 
 def decide(
     out: Output,

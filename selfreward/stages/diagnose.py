@@ -13,7 +13,7 @@ from selfreward.monitor.detector import AlarmState, DetectorSpec, ProbeRound, St
 from selfreward.monitor.detector import diagnose as judge_round
 from selfreward.monitor.findings import PARTS, Finding, worst_loss
 from selfreward.monitor.sequential import HalfLife, half_life
-from selfreward.stages.measure import Gauge, probe_of
+from selfreward.stages.measure import Gauge, measurement_of, probe_of
 
 VERSION = 4
 _DECIMALS = 4  # far above what another order of summation moves, far below what a decision would notice
@@ -62,6 +62,16 @@ class Verdict:
     def ordered(self) -> tuple[Finding, ...]:
         """The findings; contraction first."""
         return tuple(self.findings[family] for family in PARTS if family in self.findings)
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether an alarm stands, fresh or held."""
+        return self.state in ("ALARM", "SEVERE")
+
+    @property
+    def sem_ratio(self) -> float | None:
+        """The open diversity of this policy over that of M0."""
+        return self.sem_ratios[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +173,7 @@ def _probe_round(
     number: int, rows: Sequence[PromptMeasure], history: Sequence[HumanNll], measured: Artifact, baseline: Artifact
 ) -> ProbeRound:
     probe, first_probe = probe_of(measured), probe_of(baseline)
-    now, then = measured.json("metrics").get("open", {}), baseline.json("metrics").get("open", {})
+    now, then = measurement_of(measured).open, measurement_of(baseline).open
     draws, total = probe.k, first_probe.baseline_k
     matched = [row.matched for row in rows]
     return ProbeRound(
@@ -173,10 +183,10 @@ def _probe_round(
         families=families(matched),
         human_nll=[{one.prompt_id: one.nll for one in history if one.round == past} for past in range(number + 1)],
         start_over_people=start_over_people(matched),
-        raw_sem_drop=_drop(now.get("pairwise_distance"), then.get("pairwise_distance")),
-        duplicate_rate=now.get("duplicate_rate"),
-        truncation_rate=now.get("truncation_rate"),
-        baseline_truncation_rate=then.get("truncation_rate"),
+        raw_sem_drop=None if now is None or then is None else _drop(now.pairwise_distance, then.pairwise_distance),
+        duplicate_rate=None if now is None else now.duplicate_rate,
+        truncation_rate=None if now is None else now.truncation_rate,
+        baseline_truncation_rate=None if then is None else then.truncation_rate,
         mismatch=_mismatch(probe.gauge, first_probe.gauge),
     )
 

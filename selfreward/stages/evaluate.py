@@ -1,7 +1,6 @@
 """Evaluate: held-out prompts and the final gold set. Nothing here feeds the loop."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Annotated
 
@@ -9,14 +8,15 @@ from pydantic import Field, model_validator
 
 from selfreward.answers import accepts, extract_answer
 from selfreward.artifacts import Artifact, Output, derive_seed
+from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import Answer, Backend, TextScore
 from selfreward.backends.draw import Decoding, draw_candidates
 from selfreward.judge_quality.estimate import share_of
-from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer, compare_with_start, summarise
+from selfreward.metrics.evaluation import Evaluation, GoldAccuracy
+from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer, compare_with_start, stratum_scores
 from selfreward.records import Candidate, GoldPair, Policy, Prompt
-from selfreward.spec import Json
 
-VERSION = 5
+VERSION = 6
 
 
 class EvaluateSpec(Decoding):
@@ -36,6 +36,11 @@ class EvaluateSpec(Decoding):
         return self
 
 
+def evaluation_of(evaluated: Artifact) -> Evaluation:
+    """The report of an evaluation."""
+    return load_report(evaluated, "metrics", Evaluation)
+
+
 def evaluate(
     out: Output,
     spec: EvaluateSpec,
@@ -47,7 +52,7 @@ def evaluate(
     gold: Artifact,
     baseline: Artifact | None,
 ) -> None:
-    """Table `rows` of EvaluatedAnswer and `metrics.json`.
+    """Table `rows` of EvaluatedAnswer; `metrics.json` is an Evaluation.
 
     Without a `baseline` this is the start model, sampled on the whole ladder. With one, the metrics hold the paired
     differences from it and from the start model at matched diversity.
@@ -67,13 +72,20 @@ def evaluate(
             )
             answers += table.shard(partial(_answer, draw, asked, temperature), advance)
     out.count(completion_tokens=sum(answer.tokens for answer in answers))
-    metrics = summarise(answers, spec.k, spec.temperature, seed)
-    metrics["gold"] = _gold(out, backend, list(gold.records(GoldPair)))
+    compared = None
     if baseline is not None:
         start = list(baseline.records(EvaluatedAnswer))
         rungs = (GREEDY, *spec.ladder, spec.temperature)
-        metrics |= compare_with_start(answers, start, spec.temperature, rungs, seed)
-    out.write_json("metrics", metrics)
+        compared = compare_with_start(answers, start, spec.temperature, rungs, seed)
+    since_start, matched = compared or (None, None)
+    found = Evaluation(
+        closed=stratum_scores(answers, "closed", spec.k, spec.temperature, seed),
+        open=stratum_scores(answers, "open", spec.k, spec.temperature, seed),
+        gold=_gold(out, backend, list(gold.records(GoldPair))),
+        since_start=since_start,
+        matched=matched,
+    )
+    save_report(out, "metrics", found)
 
 
 def _answer(
@@ -101,11 +113,7 @@ def _answer(
     return rows
 
 
-def _gold(out: Output, backend: Backend, pairs: Sequence[GoldPair]) -> Json:
-    """How often the policy finds the right answer of a gold pair likelier, per token, than the wrong one.
-
-    The interval is over prompts, of which several pairs may be: that of `share_of`.
-    """
+def _gold(out: Output, backend: Backend, pairs: Sequence[GoldPair]) -> GoldAccuracy | None:
     if not pairs:
         return None
     answers = [Answer(messages=pair.messages, text=text) for pair in pairs for text in (pair.right, pair.wrong)]
@@ -119,8 +127,4 @@ def _gold(out: Output, backend: Backend, pairs: Sequence[GoldPair]) -> Json:
         else:
             wins.append(None)
     found = share_of("accuracy", wins, [pair.messages for pair in pairs], "no pair fitted the context")
-    return {
-        "pairs": len(pairs),
-        "scored": len(pairs) - found.left_out,
-        "accuracy": None if found.interval is None else asdict(found.interval),
-    }
+    return GoldAccuracy(pairs=len(pairs), scored=len(pairs) - found.left_out, accuracy=found.interval)

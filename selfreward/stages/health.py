@@ -13,6 +13,7 @@ from selfreward.judge_quality.figures import Figures, figures_of, rounded
 from selfreward.judge_quality.measures import judge_measures, rater_measures
 from selfreward.judge_quality.opinions import opinionated, write_opinions
 from selfreward.judge_quality.verdicts import Judged, judged, labelled
+from selfreward.judge_quality.weights import save_weights
 from selfreward.judges import AnyJudge, JudgeSpec
 from selfreward.judges.ask import build_judge
 from selfreward.judges.base import Judge, PolicyJudgeBase
@@ -138,7 +139,7 @@ def health(
     )
     save_report(out, "figures", figures)
     if weights is not None:
-        out.write_json("weights", dict(weights))
+        save_weights(out, weights)
     told = Health(
         judge=judge.kind,
         scale=scale,

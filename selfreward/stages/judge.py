@@ -9,6 +9,7 @@ from statistics import fmean, variance
 
 from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.backends.base import Backend
+from selfreward.judge_quality.weights import weights_of
 from selfreward.judges import AnyJudge
 from selfreward.judges.ask import build_judge, judge_shard, tell_items
 from selfreward.judges.base import Item
@@ -46,7 +47,7 @@ def judge(
 
     Raises StageError, leaving the finished shards, when more than `spec.max_failed_share` of a shard failed.
     """
-    learned = None if weights is None else weights.json("weights")
+    learned = None if weights is None else weights_of(weights)
     judging = build_judge(spec, backend, policy, jurors, learned)
     with ExitStack() as tables, out.progress(candidates.rows(), "judgments") as advance:
         asked = tables.enter_context(out.table(Judgment, "rows" if judging.conclude is None else "evidence"))

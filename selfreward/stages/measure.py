@@ -16,12 +16,19 @@ from selfreward.backends.draw import Decoding, draw_completions
 from selfreward.data.assets import asset_model
 from selfreward.metrics.embed import Embedder, embed_hashing, embed_minilm, embed_once
 from selfreward.metrics.probe import Mode, ProbeAnswer, matched_measures
-from selfreward.metrics.probed import HumanScore, PromptMeasure, matched_means, means, prompt_measure, tail_nll
+from selfreward.metrics.probed import (
+    HumanScore,
+    Measurement,
+    PromptMeasure,
+    StratumMeasures,
+    prompt_measure,
+    stratum_measures,
+    tail_nll,
+)
 from selfreward.metrics.summary import across_prompts, beside_people, within_prompts
-from selfreward.records import STRATA, Policy, Prompt, digest_of
-from selfreward.spec import Json
+from selfreward.records import STRATA, Policy, Prompt, Stratum, digest_of
 
-VERSION = 7
+VERSION = 8
 BASELINE = ("rows", "human")
 """What a later measurement reads of the first one: answers, and the scores of the human answers."""
 
@@ -73,6 +80,11 @@ class Probe:
     gauge: Gauge
 
 
+def measurement_of(measured: Artifact) -> Measurement:
+    """The figures of a measurement."""
+    return load_report(measured, "metrics", Measurement)
+
+
 def probe_of(measured: Artifact) -> Probe:
     """How a policy was measured."""
     return load_report(measured, "probe", Probe)
@@ -90,9 +102,8 @@ def measure(
 ) -> None:
     """Tables `rows` (ProbeAnswer), `prompts` (PromptMeasure), `human` (HumanScore), `modes` (Mode).
 
-    `metrics.json` holds the means of each stratum, `probe.json` what must not change between two measurements.
-    Without a `baseline`, the part `BASELINE` of the first measurement, the first `k` answers are the policy's and the
-    others are the baseline's.
+    `metrics.json` is a Measurement, `probe.json` a Probe. Without a `baseline`, the part `BASELINE` of the first
+    measurement, the first `k` answers are the policy's and the others are the baseline's.
     """
     prompts = list(probe.records(Prompt))
     opened = [prompt for prompt in prompts if prompt.stratum == "open"]
@@ -117,23 +128,25 @@ def measure(
     _write(out, PromptMeasure, "prompts", rows)
     _write(out, HumanScore, "human", scores)
     _write(out, Mode, "modes", matched.modes)
-    summary: dict[str, dict[str, Json]] = {}
-    for stratum in STRATA:
-        if own := [row for row in rows if row.stratum == stratum]:
-            told = {row.prompt_id: texts[row.prompt_id] for row in own}
-            summary[stratum] = {
-                **means(own, [one for row in own for one in now[row.prompt_id]]),
-                "within": within_prompts(told, vectors, seed),
-                "across": across_prompts(told, vectors, spec.distinct2_size, seed),
-            }
+    tail, beside = None, None
     if opened:
-        first = scores if baseline is None else baseline.records(HumanScore, "human")
-        summary["open"] |= {
-            "human_nll_tail": tail_nll(scores, first),
-            "coverage": beside_people({one.id: texts[one.id] for one in opened}, people, vectors, seed),
-            "matched": matched_means([row for row in rows if row.stratum == "open"], matched),
-        }
-    out.write_json("metrics", {**summary})
+        tail = tail_nll(scores, scores if baseline is None else baseline.records(HumanScore, "human"))
+        beside = beside_people({one.id: texts[one.id] for one in opened}, people, vectors, seed)
+
+    def measured(stratum: Stratum) -> StratumMeasures | None:
+        own = [row for row in rows if row.stratum == stratum]
+        if not own:
+            return None
+        given = {row.prompt_id: texts[row.prompt_id] for row in own}
+        return stratum_measures(
+            own,
+            [one for row in own for one in now[row.prompt_id]],
+            within_prompts(given, vectors, seed),
+            across_prompts(given, vectors, spec.distinct2_size, seed),
+            *((tail, beside, matched) if stratum == "open" else (None, None, None)),
+        )
+
+    save_report(out, "metrics", Measurement(closed=measured("closed"), open=measured("open")))
     gauge = _gauge(spec, prompts, prompt_tokens)
     save_report(out, "probe", Probe(k=spec.k, baseline_k=spec.baseline_k, gauge=gauge))
 

@@ -64,8 +64,9 @@ def select(
                 with out.table(Example) as rows:
                     for choice in _capped(choices, orders, counts):
                         rows.add(*(example_of(choice.prompt, *pick) for pick in choice.picks))
-                        fates.add(*choice.fates())
-                        choice.count(counts)
+                        found = choice.fates()
+                        fates.add(*found)
+                        choice.count(found, counts)
     out.write_json("selection", dict(counts))
 
 
@@ -102,8 +103,9 @@ def _write_pairs(
         for choice in _capped(own(), orders, counts):
             made = [pair_of(choice.prompt, *pick) for pick in choice.picks]
             pairs.add(*made)
-            fates.add(*choice.fates())
-            choice.count(counts)
+            found = choice.fates()
+            fates.add(*found)
+            choice.count(found, counts)
             counts["pairs"] += len(made)
             if orders.anchored:
                 counts["anchored"] += sum(not before.isdisjoint((pair.chosen_id, pair.rejected_id)) for pair in made)

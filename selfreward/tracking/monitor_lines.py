@@ -3,23 +3,22 @@
 `diagnosis.json` has the same in whole sentences, with the statistics.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from selfreward.artifacts import Artifact
 from selfreward.metrics.paired import Family
 from selfreward.monitor.findings import PARTS, Finding
-from selfreward.stages.decide import Decision, decision_of
-from selfreward.stages.diagnose import Verdict, verdict_of
+from selfreward.reading.rounds import Round
+from selfreward.stages.decide import Decision
+from selfreward.stages.diagnose import Verdict
 
 
-def monitor_lines(stages: Mapping[str, Artifact]) -> list[str]:
+def monitor_lines(one: Round) -> list[str]:
     """The lines of one iteration: two of the monitor, and one of the controller where it had something to answer."""
     lines: list[str] = []
-    if (diagnosed := stages.get("diagnose")) is not None:
-        verdict = verdict_of(diagnosed)
+    if (verdict := one.verdict) is not None:
         lines += [f"  monitor {verdict.state}{_reason(verdict)}", f"    {_blind(verdict.ordered)}"]
-    if (decided := stages.get("decide")) is not None:
-        lines += _action(decision_of(decided))
+    if one.decision is not None:
+        lines += _action(one.decision)
     return lines
 
 

@@ -6,16 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from selfreward.artifacts import Artifact
 from selfreward.artifacts.files import write_atomically
-from selfreward.artifacts.runs import read_iteration
-from selfreward.reading.data_metrics import data_metrics
-from selfreward.reading.judge_metrics import judge_lines
-from selfreward.reading.metrics import METRICS_FILE, metrics_of_iteration, training_counts
+from selfreward.artifacts.runs import read_iteration, read_run
+from selfreward.reading.metrics import METRICS_FILE, data_metrics, metrics_of_round
 from selfreward.reading.monitor_metrics import Metric
-from selfreward.reading.sample_metrics import drawn_lines
+from selfreward.reading.rounds import Round
 from selfreward.spec import Spec, execution
 from selfreward.tracking.monitor_lines import monitor_lines
+from selfreward.tracking.round_lines import drawn_lines, training_counts
 
 _SUMMARY = {
     "t": "loop/iteration",
@@ -62,8 +60,8 @@ class SummaryPrinter(Protocol):
 class Log(Protocol):
     """Where else the metrics go; an iteration may come again, with more of its stages or with the same."""
 
-    def log(self, t: int, stages: Mapping[str, Artifact], before: Mapping[str, Artifact]) -> None:
-        """Takes what iteration `t` has committed, and the iteration `before`, empty for the first."""
+    def log(self, one: Round, before: Round | None) -> None:
+        """Takes what an iteration has committed, and the iteration `before`, None for the first."""
         ...
 
 
@@ -85,8 +83,8 @@ class Tracker:
     def iteration(self, t: int) -> None:
         """Writes the metrics of iteration `t`, the next one, to metrics.jsonl; shows what is new, and the end."""
         assert t == len(self._rows), "iterations come in order"
-        stages, before = read_iteration(self.folder, t), read_iteration(self.folder, t - 1) if t else {}
-        self._rows.append(metrics_of_iteration(t, stages, before) | data_metrics(self.folder, t))
+        one, before = self._round(t), self._round(t - 1) if t else None
+        self._rows.append(metrics_of_round(one, before) | ({} if t else data_metrics(read_run(self.folder).sources)))
         lines = [json.dumps(row, sort_keys=True, allow_nan=False) for row in self._rows]
         path = self.folder / METRICS_FILE
         known = path.read_text().splitlines() if path.exists() else []
@@ -96,13 +94,17 @@ class Tracker:
             write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
         if new:
             row = self._rows[t]
-            for line in (*monitor_lines(stages), *drawn_lines(row), *judge_lines(stages), *training_counts(row)):
+            gate_lines = () if one.gate is None else one.gate.told
+            for line in (*monitor_lines(one), *drawn_lines(row), *gate_lines, *training_counts(row)):
                 self.printer.say(line)
         if new or last:
             shown = [{column: _cell(row.get(name)) for column, name in _SUMMARY.items()} for row in self._rows]
             self.printer.table(_TITLE.format(run=self.folder.name, t=t), list(_SUMMARY), shown)
         if self.wandb is not None:
-            self.wandb.log(t, stages, before)
+            self.wandb.log(one, before)
+
+    def _round(self, t: int) -> Round:
+        return Round(t, read_iteration(self.folder, t))
 
 
 def _cell(value: Metric) -> str:

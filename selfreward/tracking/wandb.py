@@ -23,10 +23,10 @@ from selfreward.artifacts import Artifact
 from selfreward.artifacts.files import canonical, locked, write_atomically, write_json
 from selfreward.artifacts.runs import read_run
 from selfreward.quoting import word
-from selfreward.reading.data_metrics import data_metrics
 from selfreward.reading.final_values import final_values
-from selfreward.reading.metrics import metrics_of_iteration, metrics_of_run
-from selfreward.reading.samples import COLUMNS, sample_answers
+from selfreward.reading.metrics import data_metrics, metrics_of_round, metrics_of_run
+from selfreward.reading.rounds import Round
+from selfreward.reading.samples import COLUMNS, sample_rows
 from selfreward.tracking.alerts import decision_alerts, gate_alerts, policy_alerts
 from selfreward.tracking.tracker import TrackerSpec
 
@@ -63,32 +63,33 @@ class WandbRun:
         """Itself."""
         return self
 
-    def log(self, t: int, stages: Mapping[str, Artifact], before: Mapping[str, Artifact]) -> None:
-        """Logs what W&B does not hold of iteration `t`; `before` is the iteration before."""
+    def log(self, one: Round, before: Round | None) -> None:
+        """Logs what W&B does not hold of an iteration; `before` is the iteration before."""
         if self._home is None:
             self._home = self._store / ".wandb" / run_id(self._settings, self._folder)
             self._next = _remembered(self._home, self._spec)
-        step = 2 * t + ("update" in stages)
+        step = 2 * one.t + ("update" in one.stages)
         if step < self._next or self._failed:
             return
         with self._errors_reported():
             run = self._run or self._open(self._home)
             if step < self._next:
                 return
-            row: dict[str, Any] = dict(metrics_of_iteration(t, stages, before))
-            of_policy = {name: stages[name] for name in _POLICY_STAGES if name in stages}
-            known = metrics_of_iteration(t, of_policy, before)
-            alerts = [*gate_alerts(t, stages, before), *decision_alerts(t, stages)]
-            if 2 * t < self._next:
-                row = {name: value for name, value in row.items() if name not in known} | {AXIS: t}
+            row: dict[str, Any] = dict(metrics_of_round(one, before))
+            of_policy = {name: one.stages[name] for name in _POLICY_STAGES if name in one.stages}
+            known = metrics_of_round(Round(one.t, of_policy), before)
+            alerts = [*gate_alerts(one, before), *decision_alerts(one)]
+            if 2 * one.t < self._next:
+                row = {name: value for name, value in row.items() if name not in known} | {AXIS: one.t}
             else:
-                row |= data_metrics(self._folder, t)
-                alerts = [*policy_alerts(t, stages, before), *alerts]
+                if one.t == 0:
+                    row |= data_metrics(read_run(self._folder).sources)
+                alerts = [*policy_alerts(one, before), *alerts]
                 if self._spec.log_text:
-                    row["samples"] = self._samples(stages)
+                    row["samples"] = self._samples(one.stages)
             # Before the row: a process killed between the two says it again rather than never.
-            for one in alerts:
-                run.alert(one.title, one.text, level=one.level)
+            for alert in alerts:
+                run.alert(alert.title, alert.text, level=alert.level)
             run.log(row, step=step, commit=True)
             self._next = step + 1
 
@@ -183,7 +184,7 @@ class WandbRun:
         import wandb
 
         held_out = read_run(self._folder).sources["held_out"]
-        return wandb.Table(columns=COLUMNS, data=sample_answers(held_out, stages["evaluate"]))
+        return wandb.Table(columns=COLUMNS, data=sample_rows(held_out, stages["evaluate"]))
 
 
 def run_id(settings: Mapping[str, Any], folder: Path) -> str:

@@ -12,6 +12,7 @@ from selfreward.records import Policy, TrainingRow
 from selfreward.spec import Json
 from selfreward.updates.child import Task, train_in_scratch
 from selfreward.updates.dpo import DpoSpec
+from selfreward.updates.report import Training
 from selfreward.updates.rft import RftSpec
 from selfreward.updates.scripted import ScriptedUpdate, train_scripted
 from selfreward.updates.training import compute_of, device_of
@@ -20,7 +21,17 @@ AnyUpdate = RftSpec | DpoSpec | ScriptedUpdate
 UpdateSpec = Annotated[AnyUpdate, Field(discriminator="kind")]
 
 
-__all__ = ["AnyUpdate", "DpoSpec", "RftSpec", "ScriptedUpdate", "UpdateSpec", "engine_of", "reference_of", "run_update"]
+__all__ = [
+    "AnyUpdate",
+    "DpoSpec",
+    "RftSpec",
+    "ScriptedUpdate",
+    "Training",
+    "UpdateSpec",
+    "engine_of",
+    "reference_of",
+    "run_update",
+]
 
 
 def engine_of(spec: AnyUpdate) -> dict[str, Json]:
@@ -48,8 +59,8 @@ def run_update(
     out: Path,
     seed: int,
     advance: Advance,
-) -> dict[str, Json]:
-    """Trains `policy` on `rows` into the folder `out`; what the training saw, as `training.json` keeps it."""
+) -> Training:
+    """Trains `policy` on `rows` into the folder `out`; what the training saw and did."""
     match spec:
         case RftSpec() | DpoSpec():
             task = Task(spec=spec, policy=policy, reference=reference, rows=rows, out=out, seed=seed)

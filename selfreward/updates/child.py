@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -19,8 +20,8 @@ from selfreward.artifacts import Advance
 from selfreward.artifacts.tables import read_records, rows_of, write_parquet
 from selfreward.backends.device import resolve_device
 from selfreward.records import Example, Policy, PreferencePair, TrainingRow
-from selfreward.spec import Json
 from selfreward.updates.dpo import DpoSpec, train_dpo
+from selfreward.updates.report import Training
 from selfreward.updates.rft import RftSpec, train_rft
 from selfreward.updates.training import StepAdvance
 
@@ -40,7 +41,7 @@ class Task:
     seed: int
 
 
-def train_in_scratch(task: Task, advance: Advance) -> dict[str, Json]:
+def train_in_scratch(task: Task, advance: Advance) -> Training:
     """What the training saw. It runs in a folder that does not outlive it; in a child process where a GPU is used."""
     isolate = task.spec.isolate
     apart = isolate == "always" or (isolate == "auto" and resolve_device(task.spec.device) == "cuda")
@@ -50,7 +51,7 @@ def train_in_scratch(task: Task, advance: Advance) -> dict[str, Json]:
         return _train(task, Path(scratch), lambda step, steps: advance(1))
 
 
-def _train(task: Task, scratch: Path, advance: StepAdvance) -> dict[str, Json]:
+def _train(task: Task, scratch: Path, advance: StepAdvance) -> Training:
     match task.spec:
         case RftSpec():
             examples = [row for row in task.rows if isinstance(row, Example)]
@@ -61,7 +62,7 @@ def _train(task: Task, scratch: Path, advance: StepAdvance) -> dict[str, Json]:
             return train_dpo(task.spec, task.policy, task.reference, pairs, task.out, scratch, task.seed, advance)
 
 
-def _train_apart(task: Task, scratch: Path) -> dict[str, Json]:
+def _train_apart(task: Task, scratch: Path) -> Training:
     row_type = _row_type(task.spec)
     write_parquet(scratch / "rows.parquet", rows_of(task.rows, row_type), row_type)
     described = {
@@ -79,8 +80,8 @@ def _train_apart(task: Task, scratch: Path) -> dict[str, Json]:
         raise getattr(errors, kind)(message)
     if child.returncode != 0:
         raise errors.BackendError(f"training ended with status {child.returncode}: its own message stands above")
-    result: dict[str, Json] = json.loads((scratch / "result.json").read_text())
-    return result
+    result: dict[str, Any] = json.loads((scratch / "result.json").read_text())
+    return Training(**result)
 
 
 def _row_type(spec: TrainingSpec) -> type[Example] | type[PreferencePair]:
@@ -118,7 +119,7 @@ def main() -> None:
             raise
         (path.parent / _ERROR).write_text(json.dumps([type(mistake).__name__, str(mistake)]))
         sys.exit(mistake.exit_status)
-    (path.parent / "result.json").write_text(json.dumps(result))
+    (path.parent / "result.json").write_text(json.dumps(asdict(result)))
 
 
 if __name__ == "__main__":

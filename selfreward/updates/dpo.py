@@ -19,8 +19,9 @@ from selfreward.backends.forward import token_logprobs
 from selfreward.backends.local import load_chat, load_model, quiet
 from selfreward.errors import StarvedLoop
 from selfreward.records import Policy, PreferencePair
-from selfreward.spec import Json, neutral
+from selfreward.spec import neutral
 from selfreward.updates.losses import OFFSET, SMOOTHED, Loss
+from selfreward.updates.report import Training
 from selfreward.updates.training import (
     StepAdvance,
     TrainingBase,
@@ -126,14 +127,10 @@ def train_dpo(
     scratch: Path,
     seed: int,
     advance: StepAdvance,
-) -> dict[str, Json]:
+) -> Training:
     """Trains `policy` on `pairs`, writes the new model with its tokenizer to `out`; what the training saw and did.
 
-    `chosen_logprob_*` and `rejected_logprob_*` are means over the pairs of the summed log-probability of an answer,
-    in nats, before and after; `displaced_share` is the share of pairs whose chosen answer became less likely although
-    its margin over the rejected one grew (likelihood displacement, 2410.08847). `sft_weight` is that of the
-    likelihood of the chosen answer in the loss, 0 without. With a `margin_weight`, `rows_without_margin` says how many
-    of the pairs carry none. On a CPU the same call writes the same bytes.
+    On a CPU the same call writes the same bytes.
 
     Raises:
         StarvedLoop: no pair is short enough.
@@ -156,15 +153,15 @@ def train_dpo(
         trained, result = train(partial(_make_trainer, spec, model, chat, columns, scratch, seed), model, advance)
         after = _logprobs(spec, trained.eval(), kept)
         save_model(trained, out, like=policy.path)
-    return {
-        "rows_trained": len(kept),
-        "rows_too_long": len(rows) - len(kept),
-        "tokens_trained": spec.epochs * sum(len(row.chosen) + len(row.rejected) for row in kept),
-        "sft_weight": dict(zip(spec.loss, _weights(spec), strict=True)).get("sft", 0.0),
-        **({"rows_without_margin": sum(row.margin is None for row in kept)} if spec.margin_weight else {}),
+    return Training(
+        rows_trained=len(kept),
+        rows_too_long=len(rows) - len(kept),
+        tokens_trained=spec.epochs * sum(len(row.chosen) + len(row.rejected) for row in kept),
+        sft_weight=dict(zip(spec.loss, _weights(spec), strict=True)).get("sft", 0.0),
+        rows_without_margin=sum(row.margin is None for row in kept) if spec.margin_weight else None,
         **asdict(result),
         **_displacement(before, after),
-    }
+    )
 
 
 def _as_trained(spec: DpoSpec, pair: PreferencePair) -> PreferencePair:
@@ -268,7 +265,7 @@ def _make_trainer(
     )
 
 
-def _displacement(before: Sequence[_Logprobs], after: Sequence[_Logprobs]) -> dict[str, Json]:
+def _displacement(before: Sequence[_Logprobs], after: Sequence[_Logprobs]) -> dict[str, Any]:
     both = list(zip(before, after, strict=True))
     displaced = [new.margin > old.margin and sum(new.chosen) < sum(old.chosen) for old, new in both]
     return {

@@ -10,7 +10,7 @@ from selfreward.backends.chat import Chat, answer_tokens, render_prompt
 from selfreward.backends.local import load_chat, quiet
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, Policy
-from selfreward.spec import Json
+from selfreward.updates.report import Training
 from selfreward.updates.training import (
     StepAdvance,
     TrainingBase,
@@ -49,12 +49,11 @@ def train_rft(
     scratch: Path,
     seed: int,
     advance: StepAdvance,
-) -> dict[str, Json]:
+) -> Training:
     """Trains `policy` on `examples`, writes the new model with its tokenizer to `out`; what the training saw.
 
-    `tokens_trained` counts the tokens of thoughts and answers that bore loss, once for each epoch; `mean_loss` is in
-    nats per such token, averaged over the steps. On a CPU the same call writes the same bytes. `advance(step, steps)`
-    is called after each step; `scratch` is where the trainer may leave files.
+    On a CPU the same call writes the same bytes. `advance(step, steps)` is called after each step; `scratch` is where
+    the trainer may leave files.
 
     Raises:
         StarvedLoop: no row is short enough.
@@ -74,12 +73,12 @@ def train_rft(
     with quiet():
         trained, result = train(partial(_make_trainer, spec, model, chat, kept, scratch, seed), model, advance)
         save_model(trained, out, like=policy.path)
-    return {
-        "rows_trained": len(kept),
-        "rows_too_long": len(rows) - len(kept),
-        "tokens_trained": spec.epochs * sum(label != _NO_LOSS for row in kept for label in row.labels),
+    return Training(
+        rows_trained=len(kept),
+        rows_too_long=len(rows) - len(kept),
+        tokens_trained=spec.epochs * sum(label != _NO_LOSS for row in kept for label in row.labels),
         **asdict(result),
-    }
+    )
 
 
 def tokenize_examples(chat: Chat, examples: Sequence[Example]) -> list[_Row]:

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from selfreward.backends.scripted import ScriptedState, outcome_of, read_state, write_state
 from selfreward.records import Example, Policy, TrainingRow
-from selfreward.spec import Json, Spec
+from selfreward.spec import Spec
+from selfreward.updates.report import Training
 
 
 class ScriptedUpdate(Spec):
@@ -21,7 +22,7 @@ class ScriptedUpdate(Spec):
     init: Literal["previous", "initial"] = "previous"
 
 
-def train_scripted(spec: ScriptedUpdate, policy: Policy, rows: Sequence[TrainingRow], out: Path) -> dict[str, Json]:
+def train_scripted(spec: ScriptedUpdate, policy: Policy, rows: Sequence[TrainingRow], out: Path) -> Training:
     """What the training saw; writes the new policy to `out`. Of a preference pair, the chosen answer is shown.
 
     Skill moves towards the share of outcome 0 among closed examples. `modes` moves towards the effective number
@@ -41,4 +42,4 @@ def train_scripted(spec: ScriptedUpdate, policy: Policy, rows: Sequence[Training
         modes=state.modes + spec.rate * (modes - state.modes),
     )
     write_state(out, after)
-    return {"rows_trained": len(rows), "skill": after.skill, "modes": after.modes}
+    return Training(rows_trained=len(rows), skill=after.skill, modes=after.modes)

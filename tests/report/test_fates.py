@@ -1,7 +1,7 @@
 """What became of a candidate, in words, where the monitor has changed the rule."""
 
 from selfreward.monitor.controller import Orders
-from selfreward.reading.rounds import Considered, PolicyName, Round, Rule
+from selfreward.reading.prompt_rounds import Considered, PolicyName, PromptRound, Rule
 from selfreward.records import make_prompt
 from selfreward.report.fates import fate_in_words, rule_in_words
 from selfreward.selection import AnySelect
@@ -20,8 +20,8 @@ PASSED = Considered(
 )
 
 
-def a_round(spec: AnySelect, orders: Orders, anchors: bool = False) -> Round:
-    return Round(
+def a_round(spec: AnySelect, orders: Orders, anchors: bool = False) -> PromptRound:
+    return PromptRound(
         iteration=1, policy=PolicyName(number=1, key="k", digest="d"), judge=None, candidates=(PASSED,),
         rule=Rule(spec, 0, orders), anchors=anchors, chain=(),
     )  # fmt: skip

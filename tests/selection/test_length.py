@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from selfreward.reading.rounds import Considered, PolicyName, Round, Rule
+from selfreward.reading.prompt_rounds import Considered, PolicyName, PromptRound, Rule
 from selfreward.report.fates import fate_in_words, rule_in_words
 from selfreward.selection import AnySelect
 from selfreward.selection.examples import BestOfK, RandomPick, choose
@@ -166,7 +166,7 @@ def told(spec: AnySelect, rated: list[Rated]) -> list[str]:
         Considered(candidate=one.candidate, judgments=(), fate=fate)
         for one, fate in zip(rated, choice.fates(), strict=True)
     )
-    one = Round(
+    one = PromptRound(
         iteration=0,
         policy=PolicyName(number=0, key="p", digest="p"),
         judge=None,

@@ -1,0 +1,200 @@
+"""One round of one prompt: its candidates, every judgment of them, the rule that chose, the artifacts in between."""
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from selfreward.artifacts import Artifact
+from selfreward.artifacts.manifest import InputEntry
+from selfreward.artifacts.runs import RunView
+from selfreward.errors import CorruptArtifact
+from selfreward.monitor.controller import Orders
+from selfreward.reading.lookup import input_of, records_where
+from selfreward.records import Candidate, Example, Judgment, Prompt
+from selfreward.selection import AnySelect, SelectSpec
+from selfreward.selection.fates import Fate
+from selfreward.selection.novelty import NO_ORDERS, lowered
+from selfreward.selection.pairs import PreferencePairs
+from selfreward.spec import Json
+from selfreward.stages.decide import decision_of
+
+# The stages that make a training row, in order, with the inputs that must be the run's own.
+_CHAIN = {
+    "prompts": (),
+    "sample": ("prompts",),
+    "judge": ("candidates",),
+    "select": ("candidates", "judgments"),
+    "decide": ("selected",),
+    "mix": ("selected", "decision"),
+    "update": ("training",),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyName:
+    """A policy as it was used, and its number in this run; None for a model that is no policy of the run."""
+
+    number: int | None
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Considered:
+    """A candidate, every judgment of it, and what became of it; None before there is a selection."""
+
+    candidate: Candidate
+    judgments: tuple[Judgment, ...]
+    fate: Fate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The rule that chose, with the `k` that was ordered, the seed of its stage, and what the monitor ordered."""
+
+    spec: AnySelect
+    seed: int
+    orders: Orders
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One artifact of the chain, as its manifest tells it; `identity` is all that its key is made of."""
+
+    stage: str
+    key: str
+    digest: str
+    made: str
+    commit: str | None
+    versions: dict[str, str]
+    identity: dict[str, Json]
+    inputs: dict[str, InputEntry]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptRound:
+    """What one iteration did with a prompt.
+
+    `policy` drew the candidates; `judge` is the policy that judged them, None where no policy did. `rule` is None
+    before there is a selection. `anchors`: it was sampled to set its human answer against one of the policy's.
+    """
+
+    iteration: int
+    policy: PolicyName
+    judge: PolicyName | None
+    candidates: tuple[Considered, ...]
+    rule: Rule | None
+    anchors: bool
+    chain: tuple[Link, ...]
+
+
+def explain_round(view: RunView, iteration: int, prompt: Prompt) -> PromptRound:
+    """What iteration `iteration` did with a prompt that it sampled."""
+    stages = view.iterations[iteration]
+    sampled, judged, selected = stages["sample"], stages.get("judge"), stages.get("select")
+    drawn = records_where(sampled, Candidate, "prompt_id", prompt.id)
+    judgments = [] if judged is None else records_where(judged, Judgment, "prompt_id", prompt.id)
+    evidence: list[Judgment] = []
+    if judged is not None and judged.has("evidence"):
+        evidence = records_where(judged, Judgment, "prompt_id", prompt.id, "evidence")
+    rule = None if selected is None else _rule(view, iteration, selected)
+    fates = [] if selected is None else records_where(selected, Fate, "prompt_id", prompt.id, "fates")
+    fate_of = {one.candidate_id: one for one in fates}
+    return PromptRound(
+        iteration=iteration,
+        policy=policy_name(view, iteration, sampled),
+        judge=policy_name(view, iteration, judged) if judged and "policy" in judged.manifest.inputs else None,
+        candidates=tuple(
+            Considered(
+                candidate=one,
+                judgments=tuple(judgment for judgment in (*evidence, *judgments) if one.id in judgment.candidate_ids),
+                fate=fate_of.get(one.id),
+            )
+            for one in sorted(drawn, key=lambda candidate: candidate.index)
+        ),
+        rule=rule,
+        anchors=rule is not None and _is_anchor(view, iteration, rule.spec, prompt),
+        chain=chain_of(view, iteration),
+    )
+
+
+def prompt_of(view: RunView, iteration: int, prompt_id: str) -> Prompt | None:
+    """The prompt as iteration `iteration` sampled it; None where it did not."""
+    sampled = view.iterations[iteration].get("sample")
+    if sampled is None:
+        return None
+    found = records_where(input_of(view, iteration, sampled, "prompts"), Prompt, "id", prompt_id)
+    return found[0] if found else None
+
+
+def chain_of(view: RunView, iteration: int) -> tuple[Link, ...]:
+    """The artifacts that lead from the source of prompts to the training set and the policy, in order.
+
+    Raises CorruptArtifact where one was made from something else than what the run holds.
+    """
+    stages = view.iterations[iteration]
+    links = [link_of(one) for one in tables_behind(view, iteration, stages["prompts"], "train")]
+    for stage, roles in _CHAIN.items():
+        if (artifact := stages.get(stage)) is not None:
+            for role in roles:
+                input_of(view, iteration, artifact, role)
+            links.append(link_of(artifact))
+    return tuple(links)
+
+
+def tables_behind(view: RunView, iteration: int, artifact: Artifact, role: str) -> list[Artifact]:
+    """The table of a source that was an input of `artifact`; before it, the one it was cleaned from, if it was."""
+    table = input_of(view, iteration, artifact, role)
+    before = [input_of(view, iteration, table, "table")] if "table" in table.manifest.inputs else []
+    return [*before, table]
+
+
+def policy_name(view: RunView, iteration: int, artifact: Artifact) -> PolicyName:
+    """The policy that was an input of `artifact`, a stage of iteration `iteration`."""
+    used = artifact.manifest.inputs["policy"]
+    start = view.iterations[0]["sample"].manifest.inputs["policy"].digest
+    digests = [start, *(stages["update"].digest for stages in view.iterations[:iteration])]
+    number = next((t for t in reversed(range(len(digests))) if digests[t] == used.digest), None)
+    return PolicyName(number=number, key=used.key, digest=used.digest)
+
+
+def _rule(view: RunView, iteration: int, selected: Artifact) -> Rule:
+    decided = "decision" in selected.manifest.inputs
+    orders = decision_of(input_of(view, iteration, selected, "decision")).orders if decided else NO_ORDERS
+    return Rule(lowered(spec_of(selected), orders), _seed(selected), orders)
+
+
+def _is_anchor(view: RunView, iteration: int, spec: AnySelect, prompt: Prompt) -> bool:
+    asked = input_of(view, iteration, view.iterations[iteration]["select"], "prompts")
+    if not isinstance(spec, PreferencePairs) or not asked.has("human"):
+        return False
+    return bool(records_where(asked, Example, "prompt_id", prompt.id, "human"))
+
+
+def spec_of(selected: Artifact) -> AnySelect:
+    """The settings of a selection. Raises CorruptArtifact where they are of no rule that this version knows."""
+    try:
+        return TypeAdapter[AnySelect](SelectSpec).validate_python(selected.manifest.identity["spec"])
+    except ValueError as error:
+        raise CorruptArtifact(f"{selected.path} was made by a rule that is not known here: {error}") from error
+
+
+def _seed(artifact: Artifact) -> int:
+    seed = artifact.manifest.identity["seed"]
+    assert isinstance(seed, int)
+    return seed
+
+
+def link_of(artifact: Artifact) -> Link:
+    """An artifact as its manifest tells it."""
+    manifest = artifact.manifest
+    return Link(
+        stage=manifest.stage,
+        key=manifest.key,
+        digest=manifest.digest,
+        made=manifest.made,
+        commit=manifest.commit,
+        versions=manifest.versions,
+        identity=manifest.identity,
+        inputs=manifest.inputs,
+    )
