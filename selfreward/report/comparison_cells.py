@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any, Literal
 
 from selfreward.artifacts.runs import RunView
@@ -152,10 +151,10 @@ def replicates(comparison: Comparison, wanted: Mapping[str, str]) -> list[Cell]:
     return [cell for cell in comparison.cells if all(setting(cell, name) == value for name, value in wanted.items())]
 
 
-def mean_metric(cells: Iterable[Cell], name: str) -> tuple[float | None, int]:
-    """The mean of a metric over finished runs that have it, and how many these are."""
-    values = [value for cell in cells if cell.state == "done" and (value := cell.metric(name)) is not None]
-    return (fmean(values) if values else None), len(values)
+def values_of(cells: Iterable[Cell], metric: str) -> list[float]:
+    """A metric of each finished run that has it."""
+    found = [cell.metric(metric) for cell in cells if cell.state == "done"]
+    return [value for value in found if value is not None]
 
 
 def paid(cells: Iterable[Cell]) -> Cost:

@@ -25,16 +25,10 @@ class Measure:
     metric: str
     signed: bool = False
 
-    def text_of(self, cell: Cell) -> str:
-        """Its value for a run, or a dash."""
-        return (change if self.signed else share)(cell.metric(self.metric))
-
-    def limited(self, cell: Cell) -> str:
-        """Its value for a run and, below it, its limits where it has any."""
+    def of(self, cell: Cell) -> Interval | float | None:
+        """What a run has of it, with limits where it has any."""
         value, low, high = (cell.metric(f"{self.metric}{end}") for end in ("", "_low", "_high"))
-        if value is None or low is None or high is None:
-            return self.text_of(cell)
-        return limited(Interval(value, low, high, 0), signed=self.signed)
+        return value if value is None or low is None or high is None else Interval(value, low, high, 0)
 
 
 GREEDY = Measure("greedy", "greedy accuracy", "eval/closed/greedy_accuracy")
@@ -55,9 +49,9 @@ def plain_table(comparison: Comparison) -> list[str]:
     for name in ("#", *_names(comparison), "state", "t", "alarm", *shorts, "human", "seconds", "tokens"):
         table.add_column(Text(name), justify="right", no_wrap=True)
     for number, cell in enumerate(comparison.cells, start=1):
-        told = [str(number), *_identity(comparison, cell), cell.state, _iteration(cell), _alarm(cell)]
-        told += [one.text_of(cell) for one in MEASURES]
-        told += [count(cell.human_rows), f"{cell.cost.seconds:,.2f}", count(cell.cost.tokens)]
+        values = [(change if one.signed else share)(cell.metric(one.metric)) for one in MEASURES]
+        cost = (f"{cell.cost.seconds:,.2f}", count(cell.cost.tokens))
+        told = (*_identity(comparison, number, cell), _last(cell), _alarm(cell), *values, count(cell.human_rows), *cost)
         table.add_row(*map(Text, told))
     console = Console(file=io.StringIO(), width=_WIDEST)
     with console.capture() as printed:
@@ -71,11 +65,10 @@ def page_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     head += ["human rows", "time", "of it shared", "tokens"]
     rows = []
     for number, cell in enumerate(comparison.cells, start=1):
-        policy = DASH if cell.last is None else f"M{_iteration(cell)}"
-        told = [str(number), *_identity(comparison, cell), cell.state, policy, _alarm(cell)]
-        told += [one.limited(cell) for one in MEASURES]
-        told += [count(cell.human_rows), seconds(cell.cost.seconds), seconds(shared_seconds(comparison, cell))]
-        rows.append([*told, count(cell.cost.tokens)])
+        told = [*_identity(comparison, number, cell), DASH if cell.last is None else f"M{_last(cell)}", _alarm(cell)]
+        told += [limited(one.of(cell), signed=one.signed) for one in MEASURES]
+        times = (seconds(cell.cost.seconds), seconds(shared_seconds(comparison, cell)))
+        rows.append([*told, count(cell.human_rows), *times, count(cell.cost.tokens)])
     return head, rows
 
 
@@ -89,10 +82,10 @@ def csv_text(comparison: Comparison) -> str:
     writer.writerow(["run", "state", "error", *swept, "iteration", *measured, "first_alarm", "human_rows", *costs])
     for cell in comparison.cells:
         last = cell.last or {}
-        told = [cell.name, cell.state, cell.error, *(setting(cell, name) for name in swept), last.get("loop/iteration")]
-        told += [last.get(name) for name in (*measured, "final/first_alarm")]
-        spent = [cell.cost.seconds, shared_seconds(comparison, cell)]
-        writer.writerow([*told, cell.human_rows, *(round(one, 3) for one in spent), cell.cost.tokens])
+        told = [cell.name, cell.state, cell.error, *(setting(cell, name) for name in swept)]
+        values = [last.get(name) for name in ("loop/iteration", *measured, "final/first_alarm")]
+        spent = [round(one, 3) for one in (cell.cost.seconds, shared_seconds(comparison, cell))]
+        writer.writerow([*told, *values, cell.human_rows, *spent, cell.cost.tokens])
     return out.getvalue()
 
 
@@ -109,15 +102,14 @@ def failures(comparison: Comparison) -> list[str]:
 
 def cost_notes(comparison: Comparison) -> list[str]:
     """What the runs cost together, beside what the dearest of them costs, and what they shared."""
-    dearest = max((cell.cost.seconds for cell in comparison.cells), default=0.0)
-    if dearest == 0:
+    costs = [cell.cost.seconds for cell in comparison.cells]
+    if not any(costs):
         return []
-    together = paid(comparison.cells)
+    together, dearest = paid(comparison.cells), max(costs)
     work = seconds(together.seconds) + ("" if together.tokens is None else f" ({plural(together.tokens, 'token')})")
-    apart = sum(cell.cost.seconds for cell in comparison.cells)
     told = [
         f"total paid {work} = {together.seconds / dearest:.1f} x the dearest run ({seconds(dearest)}); "
-        f"apart they would have cost {seconds(apart)}"
+        f"apart they would have cost {seconds(sum(costs))}"
     ]
     if several := shared(comparison.cells):
         listed = ", ".join(f"{one.artifacts} {one.stage} (used {one.uses} times)" for one in several)
@@ -143,17 +135,17 @@ def _needs_names(comparison: Comparison) -> bool:
     return len(places) < len(comparison.cells) or not all(cell.settings for cell in comparison.cells)
 
 
-def _names(comparison: Comparison) -> tuple[str, ...]:
-    swept = tuple(axis.name for axis in comparison.columns)
-    return ("run", *swept) if _needs_names(comparison) else swept
+def _names(comparison: Comparison) -> list[str]:
+    return [*(["run"] if _needs_names(comparison) else []), *(axis.name for axis in comparison.columns)]
 
 
-def _identity(comparison: Comparison, cell: Cell) -> tuple[str, ...]:
-    swept = tuple(clipped(" ".join(setting(cell, axis.name).split()), _LONGEST) for axis in comparison.columns)
-    return (cell.name, *swept) if _needs_names(comparison) else swept
+def _identity(comparison: Comparison, number: int, cell: Cell) -> list[str]:
+    """The cells that say which run it is, and its state."""
+    swept = [clipped(" ".join(setting(cell, axis.name).split()), _LONGEST) for axis in comparison.columns]
+    return [str(number), *([cell.name] if _needs_names(comparison) else []), *swept, cell.state]
 
 
-def _iteration(cell: Cell) -> str:
+def _last(cell: Cell) -> str:
     return DASH if cell.last is None else str(cell.last["loop/iteration"])
 
 

@@ -4,18 +4,18 @@ Series are told apart by marker and by the name at their end, never by colour al
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from selfreward.report.figures import MINUS, amount, share
+from selfreward.metrics.intervals import Interval
+from selfreward.report.figures import MINUS, amount, limits
 from selfreward.report.pages import shown
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 460.0, 50.0, 444.0, 34.0, 240.0  # of a drawing, and of the plot in it
 INSET = 16.0  # of the outermost values, from the sides of the plot
 LETTER = 7.2  # about the width of a letter at the size of notes
-BAR = 13.0  # height of a bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +32,16 @@ class Scale:
         return self.start + (self.end - self.start) * (value - low) / (high - low)
 
     @property
-    def labelled(self) -> Iterator[tuple[str, float]]:
+    def labelled(self) -> list[tuple[str, float]]:
         """Each tick as it is written, with as many decimals as their step needs, and its place."""
-        step = self.ticks[1] - self.ticks[0]
-        power = math.floor(math.log10(step) + 1e-9)
-        has_half = round(step / 10.0**power, 6) == 2.5  # which needs one decimal more
-        decimals = max(0, has_half - power)
-        return ((f"{tick:.{decimals}f}".replace("-", MINUS), self(tick)) for tick in self.ticks)
+        decimals = len(f"{self.ticks[1] - self.ticks[0]:.10f}".rstrip("0").partition(".")[2])
+        return [(f"{tick:.{decimals}f}".replace("-", MINUS), self(tick)) for tick in self.ticks]
 
 
 def scale(values: Iterable[float], start: float, end: float) -> Scale:
-    """A scale with round ticks that enclose `values`."""
+    """A scale with four to seven round ticks, evenly spaced, that enclose `values`."""
     known = list(values)
-    return Scale(nice_ticks(min(known), max(known)), start, end)
-
-
-def steps(count: int, start: float, end: float) -> Scale:
-    """A scale for `count` places, 0, 1 and so on; a single one is drawn in the middle."""
-    return Scale((0, count - 1) if count > 1 else (-1, 1), start, end)
-
-
-def nice_ticks(low: float, high: float) -> list[float]:
-    """Four to seven round numbers, evenly spaced, that enclose `low` and `high`."""
+    low, high = min(known), max(known)
     if high - low < 1e-9:
         pad = abs(high) * 0.1 or 0.5
         low, high = low - pad, high + pad
@@ -61,28 +49,36 @@ def nice_ticks(low: float, high: float) -> list[float]:
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(size * power for size in (1, 2, 2.5, 5, 10) if size * power >= raw * (1 - 1e-9))
     first, final = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [number * step for number in range(first, final + 1)]
+    return Scale([number * step for number in range(first, final + 1)], start, end)
+
+
+def steps(count: int, start: float, end: float) -> Scale:
+    """A scale for `count` places, 0, 1 and so on; a single one is drawn in the middle."""
+    return Scale((0, count - 1) if count > 1 else (-1, 1), start, end)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A value at place `x`, with its limits where it has any."""
+    """What was found at place `x`: a number, or an interval."""
 
     x: float
-    value: float
-    low: float | None = None
-    high: float | None = None
+    found: Interval | float
 
     @property
-    def extent(self) -> list[float]:
+    def extent(self) -> tuple[float, ...]:
         """The value, and its limits where it has any."""
-        return [one for one in (self.value, self.low, self.high) if one is not None]
+        one = self.found
+        return (one.value, one.low, one.high) if isinstance(one, Interval) else (one,)
+
+    @property
+    def value(self) -> float:
+        """The value alone."""
+        return self.extent[0]
 
     @property
     def told(self) -> str:
         """The value and its limits, for those who point at it."""
-        limits = "" if self.low is None or self.high is None else f" [{share(self.low)}, {share(self.high)}]"
-        return f"{amount(self.value)}{limits}"
+        return amount(self.value) + (f" {limits(self.found)}" if isinstance(self.found, Interval) else "")
 
 
 def mark(tag: str, *inside: str, **attributes: str | float) -> Markup:
@@ -96,7 +92,7 @@ def mark(tag: str, *inside: str, **attributes: str | float) -> Markup:
     return Markup("<{0}{1}>{2}</{0}>").format(tag, given, Markup("").join(map(shown, inside)))
 
 
-def svg(height: float, title: str, parts: Sequence[str]) -> Markup:
+def svg(height: float, title: str, parts: Iterable[str]) -> Markup:
     """A drawing that fills its column, with its title for those who do not see it."""
     box = f"0 0 {WIDTH:.0f} {height:.0f}"
     return mark("svg", mark("title", title), *parts, viewBox=box, role="img", aria_label=title)
@@ -112,14 +108,16 @@ def bar(x: float, y: float, width: float, height: float, class_: str) -> Markup:
     return mark("rect", x=x, y=y, width=width, height=height, class_=class_)
 
 
+def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+    """A straight line."""
+    return mark("line", x1=x1, x2=x2, y1=y1, y2=y2, class_=class_)
+
+
 def frame(unit: str, up: Scale, right: float = RIGHT) -> list[Markup]:
     """The y axis: its unit, a line across and a label for each tick."""
     parts = [label(unit, LEFT - 40, 14, "unit")]
     for written, y in up.labelled:
-        parts += [
-            mark("line", x1=LEFT, x2=right, y1=y, y2=y, class_="grid"),
-            label(written, LEFT - 8, y + 4, "tick end"),
-        ]
+        parts += [line(LEFT, y, right, y, "grid"), label(written, LEFT - 8, y + 4, "tick end")]
     return parts
 
 
@@ -129,24 +127,23 @@ def path(places: Iterable[tuple[float, float]], class_: str) -> Markup:
     return mark("path", d=through, class_=class_)
 
 
-def limits(kind: int, x: float, low: float, high: float) -> Markup:
-    """An upright line from `low` to `high` with a cap at both ends."""
-    outline = f"M{x:.1f} {low:.1f}V{high:.1f}M{x - 3:.1f} {low:.1f}h6M{x - 3:.1f} {high:.1f}h6"
-    return mark("path", d=outline, class_=f"limits k{kind}")
-
-
-def marker(kind: int, x: float, y: float, told: str = "") -> Markup:
-    """The marker of a kind, centred on a place, and what is told to those who point at it."""
+def dot(kind: int, x: float, y: float, told: str, ends: Sequence[float] = ()) -> list[Markup]:
+    """The marker of a kind with what is told to those who point at it, over an upright line between `ends`."""
     outline = (
         f"M{x - 4:.1f} {y:.1f}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z",
         f"M{x - 3.6:.1f} {y - 3.6:.1f}h7.2v7.2h-7.2Z",
         f"M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5Z",
         f"M{x:.1f} {y - 4.8:.1f}l4.8 8.4h-9.6Z",
     )[kind % 4]
-    return mark("path", *([mark("title", told)] if told else []), d=outline, class_=f"marker k{kind}")
+    parts = []
+    if ends:
+        caps = "".join(f"M{x - 3:.1f} {end:.1f}h6" for end in ends)
+        parts.append(mark("path", d=f"M{x:.1f} {ends[0]:.1f}V{ends[1]:.1f}{caps}", class_=f"limits k{kind}"))
+    title = [mark("title", told)] if told else []
+    return [*parts, mark("path", *title, d=outline, class_=f"marker k{kind}")]
 
 
-def legend(names: Sequence[tuple[str, int]], top: float) -> tuple[list[Markup], float]:
+def legend(names: Iterable[tuple[str, int]], top: float) -> tuple[list[Markup], float]:
     """Names with the marker of their kind, as many lines as it takes, and where they end."""
     parts: list[Markup] = []
     x, y = LEFT, top
@@ -154,9 +151,9 @@ def legend(names: Sequence[tuple[str, int]], top: float) -> tuple[list[Markup], 
         width = len(name) * LETTER + 26
         if x > LEFT and x + width > WIDTH:
             x, y = LEFT, y + 18
-        parts += [marker(kind, x + 5, y - 4), label(name, x + 14, y, "note")]
+        parts += [*dot(kind, x + 5, y - 4, ""), label(name, x + 14, y, "note")]
         x += width
-    return parts, y + 6 if names else top - 12
+    return parts, y + 6 if parts else top - 12
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:

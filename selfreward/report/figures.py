@@ -29,11 +29,11 @@ def limits(found: Interval, *, signed: bool = False) -> str:
     return f"[{write(found.low)}, {write(found.high)}]"
 
 
-def limited(found: Interval | None, *, signed: bool = False) -> str:
-    """A cell with a value and, below it, its limits."""
-    if found is None:
-        return DASH
-    return below((change if signed else share)(found.value), limits(found, signed=signed))
+def limited(found: Interval | float | None, *, signed: bool = False) -> str:
+    """A cell with a value and, below it, its limits where it has any."""
+    if isinstance(found, Interval):
+        return below((change if signed else share)(found.value), limits(found, signed=signed))
+    return DASH if found is None else change(found) if signed else amount(found)
 
 
 def below(value: str, more: str) -> Markup:
@@ -78,3 +78,8 @@ def plural(value: int, noun: str) -> str:
 def clipped(text: str, longest: int = 20) -> str:
     """`text`, or its beginning where there is no room for all of it."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def arrow(t: int) -> str:
+    """Round `t` by the policies before and after it."""
+    return f"M{t} → M{t + 1}"

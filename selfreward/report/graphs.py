@@ -69,12 +69,12 @@ def path(rounds: Sequence[Round], watches: Sequence[Diagnosed]) -> Figure:
     for t, one in found:
         x, y = ratios.get(t), one.greedy if greedy else one.gold_accuracy
         if x is not None and y is not None:
-            marks.append(Mark(t, f"M{t}", 0, Point(x, y.value, y.low, y.high)))
+            marks.append(Mark(t, f"M{t}", 0, Point(x, y)))
     if not marks:
         return Figure(title, None)
     x_name = "open diversity, relative to M0"
     rows = [(one.told, share(one.at.x), share(one.at.value)) for one in marks]
-    drawing = scatter(marks, x_name=x_name, y_name=y_name, joined=True)
+    drawing = scatter(x_name, y_name, marks, joined=True)
     return Figure(title, drawing, ("policy", x_name, y_name), rows)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from selfreward.metrics.intervals import Interval
 from selfreward.metrics.paired import Family
 from selfreward.monitor.controller import Intervention
 from selfreward.monitor.detector import State
@@ -31,7 +32,7 @@ def families(watches: Sequence[Diagnosed], among: int) -> dict[Family, Figure]:
     figures = {}
     for family, first in earliest(watches).items():
         found = [(one.t, one.verdict.findings[family]) for one in watches if family in one.verdict.findings]
-        drops = [Point(t, one.drop, one.low, one.high) for t, one in found]
+        drops = [Point(t, Interval(one.drop, one.low, one.high, one.prompts)) for t, one in found]
         figures[family] = line_figure(
             _TITLES[family],
             "rise, nats per token" if family == "nll" else "drop, as a share",
@@ -56,7 +57,7 @@ def sight(watches: Sequence[Diagnosed]) -> Figure:
     series.append(Series("1 margin", _MARGIN, (Point(0, 1.0), Point(len(_SIZES) - 1, 1.0)), dashed=True))
     here = [Flag(_SIZES.index(1), "now", f"{prompts} open probe prompts")]
     names = [f"{round(prompts * size):,}" for size in _SIZES]
-    drawing = line_chart(series, unit="margins", title=f"{title} (margins)", names=names, flags=here)
+    drawing = line_chart(f"{title} (margins)", "margins", series, names, flags=here)
     last = watches[-1]
     head = ("family", "prompts", "margin", "smallest drop seen, at first", f"at M{last.t}", "prompts for one margin")
     return Figure(

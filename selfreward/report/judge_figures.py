@@ -43,7 +43,7 @@ def biases(measures: Sequence[Measure]) -> Figure:
     if not there:
         return Figure("Biases", None, missing="None could be measured.")
     rows = [(named(name), share(found.value), limits(found)) for name, found, _ in there]
-    drawing = interval_chart(there, "Biases with 95% intervals")
+    drawing = interval_chart("Biases with 95% intervals", there)
     return Figure("Biases", drawing, ("bias", "value", "95% interval"), rows)
 
 
@@ -51,7 +51,7 @@ def histogram(scores: Sequence[ScoreBin]) -> list[Figure]:
     """How often each score was given; nothing where the judge gives no scores."""
     bars = [Bar(_bin(one), ((one.count, 0),), count(one.count)) for one in scores]
     most = max((one.count for one in scores), default=0)
-    return [Figure("Scores", bar_chart(bars, full=most, title="Scores"))] if bars else []
+    return [Figure("Scores", bar_chart("Scores", bars, full=most))] if bars else []
 
 
 def named(name: str) -> str:

@@ -18,7 +18,7 @@ from selfreward.report.figures import DASH, limited, share, tokens
 from selfreward.report.health import families, human_data, sight
 from selfreward.report.judging import judge_figures, missing, seen, to_read, weights_line
 from selfreward.report.pages import page
-from selfreward.report.rounds import arrow, costs, data_read, funnels, per_kept_row
+from selfreward.report.rounds import costs, data_read, funnels, per_kept_row
 from selfreward.report.survival import survival
 from selfreward.report.verdict import judge_run
 from selfreward.report.waterfall import waterfall
@@ -44,7 +44,6 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
         control=control,
         texts=texts,
         rounds=rounds,
-        arrow=arrow,
         progress=progress_of(view),
         verdict=judge_run(view, rounds, watches, control),
         k=_k(rounds),

@@ -45,9 +45,7 @@ def survival(view: RunView) -> tuple[Figure, bool]:
         series.append(Series("M0", _FIRST, _points(_groups(start), places, still_given)))
     series.append(Series(f"M{last}", _LAST, _points(groups, places, still_given)))
     unit, names = "share still given", [_NAMES[place] for place in places]
-    return Figure(
-        title, line_chart(series, unit=unit, title=f"{title} ({unit})", names=names), head, rows
-    ), beside_start
+    return Figure(title, line_chart(f"{title} ({unit})", unit, series, names), head, rows), beside_start
 
 
 def expected(modes: Iterable[Mode]) -> float:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from selfreward.reading.rounds import Diagnosed
+from selfreward.report import drawing
 from selfreward.report.charts import Figure
-from selfreward.report.drawing import BOTTOM, LEFT, RIGHT, TOP, bar, frame, label, legend, mark, scale, svg
-from selfreward.report.figures import change, share
+from selfreward.report.drawing import BOTTOM, LEFT, RIGHT, TOP
+from selfreward.report.figures import arrow, change, share
 
 _POLICY, _SELECTION, _REST = 7, 0, 1
 
@@ -39,17 +40,10 @@ def waterfall(watches: Sequence[Diagnosed]) -> Figure:
     title, falls = "Who narrows", falls_of(watches)
     if not falls:
         return Figure(title, None, missing="No round is complete yet.")
-    rows = [
-        (
-            f"M{one.t} → M{one.t + 1}",
-            share(one.before),
-            change(one.by_selection),
-            change(one.by_the_rest),
-            share(one.after),
-            f"{one.real_share:.0%}",
-        )
-        for one in falls
-    ]
+    rows = []
+    for one in falls:
+        changes = (share(one.before), change(one.by_selection), change(one.by_the_rest), share(one.after))
+        rows.append((arrow(one.t), *changes, f"{one.real_share:.0%}"))
     head = ("round", "before", "selection", "update and mixing", "after", "real share")
     return Figure(title, _drawing(falls, title), head, rows)
 
@@ -60,39 +54,37 @@ def falls_of(watches: Sequence[Diagnosed]) -> list[Fall]:
     found = []
     for one in watches:
         before, after = ratios[one.t], ratios.get(one.t + 1)
-        if one.decision is None or before is None or after is None:
-            continue
-        ratio = one.decision.selection.selection_ratio
-        selected = None if ratio is None else before * ratio
-        found.append(Fall(one.t, before, selected, after, one.decision.course.real_share))
+        if one.decision is not None and before is not None and after is not None:
+            ratio = one.decision.selection.selection_ratio
+            selected = None if ratio is None else before * ratio
+            found.append(Fall(one.t, before, selected, after, one.decision.course.real_share))
     return found
 
 
 def _drawing(falls: Sequence[Fall], title: str) -> Markup:
     values = [value for one in falls for value in (one.before, one.selected, one.after) if value is not None]
-    up = scale([0.0, *values], BOTTOM, TOP)
+    up = drawing.scale([0.0, *values], BOTTOM, TOP)
     slot = (RIGHT - LEFT) / (3 * len(falls) + 1)
 
     def step(place: int, start: float, end: float, kind: int, told: str) -> Markup:
         top, height = min(up(start), up(end)), max(abs(up(start) - up(end)), 1.5)
-        drawn = bar(LEFT + slot * (place + 0.1), top, slot * 0.8, height, f"fill k{kind}")
-        return mark("g", mark("title", told), drawn)
+        bar = drawing.bar(LEFT + slot * (place + 0.1), top, slot * 0.8, height, f"fill k{kind}")
+        return drawing.mark("g", drawing.mark("title", told), bar)
 
-    def policy(t: int, place: int, value: float) -> list[Markup]:
-        name = label(f"M{t}", LEFT + slot * (place + 0.5), BOTTOM + 16, "tick middle")
-        return [step(place, 0.0, value, _POLICY, f"M{t}: {share(value)}"), name]
+    def below(place: float, text: str, class_: str) -> Markup:
+        return drawing.label(text, LEFT + slot * place, BOTTOM + 16, class_)
 
-    parts = frame("relative to M0", up)
+    parts = drawing.frame("relative to M0", up)
     for number, one in enumerate(falls):
-        place = 3 * number
-        middle = one.before if one.selected is None else one.selected
-        drawn, name = policy(one.t, place, one.before)
-        parts.append(drawn)
+        place, middle = 3 * number, one.before if one.selected is None else one.selected
+        parts.append(step(place, 0.0, one.before, _POLICY, f"M{one.t}: {share(one.before)}"))
         if one.by_selection is not None:
             parts.append(step(place + 1, one.before, middle, _SELECTION, f"selection: {change(one.by_selection)}"))
         parts.append(step(place + 2, middle, one.after, _REST, f"update and mixing: {change(one.by_the_rest)}"))
-        share_below = label(f"{one.real_share:.0%}", LEFT + slot * (place + 2), BOTTOM + 16, "note middle")
-        parts += [name, share_below]
-    parts += policy(falls[-1].t + 1, 3 * len(falls), falls[-1].after)
-    keys, height = legend([("selection", _SELECTION), ("update and mixing", _REST)], BOTTOM + 40)
-    return svg(height, title, [*parts, *keys])
+        parts.append(below(place + 0.5, f"M{one.t}", "tick middle"))
+        parts.append(below(place + 2, f"{one.real_share:.0%}", "note middle"))
+    last, place = falls[-1], 3 * len(falls)
+    parts.append(step(place, 0.0, last.after, _POLICY, f"M{last.t + 1}: {share(last.after)}"))
+    parts.append(below(place + 0.5, f"M{last.t + 1}", "tick middle"))
+    keys, height = drawing.legend([("selection", _SELECTION), ("update and mixing", _REST)], BOTTOM + 40)
+    return drawing.svg(height, title, [*parts, *keys])
