@@ -9,10 +9,13 @@ from typing import Any
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView, read_run
-from selfreward.metrics.probed import PromptMeasure
+from selfreward.metrics.evaluation import Evaluation
+from selfreward.metrics.intervals import Interval
+from selfreward.metrics.probed import Measurement, PromptMeasure
 from selfreward.metrics.sharpening import EvaluatedAnswer
+from selfreward.reading.rounds import Round, rounds_of
 from selfreward.spec import Json
-from selfreward.stages.mix import Spent
+from selfreward.stages.mix import Mixing, Spent
 
 DIGITS = 4
 # Of the settings, all groups but those that say where and how fast; of a finding, what the tables use.
@@ -32,7 +35,7 @@ def row_of(folder: Path, arm: str, seed: int, ended: str) -> dict[str, Json]:
     """
     view = read_run(folder)
     config = json.loads((folder / "config.json").read_text())
-    rounds = [_round(t, stages) for t, stages in enumerate(view.iterations) if "evaluate" in stages]
+    rounds = [_round(one) for one in rounds_of(view) if "evaluate" in one.stages]
     _add_rises(rounds)
     last = len(rounds) - 1
     row = {
@@ -53,63 +56,65 @@ def row_of(folder: Path, arm: str, seed: int, ended: str) -> dict[str, Json]:
     return rounded
 
 
-def _round(t: int, stages: Stages) -> dict[str, Any]:
-    entry: dict[str, Any] = {"t": t, **_evaluated(stages["evaluate"]), **_measured(stages["measure"])}
-    if (diagnosed := stages.get("diagnose")) is not None:
-        diagnosis = diagnosed.json("diagnosis")
-        entry["state"] = diagnosis["state"]
+def _round(one: Round) -> dict[str, Any]:
+    assert one.evaluation is not None
+    assert one.measurement is not None
+    entry: dict[str, Any] = {"t": one.t, **_evaluated(one.evaluation), **_measured(one.measurement)}
+    if (verdict := one.verdict) is not None:
+        entry["state"] = verdict.state
         entry["findings"] = {
-            family: {name: finding[name] for name in FINDING} for family, finding in diagnosis["findings"].items()
+            family: {name: getattr(finding, name) for name in FINDING} for family, finding in verdict.findings.items()
         }
-    if (decided := stages.get("decide")) is not None:
-        course = decided.json("decision")["course"]
-        entry |= {"action": course["action"], "rung": course["rung"]}
-    if (mixed := stages.get("mix")) is not None:
-        entry |= _mixed(mixed)
+    if one.decision is not None:
+        entry |= {"action": one.decision.course.action, "rung": one.decision.course.rung}
+    if one.mixing is not None:
+        entry |= _mixed(one.mixing, one.stages["mix"])
     return entry
 
 
-def _evaluated(evaluated: Artifact) -> dict[str, Any]:
+def _evaluated(found: Evaluation) -> dict[str, Any]:
     """Of the closed questions: how often they are answered rightly, beside the start model at equal diversity."""
-    metrics = evaluated.json("metrics")
-    closed, matched = metrics["closed"], metrics.get("matched")
+    assert found.closed is not None
     entry = {
-        "greedy": _interval(closed["greedy_accuracy"]),
-        "pass_at_1": _interval(closed["pass_at_1"]),
-        "distinct_share": closed["distinct_share"],
+        "greedy": _interval(found.greedy),
+        "pass_at_1": _interval(found.pass_1),
+        "distinct_share": found.closed.distinct_share,
     }
-    if matched is not None:
-        entry["matched_pass_at_1"] = matched["pass_at_1"]
-        entry["gain"] = _interval(matched["gain"]["pass_at_1"])
+    if found.matched is not None:
+        entry["matched_pass_at_1"] = found.matched.pass_at_1
+        entry["gain"] = _interval(found.matched.gain.pass_at_1)
     return entry
 
 
-def _measured(measured: Artifact) -> dict[str, Any]:
+def _measured(found: Measurement) -> dict[str, Any]:
     """Of the open questions: diversity at matched length, human NLL, recall, length."""
-    opened = measured.json("metrics")["open"]
-    matched = opened["matched"]
+    opened = found.open
+    assert opened is not None
+    matched = opened.matched
+    assert matched is not None
     return {
-        "words": matched["human_words"],
-        "sem": matched["sem_beside_human"],
-        "baseline_sem": matched["baseline_sem_beside_human"],
-        "human_sem": matched["human_sem"],
-        "pairwise_distance": opened["pairwise_distance"],
-        "recall": matched["recall"],
-        "baseline_recall": matched["baseline_recall"],
-        "human_nll": opened["human_nll"],
-        "mean_tokens": opened["mean_tokens"],
-        "truncation_rate": opened["truncation_rate"],
+        "words": matched.human_words,
+        "sem": matched.sem_beside_human,
+        "baseline_sem": matched.baseline_sem_beside_human,
+        "human_sem": matched.human_sem,
+        "pairwise_distance": opened.pairwise_distance,
+        "recall": matched.recall,
+        "baseline_recall": matched.baseline_recall,
+        "human_nll": opened.human_nll,
+        "mean_tokens": opened.mean_tokens,
+        "truncation_rate": opened.truncation_rate,
     }
 
 
-def _mixed(mixed: Artifact) -> dict[str, Any]:
+def _mixed(mixing: Mixing, training: Artifact) -> dict[str, Any]:
     """The real share of the round, and the human rows and answer tokens that the run has spent up to it."""
-    mixing = mixed.json("mixing")
     return {
-        "real_share": {"asked": mixing["real_share_asked"], "realised": mixing["real_share_tokens"]},
-        "human_rows_spent": mixing["human_rows_spent"],
-        "human_tokens_spent": sum(entry.tokens for entry in mixed.records(Spent, "ledger")),
-        **{name: mixing[name] for name in ("self_rows", "self_tokens", "human_tokens")},
+        "real_share": {"asked": mixing.real_share_asked, "realised": mixing.real_share_tokens},
+        "human_rows_spent": mixing.human_rows_spent,
+        "human_tokens_spent": sum(entry.tokens for entry in training.records(Spent, "ledger")),
+        "self_rows": mixing.self_rows,
+        "self_tokens": mixing.self_tokens,
+        "human_tokens": mixing.human_tokens,
     }
 
 
@@ -154,8 +159,8 @@ def _right(answers: Iterable[EvaluatedAnswer]) -> dict[str, float]:
     return {prompt: fmean(given) for prompt, given in groups.items()}
 
 
-def _interval(found: Mapping[str, float] | None) -> dict[str, float] | None:
-    return None if found is None else {name: found[name] for name in ("value", "low", "high")}
+def _interval(found: Interval | None) -> dict[str, float] | None:
+    return None if found is None else {"value": found.value, "low": found.low, "high": found.high}
 
 
 def _commits(view: RunView) -> list[str]:

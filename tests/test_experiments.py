@@ -10,6 +10,8 @@ from selfreward.commands.run import run
 from selfreward.data.assets import asset_model, cache_folder
 from selfreward.errors import AssetError, StarvedLoop
 from selfreward.records import PreferencePair
+from selfreward.stages.evaluate import evaluation_of
+from selfreward.stages.update import training_of
 from tests.test_config import EXPERIMENTS
 
 pytestmark = pytest.mark.model
@@ -33,20 +35,21 @@ def test_it_runs_at_debug_size(name: str, runs: Path) -> None:
     fewer = FEWER if name == "self_rewarding" else []
     run(compose([f"experiment={name}", "size=debug", f"store.runs={runs}", *fewer]))
     first, last = read_run(runs / name).iterations
-    assert first["update"].json("training")["rows_trained"] >= 1
+    assert training_of(first["update"]).rows_trained >= 1
     assert "update" not in last
-    assert last["evaluate"].json("metrics")["closed"]["greedy_accuracy"]["n"] > 0
+    greedy = evaluation_of(last["evaluate"]).greedy
+    assert greedy is not None and greedy.n > 0
 
 
 def test_preference_training_says_what_it_did_to_the_chosen_answers(runs: Path) -> None:
     run(compose(["experiment=dpo_self", "size=debug", f"store.runs={runs}"]))
     (first, _) = read_run(runs / "dpo_self").iterations
-    training = first["update"].json("training")
+    training = training_of(first["update"])
     pairs = list(first["mix"].records(PreferencePair, "pairs"))
-    assert training["rows_trained"] == len(pairs)
+    assert training.rows_trained == len(pairs)
     assert {pair.origin for pair in pairs} == {"self", "human"}
-    assert training["margin_growth"] > 0
-    assert 0 <= training["displaced_share"] <= 1
+    assert training.margin_growth is not None and training.margin_growth > 0
+    assert training.displaced_share is not None and 0 <= training.displaced_share <= 1
 
 
 def test_a_judge_that_states_no_score_starves_the_loop_with_the_counts(runs: Path) -> None:

@@ -16,9 +16,9 @@ from selfreward.commands.gc import collect
 from selfreward.commands.status import main as status_main
 from selfreward.errors import StoreError
 from selfreward.reading.chain import explain
-from selfreward.reading.metrics import metrics_of_iteration
+from selfreward.reading.metrics import metrics_of_round
 from selfreward.reading.prompt_rounds import PromptRound, explain_round
-from selfreward.reading.yields import cost_per_row, making_of, yield_of
+from selfreward.reading.rounds import Round, rounds_of
 from selfreward.records import Candidate, Example, Judgment, PreferencePair, Prompt, make_prompt
 from selfreward.report.explanation import explanation_lines
 from selfreward.report.fates import fate_in_words
@@ -425,17 +425,18 @@ def test_a_run_that_stopped_before_selecting_shows_its_candidates(tmp_path: Path
 def test_yield_and_cost_agree_with_the_manifests(examples: RunView, pairs: RunView) -> None:
     for view, table in ((examples, "rows"), (pairs, "pairs")):
         for t, stages in enumerate(view.iterations[:2]):
-            found, costs = yield_of(stages), cost_per_row(stages)
+            found = Round(t, stages)
+            assert found.judged is not None and found.selection is not None and found.kept is not None
             assert found.drawn == stages["sample"].rows()
-            assert found.scored == sum(j.outcome == "scored" for j in stages["judge"].records(Judgment))
+            assert found.judged.scored == sum(j.outcome == "scored" for j in stages["judge"].records(Judgment))
             assert found.kept == stages["select"].rows(table) > 0
             selection = stages["select"].json("selection")
-            assert found.eligible == sum(selection[name] for name in ("selected", "passed_over", "duplicate"))
-            for name, cost in costs.items():
+            assert found.selection.eligible == sum(selection[name] for name in ("selected", "passed_over", "duplicate"))
+            for name, cost in found.costs_per_row.items():
                 assert cost.seconds * found.kept == pytest.approx(stages[name].manifest.seconds)
-            row = metrics_of_iteration(t, stages, {})
+            row = metrics_of_round(found, None)
             assert row["yield/kept_share"] == found.kept / found.drawn
-            made = making_of(costs)
+            made = found.making_per_row
             assert made is not None and made.tokens is not None
             assert row["cost/per_row/tokens"] == made.tokens
             drawn = sum(c.tokens for c in stages["sample"].records(Candidate))
@@ -444,20 +445,21 @@ def test_yield_and_cost_agree_with_the_manifests(examples: RunView, pairs: RunVi
 
 
 def test_status_and_page_tell_the_yield(examples: RunView, capsys: pytest.CaptureFixture[str]) -> None:
-    found, made = yield_of(examples.iterations[0]), making_of(cost_per_row(examples.iterations[0]))
+    found = rounds_of(examples)[0]
+    made = found.making_per_row
     assert made is not None
     (examples.folder / "config.json").write_text('{"loop": {"iterations": 2}}')
     assert status_main([examples.name, "--runs", str(examples.folder.parent)]) == 0
     line = next(line for line in capsys.readouterr().out.split("\n") if line.startswith("iteration 0: "))
     assert f"{found.drawn} candidates of 32 prompts" in line and f"{found.kept} own rows kept" in line
     assert f"{made.tokens:,.1f} tokens a row" in line
-    assert f"<small>{made.tokens:,.1f} tokens</small>" in per_kept_row(examples).html
+    assert f"<small>{made.tokens:,.1f} tokens</small>" in per_kept_row(rounds_of(examples)).html
 
 
 def test_no_kept_row_gives_no_cost(examples: RunView) -> None:
     last = examples.iterations[-1]
-    assert cost_per_row(last) == {}
-    assert not any(name.startswith("yield/") or "per_row" in name for name in metrics_of_iteration(2, last, {}))
+    assert Round(2, last).costs_per_row == {}
+    assert not any(name.startswith("yield/") or "per_row" in name for name in metrics_of_round(Round(2, last), None))
     started = {name: examples.iterations[0][name] for name in ("sample", "judge")}
-    assert "yield/kept_rows" not in metrics_of_iteration(0, started, {})
-    assert "yield/drawn" in metrics_of_iteration(0, started, {})
+    assert "yield/kept_rows" not in metrics_of_round(Round(0, started), None)
+    assert "yield/drawn" in metrics_of_round(Round(0, started), None)

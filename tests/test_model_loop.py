@@ -10,6 +10,7 @@ import pytest
 from selfreward.artifacts.runs import read_run
 from selfreward.data.assets import asset_model, cache_folder
 from selfreward.errors import AssetError
+from selfreward.reading.rounds import rounds_of
 from selfreward.records import Candidate, Example, Judgment
 
 pytestmark = pytest.mark.model
@@ -46,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_one_round_measures_judges_mixes_and_trains(folder: Path) -> None:
     view = read_run(folder / "runs/small")
-    first, last = view.iterations
+    first, _ = view.iterations
     candidates = list(first["sample"].records(Candidate))
     assert len(candidates) == 14 * 4
     assert all(candidate.logprob < 0 and candidate.tokens > 0 for candidate in candidates)
@@ -56,7 +57,9 @@ def test_one_round_measures_judges_mixes_and_trains(folder: Path) -> None:
     assert (first["update"].path / "model" / "model.safetensors").exists()
     metrics = [json.loads(line) for line in (folder / "runs/small/metrics.jsonl").read_text().splitlines()]
     assert metrics[1]["diversity/open/human_nll"] != metrics[0]["diversity/open/human_nll"]
-    assert last["evaluate"].json("metrics")["matched"]["gain"]["pass_at_1"]["n"] == 6
+    evaluation = rounds_of(view)[-1].evaluation
+    assert evaluation is not None and evaluation.matched is not None and evaluation.matched.gain.pass_at_1 is not None
+    assert evaluation.matched.gain.pass_at_1.n == 6
 
 
 def test_again_it_ends_at_once_and_loads_no_torch(folder: Path) -> None:

@@ -23,6 +23,7 @@ from selfreward.config import validate
 from selfreward.data.models import model_policy
 from selfreward.loop import run_loop
 from selfreward.records import Candidate, Example, Judgment, Policy, PreferencePair, Prompt
+from selfreward.stages.update import training_of
 from selfreward.tracking import Tracker
 from selfreward.updates.dpo import tokenize_pairs
 from selfreward.updates.rft import RftSpec, tokenize_examples, train_rft
@@ -165,7 +166,7 @@ def test_a_round_with_a_rubric_and_each_kind_of_training(name: str, tmp_path: Pa
     pairs = list(dpo[0]["mix"].records(PreferencePair, "pairs"))
     for pair, row in zip(pairs, tokenize_pairs(chat, pairs), strict=True):
         assert (len(row.chosen), len(row.rejected)) == (drawn[pair.chosen_id].tokens, drawn[pair.rejected_id].tokens)
-    assert dpo[0]["update"].json("training")["margin_growth"] > 0
+    assert (training_of(dpo[0]["update"]).margin_growth or 0) > 0
     for stages in (rft, dpo):
         settled = stages[0]["update"].path / "model" / "rendering.json"
         assert settled.read_bytes() == (policy.path / "rendering.json").read_bytes()

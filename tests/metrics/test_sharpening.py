@@ -1,11 +1,11 @@
 """A policy beside the start model: worked by hand where it only sharpened, and where it learned."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer, compare_with_start, summarise
+from selfreward.metrics.evaluation import Gains, MatchedStart
+from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer, compare_with_start, stratum_scores
 
 
 def drawn(temperature: float, **answers: str) -> list[EvaluatedAnswer]:
@@ -32,45 +32,50 @@ START = drawn(GREEDY, p="a", q="b") + drawn(0.5, p="aaab", q="bbba") + drawn(1.0
 RUNGS = (GREEDY, 0.5, 1.0)
 
 
-def beside_start(answers: list[EvaluatedAnswer], rungs: tuple[float, ...] = RUNGS) -> Any:
-    return compare_with_start(answers, START, 1.0, rungs, seed=0)
+def beside_start(answers: list[EvaluatedAnswer], rungs: tuple[float, ...] = RUNGS) -> tuple[Gains, MatchedStart]:
+    found = compare_with_start(answers, START, 1.0, rungs, seed=0)
+    assert found is not None
+    return found
+
+
+def gains(found: Gains) -> tuple[float, float]:
+    """Greedy accuracy and pass@1."""
+    assert found.greedy_accuracy is not None and found.pass_at_1 is not None
+    return found.greedy_accuracy.value, found.pass_at_1.value
 
 
 def test_a_policy_that_only_sharpened_gains_nothing_at_equal_diversity() -> None:
-    found = beside_start(drawn(GREEDY, p="a", q="b") + drawn(1.0, p="aaab", q="bbba"))
-    assert found["since_start"]["pass_at_1"]["value"] == 1 / 4
-    matched = found["matched"]
-    assert (matched["temperature"], matched["distinct_share"], matched["off_ladder"]) == (0.5, 0.5, False)
-    assert {name: one["value"] for name, one in matched["gain"].items()} == {"greedy_accuracy": 0, "pass_at_1": 0}
+    since_start, matched = beside_start(drawn(GREEDY, p="a", q="b") + drawn(1.0, p="aaab", q="bbba"))
+    assert gains(since_start) == (0, 1 / 4)
+    assert (matched.temperature, matched.distinct_share, matched.off_ladder) == (0.5, 0.5, False)
+    assert gains(matched.gain) == (0, 0)
 
 
 def test_what_a_policy_learned_is_left_between_two_rungs() -> None:
     # Distinct share 3/4: half way from .5 to 1, where the start model is right in (1/2 + 1/4) / 2.
-    matched = beside_start(drawn(GREEDY, p="a", q="a") + drawn(1.0, p="aabc", q="aacb"))["matched"]
-    assert (matched["temperature"], matched["pass_at_1"]) == (0.75, 3 / 8)
-    assert {name: one["value"] for name, one in matched["gain"].items()} == {
-        "greedy_accuracy": 1 / 2,
-        "pass_at_1": 1 / 8,
-    }
+    _, matched = beside_start(drawn(GREEDY, p="a", q="a") + drawn(1.0, p="aabc", q="aacb"))
+    assert (matched.temperature, matched.pass_at_1) == (0.75, 3 / 8)
+    assert gains(matched.gain) == (1 / 2, 1 / 8)
 
 
 def test_a_policy_narrower_than_the_coolest_rung_is_off_the_ladder() -> None:
     narrow = drawn(GREEDY, p="a", q="b") + drawn(1.0, p="aaaa", q="bbbb")
-    assert beside_start(narrow, rungs=(0.5, 1.0))["matched"]["off_ladder"]
-    assert not beside_start(narrow)["matched"]["off_ladder"]
+    assert beside_start(narrow, rungs=(0.5, 1.0))[1].off_ladder
+    assert not beside_start(narrow)[1].off_ladder
 
 
 def test_without_closed_prompts_there_is_nothing_to_compare() -> None:
-    assert beside_start([]) == {"since_start": None, "matched": None}
+    assert compare_with_start([], START, 1.0, RUNGS, seed=0) is None
 
 
 def test_a_stratum_is_told_by_what_was_sampled_at_the_temperature() -> None:
-    told: Any = summarise(START, 2, 1.0, 0)
-    assert list(told) == ["closed"]
-    closed = told["closed"]
-    assert (closed["prompts"], closed["distinct_share"], closed["greedy_accuracy"]["value"]) == (2, 1, 1 / 2)
+    assert stratum_scores(START, "open", 2, 1.0, 0) is None
+    closed = stratum_scores(START, "closed", 2, 1.0, 0)
+    assert closed is not None
+    assert closed.greedy_accuracy is not None and closed.pass_at_1 is not None and closed.pass_at_k is not None
+    assert (closed.prompts, closed.distinct_share, closed.greedy_accuracy.value) == (2, 1, 1 / 2)
     # One of four is right: two of them hold it with chance 1/2.
-    assert (closed["pass_at_1"]["value"], closed["pass_at_2"]["value"]) == (1 / 4, 1 / 2)
+    assert (closed.pass_at_1.value, closed.pass_at_k.value) == (1 / 4, 1 / 2)
 
 
 def test_that_the_place_on_the_ladder_is_an_estimate_is_in_the_interval() -> None:
@@ -82,9 +87,11 @@ def test_that_the_place_on_the_ladder_is_an_estimate_is_in_the_interval() -> Non
         1.0, **{name: "aaaa" if number % 2 else "abcd" for number, name in enumerate(names)}
     )
     answers = [replace(one, right=True) for one in answers]
-    found: Any = compare_with_start(answers, start, 1.0, (GREEDY, 1.0), seed=0)
-    gain = found["matched"]["gain"]["pass_at_1"]
-    assert (gain["value"], gain["n"]) == (0.5, 20)
+    found = compare_with_start(answers, start, 1.0, (GREEDY, 1.0), seed=0)
+    assert found is not None
+    gain = found[1].gain.pass_at_1
+    assert gain is not None
+    assert (gain.value, gain.n) == (0.5, 20)
     # The share of varied prompts, .5 with a standard error of .11.
-    assert gain["low"] == pytest.approx(0.5 - 1.96 * 0.112, abs=0.05)
-    assert gain["high"] == pytest.approx(0.5 + 1.96 * 0.112, abs=0.05)
+    assert gain.low == pytest.approx(0.5 - 1.96 * 0.112, abs=0.05)
+    assert gain.high == pytest.approx(0.5 + 1.96 * 0.112, abs=0.05)

@@ -1,24 +1,24 @@
 """The monitor as it is followed: names and values, lines in the log, alerts, how a run ended."""
 
 import math
-from dataclasses import asdict, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from selfreward.artifacts.runs import RunView
-from selfreward.monitor.controller import Evidence, Intervention, Orders
+from selfreward.monitor.detector import State
+from selfreward.monitor.findings import Finding
 from selfreward.reading.final_values import final_values
 from selfreward.reading.monitor_metrics import kl_bound, monitor_metrics, policy_ratio
-from selfreward.selection.narrowing import Narrowing
-from selfreward.stages.decide import Decision
+from selfreward.reading.rounds import Round
 from selfreward.tracking import metrics_of_run
 from selfreward.tracking.alerts import decision_alerts, policy_alerts
 from selfreward.tracking.monitor_lines import monitor_lines
 from tests.support import Silent, run_scripted
+from tests.verdicts import Told, decision, finding, verdict
 
+STATES: tuple[State, ...] = ("WARMUP", "OK", "WARN", "ALARM", "SEVERE")
 FEW = ("data.train_closed=24", "data.train_open=12", "data.human=60", "data.held_out_open=4")
 
 
@@ -30,52 +30,9 @@ def alarming(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunView, Silent]
     return view, reporter
 
 
-def diagnosed(state: str, stood: str = "OK", alarms: int = 0, **findings: dict[str, Any]) -> dict[str, Any]:
-    """The stages of an iteration with this verdict, as far as they are read; `stood` is what is carried on."""
-    told = {
-        "round": 0,
-        "state": state,
-        "why": "so it is",
-        "cannot_see": "cannot see small drops",
-        "findings": findings,
-        "counted": [*findings],
-        "human_nll": 3.0,
-        "standing": {"state": stood, "alarms": alarms, "calm": 0},
-        "sem_ratios": [1.0],
-        "half_life": None,
-        "guard": dict.fromkeys(("duplicate_rate", "truncation_rate", "baseline_truncation_rate", "raw_sem_drop")),
-    }
-    return {"diagnose": SimpleNamespace(json=lambda _: told)}
-
-
-def finding(family: str, drop: float, *, margin: float = 0.1, hit: bool = False) -> dict[str, Any]:
-    test = {"se": 0.1, "low": drop - 0.1, "high": drop + 0.1, "z": 10 * (drop - margin), "critical": 3.0, "hit": hit}
-    values = {"part": "contraction", "now": 1.0, "base": 1.0, "prompts": 64, "since": 0}
-    return {"family": family, "drop": drop, "margin": margin, "detectable": 0.2, **test, **values}
-
-
-def decided(state: str, before: str | None) -> dict[str, Any]:
-    orders = Orders()
-    course = Intervention(3, state, 0.1, 0, orders, "hold", "none left", None, None, None, 0.1)  # type: ignore[arg-type]
-    evidence = Evidence(
-        3, "ALARM", 0.2, 1, 0, pairs=False, select_k=4, human_left=0, human_wanted_short=False, human_nll=3.0
-    )
-    narrowed = Narrowing(
-        prompts=1, accepted=1, selection_ratio=1.0, accepted_entropy=0.0, score_gap=0.0, zero_gap_share=0.0
-    )
-    decision = Decision(
-        round=3,
-        real_share=0.1,
-        human_left=0,
-        orders=orders,
-        course=course,
-        settings={"mode": "act"},
-        evidence=evidence,
-        previous=None if before is None else replace(course, state=before),  # type: ignore[arg-type]
-        selection=narrowed,
-        rows_selected=9,
-    )
-    return {"decide": SimpleNamespace(json=lambda _: asdict(decision))}
+def seen(t: int, state: State, *findings: Finding, **changed: Any) -> Round:
+    """Iteration `t` with such a verdict."""
+    return Told(t, verdict=verdict(state, *findings, **changed))
 
 
 def test_best_of_k_over_rounds_is_best_of_a_power_of_k() -> None:
@@ -116,7 +73,7 @@ def test_every_number_of_a_verdict_has_its_name(alarming: tuple[RunView, Silent]
 
 
 def test_a_round_without_a_verdict_has_no_code() -> None:
-    codes = {state: monitor_metrics(2, diagnosed(state), {}) for state in ("WARMUP", "OK", "WARN", "ALARM", "SEVERE")}
+    codes = {state: monitor_metrics(seen(2, state), None) for state in STATES}
     assert {state: row["collapse/state_code"] for state, row in codes.items()} == {
         "WARMUP": 0,
         "OK": 0,
@@ -124,8 +81,9 @@ def test_a_round_without_a_verdict_has_no_code() -> None:
         "ALARM": 2,
         "SEVERE": 3,
     }
-    for state in ("INVALID", "INCONCLUSIVE"):
-        row = monitor_metrics(2, diagnosed(state), {})
+    unjudged: tuple[State, ...] = ("INVALID", "INCONCLUSIVE")
+    for state in unjudged:
+        row = monitor_metrics(seen(2, state), None)
         assert row["collapse/judged"] is False
         assert row.keys().isdisjoint({"collapse/state_code", "collapse/index", "policy/ratio"})
 
@@ -154,14 +112,14 @@ def test_what_the_controller_did_is_told_with_both_shares(alarming: tuple[RunVie
 
 
 def test_a_silent_monitor_names_what_came_nearest() -> None:
-    found = {"sem": finding("sem", 0.03), "nll": finding("nll", 0.02, margin=0.05)}
-    assert monitor_lines(diagnosed("OK", **found)) == [
+    found = (finding("sem", 0.03, detectable=0.2), finding("nll", 0.02, margin=0.05, detectable=0.2))
+    assert monitor_lines(seen(1, "OK", *found)) == [
         "  monitor OK: nothing clearly beyond its margin; nearest nll +0.020 nats (margin 0.05 nats)",
         "    cannot see drops of sem under 30%, nll under 0.25 nats (80% power); not measured: lex, ent, recall, human",
     ]
-    held = monitor_lines(diagnosed("ALARM", sem=finding("sem", 0.4, hit=True)))[0]
+    held = monitor_lines(seen(1, "ALARM", finding("sem", 0.4, hit=True)))[0]
     assert held == "  monitor ALARM, held until two calm rounds in a row (0 so far): sem -40.0% (margin 10%)"
-    assert monitor_lines(diagnosed("INVALID"))[0] == "  monitor INVALID: so it is"
+    assert monitor_lines(seen(1, "INVALID"))[0] == "  monitor INVALID: so it is"
 
 
 @pytest.mark.parametrize(
@@ -177,22 +135,22 @@ def test_a_silent_monitor_names_what_came_nearest() -> None:
         ("INCONCLUSIVE", "OK", []),
     ],
 )
-def test_an_alert_is_sent_when_it_gets_worse(state: str, before: str, titles: list[str]) -> None:
-    alerts = list(policy_alerts(3, diagnosed(state), diagnosed("INVALID", stood=before)))
+def test_an_alert_is_sent_when_it_gets_worse(state: State, before: State, titles: list[str]) -> None:
+    alerts = list(policy_alerts(seen(3, state), seen(2, "INVALID", stood=before)))
     assert [one.title for one in alerts] == titles
     assert all(one.text == "so it is; cannot see small drops" for one in alerts)
 
 
 def test_an_alert_of_the_first_policy_needs_nothing_before_it() -> None:
-    assert [one.title for one in policy_alerts(0, diagnosed("SEVERE"), {})] == ["SEVERE at iteration 0"]
+    assert [one.title for one in policy_alerts(seen(0, "SEVERE"), None)] == ["SEVERE at iteration 0"]
 
 
 def test_human_data_runs_out_once() -> None:
-    assert [one.title for one in decision_alerts(4, decided("BUDGET_EXHAUSTED", "SEVERE"))] == [
-        "BUDGET_EXHAUSTED at iteration 4"
-    ]
-    assert list(decision_alerts(5, decided("BUDGET_EXHAUSTED", "BUDGET_EXHAUSTED"))) == []
-    assert list(decision_alerts(4, decided("ALARM", None))) == []
+    assert [
+        one.title for one in decision_alerts(Told(4, decision=decision(state="BUDGET_EXHAUSTED", before="SEVERE")))
+    ] == ["BUDGET_EXHAUSTED at iteration 4"]
+    assert list(decision_alerts(Told(5, decision=decision(state="BUDGET_EXHAUSTED", before="BUDGET_EXHAUSTED")))) == []
+    assert list(decision_alerts(Told(4, decision=decision(state="ALARM", before=None)))) == []
 
 
 def test_a_run_ends_with_its_drop_its_rise_its_first_alarm_and_what_it_spent() -> None:

@@ -12,7 +12,7 @@ from selfreward.commands import compare as command
 from selfreward.commands.sweep import CellState, cell_run, write_state
 from selfreward.config import SweepCell
 from selfreward.errors import StoreError
-from selfreward.reading.content import Cost
+from selfreward.reading.rounds import Cost
 from selfreward.report.comparison import render_comparison
 from selfreward.report.comparison_cells import (
     Cell,

@@ -8,21 +8,21 @@ from xml.etree import ElementTree
 import pytest
 
 from selfreward.artifacts.runs import RunView
-from selfreward.metrics.paired import Family
 from selfreward.metrics.probe import Mode
 from selfreward.monitor.detector import State
-from selfreward.monitor.findings import PARTS, Finding
-from selfreward.reading.content import read_steps
+from selfreward.reading.rounds import diagnosed, rounds_of
 from selfreward.report.charts import Flag, Point, Series, line_chart
+from selfreward.report.health import action_flags, state_flags
 from selfreward.report.page import render
 from selfreward.report.sight import in_margins
 from selfreward.report.standing import blind_spots, headline, standing
 from selfreward.report.survival import expected, still_given, survival
 from selfreward.report.verdict import judge_run
-from selfreward.report.watch import ControllerStep, Watch, action_flags, read_watches, state_flags
 from selfreward.report.waterfall import falls_of
 from tests.report.browser import Page, harmless
 from tests.support import run_scripted
+from tests.verdicts import decision, finding
+from tests.verdicts import diagnosed as seen
 
 FEW = ("data.train_closed=24", "data.train_open=12", "data.human=40", "loop.iterations=4")
 
@@ -31,28 +31,6 @@ FEW = ("data.train_closed=24", "data.train_open=12", "data.human=40", "loop.iter
 def alarming(tmp_path_factory: pytest.TempPathFactory) -> RunView:
     """A world that loses human mass, until there is nobody left to ask for more."""
     return run_scripted(tmp_path_factory.mktemp("run"), *FEW, "monitor=act")
-
-
-def finding(family: Family, drop: float, *, hit: bool = False) -> Finding:
-    return Finding(
-        family=family, part=PARTS[family], now=1 - drop, base=1.0, drop=drop, se=0.02, low=drop - 0.06,
-        high=drop + 0.06, z=(drop - 0.1) / 0.02, critical=3.0, margin=0.1, detectable=0.08, hit=hit, prompts=64,
-        since=0,
-    )  # fmt: skip
-
-
-def ruling(**changed: Any) -> ControllerStep:
-    plain: dict[str, Any] = {
-        "acts": True, "action": "hold", "why": "nothing to answer", "rung": 0, "real_share": 0.1, "shadow_share": 0.1,
-        "exhausted": False, "selection_ratio": None,
-    }  # fmt: skip
-    return ControllerStep(**{**plain, **changed})
-
-
-def watch(t: int, state: State, *findings: Finding, ruled: ControllerStep | None = None, **changed: Any) -> Watch:
-    plain: dict[str, Any] = {"alarms": 0, "why": "so it is", "cannot_see": "cannot see little", "sem_ratio": 1.0}
-    told = {one.family: one for one in findings}
-    return Watch(t=t, state=state, findings=told, ruling=ruled, **{**plain, "counted": tuple(told), **changed})
 
 
 def test_the_page_writes_every_drop_with_its_limits(alarming: RunView) -> None:
@@ -71,7 +49,7 @@ def test_the_page_writes_every_drop_with_its_limits(alarming: RunView) -> None:
 
 
 def test_alarms_and_actions_are_marked_where_they_were(alarming: RunView) -> None:
-    watches = read_watches(alarming)
+    watches = diagnosed(rounds_of(alarming))
     states = [stages["diagnose"].json("diagnosis")["state"] for stages in alarming.iterations]
     assert [flag.x for flag in state_flags(watches)] == [t for t, state in enumerate(states) if state == "SEVERE"] != []
     marked = {flag.x: flag.letters for flag in action_flags(watches)}
@@ -81,22 +59,23 @@ def test_alarms_and_actions_are_marked_where_they_were(alarming: RunView) -> Non
 
 
 def test_letters_of_states_and_actions() -> None:
-    states = [watch(t, state) for t, state in enumerate(("OK", "ALARM", "SEVERE", "INVALID", "INCONCLUSIVE"))]
-    assert [(one.x, one.letters) for one in state_flags(tuple(states))] == [(1, "A"), (2, "S"), (3, "?"), (4, "?")]
+    states: tuple[State, ...] = ("OK", "ALARM", "SEVERE", "INVALID", "INCONCLUSIVE")
+    flags = state_flags(tuple(seen(t, state) for t, state in enumerate(states)))
+    assert [(one.x, one.letters) for one in flags] == [(1, "A"), (2, "S"), (3, "?"), (4, "?")]
     rulings = [
-        ruling(action="raise"),
-        ruling(action="decay"),
-        ruling(action="escalate", rung=3, exhausted=True),
-        ruling(action="stop"),
-        ruling(exhausted=True),
-        ruling(),
+        decision(action="raise"),
+        decision(action="decay"),
+        decision(action="escalate", rung=3, state="BUDGET_EXHAUSTED"),
+        decision(action="stop"),
+        decision(state="BUDGET_EXHAUSTED"),
+        decision(),
     ]
-    found = action_flags(tuple(watch(t, "ALARM", ruled=one) for t, one in enumerate(rulings)))
+    found = action_flags(tuple(seen(t, "ALARM", ruled=one) for t, one in enumerate(rulings)))
     assert [one.letters for one in found] == ["+", "\u2212", "R3", "stop", "dry"]
 
 
 def test_the_verdict_names_the_alarm_and_what_could_not_be_seen(alarming: RunView) -> None:
-    verdict = judge_run(alarming, read_steps(alarming), read_watches(alarming), None)
+    verdict = judge_run(alarming, rounds_of(alarming), diagnosed(rounds_of(alarming)), None)
     said = "The monitor stands at SEVERE, first at M2: contraction together with lost human mass."
     assert verdict.headline.endswith(said)
     told = {one.about: one.text for one in verdict.findings}
@@ -106,27 +85,27 @@ def test_the_verdict_names_the_alarm_and_what_could_not_be_seen(alarming: RunVie
 
 
 def test_contraction_with_kept_human_mass_is_no_collapse() -> None:
-    kept = (watch(2, "WARN", finding("sem", 0.3, hit=True), finding("nll", -0.2), finding("recall", 0.01)),)
+    kept = (seen(2, "WARN", finding("sem", 0.3, hit=True), finding("nll", -0.2), finding("recall", 0.01)),)
     assert headline(kept) == ""
     said = "no loss of human mass beyond a margin was seen (nll, recall): that is convergence"
     assert said in " ".join(standing(kept))
-    unknown = (watch(2, "WARN", finding("sem", 0.3, hit=True)),)
+    unknown = (seen(2, "WARN", finding("sem", 0.3, hit=True)),)
     assert "whether human mass was lost was not measured" in " ".join(standing(unknown))
-    lost = (watch(2, "WARN", finding("sem", 0.01), finding("nll", 0.3, hit=True)),)
+    lost = (seen(2, "WARN", finding("sem", 0.01), finding("nll", 0.3, hit=True)),)
     assert "Human mass was lost, but neither meaning nor entropy" in " ".join(standing(lost))
     gap = finding("human", 0.3, hit=True)
-    below = (watch(2, "WARN", finding("sem", 0.01), gap),)
+    below = (seen(2, "WARN", finding("sem", 0.01), gap),)
     assert "less varied than people's own, and neither meaning nor entropy" in " ".join(standing(below))
-    both = watch(2, "WARN", finding("sem", 0.3, hit=True), finding("nll", 0.0), gap, counted=("sem", "nll"))
+    both = seen(2, "WARN", finding("sem", 0.3, hit=True), finding("nll", 0.0), gap, counted=("sem", "nll"))
     assert "was seen (nll): that is convergence" in " ".join(standing((both,))), "the start policy had that gap"
 
 
 def test_an_alarm_that_is_over_is_still_told() -> None:
-    course = (watch(2, "ALARM", alarms=1), watch(3, "ALARM"), watch(4, "OK"))
+    course = (seen(2, "ALARM", alarms=1), seen(3, "ALARM"), seen(4, "OK"))
     assert headline(course) == "The monitor raised ALARM at M2; M4 is OK."
     assert standing(course)[-1] == "An alarm stood at M2, M3."
     assert "Fresh evidence" not in " ".join(standing(course[:2])), "a held alarm is no fresh one"
-    assert headline((watch(1, "INVALID"),)) == "The monitor could not judge M1."
+    assert headline((seen(1, "INVALID"),)) == "The monitor could not judge M1."
     assert (headline(()), standing(()), blind_spots(())) == ("", [], "")
 
 
@@ -138,12 +117,12 @@ def test_what_a_family_shows_falls_with_the_square_root_of_the_prompts() -> None
 
 def test_the_parts_of_a_fall_add_up() -> None:
     course = [
-        watch(0, "OK", ruled=ruling(selection_ratio=0.9, real_share=0.3), sem_ratio=1.0),
-        watch(1, "OK", ruled=ruling(), sem_ratio=0.8),
-        watch(2, "OK", ruled=ruling(), sem_ratio=None),
-        watch(3, "OK", sem_ratio=0.5),
+        seen(0, "OK", ruled=decision(selection_ratio=0.9, real_share=0.3), sem_ratios=(1.0,)),
+        seen(1, "OK", ruled=decision(), sem_ratios=(0.8,)),
+        seen(2, "OK", ruled=decision(), sem_ratios=(None,)),
+        seen(3, "OK", sem_ratios=(0.5,)),
     ]
-    first, second = falls_of(course[:2]) + falls_of([course[1], watch(2, "OK", sem_ratio=0.6)])
+    first, second = falls_of(course[:2]) + falls_of([course[1], seen(2, "OK", sem_ratios=(0.6,))])
     assert first.by_selection == pytest.approx(-0.1)
     assert first.by_the_rest == pytest.approx(-0.1)
     assert (second.by_selection, second.by_the_rest) == (None, pytest.approx(-0.2))

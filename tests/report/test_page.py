@@ -13,16 +13,16 @@ from selfreward.backends import scripted
 from selfreward.commands import report
 from selfreward.config import validate
 from selfreward.errors import ConfigError, StoreError
+from selfreward.metrics.evaluation import Evaluation, Gains, MatchedStart
 from selfreward.metrics.intervals import Interval
-from selfreward.reading.content import Evaluation, Matched, read_steps
-from selfreward.reading.yields import RowCost
+from selfreward.reading.rounds import RowCost, diagnosed, rounds_of
 from selfreward.report.control import control_settings, drops_tiers, find_control, picks_at_random
 from selfreward.report.markup import element, visible
 from selfreward.report.page import render
 from selfreward.report.rounds import _selection_bars
 from selfreward.report.verdict import judge_run, sharpening
-from selfreward.report.watch import read_watches
 from selfreward.report.yields import _cost
+from selfreward.selection.choice import SelectionCounts
 from tests.report.browser import Page, harmless
 from tests.support import run_scripted, scripted_config
 
@@ -64,7 +64,7 @@ def test_the_page_writes_what_the_stages_committed(runs):
     text = Page(render(view, read_run(runs / "lot"))).text
     for stages in view.iterations:
         metrics = stages["evaluate"].json("metrics")
-        for name in ("greedy_accuracy", "pass_at_1", "pass_at_4"):
+        for name in ("greedy_accuracy", "pass_at_1", "pass_at_k"):
             found = metrics["closed"][name]
             assert f"{found['value']:.3f}[{found['low']:.3f}, {found['high']:.3f}]" in text
         if metrics.get("matched"):
@@ -80,11 +80,12 @@ def test_the_page_writes_what_the_stages_committed(runs):
 
 
 def test_a_funnel_ends_at_the_rows_that_were_selected(runs):
-    for step in read_steps(read_run(runs / "main"))[:-1]:
-        selection = step.yielded.selection
-        bars = _selection_bars(selection, step.yielded.drawn)
-        assert bars[-1].parts[0][0] == selection["selected"]
-        beside = _selection_bars({**selection, "human_pairs": 3, "human_prompts_without_pair": 1}, 1000)
+    for step in rounds_of(read_run(runs / "main"))[:-1]:
+        counts = step.selection.by_name
+        bars = _selection_bars(step.selection, step.drawn)
+        assert bars[-1].parts[0][0] == counts["selected"]
+        human = SelectionCounts({**counts, "human_pairs": 3, "human_prompts_without_pair": 1})
+        beside = _selection_bars(human, 1000)
         assert beside[0].note == "the first of each prompt, none of 4 human prompts"
 
 
@@ -140,7 +141,7 @@ def test_a_run_without_closed_or_open_prompts_has_a_page(tmp_path):
 
 def test_few_prompts_are_said_to_be_few(tmp_path):
     view = run_with_config(tmp_path, "loop.iterations=1", "data.held_out_closed=4", "data.probe_open=4")
-    verdict = judge_run(view, read_steps(view), read_watches(view), None)
+    verdict = judge_run(view, rounds_of(view), diagnosed(rounds_of(view)), None)
     assert "neither clearly better nor clearly worse" in verdict.headline
     assert "4 held-out questions: far too few for any claim." in verdict.findings[-1].text
 
@@ -149,11 +150,12 @@ def _evaluation(
     since: tuple[float, float, float], gain: tuple[float, float, float], *, off: bool = False
 ) -> Evaluation:
     moved, kept = (Interval(*values, 200) for values in (since, gain))
-    matched = Matched(temperature=0.5, distinct_share=0.5, off_ladder=off, pass_1=0.5, gain=kept)
-    return Evaluation(
-        greedy=None, pass_1=None, pass_k=None, k=4, distinct_share=0.5, gold=None, mean_tokens={},
-        since_greedy=None, since_pass_1=moved, matched=matched,
+    matched = MatchedStart(
+        temperature=0.5, distinct_share=0.5, off_ladder=off, pass_at_1=0.5,
+        gain=Gains(greedy_accuracy=None, pass_at_1=kept),
     )  # fmt: skip
+    since_start = Gains(greedy_accuracy=None, pass_at_1=moved)
+    return Evaluation(closed=None, open=None, gold=None, since_start=since_start, matched=matched)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def rated(*scores: float | None) -> list[Rated]:
 
 def ids(spec: BestOfK | RandomPick, pool: list[Rated], counts: Counter[str] | None = None, seed: int = 0) -> list[str]:
     choice = choose(spec, PROMPT, pool, seed)
-    choice.count(Counter() if counts is None else counts)
+    choice.count(choice.fates(), Counter() if counts is None else counts)
     return [one.candidate.id for (one,) in choice.picks]
 
 
@@ -96,7 +96,7 @@ def test_the_order_of_candidates_changes_nothing(kind: type, scores: list[float 
 def test_every_candidate_is_counted_once(scores: list[float | None], top: int, k: int) -> None:
     counts: Counter[str] = Counter()
     choice = choose(BestOfK(k=k, top=top, threshold=-2.0), PROMPT, rated(*scores), 0)
-    choice.count(counts)
+    choice.count(choice.fates(), counts)
     assert [one.index for one in choice.fates()] == list(range(len(scores)))
     reasons = {name: value for name, value in counts.items() if not name.startswith(("prompts", "candidates"))}
     assert sum(reasons.values()) == counts["candidates"] == min(k, len(scores))

@@ -33,7 +33,7 @@ def pool(*sizes: tuple[float | None, int]) -> list[Rated]:
 def pair(spec: PreferencePairs, rated: list[Rated], counts: Counter[str] | None = None) -> str | None:
     counts = Counter() if counts is None else counts
     choice = choose_pairs(spec, PROMPT, rated, 0, counts)
-    choice.count(counts)
+    choice.count(choice.fates(), counts)
     found = choice.picks
     return f"{found[0][0].candidate.id}>{found[0][1].candidate.id}" if found else None
 

@@ -54,7 +54,7 @@ def test_where_most_answers_share_the_lowest_score_the_others_are_preferred() ->
     assert (index_of(chosen), index_of(rejected)) == (2, 0)
     counts: Counter[str] = Counter()
     choice = choose_pairs(PreferencePairs(), PROMPT, rated([1.0] * 4), 0, counts, NOVEL)
-    choice.count(counts)
+    choice.count(choice.fates(), counts)
     assert choice.picks == []
     assert (counts["ties"], counts["prompts_without_selection"]) == (1, 1)
 
@@ -70,7 +70,7 @@ def test_novelty_never_picks_below_the_quantile(scores, quantile, top, random) -
     pool, counts = rated(scores), Counter()
     able = [one.worth for one in pool if one.score is not None and one.candidate.text.strip()]
     choice = choose(spec, PROMPT, pool, 0, orders)
-    choice.count(counts)
+    choice.count(choice.fates(), counts)
     chosen = [one for (one,) in choice.picks]
     assert bool(chosen) == bool(able)
     assert all(one.worth >= np.quantile(able, quantile) for one in chosen)
@@ -89,8 +89,8 @@ def test_whatever_is_ordered_the_order_of_candidates_changes_nothing(rule, score
     choice = choose_pairs(spec, PROMPT, pool, 0, counts, orders, before)
     found, same = choice.picks, choose_pairs(spec, PROMPT, shuffled, 0, again, orders, before)
     assert (found, choice.fates()) == (same.picks, same.fates())
-    choice.count(counts)
-    same.count(again)
+    choice.count(choice.fates(), counts)
+    same.count(same.fates(), again)
     assert counts == again
     assert counts["selected"] + counts["passed_over"] == sum(
         one.score is not None and one.candidate.text != "" for one in pool

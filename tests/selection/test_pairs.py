@@ -16,7 +16,7 @@ from tests.selection.test_examples import PROMPT, candidate, rated
 def pairs(spec: PreferencePairs, pool: list[Rated], counts: Counter[str] | None = None, seed: int = 0) -> list[str]:
     counts = Counter() if counts is None else counts
     choice = choose_pairs(spec, PROMPT, pool, seed, counts)
-    choice.count(counts)
+    choice.count(choice.fates(), counts)
     return [f"{chosen.candidate.id}>{rejected.candidate.id}" for chosen, rejected in choice.picks]
 
 
@@ -91,7 +91,7 @@ def test_every_candidate_is_counted_once(rule, scores, k) -> None:
     counts: Counter[str] = Counter()
     spec = PreferencePairs(k=k, pairs=rule, threshold=1.0, per_prompt=2)
     choice = choose_pairs(spec, PROMPT, rated(*scores), 0, counts)
-    choice.count(counts)
+    choice.count(choice.fates(), counts)
     assert [one.index for one in choice.fates()] == list(range(len(scores)))
     sides = [(one.candidate_id, other) for one in choice.fates() for other in one.over]
     assert sorted(sides) == sorted((better.candidate.id, worse.candidate.id) for better, worse in choice.picks)

@@ -55,9 +55,8 @@ def gold(prompts: int, pairs: int) -> list[GoldPair]:
 @pytest.mark.parametrize("pairs", [1, 6])
 def test_pairs_of_one_prompt_count_once_in_the_interval_of_gold(pairs: int) -> None:
     told = _gold(cast(Output, Quiet()), cast(Backend, Likes(14)), gold(20, pairs))
-    assert isinstance(told, dict)
-    accuracy = told["accuracy"]
-    assert isinstance(accuracy, dict)
-    assert (told["pairs"], told["scored"], accuracy["value"]) == (20 * pairs, 20 * pairs, pytest.approx(0.7))
+    assert told is not None and told.accuracy is not None
+    assert (told.pairs, told.scored, told.accuracy.value) == (20 * pairs, 20 * pairs, pytest.approx(0.7))
     # Those of 14 of 20 by mid-P, however many pairs a prompt has.
-    assert (accuracy["low"], accuracy["high"]) == (pytest.approx(0.477, abs=1e-3), pytest.approx(0.869, abs=1e-3))
+    limits = told.accuracy.low, told.accuracy.high
+    assert limits == (pytest.approx(0.477, abs=1e-3), pytest.approx(0.869, abs=1e-3))

@@ -14,6 +14,7 @@ from selfreward.data.roles import HumanAnswer, Row, WhyUnfit
 from selfreward.data.sources import ScriptedData
 from selfreward.judge_quality import opinions
 from selfreward.judge_quality.verdicts import Verdicts
+from selfreward.reading.rounds import rounds_of
 from selfreward.records import Example, GoldPair, Judgment, Prompt
 from selfreward.stages.gate import gate_reason
 from selfreward.tracking import metrics_of_run
@@ -119,11 +120,11 @@ def test_a_coin_warns_that_its_labels_should_not_be_trained_on(tmp_path: Path) -
     view = run_scripted(tmp_path, *RUBRIC, "data.gold_gate=120", "loop.iterations=2", reporter=reporter)
     assert [one["action"] for one in gates(view)] == ["warn", "warn"]
     assert any(line.endswith("lies wholly below 0.4: these labels should not be trained on") for line in reporter.lines)
-    stages = view.iterations
-    (first,) = gate_alerts(0, stages[0], {})
+    rounds = rounds_of(view)
+    (first,) = gate_alerts(rounds[0], None)
     assert (first.title, first.level) == ("judge: warn at iteration 0", "WARN")
     assert "kappa" in first.text
-    assert list(gate_alerts(1, stages[1], stages[0])) == []
+    assert list(gate_alerts(rounds[1], rounds[0])) == []
 
 
 @pytest.mark.usefixtures("coin")

@@ -11,7 +11,7 @@ from selfreward.artifacts import Artifact
 from selfreward.errors import StageError
 from selfreward.judges import pairwise
 from selfreward.judges.comparison import comparisons
-from selfreward.reading.yields import yield_of
+from selfreward.reading.rounds import Round
 from selfreward.records import Candidate, Judgment, PreferencePair
 from tests.support import run_scripted, selfreward
 
@@ -43,7 +43,8 @@ def test_a_judge_that_concludes_keeps_what_it_asked_beside_its_rows(tmp_path: Pa
     assert counts["undecided"] == sum(one.preference is None for one in found) > 0
     assert counts["tokens"] == sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in evidence)
     assert "score_variance" not in counts
-    assert yield_of(stages).judgments == len(evidence)
+    found = Round(0, stages).judged
+    assert found is not None and found.judgments == len(evidence)
 
 
 def test_killed_between_evidence_and_rows_it_ends_as_if_left_alone(

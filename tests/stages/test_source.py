@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from selfreward.artifacts import Store
-from selfreward.artifacts.runs import Run
+from selfreward.artifacts.runs import Run, read_run
 from selfreward.backends.base import Backend, Unfit
 from selfreward.backends.draw import AnswerLengths
 from selfreward.data.own import OwnData
 from selfreward.data.roles import Role
 from selfreward.data.sources import ScriptedData
 from selfreward.errors import DataError
-from selfreward.reading.data_metrics import data_metrics
+from selfreward.reading.metrics import data_metrics
 from selfreward.records import Example, Message, Policy, PreferencePair, Prompt
 from selfreward.stages.clean import Dropped
 from selfreward.stages.source import Sources, load_sources
@@ -182,7 +182,7 @@ def test_a_prompt_that_leaves_no_room_for_an_answer_names_its_row_or_is_counted(
     )
     assert "  train: 6 of 7 rows; left out: prompt too long 1" in reporter.lines
     assert sources.held_out.rows() == 3, "nobody answers these at that length"
-    found = data_metrics(tmp_path / "run", 0)
+    found = data_metrics(read_run(tmp_path / "run").sources)
     assert found == {"data/train/left_out/prompt_too_long": 1}
 
 

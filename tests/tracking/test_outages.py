@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from selfreward.artifacts.runs import read_iteration
+from selfreward.reading.rounds import Round
 from selfreward.tracking import Tracker, TrackerSpec
 from selfreward.tracking.wandb import WandbRun
 from tests.support import Silent, selfreward
@@ -158,15 +159,15 @@ def test_what_was_left_out_of_the_data_is_sent_with_the_first_iteration(
     manifest = next(run.glob("sources/train/manifest.json"))
     whole = json.loads(manifest.read_text())
     manifest.write_text(json.dumps({**whole, "counts": {**whole["counts"], "left_out:turn_without_text": 2}}))
-    stages = read_iteration(run, 0)
+    first, second = (Round(t, read_iteration(run, t)) for t in (0, 1))
     with WandbRun(
         TrackerSpec(wandb="online"), run, tmp_path, json.loads((run / "config.json").read_text()), str
     ) as one:
-        one.log(0, stages, {})
-        one.log(1, read_iteration(run, 1), stages)
-    first, second = server.rows["selfreward"]
-    assert first["data/train/left_out/turn_without_text"] == 2
-    assert not any(name.startswith("data/") for name in second)
+        one.log(first, None)
+        one.log(second, first)
+    sent, later = server.rows["selfreward"]
+    assert sent["data/train/left_out/turn_without_text"] == 2
+    assert not any(name.startswith("data/") for name in later)
 
 
 def test_what_was_lost_on_the_way_without_a_word_is_sent_by_the_next_command(
