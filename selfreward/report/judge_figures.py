@@ -47,11 +47,11 @@ def biases(measures: Sequence[Measure]) -> Figure:
     return Figure("Biases", drawing, ("bias", "value", "95% interval"), rows)
 
 
-def histogram(scores: Sequence[ScoreBin]) -> list[Figure]:
-    """How often each score was given; nothing where the judge gives no scores."""
+def histogram(scores: Sequence[ScoreBin]) -> Figure | None:
+    """How often each score was given; None where the judge gives no scores."""
     bars = [Bar(_bin(one), ((one.count, 0),), count(one.count)) for one in scores]
     most = max((one.count for one in scores), default=0)
-    return [Figure("Scores", bar_chart("Scores", bars, full=most))] if bars else []
+    return Figure("Scores", bar_chart("Scores", bars, full=most)) if bars else None
 
 
 def named(name: str) -> str:

@@ -22,7 +22,7 @@ def render(found: Calibrated) -> str:
         ceilings={name: one.interval for one in found.people for name, best in CEILINGS.items() if one.name == best},
         named=named,
         biases=biases(found.measures),
-        histogram=histogram(found.scores),
+        scores=histogram(found.scores),
         kinds=[one for one in found.kinds if one.judged],
         against=against(found.judged, kind_of, found.kinds),
         flips=flips(found.judged, found.judgments),

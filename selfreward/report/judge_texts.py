@@ -36,7 +36,11 @@ class Unread:
     reply: str
 
 
-def flips(judged: Sequence[Judged], judgments: Iterable[Judgment]) -> tuple[str, list[Pair]]:
+Flips = tuple[str, list[Pair]]
+Replies = tuple[str, list[tuple[str, Unread]]]
+
+
+def flips(judged: Sequence[Judged], judgments: Iterable[Judgment]) -> Flips:
     """A sentence, and the first pairs whose verdict changed with the order, with the reply in each order."""
     flipped = [(item, said) for item, said in judged if said.flipped]
     if not flipped:
@@ -58,9 +62,7 @@ def against(
     for pair in sorted(judged, key=lambda pair: -abs((pair[1].preference or 0.0) - 0.5)):
         if against_people(pair):
             found[kind_of[pair[0].id]].append(pair)
-    return [
-        (one, [_pair(item, said, []) for item, said in found[one.kind][:_OF_A_KIND]]) for one in kinds if one.against
-    ]
+    return [(one, [_pair(*pair) for pair in found[one.kind][:_OF_A_KIND]]) for one in kinds if one.against]
 
 
 def unread(items: Iterable[Labelled], judgments: Iterable[Judgment]) -> Iterator[Unread]:
@@ -73,7 +75,7 @@ def unread(items: Iterable[Labelled], judgments: Iterable[Judgment]) -> Iterator
             yield Unread(one.outcome, f"{sides} answer", question_text(item.messages), one.raw)
 
 
-def replies(found: Iterable[Unread]) -> tuple[str, list[tuple[str, Unread]]]:
+def replies(found: Iterable[Unread]) -> Replies:
     """How many there are, and each different reply once, the most frequent first, with what is told of it."""
     same: defaultdict[tuple[Outcome, str], list[Unread]] = defaultdict(list)
     for one in found:
@@ -85,32 +87,25 @@ def replies(found: Iterable[Unread]) -> tuple[str, list[tuple[str, Unread]]]:
     told = f"{', '.join(f'{outcome} {count:,}' for outcome, count in counts.most_common())}; {len(ranked):,} different."
     if hidden := ranked[_REPLIES:]:
         told += f" Not shown: {len(hidden):,} of them, given {sum(map(len, hidden)):,} times."
-    return told, [(_times(ones), ones[0]) for ones in ranked[:_REPLIES]]
+    shown = []
+    for first, *more in ranked[:_REPLIES]:
+        times = f", {len(more) + 1:,} times, first" if more else ""
+        shown.append((f"{first.outcome}{times} about {first.about} to:", first))
+    return told, shown
 
 
-def _times(ones: Sequence[Unread]) -> str:
-    times = f", {len(ones):,} times, first" if len(ones) > 1 else ""
-    return f"{ones[0].outcome}{times} about {ones[0].about} to:"
-
-
-def _pair(item: Labelled, said: Verdicts, judgments: Iterable[Judgment]) -> Pair:
+def _pair(item: Labelled, said: Verdicts, judgments: Iterable[Judgment] = ()) -> Pair:
     votes = Counter(item.verdicts)
     people = ", ".join(f"{votes[side]} for {_WORDS[side]}" for side in sorted(votes)) or "nobody was asked"
     judge = "no verdict" if said.preference is None else f"{share(said.preference)} for the first"
-    authors = {"First": item.first_author, "Second": item.second_author}
-    titles = [
-        f"{place} answer" if author is None else f"{place} answer, by {author}" for place, author in authors.items()
-    ]
+    answers = []
+    for place, author, text in (("First", item.first_author, item.first), ("Second", item.second_author, item.second)):
+        answers.append((f"{place} answer" + ("" if author is None else f", by {author}"), text))
     in_order = sorted(((_sides(item, one)[0], one) for one in judgments), key=lambda pair: pair[0])
-    return Pair(
-        f"People: {people}. Judge: {judge}.",
-        question_text(item.messages),
-        list(zip(titles, (item.first, item.second), strict=True)),
-        [
-            (f"Asked with {_WORDS[side]} answer before the other: {_verdict(item, one)}", one.raw)
-            for side, one in in_order
-        ],
-    )
+    replies = []
+    for side, one in in_order:
+        replies.append((f"Asked with {_WORDS[side]} answer before the other: {_verdict(item, one)}", one.raw))
+    return Pair(f"People: {people}. Judge: {judge}.", question_text(item.messages), answers, replies)
 
 
 def _verdict(item: Labelled, judgment: Judgment) -> str:

@@ -16,7 +16,7 @@ from selfreward.report import graphs
 from selfreward.report.control import control_settings, drops_tiers, picks_at_random, start_digest
 from selfreward.report.figures import DASH, limited, share, tokens
 from selfreward.report.health import families, human_data, sight
-from selfreward.report.judging import judge_figures, missing, seen, to_read, weights_line
+from selfreward.report.judging import judge_figures, seen, to_read, weights_line
 from selfreward.report.pages import page
 from selfreward.report.rounds import costs, data_read, funnels, per_kept_row
 from selfreward.report.survival import survival
@@ -68,7 +68,7 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
         judges=judges,
         weights=weights_line(rounds[judges[-1].t]) if judges else None,
         judge_figures=judge_figures(judges) if judges else [],
-        missing=missing(judges[-1]) if judges else [],
+        missing=[*judges[-1].on_gold.values(), judges[-1].people] if judges else [],
         to_read=to_read(view, judges[-1].t) if judges and texts else None,
         funnels=funnels(rounds),
         data=data_read(view),
