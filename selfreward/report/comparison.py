@@ -1,7 +1,7 @@
 """The page of a comparison: quality against diversity, what the swept settings do, what it cost."""
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, product
 from statistics import fmean
 
 from markupsafe import Markup
@@ -9,7 +9,14 @@ from markupsafe import Markup
 from selfreward.metrics.intervals import Interval
 from selfreward.report import comparison_table as table
 from selfreward.report.charts import Bar, Figure, Series, bar_chart, line_figure, points
-from selfreward.report.comparison_cells import Axis, Comparison, replicates, setting, untold_differences, values_of
+from selfreward.report.comparison_cells import (
+    Comparison,
+    replicates,
+    setting,
+    shared_seconds,
+    untold_differences,
+    values_of,
+)
 from selfreward.report.comparison_charts import Mark, Square, heat_map, scatter
 from selfreward.report.comparison_table import DISTINCT, GAIN, GREEDY, NLL, OPEN, PASS_1, RISE, SEM_DROP, Measure
 from selfreward.report.drawing import LETTER, WIDTH, Point
@@ -25,7 +32,7 @@ _MOST_VALUES = 12  # along one side of a map, so that its numbers can be read
 def render_comparison(comparison: Comparison) -> str:
     """The page as HTML text."""
     axes = comparison.axes
-    fitting = [axis for axis in axes if len(axis.values) <= _MOST_VALUES][:_MOST_MAPPED]
+    fitting = [name for name, values in axes.items() if len(values) <= _MOST_VALUES][:_MOST_MAPPED]
     return page(
         "comparison.html",
         comparison=comparison,
@@ -35,9 +42,9 @@ def render_comparison(comparison: Comparison) -> str:
         failures=table.failures(comparison),
         distinct=_scatter(comparison, DISTINCT),
         open=_scatter(comparison, OPEN),
-        lines=[_lines(comparison, axes[0], measures) for measures in _SECTIONS] if len(axes) == 1 else [],
+        lines=[_lines(comparison, measures) for measures in _SECTIONS if len(axes) == 1],
         maps=[_maps(comparison, fitting, measures) for measures in _SECTIONS],
-        unmapped=[axis.name for axis in axes if axis not in fitting],
+        unmapped=[name for name in axes if name not in fitting],
         costs=_costs(comparison),
     )
 
@@ -49,7 +56,7 @@ def _progress(comparison: Comparison) -> str:
 
 
 def _facts(comparison: Comparison) -> list[tuple[str, str]]:
-    swept = "; ".join(f"{axis.name}: {', '.join(axis.values)}" for axis in comparison.columns)
+    swept = "; ".join(f"{name}: {', '.join(values)}" for name, values in comparison.columns.items())
     facts = [("Swept", swept or "nothing differs")]
     if differing := untold_differences(comparison):
         told = "; ".join(f"{name} ({clipped(', '.join(values), 60)})" for name, values in differing.items())
@@ -58,18 +65,18 @@ def _facts(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def _scatter(comparison: Comparison, diversity: Measure) -> Figure:
-    first = comparison.axes[0] if comparison.axes else None
+    kinds = [(name, value) for name, values in [*comparison.axes.items()][:1] for value in values]
     marks = []
     for number, cell in enumerate(comparison.cells, start=1):
         x, y = cell.metric(diversity.metric), PASS_1.of(cell)
         if cell.state == "done" and x is not None and y is not None:
-            kind = 0 if first is None else first.values.index(setting(cell, first.name))
+            kind = next((place for place, (name, value) in enumerate(kinds) if setting(cell, name) == value), 0)
             marks.append(Mark(number, table.short_name(comparison, cell), kind, Point(x, y)))
     title = f"pass@1 over {diversity.name}"
     if not marks:
         return Figure(title, None, missing="No finished run has both.")
-    kinds = [] if first is None else [f"{first.name}={value}" for value in first.values]
-    return Figure(title, scatter(diversity.name, PASS_1.name, marks, _starts(comparison, diversity), kinds))
+    names = [f"{name}={value}" for name, value in kinds]
+    return Figure(title, scatter(diversity.name, PASS_1.name, marks, _starts(comparison, diversity), names))
 
 
 def _starts(comparison: Comparison, diversity: Measure) -> dict[tuple[float, float], set[tuple[float, float]]]:
@@ -88,44 +95,45 @@ def _starts(comparison: Comparison, diversity: Measure) -> dict[tuple[float, flo
     return dict(sorted(found.items()))
 
 
-def _maps(comparison: Comparison, axes: Sequence[Axis], measures: Sequence[Measure]) -> list[tuple[str, list[Figure]]]:
+def _maps(comparison: Comparison, axes: Sequence[str], measures: Sequence[Measure]) -> list[tuple[str, list[Figure]]]:
     """Every pair of settings, with a map of each measure."""
     return [
-        (f"{across.name} and {down.name}", [_map(comparison, across, down, measure) for measure in measures])
+        (f"{across} and {down}", [_map(comparison, across, down, measure) for measure in measures])
         for across, down in combinations(axes, 2)
     ]
 
 
-def _map(comparison: Comparison, across: Axis, down: Axis, measure: Measure) -> Figure:
+def _map(comparison: Comparison, across: str, down: str, measure: Measure) -> Figure:
     squares = {}
-    for x in across.values:
-        for y in down.values:
-            runs = replicates(comparison, {across.name: x, down.name: y})
-            found = values_of(runs, measure.metric)
-            why = ", ".join(sorted({cell.state for cell in runs if cell.state != "done"})) or DASH
-            squares[x, y] = Square(fmean(found) if found else None, len(found), len(runs), why)
+    columns, rows = comparison.axes[across], comparison.axes[down]
+    for x, y in product(columns, rows):
+        runs = replicates(comparison, {across: x, down: y})
+        found = values_of(runs, measure.metric)
+        why = ", ".join(sorted({cell.state for cell in runs if cell.state != "done"})) or DASH
+        squares[x, y] = Square(fmean(found) if found else None, len(found), len(runs), why)
     title = f"{measure.name} by settings"
-    return Figure(measure.name, heat_map(title, across.name, down.name, across.values, down.values, squares))
+    return Figure(measure.name, heat_map(title, across, down, columns, rows, squares))
 
 
-def _lines(comparison: Comparison, axis: Axis, measures: Sequence[Measure]) -> list[Figure]:
+def _lines(comparison: Comparison, measures: Sequence[Measure]) -> list[Figure]:
     """Each measure along the one setting that is swept; pass@1 with the start model at equal diversity below it."""
+    ((axis, values),) = comparison.axes.items()
     charts = [("Quality", "share right", [GREEDY, PASS_1, _MATCHED])] if PASS_1 in measures else []
     charts += [(one.name[0].upper() + one.name[1:], one.name, [one]) for one in measures if one is not PASS_1]
-    names = [clipped(value, 12) for value in axis.values]
+    names = [clipped(value, 12) for value in values]
     figures = []
     for title, unit, drawn in charts:
         series = []
         for kind, one in enumerate(drawn):
-            places = points((x, _along(comparison, axis, value, one)) for x, value in enumerate(axis.values))
+            places = points((x, _along(comparison, axis, value, one)) for x, value in enumerate(values))
             series.append(Series(one.short or one.name, kind, places, dashed=one is _MATCHED))
-        figures.append(line_figure(title, unit, series, names, axis=axis.name))
+        figures.append(line_figure(title, unit, series, names, axis=axis))
     return figures
 
 
-def _along(comparison: Comparison, axis: Axis, value: str, measure: Measure) -> Interval | float | None:
+def _along(comparison: Comparison, axis: str, value: str, measure: Measure) -> Interval | float | None:
     """A measure where the setting has a value: of several runs the mean, with their range for limits."""
-    runs = replicates(comparison, {axis.name: value})
+    runs = replicates(comparison, {axis: value})
     found = values_of(runs, measure.metric)
     if len(found) > 1:
         return Interval(fmean(found), min(found), max(found), len(found))
@@ -137,7 +145,7 @@ def _costs(comparison: Comparison) -> Markup:
     bars = []
     for number, cell in enumerate(comparison.cells, start=1):
         name = clipped(f"{number} {table.short_name(comparison, cell)}", 36)
-        common = table.shared_seconds(comparison, cell)
+        common = shared_seconds(comparison, cell)
         bars.append(Bar(name, ((common, 7), (cell.cost.seconds - common, 0)), seconds(cell.cost.seconds)))
     left = max(len(one.name) for one in bars) * LETTER + 10
     dearest = max(cell.cost.seconds for cell in comparison.cells)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from selfreward.metrics.intervals import Interval
-from selfreward.report.comparison_cells import Cell, Comparison, paid, setting, shared
+from selfreward.report.comparison_cells import Cell, Comparison, paid, setting, shared, shared_seconds
 from selfreward.report.figures import DASH, change, clipped, count, limited, plural, seconds, share
 
 _LONGEST = 60  # characters of a setting; a rubric or a system prompt has many more, and lines of its own
@@ -77,7 +77,7 @@ def csv_text(comparison: Comparison) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     measured = [f"{one.metric}{end}" for one in MEASURES for end in ("", "_low", "_high")]
-    swept = [axis.name for axis in comparison.columns]
+    swept = comparison.columns
     costs = ["seconds", "seconds_shared", "tokens"]
     writer.writerow(["run", "state", "error", *swept, "iteration", *measured, "first_alarm", "human_rows", *costs])
     for cell in comparison.cells:
@@ -112,36 +112,30 @@ def cost_notes(comparison: Comparison) -> list[str]:
         f"apart they would have cost {seconds(sum(costs))}"
     ]
     if several := shared(comparison.cells):
-        listed = ", ".join(f"{one.artifacts} {one.stage} (used {one.uses} times)" for one in several)
+        listed = ", ".join(f"{len(uses)} {stage} (used {sum(uses)} times)" for stage, uses in several.items())
         told.append(f"made once for several runs: {listed}")
     return told
 
 
-def shared_seconds(comparison: Comparison, cell: Cell) -> float:
-    """How much of what a run cost went into artifacts that other runs use too."""
-    others = {key for other in comparison.cells if other.name != cell.name for key in other.costs}
-    return sum(cost.seconds for key, cost in cell.costs.items() if key in others)
-
-
 def short_name(comparison: Comparison, cell: Cell) -> str:
     """A run by what is swept, without the groups: `k=2 real_share=0.1`."""
-    told = " ".join(f"{axis.name.rpartition('.')[2]}={setting(cell, axis.name)}" for axis in comparison.columns)
+    told = " ".join(f"{name.rpartition('.')[2]}={setting(cell, name)}" for name in comparison.columns)
     return cell.name if not told or _needs_names(comparison) else told
 
 
 def _needs_names(comparison: Comparison) -> bool:
     """Whether what is swept does not tell the runs apart."""
-    places = {tuple(setting(cell, axis.name) for axis in comparison.columns) for cell in comparison.cells}
+    places = {tuple(setting(cell, name) for name in comparison.columns) for cell in comparison.cells}
     return len(places) < len(comparison.cells) or not all(cell.settings for cell in comparison.cells)
 
 
 def _names(comparison: Comparison) -> list[str]:
-    return [*(["run"] if _needs_names(comparison) else []), *(axis.name for axis in comparison.columns)]
+    return [*(["run"] if _needs_names(comparison) else []), *comparison.columns]
 
 
 def _identity(comparison: Comparison, number: int, cell: Cell) -> list[str]:
     """The cells that say which run it is, and its state."""
-    swept = [clipped(" ".join(setting(cell, axis.name).split()), _LONGEST) for axis in comparison.columns]
+    swept = [clipped(" ".join(setting(cell, name).split()), _LONGEST) for name in comparison.columns]
     return [str(number), *([cell.name] if _needs_names(comparison) else []), *swept, cell.state]
 
 
