@@ -1,7 +1,6 @@
 """Puts the page of a run together and writes it."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,12 @@ from selfreward.artifacts.files import write_atomically
 from selfreward.artifacts.runs import RunView
 from selfreward.monitor.findings import PARTS
 from selfreward.quoting import setting
-from selfreward.reading.rounds import Round, diagnosed, rounds_of
+from selfreward.reading.rounds import diagnosed, rounds_of
 from selfreward.reading.samples import samples_of
 from selfreward.reading.settings import progress_of, read_config
 from selfreward.report import graphs
 from selfreward.report.control import control_settings, drops_tiers, picks_at_random, start_digest
-from selfreward.report.figures import DASH, limited, share, tokens
+from selfreward.report.figures import DASH
 from selfreward.report.health import families, human_data, sight
 from selfreward.report.judging import judge_figures, seen, to_read, weights_line
 from selfreward.report.pages import page
@@ -46,8 +45,6 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
         rounds=rounds,
         progress=progress_of(view),
         verdict=judge_run(view, rounds, watches, control),
-        k=_k(rounds),
-        policies=[_policy(one) for one in rounds],
         graphs=[
             graphs.quality(rounds, () if control is None else rounds_of(control)),
             graphs.diversity(rounds),
@@ -78,32 +75,6 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
         answered=any(answer is not None for one in samples for answer in one.answers),
         **_provenance(view, control),
         settings=DASH if config is None else json.dumps(config, indent=2, ensure_ascii=False),
-    )
-
-
-def _k(rounds: Sequence[Round]) -> int | str:
-    """How many answers were sampled to a question, for the head of a column."""
-    closed = (one.evaluation.closed for one in rounds if one.evaluation is not None)
-    return next((one.k for one in closed if one is not None), "k")
-
-
-def _policy(one: Round) -> tuple[str, ...]:
-    """The cells of a policy in the first table."""
-    found = one.evaluation
-    if found is None:
-        return (f"M{one.t}", *[DASH] * 10)
-    matched, closed = found.matched, found.closed
-    off = " (off ladder)" if matched is not None and matched.off_ladder else ""
-    return (
-        f"M{one.t}",
-        *(limited(interval) for interval in (found.greedy, found.pass_1, None if closed is None else closed.pass_at_k)),
-        DASH if closed is None else share(closed.distinct_share),
-        DASH if matched is None else share(matched.pass_at_1),
-        DASH if matched is None else f"{matched.temperature:.2f}{off}",
-        DASH if matched is None else limited(matched.gain.pass_at_1, signed=True),
-        limited(found.gold_accuracy),
-        tokens(found.mean_tokens("closed")),
-        tokens(found.mean_tokens("open")),
     )
 
 

@@ -40,5 +40,5 @@ _PAGES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-for _filter in (figures.arrow, figures.count, figures.limited, figures.nats, figures.plural, figures.share):
-    _PAGES.filters[_filter.__name__] = _filter
+_FILTERS = ("arrow", "count", "limited", "nats", "plural", "share", "tokens")
+_PAGES.filters |= {name: getattr(figures, name) for name in _FILTERS}
