@@ -85,7 +85,7 @@ def _starts(comparison: Comparison, diversity: Measure) -> dict[tuple[float, flo
     Over the distinct share, with what they are at the temperatures that policies are matched with.
     """
     found: dict[tuple[float, float], set[tuple[float, float]]] = {}
-    for cell in comparison.done:
+    for cell in [one for one in comparison.cells if one.state == "done"]:
         x, y = cell.rows[0].get(diversity.metric), cell.rows[0].get(PASS_1.metric)
         cooled = (cell.metric("matched/distinct_share"), cell.metric(_MATCHED.metric))
         if isinstance(x, float) and isinstance(y, float):

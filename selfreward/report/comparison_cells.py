@@ -74,11 +74,6 @@ class Comparison:
     seeds: Sequence[str]
 
     @property
-    def done(self) -> list[Cell]:
-        """The runs that came to their end: the only ones that charts compare."""
-        return [cell for cell in self.cells if cell.state == "done"]
-
-    @property
     def columns(self) -> Mapping[str, Sequence[str]]:
         """Everything that tells one run from another."""
         return {**self.axes, _SEED: self.seeds} if self.seeds else self.axes

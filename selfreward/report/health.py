@@ -58,11 +58,15 @@ def sight(watches: Sequence[Diagnosed]) -> Figure:
     here = [Flag(_SIZES.index(1), "now", f"{prompts} open probe prompts")]
     names = [f"{round(prompts * size):,}" for size in _SIZES]
     drawing = line_chart(f"{title} (margins)", "margins", series, names, flags=here)
-    last = watches[-1]
+    rows, last = [], watches[-1]
+    for family, one in found.items():
+        write = ("{:.3f} nats" if family == "nll" else "{:.1%}").format
+        now = last.verdict.findings.get(family)
+        at_last = DASH if now is None else write(now.margin + now.detectable)
+        drops = (write(one.margin), write(one.margin + one.detectable), at_last)
+        rows.append((family, count(one.prompts), *drops, f"{one.prompts * in_margins(one, one.prompts) ** 2:,.0f}"))
     head = ("family", "prompts", "margin", "smallest drop seen, at first", f"at M{last.t}", "prompts for one margin")
-    return Figure(
-        title, drawing, head, [_seen(one, last.verdict.findings.get(family)) for family, one in found.items()]
-    )
+    return Figure(title, drawing, head, rows)
 
 
 def in_margins(found: Finding, prompts: float) -> float:
@@ -125,17 +129,3 @@ def _letters(course: Intervention) -> str:
             return "stop"
         case "hold":
             return "dry" if course.state == "BUDGET_EXHAUSTED" else ""
-
-
-def _seen(first: Finding, now: Finding | None) -> tuple[str, ...]:
-    def amount(value: float) -> str:
-        return f"{value:.3f} nats" if first.family == "nll" else f"{value:.1%}"
-
-    return (
-        first.family,
-        count(first.prompts),
-        amount(first.margin),
-        amount(first.margin + first.detectable),
-        DASH if now is None else amount(now.margin + now.detectable),
-        f"{round(first.prompts * in_margins(first, first.prompts) ** 2):,}",
-    )

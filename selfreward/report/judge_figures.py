@@ -49,7 +49,10 @@ def biases(measures: Sequence[Measure]) -> Figure:
 
 def histogram(scores: Sequence[ScoreBin]) -> Figure | None:
     """How often each score was given; None where the judge gives no scores."""
-    bars = [Bar(_bin(one), ((one.count, 0),), count(one.count)) for one in scores]
+    bars = []
+    for one in scores:
+        name = f"{one.low:.4g}" if one.low == one.high else f"{one.low:.3g} to {one.high:.3g}"
+        bars.append(Bar(name.replace("-", MINUS), ((one.count, 0),), count(one.count)))
     most = max((one.count for one in scores), default=0)
     return Figure("Scores", bar_chart("Scores", bars, full=most)) if bars else None
 
@@ -57,8 +60,3 @@ def histogram(scores: Sequence[ScoreBin]) -> Figure | None:
 def named(name: str) -> str:
     """The name of a measure, and below it what it says."""
     return below(name.replace("_", " "), ABOUT[name])
-
-
-def _bin(one: ScoreBin) -> str:
-    name = f"{one.low:.4g}" if one.low == one.high else f"{one.low:.3g} to {one.high:.3g}"
-    return name.replace("-", MINUS)

@@ -16,23 +16,17 @@ _POLICY, _SELECTION, _REST = 7, 0, 1
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """One round: diversity before it and after, relative to M0, and where selection alone would leave it."""
+    """One round: diversity before it and after, relative to M0, and what selection and all the rest add to it.
+
+    Where the part of selection is not known, `by_the_rest` is that of the whole round.
+    """
 
     t: int
     before: float
-    selected: float | None
+    by_selection: float | None
+    by_the_rest: float
     after: float
     real_share: float
-
-    @property
-    def by_selection(self) -> float | None:
-        """What selection adds to diversity; below 0 it narrows."""
-        return None if self.selected is None else self.selected - self.before
-
-    @property
-    def by_the_rest(self) -> float:
-        """What the update and the mixing add, or the whole round where the part of selection is not known."""
-        return self.after - (self.before if self.selected is None else self.selected)
 
 
 def waterfall(watches: Sequence[Diagnosed]) -> Figure:
@@ -56,13 +50,14 @@ def falls_of(watches: Sequence[Diagnosed]) -> list[Fall]:
         before, after = ratios[one.t], ratios.get(one.t + 1)
         if one.decision is not None and before is not None and after is not None:
             ratio = one.decision.selection.selection_ratio
-            selected = None if ratio is None else before * ratio
-            found.append(Fall(one.t, before, selected, after, one.decision.course.real_share))
+            taken = None if ratio is None else before * ratio - before
+            rest = after - before - (taken or 0.0)
+            found.append(Fall(one.t, before, taken, rest, after, one.decision.course.real_share))
     return found
 
 
 def _drawing(falls: Sequence[Fall], title: str) -> Markup:
-    values = [value for one in falls for value in (one.before, one.selected, one.after) if value is not None]
+    values = [value for one in falls for value in (one.before, one.before + (one.by_selection or 0.0), one.after)]
     up = drawing.scale([0.0, *values], BOTTOM, TOP)
     slot = (RIGHT - LEFT) / (3 * len(falls) + 1)
 
@@ -76,7 +71,7 @@ def _drawing(falls: Sequence[Fall], title: str) -> Markup:
 
     parts = drawing.frame("relative to M0", up)
     for number, one in enumerate(falls):
-        place, middle = 3 * number, one.before if one.selected is None else one.selected
+        place, middle = 3 * number, one.before + (one.by_selection or 0.0)
         parts.append(step(place, 0.0, one.before, _POLICY, f"M{one.t}: {share(one.before)}"))
         if one.by_selection is not None:
             parts.append(step(place + 1, one.before, middle, _SELECTION, f"selection: {change(one.by_selection)}"))

@@ -69,6 +69,10 @@ def comparison(runs: Path) -> Comparison:
     return compare("s", [command.read_cell(folder) for folder in folders])
 
 
+def _done(comparison: Comparison) -> list[Cell]:
+    return [cell for cell in comparison.cells if cell.state == "done"]
+
+
 def _of(comparison: Comparison, **settings: str) -> Cell:
     wanted = {name.replace("__", "."): value for name, value in settings.items()}
     (found,) = replicates(comparison, wanted)
@@ -102,7 +106,7 @@ def test_what_follows_from_the_swept_settings_is_no_other_difference(comparison)
 def test_an_artifact_that_several_cells_use_is_paid_once(comparison, runs):
     manifests = [json.loads(path.read_text()) for path in runs.glob("store/*/*/manifest.json")]
     assert paid(comparison.cells).seconds == pytest.approx(sum(one["seconds"] for one in manifests))
-    for cell in comparison.done:
+    for cell in _done(comparison):
         used = {artifact.path: artifact.manifest.seconds for _, artifact in read_run(runs / cell.name).artifacts()}
         assert cell.cost.seconds == pytest.approx(sum(used.values()))
         assert 0 < shared_seconds(comparison, cell) < cell.cost.seconds
@@ -152,7 +156,7 @@ def test_hostile_names_settings_and_errors_stay_text(comparison):
 
 
 def test_one_swept_setting_gives_lines(comparison):
-    cells = [replace(cell, settings={"select.k": cell.settings["select.k"]}) for cell in comparison.done[:4]]
+    cells = [replace(cell, settings={"select.k": cell.settings["select.k"]}) for cell in _done(comparison)[:4]]
     page = Page(render_comparison(compare("s", cells)))
     assert "Along x: select.k." in page.text
     assert "hollow" not in {value for name, value in page.attributes if name == "class"}
@@ -196,7 +200,7 @@ def test_the_command_compares_runs_that_belong_to_no_sweep(tmp_path, capsys):
 
 
 def test_differences_that_nobody_swept_are_told(comparison):
-    cells = list(comparison.done)
+    cells = _done(comparison)
     cells[0] = replace(cells[0], config={**cells[0].config, "data.system": "Be brief."})
     found = untold_differences(compare("s", cells))
     assert list(found) == ["data.system"]
@@ -205,7 +209,7 @@ def test_differences_that_nobody_swept_are_told(comparison):
 
 def test_a_long_setting_of_several_lines_leaves_the_table_whole(comparison):
     told = ["Be brief.\nBe kind.", "Be long.\n" * 40]
-    cells = [replace(comparison.done[0], settings={}, config={"data.system": one}) for one in told]
+    cells = [replace(_done(comparison)[0], settings={}, config={"data.system": one}) for one in told]
     lines = plain_table(compare("s", cells))
     assert len("\n".join(lines).split("\n")) == 3
     assert "Be brief. Be kind." in lines[1] and lines[2].count("Be long.") == 6
