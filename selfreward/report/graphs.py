@@ -6,7 +6,6 @@ from selfreward.metrics.evaluation import Evaluation
 from selfreward.metrics.probed import Measurement
 from selfreward.reading.changes import running_minimum
 from selfreward.reading.rounds import Diagnosed, Round
-from selfreward.records import STRATA
 from selfreward.report.charts import Figure, Series, line_figure, points, policies
 from selfreward.report.comparison_charts import Mark, scatter
 from selfreward.report.drawing import Point
@@ -16,51 +15,42 @@ from selfreward.report.figures import share
 _GREEDY, _PASS_1, _REFERENCE, _CONTROL, _OPEN, _CLOSED, _OPEN_DISTINCT = range(7)
 
 
-def quality(rounds: Sequence[Round], control: Sequence[Round]) -> Figure:
-    """Greedy accuracy, pass@1, the start model at matched diversity, and the control's pass@1."""
-    found = _evaluated(rounds)
+def over_policies(rounds: Sequence[Round], control: Sequence[Round]) -> tuple[Figure, ...]:
+    """Four graphs: how good the policies are, how varied, how unlikely human text is to them, how long they answer.
+
+    Beside their quality stands the start model at matched diversity, and the control's.
+    """
     # A control may have gone on for longer than this run.
-    beside = _evaluated(control[: len(rounds)])
-    series = [
+    found, beside, probe = _evaluated(rounds), _evaluated(control[: len(rounds)]), _measured(rounds)
+    quality = (
         Series("greedy", _GREEDY, points((t, one.greedy) for t, one in found)),
         Series("pass@1", _PASS_1, points((t, one.pass_1) for t, one in found)),
         Series("M0 matched", _REFERENCE, points((t, _matched(t, one)) for t, one in found), dashed=True),
         Series("control", _CONTROL, points((t, one.pass_1) for t, one in beside)),
-    ]
-    return line_figure("Quality", "share right", series, policies(len(rounds)))
-
-
-def diversity(rounds: Sequence[Round]) -> Figure:
-    """Three measures of how varied answers are, each relative to the start model."""
-    found = _measured(rounds)
-    series = [
-        Series("closed distinct", _CLOSED, _relative([(t, one.closed_distinct_share) for t, one in found])),
-        Series("open distance", _OPEN, _relative([(t, one.open_distance) for t, one in found])),
-        Series("open distinct-2", _OPEN_DISTINCT, _relative([(t, one.open_distinct2) for t, one in found])),
-    ]
-    return line_figure("Diversity", "relative to M0", series, policies(len(rounds)))
-
-
-def human_nll(rounds: Sequence[Round]) -> Figure:
-    """How unlikely the policies find what people wrote."""
-    series = [
-        Series("human NLL", _OPEN, points((t, one.human_nll) for t, one in _measured(rounds))),
+    )
+    diversity = (
+        Series("closed distinct", _CLOSED, _relative([(t, one.closed_distinct_share) for t, one in probe])),
+        Series("open distance", _OPEN, _relative([(t, one.open_distance) for t, one in probe])),
+        Series("open distinct-2", _OPEN_DISTINCT, _relative([(t, one.open_distinct2) for t, one in probe])),
+    )
+    human = (
+        Series("human NLL", _OPEN, points((t, one.human_nll) for t, one in probe)),
         Series("its minimum", _REFERENCE, points(running_minimum(rounds)), dashed=True),
-    ]
-    return line_figure("Human text", "nats per token", series, policies(len(rounds)))
+    )
+    lengths = (
+        Series("closed", _CLOSED, points((t, one.mean_tokens("closed")) for t, one in probe)),
+        Series("open", _OPEN, points((t, one.mean_tokens("open")) for t, one in probe)),
+    )
+    names = policies(len(rounds))
+    return (
+        line_figure("Quality", "share right", quality, names),
+        line_figure("Diversity", "relative to M0", diversity, names),
+        line_figure("Human text", "nats per token", human, names),
+        line_figure("Answer length", "tokens", lengths, names),
+    )
 
 
-def lengths(rounds: Sequence[Round]) -> Figure:
-    """Mean answer length by stratum."""
-    kinds = {"closed": _CLOSED, "open": _OPEN}
-    series = [
-        Series(stratum, kinds[stratum], points((t, one.mean_tokens(stratum)) for t, one in _measured(rounds)))
-        for stratum in STRATA
-    ]
-    return line_figure("Answer length", "tokens", series, policies(len(rounds)))
-
-
-def path(rounds: Sequence[Round], watches: Sequence[Diagnosed]) -> Figure:
+def path_of(rounds: Sequence[Round], watches: Sequence[Diagnosed]) -> Figure:
     """Quality against diversity, one place for each policy, joined in their order."""
     found, ratios = _evaluated(rounds), {one.t: one.verdict.sem_ratio for one in watches}
     greedy = any(one.greedy is not None for _, one in found)

@@ -11,9 +11,9 @@ from selfreward.quoting import setting
 from selfreward.reading.rounds import diagnosed, rounds_of
 from selfreward.reading.samples import samples_of
 from selfreward.reading.settings import progress_of, read_config
-from selfreward.report import graphs
 from selfreward.report.control import control_settings, drops_tiers, picks_at_random, start_digest
 from selfreward.report.figures import DASH
+from selfreward.report.graphs import over_policies, path_of
 from selfreward.report.health import families, human_data, sight
 from selfreward.report.judging import judge_figures, seen, to_read, weights_line
 from selfreward.report.pages import page
@@ -45,12 +45,7 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
         rounds=rounds,
         progress=progress_of(view),
         verdict=judge_run(view, rounds, watches, control),
-        graphs=[
-            graphs.quality(rounds, () if control is None else rounds_of(control)),
-            graphs.diversity(rounds),
-            graphs.human_nll(rounds),
-            graphs.lengths(rounds),
-        ],
+        graphs=over_policies(rounds, () if control is None else rounds_of(control)),
         is_control=config is not None and picks_at_random(config),
         to_make_one=_control_command(config),
         drops_tiers=config is not None and drops_tiers(config),
@@ -59,7 +54,7 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
         never=[family for family in PARTS if family not in measured],
         sight=sight(watches),
         survival=survival(view),
-        path=graphs.path(rounds, watches),
+        path=path_of(rounds, watches),
         waterfall=waterfall(watches),
         human_data=human_data(rounds, watches),
         judges=judges,
