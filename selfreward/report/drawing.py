@@ -11,7 +11,6 @@ from markupsafe import Markup
 
 from selfreward.metrics.intervals import Interval
 from selfreward.report.figures import MINUS, amount, limits
-from selfreward.report.pages import shown
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 460.0, 50.0, 444.0, 34.0, 240.0  # of a drawing, and of the plot in it
 INSET = 16.0  # of the outermost values, from the sides of the plot
@@ -82,14 +81,14 @@ class Point:
 
 
 def mark(tag: str, *inside: str, **attributes: str | float) -> Markup:
-    """An SVG element; text is made visible and escaped. `class_` is written class, `fill_opacity` fill-opacity."""
+    """An SVG element, all text in it escaped. `class_` is written class, `fill_opacity` fill-opacity."""
     given = Markup("").join(
         Markup(' {}="{}"').format(
-            name.rstrip("_").replace("_", "-"), shown(value) if isinstance(value, str) else f"{value:.6g}"
+            name.rstrip("_").replace("_", "-"), value if isinstance(value, str) else f"{value:.6g}"
         )
         for name, value in attributes.items()
     )
-    return Markup("<{0}{1}>{2}</{0}>").format(tag, given, Markup("").join(map(shown, inside)))
+    return Markup("<{0}{1}>{2}</{0}>").format(tag, given, Markup("").join(inside))
 
 
 def svg(height: float, title: str, parts: Iterable[str]) -> Markup:
