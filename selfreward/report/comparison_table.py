@@ -53,7 +53,7 @@ def plain_table(comparison: Comparison) -> list[str]:
         cost = (f"{cell.cost.seconds:,.2f}", count(cell.cost.tokens))
         told = (*_identity(comparison, number, cell), _last(cell), _alarm(cell), *values, count(cell.human_rows), *cost)
         table.add_row(*map(Text, told))
-    console = Console(file=io.StringIO(), width=_WIDEST)
+    console = Console(file=io.StringIO(), width=_WIDEST, color_system=None)
     with console.capture() as printed:
         console.print(table)
     return printed.get().rstrip("\n").split("\n")
