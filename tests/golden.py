@@ -17,9 +17,9 @@ DECIMALS = 6
 ROUNDED = ("measure", "diagnose", "decide")
 
 GOLDEN: dict[str, tuple[str | None, str]] = {
-    "measure": ("674b89bfe2b2c36a", "fb4acdad98a6b2b7"),
+    "measure": ("fb6a615f4d11b8e2", "564eea2d4dceb459"),
     "diagnose": (None, "2e7b5f26f98ff7e8"),
-    "evaluate": ("b612989ab77e83c0", "22bf75a550d1b84e"),
+    "evaluate": ("cd86c4a1d2914ad2", "9d4d330df405346c"),
     "prompts": ("3ac43410a2af8503", "10d2295e92bce7c2"),
     "sample": ("8101271d7178981c", "54c5f75617c3c725"),
     "health": ("13aa7d05a0433487", "f3ac0358455e7882"),

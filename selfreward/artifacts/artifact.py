@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from selfreward.artifacts import manifest as manifests
 from selfreward.artifacts.manifest import InputEntry, Manifest, TableEntry
 from selfreward.artifacts.tables import read_records
 from selfreward.errors import CollectedArtifact
+from selfreward.spec import Json
 
 Record = TypeVar("Record")
 
@@ -30,6 +31,21 @@ class Artifact:
     def digest(self) -> str:
         """The digest of its content."""
         return self.manifest.digest
+
+    @property
+    def spec(self) -> dict[str, Json]:
+        """The settings that are part of its key."""
+        return cast("dict[str, Json]", self.manifest.identity["spec"])
+
+    @property
+    def seed(self) -> int | None:
+        """The seed it was drawn with; None for a stage that draws nothing."""
+        return cast("int | None", self.manifest.identity.get("seed"))
+
+    @property
+    def policy(self) -> InputEntry | None:
+        """The policy that it was made with; None where there was none."""
+        return self.manifest.inputs.get("policy")
 
     @property
     def tokens(self) -> int | None:

@@ -90,9 +90,7 @@ def decided_again(view: RunView, wanted: Mapping[str, str]) -> Iterator[Round]:
     settings: dict[str, Any] = {}
     diagnosed = list(takewhile(lambda stages: "diagnose" in stages, view.iterations))
     for number, stages in enumerate(diagnosed):
-        detector = stages["diagnose"].manifest.identity["spec"]
-        assert isinstance(detector, dict)
-        settings |= detector
+        settings |= stages["diagnose"].spec
         decision = decision_of(stages["decide"]) if "decide" in stages else None
         settings |= {} if decision is None else decision.settings
         spec = _changed(settings, wanted)

@@ -10,13 +10,14 @@ from selfreward.records import Stratum
 class StratumScores:
     """What a policy gives on the held-out prompts of one stratum; intervals are over prompts.
 
-    Sampled quantities are those at the temperature of the evaluation, `k` answers to a prompt. `distinct_share` counts
+    Sampled quantities are those of `k` answers to a prompt at `temperature`. `distinct_share` counts
     extracted answers, or whole texts where there is none to extract. `mean_tokens` is in answer tokens. `unread_rate`
     is the share of answers that commit to nothing, or to several things; None of open prompts.
     """
 
     prompts: int
     k: int
+    temperature: float
     greedy_accuracy: Interval | None
     pass_at_1: Interval | None
     pass_at_k: Interval | None

@@ -63,6 +63,7 @@ def stratum_scores(
     return StratumScores(
         prompts=len(sampled),
         k=k,
+        temperature=temperature,
         greedy_accuracy=bootstrap_mean(_right(greedy), seed),
         pass_at_1=bootstrap_mean(_right(sampled), seed),
         pass_at_k=bootstrap_mean(of_k, seed),

@@ -157,11 +157,9 @@ def _human_origin(view: RunView, row: TrainingRow) -> HumanOrigin:
     role = "human" if isinstance(row, Example) or candidates_of(row) else "human_pairs"
     tables = tables_behind(view, iteration, mixed, role)
     spent = records_where(mixed, Spent, "example_id", ledger_id(row), "ledger")
-    spec = view.sources[role].manifest.identity["spec"]
-    assert isinstance(spec, dict)
     return HumanOrigin(
         role=role,
-        source=spec,
+        source=view.sources[role].spec,
         spent=next(one for one in spent if one.iteration == iteration),
         mixing=mixing_of(mixed),
         why=decision_of(input_of(view, iteration, mixed, "decision")).course.why,

@@ -32,7 +32,7 @@ def probe_change(view: RunView, stratum: Stratum, quantity: str, until: int) -> 
 def control_gap(view: RunView, control: RunView) -> tuple[int, Interval] | None:
     """At the last policy that both runs evaluated, how much higher this run's pass@1 is, prompt by prompt."""
     for t in reversed(range(1, min(len(view.iterations), len(control.iterations)))):
-        own, other = (_right_shares(run.iterations[t].get("evaluate")) for run in (view, control))
+        own, other = (_right_shares(run, t) for run in (view, control))
         if (gap := _difference(own, other)) is not None:
             return t, gap
     return None
@@ -43,15 +43,14 @@ def _difference(a: dict[str, float], b: dict[str, float]) -> Interval | None:
     return paired_difference([a[one] for one in both], [b[one] for one in both], _SEED)
 
 
-def _right_shares(evaluated: Artifact | None) -> dict[str, float]:
-    """The share of right sampled answers of each held-out prompt, at the temperature of the evaluation."""
-    if evaluated is None:
+def _right_shares(view: RunView, t: int) -> dict[str, float]:
+    """The share of right sampled answers of policy `t` to each held-out question."""
+    evaluation = Round(t, view.iterations[t]).evaluation
+    if evaluation is None or evaluation.closed is None:
         return {}
-    spec = evaluated.manifest.identity["spec"]
-    assert isinstance(spec, dict)
     right: dict[str, list[bool]] = {}
-    for row in evaluated.records(EvaluatedAnswer):
-        if row.temperature == spec["temperature"] and row.right is not None:
+    for row in view.iterations[t]["evaluate"].records(EvaluatedAnswer):
+        if row.temperature == evaluation.closed.temperature and row.right is not None:
             right.setdefault(row.prompt_id, []).append(row.right)
     return {prompt_id: fmean(marks) for prompt_id, marks in right.items()}
 

@@ -11,14 +11,13 @@ from selfreward.judge_quality.figures import Figures
 from selfreward.metrics.evaluation import StratumScores
 from selfreward.reading.monitor_metrics import Metric, monitor_metrics
 from selfreward.reading.rounds import Round, rounds_of, share_of
+from selfreward.stages.sample import Sampled
 from selfreward.stages.source import LEFT_OUT, counted
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 METRICS_FILE = "metrics.jsonl"
-_SAMPLED = {"thoughts": "thought_share", "thoughts_cut": "thought_cut_share", "respelled": "respelled_share"}
-"""Counts of the sample stage, and what their share of all candidates is called."""
 
 
 def metrics_of_run(folder: Path) -> list[dict[str, Metric]]:
@@ -45,7 +44,7 @@ def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
     # The policy's own words: no number, and W&B is sent no text.
     row.pop("diversity/open/matched/opening", None)
     row |= monitor_metrics(one, before)
-    row |= _sampled(one.stages.get("sample"))
+    row |= _sampled(one.sampled)
     if (judged := one.stages.get("judge")) is not None:
         row |= {f"judge/{name}": value for name, value in judged.manifest.counts.items() if name != "tokens"}
     row |= _judge_metrics(one)
@@ -66,21 +65,26 @@ def data_metrics(sources: Mapping[str, Artifact]) -> dict[str, Metric]:
 
 
 def _scores(prefix: str, found: StratumScores | None) -> dict[str, Metric]:
-    """The scores of a stratum, with k in the name of pass@k."""
+    """The scores of a stratum, with k in the name of pass@k; the temperature is a setting."""
     if found is None:
         return {}
     fields = asdict(found)
-    k, pass_at_k = fields.pop("k"), fields.pop("pass_at_k")
+    k, pass_at_k, _ = fields.pop("k"), fields.pop("pass_at_k"), fields.pop("temperature")
     return _flat(prefix, fields | {f"pass_at_{k}": pass_at_k})
 
 
-def _sampled(sampled: Artifact | None) -> dict[str, Metric]:
+def _sampled(found: Sampled | None) -> dict[str, Metric]:
     """How many candidates think, were cut in their thought, or have other tokens when read back, with shares."""
-    if sampled is None:
+    if found is None:
         return {}
-    counts = {name: int(sampled.manifest.counts[name]) for name in _SAMPLED}
-    shares = {share: counts[name] / sampled.rows() for name, share in _SAMPLED.items()}
-    return {f"sample/{name}": value for name, value in {**counts, **shares}.items()}
+    return {
+        "sample/thoughts": found.thoughts,
+        "sample/thought_share": found.thoughts / found.drawn,
+        "sample/thoughts_cut": found.thoughts_cut,
+        "sample/thought_cut_share": found.thoughts_cut / found.drawn,
+        "sample/respelled": found.respelled,
+        "sample/respelled_share": found.respelled / found.drawn,
+    }
 
 
 def _judge_metrics(one: Round) -> dict[str, Metric]:

@@ -6,6 +6,8 @@ from dataclasses import asdict
 
 from selfreward.monitor.detector import State
 from selfreward.reading.rounds import Round
+from selfreward.selection import select_spec
+from selfreward.selection.examples import BestOfK
 from selfreward.stages.diagnose import Verdict
 
 Metric = int | float | bool | str | None
@@ -85,9 +87,6 @@ def _bound(t: int, before: Round | None) -> float | None:
     """
     if before is None or "select" not in before.stages:
         return None
-    spec = before.stages["select"].manifest.identity["spec"]
-    assert isinstance(spec, dict)
-    k = spec["k"]
-    assert isinstance(k, int)
-    others = (spec.get("threshold"), spec.get("length_tier"))
-    return kl_bound(k, t) if spec["kind"] == "best_of_k" and others == (None, None) else None
+    spec = select_spec(before.stages["select"])
+    best = isinstance(spec, BestOfK) and spec.threshold is None and spec.length_tier is None
+    return kl_bound(spec.k, t) if best else None

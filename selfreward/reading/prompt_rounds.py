@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter
-
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.manifest import InputEntry
 from selfreward.artifacts.runs import RunView
-from selfreward.errors import CorruptArtifact
 from selfreward.monitor.controller import Orders
 from selfreward.reading.lookup import input_of, records_where
 from selfreward.records import Candidate, Example, Judgment, Prompt
-from selfreward.selection import AnySelect, SelectSpec
+from selfreward.selection import AnySelect, select_spec
 from selfreward.selection.fates import Fate
 from selfreward.selection.novelty import NO_ORDERS, lowered
 from selfreward.selection.pairs import PreferencePairs
@@ -70,6 +67,16 @@ class Link:
     identity: dict[str, Json]
     inputs: dict[str, InputEntry]
 
+    @property
+    def seed(self) -> Json:
+        """The seed it was drawn with; None for a stage that draws nothing."""
+        return self.identity.get("seed")
+
+    @property
+    def version(self) -> Json:
+        """The version of its stage."""
+        return self.identity["version"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptRound:
@@ -92,6 +99,7 @@ def explain_round(view: RunView, iteration: int, prompt: Prompt) -> PromptRound:
     """What iteration `iteration` did with a prompt that it sampled."""
     stages = view.iterations[iteration]
     sampled, judged, selected = stages["sample"], stages.get("judge"), stages.get("select")
+    assert sampled.policy is not None
     drawn = records_where(sampled, Candidate, "prompt_id", prompt.id)
     judgments = [] if judged is None else records_where(judged, Judgment, "prompt_id", prompt.id)
     evidence: list[Judgment] = []
@@ -102,8 +110,8 @@ def explain_round(view: RunView, iteration: int, prompt: Prompt) -> PromptRound:
     fate_of = {one.candidate_id: one for one in fates}
     return PromptRound(
         iteration=iteration,
-        policy=policy_name(view, iteration, sampled),
-        judge=policy_name(view, iteration, judged) if judged and "policy" in judged.manifest.inputs else None,
+        policy=policy_name(view, iteration, sampled.policy),
+        judge=None if judged is None or judged.policy is None else policy_name(view, iteration, judged.policy),
         candidates=tuple(
             Considered(
                 candidate=one,
@@ -149,11 +157,11 @@ def tables_behind(view: RunView, iteration: int, artifact: Artifact, role: str) 
     return [*before, table]
 
 
-def policy_name(view: RunView, iteration: int, artifact: Artifact) -> PolicyName:
-    """The policy that was an input of `artifact`, a stage of iteration `iteration`."""
-    used = artifact.manifest.inputs["policy"]
-    start = view.iterations[0]["sample"].manifest.inputs["policy"].digest
-    digests = [start, *(stages["update"].digest for stages in view.iterations[:iteration])]
+def policy_name(view: RunView, iteration: int, used: InputEntry) -> PolicyName:
+    """A policy that a stage of iteration `iteration` used."""
+    start = view.iterations[0]["sample"].policy
+    assert start is not None
+    digests = [start.digest, *(stages["update"].digest for stages in view.iterations[:iteration])]
     number = next((t for t in reversed(range(len(digests))) if digests[t] == used.digest), None)
     return PolicyName(number=number, key=used.key, digest=used.digest)
 
@@ -161,7 +169,8 @@ def policy_name(view: RunView, iteration: int, artifact: Artifact) -> PolicyName
 def _rule(view: RunView, iteration: int, selected: Artifact) -> Rule:
     decided = "decision" in selected.manifest.inputs
     orders = decision_of(input_of(view, iteration, selected, "decision")).orders if decided else NO_ORDERS
-    return Rule(lowered(spec_of(selected), orders), _seed(selected), orders)
+    assert selected.seed is not None
+    return Rule(lowered(select_spec(selected), orders), selected.seed, orders)
 
 
 def _is_anchor(view: RunView, iteration: int, spec: AnySelect, prompt: Prompt) -> bool:
@@ -169,20 +178,6 @@ def _is_anchor(view: RunView, iteration: int, spec: AnySelect, prompt: Prompt) -
     if not isinstance(spec, PreferencePairs) or not asked.has("human"):
         return False
     return bool(records_where(asked, Example, "prompt_id", prompt.id, "human"))
-
-
-def spec_of(selected: Artifact) -> AnySelect:
-    """The settings of a selection. Raises CorruptArtifact where they are of no rule that this version knows."""
-    try:
-        return TypeAdapter[AnySelect](SelectSpec).validate_python(selected.manifest.identity["spec"])
-    except ValueError as error:
-        raise CorruptArtifact(f"{selected.path} was made by a rule that is not known here: {error}") from error
-
-
-def _seed(artifact: Artifact) -> int:
-    seed = artifact.manifest.identity["seed"]
-    assert isinstance(seed, int)
-    return seed
 
 
 def link_of(artifact: Artifact) -> Link:

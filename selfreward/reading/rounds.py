@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar, get_args
+from typing import TypeVar
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.metrics.evaluation import Evaluation
 from selfreward.metrics.probed import Measurement
-from selfreward.records import Outcome
 from selfreward.selection.choice import SelectionCounts, selection_counts
 from selfreward.selection.training_rows import training_table
 from selfreward.stages.decide import Decision, decision_of, stop_reason
@@ -18,8 +17,10 @@ from selfreward.stages.duel import Duel, duel_of
 from selfreward.stages.evaluate import evaluation_of
 from selfreward.stages.gate import Gate, gate_of, gate_reason
 from selfreward.stages.health import Health, health_of
+from selfreward.stages.judge import Judged, judged_of
 from selfreward.stages.measure import measurement_of
 from selfreward.stages.mix import Mixing, mixing_of
+from selfreward.stages.sample import Sampled, sampled_of
 from selfreward.stages.update import training_of
 from selfreward.updates import Training
 
@@ -47,15 +48,6 @@ class RowCost:
 
     seconds: float
     tokens: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """The judgments of a round: how many were asked for, how many have a score or a verdict, and all by outcome."""
-
-    judgments: int
-    scored: int
-    outcomes: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -118,15 +110,20 @@ class Round:
         """What the update saw and did."""
         return self._report("update", training_of)
 
+    @cached_property
+    def sampled(self) -> Sampled | None:
+        """How many candidates were drawn, and of which kinds."""
+        return self._report("sample", sampled_of)
+
     @property
     def drawn(self) -> int | None:
         """How many candidates were drawn."""
-        return self._report("sample", Artifact.rows)
+        return None if self.sampled is None else self.sampled.drawn
 
-    @property
+    @cached_property
     def judged(self) -> Judged | None:
         """How many judgments were asked for, and what came of them."""
-        return self._report("judge", _judged)
+        return self._report("judge", judged_of)
 
     @property
     def kept(self) -> int | None:
@@ -195,12 +192,3 @@ def total(costs: Iterable[Cost]) -> Cost:
 def share_of(part: int | None, whole: int | None) -> float | None:
     """`part` of `whole`; None where either is not known or there is no whole."""
     return part / whole if part is not None and whole else None
-
-
-def _judged(judged: Artifact) -> Judged:
-    counts = judged.manifest.counts
-    return Judged(
-        judgments=judged.rows("evidence" if judged.has("evidence") else "rows"),
-        scored=int(counts.get("scored", 0)),
-        outcomes={name: int(counts[name]) for name in get_args(Outcome) if name in counts},
-    )

@@ -59,8 +59,8 @@ def drops_tiers(config: dict[str, Any]) -> bool:
 def start_digest(view: RunView) -> str | None:
     """The digest of the start model, as the first measurement or evaluation of it noted it."""
     stages = view.iterations[0] if view.iterations else {}
-    noted = (stages[stage].manifest.inputs.get("policy") for stage in ("measure", "evaluate") if stage in stages)
-    return next((one.digest for one in noted if one is not None), None)
+    policies = (stages[stage].policy for stage in ("measure", "evaluate") if stage in stages)
+    return next((one.digest for one in policies if one is not None), None)
 
 
 def _has_tiers(config: dict[str, Any]) -> bool:

@@ -21,6 +21,7 @@ from selfreward.report.judge_figures import ABOUT, histogram
 from selfreward.report.judge_texts import Flips, Replies, Unread, flips, replies, unread
 from selfreward.stages.gate import Gate
 from selfreward.stages.health import Health
+from selfreward.stages.judge import has_disputes
 
 _LETTERS: Mapping[Action, str] = {"warn": "W", "freeze": "F", "stop": "stop"}
 _COIN = {"accuracy": 0.5, "kappa": 0.0}
@@ -130,7 +131,7 @@ def _points(name: str, found: Sequence[tuple[int, Measures]]) -> list[Point]:
 
 def _disputed(stages: Mapping[str, Artifact]) -> list[tuple[str, str]]:
     """How much a jury disagrees on the prompts where that is most, and their texts; nothing where no jury disagrees."""
-    if "judge" not in stages or "jury_disagreement" not in stages["judge"].manifest.counts:
+    if "judge" not in stages or not has_disputes(stages["judge"]):
         return []
     found = most_disputed(list(stages["judge"].records(Judgment)), _DISPUTED)
     questions = {one.id: question_text(one.messages) for one in stages["prompts"].records(Prompt) if one.id in found}

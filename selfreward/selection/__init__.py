@@ -2,10 +2,20 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
+from selfreward.artifacts import Artifact
+from selfreward.errors import CorruptArtifact
 from selfreward.selection.examples import BestOfK, RandomPick
 from selfreward.selection.pairs import PreferencePairs
 
 AnySelect = BestOfK | RandomPick | PreferencePairs
 SelectSpec = Annotated[AnySelect, Field(discriminator="kind")]
+
+
+def select_spec(selected: Artifact) -> AnySelect:
+    """The settings of a selection. Raises CorruptArtifact where they are of no rule that this version knows."""
+    try:
+        return TypeAdapter[AnySelect](SelectSpec).validate_python(selected.spec)
+    except ValueError as error:
+        raise CorruptArtifact(f"{selected.path} was made by a rule that is not known here: {error}") from error

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from selfreward.artifacts import Artifact
+from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.reports import load_report
 from selfreward.records import PreferencePair, Prompt
 from selfreward.selection.fates import Fate
@@ -54,6 +54,11 @@ class SelectionCounts:
     def human_prompts(self) -> int:
         """Prompts that were sampled to set their human answer against one of the policy's."""
         return self.by_name.get("human_pairs", 0) + self.by_name.get("human_prompts_without_pair", 0)
+
+
+def save_counts(out: Output, counts: Mapping[str, int]) -> None:
+    """Writes the counts of a selection to `selection.json`."""
+    out.write_json("selection", dict(counts))
 
 
 def selection_counts(selected: Artifact) -> SelectionCounts:

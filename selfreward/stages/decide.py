@@ -7,10 +7,11 @@ from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.monitor.controller import ControllerSpec, Evidence, Intervention, Orders, steer
 from selfreward.records import PreferencePair
+from selfreward.selection import select_spec
 from selfreward.selection.narrowing import Narrowing, narrowing
-from selfreward.selection.orders import RoundOrders
+from selfreward.selection.orders import RoundOrders, save_orders
 from selfreward.selection.training_rows import training_table
-from selfreward.stages.diagnose import RoundedVerdict
+from selfreward.stages.diagnose import RoundedVerdict, rounded_verdict_of
 from selfreward.stages.mix import Spent, mixing_of
 
 VERSION = 5
@@ -64,7 +65,7 @@ def decide(
     every machine.
     """
     before = None if previous is None else load_report(previous, "course", Intervention)
-    evidence = evidence_of(load_report(diagnosis, "verdict", RoundedVerdict), spec, selected, training)
+    evidence = evidence_of(rounded_verdict_of(diagnosis), spec, selected, training)
     course = steer(spec, evidence, before)
     orders = RoundOrders(
         round=course.round,
@@ -72,7 +73,7 @@ def decide(
         human_left=_budget_left(spec, training),
         orders=course.orders,
     )
-    save_report(out, "orders", orders)
+    save_orders(out, orders)
     save_report(out, "course", course)
     decision = Decision(
         round=orders.round,
@@ -108,7 +109,8 @@ def evidence_of(
         calm=verdict.calm,
         human_nll=verdict.human_nll,
         pairs=training_table(selected)[1] is PreferencePair,
-        select_k=_select_k(selected),
+        # The setting, whatever an order has made of it.
+        select_k=select_spec(selected).k,
         human_left=0 if mixed is not None and mixed.human_rows_left == 0 else budget_left,
         human_wanted_short=mixed is not None and mixed.dry,
     )
@@ -118,15 +120,6 @@ def stop_reason(decision: Artifact) -> str | None:
     """Why the run ends here; None where it goes on."""
     stop = decision_of(decision).course.stop
     return None if stop is None else f"stopped by the monitor: {stop}"
-
-
-def _select_k(selected: Artifact) -> int:
-    """The setting, whatever an order has made of it."""
-    spec = selected.manifest.identity["spec"]
-    assert isinstance(spec, dict)
-    k = spec["k"]
-    assert isinstance(k, int)
-    return k
 
 
 def _budget_left(spec: ControllerSpec, training: Artifact | None) -> int | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.metrics.paired import Family
 from selfreward.metrics.probe import families, start_over_people
@@ -154,6 +154,11 @@ def diagnosis_of(
         ),
     )
     return RoundVerdict(verdict, history)
+
+
+def rounded_verdict_of(diagnosis: Part) -> RoundedVerdict:
+    """What a decision is told of a verdict, from the part that holds it."""
+    return load_report(diagnosis, "verdict", RoundedVerdict)
 
 
 def rounded_verdict(verdict: Verdict) -> RoundedVerdict:

@@ -71,7 +71,7 @@ def gate(
     frozen = was_frozen or (decision.action == "freeze" and last is not None)
     lines = [_summary(spec, seen), *_acting(decision)]
     if decision.action == "freeze" and not was_frozen:
-        lines.append(_freezing(last, _judged_by(judgments) != seen.policy))
+        lines.append(_freezing(last, (None if judgments.policy is None else judgments.policy.digest) != seen.policy))
     gated = Gate(
         round=number,
         action=decision.action,
@@ -113,12 +113,6 @@ def gate_reason(gated: Artifact) -> str | None:
     return f"stopped by the gate of the judge: {'; '.join(stops)}" if stops else None
 
 
-def _judged_by(judgments: Artifact) -> str | None:
-    """The digest of the policy that judged; None where no policy did."""
-    used = judgments.manifest.inputs.get("policy")
-    return None if used is None else used.digest
-
-
 def _of_round(judgments: Artifact, seen: GateFigures, seed: int) -> tuple[list[Measure], list[float]]:
     """What this round's judgments say over prompts, and all scores.
 
@@ -127,7 +121,7 @@ def _of_round(judgments: Artifact, seen: GateFigures, seed: int) -> tuple[list[M
     """
     scale = seen.scale
     names = ("parse_rate", "share_at_maximum", "mean_score", "right_share", "right_share_corrected")
-    if _judged_by(judgments) is None:
+    if (None if judgments.policy is None else judgments.policy.digest) is None:
         return [missing(name, "the judge is no policy") for name in names], []
     asked = "evidence" if judgments.has("evidence") else "rows"
     said, concluded = (by_prompt(judgments.records(Judgment, table)).values() for table in (asked, "rows"))

@@ -1,11 +1,13 @@
 """Judge: one judgment, or more, for every candidate; a missing verdict is an outcome, never a number."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from statistics import fmean, variance
+from typing import get_args
 
 from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.backends.base import Backend
@@ -16,9 +18,33 @@ from selfreward.judges.base import Item
 from selfreward.judges.comparison import comparisons
 from selfreward.judges.disagreement import disagreements
 from selfreward.judges.jury import JurySpec
-from selfreward.records import Candidate, Judgment, Policy, Prompt
+from selfreward.records import Candidate, Judgment, Outcome, Policy, Prompt
 
 VERSION = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The judgments of a round: how many were asked for, how many have a score or a verdict, and all by outcome."""
+
+    judgments: int
+    scored: int
+    outcomes: Mapping[str, int]
+
+
+def judged_of(judged: Artifact) -> Judged:
+    """What came of the judgments of a round."""
+    counts = judged.manifest.counts
+    return Judged(
+        judgments=judged.rows("evidence" if judged.has("evidence") else "rows"),
+        scored=int(counts.get("scored", 0)),
+        outcomes={name: int(counts[name]) for name in get_args(Outcome) if name in counts},
+    )
+
+
+def has_disputes(judged: Artifact) -> bool:
+    """Whether a jury judged, and disagrees on some prompt."""
+    return "jury_disagreement" in judged.manifest.counts
 
 
 def judge(

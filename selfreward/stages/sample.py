@@ -1,5 +1,6 @@
 """Sample: k candidates a prompt from the live policy."""
 
+from dataclasses import dataclass
 from functools import partial
 
 from pydantic import PositiveInt
@@ -19,11 +20,30 @@ class SampleSpec(Decoding):
     shard_prompts: PositiveInt = 32
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """Candidates: all that were `drawn`, and some of them.
+
+    `thoughts` think, `thoughts_cut` of these were ended by the token limit before they came to an answer, `respelled`
+    have a text that does not give back the tokens that were drawn.
+    """
+
+    drawn: int
+    thoughts: int
+    thoughts_cut: int
+    respelled: int
+
+
+def sampled_of(candidates: Artifact) -> Sampled:
+    """How many candidates there are, and of which kinds."""
+    kinds = ("thoughts", "thoughts_cut", "respelled")
+    return Sampled(drawn=candidates.rows(), **{name: int(candidates.manifest.counts[name]) for name in kinds})
+
+
 def sample(out: Output, spec: SampleSpec, *, seed: int, backend: Backend, policy: Policy, prompts: Artifact) -> None:
     """Table `rows` of Candidate: `spec.k` for each prompt, in the order of `prompts`, then by index.
 
-    `thoughts` counts the candidates that think, `thoughts_cut` those of them that the token limit ended before they
-    came to an answer, `respelled` those whose text does not give back the tokens that were drawn.
+    The counts are those of Sampled.
     """
     with out.table(Candidate) as table, out.progress(prompts.rows() * spec.k, "answers") as advance:
         for shard, asked in enumerate(in_batches(prompts.records(Prompt), spec.shard_prompts)):

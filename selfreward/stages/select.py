@@ -9,7 +9,7 @@ from selfreward.monitor.controller import Orders
 from selfreward.records import Example, PreferencePair, Prompt
 from selfreward.selection import AnySelect
 from selfreward.selection.anchors import worst_at_first
-from selfreward.selection.choice import Choice
+from selfreward.selection.choice import Choice, save_counts
 from selfreward.selection.examples import BestOfK, RandomPick, choose, example_of
 from selfreward.selection.fates import Fate
 from selfreward.selection.novelty import lowered, orders_of, within_cap
@@ -67,7 +67,7 @@ def select(
                         found = choice.fates()
                         fates.add(*found)
                         choice.count(found, counts)
-    out.write_json("selection", dict(counts))
+    save_counts(out, counts)
 
 
 def _write_pairs(

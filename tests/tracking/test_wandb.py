@@ -31,11 +31,11 @@ def refuse(*asked, **named):
 socket.getaddrinfo = refuse
 log, (die, *settings) = WandbRun.log, sys.argv[1:]
 
-def dying(self, t, stages, before):
-    if die == f"before {t}":
+def dying(self, one, before):
+    if die == f"before {one.t}":
         os.kill(os.getpid(), signal.SIGKILL)
-    log(self, t, stages, before)
-    if die == f"after {t}":
+    log(self, one, before)
+    if die == f"after {one.t}":
         time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -28,7 +28,7 @@ def train(policy, folder, pairs=PAIRS, reference=None, **changes):
     result = train_dpo(
         spec, policy, reference or policy, pairs, folder / "out", folder / "scratch", 7, lambda *step: told.append(step)
     )
-    assert told[-1] == (result["steps"], result["steps"])
+    assert told[-1] == (result.steps, result.steps)
     return result, Policy(path=folder / "out", key="next", digest="next")
 
 
@@ -59,37 +59,37 @@ def policy(tmp_path_factory):
 def test_the_chosen_answer_wins_and_the_figures_are_those_of_the_policies(policy, tmp_path, mode):
     result, after = train(policy, tmp_path, trainable=mode)
     old, new = mean_logprobs(policy), mean_logprobs(after)
-    assert [result["chosen_logprob_before"], result["rejected_logprob_before"]] == pytest.approx(old, abs=1e-3)
-    assert [result["chosen_logprob_after"], result["rejected_logprob_after"]] == pytest.approx(new, abs=1e-3)
-    assert result["margin_growth"] == pytest.approx((new[0] - new[1]) - (old[0] - old[1]), abs=1e-3)
-    assert result["margin_growth"] > 1
-    assert result["mean_loss"] < math.log(2)
+    assert [result.chosen_logprob_before, result.rejected_logprob_before] == pytest.approx(old, abs=1e-3)
+    assert [result.chosen_logprob_after, result.rejected_logprob_after] == pytest.approx(new, abs=1e-3)
+    assert result.margin_growth == pytest.approx((new[0] - new[1]) - (old[0] - old[1]), abs=1e-3)
+    assert result.margin_growth > 1
+    assert result.mean_loss < math.log(2)
     answers = [completion(text) for pair in PAIRS for text in (pair.chosen, pair.rejected)]
-    assert result["tokens_trained"] == 3 * sum(map(len, answers))
-    assert (result["trainable_parameters"] == result["total_parameters"]) == (mode == "full")
+    assert result.tokens_trained == 3 * sum(map(len, answers))
+    assert (result.trainable_parameters == result.total_parameters) == (mode == "full")
 
 
 def test_training_starts_at_the_reference(policy, tmp_path):
     # One step over everything: its loss is that of a policy that prefers nothing yet.
     result, _ = train(policy, tmp_path, epochs=1, batch_size=10)
-    assert result["mean_loss"] == pytest.approx(math.log(2), abs=1e-4)
+    assert result.mean_loss == pytest.approx(math.log(2), abs=1e-4)
 
 
 @pytest.mark.parametrize("ld_alpha", [None, 0.5])
 def test_the_reference_is_weighed_by_length_as_the_policy_is(policy, tmp_path, ld_alpha):
     uneven = [make_pair(number, rejected="no way out of here at all") for number in range(4)]
     result, _ = train(policy, tmp_path, uneven, epochs=1, ld_alpha=ld_alpha)
-    assert result["mean_loss"] == pytest.approx(math.log(2), abs=1e-4)
+    assert result.mean_loss == pytest.approx(math.log(2), abs=1e-4)
 
 
 def test_another_reference_is_another_start(policy, tmp_path):
     _, moved = train(policy, tmp_path / "a")
     result, _ = train(moved, tmp_path / "b", reference=policy, epochs=1, batch_size=10)
-    grown = result["chosen_logprob_before"] - result["rejected_logprob_before"]
+    grown = result.chosen_logprob_before - result.rejected_logprob_before
     start = mean_logprobs(policy)
     expected = -math.log(1 / (1 + math.exp(-0.1 * (grown - (start[0] - start[1])))))
-    assert result["mean_loss"] == pytest.approx(expected, abs=0.02)
-    assert result["mean_loss"] < math.log(2) - 0.05
+    assert result.mean_loss == pytest.approx(expected, abs=0.02)
+    assert result.mean_loss < math.log(2) - 0.05
 
 
 def test_with_the_sft_term_the_chosen_answer_does_not_become_less_likely(policy, tmp_path):
@@ -97,10 +97,10 @@ def test_with_the_sft_term_the_chosen_answer_does_not_become_less_likely(policy,
     close = [make_pair(number, chosen="ab hello", rejected="ac hello") for number in range(8)]
     plain, _ = train(policy, tmp_path / "plain", close, beta=0.5)
     held, _ = train(policy, tmp_path / "held", close, beta=0.5, loss=("sigmoid", "sft"), loss_weights=(1.0, 1.0))
-    assert held["chosen_logprob_after"] > held["chosen_logprob_before"]
-    assert held["chosen_logprob_after"] > plain["chosen_logprob_after"]
-    assert held["displaced_share"] == 0
-    assert held["margin_growth"] > 0
+    assert held.chosen_logprob_after > held.chosen_logprob_before
+    assert held.chosen_logprob_after > plain.chosen_logprob_after
+    assert held.displaced_share == 0
+    assert held.margin_growth > 0
 
 
 def test_an_ordered_sft_term_enters_the_loss_at_its_weight(policy, tmp_path):
@@ -111,9 +111,9 @@ def test_an_ordered_sft_term_enters_the_loss_at_its_weight(policy, tmp_path):
     for weight in (1.0, 0.25):
         spec = with_sft(SPEC.model_copy(update=still), weight)
         result, _ = train(policy, tmp_path / str(weight), **still, loss=spec.loss, loss_weights=spec.loss_weights)
-        assert result["sft_weight"] == weight
-        losses.append(result["mean_loss"] - plain["mean_loss"])
-    assert plain["sft_weight"] == 0
+        assert result.sft_weight == weight
+        losses.append(result.mean_loss - plain.mean_loss)
+    assert plain.sft_weight == 0
     assert losses[0] > 1
     assert losses[0] == pytest.approx(4 * losses[1], rel=1e-3)
 
@@ -132,13 +132,15 @@ def test_a_margin_is_what_the_log_ratios_must_differ_by(policy, tmp_path, loss):
     deltas = [(a - b) - (c - d) for a, b, c, d in zip(*new, *old, strict=True)]
     asked = [0.2 * delta - 0.3 * (margin or 0.0) for delta, margin in zip(deltas, margins, strict=True)]
     losses = [math.log1p(math.exp(-one)) if loss == "sigmoid" else max(0.0, 1 - one) for one in asked]
-    assert result["mean_loss"] == pytest.approx(sum(losses) / len(losses), abs=1e-4)
-    assert abs(result["mean_loss"] - plain["mean_loss"]) > 0.05
+    assert result.mean_loss == pytest.approx(sum(losses) / len(losses), abs=1e-4)
+    assert abs(result.mean_loss - plain.mean_loss) > 0.05
 
     # What is reported of the policy knows nothing of offsets.
     measured = ("chosen_logprob_before", "rejected_logprob_before", "chosen_logprob_after", "rejected_logprob_after")
-    assert [result[name] for name in measured] == pytest.approx([plain[name] for name in measured], abs=1e-3)
-    assert (result["rows_without_margin"], "rows_without_margin" in plain) == (2, False)
+    assert [getattr(result, name) for name in measured] == pytest.approx(
+        [getattr(plain, name) for name in measured], abs=1e-3
+    )
+    assert (result.rows_without_margin, plain.rows_without_margin) == (2, None)
 
 
 def test_pairs_with_wider_margins_are_pushed_further_apart(policy, tmp_path):
@@ -165,9 +167,9 @@ def test_displacement_is_seen_where_the_rejected_answer_holds_the_chosen_one(pol
     # The chosen answer begins as the rejected one does, so the cheapest way to win is to lower both.
     nested = [make_pair(number, chosen="no way", rejected="no way no way no way") for number in range(8)]
     result, _ = train(policy, tmp_path, nested, epochs=6, learning_rate=2e-2)
-    assert result["chosen_logprob_after"] < result["chosen_logprob_before"] - 1
-    assert result["margin_growth"] > 1
-    assert result["displaced_share"] == 1
+    assert result.chosen_logprob_after < result.chosen_logprob_before - 1
+    assert result.margin_growth > 1
+    assert result.displaced_share == 1
 
 
 def test_two_runs_write_the_same_bytes(policy, tmp_path):
@@ -180,7 +182,7 @@ def test_two_runs_write_the_same_bytes(policy, tmp_path):
 def test_long_pairs_are_left_out_and_counted(policy, tmp_path):
     long = [make_pair(100 + number, rejected="x" * 90) for number in range(3)]
     result, _ = train(policy, tmp_path, [*PAIRS, *long], max_tokens=90, epochs=1)
-    assert (result["rows_trained"], result["rows_too_long"]) == (10, 3)
+    assert (result.rows_trained, result.rows_too_long) == (10, 3)
     with pytest.raises(StarvedLoop, match=r"0 pairs to train on: all 10 are longer than update\.max_tokens=5"):
         train(policy, tmp_path, max_tokens=5)
 
@@ -189,7 +191,7 @@ def test_long_pairs_are_left_out_and_counted(policy, tmp_path):
 def test_every_other_loss_runs(policy, tmp_path, loss):
     smoothing = 0.1 if loss == "robust" else 0.0
     result, _ = train(policy, tmp_path, PAIRS[:4], epochs=1, loss=(loss,), label_smoothing=smoothing)
-    assert math.isfinite(result["mean_loss"])
+    assert math.isfinite(result.mean_loss)
 
 
 @pytest.mark.parametrize("loss", get_args(Loss))
@@ -226,5 +228,5 @@ def test_thoughts_are_trained_unless_they_are_dropped(policy, tmp_path):
     for name, rows, choice in (("plain", PAIRS, "keep"), ("keep", thoughtful, "keep"), ("drop", thoughtful, "drop")):
         (tmp_path / name).mkdir()
         results[name], _ = train(policy, tmp_path / name, rows, epochs=1, thought=choice)
-    assert results["keep"]["tokens_trained"] == results["plain"]["tokens_trained"] + 20 * more
+    assert results["keep"].tokens_trained == results["plain"].tokens_trained + 20 * more
     assert results["drop"] == results["plain"]

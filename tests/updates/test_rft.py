@@ -67,11 +67,11 @@ def test_training_raises_its_answers_and_saves_what_was_trained(policy, before, 
     assert saved == pytest.approx(in_memory, abs=1e-4)
     assert sum(saved) > sum(before) + 1
     assert steps == [(number, 6) for number in range(1, 7)]
-    assert (result["rows_trained"], result["rows_too_long"], result["steps"]) == (10, 0, 6)
-    assert result["tokens_trained"] == 2 * 10 * len(completion("hello you"))
-    assert 0 < result["mean_loss"] < 10
-    assert 0 < result["trainable_parameters"] <= result["total_parameters"]
-    assert (result["trainable_parameters"] == result["total_parameters"]) == (mode == "full")
+    assert (result.rows_trained, result.rows_too_long, result.steps) == (10, 0, 6)
+    assert result.tokens_trained == 2 * 10 * len(completion("hello you"))
+    assert 0 < result.mean_loss < 10
+    assert 0 < result.trainable_parameters <= result.total_parameters
+    assert (result.trainable_parameters == result.total_parameters) == (mode == "full")
 
 
 def test_what_is_saved_names_no_folder_and_keeps_the_configs(policy, tmp_path):
@@ -104,8 +104,8 @@ def test_top_layers_leaves_every_other_weight_alone(policy, tmp_path):
 def test_the_loss_is_that_of_the_answers_alone(policy, before, tmp_path):
     # One batch of everything: the loss of its one step is the untrained mean over the answers' tokens.
     result, _ = train(policy, tmp_path, batch_size=10, epochs=1)
-    assert result["steps"] == 1
-    assert result["mean_loss"] == pytest.approx(-sum(before) / result["tokens_trained"], abs=1e-4)
+    assert result.steps == 1
+    assert result.mean_loss == pytest.approx(-sum(before) / result.tokens_trained, abs=1e-4)
 
 
 def test_rows_are_the_tokens_that_the_backend_scores(policy):
@@ -121,7 +121,7 @@ def test_rows_are_the_tokens_that_the_backend_scores(policy):
 def test_rows_that_are_too_long_are_left_out_and_counted(policy, tmp_path):
     long = [make_example(100 + number, text="x" * 80) for number in range(3)]
     result, after = train(policy, tmp_path, [*EXAMPLES, *long], max_tokens=90, epochs=1)
-    assert (result["rows_trained"], result["rows_too_long"]) == (10, 3)
+    assert (result.rows_trained, result.rows_too_long) == (10, 3)
     (tmp_path / "without").mkdir()
     _, without = train(policy, tmp_path / "without", EXAMPLES, max_tokens=90, epochs=1)
     assert (after.path / "model.safetensors").read_bytes() == (without.path / "model.safetensors").read_bytes()
@@ -155,7 +155,7 @@ def test_a_thought_is_trained_unless_it_is_dropped(policy, tmp_path):
     for name, rows, choice in (("plain", EXAMPLES, "keep"), ("keep", thoughtful, "keep"), ("drop", thoughtful, "drop")):
         (tmp_path / name).mkdir()
         result, after = train(policy, tmp_path / name, rows, epochs=1, thought=choice)
-        tokens[name] = result["tokens_trained"]
+        tokens[name] = result.tokens_trained
         trained[name] = (after.path / "model.safetensors").read_bytes()
     assert tokens == {"plain": 10 * answer, "keep": 10 * both, "drop": 10 * answer}
     assert trained["drop"] == trained["plain"] != trained["keep"]
