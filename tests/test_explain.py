@@ -22,7 +22,7 @@ from selfreward.reading.rounds import Round, rounds_of
 from selfreward.records import Candidate, Example, Judgment, PreferencePair, Prompt, make_prompt
 from selfreward.report.explanation import explanation_lines
 from selfreward.report.fates import fate_in_words
-from selfreward.report.yields import per_kept_row
+from selfreward.report.rounds import per_kept_row
 from selfreward.selection.examples import BestOfK, choose
 from selfreward.selection.fates import Fate
 from selfreward.selection.pool import Rated
@@ -453,7 +453,7 @@ def test_status_and_page_tell_the_yield(examples: RunView, capsys: pytest.Captur
     line = next(line for line in capsys.readouterr().out.split("\n") if line.startswith("iteration 0: "))
     assert f"{found.drawn} candidates of 32 prompts" in line and f"{found.kept} own rows kept" in line
     assert f"{made.tokens:,.1f} tokens a row" in line
-    assert f"<small>{made.tokens:,.1f} tokens</small>" in per_kept_row(rounds_of(examples)).html
+    assert f"<small>{made.tokens:,.1f} tokens</small>" in str(per_kept_row(rounds_of(examples)))
 
 
 def test_no_kept_row_gives_no_cost(examples: RunView) -> None:

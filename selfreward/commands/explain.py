@@ -9,7 +9,7 @@ from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.reading.chain import explain
 from selfreward.reading.listing import ListedRow, list_rows
 from selfreward.report.explanation import explanation_lines
-from selfreward.report.markup import visible
+from selfreward.report.pages import visible
 from selfreward.spec import Spec
 
 _WORDS = 44  # characters of a prompt or an answer in the list

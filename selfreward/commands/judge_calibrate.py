@@ -28,10 +28,9 @@ from selfreward.labels.items import read_items, write_items
 from selfreward.labels.judge_calibration import LabelledSpec, calibrate, labelled_pairs
 from selfreward.monitor.gate_rules import judge_gate
 from selfreward.records import Judgment, Policy
-from selfreward.report.calibrated import Calibrated, against_chance, as_json, ceiling
+from selfreward.report.calibrated import Calibrated, against_chance, as_json, ceiling, weights_text
 from selfreward.report.judge_page import render
-from selfreward.report.jury import weights_text
-from selfreward.report.markup import visible
+from selfreward.report.pages import visible
 from selfreward.spec import identity
 from selfreward.stages.health import health_spec, scale_of, why_unmeasured
 

@@ -23,7 +23,7 @@ from selfreward.labels.returned_gold import (
     stale,
     write_labels,
 )
-from selfreward.report.markup import visible
+from selfreward.report.pages import visible
 from selfreward.shell_quoting import setting
 
 ACTIONS = {

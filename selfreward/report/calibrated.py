@@ -102,3 +102,9 @@ def against_chance(accuracy: Measure) -> str:
 def ceiling(name: str, people: Sequence[Measure]) -> Measure | None:
     """What people reach among themselves in the measure called `name`; None where they have no such measure."""
     return next((one for one in people if one.name == CEILINGS.get(name)), None)
+
+
+def weights_text(weights: Weights) -> str:
+    """The weights of a jury in one line, the heaviest first."""
+    heaviest = sorted(weights.items(), key=lambda one: (-one[1], one[0]))
+    return ", ".join(f"{name} {weight:.3g}{'' if weight > 0 else ' (no say)'}" for name, weight in heaviest)

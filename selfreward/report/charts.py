@@ -1,32 +1,20 @@
-"""Charts as inline SVG: numbers in, markup out. Colours and fonts come from style.css.
-
-Series are told apart by marker and by the name at their end, never by colour alone.
-"""
+"""Charts with one axis of values, and the figures of a page: lines over policies or settings, bars, intervals."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from selfreward.report.figures import MINUS, amount, share
-from selfreward.report.markup import Child, Markup, element
+from markupsafe import Markup
 
-_WIDTH = 460
-_HEIGHT = 270
-_TOP, _BOTTOM, _LEFT, _INSET = 34, 30, 50, 16
+from selfreward.metrics.intervals import Interval
+from selfreward.report import drawing
+from selfreward.report.drawing import BOTTOM, INSET, LEFT, RIGHT, TOP, WIDTH, Point, Scale
+from selfreward.report.figures import limited, limits, share
+
 _LETTER = 8.4  # about the width of a letter at the size of labels
 _LINE = 17.0  # the least distance of two labels
 _DODGE = 5.0  # sideways distance of interval bars of the same policy
-_BAR_LEFT, _BAR_WIDTH, _BAR_HEIGHT = 88, 300, 13
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A value at policy number `x`, with its limits where it has any."""
-
-    x: int
-    value: float
-    low: float | None = None
-    high: float | None = None
+_ROW = 27.0  # height of a row of intervals
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +23,7 @@ class Series:
 
     name: str
     kind: int
-    points: tuple[Point, ...]
+    points: Sequence[Point]
     dashed: bool = False
 
 
@@ -50,40 +38,61 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar: parts of (count, kind), drawn end to end, and a note below it."""
+    """One bar: parts of (amount, kind), drawn end to end, the sum as it is written beside them, a note below."""
 
     name: str
-    parts: tuple[tuple[int, int], ...]
+    parts: Sequence[tuple[float, int]]
+    total: str
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
-    """Where values land: the plot's right edge, the names along x, the ticks of the y axis."""
+class Figure:
+    """A drawing under its title, or why there is none in `missing`, and its numbers as a table to be unfolded."""
 
-    right: float
-    names: Sequence[str]
-    ticks: list[float]
+    title: str
+    drawing: Markup | None
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    missing: str = "Nothing measured yet."
 
-    @property
-    def last(self) -> int:
-        return len(self.names) - 1
 
-    def x(self, t: float) -> float:
-        left, right = _LEFT + _INSET, self.right - _INSET
-        return (left + right) / 2 if self.last == 0 else left + (right - left) * t / self.last
+def points(found: Iterable[tuple[int, Interval | float | None]]) -> list[Point]:
+    """The places where something was found."""
+    return [Point(x, one) for x, one in found if one is not None]
 
-    def y(self, value: float) -> float:
-        low, high = self.ticks[0], self.ticks[-1]
-        return _HEIGHT - _BOTTOM - (_HEIGHT - _BOTTOM - _TOP) * (value - low) / (high - low)
+
+def policies(count: int) -> list[str]:
+    """The names of the first `count` policies: M0, M1 and so on."""
+    return [f"M{t}" for t in range(count)]
+
+
+def line_figure(
+    title: str,
+    unit: str,
+    series: Iterable[Series],
+    names: Sequence[str],
+    *,
+    axis: str = "policy",
+    band: tuple[float, float] | None = None,
+    flags: Sequence[Flag] = (),
+) -> Figure:
+    """Lines over `names`, which are places on `axis`, and the table of all points."""
+    drawn = [one for one in series if one.points]
+    if not drawn:
+        return Figure(title, None)
+    columns = [{point.x: point.found for point in one.points} for one in drawn]
+    rows = [(name, *(limited(column.get(x)) for column in columns)) for x, name in enumerate(names)]
+    chart = line_chart(f"{title} ({unit})", unit, drawn, names, band=band, flags=flags)
+    return Figure(title, chart, (axis, *(one.name for one in drawn)), rows)
 
 
 def line_chart(
-    series: Sequence[Series],
-    *,
-    unit: str,
     title: str,
+    unit: str,
+    series: Sequence[Series],
     names: Sequence[str],
+    *,
     band: tuple[float, float] | None = None,
     flags: Sequence[Flag] = (),
 ) -> Markup:
@@ -91,170 +100,75 @@ def line_chart(
 
     Each of `series` has a point. What lies between the two values of `band` is shaded; `flags` stand above the plot.
     """
-    values = [value for one in series for point in one.points for value in _extent(point)]
-    values += band or ()
-    longest = max(len(one.name) for one in series)
-    frame = _Frame(_WIDTH - longest * _LETTER - 14, names, nice_ticks(min(values), max(values)))
-    has_limits = any(point.low is not None for one in series for point in one.points)
-    parts: list[Child] = [*_band(frame, band), *_axes(frame, unit), *(_flag(frame, one) for one in flags)]
+    extents = [point.extent for one in series for point in one.points]
+    right = WIDTH - max(len(one.name) for one in series) * _LETTER - 14
+    up = drawing.scale([*(value for extent in extents for value in extent), *(band or ())], BOTTOM, TOP)
+    across = drawing.steps(len(names), LEFT + INSET, right - INSET)
+    parts = []
+    if band is not None:
+        low, high = sorted(map(up, band))
+        parts.append(drawing.bar(LEFT, low, right - LEFT, high - low, "band"))
+    parts += drawing.frame(unit, up, right)
+    every = math.ceil(len(names) / 10)
+    parts += [drawing.label(names[x], across(x), BOTTOM + 22, "tick middle") for x in range(0, len(names), every)]
+    for flag in flags:
+        x, told = across(flag.x), drawing.mark("title", f"{names[flag.x]}: {flag.told}")
+        inside = drawing.line(x, TOP - 4, x, BOTTOM, "flagged"), drawing.label(flag.letters, x, TOP - 7, "flag middle")
+        parts.append(drawing.mark("g", told, *inside))
+    dodge = _DODGE if any(len(extent) > 1 for extent in extents) else 0.0
     for number, one in enumerate(series):
-        offset = (number - (len(series) - 1) / 2) * _DODGE if has_limits else 0.0
-        parts.append(_line(frame, one, offset))
-    parts += _labels(frame, series)
-    return svg(_WIDTH, _HEIGHT, title, parts)
-
-
-def bar_chart(bars: Sequence[Bar], *, scale: int, title: str) -> Markup:
-    """Horizontal bars, the counts beside them; a count of `scale` fills the width."""
-    parts: list[Child] = []
-    y = 4.0
-    for bar in bars:
-        parts.append(label(bar.name, _BAR_LEFT - 8, y + 11, "name end"))
-        x = float(_BAR_LEFT)
-        for count, kind in bar.parts:
-            width = _BAR_WIDTH * count / max(scale, 1)
-            parts.append(element("rect", x=x, y=y, width=width, height=_BAR_HEIGHT, class_=f"fill k{kind}"))
-            x += width
-        parts.append(label(f"{sum(count for count, _ in bar.parts):,}", x + 6, y + 11, "value"))
-        if bar.note:
-            parts.append(label(bar.note, _BAR_LEFT, y + 28, "note"))
-        y += 40 if bar.note else 24
-    return svg(_WIDTH, y, title, parts)
-
-
-def nice_ticks(low: float, high: float) -> list[float]:
-    """Four to seven round numbers, evenly spaced, that enclose `low` and `high`."""
-    if high - low < 1e-9:
-        pad = abs(high) * 0.1 or 0.5
-        low, high = low - pad, high + pad
-    raw = (high - low) / 4
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(size * power for size in (1, 2, 2.5, 5, 10) if size * power >= raw * (1 - 1e-9))
-    first, final = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [number * step for number in range(first, final + 1)]
-
-
-def tick_labels(ticks: Sequence[float]) -> list[str]:
-    """Evenly spaced ticks with as many decimals as their step needs."""
-    step = ticks[1] - ticks[0]
-    power = math.floor(math.log10(step) + 1e-9)
-    has_half = round(step / 10.0**power, 6) == 2.5  # which needs one decimal more
-    decimals = max(0, has_half - power)
-    return [f"{tick:.{decimals}f}".replace("-", MINUS) for tick in ticks]
-
-
-def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Positions near `wanted`, in the same order, at least `gap` apart, within `low` and `high` if there is room."""
-    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
-    placed: list[float] = []
-    for i in order:
-        placed.append(max(wanted[i], low if not placed else placed[-1] + gap))
-    ceiling = high
-    for rank in reversed(range(len(placed))):
-        placed[rank] = max(min(placed[rank], ceiling), low + rank * gap)
-        ceiling = placed[rank] - gap
-    result = [0.0] * len(wanted)
-    for rank, i in enumerate(order):
-        result[i] = placed[rank]
-    return result
-
-
-def _axes(frame: _Frame, unit: str) -> list[Markup]:
-    parts = [label(unit, _LEFT - 40, 14, "unit"), *grid(frame.ticks, frame.y, _LEFT, frame.right)]
-    every = math.ceil((frame.last + 1) / 10)
-    for t in range(0, frame.last + 1, every):
-        parts.append(label(frame.names[t], frame.x(t), _HEIGHT - 8, "tick middle"))
-    return parts
-
-
-def _band(frame: _Frame, band: tuple[float, float] | None) -> list[Markup]:
-    if band is None:
-        return []
-    low, high = sorted(frame.y(value) for value in band)
-    return [element("rect", x=_LEFT, y=low, width=frame.right - _LEFT, height=high - low, class_="band")]
-
-
-def _flag(frame: _Frame, flag: Flag) -> Markup:
-    x = frame.x(flag.x)
-    told = element("title", f"{frame.names[flag.x]}: {flag.told}")
-    line = element("line", x1=x, x2=x, y1=_TOP - 4, y2=_HEIGHT - _BOTTOM, class_="flagged")
-    return element("g", told, line, label(flag.letters, x, _TOP - 7, "flag middle"))
-
-
-def _line(frame: _Frame, series: Series, offset: float) -> Markup:
-    places = [(frame.x(point.x) + offset, frame.y(point.value)) for point in series.points]
-    parts = [element("path", d=path_through(places), class_="line dashed" if series.dashed else "line")]
-    for point, (x, y) in zip(series.points, places, strict=True):
-        if point.low is not None and point.high is not None:
-            parts.append(interval_bar(x, frame.y(point.low), frame.y(point.high)))
-        told = element("title", f"{series.name}, {frame.names[point.x]}: {label_with_limits(point)}")
-        parts.append(element("path", told, d=marker(series.kind, x, y), class_="marker"))
-    return element("g", *parts, class_=f"series k{series.kind}")
-
-
-def _labels(frame: _Frame, drawn: Sequence[Series]) -> list[Markup]:
-    ends = [frame.y(one.points[-1].value) for one in drawn]
-    heights = spread(ends, _LINE, _TOP, _HEIGHT - _BOTTOM)
-    parts = []
-    for one, end, y in zip(drawn, ends, heights, strict=True):
-        start = frame.x(one.points[-1].x) + 8
+        parts += _line(one, names, across, up, dodge * (number - (len(series) - 1) / 2))
+    ends = [up(one.points[-1].value) for one in series]
+    for one, end, y in zip(series, ends, drawing.spread(ends, _LINE, TOP, BOTTOM), strict=True):
         # A label that had to move away from its line, or whose line ends early, is tied to it.
-        if abs(end - y) > 3 or one.points[-1].x < frame.last:
-            tie = f"M{start:.1f} {end:.1f}L{frame.right + 3:.1f} {y:.1f}"
-            parts.append(element("path", d=tie, class_=f"tie k{one.kind}"))
-        parts.append(label(one.name, frame.right + 6, y + 4, f"label k{one.kind}"))
-    return parts
+        if abs(end - y) > 3 or one.points[-1].x < len(names) - 1:
+            tie = [(across(one.points[-1].x) + 8, end), (right + 3, y)]
+            parts.append(drawing.path(tie, f"tie k{one.kind}"))
+        parts.append(drawing.label(one.name, right + 6, y + 4, f"label k{one.kind}"))
+    return drawing.svg(BOTTOM + 30, title, parts)
 
 
-def grid(ticks: Sequence[float], y: Callable[[float], float], left: float, right: float) -> list[Markup]:
-    """A line across and a label for each tick of the y axis."""
+def bar_chart(title: str, bars: Sequence[Bar], *, full: float, left: float = 88.0, width: float = 300.0) -> Markup:
+    """Horizontal bars from `left`, the sums beside them; `full` fills the `width`."""
+    parts: list[Markup] = []
+    y = 4.0
+    for one in bars:
+        parts.append(drawing.label(one.name, left - 8, y + 11, "name end"))
+        x = left
+        for part, kind in one.parts:
+            parts.append(drawing.bar(x, y, width * part / (full or 1), 13, f"fill k{kind}"))
+            x += width * part / (full or 1)
+        parts.append(drawing.label(one.total, x + 6, y + 11, "value"))
+        if one.note:
+            parts.append(drawing.label(one.note, left, y + 28, "note"))
+        y += 40 if one.note else 24
+    return drawing.svg(y, title, parts)
+
+
+def interval_chart(title: str, rows: Sequence[tuple[str, Interval, float | None]]) -> Markup:
+    """A row for each name: its interval and, dashed, where it rests; all on one axis that has 0 and 1."""
+    left, top = 150.0, 10.0
+    bottom = top + _ROW * len(rows)
+    across = drawing.scale([0.0, 1.0, *(limit for _, one, _ in rows for limit in (one.low, one.high))], left, RIGHT)
     parts = []
-    for tick, written in zip(ticks, tick_labels(ticks), strict=True):
-        parts.append(element("line", x1=left, x2=right, y1=y(tick), y2=y(tick), class_="grid"))
-        parts.append(label(written, left - 8, y(tick) + 4, "tick end"))
+    for written, x in across.labelled:
+        parts += [drawing.line(x, top, x, bottom, "grid"), drawing.label(written, x, bottom + 16, "tick middle")]
+    for place, (name, found, rest) in enumerate(rows):
+        y = top + _ROW * (place + 0.5)
+        parts.append(drawing.label(name.replace("_", " "), left - 10, y + 4, "name end"))
+        if rest is not None:
+            parts.append(drawing.line(across(rest), y - 9, across(rest), y + 9, "flagged"))
+        low, high = across(found.low), across(found.high)
+        outline = f"M{low:.1f} {y:.1f}H{high:.1f}M{low:.1f} {y - 4:.1f}v8M{high:.1f} {y - 4:.1f}v8"
+        parts.append(drawing.mark("path", d=outline, class_="limits k0"))
+        parts += drawing.dot(0, across(found.value), y, f"{name}: {share(found.value)} {limits(found)}")
+    return drawing.svg(bottom + 24, title, parts)
+
+
+def _line(series: Series, names: Sequence[str], across: Scale, up: Scale, aside: float) -> list[Markup]:
+    places = [(across(point.x) + aside, up(point.value)) for point in series.points]
+    parts = [drawing.path(places, f"line{' dashed' if series.dashed else ''} k{series.kind}")]
+    for point, (x, y) in zip(series.points, places, strict=True):
+        told = f"{series.name}, {names[int(point.x)]}: {point.told}"
+        parts += drawing.dot(series.kind, x, y, told, [up(end) for end in point.extent[1:]])
     return parts
-
-
-def path_through(places: Sequence[tuple[float, float]]) -> str:
-    """The outline of a line through places, in their order."""
-    return " ".join(f"{'L' if i else 'M'}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(places))
-
-
-def interval_bar(x: float, low: float, high: float) -> Markup:
-    """An upright bar from `low` to `high` with a cap at both ends."""
-    bar = f"M{x:.1f} {low:.1f}V{high:.1f}M{x - 3:.1f} {low:.1f}h6M{x - 3:.1f} {high:.1f}h6"
-    return element("path", d=bar, class_="limits")
-
-
-def marker(kind: int, x: float, y: float) -> str:
-    """The outline of the marker of a kind, centred on a place."""
-    match kind % 4:
-        case 0:
-            return f"M{x - 4:.1f} {y:.1f}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z"
-        case 1:
-            return f"M{x - 3.6:.1f} {y - 3.6:.1f}h7.2v7.2h-7.2Z"
-        case 2:
-            return f"M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5Z"
-        case _:
-            return f"M{x:.1f} {y - 4.8:.1f}l4.8 8.4h-9.6Z"
-
-
-def _extent(point: Point) -> list[float]:
-    return [value for value in (point.value, point.low, point.high) if value is not None]
-
-
-def label_with_limits(point: Point) -> str:
-    """A value and its limits, for those who point at it."""
-    limits = "" if point.low is None or point.high is None else f" [{share(point.low)}, {share(point.high)}]"
-    return f"{amount(point.value)}{limits}"
-
-
-def label(text: str, x: float, y: float, class_: str) -> Markup:
-    """Text at a place; the class says how it is aligned."""
-    return element("text", text, x=x, y=y, class_=class_)
-
-
-def svg(width: float, height: float, title: str, parts: Sequence[Child]) -> Markup:
-    """A drawing that fills its column, with its title for those who do not see it."""
-    named = element("title", title)
-    return element("svg", named, *parts, viewBox=f"0 0 {width:.0f} {height:.0f}", role="img", aria_label=title)

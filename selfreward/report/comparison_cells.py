@@ -1,10 +1,9 @@
 """Several runs side by side: what is swept among them, what else differs, what each paid and what they shared."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any, Literal
 
 from selfreward.artifacts.runs import RunView
@@ -16,7 +15,7 @@ from selfreward.report.figures import DASH
 Row = Mapping[str, Metric]
 State = Literal["done", "unfinished", "failed", "not started"]
 
-SEED = "seed"
+_SEED = "seed"
 _NEVER_TOLD = ("run", "sweep", "store", "tracker")
 
 
@@ -39,13 +38,12 @@ class Cell:
     @property
     def last(self) -> Row | None:
         """The metrics of the last policy that was evaluated, and how the run stood then (`final/`)."""
-        ends = (t for t, row in reversed([*enumerate(self.rows)]) if any(name.startswith("eval/") for name in row))
-        end = next(ends, None)
-        return None if end is None else {**self.rows[end], **final_values(self.rows[: end + 1])}
+        ends = [t for t, row in enumerate(self.rows, start=1) if any(name.startswith("eval/") for name in row)]
+        return {**self.rows[ends[-1] - 1], **final_values(self.rows[: ends[-1]])} if ends else None
 
     def metric(self, name: str) -> float | None:
         """A metric of the last evaluated policy; None where it does not exist."""
-        value = None if self.last is None else self.last.get(name)
+        value = (self.last or {}).get(name)
         return value if isinstance(value, int | float) else None
 
     @property
@@ -53,9 +51,8 @@ class Cell:
         """Human rows spent on the last evaluated policy; None before anything was mixed."""
         if self.last is None:
             return None
-        end = self.last["loop/iteration"]
-        mixed = [row for row in self.rows if "mix/human_rows_spent" in row]
-        spent = [row["mix/human_rows_spent"] for row in mixed if row["loop/iteration"] != end]
+        before = [row for row in self.rows if row["loop/iteration"] != self.last["loop/iteration"]]
+        spent = [row["mix/human_rows_spent"] for row in before if "mix/human_rows_spent" in row]
         return spent[-1] if spent and isinstance(spent[-1], int) else None
 
     @property
@@ -65,40 +62,21 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
-    """A setting that differs among runs, and its values in order."""
-
-    name: str
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """How many artifacts of a stage several runs use, and how many runs use each of them, summed."""
-
-    stage: str
-    artifacts: int
-    uses: int
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
-    """Several runs under one name. `axes` are what is swept; a swept seed is no axis but makes replicates."""
+    """Several runs under one name. `axes` are what is swept, with the values in order.
+
+    A swept seed is no axis but makes replicates, unless nothing else is swept: its values are `seeds`.
+    """
 
     name: str
-    cells: tuple[Cell, ...]
-    axes: tuple[Axis, ...]
-    seeds: Axis | None
+    cells: Sequence[Cell]
+    axes: Mapping[str, Sequence[str]]
+    seeds: Sequence[str]
 
     @property
-    def done(self) -> tuple[Cell, ...]:
-        """The runs that came to their end: the only ones that charts compare."""
-        return tuple(cell for cell in self.cells if cell.state == "done")
-
-    @property
-    def columns(self) -> tuple[Axis, ...]:
+    def columns(self) -> Mapping[str, Sequence[str]]:
         """Everything that tells one run from another."""
-        return self.axes if self.seeds is None else (*self.axes, self.seeds)
+        return {**self.axes, _SEED: self.seeds} if self.seeds else self.axes
 
 
 def compare(name: str, cells: Sequence[Cell]) -> Comparison:
@@ -107,42 +85,31 @@ def compare(name: str, cells: Sequence[Cell]) -> Comparison:
     Axes are the settings that their sweeps vary; of runs that belong to no sweep, all settings that differ.
     """
     names = sorted({one for cell in cells for one in cell.settings}) or _differing(cells)
-    found = [Axis(one, _ordered(setting(cell, one) for cell in cells)) for one in names]
-    axes = [axis for axis in found if len(axis.values) > 1]
-    seeds = next((axis for axis in axes if axis.name == SEED), None)
-    if seeds is not None and len(axes) > 1:
-        axes.remove(seeds)
-        ordered = (*axes, seeds)
-    else:
-        seeds, ordered = None, tuple(axes)
-    rank = {axis.name: {value: place for place, value in enumerate(axis.values)} for axis in ordered}
-    placed = sorted(cells, key=lambda cell: [rank[axis.name][setting(cell, axis.name)] for axis in ordered])
-    return Comparison(name, tuple(placed), tuple(axes), seeds)
+    found = {one: _ordered(setting(cell, one) for cell in cells) for one in names}
+    axes = {one: values for one, values in found.items() if len(values) > 1}
+    seeds = axes.pop(_SEED, ()) if len(axes) > 1 else ()
+    ordered = Comparison(name, cells, axes, seeds).columns.items()
+    placed = sorted(cells, key=lambda cell: [values.index(setting(cell, one)) for one, values in ordered])
+    return Comparison(name, placed, axes, seeds)
 
 
 def setting(cell: Cell, name: str) -> str:
     """The value of a swept setting, as typed or else from the run's settings; a dash where neither has it."""
-    if name in cell.settings:
-        return _setting_text(cell.settings[name])
-    config = cell.config or {}
-    for place in (name, f"{name}.kind"):
-        if place in config:
-            return _setting_text(config[place])
-    return DASH
+    known = {**(cell.config or {}), **cell.settings}
+    return _setting_text(next((known[place] for place in (name, f"{name}.kind") if place in known), None))
 
 
-def untold_differences(comparison: Comparison) -> dict[str, tuple[str, ...]]:
+def untold_differences(comparison: Comparison) -> dict[str, Sequence[str]]:
     """Settings that differ among the runs although nobody swept them, with their values."""
     known = [cell for cell in comparison.cells if cell.config is not None]
-    swept = {axis.name for axis in comparison.columns}
+    swept = comparison.columns
     if "experiment" in swept:
         return {}
-    copies = {tuple(setting(cell, name) for cell in known) for name in swept}
-    found = {}
+    copies = [[setting(cell, name) for cell in known] for name in swept]
+    found: dict[str, Sequence[str]] = {}
     for name in _differing(known):
-        values = tuple(setting(cell, name) for cell in known)
-        inside = any(name == one or name.startswith(f"{one}.") for one in swept)
-        if not inside and values not in copies:
+        values = [setting(cell, name) for cell in known]
+        if values not in copies and not any(f"{name}.".startswith(f"{one}.") for one in swept):
             found[name] = _ordered(values)
     return found
 
@@ -152,10 +119,10 @@ def replicates(comparison: Comparison, wanted: Mapping[str, str]) -> list[Cell]:
     return [cell for cell in comparison.cells if all(setting(cell, name) == value for name, value in wanted.items())]
 
 
-def mean_metric(cells: Iterable[Cell], name: str) -> tuple[float | None, int]:
-    """The mean of a metric over finished runs that have it, and how many these are."""
-    values = [value for cell in cells if cell.state == "done" and (value := cell.metric(name)) is not None]
-    return (fmean(values) if values else None), len(values)
+def values_of(cells: Iterable[Cell], metric: str) -> list[float]:
+    """A metric of each finished run that has it."""
+    found = [cell.metric(metric) for cell in cells if cell.state == "done"]
+    return [value for value in found if value is not None]
 
 
 def paid(cells: Iterable[Cell]) -> Cost:
@@ -163,18 +130,22 @@ def paid(cells: Iterable[Cell]) -> Cost:
     return total({key: cost for cell in cells for key, cost in cell.costs.items()}.values())
 
 
-def shared(cells: Iterable[Cell]) -> list[Shared]:
-    """What several runs use, by stage, the most expensive stage first."""
-    listed = list(cells)
-    uses = Counter(key for cell in listed for key in cell.costs)
-    several = {key: number for key, number in uses.items() if number > 1}
-    costs = {key: cost.seconds for cell in listed for key, cost in cell.costs.items()}
-    stages = sorted(
-        {stage for stage, _ in several}, key=lambda one: (-sum(costs[key] for key in several if key[0] == one), one)
-    )
-    return [
-        Shared(one, len(numbers := [n for key, n in several.items() if key[0] == one]), sum(numbers)) for one in stages
-    ]
+def shared(cells: Sequence[Cell]) -> dict[str, list[int]]:
+    """What several runs use: how many use each artifact, by stage, the most expensive stage first."""
+    uses = Counter(key for cell in cells for key in cell.costs)
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for (stage, key), cost in {key: cost for cell in cells for key, cost in cell.costs.items()}.items():
+        if uses[stage, key] > 1:
+            found[stage].append(uses[stage, key])
+            seconds[stage] += cost.seconds
+    return {stage: found[stage] for stage in sorted(found, key=lambda one: (-seconds[one], one))}
+
+
+def shared_seconds(comparison: Comparison, cell: Cell) -> float:
+    """How much of what a run cost went into artifacts that other runs use too."""
+    others = {key for other in comparison.cells if other.name != cell.name for key in other.costs}
+    return sum(cost.seconds for key, cost in cell.costs.items() if key in others)
 
 
 def costs_of(view: RunView) -> dict[tuple[str, str], Cost]:
@@ -182,7 +153,7 @@ def costs_of(view: RunView) -> dict[tuple[str, str], Cost]:
     return {(one.manifest.stage, one.key): cost_of(one) for _, one in view.artifacts()}
 
 
-def _differing(cells: Sequence[Cell]) -> list[str]:
+def _differing(cells: Iterable[Cell]) -> list[str]:
     known = [cell for cell in cells if cell.config is not None]
     names = {name for cell in known for name in cell.config or {} if name.split(".")[0] not in _NEVER_TOLD}
     return sorted(name for name in names if len({setting(cell, name) for cell in known}) > 1)

@@ -4,15 +4,16 @@ import csv
 import io
 from dataclasses import dataclass
 
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 from selfreward.metrics.intervals import Interval
-from selfreward.reading.rounds import Cost
-from selfreward.report.comparison_cells import Cell, Comparison, paid, setting, shared
-from selfreward.report.comparison_charts import clipped
-from selfreward.report.figures import DASH, change, count, plural, seconds, share
-from selfreward.report.markup import Child, Markup
-from selfreward.report.tables import table, with_limits
+from selfreward.report.comparison_cells import Cell, Comparison, paid, setting, shared, shared_seconds
+from selfreward.report.figures import DASH, change, clipped, count, limited, plural, seconds, share
 
 _LONGEST = 60  # characters of a setting; a rubric or a system prompt has many more, and lines of its own
+_WIDEST = 100_000  # characters of a line, which is never broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,10 @@ class Measure:
     metric: str
     signed: bool = False
 
-    def text_of(self, value: float | None) -> str:
-        """A value of it, or a dash."""
-        return change(value) if self.signed else share(value)
+    def of(self, cell: Cell) -> Interval | float | None:
+        """What a run has of it, with limits where it has any."""
+        value, low, high = (cell.metric(f"{self.metric}{end}") for end in ("", "_low", "_high"))
+        return value if value is None or low is None or high is None else Interval(value, low, high, 0)
 
 
 GREEDY = Measure("greedy", "greedy accuracy", "eval/closed/greedy_accuracy")
@@ -42,33 +44,49 @@ MEASURES = (GREEDY, PASS_1, GAIN, DISTINCT, OPEN, SEM_DROP, NLL, RISE)
 
 def plain_table(comparison: Comparison) -> list[str]:
     """The lines of the table: one for each run, columns aligned."""
-    head = (
-        "#",
-        *_names(comparison),
-        "state",
-        "t",
-        "alarm",
-        *(one.short for one in MEASURES),
-        "human",
-        "seconds",
-        "tokens",
-    )
-    body = [
-        (
-            str(number),
-            *_identity(comparison, cell),
-            cell.state,
-            _iteration(cell),
-            _alarm(cell),
-            *(one.text_of(cell.metric(one.metric)) for one in MEASURES),
-            count(cell.human_rows),
-            f"{cell.cost.seconds:,.2f}",
-            count(cell.cost.tokens),
-        )
-        for number, cell in enumerate(comparison.cells, start=1)
-    ]
-    widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
-    return ["  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in (head, *body)]
+    shorts = [one.short for one in MEASURES]
+    table = Table(box=None, pad_edge=False)
+    for name in ("#", *_names(comparison), "state", "t", "alarm", *shorts, "human", "seconds", "tokens"):
+        table.add_column(Text(name), justify="right", no_wrap=True)
+    for number, cell in enumerate(comparison.cells, start=1):
+        values = [(change if one.signed else share)(cell.metric(one.metric)) for one in MEASURES]
+        cost = (f"{cell.cost.seconds:,.2f}", count(cell.cost.tokens))
+        told = (*_identity(comparison, number, cell), _last(cell), _alarm(cell), *values, count(cell.human_rows), *cost)
+        table.add_row(*map(Text, told))
+    console = Console(file=io.StringIO(), width=_WIDEST, color_system=None)
+    with console.capture() as printed:
+        console.print(table)
+    return printed.get().rstrip("\n").split("\n")
+
+
+def page_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of the table with intervals."""
+    head = ["#", *_names(comparison), "state", "policy", "first alarm", *(one.name for one in MEASURES)]
+    head += ["human rows", "time", "of it shared", "tokens"]
+    rows = []
+    for number, cell in enumerate(comparison.cells, start=1):
+        told = [*_identity(comparison, number, cell), DASH if cell.last is None else f"M{_last(cell)}", _alarm(cell)]
+        told += [limited(one.of(cell), signed=one.signed) for one in MEASURES]
+        times = (seconds(cell.cost.seconds), seconds(shared_seconds(comparison, cell)))
+        rows.append([*told, count(cell.human_rows), *times, count(cell.cost.tokens)])
+    return head, rows
+
+
+def csv_text(comparison: Comparison) -> str:
+    """The table with all digits; what does not exist is empty."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    measured = [f"{one.metric}{end}" for one in MEASURES for end in ("", "_low", "_high")]
+    swept = comparison.columns
+    costs = ["seconds", "seconds_shared", "tokens"]
+    writer.writerow(["run", "state", "error", *swept, "iteration", *measured, "first_alarm", "human_rows", *costs])
+    for cell in comparison.cells:
+        last = cell.last or {}
+        told = [cell.name, cell.state, cell.error, *(setting(cell, name) for name in swept)]
+        values = [last.get(name) for name in ("loop/iteration", *measured, "final/first_alarm")]
+        spent = [round(one, 3) for one in (cell.cost.seconds, shared_seconds(comparison, cell))]
+        writer.writerow([*told, *values, cell.human_rows, *spent, cell.cost.tokens])
+    return out.getvalue()
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -84,110 +102,44 @@ def failures(comparison: Comparison) -> list[str]:
 
 def cost_notes(comparison: Comparison) -> list[str]:
     """What the runs cost together, beside what the dearest of them costs, and what they shared."""
-    dearest = max((cell.cost.seconds for cell in comparison.cells), default=0.0)
-    if dearest == 0:
+    costs = [cell.cost.seconds for cell in comparison.cells]
+    if not any(costs):
         return []
-    together = paid(comparison.cells)
-    apart = sum(cell.cost.seconds for cell in comparison.cells)
+    together, dearest = paid(comparison.cells), max(costs)
+    work = seconds(together.seconds) + ("" if together.tokens is None else f" ({plural(together.tokens, 'token')})")
     told = [
-        f"total paid {_work(together)} = {together.seconds / dearest:.1f} x the dearest run ({seconds(dearest)}); "
-        f"apart they would have cost {seconds(apart)}"
+        f"total paid {work} = {together.seconds / dearest:.1f} x the dearest run ({seconds(dearest)}); "
+        f"apart they would have cost {seconds(sum(costs))}"
     ]
     if several := shared(comparison.cells):
-        listed = ", ".join(f"{one.artifacts} {one.stage} (used {one.uses} times)" for one in several)
+        listed = ", ".join(f"{len(uses)} {stage} (used {sum(uses)} times)" for stage, uses in several.items())
         told.append(f"made once for several runs: {listed}")
     return told
 
 
-def csv_text(comparison: Comparison) -> str:
-    """The table with all digits; what does not exist is empty."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    measured = [f"{one.metric}{end}" for one in MEASURES for end in ("", "_low", "_high")]
-    swept = [axis.name for axis in comparison.columns]
-    costs = ["seconds", "seconds_shared", "tokens"]
-    writer.writerow(["run", "state", "error", *swept, "iteration", *measured, "first_alarm", "human_rows", *costs])
-    for cell in comparison.cells:
-        last = {} if cell.last is None else cell.last
-        writer.writerow(
-            [
-                cell.name,
-                cell.state,
-                cell.error,
-                *(setting(cell, name) for name in swept),
-                last.get("loop/iteration"),
-                *(last.get(name) for name in measured),
-                last.get("final/first_alarm"),
-                cell.human_rows,
-                round(cell.cost.seconds, 3),
-                round(shared_seconds(comparison, cell), 3),
-                cell.cost.tokens,
-            ]
-        )
-    return out.getvalue()
-
-
-def html_table(comparison: Comparison) -> Markup:
-    """The table with intervals."""
-    head = (
-        "#",
-        *_names(comparison),
-        "state",
-        "policy",
-        "first alarm",
-        *(one.name for one in MEASURES),
-        "human rows",
-        "time",
-        "of it shared",
-        "tokens",
-    )
-    rows: list[tuple[Child, ...]] = [
-        (
-            str(number),
-            *_identity(comparison, cell),
-            cell.state,
-            DASH if cell.last is None else f"M{_iteration(cell)}",
-            _alarm(cell),
-            *(_measured(cell, one) for one in MEASURES),
-            count(cell.human_rows),
-            seconds(cell.cost.seconds),
-            seconds(shared_seconds(comparison, cell)),
-            count(cell.cost.tokens),
-        )
-        for number, cell in enumerate(comparison.cells, start=1)
-    ]
-    return table(head, rows)
-
-
-def shared_seconds(comparison: Comparison, cell: Cell) -> float:
-    """How much of what a run cost went into artifacts that other runs use too."""
-    others = {key for other in comparison.cells if other.name != cell.name for key in other.costs}
-    return sum(cost.seconds for key, cost in cell.costs.items() if key in others)
-
-
 def short_name(comparison: Comparison, cell: Cell) -> str:
     """A run by what is swept, without the groups: `k=2 real_share=0.1`."""
-    told = " ".join(f"{axis.name.rpartition('.')[2]}={setting(cell, axis.name)}" for axis in comparison.columns)
+    told = " ".join(f"{name.rpartition('.')[2]}={setting(cell, name)}" for name in comparison.columns)
     return cell.name if not told or _needs_names(comparison) else told
 
 
 def _needs_names(comparison: Comparison) -> bool:
     """Whether what is swept does not tell the runs apart."""
-    places = {tuple(setting(cell, axis.name) for axis in comparison.columns) for cell in comparison.cells}
+    places = {tuple(setting(cell, name) for name in comparison.columns) for cell in comparison.cells}
     return len(places) < len(comparison.cells) or not all(cell.settings for cell in comparison.cells)
 
 
-def _names(comparison: Comparison) -> tuple[str, ...]:
-    swept = tuple(axis.name for axis in comparison.columns)
-    return ("run", *swept) if _needs_names(comparison) else swept
+def _names(comparison: Comparison) -> list[str]:
+    return [*(["run"] if _needs_names(comparison) else []), *comparison.columns]
 
 
-def _identity(comparison: Comparison, cell: Cell) -> tuple[str, ...]:
-    swept = tuple(clipped(" ".join(setting(cell, axis.name).split()), _LONGEST) for axis in comparison.columns)
-    return (cell.name, *swept) if _needs_names(comparison) else swept
+def _identity(comparison: Comparison, number: int, cell: Cell) -> list[str]:
+    """The cells that say which run it is, and its state."""
+    swept = [clipped(" ".join(setting(cell, name).split()), _LONGEST) for name in comparison.columns]
+    return [str(number), *([cell.name] if _needs_names(comparison) else []), *swept, cell.state]
 
 
-def _iteration(cell: Cell) -> str:
+def _last(cell: Cell) -> str:
     return DASH if cell.last is None else str(cell.last["loop/iteration"])
 
 
@@ -195,16 +147,3 @@ def _alarm(cell: Cell) -> str:
     """The first policy with an alarm, or a dash."""
     first = None if cell.last is None else cell.last.get("final/first_alarm")
     return DASH if first is None else f"M{first}"
-
-
-def _measured(cell: Cell, measure: Measure) -> Child:
-    value = cell.metric(measure.metric)
-    low, high = (cell.metric(f"{measure.metric}_{end}") for end in ("low", "high"))
-    if value is None or low is None or high is None:
-        return measure.text_of(value)
-    return with_limits(Interval(value, low, high, 0), signed=measure.signed)
-
-
-def _work(cost: Cost) -> str:
-    told = seconds(cost.seconds)
-    return told if cost.tokens is None else f"{told} ({plural(cost.tokens, 'token')})"

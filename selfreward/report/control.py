@@ -30,11 +30,11 @@ def check_control(view: RunView, control: RunView) -> None:
             f"--control {control.name} is no control run: it ran without select=random_pick or select.pairs=coin"
         )
     ours, theirs = ({name: artifact.digest for name, artifact in run.sources.items()} for run in (view, control))
-    differing = [
-        name for name in sorted(ours.keys() & theirs.keys(), key=_as_loaded_first) if ours[name] != theirs[name]
-    ]
+    differing = [name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]]
     if differing:
-        raise ConfigError(f"--control {control.name} has another {differing[0]} source than {view.name}")
+        # Sources as they were loaded come before what was left of them.
+        first = min(differing, key=lambda name: (name.startswith("clean_"), name))
+        raise ConfigError(f"--control {control.name} has another {first} source than {view.name}")
     if start_digest(view) != start_digest(control):
         raise ConfigError(f"--control {control.name} starts from another model than {view.name}")
 
@@ -59,10 +59,8 @@ def drops_tiers(config: dict[str, Any]) -> bool:
 def start_digest(view: RunView) -> str | None:
     """The digest of the start model, as the first measurement or evaluation of it noted it."""
     stages = view.iterations[0] if view.iterations else {}
-    for stage in ("measure", "evaluate"):
-        if stage in stages and (policy := stages[stage].policy) is not None:
-            return policy.digest
-    return None
+    policies = (stages[stage].policy for stage in ("measure", "evaluate") if stage in stages)
+    return next((one.digest for one in policies if one is not None), None)
 
 
 def _has_tiers(config: dict[str, Any]) -> bool:
@@ -73,8 +71,3 @@ def _comparable(config: dict[str, Any]) -> dict[str, Any]:
     """The settings that a run and its control share; a lot knows no tiers."""
     select = {name: value for name, value in config["select"].items() if name not in ("kind", "pairs", "length_tier")}
     return {**config, "run": None, "sweep": None, "tracker": None, "select": select}
-
-
-def _as_loaded_first(source: str) -> tuple[bool, str]:
-    """Sources as they were loaded come before what was left of them."""
-    return source.startswith("clean_"), source

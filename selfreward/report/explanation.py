@@ -1,7 +1,7 @@
 """An explanation as plain text, from the top down. Text from models and data stands behind a bar, nothing else does."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from textwrap import shorten
 
 from selfreward.artifacts.identity import flat_settings
@@ -10,7 +10,7 @@ from selfreward.reading.prompt_rounds import Considered, Link, PolicyName, Promp
 from selfreward.records import Example, Judgment, PreferencePair, Prompt
 from selfreward.report.fates import fate_in_words, rule_in_words
 from selfreward.report.figures import plural
-from selfreward.report.markup import visible
+from selfreward.report.pages import visible
 from selfreward.spec import Json
 
 _BAR = "│ "
@@ -37,42 +37,38 @@ def quoted(text: str, indent: int) -> Iterator[str]:
 
 
 def _row(story: RowStory) -> Iterator[str]:
-    row = story.row
+    row, human = story.row, story.human
+    by_people = human is not None and not candidates_of(row)
+    is_example = isinstance(row, Example)
     yield from ("", f"Training row {row.id}")
-    yield from _facts(
-        [
-            (
-                "kind",
-                "example: one answer to train on" if isinstance(row, Example) else "pair: one answer over another",
-            ),
-            ("origin", _origin(row)),
-            ("came in", f"iteration {row.iteration}"),
-            *[("trained", _training_set(one)) for one in story.sets],
-            *_amounts(row),
-        ]
-    )
-    if story.human is not None:
-        yield from _human(story.human)
-    if story.human is not None and not candidates_of(row):
-        yield from _texts([(message.role, message.content) for message in row.messages])
+    yield _fact("kind", "example: one answer to train on" if is_example else "pair: one answer over another")
+    yield _fact("origin", _origin(row))
+    yield _fact("came in", f"iteration {row.iteration}")
+    yield from (_fact("trained", _training_set(one)) for one in story.sets)
+    yield from _amounts(row)
+    if human is not None:
+        yield from _human(human)
+    if by_people:
+        yield from _texts((message.role, message.content) for message in row.messages)
     if isinstance(row, Example):
-        yield from _texts(_with_thought("answer", row.text, row.thought))
+        yield from _answer("answer", row.text, row.thought)
     else:
-        yield from _texts(_with_thought("chosen", row.chosen, row.chosen_thought))
-        yield from _texts(_with_thought("rejected", row.rejected, row.rejected_thought))
-    if story.human is not None and not candidates_of(row):
-        yield from _artifacts(story.human.spent.iteration, story.human.chain)
+        yield from _answer("chosen", row.chosen, row.chosen_thought)
+        yield from _answer("rejected", row.rejected, row.rejected_thought)
+    if by_people and human is not None:
+        yield from _artifacts(human.spent.iteration, human.chain)
 
 
-def _texts(texts: Sequence[tuple[str, str]]) -> Iterator[str]:
+def _texts(texts: Iterable[tuple[str, str]]) -> Iterator[str]:
     for name, text in texts:
         yield f"  {name}"
         yield from quoted(text, 4)
 
 
-def _with_thought(name: str, text: str, thought: str | None) -> list[tuple[str, str]]:
-    said = [(name, text)]
-    return said if thought is None else [(f"thought before {name}", thought), *said]
+def _answer(name: str, text: str, thought: str | None) -> Iterator[str]:
+    if thought is not None:
+        yield from _texts([(f"thought before {name}", thought)])
+    yield from _texts([(name, text)])
 
 
 def _origin(row: Example | PreferencePair) -> str:
@@ -83,15 +79,16 @@ def _origin(row: Example | PreferencePair) -> str:
     return "human: written by people"
 
 
-def _amounts(row: Example | PreferencePair) -> list[tuple[str, str]]:
-    if isinstance(row, Example):
-        made_of = [] if row.candidate_id is None else [("candidate", row.candidate_id)]
-        return [*made_of, ("score", _score(row.score)), ("tokens", f"{row.tokens}")]
-    return [
-        ("chosen", f"{row.chosen_id or 'by people'}, {row.chosen_tokens} tokens"),
-        ("rejected", f"{row.rejected_id or 'by people'}, {row.rejected_tokens} tokens"),
-        ("margin", _score(row.margin)),
-    ]
+def _amounts(row: Example | PreferencePair) -> Iterator[str]:
+    if isinstance(row, PreferencePair):
+        yield _fact("chosen", f"{row.chosen_id or 'by people'}, {row.chosen_tokens} tokens")
+        yield _fact("rejected", f"{row.rejected_id or 'by people'}, {row.rejected_tokens} tokens")
+        yield _fact("margin", _score(row.margin))
+        return
+    if row.candidate_id is not None:
+        yield _fact("candidate", row.candidate_id)
+    yield _fact("score", _score(row.score))
+    yield _fact("tokens", f"{row.tokens}")
 
 
 def _training_set(one: TrainingSet) -> str:
@@ -105,22 +102,20 @@ def _human(origin: HumanOrigin) -> Iterator[str]:
     kind = data.get("kind") if isinstance(data, dict) else None
     uses, asked = mixing.max_uses, mixing.real_share_asked
     once = "once and for all" if uses == 1 else f"which may happen {uses} times"
-    yield from _facts(
-        [
-            ("source", f"data={kind}, role {origin.role}; fingerprint of its content {origin.source.get('content')}"),
-            ("spent", f"in iteration {origin.spent.iteration}, {once}; {origin.spent.tokens} tokens"),
-            ("real share", f"{mixing.real_share:.1%} of {mixing.unit}, {asked:.1%} asked: {visible(origin.why)}"),
-            ("pool", f"{mixing.human_rows_drawn} drawn that round, {mixing.human_rows_left} left"),
-        ]
-    )
+    content, role = origin.source.get("content"), origin.role
+    yield _fact("source", f"data={kind}, role {role}; fingerprint of its content {content}")
+    yield _fact("spent", f"in iteration {origin.spent.iteration}, {once}; {origin.spent.tokens} tokens")
+    why = f"{mixing.real_share:.1%} of {mixing.unit}, {asked:.1%} asked: {visible(origin.why)}"
+    yield _fact("real share", why)
+    yield _fact("pool", f"{mixing.human_rows_drawn} drawn that round, {mixing.human_rows_left} left")
 
 
 def _prompt(prompt: Prompt) -> Iterator[str]:
     compared = "not compared" if prompt.match is None else f"compared as {prompt.match}"
     yield from ("", f"Prompt {prompt.id}")
     yield f"  {prompt.stratum}, from {visible(prompt.source)}, {compared} with its references"
-    yield from _texts([(message.role, message.content) for message in prompt.messages])
-    yield from _texts([("reference", reference) for reference in prompt.references])
+    yield from _texts((message.role, message.content) for message in prompt.messages)
+    yield from _texts(("reference", reference) for reference in prompt.references)
 
 
 def _round(one: PromptRound, told: Explanation) -> Iterator[str]:
@@ -172,8 +167,8 @@ def _judgment(one: Judgment, number: int, of: int, candidate_id: str) -> Iterato
 def _artifacts(iteration: int, chain: Sequence[Link]) -> Iterator[str]:
     yield from ("", f"  Artifacts of iteration {iteration}, each made from some of those above it")
     for link in chain:
-        seed = "" if link.identity.get("seed") is None else f", seed {link.identity['seed']}"
-        yield f"    store/{link.stage}/{link.key}  digest {link.digest}, version {link.identity['version']}{seed}"
+        seed = "" if link.seed is None else f", seed {link.seed}"
+        yield f"    store/{link.stage}/{link.key}  digest {link.digest}, version {link.version}{seed}"
         versions = ", ".join(f"{name} {version}" for name, version in sorted(link.versions.items()))
         yield f"      made {link.made}, commit {link.commit or 'not known'}, {versions}"
         for kind in ("spec", "engine"):
@@ -192,9 +187,8 @@ def _policy(one: PolicyName) -> str:
     return f"{name} (key {one.key}, digest {one.digest})"
 
 
-def _facts(facts: Sequence[tuple[str, str]]) -> Iterator[str]:
-    for name, value in facts:
-        yield f"  {name:<11}{value}"
+def _fact(name: str, value: str) -> str:
+    return f"  {name:<11}{value}"
 
 
 def _score(value: float | None) -> str:

@@ -7,6 +7,14 @@ from selfreward.selection.examples import BestOfK, RandomPick
 from selfreward.selection.fates import Fate
 from selfreward.selection.pairs import PreferencePairs
 
+_SHORTEST, _LONGEST = "the shortest of the top tier", "the longest of the bottom tier"
+_PAIRS = {
+    "best_worst": "the best over the worst",
+    "all": "every better one over every worse one, widest margin first",
+    "random": "random pairs, the better over the worse",
+    "coin": "random pairs, in a random order",
+}
+
 
 def rule_in_words(told: PromptRound) -> list[str]:
     """Which candidates of a round may be chosen, and which of them are; empty before there is a selection."""
@@ -16,10 +24,13 @@ def rule_in_words(told: PromptRound) -> list[str]:
     enough = "" if spec.threshold is None else f" of at least {spec.threshold:g}"
     once = "; of equal answers, the first in rank" if spec.dedup and not told.anchors else ""
     less = f"; each token of an answer takes {spec.length_penalty:g} off its score" if spec.length_penalty else ""
+    tier = None if isinstance(spec, RandomPick) else spec.length_tier
+    width = "" if tier is None else f", a tier being {tier:.0%} of the way between the best and the worst score"
+    anchored = f"the human answer over {'the worst of them' if tier is None else _LONGEST}{width}"
     return [
         f"rule select={spec.kind}, seed {told.rule.seed}",
         f"eligible: those of the first {spec.k} that end by themselves, say something and have a score{enough}{once}",
-        f"chosen: {_anchored(spec) if told.anchors else _choice(spec)}{less}",
+        f"chosen: {anchored if told.anchors else _choice(spec, width)}{less}",
         *_ordered(told.rule.orders),
     ]
 
@@ -38,42 +49,18 @@ def _ordered(orders: Orders) -> list[str]:
     return [f"ordered by the monitor: {'; '.join(parts)}"] if parts else []
 
 
-def _anchored(spec: AnySelect) -> str:
-    return f"the human answer over {'the worst of them' if _tier(spec) is None else _LONGEST}{_width(spec)}"
-
-
-def _tier(spec: AnySelect) -> float | None:
-    return None if isinstance(spec, RandomPick) else spec.length_tier
-
-
-def _width(spec: AnySelect) -> str:
-    tier = _tier(spec)
-    return "" if tier is None else f", a tier being {tier:.0%} of the way between the best and the worst score"
-
-
-_SHORTEST, _LONGEST = "the shortest of the top tier", "the longest of the bottom tier"
-
-
-def _choice(spec: AnySelect) -> str:
+def _choice(spec: AnySelect, width: str) -> str:
     match spec:
         case BestOfK(length_tier=float()):
-            return f"{spec.top}, {_SHORTEST} first and then the highest score{_width(spec)}"
+            return f"{spec.top}, {_SHORTEST} first and then the highest score{width}"
         case BestOfK():
             return f"the {spec.top} with the highest score; at equal scores, the one drawn first"
         case RandomPick():
             return f"{spec.top} at random"
         case PreferencePairs():
             most = "all of them" if spec.per_prompt is None else f"at most {spec.per_prompt} a prompt"
-            rule = _PAIRS[spec.pairs] if spec.length_tier is None else f"{_SHORTEST} over {_LONGEST}{_width(spec)}"
+            rule = _PAIRS[spec.pairs] if spec.length_tier is None else f"{_SHORTEST} over {_LONGEST}{width}"
             return f"pairs whose scores differ by more than {spec.margin:g}: {rule}; {most}"
-
-
-_PAIRS = {
-    "best_worst": "the best over the worst",
-    "all": "every better one over every worse one, widest margin first",
-    "random": "random pairs, the better over the worse",
-    "coin": "random pairs, in a random order",
-}
 
 
 def fate_in_words(one: Considered, told: PromptRound) -> str:

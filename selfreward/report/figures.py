@@ -1,5 +1,7 @@
 """How numbers are written, the same everywhere on the page; what is missing is a dash."""
 
+from markupsafe import Markup
+
 from selfreward.metrics.intervals import Interval
 
 DASH = "\u2013"
@@ -27,6 +29,18 @@ def limits(found: Interval, *, signed: bool = False) -> str:
     return f"[{write(found.low)}, {write(found.high)}]"
 
 
+def limited(found: Interval | float | None, *, signed: bool = False) -> str:
+    """A cell with a value and, below it, its limits where it has any."""
+    if isinstance(found, Interval):
+        return below((change if signed else share)(found.value), limits(found, signed=signed))
+    return DASH if found is None else change(found) if signed else amount(found)
+
+
+def below(value: str, more: str) -> Markup:
+    """A cell with a value and more about it below, in small letters."""
+    return Markup("{}<small>{}</small>").format(value, more)
+
+
 def change_with_limits(found: Interval | None) -> str:
     """A difference and its limits."""
     return DASH if found is None else f"{change(found.value)} {limits(found, signed=True)}"
@@ -42,6 +56,11 @@ def tokens(value: float | None) -> str:
     return DASH if value is None else f"{value:.1f}"
 
 
+def nats(value: float | None) -> str:
+    """A log-probability: two digits behind the point."""
+    return DASH if value is None else f"{value:.2f}".replace("-", MINUS)
+
+
 def seconds(value: float | None) -> str:
     """A duration: seconds below two minutes, then minutes, then hours."""
     if value is None:
@@ -54,3 +73,13 @@ def seconds(value: float | None) -> str:
 def plural(value: int, noun: str) -> str:
     """`1 update`, `3 updates`."""
     return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+
+
+def clipped(text: str, longest: int = 20) -> str:
+    """`text`, or its beginning where there is no room for all of it."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def arrow(t: int) -> str:
+    """Round `t` by the policies before and after it."""
+    return f"M{t} → M{t + 1}"

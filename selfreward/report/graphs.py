@@ -1,102 +1,88 @@
-"""The charts of the page: which numbers go into which."""
+"""The graphs of the page over all policies: how good they are, how varied, how human text fares."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from selfreward.metrics.evaluation import Evaluation
-from selfreward.metrics.intervals import Interval
 from selfreward.metrics.probe_rows import Measurement
 from selfreward.reading.changes import running_minimum
-from selfreward.reading.rounds import Round
-from selfreward.records import Stratum
-from selfreward.report.charts import Point, Series
-from selfreward.report.markup import Markup
-from selfreward.report.plots import line_figure, policies
+from selfreward.reading.rounds import Diagnosed, Round
+from selfreward.report.charts import Figure, Series, line_figure, points, policies
+from selfreward.report.comparison_charts import Mark, scatter
+from selfreward.report.drawing import Point
+from selfreward.report.figures import share
 
 # One look for each quantity, in all charts.
 _GREEDY, _PASS_1, _REFERENCE, _CONTROL, _OPEN, _CLOSED, _OPEN_DISTINCT = range(7)
 
 
-def quality(steps: tuple[Round, ...], control: tuple[Round, ...]) -> Markup:
-    """Greedy accuracy, pass@1, the start model at matched diversity, and the control's pass@1."""
-    series = [
-        Series("greedy", _GREEDY, _intervals(steps, lambda one: one.greedy)),
-        Series("pass@1", _PASS_1, _intervals(steps, lambda one: one.pass_1)),
-        Series("M0 matched", _REFERENCE, _matched(steps), dashed=True),
-        # A control may have gone on for longer than this run.
-        Series("control", _CONTROL, _intervals(control[: len(steps)], lambda one: one.pass_1)),
-    ]
-    caption = (
-        "Share of right answers to closed questions. “M0 matched” is the start model's pass@1 at the temperature where "
-        "its answers are as varied as those of the policy above it: only what lies above that line is not sharpening."
+def over_policies(rounds: Sequence[Round], control: Sequence[Round]) -> tuple[Figure, ...]:
+    """Four graphs: how good the policies are, how varied, how unlikely human text is to them, how long they answer.
+
+    Beside their quality stands the start model at matched diversity, and the control's.
+    """
+    # A control may have gone on for longer than this run.
+    found, beside, probe = _evaluated(rounds), _evaluated(control[: len(rounds)]), _measured(rounds)
+    quality = (
+        Series("greedy", _GREEDY, points((t, one.greedy) for t, one in found)),
+        Series("pass@1", _PASS_1, points((t, one.pass_1) for t, one in found)),
+        Series("M0 matched", _REFERENCE, points((t, _matched(t, one)) for t, one in found), dashed=True),
+        Series("control", _CONTROL, points((t, one.pass_1) for t, one in beside)),
     )
-    return _figure("Quality", "share right", caption, series, steps)
-
-
-def diversity(steps: tuple[Round, ...]) -> Markup:
-    """Three measures of how varied answers are, each relative to the start model."""
-    series = [
-        Series("closed distinct", _CLOSED, _relative(steps, lambda one: one.closed_distinct_share)),
-        Series("open distance", _OPEN, _relative(steps, lambda one: one.open_distance)),
-        Series("open distinct-2", _OPEN_DISTINCT, _relative(steps, lambda one: one.open_distinct2)),
-    ]
-    caption = "Distinct answers to closed prompts; pairwise distance and distinct-2 of answers to open ones."
-    return _figure("Diversity", "relative to M0", caption, series, steps)
-
-
-def human_nll(steps: tuple[Round, ...]) -> Markup:
-    """How unlikely the policies find what people wrote."""
-    minimum = tuple(Point(t, value) for t, value in running_minimum(steps))
-    series = [
-        Series("human NLL", _OPEN, _measured(steps, lambda one: one.human_nll)),
-        Series("its minimum", _REFERENCE, minimum, dashed=True),
-    ]
-    caption = (
-        "Mean negative log-likelihood of human answers to the open probe prompts. Rising above its running minimum is "
-        "an early sign of drift away from human text."
+    diversity = (
+        Series("closed distinct", _CLOSED, _relative([(t, one.closed_distinct_share) for t, one in probe])),
+        Series("open distance", _OPEN, _relative([(t, one.open_distance) for t, one in probe])),
+        Series("open distinct-2", _OPEN_DISTINCT, _relative([(t, one.open_distinct2) for t, one in probe])),
     )
-    return _figure("Human text", "nats per token", caption, series, steps)
+    human = (
+        Series("human NLL", _OPEN, points((t, one.human_nll) for t, one in probe)),
+        Series("its minimum", _REFERENCE, points(running_minimum(rounds)), dashed=True),
+    )
+    lengths = (
+        Series("closed", _CLOSED, points((t, one.mean_tokens("closed")) for t, one in probe)),
+        Series("open", _OPEN, points((t, one.mean_tokens("open")) for t, one in probe)),
+    )
+    names = policies(len(rounds))
+    return (
+        line_figure("Quality", "share right", quality, names),
+        line_figure("Diversity", "relative to M0", diversity, names),
+        line_figure("Human text", "nats per token", human, names),
+        line_figure("Answer length", "tokens", lengths, names),
+    )
 
 
-def lengths(steps: tuple[Round, ...]) -> Markup:
-    """Mean answer length by stratum."""
-
-    def of(stratum: Stratum) -> tuple[Point, ...]:
-        return _measured(steps, lambda one: one.mean_tokens(stratum))
-
-    caption = "Mean length of sampled answers to the probe, the end of turn included."
-    series = [Series("closed", _CLOSED, of("closed")), Series("open", _OPEN, of("open"))]
-    return _figure("Answer length", "tokens", caption, series, steps)
-
-
-def _figure(title: str, unit: str, caption: str, series: Sequence[Series], steps: tuple[Round, ...]) -> Markup:
-    return line_figure(title, unit, caption, series, names=policies(len(steps)))
-
-
-def _intervals(steps: tuple[Round, ...], pick: Callable[[Evaluation], Interval | None]) -> tuple[Point, ...]:
-    found = [(step.t, pick(step.evaluation)) for step in steps if step.evaluation is not None]
-    return tuple(Point(t, one.value, one.low, one.high) for t, one in found if one is not None)
+def path_of(rounds: Sequence[Round], watches: Sequence[Diagnosed]) -> Figure:
+    """Quality against diversity, one place for each policy, joined in their order."""
+    found, ratios = _evaluated(rounds), {one.t: one.verdict.sem_ratio for one in watches}
+    greedy = any(one.greedy is not None for _, one in found)
+    title, y_name = "Quality against diversity", "greedy accuracy" if greedy else "gold accuracy"
+    marks = []
+    for t, one in found:
+        x, y = ratios.get(t), one.greedy if greedy else one.gold_accuracy
+        if x is not None and y is not None:
+            marks.append(Mark(t, f"M{t}", 0, Point(x, y)))
+    if not marks:
+        return Figure(title, None)
+    x_name = "open diversity, relative to M0"
+    rows = [(one.told, share(one.at.x), share(one.at.value)) for one in marks]
+    drawing = scatter(x_name, y_name, marks, joined=True)
+    return Figure(title, drawing, ("policy", x_name, y_name), rows)
 
 
-def _matched(steps: tuple[Round, ...]) -> tuple[Point, ...]:
+def _evaluated(rounds: Sequence[Round]) -> list[tuple[int, Evaluation]]:
+    return [(one.t, one.evaluation) for one in rounds if one.evaluation is not None]
+
+
+def _measured(rounds: Sequence[Round]) -> list[tuple[int, Measurement]]:
+    return [(one.t, one.measurement) for one in rounds if one.measurement is not None]
+
+
+def _matched(t: int, found: Evaluation) -> float | None:
     """The start model matches itself; later policies where they have been compared with it."""
-    points = []
-    for step in steps:
-        if (found := step.evaluation) is None:
-            continue
-        if found.matched is not None:
-            points.append(Point(step.t, found.matched.pass_at_1))
-        elif step.t == 0 and found.pass_1 is not None:
-            points.append(Point(0, found.pass_1.value))
-    return tuple(points)
+    if found.matched is not None:
+        return found.matched.pass_at_1
+    return found.pass_1.value if t == 0 and found.pass_1 is not None else None
 
 
-def _measured(steps: tuple[Round, ...], pick: Callable[[Measurement], float | None]) -> tuple[Point, ...]:
-    found = [(step.t, pick(step.measurement)) for step in steps if step.measurement is not None]
-    return tuple(Point(t, value) for t, value in found if value is not None)
-
-
-def _relative(steps: tuple[Round, ...], pick: Callable[[Measurement], float | None]) -> tuple[Point, ...]:
-    points = _measured(steps, pick)
-    if not points or points[0].x != 0 or points[0].value == 0:
-        return ()
-    return tuple(Point(point.x, point.value / points[0].value) for point in points)
+def _relative(found: Sequence[tuple[int, float | None]]) -> list[Point]:
+    start = dict(found).get(0)
+    return points((t, value / start if value is not None else None) for t, value in found) if start else []

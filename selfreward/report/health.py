@@ -1,129 +1,120 @@
-"""The health of the distribution on the page: what contracted, what human mass was lost, what was done about it."""
+"""The health of the distribution on the page: each family, what could be seen of it, what was done about it."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
-from selfreward.artifacts.runs import RunView
+from selfreward.metrics.intervals import Interval
 from selfreward.metrics.paired_values import Family
 from selfreward.monitor.controller import Intervention
 from selfreward.monitor.detector import State
-from selfreward.monitor.findings import PARTS
+from selfreward.monitor.findings import PARTS, Finding
 from selfreward.reading.rounds import Diagnosed, Round
-from selfreward.report.charts import Flag, Point, Series
-from selfreward.report.comparison_charts import Mark, scatter
-from selfreward.report.figures import DASH, MINUS, share
-from selfreward.report.markup import Child, Markup, element
-from selfreward.report.plots import figure, line_figure, policies
-from selfreward.report.sight import sight
-from selfreward.report.survival import survival
-from selfreward.report.tables import section, table
-from selfreward.report.waterfall import waterfall
-from selfreward.stages.decide import Decision
+from selfreward.report.charts import Figure, Flag, Series, line_chart, line_figure, points, policies
+from selfreward.report.drawing import Point
+from selfreward.report.figures import DASH, MINUS, count
 
-_INTRO = (
-    "From the open probe prompts. An alarm (A, a severe one S) takes two things in one round: contraction beyond its "
-    "margin (sem or ent) and loss of human mass beyond its margin (nll, recall or human). Contraction alone is at most "
-    "a warning: a policy that learns to answer as people do narrows too. A ? marks a round that could not be judged."
-)
-_ABOUT: dict[Family, tuple[str, str]] = {
-    "sem": (
-        "Distance between answers: sem",
-        "How much closer the answers to one prompt lie than M0's did, at equal length; rising is contraction.",
-    ),
-    "lex": (
-        "Wording: lex",
-        "How much more wording the answers to one prompt share than M0's did; alone it is a matter of format.",
-    ),
-    "ent": (
-        "Own entropy: ent",
-        "How much surer the policy is of its own next words than M0 was of its own; rising is contraction.",
-    ),
-    "nll": (
-        "Likelihood of human answers: nll",
-        "How much less likely human answers became than at any earlier round; rising is loss of human mass.",
-    ),
-    "recall": (
-        "Human answers within reach: recall",
-        "How many fewer human answers lie near the policy's own than lay near M0's; rising is loss of human mass.",
-    ),
-    "human": (
-        "Beside people: human",
-        "How far the answers' distance falls short of that of people's own; rising is loss of human mass.",
-    ),
+_TITLES: Mapping[Family, str] = {
+    "sem": "Distance between answers: sem",
+    "lex": "Wording: lex",
+    "ent": "Own entropy: ent",
+    "nll": "Likelihood of human answers: nll",
+    "recall": "Human answers within reach: recall",
+    "human": "Beside people: human",
 }
 _LETTERS: Mapping[State, str] = {"ALARM": "A", "SEVERE": "S", "INVALID": "?", "INCONCLUSIVE": "?"}
-_ASKED, _GOT, _WOULD, _SPENT, _LEFT = 0, 3, 2, 3, 5
+_ASKED, _GOT, _WOULD, _SPENT, _LEFT, _MARGIN = 0, 3, 2, 3, 5, 2
+_KINDS: Mapping[Family, int] = dict(zip(PARTS, (0, 1, 3, 4, 5, 6), strict=True))
+_SIZES = (0.5, 1, 2, 4, 8, 16)  # of the probe as it was
 
 
-def health(view: RunView, steps: tuple[Round, ...], watches: tuple[Diagnosed, ...]) -> Markup:
-    """The section of the page."""
-    if not watches:
-        return section("Health of the distribution", _INTRO, element("p", "Nothing diagnosed yet.", class_="empty"))
-    count = len(steps)
-    families = [
-        _family(family, watches, count) for family in PARTS if any(family in one.verdict.findings for one in watches)
+def families(watches: Sequence[Diagnosed], among: int) -> dict[Family, Figure]:
+    """Each family that was measured against its margin, over `among` policies."""
+    figures = {}
+    for family, first in earliest(watches).items():
+        found = [(one.t, one.verdict.findings[family]) for one in watches if family in one.verdict.findings]
+        drops = [Point(t, Interval(one.drop, one.low, one.high, one.prompts)) for t, one in found]
+        figures[family] = line_figure(
+            _TITLES[family],
+            "rise, nats per token" if family == "nll" else "drop, as a share",
+            [Series(family, 1 if first.part == "loss" else 0, drops)],
+            policies(among),
+            band=(0.0, first.margin),
+            flags=state_flags(watches),
+        )
+    return figures
+
+
+def sight(watches: Sequence[Diagnosed]) -> Figure:
+    """The effect that each family shows four times in five, over the number of probe prompts."""
+    title, found = "What could have been seen", earliest(watches)
+    if not found:
+        return Figure(title, None, missing="No family was measured.")
+    prompts = max(one.prompts for one in found.values())
+    series = [
+        Series(family, _KINDS[family], [Point(x, in_margins(one, prompts * size)) for x, size in enumerate(_SIZES)])
+        for family, one in found.items()
     ]
-    missing = [family for family in PARTS if not any(family in one.verdict.findings for one in watches)]
-    unmeasured = [element("p", f"Never measured: {', '.join(missing)}.", class_="hint")] if missing else []
-    rest = [sight(watches), survival(view), _path(steps, watches), waterfall(watches)]
-    return section(
-        "Health of the distribution",
-        _INTRO,
-        _states(watches),
-        element("h3", "Each family against its margin", class_="apart"),
-        element(
-            "p",
-            "Bars are 95% intervals, each of its own round. The table above says which families were hit: the test "
-            "pays for all rounds, so a bar that lies wholly above the shaded margin is not yet a hit. At M0 its own "
-            "answers stand beside each other, so its distance from 0 is noise; beside people, it is where the run "
-            "starts from.",
-            class_="intro",
-        ),
-        element("div", *families, class_="grid"),
-        *unmeasured,
-        element("h3", "What it means, and what was done", class_="apart"),
-        element("div", *rest, *_human_data(steps, watches), class_="grid"),
+    series.append(Series("1 margin", _MARGIN, (Point(0, 1.0), Point(len(_SIZES) - 1, 1.0)), dashed=True))
+    here = [Flag(_SIZES.index(1), "now", f"{prompts} open probe prompts")]
+    names = [f"{round(prompts * size):,}" for size in _SIZES]
+    drawing = line_chart(f"{title} (margins)", "margins", series, names, flags=here)
+    rows, last = [], watches[-1]
+    for family, one in found.items():
+        write = ("{:.3f} nats" if family == "nll" else "{:.1%}").format
+        now = last.verdict.findings.get(family)
+        at_last = DASH if now is None else write(now.margin + now.detectable)
+        drops = (write(one.margin), write(one.margin + one.detectable), at_last)
+        rows.append((family, count(one.prompts), *drops, f"{one.prompts * in_margins(one, one.prompts) ** 2:,.0f}"))
+    head = ("family", "prompts", "margin", "smallest drop seen, at first", f"at M{last.t}", "prompts for one margin")
+    return Figure(title, drawing, head, rows)
+
+
+def in_margins(found: Finding, prompts: float) -> float:
+    """What a probe of `prompts` would show of the family, in margins: noise falls as 1 / sqrt(prompts)."""
+    return found.detectable / found.margin * math.sqrt(found.prompts / prompts)
+
+
+def earliest(watches: Sequence[Diagnosed]) -> dict[Family, Finding]:
+    """Each family as it was first measured: M0 beside itself, or for human NLL the first round beside M0."""
+    found: dict[Family, Finding] = {}
+    for one in reversed(watches):
+        found |= one.verdict.findings
+    return {family: found[family] for family in PARTS if family in found}
+
+
+def human_data(rounds: Sequence[Round], watches: Sequence[Diagnosed]) -> tuple[Figure, Figure]:
+    """The real share and the human rows, with what the controller did."""
+    ruled = [(one.t, one.decision) for one in watches if one.decision is not None]
+    mixed = [(one.t, one.mixing) for one in rounds if one.mixing is not None]
+    names, flags = policies(1 + max((t for t, _ in ruled), default=0)), action_flags(watches)
+    shares = [
+        Series("asked", _ASKED, points((t, one.course.real_share) for t, one in ruled)),
+        Series("got", _GOT, points((t, one.real_share) for t, one in mixed)),
+    ]
+    if any(not one.acts for _, one in ruled):
+        would = points((t, one.course.shadow_share) for t, one in ruled)
+        shares.append(Series("act would", _WOULD, would, dashed=True))
+    rows = [
+        Series("spent", _SPENT, points((t, one.human_rows_spent) for t, one in mixed)),
+        Series("left", _LEFT, points((t, one.human_rows_left) for t, one in mixed)),
+    ]
+    unit = "pairs" if any(one.unit == "pairs" for _, one in mixed) else "answer tokens"
+    return (
+        line_figure("Real share", f"share of {unit}", shares, names, flags=flags),
+        line_figure("Human rows", "rows", rows, names, flags=flags),
     )
 
 
-def _states(watches: tuple[Diagnosed, ...]) -> Markup:
-    rows: list[tuple[Child, ...]] = []
-    for one in watches:
-        hits = [finding for finding in one.verdict.ordered if finding.hit]
-        course = None if one.decision is None else one.decision.course
-        rows.append(
-            (
-                f"M{one.t}",
-                element("span", one.verdict.state, class_="bad" if one.verdict.is_alarm else ""),
-                ", ".join(finding.family for finding in hits if finding.part == "contraction") or DASH,
-                ", ".join(finding.family for finding in hits if finding.part == "loss") or DASH,
-                DASH if course is None else share(course.real_share),
-                DASH if one.decision is None else _action(one.decision),
-            )
-        )
-    return table(("policy", "state", "contraction in", "loss in", "real share then", "controller"), rows)
-
-
-def _action(decision: Decision) -> str:
-    course = decision.course
-    told = course.action if decision.acts else "observing"
-    rung = f", rung {course.rung}" if decision.acts and course.rung else ""
-    return f"{told}{rung}{', human data used up' if course.state == 'BUDGET_EXHAUSTED' else ''}"
-
-
-def state_flags(watches: tuple[Diagnosed, ...]) -> list[Flag]:
+def state_flags(watches: Sequence[Diagnosed]) -> list[Flag]:
     """Where an alarm stood (A, S for a severe one) and where the monitor could not judge (?)."""
-    return [
-        Flag(one.t, _LETTERS[one.verdict.state], one.verdict.state) for one in watches if one.verdict.state in _LETTERS
-    ]
+    found = ((one.t, one.verdict.state) for one in watches)
+    return [Flag(t, _LETTERS[state], state) for t, state in found if state in _LETTERS]
 
 
-def action_flags(watches: tuple[Diagnosed, ...]) -> list[Flag]:
+def action_flags(watches: Sequence[Diagnosed]) -> list[Flag]:
     """Where the controller did something, in letters."""
-    found = []
-    for one in watches:
-        if one.decision is not None and (letters := _letters(one.decision.course)):
-            found.append(Flag(one.t, letters, one.decision.course.why))
-    return found
+    courses = ((one.t, one.decision.course) for one in watches if one.decision is not None)
+    return [Flag(t, letters, course.why) for t, course in courses if (letters := _letters(course))]
 
 
 def _letters(course: Intervention) -> str:
@@ -138,86 +129,3 @@ def _letters(course: Intervention) -> str:
             return "stop"
         case "hold":
             return "dry" if course.state == "BUDGET_EXHAUSTED" else ""
-
-
-def _family(family: Family, watches: tuple[Diagnosed, ...], count: int) -> Markup:
-    title, caption = _ABOUT[family]
-    found = [(one.t, one.verdict.findings[family]) for one in watches if family in one.verdict.findings]
-    part = 1 if found[0][1].part == "loss" else 0
-    unit = "rise, nats per token" if family == "nll" else "drop, as a share"
-    return line_figure(
-        title,
-        unit,
-        caption,
-        [Series(family, part, tuple(Point(t, one.drop, one.low, one.high) for t, one in found))],
-        names=policies(count),
-        band=(0.0, found[0][1].margin),
-        flags=state_flags(watches),
-    )
-
-
-def _path(steps: tuple[Round, ...], watches: tuple[Diagnosed, ...]) -> Markup:
-    """Quality against diversity, one place for each policy, joined in their order."""
-    ratios = {one.t: one.verdict.sem_ratio for one in watches}
-    greedy = any(step.evaluation is not None and step.evaluation.greedy is not None for step in steps)
-    quality = "greedy accuracy" if greedy else "gold accuracy"
-    caption = (
-        "One number for each policy, joined in their order: up is better answers, left is less varied ones, so a path "
-        "that goes left without going up pays variety for nothing."
-    )
-    marks = []
-    for step in steps:
-        found = None if step.evaluation is None else step.evaluation.greedy if greedy else step.evaluation.gold_accuracy
-        ratio = ratios.get(step.t)
-        if found is not None and ratio is not None:
-            marks.append(Mark(step.t, f"M{step.t}", 0, ratio, Point(0, found.value, found.low, found.high)))
-    title = "Quality against diversity"
-    if not marks:
-        return figure(title, element("p", "Nothing measured yet.", class_="empty"), caption)
-    x_name = "open diversity, relative to M0"
-    drawn = scatter(marks, [], [], x_name=x_name, y_name=quality, title=f"{quality} over {x_name}", joined=True)
-    rows = [(one.told, share(one.x), share(one.y.value)) for one in marks]
-    return figure(title, drawn, caption, table(("policy", x_name, quality), rows))
-
-
-def _human_data(steps: tuple[Round, ...], watches: tuple[Diagnosed, ...]) -> list[Markup]:
-    """The real share and the human rows, with what the controller did."""
-    ruled = [(one.t, one.decision) for one in watches if one.decision is not None]
-    mixed = [(step.t, step.mixing) for step in steps if step.mixing is not None]
-    pairs = any(found.unit == "pairs" for _, found in mixed)
-    shares = [
-        Series("asked", _ASKED, tuple(Point(t, decision.course.real_share) for t, decision in ruled)),
-        Series(
-            "got",
-            _GOT,
-            tuple(Point(t, found.real_share) for t, found in mixed),
-        ),
-    ]
-    if any(not decision.acts for _, decision in ruled):
-        would = tuple(Point(t, decision.course.shadow_share) for t, decision in ruled)
-        shares.append(Series("act would", _WOULD, would, dashed=True))
-    rows = [
-        Series("spent", _SPENT, tuple(Point(t, found.human_rows_spent) for t, found in mixed)),
-        Series("left", _LEFT, tuple(Point(t, found.human_rows_left) for t, found in mixed)),
-    ]
-    names, flags = policies(1 + max((t for t, _ in ruled), default=0)), action_flags(watches)
-    told = f"Above, what the controller did: + more of it, {MINUS} less, R a higher rung, dry where none was left."
-    return [
-        line_figure(
-            "Real share",
-            f"share of {'pairs' if pairs else 'answer tokens'}",
-            f"Human share of what each policy was trained on next, as asked and as the pool gave it. {told}",
-            shares,
-            names=names,
-            flags=flags,
-        ),
-        line_figure(
-            "Human rows",
-            "rows",
-            "Different human rows spent so far, and those that may still be drawn: at 0 the controller has only the "
-            "other rungs.",
-            rows,
-            names=names,
-            flags=flags,
-        ),
-    ]

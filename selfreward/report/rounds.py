@@ -1,145 +1,124 @@
-"""What happened between two policies: where candidates went, what human data was spent, what it cost."""
+"""What happened between two policies: where candidates went, what it cost, what one kept row cost, what was read."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from selfreward.reading.rounds import Cost, Round, total
-from selfreward.report.charts import Bar, bar_chart
-from selfreward.report.figures import DASH, MINUS, count, seconds, share
-from selfreward.report.markup import Child, Markup, element, joined
-from selfreward.report.plots import figure
-from selfreward.report.tables import table
+from selfreward.artifacts.runs import RunView
+from selfreward.reading.rounds import Cost, Round, RowCost, share_of, total
+from selfreward.report.charts import Bar, Figure, bar_chart
+from selfreward.report.figures import DASH, MINUS, arrow, below, count, seconds, share
 from selfreward.selection.choice import SelectionCounts
+from selfreward.stages.source import LEFT_OUT, columns_line, counted
+
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 _CANDIDATES, _OWN, _HUMAN = 7, 0, 3
 _POLICY_STAGES = ("measure", "diagnose", "evaluate", "duel")
 _STAGES = (*_POLICY_STAGES, "prompts", "sample", "health", "judge", "gate", "select", "decide", "mix", "update")
+_OF_A_ROW = ("sample", "judge", "select", "update", "measure", "evaluate", "health", "duel")  # not the bookkeeping
+_COUNTS: dict[str, Callable[[Round], str]] = {
+    "candidates drawn": lambda one: count(one.drawn),
+    "judgments with a score": lambda one: (
+        DASH if one.judged is None else share(share_of(one.judged.scored, one.judged.judgments))
+    ),
+    "candidates good enough to choose": lambda one: (
+        DASH if one.selection is None else share(share_of(one.selection.eligible, one.selection.candidates))
+    ),
+    "own rows kept": lambda one: count(one.kept),
+    "rows kept of candidates drawn": lambda one: share(share_of(one.kept, one.drawn)),
+}
 
 
-def funnels(steps: tuple[Round, ...]) -> Markup:
+def funnels(rounds: Sequence[Round]) -> list[tuple[Round, Figure]]:
     """One bar chart for each round that has sampled, all on one scale."""
-    rounds = [(step, _bars(step)) for step in steps if step.drawn is not None]
-    if not rounds:
-        return element("p", "Nothing sampled yet.", class_="empty")
-    scale = max(sum(number for number, _ in bar.parts) for _, bars in rounds for bar in bars)
-    return element("div", *(_funnel(one, bars, scale) for one, bars in rounds), class_="grid")
-
-
-def human_rows(steps: tuple[Round, ...]) -> Markup:
-    """What each round asked for, what it got, and what is left in the pool."""
-    mixed = [(step.t, step.mixing) for step in steps if step.mixing is not None]
-    if not mixed:
-        return element("p", "Nothing mixed yet.", class_="empty")
-    head = (
-        "round",
-        "share asked",
-        "share got",
-        "own rows",
-        "human rows",
-        "human rows drawn",
-        "spent so far",
-        "left in the pool",
-        "missing",
-    )
-    rows = [
-        (
-            f"M{t} → M{t + 1}",
-            share(found.real_share_asked),
-            share(found.real_share),
-            count(found.self_rows),
-            count(found.human_rows),
-            count(found.human_rows_drawn),
-            count(found.human_rows_spent),
-            count(found.human_rows_left),
-            count(found.short),
-        )
-        for t, found in mixed
+    sampled = [(one, _bars(one, one.drawn)) for one in rounds if one.drawn is not None]
+    full = max((sum(number for number, _ in bar.parts) for _, bars in sampled for bar in bars), default=0)
+    return [
+        (one, Figure(arrow(one.t), bar_chart(f"Candidates of round {one.t}", bars, full=full))) for one, bars in sampled
     ]
-    return table(head, rows)
 
 
-def costs(steps: tuple[Round, ...]) -> Markup:
+def costs(rounds: Sequence[Round]) -> Table:
     """Stages by iterations, with totals."""
-    made = {stage for step in steps for stage in step.costs}
-    rows: list[tuple[Child, ...]] = [
-        (stage, *_cost_cells([step.costs.get(stage) for step in steps])) for stage in _STAGES if stage in made
-    ]
-    if not rows:
-        return element("p", DASH)
-    rows.append(("all", *_cost_cells([_together(step.costs.values()) for step in steps])))
-    return table(("stage", *(f"iteration {step.t}" for step in steps), "all"), rows)
+    made = {stage: [one.costs.get(stage) for one in rounds] for stage in _STAGES}
+    made["all"] = [_together(one.costs.values()) for one in rounds]
+    rows = [(stage, *(cost(one) for one in (*found, _together(found)))) for stage, found in made.items() if any(found)]
+    return ("stage", *(f"iteration {one.t}" for one in rounds), "all"), rows
 
 
-def _funnel(one: Round, bars: list[Bar], scale: int) -> Markup:
-    chart = bar_chart(bars, scale=scale, title=f"Candidates of round {one.t}")
-    return figure(f"M{one.t} → M{one.t + 1}", chart, _caption(one))
+def per_kept_row(rounds: Sequence[Round]) -> Table:
+    """For every round with a training set: the yield, then what each stage spent on one kept row."""
+    kept = [(one, one.costs_per_row) for one in rounds if one.costs_per_row]
+    if not kept:
+        return (), ()
+    rows = [(name, *(write(one) for one, _ in kept)) for name, write in _COUNTS.items()]
+    making = [cost(one.making_per_row, of_row=True) for one, _ in kept]
+    rows.append(("what makes a row: sample, judge, select", *making))
+    stages = [stage for stage in _OF_A_ROW if any(stage in costs for _, costs in kept)]
+    rows += [(stage, *(cost(costs.get(stage), of_row=True) for _, costs in kept)) for stage in stages]
+    return ("round", *(arrow(one.t) for one, _ in kept)), rows
 
 
-def _bars(found: Round) -> list[Bar]:
-    bars = [_bar("drawn", found.drawn or 0)]
+def data_read(view: RunView) -> list[tuple[str, str, str, str]]:
+    """A row for each role of the data; none where nothing was left out and no columns were read."""
+    rows = []
+    for role, kept in view.sources.items():
+        left_out, columns = counted(kept.manifest.counts, LEFT_OUT), columns_line(kept)
+        if left_out or columns:
+            reasons = ", ".join(f"{reason.replace('_', ' ')} {n:,}" for reason, n in sorted(left_out.items()))
+            rows.append((role, count(kept.rows()), reasons or "nothing", columns or ""))
+    return rows
+
+
+def _bars(found: Round, drawn: int) -> list[Bar]:
+    bars = [_bar("drawn", drawn)]
     if found.selection is not None:
-        bars += _selection_bars(found.selection, found.drawn)
+        bars += selection_bars(found.selection, drawn)
     if found.mixing is not None:
         own, human = found.mixing.self_rows, found.mixing.human_rows
-        bars.append(Bar("trained on", ((own, _OWN), (human, _HUMAN)), f"{own:,} own, then {human:,} human"))
+        parts = ((own, _OWN), (human, _HUMAN))
+        bars.append(Bar("trained on", parts, count(own + human), f"{own:,} own, then {human:,} human"))
     return bars
 
 
-def _selection_bars(selection: SelectionCounts, drawn: int | None) -> list[Bar]:
+def selection_bars(selection: SelectionCounts, drawn: int) -> list[Bar]:
+    """What is left of `drawn` candidates after each reason to leave some out, and how many each took."""
     left, fates = selection.candidates, selection.by_name
     human = selection.human_prompts
     note = "the first of each prompt" + (f", none of {human:,} human prompts" if human else "")
     bars = [_bar("looked at", left, note)] if left != drawn else []
-    reasons = [
-        ("whole", ["cut", "empty"]),
-        ("scored", [name for name in fates if name.startswith("unscored:")]),
-        ("good enough", ["below_threshold"]),
-        ("distinct", ["duplicate"]),
-        ("selected", ["passed_over", "over_cluster_cap"]),
-    ]
-    for name, taken in reasons:
-        counted = {reason: fates[reason] for reason in taken if reason in fates}
-        if name == "good enough" and not counted:
+    reasons = {
+        "whole": ["cut", "empty"],
+        "scored": [name for name in fates if name.startswith("unscored:")],
+        "good enough": ["below_threshold"],
+        "distinct": ["duplicate"],
+        "selected": ["passed_over", "over_cluster_cap"],
+    }
+    for name, taken in reasons.items():
+        lost = {reason: fates[reason] for reason in taken if reason in fates}
+        if name == "good enough" and not lost:
             continue
-        left -= sum(counted.values())
-        note = ", ".join(
-            f"{MINUS}{number:,} {reason.replace('_', ' ')}" for reason, number in counted.items() if number
-        )
-        bars.append(_bar(name, left, note))
+        left -= sum(lost.values())
+        told = [f"{MINUS}{number:,} {reason.replace('_', ' ')}" for reason, number in lost.items() if number]
+        bars.append(_bar(name, left, ", ".join(told)))
     return bars
 
 
 def _bar(name: str, number: int, note: str = "") -> Bar:
-    return Bar(name, ((number, _CANDIDATES),), note)
+    return Bar(name, ((number, _CANDIDATES),), count(number), note)
 
 
-def _caption(found: Round) -> str:
-    told = []
-    if found.selection is not None:
-        asked, without = found.selection.prompts, found.selection.prompts_without_selection
-        told.append(f"{asked:,} prompts, {without:,} of them with nothing to select.")
-        if found.selection.pairs is not None:
-            told.append(f"{found.selection.pairs:,} pairs; {found.selection.ties:,} ties made none.")
-    if found.judged is not None and found.judged.outcomes:
-        outcomes = ", ".join(f"{name} {number:,}" for name, number in sorted(found.judged.outcomes.items()))
-        told.append(f"Judgments: {outcomes}.")
-    if found.training is not None:
-        told.append(f"The update saw {found.training.rows_trained:,} rows.")
-    return " ".join(told)
-
-
-def _cost_cells(found: list[Cost | None]) -> list[Child]:
-    """One cell for each iteration, and their total."""
-    return [_cost(one) for one in (*found, _together(one for one in found if one is not None))]
-
-
-def _cost(found: Cost | None) -> Child:
+def cost(found: Cost | RowCost | None, *, of_row: bool = False) -> str:
+    """Time and tokens; `of_row` writes parts of tokens and of a second, which one row takes."""
     if found is None:
         return DASH
+    # Of 99.5 ms and more, two digits would be 1e+02.
+    brief = of_row and found.seconds < 0.0995
+    time = f"{1000 * found.seconds:.2g} ms" if brief else seconds(found.seconds)
     if found.tokens is None:
-        return seconds(found.seconds)
-    return joined((seconds(found.seconds), element("small", f"{found.tokens:,} tokens")))
+        return time
+    return below(time, f"{found.tokens:,.1f} tokens" if of_row else f"{found.tokens:,} tokens")
 
 
-def _together(costs: Iterable[Cost]) -> Cost | None:
-    there = list(costs)
+def _together(found: Iterable[Cost | None]) -> Cost | None:
+    there = [one for one in found if one is not None]
     return total(there) if there else None

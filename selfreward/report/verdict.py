@@ -1,56 +1,49 @@
 """The verdict in plain words, computed from committed numbers; it claims no more than the intervals allow."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
 from selfreward.artifacts.runs import RunView
-from selfreward.metrics.evaluation import Evaluation, MatchedStart
+from selfreward.metrics.evaluation import Evaluation
 from selfreward.metrics.intervals import Interval
 from selfreward.reading.changes import control_gap, probe_change, running_minimum
 from selfreward.reading.rounds import Diagnosed, Round
 from selfreward.report.figures import change, change_with_limits, limits, plural, share
-from selfreward.report.standing import blind_spots, headline, standing
+from selfreward.stages.diagnose import Verdict as Diagnosis
 
 _FEW = 100  # prompts; below, only large differences show
 _TOO_FEW = 10  # prompts; below, a bootstrap interval means nothing
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was found out: what about, and the sentence."""
-
-    about: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
-    """The headline and the findings under it."""
+    """The headline, and under it sentences by what they are about."""
 
     headline: str
-    findings: list[Finding]
+    findings: dict[str, str]
 
 
-def judge_run(
-    view: RunView, steps: tuple[Round, ...], watches: tuple[Diagnosed, ...], control: RunView | None
-) -> Verdict:
+def judge_run(view: RunView, rounds: Sequence[Round], watches: Sequence[Diagnosed], control: RunView | None) -> Verdict:
     """What the run shows so far about its last policy."""
-    evaluated = [step for step in steps if step.evaluation is not None]
+    evaluated = [(one.t, one.evaluation) for one in rounds if one.evaluation is not None]
     if not evaluated:
-        return Verdict("Nothing has been evaluated yet.", [])
-    last = evaluated[-1]
-    if last.t == 0:
-        return Verdict("Only the start model has been evaluated, so there is nothing to compare yet.", [])
-    distance, nll = _open_changes(view, steps, last.t)
-    findings = [*_closed_findings(steps, last), *_open_findings(steps, last.t, distance, nll)]
-    if told := [*standing(watches), *_narrower_when_closed(view, steps, last.t)]:
-        findings.append(Finding("The monitor", " ".join(told)))
-    if missed := blind_spots(watches):
-        findings.append(Finding("Its blind spots", missed))
-    if control is not None:
-        findings.append(Finding("Against the control", _against(view, control)))
-    findings.append(_how_sure(last, distance))
-    return Verdict(f"{_quality(last)}; {_openness(distance, nll)}. {headline(watches)}".strip(), findings)
+        return Verdict("Nothing has been evaluated yet.", {})
+    t, last = evaluated[-1]
+    if t == 0:
+        return Verdict("Only the start model has been evaluated, so there is nothing to compare yet.", {})
+    distance, nll = (probe_change(view, "open", name, t) for name in ("pairwise_distance", "human_nll"))
+    findings = {
+        "Closed questions": _closed(rounds[0].evaluation, last),
+        "At matched diversity": _beside_matched(t, last),
+        "Open prompts": _open(rounds, t, distance, nll),
+        "The monitor": " ".join([*standing(watches), *_narrower_when_closed(view, rounds, t)]),
+        "Its blind spots": blind_spots(watches),
+        "Against the control": "" if control is None else _against(view, control),
+        "How sure": _how_sure(last, distance),
+    }
+    told = f"{_quality(t, last)}; {_openness(distance, nll)}. {headline(watches)}".strip()
+    return Verdict(told, {about: text for about, text in findings.items() if text})
 
 
 def clear(found: Interval | None) -> TypeGuard[Interval]:
@@ -58,94 +51,134 @@ def clear(found: Interval | None) -> TypeGuard[Interval]:
     return found is not None and found.n >= _TOO_FEW and (found.low > 0 or found.high < 0)
 
 
-def sharpening(evaluation: Evaluation) -> str:
+def sharpening(found: Evaluation) -> str:
     """How the change in pass@1 stands to the start model at matched diversity, in a few words."""
-    since, matched = evaluation.since_pass_1, evaluation.matched
-    if since is None or matched is None or matched.gain.pass_at_1 is None:
+    since, matched = found.since_pass_1, found.matched
+    gain = None if matched is None else matched.gain.pass_at_1
+    if since is None or matched is None or gain is None:
         return "matched diversity is not known"
     if matched.off_ladder:
         return "its diversity is beyond what M0 was sampled at, so sharpening cannot be told apart"
-    gain = matched.gain.pass_at_1
     if clear(gain):
-        if gain.value < 0:
-            return "at the same diversity M0 does better"
-        return "at the same diversity it does better than M0"
+        return f"at the same diversity {'M0 does better' if gain.value < 0 else 'it does better than M0'}"
     if not clear(since) or since.value < 0:
         return "at the same diversity no clear difference from M0 is left"
     # An interval that holds 0 may also hold the whole change: then there is nothing to say about "most".
-    if gain.high < since.value / 2:
-        return "most of this is sharpening"
-    return "sharpening may be all of it"
+    return "most of this is sharpening" if gain.high < since.value / 2 else "sharpening may be all of it"
 
 
-def _quality(last: Round) -> str:
-    assert last.evaluation is not None
-    since = last.evaluation.since_pass_1
+def headline(watches: Sequence[Diagnosed]) -> str:
+    """What the headline must say of the monitor; nothing where there is no reason to worry."""
+    if not watches:
+        return ""
+    last, alarms = watches[-1], [one for one in watches if one.verdict.is_alarm]
+    state = last.verdict.state
+    if last.verdict.is_alarm:
+        since = "" if alarms[0].t == last.t else f", first at M{alarms[0].t}"
+        return f"The monitor stands at {state}{since}: contraction together with lost human mass."
+    if alarms:
+        return f"The monitor raised {alarms[0].verdict.state} at M{alarms[0].t}; M{last.t} is {state}."
+    return f"The monitor could not judge M{last.t}." if state in ("INVALID", "INCONCLUSIVE") else ""
+
+
+def standing(watches: Sequence[Diagnosed]) -> list[str]:
+    """Sentences on the last policy: the state, why, and what it means."""
+    if not watches:
+        return []
+    last = watches[-1]
+    told = [f"M{last.t} is {last.verdict.state}: {last.verdict.why}."]
+    if meaning := _meaning(last.verdict):
+        told.append(meaning)
+    if (alarms := [one.t for one in watches if one.verdict.is_alarm]) and not last.verdict.is_alarm:
+        told.append(f"An alarm stood at {', '.join(f'M{t}' for t in alarms)}.")
+    return told
+
+
+def blind_spots(watches: Sequence[Diagnosed]) -> str:
+    """What the monitor would not have seen of the last policy."""
+    told = watches[-1].verdict.cannot_see if watches else ""
+    return f"{told[:1].upper()}{told[1:]}." if told else ""
+
+
+def _meaning(found: Diagnosis) -> str:
+    contracted = any(one.hit for one in found.ordered if one.part == "contraction")
+    losses = [one for one in found.ordered if one.part == "loss" and one.family in found.counted]
+    lost = [one.family for one in losses if one.hit]
+    match found.state:
+        case "ALARM" | "SEVERE" if found.standing.alarms:
+            return f"Fresh evidence of both parts in {plural(found.standing.alarms, 'round')} in a row."
+        case "WARN" if contracted and losses and not lost:
+            kept = ", ".join(one.family for one in losses)
+            return (
+                f"Answers narrowed, and no loss of human mass beyond a margin was seen ({kept}): that is convergence, "
+                "which alone is no alarm."
+            )
+        case "WARN" if contracted and not losses:
+            return "Answers narrowed, and whether human mass was lost was not measured."
+        case "WARN" if lost and set(lost) == {"human"}:
+            return (
+                "Answers are less varied than people's own, and neither meaning nor entropy clearly contracted: a "
+                "warning, no alarm."
+            )
+        case "WARN" if lost:
+            return "Human mass was lost, but neither meaning nor entropy clearly contracted: a warning, no alarm."
+        case "INVALID" | "INCONCLUSIVE":
+            return "Nothing is decided on such a round."
+    return ""
+
+
+def _quality(t: int, last: Evaluation) -> str:
+    since, greedy = last.since_pass_1, last.since_greedy
     if since is None:
-        return f"M{last.t} was asked no closed question with a known answer"
+        return f"M{t} was asked no closed question with a known answer"
+    told = "is neither clearly better nor clearly worse than M0 when sampled"
     if clear(since):
         told = f"is right {'more' if since.value > 0 else 'less'} often than M0 when sampled"
-    else:
-        told = "is neither clearly better nor clearly worse than M0 when sampled"
-    return f"M{last.t} {told} ({sharpening(last.evaluation)}), {_greedily(last.evaluation.since_greedy)}"
-
-
-def _greedily(since: Interval | None) -> str:
-    """The greedy answer does not depend on the temperature, so a change in it is never sharpening alone."""
-    if clear(since):
-        return f"and right {'more' if since.value > 0 else 'less'} often when greedy"
-    return "with no clear change when greedy"
+    # The greedy answer does not depend on the temperature, so a change in it is never sharpening alone.
+    greedily = "with no clear change when greedy"
+    if clear(greedy):
+        greedily = f"and right {'more' if greedy.value > 0 else 'less'} often when greedy"
+    return f"M{t} {told} ({sharpening(last)}), {greedily}"
 
 
 def _openness(distance: Interval | None, nll: Interval | None) -> str:
     if distance is None and nll is None:
         return "nothing is known about its open answers"
+    told = "its open answers are not clearly more or less varied"
     if clear(distance):
-        told = [f"its open answers grew {'more varied' if distance.value > 0 else 'more alike'}"]
-    else:
-        told = ["its open answers are not clearly more or less varied"]
-    if clear(nll):
-        told.append(f"it finds human answers {'less' if nll.value > 0 else 'more'} likely")
-    return " and ".join(told)
+        told = f"its open answers grew {'more varied' if distance.value > 0 else 'more alike'}"
+    return f"{told} and it finds human answers {'less' if nll.value > 0 else 'more'} likely" if clear(nll) else told
 
 
-def _closed_findings(steps: tuple[Round, ...], last: Round) -> list[Finding]:
-    first, own = steps[0].evaluation, last.evaluation
-    assert own is not None
-    if own.pass_1 is None or own.since_pass_1 is None:
-        return []
-    greedy = _moved("Greedy accuracy", first.greedy if first else None, own.greedy, own.since_greedy)
-    pass_1 = _moved("pass@1", first.pass_1 if first else None, own.pass_1, own.since_pass_1)
-    found = [Finding("Closed questions", f"{greedy}; {pass_1}. {plural(own.pass_1.n, 'held-out question')}.")]
-    if own.matched is not None and own.matched.gain.pass_at_1 is not None:
-        found.append(Finding("At matched diversity", _beside_matched(last.t, own, own.matched, own.since_pass_1)))
-    return found
+def _closed(start: Evaluation | None, last: Evaluation) -> str:
+    if last.pass_1 is None or last.since_pass_1 is None:
+        return ""
+    greedy = _moved("Greedy accuracy", None if start is None else start.greedy, last.greedy, last.since_greedy)
+    pass_1 = _moved("pass@1", None if start is None else start.pass_1, last.pass_1, last.since_pass_1)
+    return f"{greedy}; {pass_1}. {plural(last.pass_1.n, 'held-out question')}."
 
 
-def _beside_matched(t: int, own: Evaluation, matched: MatchedStart, since: Interval) -> str:
-    distinct = None if own.closed is None else own.closed.distinct_share
+def _beside_matched(t: int, last: Evaluation) -> str:
+    matched, since, closed = last.matched, last.since_pass_1, last.closed
+    if matched is None or matched.gain.pass_at_1 is None or since is None or closed is None:
+        return ""
+    place = f"M0 sampled at temperature {matched.temperature:.2f} gives the distinct share of M{t}, "
+    place += share(closed.distinct_share)
     if matched.off_ladder:
         place = (
-            f"No temperature that M0 was sampled at gives the distinct share of M{t}, {share(distinct)}. "
+            f"No temperature that M0 was sampled at gives the distinct share of M{t}, {share(closed.distinct_share)}. "
             f"The nearest, {matched.temperature:.2f}, gives {share(matched.distinct_share)}"
-        )
-    else:
-        place = (
-            f"M0 sampled at temperature {matched.temperature:.2f} gives the distinct share of M{t}, {share(distinct)}"
         )
     return (
         f"{place}, and a pass@1 of {share(matched.pass_at_1)}. Against that, "
-        f"{change_with_limits(matched.gain.pass_at_1)} of the "
-        f"{change(since.value)} remains: {sharpening(own)}."
+        f"{change_with_limits(matched.gain.pass_at_1)} of the {change(since.value)} remains: {sharpening(last)}."
     )
 
 
-def _open_findings(
-    steps: tuple[Round, ...], until: int, distance: Interval | None, nll: Interval | None
-) -> list[Finding]:
-    then, now = steps[0].measurement, steps[until].measurement
+def _open(rounds: Sequence[Round], t: int, distance: Interval | None, nll: Interval | None) -> str:
+    then, now = rounds[0].measurement, rounds[t].measurement
     if then is None or now is None:
-        return []
+        return ""
     told = []
     if distance is not None:
         told.append(
@@ -153,35 +186,26 @@ def _open_findings(
             f"{change_with_limits(distance)} over {plural(distance.n, 'probe prompt')}."
         )
     if nll is not None and now.human_nll is not None:
-        lowest, at = min((value, t) for t, value in running_minimum(steps) if t <= until)
+        lowest, at = min((value, when) for when, value in running_minimum(rounds) if when <= t)
         above = f"{change(now.human_nll - lowest)} above its lowest, at M{at}"
         place = "its lowest so far" if lowest == now.human_nll else above
         told.append(
             f"Human answers {_clearly(nll)} in NLL: {share(then.human_nll)} → {share(now.human_nll)} nats/token, "
             f"{change_with_limits(nll)}; that is {place}."
         )
-    return [Finding("Open prompts", " ".join(told))] if told else []
+    return " ".join(told)
 
 
-def _open_changes(view: RunView, steps: tuple[Round, ...], until: int) -> tuple[Interval | None, Interval | None]:
-    if steps[0].measurement is None or steps[until].measurement is None:
-        return None, None
-    distance, nll = (probe_change(view, "open", name, until) for name in ("pairwise_distance", "human_nll"))
-    return distance, nll
-
-
-def _narrower_when_closed(view: RunView, steps: tuple[Round, ...], until: int) -> list[str]:
+def _narrower_when_closed(view: RunView, rounds: Sequence[Round], t: int) -> list[str]:
     """Fewer different answers to questions with one right answer are no contraction."""
-    then, now = steps[0].measurement, steps[until].measurement
-    if then is None or now is None:
+    then, now = rounds[0].measurement, rounds[t].measurement
+    moved = probe_change(view, "closed", "distinct_share", t)
+    if then is None or now is None or not clear(moved) or moved.value >= 0:
         return []
-    moved = probe_change(view, "closed", "distinct_share", until)
-    if clear(moved) and moved.value < 0:
-        return [
-            f"Closed probe prompts: distinct share {share(then.closed_distinct_share)} → "
-            f"{share(now.closed_distinct_share)}; with one right answer each that is sharpening, and raises no alarm."
-        ]
-    return []
+    return [
+        f"Closed probe prompts: distinct share {share(then.closed_distinct_share)} → "
+        f"{share(now.closed_distinct_share)}; with one right answer each that is sharpening, and raises no alarm."
+    ]
 
 
 def _against(view: RunView, control: RunView) -> str:
@@ -189,18 +213,16 @@ def _against(view: RunView, control: RunView) -> str:
     if found is None:
         return f"{control.name} has no policy evaluated yet that this run has too."
     t, gap = found
+    told = "no clear difference: what the judge prefers did not show in accuracy"
     if clear(gap):
         told = f"choosing by the judge did {'better' if gap.value > 0 else 'worse'} than choosing at random"
-    else:
-        told = "no clear difference: what the judge prefers did not show in accuracy"
     return f"At M{t}, pass@1 differs by {change_with_limits(gap)} from {control.name}, which picks at random: {told}."
 
 
-def _how_sure(last: Round, distance: Interval | None) -> Finding:
-    assert last.evaluation is not None
+def _how_sure(last: Evaluation, distance: Interval | None) -> str:
     told = ["This is one run with one seed: intervals say how another draw of prompts would differ, not another run."]
     checked = (
-        (last.evaluation.since_pass_1, "held-out question", "pass@1"),
+        (last.since_pass_1, "held-out question", "pass@1"),
         (distance, "open probe prompt", "pairwise distance"),
     )
     for found, noun, quantity in checked:
@@ -209,7 +231,7 @@ def _how_sure(last: Round, distance: Interval | None) -> Finding:
         elif found is not None and found.n < _FEW:
             half = share((found.high - found.low) / 2)
             told.append(f"{plural(found.n, noun)} are few: a change in {quantity} below about {half} would not show.")
-    return Finding("How sure", " ".join(told))
+    return " ".join(told)
 
 
 def _moved(name: str, then: Interval | None, now: Interval | None, since: Interval | None) -> str:

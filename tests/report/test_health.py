@@ -11,13 +11,12 @@ from selfreward.artifacts.runs import RunView
 from selfreward.metrics.matched_probe import Mode
 from selfreward.monitor.detector import State
 from selfreward.reading.rounds import diagnosed, rounds_of
-from selfreward.report.charts import Flag, Point, Series, line_chart
-from selfreward.report.health import action_flags, state_flags
+from selfreward.report.charts import Flag, Series, line_chart
+from selfreward.report.drawing import Point
+from selfreward.report.health import action_flags, in_margins, state_flags
 from selfreward.report.page import render
-from selfreward.report.sight import in_margins
-from selfreward.report.standing import blind_spots, headline, standing
 from selfreward.report.survival import expected, still_given, survival
-from selfreward.report.verdict import judge_run
+from selfreward.report.verdict import blind_spots, headline, judge_run, standing
 from selfreward.report.waterfall import falls_of
 from tests.report.browser import Page, harmless
 from tests.support import run_scripted
@@ -78,7 +77,7 @@ def test_the_verdict_names_the_alarm_and_what_could_not_be_seen(alarming: RunVie
     verdict = judge_run(alarming, rounds_of(alarming), diagnosed(rounds_of(alarming)), None)
     said = "The monitor stands at SEVERE, first at M2: contraction together with lost human mass."
     assert verdict.headline.endswith(said)
-    told = {one.about: one.text for one in verdict.findings}
+    told = verdict.findings
     assert "M4 is SEVERE: sem moved by " in told["The monitor"]
     assert "that is sharpening, and raises no alarm" in told["The monitor"]
     assert told["Its blind spots"].startswith("Cannot see, at 80% power, a drop of sem below ")
@@ -135,15 +134,15 @@ def test_rare_meanings_are_expected_to_be_missed() -> None:
     assert expected([rare]) == pytest.approx(1 - (31 / 32) ** 8)
     assert still_given([common, rare]) == 0.5
     measured: Any = SimpleNamespace(records=lambda *_: [common, rare])
-    few = Page(survival(RunView(Path("r"), {}, ({"measure": measured},))).html).text
-    assert "No group has the 8 meanings" in few and "25-50%" in few
+    few, _ = survival(RunView(Path("r"), {}, ({"measure": measured},)))
+    assert few.missing.startswith("No group has the 8 meanings") and few.rows[0][0] == "25-50%"
 
 
 def test_a_band_and_a_flag_are_drawn_where_they_belong() -> None:
     series = [Series("sem", 0, (Point(0, 0.0), Point(1, 0.4)))]
-    plain = line_chart(series, unit="u", title="t", names=["M0", "M1"]).html
+    plain = line_chart("t", "u", series, ["M0", "M1"])
     flags = [Flag(1, "S", "<b>")]
-    drawn = line_chart(series, unit="u", title="t", names=["M0", "M1"], band=(0.0, 0.1), flags=flags).html
+    drawn = line_chart("t", "u", series, ["M0", "M1"], band=(0.0, 0.1), flags=flags)
     band = next(one for one in ElementTree.fromstring(drawn).iter("rect") if one.get("class") == "band")
     assert float(band.get("height", 0)) == pytest.approx((270 - 30 - 34) / 4)
     assert "band" not in plain and "flag" not in plain

@@ -1,6 +1,5 @@
 """The judge on the page of a run: its health as the stages wrote it, what the gate did, flips and unread replies."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +8,8 @@ import pytest
 from selfreward.artifacts.runs import RunView
 from selfreward.backends import scripted
 from selfreward.records import Judgment
-from selfreward.report.judging import judging
+from selfreward.report.judge_texts import Unread, replies
 from selfreward.report.page import render
-from selfreward.report.unread import Unread, replies
 from tests.report.browser import Page, harmless
 from tests.report.test_page import HOSTILE
 from tests.support import run_scripted
@@ -28,7 +26,7 @@ def careless(tmp_path_factory: pytest.TempPathFactory) -> RunView:
 
 
 def told(view: RunView, *, texts: bool = True) -> str:
-    return Page(judging(view, texts=texts).html).text
+    return Page(render(view, None, texts=texts)).text
 
 
 def test_every_round_stands_there_with_what_the_stages_wrote(careless: RunView) -> None:
@@ -42,7 +40,6 @@ def test_every_round_stands_there_with_what_the_stages_wrote(careless: RunView) 
         assert "flip_rate" in {one["name"] for one in acted}
         assert all(f"warn: {one['name']} {one['why']}" in text for one in acted)
     assert "self_preference: nobody says who wrote the answers" in text
-    assert judging(careless, texts=True).html in render(careless, None)
 
 
 def test_a_run_without_a_judge_yet_says_so(careless: RunView) -> None:
@@ -72,7 +69,7 @@ def test_a_copy_without_texts_has_none(careless: RunView) -> None:
 def test_hostile_replies_stay_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = scripted.compare_reply
     monkeypatch.setattr(scripted, "compare_reply", lambda task, **more: f"{HOSTILE}\n{plain(task, **more)}")
-    html = judging(run_scripted(tmp_path, *PAIRWISE, *FAULTS, "loop.iterations=1"), texts=True).html
+    html = render(run_scripted(tmp_path, *PAIRWISE, *FAULTS, "loop.iterations=1"), None)
     assert "<script>alert(1)</script>" in harmless(html).text
 
 
@@ -93,8 +90,7 @@ def test_of_many_replies_the_most_frequent_are_shown_in_full_and_the_rest_counte
     long = "x" * 3000
     found = [Unread("unparsed", "an answer", "Why?", f"reply {n}") for n in range(60)]
     found += [Unread("truncated", "an answer", "How?", long)] * 5
-    text = Page(replies(found).html).text
-    assert text.startswith("unparsed 60, truncated 5; 61 different. Not shown: 21 of them, given 21 times.")
-    assert text.count(long) == 1
-    assert "truncated, 5 times, first about an answer to:How?" in text
-    assert len(re.findall(r"reply \d+", text)) == 39
+    told, shown = replies(found)
+    assert told == "unparsed 60, truncated 5; 61 different. Not shown: 21 of them, given 21 times."
+    assert shown[0] == ("truncated, 5 times, first about an answer to:", found[-1])
+    assert [one.reply for _, one in shown[1:]] == [f"reply {n}" for n in range(39)]

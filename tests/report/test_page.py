@@ -17,11 +17,11 @@ from selfreward.metrics.evaluation import Evaluation, Gains, MatchedStart
 from selfreward.metrics.intervals import Interval
 from selfreward.reading.rounds import RowCost, diagnosed, rounds_of
 from selfreward.report.control import control_settings, drops_tiers, find_control, picks_at_random
-from selfreward.report.markup import element, visible
+from selfreward.report.drawing import mark
 from selfreward.report.page import render
-from selfreward.report.rounds import _selection_bars
+from selfreward.report.pages import visible
+from selfreward.report.rounds import cost, selection_bars
 from selfreward.report.verdict import judge_run, sharpening
-from selfreward.report.yields import _cost
 from selfreward.selection.choice import SelectionCounts
 from tests.report.browser import Page, harmless
 from tests.support import run_scripted, scripted_config
@@ -82,15 +82,15 @@ def test_the_page_writes_what_the_stages_committed(runs):
 def test_a_funnel_ends_at_the_rows_that_were_selected(runs):
     for step in rounds_of(read_run(runs / "main"))[:-1]:
         counts = step.selection.by_name
-        bars = _selection_bars(step.selection, step.drawn)
+        bars = selection_bars(step.selection, step.drawn)
         assert bars[-1].parts[0][0] == counts["selected"]
         human = SelectionCounts({**counts, "human_pairs": 3, "human_prompts_without_pair": 1})
-        beside = _selection_bars(human, 1000)
+        beside = selection_bars(human, 1000)
         assert beside[0].note == "the first of each prompt, none of 4 human prompts"
 
 
 def test_what_a_row_took_is_written_without_an_exponent():
-    written = [_cost(RowCost(seconds, None)) for seconds in (0.00123, 0.0994, 0.0996, 300.0)]
+    written = [cost(RowCost(seconds, None), of_row=True) for seconds in (0.00123, 0.0994, 0.0996, 300.0)]
     assert written == ["1.2 ms", "99 ms", "0.10 s", "5.0 min"]
 
 
@@ -107,9 +107,9 @@ def test_hostile_text_stays_text(tmp_path, monkeypatch):
     assert page.tags.count("style") == html.count("</style>") == 1
 
 
-def test_only_markup_passes_through_an_element():
-    built = element("p", "<i>", element("b", "&"), title='"><i onclick=x>')
-    assert built.html == '<p title="&quot;&gt;&lt;i onclick=x&gt;">&lt;i&gt;<b>&amp;</b></p>'
+def test_only_markup_passes_through_a_mark():
+    built = mark("text", "<i>", mark("title", "&"), fill_='"><i onclick=x>')
+    assert built == '<text fill="&#34;&gt;&lt;i onclick=x&gt;">&lt;i&gt;<title>&amp;</title></text>'
     assert visible("a\nb\tc\u2066\u200b\x00\ud800") == "a\nb\tc⟨U+2066⟩⟨U+200B⟩⟨U+0000⟩⟨U+D800⟩"
     assert visible("naïve 日本 می‌خواهم 👩‍🔬") == "naïve 日本 می‌خواهم 👩‍🔬"
 
@@ -143,7 +143,7 @@ def test_few_prompts_are_said_to_be_few(tmp_path):
     view = run_with_config(tmp_path, "loop.iterations=1", "data.held_out_closed=4", "data.probe_open=4")
     verdict = judge_run(view, rounds_of(view), diagnosed(rounds_of(view)), None)
     assert "neither clearly better nor clearly worse" in verdict.headline
-    assert "4 held-out questions: far too few for any claim." in verdict.findings[-1].text
+    assert "4 held-out questions: far too few for any claim." in verdict.findings["How sure"]
 
 
 def _evaluation(

@@ -10,7 +10,7 @@ import pytest
 from selfreward.artifacts.runs import RunView
 from selfreward.backends.scripted import ScriptedBackend
 from selfreward.backends.scripted_judge import CompareTask
-from selfreward.report.judging import judging
+from selfreward.report.page import render
 from selfreward.tracking import metrics_of_run
 from tests.report.browser import Page
 from tests.support import Silent, run_scripted
@@ -58,7 +58,7 @@ def test_how_far_people_agree_stands_beside_the_judge(tmp_path: Path) -> None:
     assert row["judge/people/mean_pairwise_kappa"] == pytest.approx(1 / 3)
     assert row["judge/final_people/fleiss_kappa"] == pytest.approx(1 / 3)
     assert row["judge/people/mean_pairwise_kappa_low"] < 1 / 3 < row["judge/people/mean_pairwise_kappa_high"]
-    text = Page(judging(view, texts=False).html).text
+    text = Page(render(view, None, texts=False)).text
     assert "people's kappa" in text and "0.333[" in text
 
 
@@ -68,7 +68,7 @@ def test_where_each_pair_was_labelled_once_the_ceiling_is_missing_with_its_reaso
     assert {(one["value"], one["why_missing"]) for one in people} == {(None, "fewer than two raters an item")}
     assert health(view)["final_people"] is None
     assert not [name for row in metrics_of_run(view.folder) for name in row if name.startswith("judge/people")]
-    assert "mean_pairwise_kappa: fewer than two raters" in Page(judging(view, texts=False).html).text
+    assert "mean_pairwise_kappa: fewer than two raters" in Page(render(view, None, texts=False)).text
 
 
 def signed(pairs: int = 36) -> list[dict[str, Any]]:

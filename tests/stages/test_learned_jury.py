@@ -14,7 +14,7 @@ from selfreward.errors import DataError
 from selfreward.judge_quality import opinions
 from selfreward.judge_quality.verdicts import Verdicts
 from selfreward.records import Judgment, PreferencePair
-from selfreward.report.judging import judging
+from selfreward.report.page import render
 from tests.report.browser import Page
 from tests.support import run_scripted
 
@@ -76,12 +76,12 @@ def test_the_member_that_is_right_on_gold_gets_the_say_and_what_is_right_is_chos
     assert {"weights", "juror"} & outvoted.iterations[0]["judge"].manifest.inputs.keys() == set()
     assert view.iterations[0]["judge"].manifest.inputs["weights"].key == view.iterations[0]["health"].key
     assert view.iterations[0]["judge"].rows("evidence") == outvoted.iterations[0]["judge"].rows("evidence")
-    text = Page(judging(view, texts=True).html).text
+    text = Page(render(view, None, texts=True)).text
     assert f"learned on its gold pairs: rubric {weights['rubric']:.3g}, " in text and "pairwise 0 (no say)" in text
     assert "Where its members disagree the most" in text and "What is" in text
-    bare = Page(judging(view, texts=False).html).text
+    bare = Page(render(view, None, texts=False)).text
     assert "What is" not in bare
-    assert "no say" not in Page(judging(outvoted, texts=True).html).text
+    assert "no say" not in Page(render(outvoted, None, texts=True)).text
 
 
 @pytest.mark.usefixtures("misled")
