@@ -203,10 +203,7 @@ def _extract(archive: Path, member: str, target: Path) -> None:
 
 
 def convert_gguf(folder: Path, target: Path) -> None:
-    """Save the weights and tokenizer of `folder`/model.gguf in `target`, as float32 safetensors that can be trained.
-
-    Raises OSError where the disk is full (ENOSPC).
-    """
+    """Save the tokenizer of `folder`/model.gguf and its weights, as float32 safetensors that can be trained."""
     import torch
     from safetensors import SafetensorError
 
@@ -232,17 +229,14 @@ def _quiet() -> Iterator[None]:
     """Keep the progress bars and warnings of transformers off the terminal; exceptions still come through."""
     from transformers.utils import logging as chatter
 
-    level, bars = chatter.get_verbosity(), chatter.is_progress_bar_enabled()
+    level = chatter.get_verbosity()
     chatter.set_verbosity(logging.ERROR)
-    chatter.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         # Its GGUF reader draws a bar of its own, which no setting turns off.
         with redirect_stderr(io.StringIO()):
             yield
     finally:
         chatter.set_verbosity(level)
-        if bars:
-            chatter.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _manifest_path(cache: Path, wheel: Wheel) -> Path:
