@@ -23,10 +23,7 @@ class QuestionContent:
     choices: Mapping[str, str]
 
     def choice(self, piece: str) -> str | None:
-        """The letter of the choice that `piece` names by its letter, its text or both; None where it names none.
-
-        So "(B)", "B) Paris" and "Paris" are one answer.
-        """
+        """The letter of the choice that `piece` names, so that "(B)", "B) Paris" and "Paris" are one; None for none."""
         said = {normalise(piece), trimmed(piece) or ""} if self.choices else set()
         for letter, text in self.choices.items():
             if said & {letter, text, f"{letter} {text}", f"option {letter}"} - {""}:

@@ -33,7 +33,6 @@ def numbers(text: str) -> tuple[str, ...]:
     """The numbers of a cleaned `text` in order: digits, words up to ninety-nine, fractions, thousands and millions.
 
     One value has one form: "8.0", "eight" and "16/2" are 8, "3/4" is 0.75, "2/6" is 1/3, "1.5 million" is 1500000.
-    Kept, as one sentence is asked about several times.
     """
     return tuple(form for found in _NUMBER.finditer(text) for form in _forms(found))
 

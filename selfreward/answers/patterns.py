@@ -14,10 +14,7 @@ class PatternTooSlow(DataError):
 
 
 def found_in_time(pattern: str, text: str, *, whole: bool = False) -> Any:
-    """The first match of `pattern` in `text`, or with `whole` that of all of it, in any case; None where there is none.
-
-    Raises PatternTooSlow after two seconds.
-    """
+    """The first match of `pattern` in `text`, or with `whole` of all of it in any case. Raises PatternTooSlow."""
     find, flags = (regex.fullmatch, regex.IGNORECASE) if whole else (regex.search, 0)
     try:
         return find(pattern, text, flags=flags, timeout=SECONDS)

@@ -35,11 +35,9 @@ def phrase_in(statement: str, asked: QuestionContent) -> str | None:
     """
     if asked.choices:
         letters = (asked.choice(part) for part in reversed(parts(statement)))
-        if letter := next(filter(None, letters), None):
-            return letter
         lettered = [letter for letter in asked.choices if f"{letter})" in _LETTER.findall(statement)]
-        if len(lettered) == 1:
-            return lettered[0]
+        if letter := next(filter(None, letters), lettered[0] if len(lettered) == 1 else None):
+            return letter
     pieces = re.split(r",(?=\s)", without_clause(_chosen_part(statement, asked)))
     new = [piece for piece in pieces if not echoes(piece, asked.known)]
     return _short(" ".join(new or pieces))

@@ -96,10 +96,7 @@ def accepts(prompt: Prompt, answer: str | None) -> bool:
 
 
 def distinct_key(prompt: Prompt, text: str) -> str:
-    """What two answers to `prompt` must share to count as the same.
-
-    That is the extracted answer for a closed prompt; the whole text for an open one, and where there is no answer.
-    """
+    """What equal answers to `prompt` share: the extracted answer of a closed one if there is one, else the text."""
     answer = extract_answer(text, prompt) if prompt.stratum == "closed" else None
     return text if answer is None else answer
 

@@ -111,12 +111,10 @@ def key_of(value: Any) -> str:
     return text.removesuffix(".0") if re.fullmatch(r"-?\d+\.0", text) else text
 
 
-# fmt: off
 Name = Literal[
     "prompt", "system", "history", "choices", "answer", "liked", "chosen", "rejected", "answers", "ratings", "ranks",
     "winner", "strength", "verdicts", "turn", "authors",
-]
-# fmt: on
+]  # fmt: skip
 
 _ANSWERS = ("response", "answer", "output", "completion", "conversation", "candidate")
 _TWO_ANSWERS = [

@@ -78,16 +78,17 @@ def load_truthfulqa(part: QuestionPart, system: str = "") -> list[Prompt]:
 
 
 def load_piqa(part: PairPart, system: str = "") -> list[GoldPair]:
-    """The PIQA pairs of `part`, in the order of their goals' digests; an empty `system` adds no turn.
-
-    Raises as `load_truthfulqa` does.
-    """
+    """The PIQA pairs of `part`, in the order of their goals' digests; `system` and errors as in `load_truthfulqa`."""
     kept: dict[tuple[str, str], GoldPair] = {}
     for where, row in read_rows(asset_data("piqa")):
         goal = str(row.get("question", "")).strip()
         key = _question_digest(goal)
         if _falls_to(_PAIRS[part], key):
-            right, wrong = _right_and_wrong(where, row)
+            options, letter = _OPTIONS.fullmatch(str(row.get("options"))), str(row.get("answer"))[:2]
+            if options is None or letter not in ("A.", "B."):
+                raise DataError(f"{where}: no options A and B with an answer: run `selfreward assets --verify`")
+            first, second = options["A"].strip(), options["B"].strip()
+            right, wrong = (first, second) if letter == "A." else (second, first)
             messages = make_prompt(goal, system=system, stratum="open", source="piqa").messages
             id_ = digest_of("gold", "piqa", [(turn.role, turn.content) for turn in messages], right, wrong)
             kept[key, id_] = GoldPair(id=id_, messages=messages, right=right, wrong=wrong, source="piqa")
@@ -96,16 +97,6 @@ def load_piqa(part: PairPart, system: str = "") -> list[GoldPair]:
 
 def _item_digest(row: Cells) -> str:
     return digest_of("everyday", row["kind"], row["item"])
-
-
-def _right_and_wrong(where: str, row: Cells) -> tuple[str, str]:
-    """The two options of a PIQA row, without their letters."""
-    options = _OPTIONS.fullmatch(str(row.get("options")))
-    letter = str(row.get("answer"))[:2]
-    if options is None or letter not in ("A.", "B."):
-        raise DataError(f"{where}: no options A and B with an answer: run `selfreward assets --verify`")
-    first, second = options["A"].strip(), options["B"].strip()
-    return (first, second) if letter == "A." else (second, first)
 
 
 def _question_digest(question: str) -> str:

@@ -27,10 +27,7 @@ def echoed(prompt: Prompt) -> list[bool]:
 
 
 def references_line(role: str, table: Artifact) -> str | None:
-    """How many references of `role` are right as replies, of how many, with one that is not; None without references.
-
-    The members of a set are one reference; patterns are none.
-    """
+    """How many references of `role` are right as replies, with one that is not; None without references."""
     counts = table.manifest.counts
     known, matched = counts.get("references", 0), counts.get("references_echoed", 0)
     if not known:

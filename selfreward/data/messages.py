@@ -97,10 +97,7 @@ def _kind(said: Any) -> str:
 
 
 def _transcript(text: str, column: str) -> list[Message] | None:
-    """The turns of a text that names who speaks before each; None for a text that does not.
-
-    What stands before the first of the marked turns is a user's.
-    """
+    """The turns of a text that names who speaks; None for one that does not. What stands before marks is a user's."""
     for pattern in _TRANSCRIPTS:
         before, *parts = pattern.split(text)
         if parts and not before and parts[0] == "Human":

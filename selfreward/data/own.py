@@ -13,10 +13,10 @@ from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, mo
 from selfreward.data.columns import Cells, Columns, RowError
 from selfreward.data.formats import columns_read, read_row
 from selfreward.data.gathered import gathered
-from selfreward.data.meanings import FIRST_ROWS, settled
 from selfreward.data.overlap import OverlapSpec
 from selfreward.data.readers import Broken, Rows, content_digest, numbered, read_rows, stop
 from selfreward.data.roles import ColumnsSeen, Kept, LeftOut, Role, Row, WhyUnfit, question_text, said_of, takes_any
+from selfreward.data.winners import FIRST_ROWS, settled
 from selfreward.data.wording import normal_form
 from selfreward.errors import DataError
 from selfreward.records import Prompt, digest_of
@@ -45,8 +45,7 @@ class FileSource(Spec):
 class HubSource(Spec):
     """A split of a data set on the hub at a pinned revision.
 
-    With `limit` those rows are taken that come first by the digest of their content, so that the order of the file
-    plays no part.
+    `limit` takes those rows that come first by the digest of their content, so that their order plays no part.
     """
 
     name: str
@@ -168,12 +167,12 @@ class OwnData(Spec):
                 yield row
             elif (digest := said_of(row)) in seen:
                 yield LeftOut("repeated")
-            elif source.limit is None:
-                seen.add(digest)
-                yield row
             else:
                 seen.add(digest)
-                kept.append(row)
+                if source.limit is None:
+                    yield row
+                else:
+                    kept.append(row)
         yield from heapq.nsmallest(source.limit or 0, kept, key=said_of)
 
     def _source(self, role: Role) -> FileSource | HubSource | None:

@@ -28,7 +28,6 @@ Broken = Callable[[DataError], None]
 # Where an object in a .json file keeps its rows.
 _ROWS = ("data", "rows", "examples", "instances", "items", "records")
 _LFS = b"version https://git-lfs"
-_LONGEST_FIELD = 2**31 - 1
 _SPLIT = re.compile(r"(?:^|/)(train|test|valid|validation|val|dev|eval)(?=[^a-z])")
 # What describes the data beside it.
 _DESCRIPTIONS = ("dataset_infos.json", "dataset_info.json", "dataset_dict.json", "state.json")
@@ -160,7 +159,7 @@ def _json(path: Path, broken: Broken) -> Rows:
 
 def _csv(path: Path, broken: Broken, *, delimiter: str) -> Rows:
     # The module's own limit is 131,072 characters, less than some answers have.
-    csv.field_size_limit(_LONGEST_FIELD)
+    csv.field_size_limit(2**31 - 1)
     with _text_of(path, newline="") as lines:
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         try:

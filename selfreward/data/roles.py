@@ -37,10 +37,7 @@ class HumanAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HumanPair:
-    """Two answers to a prompt, the first preferred by people; `margin` as in `records.PreferencePair`.
-
-    A thought is what stands before an answer, None where nothing does.
-    """
+    """Two answers to a prompt, the first preferred by people; margin and thoughts as in `records.PreferencePair`."""
 
     prompt: Prompt
     chosen: str

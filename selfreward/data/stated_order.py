@@ -54,8 +54,7 @@ class StatedOrder:
 def stated_order(row: Cells, columns: Columns, names: Sequence[str], count: int, *, skip: bool) -> StatedOrder:
     """What orders the `count` answers in the columns `names`.
 
-    Raises RowError where nothing does, or what does cannot be read. Where bad rows are to `skip`, a rating that is no
-    number is a missing one.
+    Raises RowError where nothing does or it cannot be read; with `skip`, a rating that is no number is a missing one.
     """
     ranked = columns.ratings is None and find(columns, "ranks", row) is not None
     scores = _scores(row, columns, count, "ranks" if ranked else "ratings", skip)

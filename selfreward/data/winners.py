@@ -1,4 +1,4 @@
-"""Which of two answers a row says is better, in whatever words, and when the words do not say it.
+"""Which of two answers a row says is better, in whatever words, and what numbers mean in the data set as a whole.
 
 A number that stands for an answer is read only where nothing else can be meant: 1 and 2 where 2 occurs in the data and
 0 does not, or where the two answers are numbered so; 0 and 1 where the answers are numbered so, or where the column is
@@ -7,18 +7,25 @@ an index by its name and 0 occurs. A `label` of 0 and 1 may as well say whether 
 
 import math
 import re
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, TypeVar
 
-from selfreward.data.columns import Cells, Columns, Name, RowError, find, get, get_all, key_of
+from selfreward.data.columns import Cells, Columns, Name, RowError, find, first_of, get, get_all, key_of
+from selfreward.data.question import shown_choices
+from selfreward.data.roles import PROMPT_ROLES, Role
 from selfreward.records import Verdict
+
+FIRST_ROWS = 1000
+"""How many rows are looked at for a number that needs all of them."""
+
+ORDERING: tuple[Name, ...] = ("ratings", "ranks", "verdicts")
+"""What may order answers beside a winner."""
+
+Found = TypeVar("Found")
 
 _FIRST, _SECOND = ("first", "a", "one"), ("second", "b", "two")
 _TIES = ("tie", "tie bothbad", "tie both bad", "both", "both bad", "bothbad", "neither", "equal", "same", "draw")
 _NAMED = re.compile(r"^(?:the )?(?:model|response|answer|assistant|output|completion|candidate|option|conversation) ?")
-ORDERING: tuple[Name, ...] = ("ratings", "ranks", "verdicts")
-"""What may order answers beside a winner."""
-
 _INDEX = re.compile(r"(?:^|_)(?:id|idx|index|winner|better|best)$", re.IGNORECASE)
 # Only what these hold is asked for a verdict; the other usual names hold other things as often.
 _SURE = ("winner", "winner_model_a", "better_response_id")
@@ -48,7 +55,10 @@ def winner_of(row: Cells, names: Sequence[str], columns: Columns, answers: Seque
     """
     if len(names) == 1:
         value = get(row, names[0])
-        authors = find_or_none(columns, "authors", row)
+        try:
+            authors = find(columns, "authors", row)
+        except RowError:
+            authors = None
         written = [] if authors is None else get_all(row, authors)
         if isinstance(value, str) and len(written) == 2 and written.count(value) == 1:
             return "first" if written[0] == value else "second"
@@ -96,14 +106,38 @@ def verdicts_of(row: Cells, columns: Columns, answers: Sequence[str]) -> tuple[V
     return tuple(verdict for verdict in said if verdict is not None)
 
 
-def numbered_verdicts(row: Cells, columns: Columns) -> set[tuple[int, bool]]:
+def settled(role: Role, columns: Columns, first: Sequence[Cells], rows: Callable[[], Iterable[Cells]]) -> Columns:
+    """`columns` with `winner_values` or `first_choice`, where the values of all `rows` settle them.
+
+    Where the `first` rows have no such number, no more are looked at.
+    """
+
+    def union(found_in: Callable[[Cells, Columns], set[Found]]) -> set[Found]:
+        def found(row: Cells) -> set[Found]:
+            try:
+                return found_in(row, columns)
+            except RowError:
+                return set()
+
+        return {one for row in rows() for one in found(row)} if any(map(found, first)) else set()
+
+    if role in PROMPT_ROLES and columns.first_choice is None:
+        # The number 0 is none of 1 to n, the number n is none of 0 to n - 1.
+        ends = union(_choice_at_an_end)
+        return columns.model_copy(update={"first_choice": ends.pop()}) if len(ends) == 1 else columns
+    if role not in PROMPT_ROLES and role != "human" and columns.winner_values is None:
+        return columns.model_copy(update={"winner_values": _values_of(union(_numbered_verdicts))})
+    return columns
+
+
+def _numbered_verdicts(row: Cells, columns: Columns) -> set[tuple[int, bool]]:
     """The numbers that a row gives for verdicts on answers without numbers, and whether each is the place of one."""
-    answers = find_or_none(columns, "answers", row)
+    answers = find(columns, "answers", row)
     if answers is None or _numbers(answers):
         return set()
-    won = find_or_none(columns, "winner", row)
-    sources = [won if won is not None and len(won) == 1 else None, find_or_none(columns, "verdicts", row)]
-    keys = [(key_of(value), names[0]) for names in sources if names is not None for value in get_all(row, names)]
+    won, voted = find(columns, "winner", row) or (), find(columns, "verdicts", row)
+    sources = [won if len(won) == 1 else None, voted]
+    keys = [(key_of(value), names[0]) for names in sources if names for value in get_all(row, names)]
     return {
         (number, not key.isdecimal() or _INDEX.search(column) is not None)
         for key, column in keys
@@ -111,8 +145,8 @@ def numbered_verdicts(row: Cells, columns: Columns) -> set[tuple[int, bool]]:
     }
 
 
-def values_of(verdicts: Collection[tuple[int, bool]]) -> dict[str, Verdict] | None:
-    """What the numbers of all rows, as `numbered_verdicts` finds them, mean where they can mean one thing alone."""
+def _values_of(verdicts: Collection[tuple[int, bool]]) -> dict[str, Verdict] | None:
+    """What the numbers of all rows, as `_numbered_verdicts` finds them, mean where they can mean one thing alone."""
     numbers = {number for number, _ in verdicts}
     if numbers in ({1, 2}, {2}):
         return {"1": "first", "2": "second"}
@@ -121,12 +155,12 @@ def values_of(verdicts: Collection[tuple[int, bool]]) -> dict[str, Verdict] | No
     return None
 
 
-def find_or_none(columns: Columns, name: Name, row: Cells) -> tuple[str, ...] | None:
-    """As `find`, None too where a column that was set is not in the row."""
-    try:
-        return find(columns, name, row)
-    except RowError:
-        return None
+def _choice_at_an_end(row: Cells, columns: Columns) -> set[int]:
+    """The number of the first option, where the answer of a row is a number that tells it."""
+    value = first_of(columns, "answer", row)[1]
+    if not isinstance(value, int) or isinstance(value, bool) or not (choices := shown_choices(row, columns)):
+        return set()
+    return {0} if value == 0 else {1} if value == len(choices) else set()
 
 
 def _spelled(key: str) -> Verdict | None:

@@ -12,12 +12,11 @@ from selfreward.artifacts.atomic_files import canonical, write_atomically
 from selfreward.data.columns import Cells, Columns, RowError, columns_held, find
 from selfreward.data.formats import read_row
 from selfreward.data.gathered import gathered
-from selfreward.data.meanings import settled
 from selfreward.data.messages import clean
 from selfreward.data.question import asked_turns, says_something
 from selfreward.data.readers import read_rows
 from selfreward.data.roles import LeftOut
-from selfreward.data.winners import winner_columns
+from selfreward.data.winners import settled, winner_columns
 from selfreward.errors import DataError
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, labelled
 from selfreward.records import GoldPair, Outcome, Verdict

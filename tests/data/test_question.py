@@ -7,8 +7,8 @@ import pytest
 
 from selfreward.data.columns import Columns, RowError
 from selfreward.data.formats import columns_read, read_row
-from selfreward.data.meanings import settled
 from selfreward.data.roles import HumanAnswer, HumanPair, LeftOut, Role
+from selfreward.data.winners import settled
 from selfreward.records import Prompt
 
 HI, HELLO, WHY, SO, NO = (

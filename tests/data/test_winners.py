@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from selfreward.data.columns import Columns, RowError
 from selfreward.data.formats import read_row
-from selfreward.data.meanings import settled
 from selfreward.data.roles import HumanPair, LeftOut
+from selfreward.data.winners import settled
 
 Told = tuple[str, str, float | None]
 
