@@ -11,17 +11,16 @@ import pytest
 
 from selfreward.artifacts import Store
 from selfreward.artifacts.runs import RunView, read_run
-from selfreward.commands.explain import main
+from selfreward.commands.explain import explanation_lines, main
 from selfreward.commands.gc import collect
 from selfreward.commands.status import main as status_main
 from selfreward.errors import StoreError
 from selfreward.reading.chain import explain
+from selfreward.reading.fate_words import fate_in_words
 from selfreward.reading.metrics import metrics_of_round
 from selfreward.reading.prompt_rounds import PromptRound, explain_round
 from selfreward.reading.rounds import Round, rounds_of
 from selfreward.records import Candidate, Example, Judgment, PreferencePair, Prompt, make_prompt
-from selfreward.report.explanation import explanation_lines
-from selfreward.report.fates import fate_in_words
 from selfreward.report.rounds import per_kept_row
 from selfreward.selection.examples import BestOfK, choose
 from selfreward.selection.fates import Fate

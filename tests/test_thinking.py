@@ -13,10 +13,10 @@ from selfreward.artifacts.runs import RunView, read_run
 from selfreward.backends.base import Completion
 from selfreward.backends.candidates import Decoding, draw_candidates
 from selfreward.backends.scripted import ScriptedBackend
+from selfreward.commands.explain import explanation_lines
 from selfreward.metrics.sharpening import EvaluatedAnswer
 from selfreward.reading.chain import explain
 from selfreward.records import Candidate, Example, Judgment, Policy, PreferencePair, Prompt, digest_of
-from selfreward.report.explanation import explanation_lines
 from selfreward.report.page import render
 from selfreward.tracking import metrics_of_run
 from tests.stages.tables import closed_prompt

@@ -10,9 +10,7 @@ from selfreward.artifacts.identity import flat_settings
 from selfreward.artifacts.runs import RunView, check_links, read_run
 from selfreward.commands.arguments import run_folder
 from selfreward.commands.sweep import STATE_FILE, CellState, read_state
-from selfreward.reading.settings import progress_of, read_config
-from selfreward.report.comparison import render_comparison
-from selfreward.report.comparison_cells import (
+from selfreward.reading.comparison_cells import (
     Cell,
     Comparison,
     State,
@@ -20,6 +18,8 @@ from selfreward.report.comparison_cells import (
     costs_of,
     untold_differences,
 )
+from selfreward.reading.settings import progress_of, read_config
+from selfreward.report.comparison import render_comparison
 from selfreward.report.comparison_table import csv_text, notes, plain_table
 from selfreward.tracking import metrics_of_run
 

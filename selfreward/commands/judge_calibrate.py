@@ -27,8 +27,8 @@ from selfreward.labels.hardest import with_kinds
 from selfreward.labels.items import read_items, write_items
 from selfreward.labels.judge_calibration import LabelledSpec, calibrate, labelled_pairs
 from selfreward.monitor.gate_rules import judge_gate
+from selfreward.reading.calibrated import Calibrated, against_chance, as_json, ceiling, weights_text
 from selfreward.records import Judgment, Policy
-from selfreward.report.calibrated import Calibrated, against_chance, as_json, ceiling, weights_text
 from selfreward.report.judge_page import render
 from selfreward.report.pages import visible
 from selfreward.spec import identity

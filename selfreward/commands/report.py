@@ -4,7 +4,7 @@ from pathlib import Path
 
 from selfreward.artifacts.runs import check_links, read_run
 from selfreward.commands.arguments import run_folder, run_parser
-from selfreward.report.control import check_control, find_control
+from selfreward.reading.control import check_control, find_control
 from selfreward.report.page import write_report
 
 

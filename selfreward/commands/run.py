@@ -14,7 +14,7 @@ from selfreward.config import validate
 from selfreward.console import ConsoleReporter
 from selfreward.errors import StarvedLoop
 from selfreward.loop import run_loop
-from selfreward.report.control import find_control
+from selfreward.reading.control import find_control
 from selfreward.report.page import REPORT_FILE, render
 from selfreward.shell_quoting import word
 from selfreward.tracking import Tracker

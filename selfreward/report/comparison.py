@@ -7,9 +7,7 @@ from statistics import fmean
 from markupsafe import Markup
 
 from selfreward.metrics.intervals import Interval
-from selfreward.report import comparison_table as table
-from selfreward.report.charts import Bar, Figure, Series, bar_chart, line_figure, points
-from selfreward.report.comparison_cells import (
+from selfreward.reading.comparison_cells import (
     Comparison,
     replicates,
     setting,
@@ -17,6 +15,8 @@ from selfreward.report.comparison_cells import (
     untold_differences,
     values_of,
 )
+from selfreward.report import comparison_table as table
+from selfreward.report.charts import Bar, Figure, Series, bar_chart, line_figure, points
 from selfreward.report.comparison_charts import Mark, Square, heat_map, scatter
 from selfreward.report.comparison_table import DISTINCT, GAIN, GREEDY, NLL, OPEN, PASS_1, RISE, SEM_DROP, Measure
 from selfreward.report.drawing import LETTER, WIDTH, Point

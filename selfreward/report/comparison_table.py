@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from selfreward.metrics.intervals import Interval
-from selfreward.report.comparison_cells import Cell, Comparison, paid, setting, shared, shared_seconds
+from selfreward.reading.comparison_cells import Cell, Comparison, paid, setting, shared, shared_seconds
 from selfreward.report.figures import DASH, change, clipped, count, limited, plural, seconds, share
 
 _LONGEST = 60  # characters of a setting; a rubric or a system prompt has many more, and lines of its own

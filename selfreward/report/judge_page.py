@@ -3,7 +3,7 @@
 import json
 
 from selfreward.judge_quality.measures import BIASES
-from selfreward.report.calibrated import CEILINGS, Calibrated, against_chance, weights_text
+from selfreward.reading.calibrated import CEILINGS, Calibrated, against_chance, weights_text
 from selfreward.report.figures import DASH, count, seconds
 from selfreward.report.judge_figures import biases, histogram, named
 from selfreward.report.judge_texts import against, flips, replies, unread

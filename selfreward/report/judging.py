@@ -12,9 +12,9 @@ from selfreward.judge_quality.opinions import weights_of
 from selfreward.judge_quality.verdicts import Judged, Verdicts, judged, labelled
 from selfreward.judges.disagreement import Dispute, most_disputed
 from selfreward.monitor.gate_rules import Action
+from selfreward.reading.calibrated import ceiling, weights_text
 from selfreward.reading.rounds import Round
 from selfreward.records import GoldPair, Judgment, Prompt
-from selfreward.report.calibrated import ceiling, weights_text
 from selfreward.report.charts import Figure, Flag, Series, line_figure, points, policies
 from selfreward.report.drawing import Point
 from selfreward.report.judge_figures import ABOUT, histogram

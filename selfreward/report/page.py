@@ -7,10 +7,10 @@ from typing import Any
 from selfreward.artifacts.atomic_files import write_atomically
 from selfreward.artifacts.runs import RunView
 from selfreward.monitor.findings import PARTS
+from selfreward.reading.control import control_settings, drops_tiers, picks_at_random, start_digest
 from selfreward.reading.rounds import diagnosed, rounds_of
 from selfreward.reading.samples import samples_of
 from selfreward.reading.settings import progress_of, read_config
-from selfreward.report.control import control_settings, drops_tiers, picks_at_random, start_digest
 from selfreward.report.figures import DASH
 from selfreward.report.graphs import over_policies, path_of
 from selfreward.report.health import families, human_data, sight

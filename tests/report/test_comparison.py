@@ -13,9 +13,7 @@ from selfreward.commands import compare as command
 from selfreward.commands.sweep import CellState, cell_run, write_state
 from selfreward.config import SweepCell
 from selfreward.errors import StoreError
-from selfreward.reading.rounds import Cost
-from selfreward.report.comparison import render_comparison
-from selfreward.report.comparison_cells import (
+from selfreward.reading.comparison_cells import (
     Cell,
     Comparison,
     compare,
@@ -26,6 +24,8 @@ from selfreward.report.comparison_cells import (
     untold_differences,
     values_of,
 )
+from selfreward.reading.rounds import Cost
+from selfreward.report.comparison import render_comparison
 from selfreward.report.comparison_charts import Square, heat_map
 from selfreward.report.comparison_table import notes, plain_table
 from selfreward.tracking import metrics_of_run

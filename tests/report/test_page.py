@@ -15,8 +15,8 @@ from selfreward.config import validate
 from selfreward.errors import ConfigError, StoreError
 from selfreward.metrics.evaluation import Evaluation, Gains, MatchedStart
 from selfreward.metrics.intervals import Interval
+from selfreward.reading.control import control_settings, drops_tiers, find_control, picks_at_random
 from selfreward.reading.rounds import RowCost, diagnosed, rounds_of
-from selfreward.report.control import control_settings, drops_tiers, find_control, picks_at_random
 from selfreward.report.drawing import mark
 from selfreward.report.page import render
 from selfreward.report.pages import visible

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from selfreward.reading.fate_words import fate_in_words, rule_in_words
 from selfreward.reading.prompt_rounds import Considered, PolicyName, PromptRound, Rule
-from selfreward.report.fates import fate_in_words, rule_in_words
 from selfreward.selection import AnySelect
 from selfreward.selection.examples import BestOfK, RandomPick, choose
 from selfreward.selection.novelty import NO_ORDERS

@@ -10,12 +10,12 @@ from selfreward.artifacts.runs import RunView
 from selfreward.reading.final_values import final_values
 from selfreward.reading.monitor_metrics import Metric
 from selfreward.reading.rounds import Cost, cost_of, total
-from selfreward.report.figures import DASH
 
 Row = Mapping[str, Metric]
 State = Literal["done", "unfinished", "failed", "not started"]
 
 _SEED = "seed"
+_UNSET = "\u2013"
 _NEVER_TOLD = ("run", "sweep", "store", "tracker")
 
 
@@ -174,7 +174,7 @@ def _ordered(values: Iterable[str]) -> tuple[str, ...]:
 def _setting_text(value: Any) -> str:
     """One way to write what may be typed in several: 0, 0.0 and 0.00 are one value."""
     if value is None:
-        return DASH
+        return _UNSET
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     try:
         return f"{float(text):.12g}"

@@ -1,9 +1,9 @@
 """What became of a candidate, in words, where the monitor has changed the rule."""
 
 from selfreward.monitor.controller import Orders
+from selfreward.reading.fate_words import fate_in_words, rule_in_words
 from selfreward.reading.prompt_rounds import Considered, PolicyName, PromptRound, Rule
 from selfreward.records import make_prompt
-from selfreward.report.fates import fate_in_words, rule_in_words
 from selfreward.selection import AnySelect
 from selfreward.selection.examples import RandomPick
 from selfreward.selection.fates import Fate
