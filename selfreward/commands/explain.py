@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from textwrap import shorten
 
+from selfreward.artifacts.identity import flat_settings
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.reading.chain import Explanation, HumanOrigin, RowStory, TrainingSet, candidates_of, explain
