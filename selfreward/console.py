@@ -94,7 +94,7 @@ def table_lines(rows: Sequence[Mapping[str, str]]) -> list[str]:
     """A table for standard output: the names of the columns, then the rows; the first column to the left."""
     table = _table(list(rows[0]), rows)
     table.columns[0].justify = "left"
-    console = Console(color_system=None, markup=False, emoji=False, highlight=False, width=1000)
+    console = Console(color_system=None, markup=False, emoji=False, highlight=False, width=100_000)
     with console.capture() as printed:
         console.print(table)
     return printed.get().splitlines()

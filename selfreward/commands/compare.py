@@ -1,7 +1,9 @@
 """`selfreward compare RUN [RUN ...]`: one table and one page of several runs, or of the cells of a sweep."""
 
 import argparse
+import csv
 import hashlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,17 +12,28 @@ from selfreward.artifacts.identity import flat_settings
 from selfreward.artifacts.runs import RunView, check_links, read_run
 from selfreward.commands.arguments import run_folder
 from selfreward.commands.sweep import STATE_FILE, CellState, read_state
+from selfreward.console import table_lines
 from selfreward.reading.comparison_cells import (
     Cell,
     Comparison,
     State,
     compare,
     costs_of,
+    setting,
+    shared_seconds,
     untold_differences,
 )
 from selfreward.reading.settings import progress_of, read_config
 from selfreward.report.comparison import render_comparison
-from selfreward.report.comparison_table import csv_text, notes, plain_table
+from selfreward.report.comparison_table import (
+    MEASURES,
+    columns_of,
+    first_alarm,
+    identity,
+    last_policy,
+    notes,
+)
+from selfreward.report.figures import change, count, share
 from selfreward.tracking import metrics_of_run
 
 PAGE_FILE = "comparison.html"
@@ -109,3 +122,33 @@ def _lines(comparison: Comparison) -> list[str]:
     if differing := untold_differences(comparison):
         lines.append(f"these runs also differ in {', '.join(differing)}")
     return lines
+
+
+def plain_table(comparison: Comparison) -> list[str]:
+    """The lines of the table: one for each run, columns aligned."""
+    shorts = [one.short for one in MEASURES]
+    head = ("#", *columns_of(comparison), "state", "t", "alarm", *shorts, "human", "seconds", "tokens")
+    rows = []
+    for number, cell in enumerate(comparison.cells, start=1):
+        values = [(change if one.signed else share)(cell.metric(one.metric)) for one in MEASURES]
+        told = (*identity(comparison, number, cell), last_policy(cell), first_alarm(cell), *values)
+        cost = count(cell.human_rows), f"{cell.cost.seconds:,.2f}", count(cell.cost.tokens)
+        rows.append(dict(zip(head, (*told, *cost), strict=True)))
+    return table_lines(rows)
+
+
+def csv_text(comparison: Comparison) -> str:
+    """The table with all digits; what does not exist is empty."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    measured = [f"{one.metric}{end}" for one in MEASURES for end in ("", "_low", "_high")]
+    swept = comparison.columns
+    costs = ["seconds", "seconds_shared", "tokens"]
+    writer.writerow(["run", "state", "error", *swept, "iteration", *measured, "first_alarm", "human_rows", *costs])
+    for cell in comparison.cells:
+        last = cell.last or {}
+        told = [cell.name, cell.state, cell.error, *(setting(cell, name) for name in swept)]
+        values = [last.get(name) for name in ("loop/iteration", *measured, "final/first_alarm")]
+        spent = [round(one, 3) for one in (cell.cost.seconds, shared_seconds(comparison, cell))]
+        writer.writerow([*told, *values, cell.human_rows, *spent, cell.cost.tokens])
+    return out.getvalue()

@@ -68,6 +68,6 @@ def _has_tiers(config: dict[str, Any]) -> bool:
 
 
 def _comparable(config: dict[str, Any]) -> dict[str, Any]:
-    """The settings that a run and its control share; a lot knows no tiers."""
+    """The settings that a run and its control share; a random pick knows no tiers."""
     select = {name: value for name, value in config["select"].items() if name not in ("kind", "pairs", "length_tier")}
     return {**config, "run": None, "sweep": None, "tracker": None, "select": select}

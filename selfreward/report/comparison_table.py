@@ -1,19 +1,12 @@
-"""The table of a comparison, the same in the terminal, in the CSV file and on the page."""
+"""What stands in the table of a comparison, in the terminal as on the page."""
 
-import csv
-import io
 from dataclasses import dataclass
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from selfreward.metrics.intervals import Interval
 from selfreward.reading.comparison_cells import Cell, Comparison, paid, setting, shared, shared_seconds
-from selfreward.report.figures import DASH, change, clipped, count, limited, plural, seconds, share
+from selfreward.report.figures import DASH, clipped, count, limited, plural, seconds
 
 _LONGEST = 60  # characters of a setting; a rubric or a system prompt has many more, and lines of its own
-_WIDEST = 100_000  # characters of a line, which is never broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,51 +35,21 @@ RISE = Measure("rise", "rise of human NLL over its minimum", "final/human_nll_ri
 MEASURES = (GREEDY, PASS_1, GAIN, DISTINCT, OPEN, SEM_DROP, NLL, RISE)
 
 
-def plain_table(comparison: Comparison) -> list[str]:
-    """The lines of the table: one for each run, columns aligned."""
-    shorts = [one.short for one in MEASURES]
-    table = Table(box=None, pad_edge=False)
-    for name in ("#", *_names(comparison), "state", "t", "alarm", *shorts, "human", "seconds", "tokens"):
-        table.add_column(Text(name), justify="right", no_wrap=True)
-    for number, cell in enumerate(comparison.cells, start=1):
-        values = [(change if one.signed else share)(cell.metric(one.metric)) for one in MEASURES]
-        cost = (f"{cell.cost.seconds:,.2f}", count(cell.cost.tokens))
-        told = (*_identity(comparison, number, cell), _last(cell), _alarm(cell), *values, count(cell.human_rows), *cost)
-        table.add_row(*map(Text, told))
-    console = Console(file=io.StringIO(), width=_WIDEST, color_system=None)
-    with console.capture() as printed:
-        console.print(table)
-    return printed.get().rstrip("\n").split("\n")
-
-
 def page_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the table with intervals."""
-    head = ["#", *_names(comparison), "state", "policy", "first alarm", *(one.name for one in MEASURES)]
+    head = ["#", *columns_of(comparison), "state", "policy", "first alarm", *(one.name for one in MEASURES)]
     head += ["human rows", "time", "of it shared", "tokens"]
     rows = []
     for number, cell in enumerate(comparison.cells, start=1):
-        told = [*_identity(comparison, number, cell), DASH if cell.last is None else f"M{_last(cell)}", _alarm(cell)]
+        told = [
+            *identity(comparison, number, cell),
+            DASH if cell.last is None else f"M{last_policy(cell)}",
+            first_alarm(cell),
+        ]
         told += [limited(one.of(cell), signed=one.signed) for one in MEASURES]
         times = (seconds(cell.cost.seconds), seconds(shared_seconds(comparison, cell)))
         rows.append([*told, count(cell.human_rows), *times, count(cell.cost.tokens)])
     return head, rows
-
-
-def csv_text(comparison: Comparison) -> str:
-    """The table with all digits; what does not exist is empty."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    measured = [f"{one.metric}{end}" for one in MEASURES for end in ("", "_low", "_high")]
-    swept = comparison.columns
-    costs = ["seconds", "seconds_shared", "tokens"]
-    writer.writerow(["run", "state", "error", *swept, "iteration", *measured, "first_alarm", "human_rows", *costs])
-    for cell in comparison.cells:
-        last = cell.last or {}
-        told = [cell.name, cell.state, cell.error, *(setting(cell, name) for name in swept)]
-        values = [last.get(name) for name in ("loop/iteration", *measured, "final/first_alarm")]
-        spent = [round(one, 3) for one in (cell.cost.seconds, shared_seconds(comparison, cell))]
-        writer.writerow([*told, *values, cell.human_rows, *spent, cell.cost.tokens])
-    return out.getvalue()
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -120,30 +83,32 @@ def cost_notes(comparison: Comparison) -> list[str]:
 def short_name(comparison: Comparison, cell: Cell) -> str:
     """A run by what is swept, without the groups: `k=2 real_share=0.1`."""
     told = " ".join(f"{name.rpartition('.')[2]}={setting(cell, name)}" for name in comparison.columns)
-    return cell.name if not told or _needs_names(comparison) else told
+    return cell.name if not told or _needscolumns_of(comparison) else told
 
 
-def _needs_names(comparison: Comparison) -> bool:
+def _needscolumns_of(comparison: Comparison) -> bool:
     """Whether what is swept does not tell the runs apart."""
     places = {tuple(setting(cell, name) for name in comparison.columns) for cell in comparison.cells}
     return len(places) < len(comparison.cells) or not all(cell.settings for cell in comparison.cells)
 
 
-def _names(comparison: Comparison) -> list[str]:
-    return [*(["run"] if _needs_names(comparison) else []), *comparison.columns]
+def columns_of(comparison: Comparison) -> list[str]:
+    """What tells one run from another: what is swept, and the name where that is not enough."""
+    return [*(["run"] if _needscolumns_of(comparison) else []), *comparison.columns]
 
 
-def _identity(comparison: Comparison, number: int, cell: Cell) -> list[str]:
+def identity(comparison: Comparison, number: int, cell: Cell) -> list[str]:
     """The cells that say which run it is, and its state."""
     swept = [clipped(" ".join(setting(cell, name).split()), _LONGEST) for name in comparison.columns]
-    return [str(number), *([cell.name] if _needs_names(comparison) else []), *swept, cell.state]
+    return [str(number), *([cell.name] if _needscolumns_of(comparison) else []), *swept, cell.state]
 
 
-def _last(cell: Cell) -> str:
+def last_policy(cell: Cell) -> str:
+    """The number of the last policy that was evaluated, or a dash."""
     return DASH if cell.last is None else str(cell.last["loop/iteration"])
 
 
-def _alarm(cell: Cell) -> str:
+def first_alarm(cell: Cell) -> str:
     """The first policy with an alarm, or a dash."""
     first = None if cell.last is None else cell.last.get("final/first_alarm")
     return DASH if first is None else f"M{first}"

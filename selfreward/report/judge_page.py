@@ -1,13 +1,19 @@
-"""The page of a judge held against a file of labelled pairs."""
+"""The page of a judge held against a file of labelled pairs, and its figures."""
 
 import json
+from collections.abc import Sequence
 
+from selfreward.judge_quality.bias import ScoreBin
+from selfreward.judge_quality.estimate import Measure
+from selfreward.judge_quality.measure_words import ABOUT
 from selfreward.judge_quality.measures import BIASES
 from selfreward.reading.calibrated import CEILINGS, Calibrated, against_chance, weights_text
-from selfreward.report.figures import DASH, count, seconds
-from selfreward.report.judge_figures import biases, histogram, named
+from selfreward.report.charts import Bar, Figure, bar_chart, interval_chart
+from selfreward.report.figures import DASH, MINUS, below, count, limits, seconds, share
 from selfreward.report.judge_texts import against, flips, replies, unread
 from selfreward.report.pages import page
+
+_RESTS = {name: 1.0 if name == "parse_rate" else 0.0 for name in BIASES if name != "share_at_maximum"}
 
 
 def render(found: Calibrated) -> str:
@@ -47,3 +53,29 @@ def _facts(found: Calibrated) -> list[tuple[str, str]]:
         learned = f"{weights_text(found.weights)}; learned on these pairs, each judged by those of the others"
         facts.insert(3, ("Weights", learned))
     return facts
+
+
+def biases(measures: Sequence[Measure]) -> Figure:
+    """The biases on one axis, each with its interval and, dashed, the value of a judge without it."""
+    given = {one.name: one.interval for one in measures}
+    there = [(name, found, _RESTS.get(name)) for name in BIASES if (found := given.get(name)) is not None]
+    if not there:
+        return Figure("Biases", None, missing="None could be measured.")
+    rows = [(named(name), share(found.value), limits(found)) for name, found, _ in there]
+    drawing = interval_chart("Biases with 95% intervals", there)
+    return Figure("Biases", drawing, ("bias", "value", "95% interval"), rows)
+
+
+def histogram(scores: Sequence[ScoreBin]) -> Figure | None:
+    """How often each score was given; None where the judge gives no scores."""
+    bars = []
+    for one in scores:
+        name = f"{one.low:.4g}" if one.low == one.high else f"{one.low:.3g} to {one.high:.3g}"
+        bars.append(Bar(name.replace("-", MINUS), ((one.count, 0),), count(one.count)))
+    most = max((one.count for one in scores), default=0)
+    return Figure("Scores", bar_chart("Scores", bars, full=most)) if bars else None
+
+
+def named(name: str) -> str:
+    """The name of a measure, and below it what it says."""
+    return below(name.replace("_", " "), ABOUT[name])

@@ -7,6 +7,7 @@ from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.data.roles import question_text
 from selfreward.judge_quality.estimate import Measure
+from selfreward.judge_quality.measure_words import ABOUT
 from selfreward.judge_quality.measures import measures_of
 from selfreward.judge_quality.opinions import weights_of
 from selfreward.judge_quality.verdicts import Judged, Verdicts, judged, labelled
@@ -17,7 +18,7 @@ from selfreward.reading.rounds import Round
 from selfreward.records import GoldPair, Judgment, Prompt
 from selfreward.report.charts import Figure, Flag, Series, line_figure, points, policies
 from selfreward.report.drawing import Point
-from selfreward.report.judge_figures import ABOUT, histogram
+from selfreward.report.judge_page import histogram
 from selfreward.report.judge_texts import Flips, Replies, Unread, flips, replies, unread
 from selfreward.stages.gate import Gate
 from selfreward.stages.health import Health

@@ -10,6 +10,7 @@ import pytest
 
 from selfreward.artifacts.runs import read_run
 from selfreward.commands import compare as command
+from selfreward.commands.compare import plain_table
 from selfreward.commands.sweep import CellState, cell_run, write_state
 from selfreward.config import SweepCell
 from selfreward.errors import StoreError
@@ -27,7 +28,7 @@ from selfreward.reading.comparison_cells import (
 from selfreward.reading.rounds import Cost
 from selfreward.report.comparison import render_comparison
 from selfreward.report.comparison_charts import Square, heat_map
-from selfreward.report.comparison_table import notes, plain_table
+from selfreward.report.comparison_table import notes
 from selfreward.tracking import metrics_of_run
 from tests.report.browser import Page, harmless
 from tests.report.test_page import HOSTILE, run_with_config

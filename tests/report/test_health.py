@@ -10,13 +10,14 @@ import pytest
 from selfreward.artifacts.runs import RunView
 from selfreward.metrics.matched_probe import Mode
 from selfreward.monitor.detector import State
+from selfreward.reading.monitor_standing import blind_spots, headline, standing
 from selfreward.reading.rounds import diagnosed, rounds_of
 from selfreward.report.charts import Flag, Series, line_chart
 from selfreward.report.drawing import Point
 from selfreward.report.health import action_flags, in_margins, state_flags
 from selfreward.report.page import render
 from selfreward.report.survival import expected, still_given, survival
-from selfreward.report.verdict import blind_spots, headline, judge_run, standing
+from selfreward.report.verdict import judge_run
 from selfreward.report.waterfall import falls_of
 from tests.report.browser import Page, harmless
 from tests.support import run_scripted

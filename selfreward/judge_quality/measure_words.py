@@ -1,12 +1,6 @@
-"""A judge's figures on a page: what each measure says, biases beside where they rest, how scores are spread."""
+"""What each measure of a judge says, in a few words."""
 
-from collections.abc import Mapping, Sequence
-
-from selfreward.judge_quality.bias import ScoreBin
-from selfreward.judge_quality.estimate import Measure
-from selfreward.judge_quality.measures import BIASES
-from selfreward.report.charts import Bar, Figure, bar_chart, interval_chart
-from selfreward.report.figures import MINUS, below, count, limits, share
+from collections.abc import Mapping
 
 ABOUT: Mapping[str, str] = {
     "accuracy": "pairs on which it prefers what most people prefer, a tie for half; a coin has .5",
@@ -33,30 +27,3 @@ ABOUT: Mapping[str, str] = {
     "krippendorff_alpha": "the same, for any number of people",
     "mean_pairwise_kappa": "Cohen's kappa, mean over all two of them: the ceiling of the judge's kappa",
 }
-_RESTS = {name: 1.0 if name == "parse_rate" else 0.0 for name in BIASES if name != "share_at_maximum"}
-
-
-def biases(measures: Sequence[Measure]) -> Figure:
-    """The biases on one axis, each with its interval and, dashed, the value of a judge without it."""
-    given = {one.name: one.interval for one in measures}
-    there = [(name, found, _RESTS.get(name)) for name in BIASES if (found := given.get(name)) is not None]
-    if not there:
-        return Figure("Biases", None, missing="None could be measured.")
-    rows = [(named(name), share(found.value), limits(found)) for name, found, _ in there]
-    drawing = interval_chart("Biases with 95% intervals", there)
-    return Figure("Biases", drawing, ("bias", "value", "95% interval"), rows)
-
-
-def histogram(scores: Sequence[ScoreBin]) -> Figure | None:
-    """How often each score was given; None where the judge gives no scores."""
-    bars = []
-    for one in scores:
-        name = f"{one.low:.4g}" if one.low == one.high else f"{one.low:.3g} to {one.high:.3g}"
-        bars.append(Bar(name.replace("-", MINUS), ((one.count, 0),), count(one.count)))
-    most = max((one.count for one in scores), default=0)
-    return Figure("Scores", bar_chart("Scores", bars, full=most)) if bars else None
-
-
-def named(name: str) -> str:
-    """The name of a measure, and below it what it says."""
-    return below(name.replace("_", " "), ABOUT[name])

@@ -1,0 +1,67 @@
+"""How a run stands with the monitor, in sentences that claim no more than its verdicts."""
+
+from collections.abc import Sequence
+
+from selfreward.reading.rounds import Diagnosed
+from selfreward.stages.diagnose import Verdict
+
+
+def headline(watches: Sequence[Diagnosed]) -> str:
+    """What the headline must say of the monitor; nothing where there is no reason to worry."""
+    if not watches:
+        return ""
+    last, alarms = watches[-1], [one for one in watches if one.verdict.is_alarm]
+    state = last.verdict.state
+    if last.verdict.is_alarm:
+        since = "" if alarms[0].t == last.t else f", first at M{alarms[0].t}"
+        return f"The monitor stands at {state}{since}: contraction together with lost human mass."
+    if alarms:
+        return f"The monitor raised {alarms[0].verdict.state} at M{alarms[0].t}; M{last.t} is {state}."
+    return f"The monitor could not judge M{last.t}." if state in ("INVALID", "INCONCLUSIVE") else ""
+
+
+def standing(watches: Sequence[Diagnosed]) -> list[str]:
+    """Sentences on the last policy: the state, why, and what it means."""
+    if not watches:
+        return []
+    last = watches[-1]
+    told = [f"M{last.t} is {last.verdict.state}: {last.verdict.why}."]
+    if meaning := _meaning(last.verdict):
+        told.append(meaning)
+    if (alarms := [one.t for one in watches if one.verdict.is_alarm]) and not last.verdict.is_alarm:
+        told.append(f"An alarm stood at {', '.join(f'M{t}' for t in alarms)}.")
+    return told
+
+
+def blind_spots(watches: Sequence[Diagnosed]) -> str:
+    """What the monitor would not have seen of the last policy."""
+    told = watches[-1].verdict.cannot_see if watches else ""
+    return f"{told[:1].upper()}{told[1:]}." if told else ""
+
+
+def _meaning(found: Verdict) -> str:
+    contracted = any(one.hit for one in found.ordered if one.part == "contraction")
+    losses = [one for one in found.ordered if one.part == "loss" and one.family in found.counted]
+    lost = [one.family for one in losses if one.hit]
+    match found.state:
+        case "ALARM" | "SEVERE" if found.standing.alarms:
+            rounds = found.standing.alarms
+            return f"Fresh evidence of both parts in {rounds} round{'' if rounds == 1 else 's'} in a row."
+        case "WARN" if contracted and losses and not lost:
+            kept = ", ".join(one.family for one in losses)
+            return (
+                f"Answers narrowed, and no loss of human mass beyond a margin was seen ({kept}): that is convergence, "
+                "which alone is no alarm."
+            )
+        case "WARN" if contracted and not losses:
+            return "Answers narrowed, and whether human mass was lost was not measured."
+        case "WARN" if lost and set(lost) == {"human"}:
+            return (
+                "Answers are less varied than people's own, and neither meaning nor entropy clearly contracted: a "
+                "warning, no alarm."
+            )
+        case "WARN" if lost:
+            return "Human mass was lost, but neither meaning nor entropy clearly contracted: a warning, no alarm."
+        case "INVALID" | "INCONCLUSIVE":
+            return "Nothing is decided on such a round."
+    return ""
