@@ -243,8 +243,7 @@ def explained_pattern(label: str, verdicts: Sequence[str], max_new_tokens: int) 
 
     The reasons have two characters at most for each of the `max_new_tokens` tokens that the verdict line leaves: about
     half of them in English, and more than all where a character is a token, so that such replies can still be cut. No
-    verdict line fits into them. "The score is 3." does, as a sentence; where the last line says 4, the reply
-    contradicts itself and is not read.
+    verdict line fits into them; a sentence like "The score is 3." does, and contradicts another verdict below it.
     """
     verdict = f"{label}: (?:{'|'.join(verdicts)})"
     # A token is a byte or more; two line breaks and the end of the turn are tokens too.

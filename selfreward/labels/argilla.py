@@ -48,10 +48,7 @@ def write(folder: Path, shown: Sequence[Shown], guidelines: str) -> None:
 
 
 def read(row: Cells, place: str) -> Iterator[Answer | None]:
-    """What people said of one record, None for a response without a choice. Raises ValueError.
-
-    Nested records do not say whether a response is a draft: all that hold a choice count. Flattened ones do.
-    """
+    """What people said of one record, None where that is no choice, or a draft as flattened ones tell. ValueError."""
     shown = row.get("id")
     if not isinstance(shown, str):
         raise RowError("has no text in column 'id'")
