@@ -144,20 +144,17 @@ def _read(
                 continue
             inline = found["inline"] is not None
             final = bool(found["final"] or found["again"] or found.groupdict().get("total"))
+            # The sentence of a verdict that goes on behind it may be about anything.
+            goes_on = stated is not None and bool(stated["remark"]) and stated["remark"].lstrip()[0] not in _STOPS
             verdict = Stated(
                 value=None if stated is None else convert(stated),
                 final=final,
-                doubtful=line.doubtful or (inline and not found["so"] and _goes_on(stated)),
+                doubtful=line.doubtful or (inline and not found["so"] and goes_on),
                 part=part_of(line.text, line.before, inline=inline, several=several, amid=line.amid, final=final),
                 line=line.number,
             )
             verdicts.append(verdict)
     return settle(without_parts(verdicts))
-
-
-def _goes_on(stated: re.Match[str] | None) -> bool:
-    """Whether the sentence of a verdict goes on behind it: it may then be about anything."""
-    return stated is not None and bool(stated["remark"]) and stated["remark"].lstrip()[0] not in _STOPS
 
 
 def _alone(value: re.Pattern[str], below: Sequence[str]) -> re.Match[str] | None:
