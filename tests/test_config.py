@@ -15,7 +15,8 @@ from selfreward.config import LoopSpec, RunConfig, StoreSpec, validate
 from selfreward.data.models import HfModel, ScriptedModel
 from selfreward.data.sources import EmbeddedData, ScriptedData
 from selfreward.errors import ConfigError
-from selfreward.judges import LikelihoodSpec, VerifierSpec
+from selfreward.judges.likelihood import LikelihoodSpec
+from selfreward.judges.verifier import VerifierSpec
 from selfreward.monitor.controller import MonitorSpec
 from selfreward.spec import Spec, identity
 from selfreward.stages.evaluate import EvaluateSpec

@@ -59,12 +59,12 @@ def same_position(judged: Sequence[Judged]) -> Measure:
     Counted is an item whose orders disagree with the answer shown first ahead over both, so that a win in one order
     and a tie in the other counts. Left out: items that were not answered in both orders, or tied in both.
     """
-    rows: list[float | None] = []
-    for _, said in judged:
-        if said.flipped is None or said.first_shown is None or (not said.flipped and said.preference == 0.5):
-            rows.append(None)
-        else:
-            rows.append(float(said.flipped and said.first_shown > 0.5))
+    rows = [
+        None
+        if said.flipped is None or said.first_shown is None or (not said.flipped and said.preference == 0.5)
+        else float(said.flipped and said.first_shown > 0.5)
+        for _, said in judged
+    ]
     return share_of("same_position", rows, prompts_of(judged), f"{_ONE_ORDER}, or saw ties alone")
 
 

@@ -2,10 +2,8 @@
 
 Prompts are resampled, and counted, with all of their items: what is said of several pairs of answers to one prompt is
 not independent. A statistic is a function of item weights: weight 1 everywhere gives its value, the counts of a
-resample give one draw. One that is made of sums over items then costs one matrix product for all draws.
-
-Of a share what counts is how many independent verdicts its items are worth. A bootstrap cannot be asked: where every
-item says the same, its interval has no width, however few the items are.
+resample give one draw. Of a share, whose bootstrap has no width where all items say the same, what counts is how many
+independent verdicts its items are worth.
 
 Shape suffixes: B draws, P items, G prompts, D columns of per-item sums.
 """

@@ -45,12 +45,7 @@ Figures = dict[str, Figure]
 
 
 def judge_measures(
-    items: Sequence[Labelled],
-    verdicts: Sequence[Verdicts],
-    *,
-    own: Collection[str],
-    scale: Scale | None,
-    seed: int,
+    items: Sequence[Labelled], verdicts: Sequence[Verdicts], *, own: Collection[str], scale: Scale | None, seed: int
 ) -> tuple[Measure, ...]:
     """Every measure of a judge: quality, those named in `BIASES`, two of them corrected, mean score, ties, `RATES`.
 

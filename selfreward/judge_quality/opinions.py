@@ -23,9 +23,6 @@ from selfreward.judges.judge_shard import judge_shard, tell_items
 from selfreward.judges.jury import Jury, Weights
 from selfreward.records import Judgment
 
-MembersSaid = Mapping[str, Sequence[Verdicts]]
-"""What each member of a jury said of the same items by itself, by its name."""
-
 _SHARD_ITEMS = 16
 _Shard = tuple[list[Labelled], list[Item], list[Judgment]]
 
@@ -98,11 +95,12 @@ def weights_of(measured: Artifact | Part) -> Weights:
     return load_report(measured, "weights", dict[str, float])
 
 
-def learned(items: Sequence[Labelled], said: MembersSaid) -> tuple[Weights, Mapping[str, Weights]]:
+def learned(items: Sequence[Labelled], said: Mapping[str, Sequence[Verdicts]]) -> tuple[Weights, Mapping[str, Weights]]:
     """The weight of every member, max(0, log((hits + 1) / (misses + 1))), and by item those learned on the others.
 
-    A hit is an item on which it prefers the answer most people prefer, a miss one on which it prefers the other, a tie
-    half of each. Items that it did not answer, and those on which most people took no side, count for nothing.
+    `said` is what each member said of the items by itself. A hit is an item on which it prefers the answer most people
+    prefer, a miss one on which it prefers the other, a tie half of each. Items that it did not answer, and those on
+    which most people took no side, count for nothing.
     """
     of_all: dict[str, float] = {}
     of_others: dict[str, dict[str, float]] = {item.id: {} for item in items}

@@ -71,11 +71,7 @@ def labelled(pair: GoldPair) -> Labelled:
 
 
 def judged(items: Sequence[Labelled], verdicts: Sequence[Verdicts]) -> list[Judged]:
-    """Every item with what the judge said of it, in the order of `items`.
-
-    Raises:
-        ValueError: an id comes twice, or stands on one side only. A missing verdict is a `Verdicts` of its own.
-    """
+    """Every item with what the judge said of it, in order. Raises ValueError where they do not belong one to one."""
     said = {verdict.id: verdict for verdict in verdicts}
     ids = [item.id for item in items]
     if len(said) != len(verdicts) or sorted(ids) != sorted(said):

@@ -30,8 +30,6 @@ MemberName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Rule = Literal["majority", "mean_rank", "weighted"]
 Weights = Mapping[str, float]
 """How much each member's vote weighs, by its name; one of weight 0 has no say."""
-Weigh = Callable[[str], Weights]
-"""The weights on the prompt with this id."""
 
 
 def _form(given: object) -> str | None:
@@ -184,7 +182,9 @@ class Jury:
             )
         return self.conclude_by(lambda _: weights, items, evidence)
 
-    def conclude_by(self, weigh: Weigh, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
+    def conclude_by(
+        self, weigh: Callable[[str], Weights], items: Sequence[Item], evidence: Sequence[Judgment]
+    ) -> list[Judgment]:
         """One judgment of each item, in order; `raw` has the disagreement on its prompt, and what each member gave it.
 
         Candidates of a prompt with the same text are one. One alone on its prompt has nobody to be ranked with.

@@ -38,8 +38,15 @@ def read_pattern(
     """What the last match of `pattern` states, by `convert`, or None. ConfigError where that takes five seconds."""
     text = answer_part(reply)
     ahead_of = _own_places(text, answer, quoted_spans(text))
+    try:
+        matches = list(compiled(pattern).finditer(text, timeout=_SECONDS))
+    except TimeoutError:
+        raise ConfigError(
+            f"reads.pattern {pattern!r} took more than {_SECONDS:g} seconds on a reply of {len(text):,} characters: "
+            "write it without a repeat within a repeat"
+        ) from None
     verdicts = []
-    for found in _matches(pattern, text):
+    for found in matches:
         if (ahead := ahead_of(found.start())) is not None:
             final = _FINAL.search(re.split(r"[.!?]\s", ahead)[-1]) is not None
             verdicts.append(Stated(value=convert(text, found), final=final))
@@ -57,16 +64,6 @@ def read_json(reply: str, pick: Callable[[Json], tuple[bool, Value | None]], ans
         if there and not quoted and ahead_of(start) is not None and text[start : found.end] not in answer:
             verdicts.append(Stated(value=value))
     return settle(verdicts)
-
-
-def _matches(pattern: str, text: str) -> list[re.Match[str]]:
-    try:
-        return list(compiled(pattern).finditer(text, timeout=_SECONDS))
-    except TimeoutError:
-        raise ConfigError(
-            f"reads.pattern {pattern!r} took more than {_SECONDS:g} seconds on a reply of {len(text):,} characters: "
-            "write it without a repeat within a repeat"
-        ) from None
 
 
 @lru_cache

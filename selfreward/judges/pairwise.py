@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Literal
@@ -10,18 +9,16 @@ from typing import Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.artifacts import derive_seed
-from selfreward.backends.base import Advance, Backend
-from selfreward.judges.ask_policy import Reading, ask_for_means, ask_for_replies, read_reply
+from selfreward.backends.base import Advance, Backend, Conversation
+from selfreward.judges.ask_policy import ask_for_means, ask_for_replies, read_reply
 from selfreward.judges.base import Item, Judge, PromptedJudgeBase, by_prompt, fields, in_step, pointwise, shared
 from selfreward.judges.both_orders import PREFERENCES, comparisons, verdict_of
 from selfreward.judges.prompting import ComparisonTexts, question_of
 from selfreward.judges.reads import LETTER_PREFERENCES
 from selfreward.judges.reply import LETTERS, explained_pattern
 from selfreward.judges.tournament import Strength, bradley_terry, schedule
-from selfreward.records import Candidate, Judgment, Policy, Prompt, digest_of
+from selfreward.records import Judgment, Policy, digest_of
 from selfreward.spec import Spec, identity
-
-_ORDERS = ((0, 1), (1, 0))
 
 
 class Constitution(Spec):
@@ -78,16 +75,6 @@ class PairwiseSpec(PromptedJudgeBase):
         return Judge(name, partial(compare, self, name, backend), partial(rank, name, self.comparison.name))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
-    """Which of two candidates is better, `order` saying which of them is shown first."""
-
-    prompt: Prompt
-    candidates: tuple[Candidate, Candidate]
-    order: tuple[int, int]
-    principle: str | None
-
-
 def compare(
     spec: PairwiseSpec, name: str, backend: Backend, items: Sequence[Item], seed: int, advance: Advance
 ) -> list[Judgment]:
@@ -97,12 +84,8 @@ def compare(
     index, whichever was shown first. Candidates with the same text are one.
     """
     texts, explained = spec.comparison, spec.explained
-    questions = list(_questions(spec, items, seed))
-    conversations = []
-    for one in questions:
-        first, second = (one.candidates[place].text for place in one.order)
-        given = {"question": question_of(one.prompt.messages), "first": first, "second": second}
-        conversations.append(texts.ask({**given, "principle": one.principle}, explained=explained))
+    questions = list(_questions(spec, name, items, seed))
+    conversations = [conversation for conversation, _, _ in questions]
     advance = in_step(len(questions), len(items), advance)
     if spec.method == "probability":
         readings = ask_for_means(backend, conversations, LETTER_PREFERENCES, spec.min_mass, advance)
@@ -110,7 +93,15 @@ def compare(
         pattern = explained_pattern(texts.label, LETTERS, spec.max_new_tokens) if explained else "|".join(LETTERS)
         drawn = ask_for_replies(backend, conversations, spec.sampling(1, pattern), seed, advance)
         readings = [read_reply(reply, partial(texts.read, explained=explained)) for (reply,) in drawn]
-    return [_judgment(spec, name, *both) for both in zip(questions, readings, strict=True)]
+    judgments = []
+    for (_, swapped, judgment), reading in zip(questions, readings, strict=True):
+        value = reading.value if reading.value is None or not swapped else 1 - reading.value
+        verdict = None if value is None or spec.method == "probability" else verdict_of(value)
+        # A verdict by degrees says how far the better one is preferred; another says all with its name.
+        score = None if verdict is not None and value in PREFERENCES.values() else value
+        told = {"outcome": reading.outcome, "raw": reading.raw, "usage": reading.usage}
+        judgments.append(judgment(score=score, verdict=verdict, **told))
+    return judgments
 
 
 def rank(name: str, rubric: str, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
@@ -121,38 +112,32 @@ def rank(name: str, rubric: str, items: Sequence[Item], evidence: Sequence[Judgm
     return shared(items, chain.from_iterable(standings))
 
 
-def _questions(spec: PairwiseSpec, items: Sequence[Item], seed: int) -> Iterator[_Question]:
+def _questions(
+    spec: PairwiseSpec, name: str, items: Sequence[Item], seed: int
+) -> Iterator[tuple[Conversation, bool, partial[Judgment]]]:
+    """What is asked, whether it shows the second candidate first, and the judgment but for what came of it."""
     for prompt_id, field in fields(items).items():
+        question = question_of(field[0][0].messages)
         for places in schedule(len(field), spec.budget, derive_seed(seed, prompt_id)):
             one, other = (field[place][1] for place in places)
             principle = None
             if spec.constitution is not None:
                 lot = random.Random(derive_seed(seed, one.id, other.id))
                 principle = lot.choice(spec.constitution.principles)
-            for order in _ORDERS:
-                yield _Question(prompt=field[0][0], candidates=(one, other), order=order, principle=principle)
-
-
-def _judgment(spec: PairwiseSpec, name: str, question: _Question, reading: Reading) -> Judgment:
-    straight = question.order == _ORDERS[0]
-    value = reading.value if reading.value is None or straight else 1 - reading.value
-    verdict = None if value is None or spec.method == "probability" else verdict_of(value)
-    return Judgment(
-        prompt_id=question.prompt.id,
-        candidate_ids=tuple(one.id for one in question.candidates),
-        order=question.order,
-        judge=name,
-        rubric=spec.comparison.name,
-        dimension=None,
-        principle=question.principle,
-        repeat=0,
-        outcome=reading.outcome,
-        # A verdict by degrees says how far the better one is preferred; another says all with its name.
-        score=None if verdict is not None and value in PREFERENCES.values() else value,
-        verdict=verdict,
-        raw=reading.raw,
-        usage=reading.usage,
-    )
+            for swapped, shown in ((False, (one, other)), (True, (other, one))):
+                given = {"question": question, "first": shown[0].text, "second": shown[1].text, "principle": principle}
+                judgment = partial(
+                    Judgment,
+                    prompt_id=prompt_id,
+                    candidate_ids=(one.id, other.id),
+                    order=(1, 0) if swapped else (0, 1),
+                    judge=name,
+                    rubric=spec.comparison.name,
+                    dimension=None,
+                    principle=principle,
+                    repeat=0,
+                )
+                yield spec.comparison.ask(given, explained=spec.explained), swapped, judgment
 
 
 def _standings(judgment: partial[Judgment], field: Sequence[Item], asked: Sequence[Judgment]) -> Iterator[Judgment]:

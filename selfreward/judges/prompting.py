@@ -163,11 +163,6 @@ class Rubric(JudgeTexts):
                 raise ValueError(f"reads.values.{key}={score:g} is not on the scale")
         return self
 
-    @property
-    def needs_reference(self) -> bool:
-        """Whether the template shows an accepted answer beside the one to judge."""
-        return self.needs("reference")
-
     def read(self, reply: str, answer: str = "") -> float | None:
         """The score."""
         return verdict_in(self.reads, reply, self.label, self.scale, answer)

@@ -103,10 +103,7 @@ def _check_groups(pattern: str, groups: int) -> None:
 def verdict_in(
     reads: VerdictReads, reply: str, label: str, scale: Scale | None = None, answer: str = ""
 ) -> float | None:
-    """The verdict that `reply` on `answer` says: a score on `scale`, or without one how far the first is preferred.
-
-    None where it says none, or several. See `read_score` for `answer`.
-    """
+    """The verdict of `reply` on `answer`: a score on `scale`, without one how far the first is preferred, else None."""
     match reads:
         case LineReads():
             if scale is not None:

@@ -144,20 +144,17 @@ def _read(
                 continue
             inline = found["inline"] is not None
             final = bool(found["final"] or found["again"] or found.groupdict().get("total"))
+            # The sentence of a verdict that goes on behind it may be about anything.
+            goes_on = stated is not None and bool(stated["remark"]) and stated["remark"].lstrip()[0] not in _STOPS
             verdict = Stated(
                 value=None if stated is None else convert(stated),
                 final=final,
-                doubtful=line.doubtful or (inline and not found["so"] and _goes_on(stated)),
+                doubtful=line.doubtful or (inline and not found["so"] and goes_on),
                 part=part_of(line.text, line.before, inline=inline, several=several, amid=line.amid, final=final),
                 line=line.number,
             )
             verdicts.append(verdict)
     return settle(without_parts(verdicts))
-
-
-def _goes_on(stated: re.Match[str] | None) -> bool:
-    """Whether the sentence of a verdict goes on behind it: it may then be about anything."""
-    return stated is not None and bool(stated["remark"]) and stated["remark"].lstrip()[0] not in _STOPS
 
 
 def _alone(value: re.Pattern[str], below: Sequence[str]) -> re.Match[str] | None:
@@ -243,8 +240,7 @@ def explained_pattern(label: str, verdicts: Sequence[str], max_new_tokens: int) 
 
     The reasons have two characters at most for each of the `max_new_tokens` tokens that the verdict line leaves: about
     half of them in English, and more than all where a character is a token, so that such replies can still be cut. No
-    verdict line fits into them. "The score is 3." does, as a sentence; where the last line says 4, the reply
-    contradicts itself and is not read.
+    verdict line fits into them; a sentence like "The score is 3." does, and contradicts another verdict below it.
     """
     verdict = f"{label}: (?:{'|'.join(verdicts)})"
     # A token is a byte or more; two line breaks and the end of the turn are tokens too.

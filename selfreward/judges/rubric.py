@@ -72,7 +72,7 @@ def judge_by_rubric(
     asked: list[Item] = []
     unasked: list[Item] = []
     for item in chain.from_iterable(fields(items).values()):
-        (asked if item[0].references or not rubric.needs_reference else unasked).append(item)
+        (asked if item[0].references or not rubric.needs("reference") else unasked).append(item)
     conversations = [rubric.ask_about(prompt, one.text, explained=sampled) for prompt, one in asked]
     scores = {spelled(score): score for score in rubric.scale.values()}
     repeats = spec.repeats if sampled else 1

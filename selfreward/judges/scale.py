@@ -11,7 +11,6 @@ from selfreward.spec import Spec
 
 NUMBER_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 ANY_NUMBER_WORD = "|".join(NUMBER_WORDS)
-HALF = 0.5
 _LONGEST_HALVES = 1000
 
 
@@ -24,7 +23,7 @@ class Scale(Spec):
 
     @model_validator(mode="after")
     def _has_ends(self) -> "Scale":
-        if self.step != HALF and not (isinstance(self.step, int) and self.step > 0):
+        if self.step != 0.5 and not (isinstance(self.step, int) and self.step > 0):
             raise ValueError(f"a scale in steps of {self.step}: set step to a whole number above 0, or to 0.5")
         if self.highest <= self.lowest or (self.highest - self.lowest) % self.step:
             raise ValueError(f"a scale from {self.lowest} to {self.highest} has no steps of {self.step}")

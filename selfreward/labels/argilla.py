@@ -24,6 +24,7 @@ DATASET = ".argilla/dataset.json"
 _CHOICE = "preference"
 _COMMENT = "comment"
 _SUBMITTED = "submitted"
+_FIELDS = {"question": "Question", "response_a": "Answer A", "response_b": "Answer B"}
 _UNUSED = ("metadata", "suggestions", "responses", "vectors")
 
 
@@ -42,16 +43,13 @@ def write(folder: Path, shown: Sequence[Shown], guidelines: str) -> None:
     write_json(folder / SETTINGS, _settings(guidelines))
     records: list[Json] = []
     for one in shown:
-        fields: Json = {"question": one.question, "response_a": one.answer_a, "response_b": one.answer_b}
+        fields: Json = dict(zip(_FIELDS, (one.question, one.answer_a, one.answer_b), strict=True))
         records.append({"id": one.id, "fields": fields} | {name: {} for name in _UNUSED})
     write_json(folder / RECORDS, records)
 
 
 def read(row: Cells, place: str) -> Iterator[Answer | None]:
-    """What people said of one record, None for a response without a choice. Raises ValueError.
-
-    Nested records do not say whether a response is a draft: all that hold a choice count. Flattened ones do.
-    """
+    """What people said of one record, None where that is no choice, or a draft as flattened ones tell. ValueError."""
     shown = row.get("id")
     if not isinstance(shown, str):
         raise RowError("has no text in column 'id'")
@@ -98,11 +96,7 @@ def _settings(guidelines: str) -> Json:
     choices: dict[str, Json] = {"type": "label_selection", "options": options, "visible_options": len(options)}
     return {
         "guidelines": guidelines,
-        "fields": [
-            _property("question", "Question", plain),
-            _property("response_a", "Answer A", plain),
-            _property("response_b", "Answer B", plain),
-        ],
+        "fields": [_property(name, title, plain) for name, title in _FIELDS.items()],
         "questions": [
             _property(_CHOICE, "Which answer is better?", choices),
             _property(_COMMENT, "Why?", plain, required=False),

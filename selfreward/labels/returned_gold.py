@@ -21,7 +21,9 @@ from selfreward.records import majority
 def read_returned(path: Path) -> tuple[list[Answer], int]:
     """What a labelling tool gave back, and how often no choice; `path` is its file, or a folder of those. DataError."""
     found: list[Answer | None] = []
-    for place, row in read_rows(_files(path)):
+    if path.is_dir():  # of Argilla, or one of JSON files
+        path = path / argilla.RECORDS if (path / argilla.RECORDS).exists() else path / "*.json"
+    for place, row in read_rows(path):
         try:
             if "annotations" in row:
                 found += label_studio.read(row, place)
@@ -130,11 +132,3 @@ def _time(answer: Answer) -> datetime | None:
     except ValueError:
         return None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
-
-
-def _files(path: Path) -> Path:
-    """The records of an Argilla folder, else all JSON files of a folder, else the file itself."""
-    if not path.is_dir():
-        return path
-    records = path / argilla.RECORDS
-    return records if records.exists() else path / "*.json"

@@ -57,12 +57,7 @@ class RankingCounts:
 
 
 def rankings(
-    out: Output,
-    spec: RankingsSpec,
-    *,
-    pairs: Artifact | None,
-    prompts: Artifact | None,
-    candidates: Artifact | None,
+    out: Output, spec: RankingsSpec, *, pairs: Artifact | None, prompts: Artifact | None, candidates: Artifact | None
 ) -> None:
     """Table `rows` of Ranking, from `pairs` or from `candidates` to `prompts`; `rankings.json` is RankingCounts."""
     counts: Counter[str] = Counter()
@@ -157,7 +152,11 @@ def ranked_by_verifier(
             counts["no_right_answer" if not right else "no_wrong_answer"] += 1
             continue
         below = tuple(one.id for one in wrong)
-        answers = [_answer(one, 1, below) for one in right] + [_answer(one, 0, ()) for one in wrong]
+        answers = [
+            RankedAnswer(id=one.id, text=one.text, tokens=one.tokens, place=place, worse=worse, thought=one.thought)
+            for place, worse, some in ((1, below, right), (0, (), wrong))
+            for one in some
+        ]
         yield Ranking(prompt=prompt, origin="self", answers=tuple(answers))
 
 
@@ -170,14 +169,3 @@ def places_of(worse: Mapping[str, Iterable[str]]) -> dict[str, int] | None:
     except CycleError:
         return None
     return places
-
-
-def _answer(candidate: Candidate, place: int, worse: tuple[str, ...]) -> RankedAnswer:
-    return RankedAnswer(
-        id=candidate.id,
-        text=candidate.text,
-        tokens=candidate.tokens,
-        place=place,
-        worse=worse,
-        thought=candidate.thought,
-    )

@@ -11,8 +11,8 @@ from selfreward.artifacts.parquet import in_batches
 from selfreward.backends.base import Backend, Completion, NotScored, Sampling
 from selfreward.judges.ask_policy import ask_for_replies, read_reply
 from selfreward.judges.prompting import Rubric
-from selfreward.records import Finish, Policy, Prompt
-from selfreward.seeding.rankings import RankedAnswer, Ranking, ranking_counts
+from selfreward.records import Finish, Policy
+from selfreward.seeding.rankings import Ranking, ranking_counts
 from selfreward.spec import Spec
 
 VERSION = 4
@@ -70,24 +70,21 @@ def _draw(spec: RepliesSpec, backend: Backend, batch: Sequence[Ranking], seed: i
         k=spec.repeats, temperature=spec.temperature, top_p=spec.top_p, max_new_tokens=spec.max_new_tokens
     )
     drawn = ask_for_replies(backend, conversations, sampling, seed, advance)
-    return [
-        _reply(spec.rubric, prompt, answer, repeat, reply)
-        for (prompt, answer), replies_to in zip(asked, drawn, strict=True)
-        for repeat, reply in enumerate(replies_to)
-    ]
-
-
-def _reply(rubric: Rubric, prompt: Prompt, answer: RankedAnswer, repeat: int, reply: Completion | NotScored) -> Reply:
-    score = read_reply(reply, partial(rubric.read, answer=answer.text)).value
-    if isinstance(reply, NotScored):
-        reply = Completion(text="", finish="length", token_logprobs=(), prompt_tokens=0)
-    return Reply(
-        prompt_id=prompt.id,
-        answer_id=answer.id,
-        repeat=repeat,
-        text=reply.text,
-        tokens=reply.tokens,
-        finish=reply.finish,
-        score=score,
-        thought=reply.thought,
-    )
+    found = []
+    for (prompt, answer), replies_to in zip(asked, drawn, strict=True):
+        for repeat, reply in enumerate(replies_to):
+            score = read_reply(reply, partial(spec.rubric.read, answer=answer.text)).value
+            if isinstance(reply, NotScored):
+                reply = Completion(text="", finish="length", token_logprobs=(), prompt_tokens=0)
+            one = Reply(
+                prompt_id=prompt.id,
+                answer_id=answer.id,
+                repeat=repeat,
+                text=reply.text,
+                tokens=reply.tokens,
+                finish=reply.finish,
+                score=score,
+                thought=reply.thought,
+            )
+            found.append(one)
+    return found

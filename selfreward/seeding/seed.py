@@ -46,7 +46,7 @@ class SeedJudgeSpec(RankingsSpec, RepliesSpec, SeedSpec):
 
     @model_validator(mode="after")
     def _has_references_to_show(self) -> "SeedJudgeSpec":
-        if self.source == "pairs" and self.rubric.needs_reference:
+        if self.source == "pairs" and self.rubric.needs("reference"):
             raise ValueError(
                 f"seed_judge.rubric {self.rubric.id} shows a reference and pairs have none: choose another rubric, or "
                 "set seed_judge.source=verifier"

@@ -179,9 +179,9 @@ def why_unmeasured(spec: AnyJudge) -> str | None:
     match spec:
         case VerifierSpec():
             return "a verifier compares with references, and gold pairs have none"
-        case RubricSpec() if spec.rubric.needs_reference:
+        case RubricSpec() if spec.rubric.needs("reference"):
             return "the rubric shows a reference, and gold pairs have none"
-        case DimensionsSpec() if any(one.rubric.needs_reference for one in spec.dimensions.values()):
+        case DimensionsSpec() if any(one.rubric.needs("reference") for one in spec.dimensions.values()):
             return "a rubric shows a reference, and gold pairs have none"
         case _:
             return None
