@@ -21,7 +21,7 @@ from selfreward.reading.metrics import metrics_of_round
 from selfreward.reading.prompt_rounds import PromptRound, explain_round
 from selfreward.reading.rounds import Round, rounds_of
 from selfreward.records import Candidate, Example, Judgment, PreferencePair, Prompt, make_prompt
-from selfreward.report.rounds import per_kept_row
+from selfreward.report.round_tables import per_kept_row
 from selfreward.selection.examples import BestOfK, choose
 from selfreward.selection.fates import Fate
 from selfreward.selection.pool import Rated

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from selfreward.metrics.intervals import Interval
 from selfreward.report import drawing
-from selfreward.report.drawing import BOTTOM, INSET, LEFT, RIGHT, TOP, WIDTH, Point, Scale
+from selfreward.report.drawing import BOTTOM, INSET, LEFT, RIGHT, TOP, WIDTH, Axis, Point
 from selfreward.report.figures import limited, limits, share
 
 _LETTER = 8.4  # about the width of a letter at the size of labels
@@ -33,7 +33,7 @@ class Flag:
 
     x: int
     letters: str
-    told: str
+    tooltip: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class ChartFigure:
     """A drawing under its title, or why there is none in `missing`, and its numbers as a table to be unfolded."""
 
     title: str
@@ -76,15 +76,15 @@ def line_figure(
     axis: str = "policy",
     band: tuple[float, float] | None = None,
     flags: Sequence[Flag] = (),
-) -> Figure:
+) -> ChartFigure:
     """Lines over `names`, which are places on `axis`, and the table of all points."""
     drawn = [one for one in series if one.points]
     if not drawn:
-        return Figure(title, None)
+        return ChartFigure(title, None)
     columns = [{point.x: point.found for point in one.points} for one in drawn]
     rows = [(name, *(limited(column.get(x)) for column in columns)) for x, name in enumerate(names)]
     chart = line_chart(f"{title} ({unit})", unit, drawn, names, band=band, flags=flags)
-    return Figure(title, chart, (axis, *(one.name for one in drawn)), rows)
+    return ChartFigure(title, chart, (axis, *(one.name for one in drawn)), rows)
 
 
 def line_chart(
@@ -112,9 +112,9 @@ def line_chart(
     every = math.ceil(len(names) / 10)
     parts += [drawing.label(names[x], across(x), BOTTOM + 22, "tick middle") for x in range(0, len(names), every)]
     for flag in flags:
-        x, told = across(flag.x), drawing.mark("title", f"{names[flag.x]}: {flag.told}")
+        x, tooltip = across(flag.x), drawing.mark("title", f"{names[flag.x]}: {flag.tooltip}")
         inside = drawing.line(x, TOP - 4, x, BOTTOM, "flagged"), drawing.label(flag.letters, x, TOP - 7, "flag middle")
-        parts.append(drawing.mark("g", told, *inside))
+        parts.append(drawing.mark("g", tooltip, *inside))
     dodge = _DODGE if any(len(extent) > 1 for extent in extents) else 0.0
     for number, one in enumerate(series):
         parts += _line(one, names, across, up, dodge * (number - (len(series) - 1) / 2))
@@ -165,10 +165,10 @@ def interval_chart(title: str, rows: Sequence[tuple[str, Interval, float | None]
     return drawing.svg(bottom + 24, title, parts)
 
 
-def _line(series: Series, names: Sequence[str], across: Scale, up: Scale, aside: float) -> list[Markup]:
+def _line(series: Series, names: Sequence[str], across: Axis, up: Axis, aside: float) -> list[Markup]:
     places = [(across(point.x) + aside, up(point.value)) for point in series.points]
     parts = [drawing.path(places, f"line{' dashed' if series.dashed else ''} k{series.kind}")]
     for point, (x, y) in zip(series.points, places, strict=True):
-        told = f"{series.name}, {names[int(point.x)]}: {point.told}"
-        parts += drawing.dot(series.kind, x, y, told, [up(end) for end in point.extent[1:]])
+        tooltip = f"{series.name}, {names[int(point.x)]}: {point.tooltip}"
+        parts += drawing.dot(series.kind, x, y, tooltip, [up(end) for end in point.extent[1:]])
     return parts

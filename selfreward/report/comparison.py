@@ -16,15 +16,15 @@ from selfreward.reading.comparison_cells import (
     values_of,
 )
 from selfreward.report import comparison_table as table
-from selfreward.report.charts import Bar, Figure, Series, bar_chart, line_figure, points
-from selfreward.report.comparison_charts import Mark, Square, heat_map, scatter
-from selfreward.report.comparison_table import DISTINCT, GAIN, GREEDY, NLL, OPEN, PASS_1, RISE, SEM_DROP, Measure
+from selfreward.report.charts import Bar, ChartFigure, Series, bar_chart, line_figure, points
+from selfreward.report.comparison_charts import PlacedMark, Square, heat_map, scatter
+from selfreward.report.comparison_table import DISTINCT, GAIN, GREEDY, NLL, OPEN, PASS_1, RISE, SEM_DROP, ComparedMetric
 from selfreward.report.drawing import LETTER, WIDTH, Point
 from selfreward.report.figures import DASH, clipped, plural, seconds
 from selfreward.report.pages import page
 
 _SECTIONS = ((PASS_1, GAIN, DISTINCT, OPEN), (SEM_DROP, NLL, RISE))
-_MATCHED = Measure("", "M0 matched", "matched/pass_at_1")
+_MATCHED = ComparedMetric("", "M0 matched", "matched/pass_at_1")
 _MOST_MAPPED = 4  # settings; of more, six pairs would be too many to read
 _MOST_VALUES = 12  # along one side of a map, so that its numbers can be read
 
@@ -64,22 +64,22 @@ def _facts(comparison: Comparison) -> list[tuple[str, str]]:
     return [*facts, *zip(("Cost", "Shared"), table.cost_notes(comparison), strict=False)]
 
 
-def _scatter(comparison: Comparison, diversity: Measure) -> Figure:
+def _scatter(comparison: Comparison, diversity: ComparedMetric) -> ChartFigure:
     kinds = [(name, value) for name, values in [*comparison.axes.items()][:1] for value in values]
     marks = []
     for number, cell in enumerate(comparison.cells, start=1):
         x, y = cell.metric(diversity.metric), PASS_1.of(cell)
         if cell.state == "done" and x is not None and y is not None:
             kind = next((place for place, (name, value) in enumerate(kinds) if setting(cell, name) == value), 0)
-            marks.append(Mark(number, table.short_name(comparison, cell), kind, Point(x, y)))
+            marks.append(PlacedMark(number, table.short_name(comparison, cell), kind, Point(x, y)))
     title = f"pass@1 over {diversity.name}"
     if not marks:
-        return Figure(title, None, missing="No finished run has both.")
+        return ChartFigure(title, None, missing="No finished run has both.")
     names = [f"{name}={value}" for name, value in kinds]
-    return Figure(title, scatter(diversity.name, PASS_1.name, marks, _starts(comparison, diversity), names))
+    return ChartFigure(title, scatter(diversity.name, PASS_1.name, marks, _starts(comparison, diversity), names))
 
 
-def _starts(comparison: Comparison, diversity: Measure) -> dict[tuple[float, float], set[tuple[float, float]]]:
+def _starts(comparison: Comparison, diversity: ComparedMetric) -> dict[tuple[float, float], set[tuple[float, float]]]:
     """The start models of the finished runs: one for each model, seed and set of questions.
 
     Over the distinct share, with what they are at the temperatures that policies are matched with.
@@ -95,7 +95,9 @@ def _starts(comparison: Comparison, diversity: Measure) -> dict[tuple[float, flo
     return dict(sorted(found.items()))
 
 
-def _maps(comparison: Comparison, axes: Sequence[str], measures: Sequence[Measure]) -> list[tuple[str, list[Figure]]]:
+def _maps(
+    comparison: Comparison, axes: Sequence[str], measures: Sequence[ComparedMetric]
+) -> list[tuple[str, list[ChartFigure]]]:
     """Every pair of settings, with a map of each measure."""
     return [
         (f"{across} and {down}", [_map(comparison, across, down, measure) for measure in measures])
@@ -103,7 +105,7 @@ def _maps(comparison: Comparison, axes: Sequence[str], measures: Sequence[Measur
     ]
 
 
-def _map(comparison: Comparison, across: str, down: str, measure: Measure) -> Figure:
+def _map(comparison: Comparison, across: str, down: str, measure: ComparedMetric) -> ChartFigure:
     squares = {}
     columns, rows = comparison.axes[across], comparison.axes[down]
     for x, y in product(columns, rows):
@@ -112,10 +114,10 @@ def _map(comparison: Comparison, across: str, down: str, measure: Measure) -> Fi
         why = ", ".join(sorted({cell.state for cell in runs if cell.state != "done"})) or DASH
         squares[x, y] = Square(fmean(found) if found else None, len(found), len(runs), why)
     title = f"{measure.name} by settings"
-    return Figure(measure.name, heat_map(title, across, down, columns, rows, squares))
+    return ChartFigure(measure.name, heat_map(title, across, down, columns, rows, squares))
 
 
-def _lines(comparison: Comparison, measures: Sequence[Measure]) -> list[Figure]:
+def _lines(comparison: Comparison, measures: Sequence[ComparedMetric]) -> list[ChartFigure]:
     """Each measure along the one setting that is swept; pass@1 with the start model at equal diversity below it."""
     ((axis, values),) = comparison.axes.items()
     charts = [("Quality", "share right", [GREEDY, PASS_1, _MATCHED])] if PASS_1 in measures else []
@@ -131,7 +133,7 @@ def _lines(comparison: Comparison, measures: Sequence[Measure]) -> list[Figure]:
     return figures
 
 
-def _along(comparison: Comparison, axis: str, value: str, measure: Measure) -> Interval | float | None:
+def _along(comparison: Comparison, axis: str, value: str, measure: ComparedMetric) -> Interval | float | None:
     """A measure where the setting has a value: of several runs the mean, with their range for limits."""
     runs = replicates(comparison, {axis: value})
     found = values_of(runs, measure.metric)

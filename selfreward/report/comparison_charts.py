@@ -17,14 +17,14 @@ Place = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class PlacedMark:
     """One run in a scatter: its number in the table, what is told of it, the place of its kind in the legend.
 
     `at.x` is its diversity, and there its quality was found.
     """
 
     number: int
-    told: str
+    tooltip: str
     kind: int
     at: Point
 
@@ -47,7 +47,7 @@ class Square:
 def scatter(
     x_name: str,
     y_name: str,
-    marks: Sequence[Mark],
+    marks: Sequence[PlacedMark],
     starts: Mapping[Place, Collection[Place]] | None = None,
     kinds: Sequence[str] = (),
     *,
@@ -74,8 +74,8 @@ def scatter(
     if joined:
         parts.append(drawing.path(places, f"line k{_kind(marks[0].kind)}"))
     for one, (x, y), (at_x, at_y) in zip(marks, places, _free_places(places), strict=True):
-        told = f"{one.number}: {one.told}: {one.at.told} at {share(one.at.x)}"
-        parts += drawing.dot(_kind(one.kind), x, y, told, [up(end) for end in one.at.extent[1:]])
+        tooltip = f"{one.number}: {one.tooltip}: {one.at.tooltip} at {share(one.at.x)}"
+        parts += drawing.dot(_kind(one.kind), x, y, tooltip, [up(end) for end in one.at.extent[1:]])
         parts.append(drawing.label(str(one.number), at_x, at_y, "note"))
     named = [(clipped(name, 40), _kind(place)) for place, name in enumerate(kinds)]
     keys, height = drawing.legend(named, BOTTOM + 58)
@@ -102,8 +102,8 @@ def heat_map(
         parts.append(drawing.label(clipped(row), left - 10, y + _SQUARE / 2 + 4, "tick end"))
         for i, column in enumerate(columns):
             one = squares[column, row]
-            told = one.missing if one.value is None else f"{share(one.value)}, {one.counted}"
-            title_ = drawing.mark("title", f"{x_name}={column}, {y_name}={row}: {told}")
+            tooltip = one.missing if one.value is None else f"{share(one.value)}, {one.counted}"
+            title_ = drawing.mark("title", f"{x_name}={column}, {y_name}={row}: {tooltip}")
             parts.append(drawing.mark("g", title_, *_square(one, values, left + width * i, y, width)))
     return drawing.svg(44 + _SQUARE * len(rows), title, parts)
 

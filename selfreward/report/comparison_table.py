@@ -10,7 +10,7 @@ _LONGEST = 60  # characters of a setting; a rubric or a system prompt has many m
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class ComparedMetric:
     """A metric that runs are compared by; docs/metrics.md defines it."""
 
     short: str
@@ -24,14 +24,14 @@ class Measure:
         return value if value is None or low is None or high is None else Interval(value, low, high, 0)
 
 
-GREEDY = Measure("greedy", "greedy accuracy", "eval/closed/greedy_accuracy")
-PASS_1 = Measure("pass@1", "pass@1", "eval/closed/pass_at_1")
-GAIN = Measure("gain", "gain over M0 at equal diversity", "matched/gain/pass_at_1", signed=True)
-DISTINCT = Measure("distinct", "distinct share", "eval/closed/distinct_share")
-OPEN = Measure("open", "open pairwise distance", "diversity/open/pairwise_distance")
-NLL = Measure("NLL", "human NLL", "diversity/open/human_nll")
-SEM_DROP = Measure("sem drop", "drop of sem", "final/sem_drop", signed=True)
-RISE = Measure("rise", "rise of human NLL over its minimum", "final/human_nll_rise", signed=True)
+GREEDY = ComparedMetric("greedy", "greedy accuracy", "eval/closed/greedy_accuracy")
+PASS_1 = ComparedMetric("pass@1", "pass@1", "eval/closed/pass_at_1")
+GAIN = ComparedMetric("gain", "gain over M0 at equal diversity", "matched/gain/pass_at_1", signed=True)
+DISTINCT = ComparedMetric("distinct", "distinct share", "eval/closed/distinct_share")
+OPEN = ComparedMetric("open", "open pairwise distance", "diversity/open/pairwise_distance")
+NLL = ComparedMetric("NLL", "human NLL", "diversity/open/human_nll")
+SEM_DROP = ComparedMetric("sem drop", "drop of sem", "final/sem_drop", signed=True)
+RISE = ComparedMetric("rise", "rise of human NLL over its minimum", "final/human_nll_rise", signed=True)
 MEASURES = (GREEDY, PASS_1, GAIN, DISTINCT, OPEN, SEM_DROP, NLL, RISE)
 
 

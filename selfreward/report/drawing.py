@@ -18,7 +18,7 @@ LETTER = 7.2  # about the width of a letter at the size of notes
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class Axis:
     """Values to places: the ticks, and where the first and the last of them are drawn."""
 
     ticks: Sequence[float]
@@ -37,7 +37,7 @@ class Scale:
         return [(f"{tick:.{decimals}f}".replace("-", MINUS), self(tick)) for tick in self.ticks]
 
 
-def scale(values: Iterable[float], start: float, end: float) -> Scale:
+def scale(values: Iterable[float], start: float, end: float) -> Axis:
     """A scale with four to seven round ticks, evenly spaced, that enclose `values`."""
     known = list(values)
     low, high = min(known), max(known)
@@ -48,12 +48,12 @@ def scale(values: Iterable[float], start: float, end: float) -> Scale:
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(size * power for size in (1, 2, 2.5, 5, 10) if size * power >= raw * (1 - 1e-9))
     first, final = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return Scale([number * step for number in range(first, final + 1)], start, end)
+    return Axis([number * step for number in range(first, final + 1)], start, end)
 
 
-def steps(count: int, start: float, end: float) -> Scale:
+def steps(count: int, start: float, end: float) -> Axis:
     """A scale for `count` places, 0, 1 and so on; a single one is drawn in the middle."""
-    return Scale((0, count - 1) if count > 1 else (-1, 1), start, end)
+    return Axis((0, count - 1) if count > 1 else (-1, 1), start, end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Point:
         return self.extent[0]
 
     @property
-    def told(self) -> str:
+    def tooltip(self) -> str:
         """The value and its limits, for those who point at it."""
         return amount(self.value) + (f" {limits(self.found)}" if isinstance(self.found, Interval) else "")
 
@@ -112,7 +112,7 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return mark("line", x1=x1, x2=x2, y1=y1, y2=y2, class_=class_)
 
 
-def frame(unit: str, up: Scale, right: float = RIGHT) -> list[Markup]:
+def frame(unit: str, up: Axis, right: float = RIGHT) -> list[Markup]:
     """The y axis: its unit, a line across and a label for each tick."""
     parts = [label(unit, LEFT - 40, 14, "unit")]
     for written, y in up.labelled:
@@ -126,7 +126,7 @@ def path(places: Iterable[tuple[float, float]], class_: str) -> Markup:
     return mark("path", d=through, class_=class_)
 
 
-def dot(kind: int, x: float, y: float, told: str, ends: Sequence[float] = ()) -> list[Markup]:
+def dot(kind: int, x: float, y: float, tooltip: str, ends: Sequence[float] = ()) -> list[Markup]:
     """The marker of a kind with what is told to those who point at it, over an upright line between `ends`."""
     outline = (
         f"M{x - 4:.1f} {y:.1f}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z",
@@ -138,7 +138,7 @@ def dot(kind: int, x: float, y: float, told: str, ends: Sequence[float] = ()) ->
     if ends:
         caps = "".join(f"M{x - 3:.1f} {end:.1f}h6" for end in ends)
         parts.append(mark("path", d=f"M{x:.1f} {ends[0]:.1f}V{ends[1]:.1f}{caps}", class_=f"limits k{kind}"))
-    title = [mark("title", told)] if told else []
+    title = [mark("title", tooltip)] if tooltip else []
     return [*parts, mark("path", *title, d=outline, class_=f"marker k{kind}")]
 
 

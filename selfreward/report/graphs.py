@@ -6,8 +6,8 @@ from selfreward.metrics.evaluation import Evaluation
 from selfreward.metrics.probe_rows import Measurement
 from selfreward.reading.changes import running_minimum
 from selfreward.reading.rounds import Diagnosed, Round
-from selfreward.report.charts import Figure, Series, line_figure, points, policies
-from selfreward.report.comparison_charts import Mark, scatter
+from selfreward.report.charts import ChartFigure, Series, line_figure, points, policies
+from selfreward.report.comparison_charts import PlacedMark, scatter
 from selfreward.report.drawing import Point
 from selfreward.report.figures import share
 
@@ -15,7 +15,7 @@ from selfreward.report.figures import share
 _GREEDY, _PASS_1, _REFERENCE, _CONTROL, _OPEN, _CLOSED, _OPEN_DISTINCT = range(7)
 
 
-def over_policies(rounds: Sequence[Round], control: Sequence[Round]) -> tuple[Figure, ...]:
+def over_policies(rounds: Sequence[Round], control: Sequence[Round]) -> tuple[ChartFigure, ...]:
     """Four graphs: how good the policies are, how varied, how unlikely human text is to them, how long they answer.
 
     Beside their quality stands the start model at matched diversity, and the control's.
@@ -50,7 +50,7 @@ def over_policies(rounds: Sequence[Round], control: Sequence[Round]) -> tuple[Fi
     )
 
 
-def path_of(rounds: Sequence[Round], watches: Sequence[Diagnosed]) -> Figure:
+def path_of(rounds: Sequence[Round], watches: Sequence[Diagnosed]) -> ChartFigure:
     """Quality against diversity, one place for each policy, joined in their order."""
     found, ratios = _evaluated(rounds), {one.t: one.verdict.sem_ratio for one in watches}
     greedy = any(one.greedy is not None for _, one in found)
@@ -59,13 +59,13 @@ def path_of(rounds: Sequence[Round], watches: Sequence[Diagnosed]) -> Figure:
     for t, one in found:
         x, y = ratios.get(t), one.greedy if greedy else one.gold_accuracy
         if x is not None and y is not None:
-            marks.append(Mark(t, f"M{t}", 0, Point(x, y)))
+            marks.append(PlacedMark(t, f"M{t}", 0, Point(x, y)))
     if not marks:
-        return Figure(title, None)
+        return ChartFigure(title, None)
     x_name = "open diversity, relative to M0"
-    rows = [(one.told, share(one.at.x), share(one.at.value)) for one in marks]
+    rows = [(one.tooltip, share(one.at.x), share(one.at.value)) for one in marks]
     drawing = scatter(x_name, y_name, marks, joined=True)
-    return Figure(title, drawing, ("policy", x_name, y_name), rows)
+    return ChartFigure(title, drawing, ("policy", x_name, y_name), rows)
 
 
 def _evaluated(rounds: Sequence[Round]) -> list[tuple[int, Evaluation]]:

@@ -8,7 +8,7 @@ from selfreward.judge_quality.estimate import Measure
 from selfreward.judge_quality.measure_words import ABOUT
 from selfreward.judge_quality.measures import BIASES
 from selfreward.reading.calibrated import CEILINGS, Calibrated, against_chance, weights_text
-from selfreward.report.charts import Bar, Figure, bar_chart, interval_chart
+from selfreward.report.charts import Bar, ChartFigure, bar_chart, interval_chart
 from selfreward.report.figures import DASH, MINUS, below, count, limits, seconds, share
 from selfreward.report.judge_texts import against, flips, replies, unread
 from selfreward.report.pages import page
@@ -55,25 +55,25 @@ def _facts(found: Calibrated) -> list[tuple[str, str]]:
     return facts
 
 
-def biases(measures: Sequence[Measure]) -> Figure:
+def biases(measures: Sequence[Measure]) -> ChartFigure:
     """The biases on one axis, each with its interval and, dashed, the value of a judge without it."""
     given = {one.name: one.interval for one in measures}
     there = [(name, found, _RESTS.get(name)) for name in BIASES if (found := given.get(name)) is not None]
     if not there:
-        return Figure("Biases", None, missing="None could be measured.")
+        return ChartFigure("Biases", None, missing="None could be measured.")
     rows = [(named(name), share(found.value), limits(found)) for name, found, _ in there]
     drawing = interval_chart("Biases with 95% intervals", there)
-    return Figure("Biases", drawing, ("bias", "value", "95% interval"), rows)
+    return ChartFigure("Biases", drawing, ("bias", "value", "95% interval"), rows)
 
 
-def histogram(scores: Sequence[ScoreBin]) -> Figure | None:
+def histogram(scores: Sequence[ScoreBin]) -> ChartFigure | None:
     """How often each score was given; None where the judge gives no scores."""
     bars = []
     for one in scores:
         name = f"{one.low:.4g}" if one.low == one.high else f"{one.low:.3g} to {one.high:.3g}"
         bars.append(Bar(name.replace("-", MINUS), ((one.count, 0),), count(one.count)))
     most = max((one.count for one in scores), default=0)
-    return Figure("Scores", bar_chart("Scores", bars, full=most)) if bars else None
+    return ChartFigure("Scores", bar_chart("Scores", bars, full=most)) if bars else None
 
 
 def named(name: str) -> str:

@@ -16,7 +16,7 @@ from selfreward.monitor.gate_rules import Action
 from selfreward.reading.calibrated import ceiling, weights_text
 from selfreward.reading.rounds import Round
 from selfreward.records import GoldPair, Judgment, Prompt
-from selfreward.report.charts import Figure, Flag, Series, line_figure, points, policies
+from selfreward.report.charts import ChartFigure, Flag, Series, line_figure, points, policies
 from selfreward.report.drawing import Point
 from selfreward.report.judge_page import histogram
 from selfreward.report.judge_texts import Flips, Replies, Unread, flips, replies, unread
@@ -80,7 +80,7 @@ def weights_line(last: Round) -> str | None:
     return weights_text(weights_of(health)) if (health.path / "weights.json").exists() else None
 
 
-def judge_figures(rounds: Sequence[Seen]) -> list[tuple[Figure, str]]:
+def judge_figures(rounds: Sequence[Seen]) -> list[tuple[ChartFigure, str]]:
     """Figures over the rounds with their captions, of what was measured at all."""
     names = policies(rounds[-1].t + 1)
     figures = []

@@ -13,10 +13,10 @@ from selfreward.reading.samples import samples_of
 from selfreward.reading.settings import progress_of, read_config
 from selfreward.report.figures import DASH
 from selfreward.report.graphs import over_policies, path_of
-from selfreward.report.health import families, human_data, sight
+from selfreward.report.health_figures import families, human_data, sight
 from selfreward.report.judging import judge_figures, seen, to_read, weights_line
 from selfreward.report.pages import page
-from selfreward.report.rounds import costs, data_read, funnels, per_kept_row
+from selfreward.report.round_tables import costs, data_read, funnels, per_kept_row
 from selfreward.report.survival import survival
 from selfreward.report.verdict import judge_run
 from selfreward.report.waterfall import waterfall

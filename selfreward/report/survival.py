@@ -6,7 +6,7 @@ from statistics import fmean
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.metrics.matched_probe import Mode
-from selfreward.report.charts import Figure, Series, line_chart
+from selfreward.report.charts import ChartFigure, Series, line_chart
 from selfreward.report.drawing import Point
 from selfreward.report.figures import count, share
 from selfreward.stages.measure import probe_of
@@ -18,16 +18,16 @@ _FEWEST_ANSWERS = 16  # that M0's own line stands on; shares of fewer are too ro
 _FIRST, _LAST, _EXPECTED = 6, 4, 2
 
 
-def survival(view: RunView) -> tuple[Figure, bool]:
+def survival(view: RunView) -> tuple[ChartFigure, bool]:
     """The share of M0's meanings that the last policy still gives, and whether M0's own line stands beside it."""
     title = "Which meanings survive"
     measured = [(t, stages["measure"]) for t, stages in enumerate(view.iterations) if "measure" in stages]
     if not measured:
-        return Figure(title, None), False
+        return ChartFigure(title, None), False
     (_, start), (last, artifact) = measured[0], measured[-1]
     groups = _groups(artifact)
     if not any(groups):
-        return Figure(title, None, missing="No open prompt was measured."), False
+        return ChartFigure(title, None, missing="No open prompt was measured."), False
     rows = [
         (name, count(len(modes)), share(expected(modes)), share(still_given(modes)))
         for name, modes in zip(_NAMES, groups, strict=True)
@@ -37,7 +37,7 @@ def survival(view: RunView) -> tuple[Figure, bool]:
     places = [place for place, modes in enumerate(groups) if len(modes) >= _FEWEST]
     if not places:
         few = f"No group has the {_FEWEST} meanings that a share needs."
-        return Figure(title, None, head, rows, few), False
+        return ChartFigure(title, None, head, rows, few), False
     series = [Series("expected", _EXPECTED, _points(groups, places, expected), dashed=True)]
     probe = probe_of(start)
     beside_start = last > 0 and probe.baseline_k - probe.k >= _FEWEST_ANSWERS
@@ -45,7 +45,7 @@ def survival(view: RunView) -> tuple[Figure, bool]:
         series.append(Series("M0", _FIRST, _points(_groups(start), places, still_given)))
     series.append(Series(f"M{last}", _LAST, _points(groups, places, still_given)))
     unit, names = "share still given", [_NAMES[place] for place in places]
-    return Figure(title, line_chart(f"{title} ({unit})", unit, series, names), head, rows), beside_start
+    return ChartFigure(title, line_chart(f"{title} ({unit})", unit, series, names), head, rows), beside_start
 
 
 def expected(modes: Iterable[Mode]) -> float:

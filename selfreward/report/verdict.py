@@ -17,21 +17,23 @@ _TOO_FEW = 10  # prompts; below, a bootstrap interval means nothing
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RunVerdict:
     """The headline, and under it sentences by what they are about."""
 
     headline: str
     findings: dict[str, str]
 
 
-def judge_run(view: RunView, rounds: Sequence[Round], watches: Sequence[Diagnosed], control: RunView | None) -> Verdict:
+def judge_run(
+    view: RunView, rounds: Sequence[Round], watches: Sequence[Diagnosed], control: RunView | None
+) -> RunVerdict:
     """What the run shows so far about its last policy."""
     evaluated = [(one.t, one.evaluation) for one in rounds if one.evaluation is not None]
     if not evaluated:
-        return Verdict("Nothing has been evaluated yet.", {})
+        return RunVerdict("Nothing has been evaluated yet.", {})
     t, last = evaluated[-1]
     if t == 0:
-        return Verdict("Only the start model has been evaluated, so there is nothing to compare yet.", {})
+        return RunVerdict("Only the start model has been evaluated, so there is nothing to compare yet.", {})
     distance, nll = (probe_change(view, "open", name, t) for name in ("pairwise_distance", "human_nll"))
     findings = {
         "Closed questions": _closed(rounds[0].evaluation, last),
@@ -43,7 +45,7 @@ def judge_run(view: RunView, rounds: Sequence[Round], watches: Sequence[Diagnose
         "How sure": _how_sure(last, distance),
     }
     told = f"{_quality(t, last)}; {_openness(distance, nll)}. {headline(watches)}".strip()
-    return Verdict(told, {about: text for about, text in findings.items() if text})
+    return RunVerdict(told, {about: text for about, text in findings.items() if text})
 
 
 def clear(found: Interval | None) -> TypeGuard[Interval]:

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from selfreward.reading.rounds import Diagnosed
 from selfreward.report import drawing
-from selfreward.report.charts import Figure
+from selfreward.report.charts import ChartFigure
 from selfreward.report.drawing import BOTTOM, LEFT, RIGHT, TOP
 from selfreward.report.figures import arrow, change, share
 
@@ -29,17 +29,17 @@ class Fall:
     real_share: float
 
 
-def waterfall(watches: Sequence[Diagnosed]) -> Figure:
+def waterfall(watches: Sequence[Diagnosed]) -> ChartFigure:
     """The falls of all rounds, end to end."""
     title, falls = "Who narrows", falls_of(watches)
     if not falls:
-        return Figure(title, None, missing="No round is complete yet.")
+        return ChartFigure(title, None, missing="No round is complete yet.")
     rows = []
     for one in falls:
         changes = (share(one.before), change(one.by_selection), change(one.by_the_rest), share(one.after))
         rows.append((arrow(one.t), *changes, f"{one.real_share:.0%}"))
     head = ("round", "before", "selection", "update and mixing", "after", "real share")
-    return Figure(title, _drawing(falls, title), head, rows)
+    return ChartFigure(title, _drawing(falls, title), head, rows)
 
 
 def falls_of(watches: Sequence[Diagnosed]) -> list[Fall]:

@@ -19,7 +19,6 @@ from selfreward.backends.forward import token_logprobs
 from selfreward.backends.model_loading import load_chat, quiet
 from selfreward.records import Policy, PreferencePair
 from selfreward.spec import neutral
-from selfreward.updates.report import Training
 from selfreward.updates.training import (
     StepAdvance,
     TrainingBase,
@@ -31,6 +30,7 @@ from selfreward.updates.training import (
     short_enough,
     train,
 )
+from selfreward.updates.training_report import Training
 
 Smoothed = Literal["robust", "exo_pair", "aot", "aot_unpaired"]
 """Losses in which TRL's trainer reads `label_smoothing`; any other is the same whatever it is."""

@@ -8,7 +8,6 @@ from typing import Any, Literal
 from selfreward.backends.chat import Chat, answer_tokens, render_prompt
 from selfreward.backends.model_loading import load_chat, quiet
 from selfreward.records import Example, Policy
-from selfreward.updates.report import Training
 from selfreward.updates.training import (
     StepAdvance,
     TrainingBase,
@@ -17,6 +16,7 @@ from selfreward.updates.training import (
     short_enough,
     train,
 )
+from selfreward.updates.training_report import Training
 
 _NO_LOSS = -100
 

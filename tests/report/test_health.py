@@ -14,7 +14,7 @@ from selfreward.reading.monitor_standing import blind_spots, headline, standing
 from selfreward.reading.rounds import diagnosed, rounds_of
 from selfreward.report.charts import Flag, Series, line_chart
 from selfreward.report.drawing import Point
-from selfreward.report.health import action_flags, in_margins, state_flags
+from selfreward.report.health_figures import action_flags, in_margins, state_flags
 from selfreward.report.page import render
 from selfreward.report.survival import expected, still_given, survival
 from selfreward.report.verdict import judge_run

@@ -20,7 +20,7 @@ from selfreward.reading.rounds import RowCost, diagnosed, rounds_of
 from selfreward.report.drawing import mark
 from selfreward.report.page import render
 from selfreward.report.pages import visible
-from selfreward.report.rounds import cost, selection_bars
+from selfreward.report.round_tables import cost, selection_bars
 from selfreward.report.verdict import judge_run, sharpening
 from selfreward.selection.choice import SelectionCounts
 from tests.report.browser import Page, harmless

@@ -9,7 +9,7 @@ from selfreward.monitor.controller import Intervention
 from selfreward.monitor.detector import State
 from selfreward.monitor.findings import PARTS, Finding
 from selfreward.reading.rounds import Diagnosed, Round
-from selfreward.report.charts import Figure, Flag, Series, line_chart, line_figure, points, policies
+from selfreward.report.charts import ChartFigure, Flag, Series, line_chart, line_figure, points, policies
 from selfreward.report.drawing import Point
 from selfreward.report.figures import DASH, MINUS, count
 
@@ -27,7 +27,7 @@ _KINDS: Mapping[Family, int] = dict(zip(PARTS, (0, 1, 3, 4, 5, 6), strict=True))
 _SIZES = (0.5, 1, 2, 4, 8, 16)  # of the probe as it was
 
 
-def families(watches: Sequence[Diagnosed], among: int) -> dict[Family, Figure]:
+def families(watches: Sequence[Diagnosed], among: int) -> dict[Family, ChartFigure]:
     """Each family that was measured against its margin, over `among` policies."""
     figures = {}
     for family, first in earliest(watches).items():
@@ -44,11 +44,11 @@ def families(watches: Sequence[Diagnosed], among: int) -> dict[Family, Figure]:
     return figures
 
 
-def sight(watches: Sequence[Diagnosed]) -> Figure:
+def sight(watches: Sequence[Diagnosed]) -> ChartFigure:
     """The effect that each family shows four times in five, over the number of probe prompts."""
     title, found = "What could have been seen", earliest(watches)
     if not found:
-        return Figure(title, None, missing="No family was measured.")
+        return ChartFigure(title, None, missing="No family was measured.")
     prompts = max(one.prompts for one in found.values())
     series = [
         Series(family, _KINDS[family], [Point(x, in_margins(one, prompts * size)) for x, size in enumerate(_SIZES)])
@@ -66,7 +66,7 @@ def sight(watches: Sequence[Diagnosed]) -> Figure:
         drops = (write(one.margin), write(one.margin + one.detectable), at_last)
         rows.append((family, count(one.prompts), *drops, f"{one.prompts * in_margins(one, one.prompts) ** 2:,.0f}"))
     head = ("family", "prompts", "margin", "smallest drop seen, at first", f"at M{last.t}", "prompts for one margin")
-    return Figure(title, drawing, head, rows)
+    return ChartFigure(title, drawing, head, rows)
 
 
 def in_margins(found: Finding, prompts: float) -> float:
@@ -82,7 +82,7 @@ def earliest(watches: Sequence[Diagnosed]) -> dict[Family, Finding]:
     return {family: found[family] for family in PARTS if family in found}
 
 
-def human_data(rounds: Sequence[Round], watches: Sequence[Diagnosed]) -> tuple[Figure, Figure]:
+def human_data(rounds: Sequence[Round], watches: Sequence[Diagnosed]) -> tuple[ChartFigure, ChartFigure]:
     """The real share and the human rows, with what the controller did."""
     ruled = [(one.t, one.decision) for one in watches if one.decision is not None]
     mixed = [(one.t, one.mixing) for one in rounds if one.mixing is not None]

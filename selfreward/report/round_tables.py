@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from selfreward.artifacts.runs import RunView
 from selfreward.reading.rounds import Cost, Round, RowCost, share_of, total
-from selfreward.report.charts import Bar, Figure, bar_chart
+from selfreward.report.charts import Bar, ChartFigure, bar_chart
 from selfreward.report.figures import DASH, MINUS, arrow, below, count, seconds, share
 from selfreward.selection.choice import SelectionCounts
 from selfreward.stages.source import LEFT_OUT, columns_line, counted
@@ -28,12 +28,13 @@ _COUNTS: dict[str, Callable[[Round], str]] = {
 }
 
 
-def funnels(rounds: Sequence[Round]) -> list[tuple[Round, Figure]]:
+def funnels(rounds: Sequence[Round]) -> list[tuple[Round, ChartFigure]]:
     """One bar chart for each round that has sampled, all on one scale."""
     sampled = [(one, _bars(one, one.drawn)) for one in rounds if one.drawn is not None]
     full = max((sum(number for number, _ in bar.parts) for _, bars in sampled for bar in bars), default=0)
     return [
-        (one, Figure(arrow(one.t), bar_chart(f"Candidates of round {one.t}", bars, full=full))) for one, bars in sampled
+        (one, ChartFigure(arrow(one.t), bar_chart(f"Candidates of round {one.t}", bars, full=full)))
+        for one, bars in sampled
     ]
 
 
