@@ -35,8 +35,8 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
     """Runs `config` to its last iteration. Raises StarvedLoop when there is too little to train on."""
     start = start_policy(config.model, run.store.root, trusted=trusts(config.backend))
     with open_backend(config.backend, start) as backend:
-        sources = load_sources(config.data, run, backend, start, answer_lengths(config))
-    final_gold = sources.gold_final if config.gate.final else None
+        data = load_sources(config.data, run, backend, start, answer_lengths(config))
+    final_gold = data.gold_final if config.gate.final else None
     last = State(policies=Policies(live=start, previous=start, initial=start))
     run.forget_after(config.loop.iterations)
     for t in range(config.loop.iterations + 1):
@@ -44,7 +44,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
         with open_backend(config.backend, policy) as backend:
             ask = partial(stage, backend=backend, policy=policy)
             judges = Judges(config.backend, backend, run.store.root, last.policies)
-            measured = ask(measure, config.measure, probe=sources.probe, baseline=part_of(first.measured, *BASELINE))
+            measured = ask(measure, config.measure, probe=data.probe, baseline=part_of(first.measured, *BASELINE))
             diagnosis = stage(
                 diagnose,
                 config.monitor.detector,
@@ -54,7 +54,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 previous=last.diagnosis,
             )
             evaluated = ask(
-                evaluate, config.evaluate, held_out=sources.held_out, gold=sources.gold_final, baseline=first.evaluated
+                evaluate, config.evaluate, held_out=data.held_out, gold=data.gold_final, baseline=first.evaluated
             )
             dueled = None
             if config.duel is not None and last.evaluated is not None:
@@ -62,7 +62,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                     dueled = stage(
                         duel,
                         config.duel,
-                        held_out=sources.held_out,
+                        held_out=data.held_out,
                         evaluated=evaluated,
                         start=first.evaluated,
                         previous=last.evaluated,
@@ -73,18 +73,13 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 tracker.iteration(t)
                 return
             asked = stage(
-                prompts,
-                config.prompts,
-                train=sources.train,
-                human=sources.human,
-                previous=last.asked,
-                training=last.training,
+                prompts, config.prompts, train=data.train, human=data.human, previous=last.asked, training=last.training
             )
             candidates = ask(sample, config.sample, prompts=asked)
             with judges:
                 spec, judging = config.judge, last.frozen or judges.named(config.judge)
                 ask_judge = partial(stage, **judges.inputs(spec, judging))
-                trust = ask_judge(health, health_spec(spec), gold=sources.gold_gate, final=final_gold)
+                trust = ask_judge(health, health_spec(spec), gold=data.gold_gate, final=final_gold)
                 trusted = trusted_judge(config.gate, judging, trust, last.passed)
                 ask_judge = partial(stage, **judges.inputs(spec, trusted.policy))
                 weights = learned_weights(spec, trusted.health)
@@ -123,8 +118,8 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             config.mix,
             selected=selected,
             decision=decision.part("orders"),
-            human=sources.human,
-            human_pairs=sources.human_pairs,
+            human=data.human,
+            human_pairs=data.human_pairs,
             previous=last.training,
         )
         trained = stage(
