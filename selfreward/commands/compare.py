@@ -13,7 +13,7 @@ from selfreward.artifacts.runs import RunView, check_links, read_run
 from selfreward.commands.arguments import run_folder
 from selfreward.commands.sweep import STATE_FILE, CellState, read_state
 from selfreward.console import table_lines
-from selfreward.reading.comparison_cells import (
+from selfreward.reading.compared_runs import (
     Cell,
     Comparison,
     State,
@@ -21,7 +21,7 @@ from selfreward.reading.comparison_cells import (
     costs_of,
     setting,
     shared_seconds,
-    untold_differences,
+    unswept,
 )
 from selfreward.reading.settings import progress_of, read_config
 from selfreward.report.comparison import render_comparison
@@ -119,7 +119,7 @@ def _default_out(asked: Sequence[Path]) -> Path:
 
 def _lines(comparison: Comparison) -> list[str]:
     lines = [*plain_table(comparison), "", *notes(comparison)]
-    if differing := untold_differences(comparison):
+    if differing := unswept(comparison):
         lines.append(f"these runs also differ in {', '.join(differing)}")
     return lines
 

@@ -7,14 +7,7 @@ from statistics import fmean
 from markupsafe import Markup
 
 from selfreward.metrics.intervals import Interval
-from selfreward.reading.comparison_cells import (
-    Comparison,
-    replicates,
-    setting,
-    shared_seconds,
-    untold_differences,
-    values_of,
-)
+from selfreward.reading.compared_runs import Comparison, replicates, setting, shared_seconds, unswept, values_of
 from selfreward.report import comparison_table as table
 from selfreward.report.charts import Bar, ChartFigure, Series, bar_chart, line_figure, points
 from selfreward.report.comparison_charts import PlacedMark, Square, heat_map, scatter
@@ -58,7 +51,7 @@ def _progress(comparison: Comparison) -> str:
 def _facts(comparison: Comparison) -> list[tuple[str, str]]:
     swept = "; ".join(f"{name}: {', '.join(values)}" for name, values in comparison.columns.items())
     facts = [("Swept", swept or "nothing differs")]
-    if differing := untold_differences(comparison):
+    if differing := unswept(comparison):
         told = "; ".join(f"{name} ({clipped(', '.join(values), 60)})" for name, values in differing.items())
         facts.append(("Also differ in", told))
     return [*facts, *zip(("Cost", "Shared"), table.cost_notes(comparison), strict=False)]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from selfreward.metrics.intervals import Interval
-from selfreward.reading.comparison_cells import Cell, Comparison, paid, setting, shared, shared_seconds
+from selfreward.reading.compared_runs import Cell, Comparison, paid, setting, shared, shared_seconds
 from selfreward.report.figures import DASH, clipped, count, limited, plural, seconds
 
 _LONGEST = 60  # characters of a setting; a rubric or a system prompt has many more, and lines of its own

@@ -30,8 +30,8 @@ def page(template: str, **content: Any) -> str:
 
 def visible(text: str) -> str:
     """`text` with characters that show nothing, or reorder what is shown, written out as ⟨U+202E⟩."""
-    return _NOT_PLAIN.sub(_written_out, text)
 
+    def written_out(found: re.Match[str]) -> str:
+        return f"⟨U+{ord(found[0]):04X}⟩" if unicodedata.category(found[0]) in _INVISIBLE else found[0]
 
-def _written_out(found: re.Match[str]) -> str:
-    return f"⟨U+{ord(found[0]):04X}⟩" if unicodedata.category(found[0]) in _INVISIBLE else found[0]
+    return _NOT_PLAIN.sub(written_out, text)

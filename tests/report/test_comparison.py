@@ -14,7 +14,7 @@ from selfreward.commands.compare import plain_table
 from selfreward.commands.sweep import CellState, cell_run, write_state
 from selfreward.config import SweepCell
 from selfreward.errors import StoreError
-from selfreward.reading.comparison_cells import (
+from selfreward.reading.compared_runs import (
     Cell,
     Comparison,
     compare,
@@ -22,7 +22,7 @@ from selfreward.reading.comparison_cells import (
     replicates,
     shared,
     shared_seconds,
-    untold_differences,
+    unswept,
     values_of,
 )
 from selfreward.reading.rounds import Cost
@@ -101,7 +101,7 @@ def test_swept_settings_are_axes_and_seeds_are_replicates(comparison):
 
 
 def test_what_follows_from_the_swept_settings_is_no_other_difference(comparison):
-    assert untold_differences(comparison) == {}
+    assert unswept(comparison) == {}
 
 
 def test_an_artifact_that_several_cells_use_is_paid_once(comparison, runs):
@@ -203,7 +203,7 @@ def test_the_command_compares_runs_that_belong_to_no_sweep(tmp_path, capsys):
 def test_differences_that_nobody_swept_are_told(comparison):
     cells = _done(comparison)
     cells[0] = replace(cells[0], config={**cells[0].config, "data.system": "Be brief."})
-    found = untold_differences(compare("s", cells))
+    found = unswept(compare("s", cells))
     assert list(found) == ["data.system"]
     assert "Be brief." in found["data.system"]
 

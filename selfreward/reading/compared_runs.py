@@ -99,7 +99,7 @@ def setting(cell: Cell, name: str) -> str:
     return _setting_text(next((known[place] for place in (name, f"{name}.kind") if place in known), None))
 
 
-def untold_differences(comparison: Comparison) -> dict[str, Sequence[str]]:
+def unswept(comparison: Comparison) -> dict[str, Sequence[str]]:
     """Settings that differ among the runs although nobody swept them, with their values."""
     known = [cell for cell in comparison.cells if cell.config is not None]
     swept = comparison.columns
