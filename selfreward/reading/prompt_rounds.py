@@ -67,6 +67,16 @@ class Link:
     identity: dict[str, Json]
     inputs: dict[str, InputEntry]
 
+    @property
+    def seed(self) -> Json:
+        """The seed it was drawn with; None for a stage that draws nothing."""
+        return self.identity.get("seed")
+
+    @property
+    def version(self) -> Json:
+        """The version of its stage."""
+        return self.identity["version"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptRound:
