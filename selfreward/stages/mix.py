@@ -116,20 +116,12 @@ def mix(
     that stay from earlier rounds count. Tokens of thoughts do not, since people rarely write any and `update.thought`
     may drop them. The least used come first, at random; a row is in a training set once. Human pairs come from
     `human_pairs` and from the human prompts that were sampled along. `decision` is the part `orders` of that of this
-    round; its `human_left` is never exceeded. `short` says how many tokens or pairs of the share are missing, whatever
-    the reason; `dry` that pool or budget had no more. Raises StarvedLoop with fewer than `spec.min_rows` own rows this
-    round.
+    round; its `human_left` is never exceeded. Raises StarvedLoop with fewer than `spec.min_rows` own rows this round.
     """
     table, row_type = training_table(selected)
     if selected.rows(table) < spec.min_rows:
         raise StarvedLoop(_starved(spec, selected, table))
-    later: list[str] = []
-    pool: list[TrainingRow] = list(human.records(Example))
-    if table == "pairs":
-        sampled = list(selected.records(PreferencePair, "human_pairs"))
-        # Where human prompts are sampled along, those that were not this round may be in another.
-        later = [row.id for row in pool] if sampled else []
-        pool = [*sampled, *human_pairs.records(PreferencePair)]
+    pool, later = _human_rows(selected, human, human_pairs)
     decided = round_orders(decision)
     iteration = 0 if previous is None else mixing_of(previous).iteration + 1
     spent = [] if previous is None else list(previous.records(Spent, "ledger"))
@@ -170,6 +162,18 @@ def mix(
         sft_weight=decided.orders.sft_weight,
     )
     save_report(out, "mixing", mixing)
+
+
+def _human_rows(
+    selected: Artifact, human: Artifact, human_pairs: Artifact
+) -> tuple[Sequence[TrainingRow], Sequence[str]]:
+    """The human rows that can be had this round, and the ids of those that another round may have."""
+    if not selected.has("pairs"):
+        return list(human.records(Example)), ()
+    sampled = list(selected.records(PreferencePair, "human_pairs"))
+    # Where human prompts are sampled along, those that were not this round may be in another.
+    later = [row.id for row in human.records(Example)] if sampled else []
+    return [*sampled, *human_pairs.records(PreferencePair)], later
 
 
 def _tally(rows: Iterable[TrainingRow]) -> Counter[str]:

@@ -12,7 +12,8 @@ from selfreward.selection.anchors import worst_at_first
 from selfreward.selection.choice import Choice, save_counts
 from selfreward.selection.examples import BestOfK, RandomPick, choose, example_of
 from selfreward.selection.fates import Fate
-from selfreward.selection.novelty import lowered, orders_of, within_cap
+from selfreward.selection.novelty import NO_ORDERS, lowered, within_cap
+from selfreward.selection.orders import round_orders
 from selfreward.selection.pairs import PreferencePairs, choose_anchored, choose_pairs, pair_of
 from selfreward.selection.pool import Rated, pools
 
@@ -43,7 +44,7 @@ def select(
     iteration 0, read where pairs are ordered to reject its answers. A round is streamed, prompt by prompt, unless a cap
     or those answers are ordered.
     """
-    orders = orders_of(decision)
+    orders = NO_ORDERS if decision is None else round_orders(decision).orders
     spec = lowered(spec, orders)
     counts: Counter[str] = Counter(
         prompts=0, prompts_without_selection=0, candidates=0, selected=0, passed_over=0, cut=0, duplicate=0

@@ -105,7 +105,7 @@ def test_a_judge_that_never_parses_stops_the_run_and_says_why(tmp_path: Path) ->
 def test_a_judge_that_always_gives_the_highest_score_stops_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("selfreward.backends.scripted.judge_reply", lambda task, **_: f"{task.label}: {task.highest}")
+    monkeypatch.setattr(JudgeTask, "reply", lambda task, **_: f"{task.label}: {task.highest}")
     view = run_scripted(tmp_path, "judge=rubric")
     (told,) = gates(view)
     stops = [one["name"] for one in told["findings"] if one["action"] == "stop"]
