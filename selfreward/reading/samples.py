@@ -33,14 +33,13 @@ def samples_of(view: RunView) -> list[Sample]:
 def sample_rows(held_out: Artifact, evaluated: Artifact) -> list[list[str | bool | None]]:
     """Rows of COLUMNS: the greedy answers of one policy to the same prompts."""
     greedy = greedy_answers(evaluated)
-    return [_row(prompt, greedy[prompt.id]) for prompt in _first_prompts(held_out)]
+    rows: list[list[str | bool | None]] = []
+    for prompt in _first_prompts(held_out):
+        asked, answer = "\n".join(turn.content for turn in prompt.messages if turn.role != "system"), greedy[prompt.id]
+        rows.append([asked, prompt.stratum, answer.text, answer.right, answer.finish])
+    return rows
 
 
 def _first_prompts(held_out: Artifact) -> list[Prompt]:
     prompts = list(held_out.records(Prompt))
     return [one for stratum in STRATA for one in [one for one in prompts if one.stratum == stratum][:_PER_STRATUM]]
-
-
-def _row(prompt: Prompt, answer: EvaluatedAnswer) -> list[str | bool | None]:
-    asked = "\n".join(turn.content for turn in prompt.messages if turn.role != "system")
-    return [asked, prompt.stratum, answer.text, answer.right, answer.finish]

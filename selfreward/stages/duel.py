@@ -75,8 +75,8 @@ def duel(
 ) -> None:
     """`duel.json` is a Duel: how this policy's greedy answers do against those of the start model and the last policy.
 
-    `policy` judges. Identical answers are ties that nobody is asked about. What it said stands in tables `start` and
-    `previous`, of Verdicts whose first answer is this policy's, and what it was asked in `..._evidence`. Where the
+    `policy` judges. What it said stands in tables `start` and `previous`, of Verdicts whose first answer is this
+    policy's, and what it was asked in `..._evidence`. Identical answers are ties that nobody is asked about. Where the
     policy before is the start model, nothing is asked twice. `figures.json`, a DuelFigures, is the part for the gate.
     """
     judging = spec.judge.build(backend, policy)
