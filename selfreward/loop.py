@@ -17,7 +17,7 @@ from selfreward.stages.decide import decide, stop_reason
 from selfreward.stages.diagnose import diagnose
 from selfreward.stages.duel import duel
 from selfreward.stages.evaluate import evaluate
-from selfreward.stages.gate import gate, gate_reason, is_healthy
+from selfreward.stages.gate import gate, gate_of, gate_reason
 from selfreward.stages.health import health, health_spec
 from selfreward.stages.judge import judge
 from selfreward.stages.measure import BASELINE, measure
@@ -138,7 +138,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             evaluated=evaluated,
             asked=asked,
             gated=gated,
-            passed=TrustedJudge(trusted.policy, trust) if is_healthy(gated) else last.passed,
+            passed=TrustedJudge(trusted.policy, trust) if gate_of(gated).healthy else last.passed,
             decision=decision,
             training=training,
         )

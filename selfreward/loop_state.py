@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from selfreward.artifacts import Artifact
 from selfreward.judging_policies import Policies, TrustedJudge
 from selfreward.records import Policy
-from selfreward.stages.gate import is_frozen
+from selfreward.stages.gate import gate_of
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,6 @@ class State:
     @property
     def frozen(self) -> Policy | None:
         """The policy that judges from now on, whatever `judge.policy` says; None where that names it."""
-        if self.gated is None or self.passed is None or not is_frozen(self.gated):
+        if self.gated is None or self.passed is None or not gate_of(self.gated).frozen:
             return None
         return self.passed.policy

@@ -118,6 +118,12 @@ class Output:
         table.flush()
         self.tables.append(table.entry())
 
+    def write_table(self, record_type: type[Record], records: Iterable[Record], name: str = "rows") -> int:
+        """Writes a whole table in shards of `SHARD_ROWS`; how many records it holds."""
+        with self.table(record_type, name) as table:
+            table.write_all(records)
+        return table.entry().rows
+
     def write_json(self, name: str, value: Json) -> None:
         """Writes `<name>.json`."""
         write_json(self.path / f"{name}.json", value)

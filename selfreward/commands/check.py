@@ -1,14 +1,69 @@
-"""`selfreward check`: what a model is like to work with, and whether it can be, before a run."""
+"""`selfreward check`: whether a model can be rendered, drawn from, scored, trained and saved, before a run."""
 
-from selfreward.artifacts import Artifact, Store
+import copy
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from selfreward.artifacts import Artifact, Output, Store
+from selfreward.artifacts.reports import load_report, save_report
 from selfreward.artifacts.runs import Run
 from selfreward.backends import trusts
+from selfreward.backends.base import Answer, NotScored, Sampling
+from selfreward.backends.chat import Chat, option_tokens, stop_ids
+from selfreward.backends.chat_template import render, template_file
+from selfreward.backends.hf import HfBackend, HfSpec
+from selfreward.backends.model_folder import check_config
+from selfreward.backends.model_loading import context_length, load_chat, load_configs, load_model, quiet, read_whole
+from selfreward.backends.one_line import one_line
 from selfreward.commands.arguments import Compose, settings_parser
 from selfreward.config import RunConfig, judges_of, validate
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, model_policy, start_policy
+from selfreward.errors import BackendError
 from selfreward.judges.base import PolicyJudgeBase
-from selfreward.stages.check import check, check_spec, found_by
+from selfreward.records import Message, Policy
+from selfreward.spec import Spec
+from selfreward.updates.training import save_policy
+
+VERSION = 3
+_OPTIONS = (("1", "2", "3", "4", "5"), ("A", "B"), ("yes", "no"))
+_QUESTION = (Message(role="user", content="What is the capital of France?"),)
+_SMALL = {
+    "hidden_size": 64,
+    "intermediate_size": 64,
+    "moe_intermediate_size": 64,
+    "num_attention_heads": 4,
+    "head_dim": 16,
+    "num_experts": 4,
+    "num_local_experts": 4,
+    "num_experts_per_tok": 2,
+}
+
+
+class CheckSpec(Spec):
+    """What a check hangs on besides the model: whether its code may run, and the libraries that load it."""
+
+    trusted: bool
+    libraries: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One thing that was looked at, and what is so."""
+
+    what: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """All that was found, in the order it was looked at."""
+
+    found: tuple[Found, ...]
 
 
 def main(arguments: list[str], compose: Compose) -> int:
@@ -23,7 +78,7 @@ def main(arguments: list[str], compose: Compose) -> int:
     store = Store(config.store.runs / "store", ConsoleReporter())
     for name, checked in check_models(config, Run(config.store.runs / config.run, store, config.seed)):
         print(f"{name}:")
-        found = found_by(checked)
+        found = load_report(checked, "check", Checked).found
         width = max(len(one.what) for one in found)
         for one in found:
             print(f"  {one.what:{width}}  {one.says}")
@@ -39,5 +94,136 @@ def check_models(config: RunConfig, run: Run) -> list[tuple[str, Artifact]]:
     for name, judge in judges_of(config).items():
         if isinstance(judge, PolicyJudgeBase) and judge.path is not None:
             policies[name] = model_policy(judge.path, judge.chat, store, trusted=trusted)
-    spec = check_spec(trusted=trusted)
+    libraries = ("torch", "transformers", "tokenizers", "jinja2", "trl")
+    spec = CheckSpec(trusted=trusted, libraries={name: version(name) for name in libraries})
     return [(name, run.source(f"check_{name}", check, spec, policy=policy)) for name, policy in policies.items()]
+
+
+def check(out: Output, spec: CheckSpec, *, policy: Policy) -> None:
+    """`check.json` is a Checked. Raises BackendError for what cannot work."""
+    save_report(out, "check", Checked(found=tuple(findings(policy.path, trusted=spec.trusted))))
+
+
+def findings(folder: Path, *, trusted: bool) -> Iterator[Found]:
+    """What there is to say of the model in `folder`. Raises BackendError for what cannot work."""
+    chat = load_chat(folder, trust_remote_code=trusted)
+    config, generation = load_configs(folder, trust_remote_code=trusted)
+    check_config(folder, config)
+    # On this device weights are looked up, not read.
+    weights = read_whole(folder, trust_remote_code=trusted, device_map="meta").parameters()
+    rendering = chat.rendering
+    yield Found(what="chat template", says=template_file(chat.tokenizer))
+    yield Found(what="system turn", says="its own" if rendering.system == "own" else "merged into the first user turn")
+    yield Found(what="a prompt ends in", says=repr(rendering.opening))
+    yield Found(what="end of turn", says=rendering.end_of_turn)
+    stops = chat.tokenizer.convert_ids_to_tokens(stop_ids(chat, generation))
+    yield Found(what="stops", says=", ".join(stops))
+    yield Found(what="thinking", says=_thinking(chat))
+    yield Found(what="options", says=_options(chat))
+    yield Found(what="date", says=_date(chat))
+    limit = context_length(config)
+    yield Found(what="context", says="no limit is named" if limit is None else f"{limit:,} tokens, prompt and answer")
+    kept = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
+    yield Found(what="number type", says=f"saved as {kept}; trained policies are saved as float32")
+    yield Found(what="weights", says=f"all {sum(1 for _ in weights)} there, no adapter")
+    yield Found(what="small copy", says=_small_copy(chat, config, folder, trusted=trusted))
+
+
+def _thinking(chat: Chat) -> str:
+    rendering = chat.rendering
+    if rendering.opens_thought:
+        return f"a prompt opens a thought; {rendering.lead!r} closes it before answers that bring none"
+    if rendering.lead:
+        return f"an answer that brings no thought stands behind {rendering.lead!r}"
+    return "the template writes no thought before an answer"
+
+
+def _options(chat: Chat) -> str:
+    able = _one_token_each(chat)
+    unable = ["/".join(options) for options in _OPTIONS if options not in able]
+    behind = {options: chat.tokenizer.decode(lead) for options, lead in able.items()}
+    shown = ["/".join(options) + (f" behind {lead!r}" if lead else "") for options, lead in behind.items()]
+    told = f"one token each: {', '.join(shown)}" if shown else ""
+    refused = f"several tokens, so no judge can read them in one pass: {', '.join(unable)}" if unable else ""
+    return "; ".join(part for part in (told, refused) if part)
+
+
+def _one_token_each(chat: Chat) -> dict[tuple[str, ...], list[int]]:
+    """The options of which each is one token to the model, and the tokens that a prompt goes on with before them."""
+    able: dict[tuple[str, ...], list[int]] = {}
+    for options in _OPTIONS:
+        try:
+            able[options], _ = option_tokens(chat, options)
+        except BackendError:
+            continue
+    return able
+
+
+def _date(chat: Chat) -> str:
+    turns, settled = [{"role": "user", "content": "What day is it?"}], chat.rendering
+    one, other = (
+        render(chat.tokenizer, turns, settled.template_kwargs, day, settled.content, prompted=True)
+        for day in ("2001-02-03", "2014-11-29")
+    )
+    return "the template prints none" if one == other else f"the template prints {settled.date} (date)"
+
+
+def _small_copy(chat: Chat, config: Any, folder: Path, *, trusted: bool) -> str:
+    """Draws, scores and takes options with a few random weights under the model's configuration.
+
+    It does so twice, the second time with what was read back from the first copy and saved again.
+    """
+    from transformers import AutoModelForCausalLM
+
+    make: Any = AutoModelForCausalLM
+    with tempfile.TemporaryDirectory() as scratch:
+        copies = [Path(scratch) / name for name in ("first", "second")]
+        try:
+            with quiet():
+                model = make.from_config(_shrunk(config), trust_remote_code=trusted)
+        except (ValueError, TypeError, RuntimeError, AttributeError, LookupError) as error:
+            return f"not tried, for the configuration cannot be made small ({one_line(error)})"
+        drawn, able = [], _one_token_each(chat)
+        for place in copies:
+            with quiet():
+                save_policy(model, chat, place, like=folder)
+            drawn.append(_used(place, able, trusted=trusted))
+            model = load_model(place, dtype="float32", device="cpu", trust_remote_code=trusted)
+        if drawn[0] != drawn[1]:
+            raise BackendError(f"a small copy of {folder} draws or scores otherwise once it was saved and read back")
+    takes = ", takes options" if able else ""
+    return f"draws, scores{takes}, and does so again after it is saved and read back"
+
+
+def _shrunk(config: Any) -> Any:
+    small = copy.deepcopy(config)
+    text = small.get_text_config()
+    kinds = list(dict.fromkeys(getattr(text, "layer_types", None) or ()))
+    heads = getattr(text, "num_key_value_heads", None)
+    grouped = heads is not None and heads < text.num_attention_heads
+    for name, value in _SMALL.items():
+        if getattr(text, name, None) is not None:
+            setattr(text, name, value)
+    text.num_hidden_layers = max(2, len(kinds))
+    if kinds:
+        text.layer_types = (kinds * 2)[: text.num_hidden_layers]
+    if heads is not None:
+        text.num_key_value_heads = 2 if grouped else 4
+    return small
+
+
+def _used(folder: Path, options: Collection[Sequence[str]], *, trusted: bool) -> Sequence[object]:
+    """What an engine makes of the small model in `folder`; each of `options` is one token each."""
+    spec = HfSpec(dtype="float32", device="cpu", trust_remote_code=trusted)
+    sampling = Sampling(k=2, temperature=1.0, top_p=1.0, max_new_tokens=4)
+    with HfBackend(spec, Policy(path=folder, key="check", digest="check")) as backend:
+        (drawn,) = backend.generate([_QUESTION], sampling, 0, _nobody)
+        scored = backend.score([Answer(messages=_QUESTION, text="Paris")], _nobody)
+        if isinstance(scored[0], NotScored):
+            raise BackendError(f"the model cannot score a short answer: {scored[0].reason}")
+        taken = [backend.score_options([_QUESTION], some, _nobody) for some in options]
+        return [[(one.text, one.thought, one.token_logprobs) for one in drawn], scored, taken]
+
+
+def _nobody(_: int) -> None:
+    """Progress that nobody watches."""

@@ -9,16 +9,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from textwrap import shorten
 
+from selfreward.artifacts import Artifact
 from selfreward.artifacts.identity import flat_settings
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.reading.chain import Explanation, HumanOrigin, RowStory, TrainingSet, candidates_of, explain
 from selfreward.reading.fate_words import fate_in_words, rule_in_words
-from selfreward.reading.listing import ListedRow, list_rows
+from selfreward.reading.lookup import iterations_of
 from selfreward.reading.prompt_rounds import Considered, Link, PolicyName, PromptRound
-from selfreward.records import Example, Judgment, PreferencePair, Prompt
+from selfreward.records import Example, Judgment, PreferencePair, Prompt, TrainingRow
 from selfreward.report.figures import plural
 from selfreward.report.pages import visible
+from selfreward.selection.training_rows import training_table
 from selfreward.spec import Json, Spec
 
 _BAR = "│ "
@@ -45,11 +47,14 @@ def main(arguments: list[str]) -> int:
 def listing_lines(view: RunView, iteration: int | None) -> Iterator[str]:
     """One line for each training row, under a line for its training set."""
     listed = 0
-    for one in list_rows(view, iteration):
-        t = one.iteration
-        yield f"iteration {t} (M{t} → M{t + 1}): {one.total:,} {one.table} to train on, mix/{one.key}"
-        for row in one.rows:
-            yield _listing_line(row, t)
+    for t, mixed, rows in _training_sets(view, iteration):
+        table, _ = training_table(mixed)
+        yield f"iteration {t} (M{t} → M{t + 1}): {mixed.rows(table):,} {table} to train on, mix/{mixed.key}"
+        for row in rows:
+            score, prompt, answer = _in_short(row)
+            told = "-" if score is None else f"{score:.4f}"
+            kept = "" if row.iteration == t else f"  (from iteration {row.iteration})"
+            yield f"  {row.id}  {row.origin:<5}  {told:>9}  {_first(prompt):<{_WORDS}}  {_first(answer)}{kept}"
             listed += 1
     if listed == 0:
         yield f"{view.name} has no training row yet"
@@ -57,10 +62,19 @@ def listing_lines(view: RunView, iteration: int | None) -> Iterator[str]:
         yield f"each row is listed where it came in; `selfreward explain {view.name} ID` tells all about one"
 
 
-def _listing_line(row: ListedRow, iteration: int) -> str:
-    score = "-" if row.score is None else f"{row.score:.4f}"
-    kept = "" if row.iteration == iteration else f"  (from iteration {row.iteration})"
-    return f"  {row.id}  {row.origin:<5}  {score:>9}  {_first(row.prompt):<{_WORDS}}  {_first(row.answer)}{kept}"
+def _training_sets(view: RunView, asked: int | None) -> Iterator[tuple[int, Artifact, Iterator[TrainingRow]]]:
+    """Every training set of the run with the rows that came in then; of the iteration asked for, with all its rows."""
+    for t in iterations_of(view, asked):
+        if (mixed := view.iterations[t].get("mix")) is not None:
+            table, record_type = training_table(mixed)
+            records = mixed.records(record_type, table)
+            yield t, mixed, (row for row in records if asked is not None or row.iteration == t)
+
+
+def _in_short(row: TrainingRow) -> tuple[float | None, str, str]:
+    """The score of a training row, of a pair its margin, the last turn of its prompt, and the answer to prefer."""
+    score, answer = (row.score, row.text) if isinstance(row, Example) else (row.margin, row.chosen)
+    return score, row.messages[-1].content, answer
 
 
 def _first(text: str) -> str:
@@ -70,12 +84,25 @@ def _first(text: str) -> str:
 
 
 def _listing_json(view: RunView, iteration: int | None) -> str:
-    sets = [
-        {"iteration": one.iteration, "key": one.key, "total": one.total, one.table: [asdict(row) for row in one.rows]}
-        for one in list_rows(view, iteration)
-    ]
+    sets = []
+    for t, mixed, rows in _training_sets(view, iteration):
+        table, _ = training_table(mixed)
+        listed = [_row_json(row) for row in rows]
+        sets.append({"iteration": t, "key": mixed.key, "total": mixed.rows(table), table: listed})
     # ASCII only: what a terminal would obey is written as an escape.
     return json.dumps({"run": view.name, "iterations": sets}, indent=2)
+
+
+def _row_json(row: TrainingRow) -> dict[str, Json]:
+    score, prompt, answer = _in_short(row)
+    return {
+        "id": row.id,
+        "origin": row.origin,
+        "iteration": row.iteration,
+        "score": score,
+        "prompt": prompt,
+        "answer": answer,
+    }
 
 
 def _settings(value: object) -> object:

@@ -40,7 +40,7 @@ def run(values: Values) -> None:
     if config.tracker.wandb != "disabled":
         to_wandb = WandbRun(config.tracker, folder, store.root, config.model_dump(mode="json"), reporter.say)
     with to_wandb as wandb:
-        tracker = Tracker(folder, reporter, wandb)
+        tracker = Tracker(folder, reporter, None if wandb is None else wandb.log)
         try:
             check_models(config, current)
             run_loop(config, current, tracker)

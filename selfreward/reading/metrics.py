@@ -1,21 +1,19 @@
 """Metrics of a run, read from what it committed. Every name is defined in docs/metrics.md."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import read_run
 from selfreward.judge_quality.measures import Figures
 from selfreward.metrics.evaluation import StratumScores
+from selfreward.metrics.intervals import Interval
 from selfreward.reading.monitor_metrics import Metric, monitor_metrics
 from selfreward.reading.rounds import Round, rounds_of, share_of
 from selfreward.stages.sample import Sampled
 from selfreward.stages.source import LEFT_OUT, counted
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 METRICS_FILE = "metrics.jsonl"
 
@@ -68,9 +66,9 @@ def _scores(prefix: str, found: StratumScores | None) -> dict[str, Metric]:
     """The scores of a stratum, with k in the name of pass@k; the temperature is a setting."""
     if found is None:
         return {}
-    fields = asdict(found)
-    k, pass_at_k, _ = fields.pop("k"), fields.pop("pass_at_k"), fields.pop("temperature")
-    return _flat(prefix, fields | {f"pass_at_{k}": pass_at_k})
+    row = _flat(prefix, found)
+    del row[f"{prefix}/k"], row[f"{prefix}/temperature"]
+    return {name.replace("pass_at_k", f"pass_at_{found.k}"): value for name, value in row.items()}
 
 
 def _sampled(found: Sampled | None) -> dict[str, Metric]:
@@ -129,18 +127,12 @@ def _figures(prefix: str, figures: Figures) -> dict[str, Metric]:
     return row
 
 
-def _flat(prefix: str, found: "DataclassInstance | Mapping[str, Any] | None") -> dict[str, Metric]:
+def _flat(prefix: str, found: Any) -> dict[str, Metric]:
     """Nested figures as slash-separated names; an interval keeps its value under the plain name."""
-    values = found if found is None or isinstance(found, Mapping) else asdict(found)
-    return _flat_values(prefix, values)
-
-
-def _flat_values(prefix: str, value: Any) -> dict[str, Metric]:
-    if not isinstance(value, Mapping):
-        return {prefix: value} if value is not None else {}
-    if value.keys() == {"value", "low", "high", "n"}:
-        return {prefix: value["value"], f"{prefix}_low": value["low"], f"{prefix}_high": value["high"]}
-    flat: dict[str, Metric] = {}
-    for name, inner in value.items():
-        flat |= _flat_values(f"{prefix}/{name}", inner)
-    return flat
+    if isinstance(found, Interval):
+        return {prefix: found.value, f"{prefix}_low": found.low, f"{prefix}_high": found.high}
+    if is_dataclass(found):
+        found = {one.name: getattr(found, one.name) for one in fields(found)}
+    if not isinstance(found, Mapping):
+        return {} if found is None else {prefix: found}
+    return {key: value for name, inner in found.items() for key, value in _flat(f"{prefix}/{name}", inner).items()}

@@ -68,7 +68,8 @@ class OpenRun:
         entry = entries.get(table or "rows")
         if found is None or entry is None:
             there = ", ".join(self.tables(t)) or "none yet"
-            raise StoreError(f"{self.view.name} has no table {name!r} in {_place(t)}; its tables: {there}")
+            place = SOURCES if t is None else f"iteration {t}"
+            raise StoreError(f"{self.view.name} has no table {name!r} in {place}; its tables: {there}")
         found.check()
         shards = [pq.read_table(path) for path in entry.paths(found.path)]
         return pa.concat_tables(shards) if shards else pa.table({})
@@ -84,7 +85,3 @@ class OpenRun:
 def open_run(folder: str | Path) -> OpenRun:
     """The run in `folder`, such as `runs/quickstart`. Raises StoreError where there is none."""
     return OpenRun(read_run(Path(folder)))
-
-
-def _place(t: int | None) -> str:
-    return SOURCES if t is None else f"iteration {t}"

@@ -1,6 +1,7 @@
 """One round of one prompt: its candidates, every judgment of them, the rule that chose, the artifacts in between."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.manifest import InputEntry
@@ -14,6 +15,8 @@ from selfreward.selection.novelty import NO_ORDERS, lowered
 from selfreward.selection.pairs import PreferencePairs
 from selfreward.spec import Json
 from selfreward.stages.decide import decision_of
+
+Record = TypeVar("Record")
 
 # The stages that make a training row, in order, with the inputs that must be the run's own.
 _CHAIN = {
@@ -100,14 +103,12 @@ def explain_round(view: RunView, iteration: int, prompt: Prompt) -> PromptRound:
     stages = view.iterations[iteration]
     sampled, judged, selected = stages["sample"], stages.get("judge"), stages.get("select")
     assert sampled.policy is not None
-    drawn = records_where(sampled, Candidate, "prompt_id", prompt.id)
-    judgments = [] if judged is None else records_where(judged, Judgment, "prompt_id", prompt.id)
-    evidence: list[Judgment] = []
-    if judged is not None and judged.has("evidence"):
-        evidence = records_where(judged, Judgment, "prompt_id", prompt.id, "evidence")
+    drawn = _rows_of(prompt, sampled, Candidate)
+    judgments = [*_rows_of(prompt, judged, Judgment, "evidence"), *_rows_of(prompt, judged, Judgment)]
     rule = None if selected is None else _rule(view, iteration, selected)
-    fates = [] if selected is None else records_where(selected, Fate, "prompt_id", prompt.id, "fates")
-    fate_of = {one.candidate_id: one for one in fates}
+    paired = rule is not None and isinstance(rule.spec, PreferencePairs)
+    human = _rows_of(prompt, input_of(view, iteration, sampled, "prompts"), Example, "human") if paired else []
+    fate_of = {one.candidate_id: one for one in _rows_of(prompt, selected, Fate, "fates")}
     return PromptRound(
         iteration=iteration,
         policy=policy_name(view, iteration, sampled.policy),
@@ -115,13 +116,13 @@ def explain_round(view: RunView, iteration: int, prompt: Prompt) -> PromptRound:
         candidates=tuple(
             Considered(
                 candidate=one,
-                judgments=tuple(judgment for judgment in (*evidence, *judgments) if one.id in judgment.candidate_ids),
+                judgments=tuple(judgment for judgment in judgments if one.id in judgment.candidate_ids),
                 fate=fate_of.get(one.id),
             )
             for one in sorted(drawn, key=lambda candidate: candidate.index)
         ),
         rule=rule,
-        anchors=rule is not None and _is_anchor(view, iteration, rule.spec, prompt),
+        anchors=bool(human),
         chain=chain_of(view, iteration),
     )
 
@@ -173,11 +174,11 @@ def _rule(view: RunView, iteration: int, selected: Artifact) -> Rule:
     return Rule(lowered(select_spec(selected), orders), selected.seed, orders)
 
 
-def _is_anchor(view: RunView, iteration: int, spec: AnySelect, prompt: Prompt) -> bool:
-    asked = input_of(view, iteration, view.iterations[iteration]["select"], "prompts")
-    if not isinstance(spec, PreferencePairs) or not asked.has("human"):
-        return False
-    return bool(records_where(asked, Example, "prompt_id", prompt.id, "human"))
+def _rows_of(prompt: Prompt, made: Artifact | None, record_type: type[Record], table: str = "rows") -> list[Record]:
+    """The rows of a prompt; none of an artifact that is not there or has no such table."""
+    if made is None or not made.has(table):
+        return []
+    return records_where(made, record_type, "prompt_id", prompt.id, table)
 
 
 def link_of(artifact: Artifact) -> Link:

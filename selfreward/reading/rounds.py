@@ -7,22 +7,19 @@ from typing import TypeVar
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
-from selfreward.metrics.evaluation import Evaluation
-from selfreward.metrics.probe_rows import Measurement
-from selfreward.selection.choice import SelectionCounts, selection_counts
+from selfreward.selection.choice import selection_counts
 from selfreward.selection.training_rows import training_table
 from selfreward.stages.decide import Decision, decision_of, stop_reason
 from selfreward.stages.diagnose import Verdict, verdict_of
-from selfreward.stages.duel import Duel, duel_of
+from selfreward.stages.duel import duel_of
 from selfreward.stages.evaluate import evaluation_of
-from selfreward.stages.gate import Gate, gate_of, gate_reason
-from selfreward.stages.health import Health, health_of
-from selfreward.stages.judge import Judged, judged_of
+from selfreward.stages.gate import gate_of, gate_reason
+from selfreward.stages.health import health_of
+from selfreward.stages.judge import judged_of
 from selfreward.stages.measure import measurement_of
-from selfreward.stages.mix import Mixing, mixing_of
-from selfreward.stages.sample import Sampled, sampled_of
+from selfreward.stages.mix import mixing_of
+from selfreward.stages.sample import sampled_of
 from selfreward.stages.update import training_of
-from selfreward.updates import Training
 
 MAKING = ("sample", "judge", "select")
 """The stages that turn prompts into rows of the policy's own; what the others cost does not buy rows."""
@@ -50,6 +47,11 @@ class RowCost:
     tokens: float | None
 
 
+def _report(stage: str, read: Callable[[Artifact], Report]) -> "cached_property[Report | None]":
+    """The report of `stage`, read when it is first asked for; None where the stage has not run."""
+    return cached_property(lambda one: read(one.stages[stage]) if stage in one.stages else None)
+
+
 @dataclass(frozen=True)
 class Round:
     """Iteration `t`: the policy M`t`, and the round that trains the next one.
@@ -60,70 +62,25 @@ class Round:
     t: int
     stages: Mapping[str, Artifact]
 
-    @cached_property
-    def measurement(self) -> Measurement | None:
-        """What the probe says of the policy."""
-        return self._report("measure", measurement_of)
-
-    @cached_property
-    def verdict(self) -> Verdict | None:
-        """What the monitor says of the policy."""
-        return self._report("diagnose", verdict_of)
-
-    @cached_property
-    def evaluation(self) -> Evaluation | None:
-        """What held-out prompts and gold pairs say of the policy."""
-        return self._report("evaluate", evaluation_of)
-
-    @cached_property
-    def duel(self) -> Duel | None:
-        """How the policy fared against others."""
-        return self._report("duel", duel_of)
-
-    @cached_property
-    def health(self) -> Health | None:
-        """How far the judge can be trusted on gold."""
-        return self._report("health", health_of)
-
-    @cached_property
-    def gate(self) -> Gate | None:
-        """What the gate made of the judge."""
-        return self._report("gate", gate_of)
-
-    @cached_property
-    def selection(self) -> SelectionCounts | None:
-        """What became of the candidates, by number."""
-        return self._report("select", selection_counts)
-
-    @cached_property
-    def decision(self) -> Decision | None:
-        """What the controller decided."""
-        return self._report("decide", decision_of)
-
-    @cached_property
-    def mixing(self) -> Mixing | None:
-        """What the training set is made of."""
-        return self._report("mix", mixing_of)
-
-    @cached_property
-    def training(self) -> Training | None:
-        """What the update saw and did."""
-        return self._report("update", training_of)
-
-    @cached_property
-    def sampled(self) -> Sampled | None:
-        """How many candidates were drawn, and of which kinds."""
-        return self._report("sample", sampled_of)
+    measurement = _report("measure", measurement_of)
+    verdict = _report("diagnose", verdict_of)
+    evaluation = _report("evaluate", evaluation_of)
+    duel = _report("duel", duel_of)
+    sampled = _report("sample", sampled_of)
+    health = _report("health", health_of)
+    judged = _report("judge", judged_of)
+    gate = _report("gate", gate_of)
+    selection = _report("select", selection_counts)
+    decision = _report("decide", decision_of)
+    mixing = _report("mix", mixing_of)
+    training = _report("update", training_of)
+    _gate_stop = _report("gate", gate_reason)
+    _monitor_stop = _report("decide", stop_reason)
 
     @property
     def drawn(self) -> int | None:
         """How many candidates were drawn."""
         return None if self.sampled is None else self.sampled.drawn
-
-    @cached_property
-    def judged(self) -> Judged | None:
-        """How many judgments were asked for, and what came of them."""
-        return self._report("judge", judged_of)
 
     @property
     def kept(self) -> int | None:
@@ -152,10 +109,7 @@ class Round:
     @property
     def stop(self) -> str | None:
         """Why the gate or the controller ended the run here; None where neither did."""
-        return self._report("gate", gate_reason) or self._report("decide", stop_reason)
-
-    def _report(self, stage: str, read: Callable[[Artifact], Report]) -> Report | None:
-        return read(self.stages[stage]) if stage in self.stages else None
+        return self._gate_stop or self._monitor_stop
 
 
 @dataclass(frozen=True, slots=True)

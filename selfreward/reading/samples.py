@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
-from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer
+from selfreward.metrics.sharpening import EvaluatedAnswer
 from selfreward.records import STRATA, Prompt
+from selfreward.stages.evaluate import greedy_answers
 
 COLUMNS: list[str | int] = ["prompt", "stratum", "answer", "right", "finish"]
 _PER_STRATUM = 3
@@ -24,27 +25,21 @@ def samples_of(view: RunView) -> list[Sample]:
     if "held_out" not in view.sources:
         return []
     evaluated = [stages.get("evaluate") for stages in view.iterations]
-    columns = [{} if one is None else _greedy(one) for one in evaluated]
+    columns = [{} if one is None else greedy_answers(one) for one in evaluated]
     prompts = _first_prompts(view.sources["held_out"])
     return [Sample(prompt, tuple(column.get(prompt.id) for column in columns)) for prompt in prompts]
 
 
 def sample_rows(held_out: Artifact, evaluated: Artifact) -> list[list[str | bool | None]]:
     """Rows of COLUMNS: the greedy answers of one policy to the same prompts."""
-    greedy = _greedy(evaluated)
-    return [_row(prompt, greedy[prompt.id]) for prompt in _first_prompts(held_out)]
+    greedy = greedy_answers(evaluated)
+    rows: list[list[str | bool | None]] = []
+    for prompt in _first_prompts(held_out):
+        asked, answer = "\n".join(turn.content for turn in prompt.messages if turn.role != "system"), greedy[prompt.id]
+        rows.append([asked, prompt.stratum, answer.text, answer.right, answer.finish])
+    return rows
 
 
 def _first_prompts(held_out: Artifact) -> list[Prompt]:
     prompts = list(held_out.records(Prompt))
     return [one for stratum in STRATA for one in [one for one in prompts if one.stratum == stratum][:_PER_STRATUM]]
-
-
-def _greedy(evaluated: Artifact) -> dict[str, EvaluatedAnswer]:
-    """The greedy answer to each held-out prompt, by the prompt's id."""
-    return {one.prompt_id: one for one in evaluated.records(EvaluatedAnswer) if one.temperature == GREEDY}
-
-
-def _row(prompt: Prompt, answer: EvaluatedAnswer) -> list[str | bool | None]:
-    asked = "\n".join(turn.content for turn in prompt.messages if turn.role != "system")
-    return [asked, prompt.stratum, answer.text, answer.right, answer.finish]

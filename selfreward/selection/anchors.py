@@ -21,14 +21,13 @@ def worst_at_first(
     """
     asked = {prompt.id: prompt for prompt in prompts.records(Prompt)}
     return {
-        prompt_id: worst_two(spec, asked[prompt_id], group)
+        prompt_id: _worst_two(spec, asked[prompt_id], group)
         for prompt_id, group in by_prompt(candidates, judgments)
         if prompt_id in asked
     }
 
 
-def worst_two(spec: SelectBase, prompt: Prompt, rated: Sequence[Rated]) -> Sequence[Rated]:
-    """The worst eligible candidate, and the worst of those that say something else; the order does not matter."""
+def _worst_two(spec: SelectBase, prompt: Prompt, rated: Sequence[Rated]) -> Sequence[Rated]:
     allowed = sorted(eligible(spec, rated), key=lambda one: (one.worth, one.candidate.index))
     return tuple(first_of_each(prompt, allowed))[:2]
 

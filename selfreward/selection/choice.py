@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.reports import load_report
-from selfreward.records import PreferencePair, Prompt
+from selfreward.records import Prompt
 from selfreward.selection.fates import Fate
 from selfreward.selection.pool import Rated, fate_of
 
@@ -105,26 +105,7 @@ class Choice:
     def count(self, found: Iterable[Fate], counts: Counter[str]) -> None:
         """Adds the prompt and what became of its candidates, whose fates were `found`."""
         fates = Counter(one.fate for one in found)
-        beyond = fates.pop("beyond_k", 0)
+        counts["candidates"] += fates.total() - fates.pop("beyond_k", 0)
+        counts["prompts"] += 1
+        counts["prompts_without_selection"] += not self.picks
         counts.update(fates)
-        counts.update(
-            prompts=1,
-            candidates=len(self.ranked) + len(self.left_out) - beyond,
-            prompts_without_selection=0 if self.picks else 1,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnchoredChoice:
-    """A human answer set against one of the policy's own; `pair` is None where none may stand against it."""
-
-    pair: PreferencePair | None
-    found: Sequence[Fate]
-
-    def fates(self) -> list[Fate]:
-        """One for each candidate, by index."""
-        return sorted(self.found, key=lambda fate: fate.index)
-
-    def count(self, counts: Counter[str]) -> None:
-        """Adds the pair alone: such prompts were sampled for nothing else."""
-        counts["human_prompts_without_pair" if self.pair is None else "human_pairs"] += 1

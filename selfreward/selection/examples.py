@@ -11,7 +11,7 @@ from selfreward.monitor.controller import Orders
 from selfreward.records import Example, Prompt, digest_of
 from selfreward.selection.choice import Choice
 from selfreward.selection.novelty import NO_ORDERS, most_novel
-from selfreward.selection.pool import Order, Rated, SelectBase, ranked
+from selfreward.selection.pool import Rated, SelectBase, ranked
 from selfreward.selection.tiers import by_worth, shortest_first
 from selfreward.spec import neutral
 
@@ -51,9 +51,13 @@ def choose(
     by length. Where novelty is ordered, the most novel come first, under any rule, and none below the quantile comes
     at all.
     """
-    able, left_out = ranked(spec, prompt, rated, order_of(spec, seed))
-    tiered = shortest_first(able, spec.length_tier) if isinstance(spec, BestOfK) else able
-    chosen = (most_novel(able, orders) if orders.novelty else tiered)[: spec.top]
+
+    def by_luck(one: Rated) -> tuple[float, int]:
+        return random.Random(derive_seed(seed, one.candidate.id)).random(), one.candidate.index
+
+    tier = spec.length_tier if isinstance(spec, BestOfK) else None
+    able, left_out = ranked(spec, prompt, rated, by_worth(tier) if isinstance(spec, BestOfK) else by_luck)
+    chosen = (most_novel(able, orders) if orders.novelty else shortest_first(able, tier))[: spec.top]
     return Choice(prompt=prompt, ranked=able, left_out=left_out, picks=[(one,) for one in chosen])
 
 
@@ -73,12 +77,3 @@ def example_of(prompt: Prompt, chosen: Rated) -> Example:
         iteration=None,
         thought=candidate.thought,
     )
-
-
-def order_of(spec: BestOfK | RandomPick, seed: int) -> Order:
-    """The order in which candidates are ranked."""
-    match spec:
-        case BestOfK():
-            return by_worth(spec.length_tier)
-        case RandomPick():
-            return lambda one: (random.Random(derive_seed(seed, one.candidate.id)).random(), one.candidate.index)

@@ -10,12 +10,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from selfreward.artifacts import Part
 from selfreward.metrics.embed import embed_hashing
 from selfreward.metrics.semantic import cluster_labels
 from selfreward.monitor.controller import Orders
 from selfreward.selection.choice import Choice, Picked
-from selfreward.selection.orders import round_orders
 from selfreward.selection.pool import Rated, SelectBase, best_first
 
 NEAR = 0.1
@@ -25,11 +23,6 @@ prompts lie .2 apart or more."""
 NO_ORDERS = Orders()
 
 Ordered = TypeVar("Ordered", bound=SelectBase)
-
-
-def orders_of(decision: Part | None) -> Orders:
-    """What a decision, its part `orders`, wants of the next selection; nothing where there is no decision yet."""
-    return NO_ORDERS if decision is None else round_orders(decision).orders
 
 
 def lowered(spec: Ordered, orders: Orders) -> Ordered:

@@ -14,7 +14,8 @@ from selfreward.artifacts import derive_seed
 from selfreward.monitor.controller import Orders
 from selfreward.records import Example, PreferencePair, Prompt, digest_of
 from selfreward.selection.anchors import opposite
-from selfreward.selection.choice import AnchoredChoice, Choice
+from selfreward.selection.choice import Choice
+from selfreward.selection.fates import Fate
 from selfreward.selection.novelty import NO_ORDERS, most_novel, parted
 from selfreward.selection.pool import Rated, SelectBase, eligible, fate_of, left_out, ranked
 from selfreward.selection.tiers import by_worth, shortest_first, worst_of
@@ -76,34 +77,38 @@ def choose_pairs(
     return Choice(prompt=prompt, ranked=able, left_out=left_out, picks=chosen)
 
 
-def pair_of(prompt: Prompt, chosen: Rated, rejected: Rated) -> PreferencePair:
-    """The preference pair that two candidates make; the margin is the difference of their scores, less the penalty."""
+def pair_of(prompt: Prompt, chosen: Rated | Example, rejected: Rated) -> PreferencePair:
+    """The preference pair of a chosen candidate, or human answer, and a rejected candidate.
+
+    The margin of two candidates is the difference of their scores, less the penalty.
+    """
+    better, worse = chosen.candidate if isinstance(chosen, Rated) else chosen, rejected.candidate
     return PreferencePair(
-        id=digest_of("pair", prompt.id, chosen.candidate.id, rejected.candidate.id),
+        id=digest_of("pair", prompt.id, better.id, worse.id),
         prompt_id=prompt.id,
         messages=prompt.messages,
-        chosen=chosen.candidate.text,
-        rejected=rejected.candidate.text,
-        origin="self",
+        chosen=better.text,
+        rejected=worse.text,
+        origin="self" if isinstance(chosen, Rated) else "human",
         stratum=prompt.stratum,
-        chosen_tokens=chosen.candidate.tokens,
-        rejected_tokens=rejected.candidate.tokens,
-        margin=chosen.worth - rejected.worth,
-        chosen_id=chosen.candidate.id,
-        rejected_id=rejected.candidate.id,
+        chosen_tokens=better.tokens,
+        rejected_tokens=worse.tokens,
+        margin=chosen.worth - rejected.worth if isinstance(chosen, Rated) else None,
+        chosen_id=better.id,
+        rejected_id=worse.id,
         iteration=None,
-        chosen_thought=chosen.candidate.thought,
-        rejected_thought=rejected.candidate.thought,
+        chosen_thought=better.thought,
+        rejected_thought=worse.thought,
     )
 
 
 def choose_anchored(
     spec: PreferencePairs, prompt: Prompt, human: Example, rated: Sequence[Rated], first: Sequence[Rated] = ()
-) -> AnchoredChoice:
-    """The human answer over the policy's own worst, of the bottom tier the longest where there are tiers.
+) -> tuple[PreferencePair | None, list[Fate]]:
+    """The human answer over the policy's own worst, of the bottom tier the longest, and the candidates' fates.
 
     Where there are answers of iteration 0 to reject (`first`), over the worst of those. No candidate may stand against
-    the human answer that says the same.
+    the human answer that says the same; the pair is None where none may.
     """
     said = distinct_key(prompt, human.text)
     able = eligible(spec, rated)
@@ -117,27 +122,8 @@ def choose_anchored(
             fates.append(replace(fate_of(one, "selected"), under=(human.id,)))
         else:
             fates.append(fate_of(one, "passed_over" if one in others else "same_as_human"))
-    return AnchoredChoice(pair=None if worst is None else _anchor_pair(prompt, human, worst), found=fates)
-
-
-def _anchor_pair(prompt: Prompt, human: Example, worst: Rated) -> PreferencePair:
-    return PreferencePair(
-        id=digest_of("pair", prompt.id, human.id, worst.candidate.id),
-        prompt_id=prompt.id,
-        messages=prompt.messages,
-        chosen=human.text,
-        rejected=worst.candidate.text,
-        origin="human",
-        stratum=prompt.stratum,
-        chosen_tokens=human.tokens,
-        rejected_tokens=worst.candidate.tokens,
-        margin=None,
-        chosen_id=human.id,
-        rejected_id=worst.candidate.id,
-        iteration=None,
-        chosen_thought=human.thought,
-        rejected_thought=worst.candidate.thought,
-    )
+    pair = None if worst is None else pair_of(prompt, human, worst)
+    return pair, sorted(fates, key=lambda fate: fate.index)
 
 
 def _compared(

@@ -71,15 +71,10 @@ def by_prompt(candidates: Artifact, judgments: Artifact) -> Iterator[tuple[str, 
     judged = groupby(judgments.records(Judgment), key=lambda judgment: judgment.prompt_id)
     for (drawn_for, group), (judged_for, verdicts) in zip(drawn, judged, strict=True):
         assert drawn_for == judged_for
-        yield drawn_for, rate(group, verdicts)
-
-
-def rate(candidates: Iterable[Candidate], judgments: Iterable[Judgment]) -> list[Rated]:
-    """The candidates of one prompt with their scores, from all the judgments of that prompt."""
-    by_candidate: dict[str, list[Judgment]] = {}
-    for judgment in judgments:
-        by_candidate.setdefault(judgment.candidate_ids[0], []).append(judgment)
-    return [_rate(candidate, by_candidate[candidate.id]) for candidate in candidates]
+        by_candidate: dict[str, list[Judgment]] = {}
+        for judgment in verdicts:
+            by_candidate.setdefault(judgment.candidate_ids[0], []).append(judgment)
+        yield drawn_for, [_rate(candidate, by_candidate[candidate.id]) for candidate in group]
 
 
 def looked_at(spec: SelectBase, rated: Sequence[Rated]) -> list[Rated]:

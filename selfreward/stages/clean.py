@@ -118,10 +118,8 @@ def clean(
             name: asdict(_likeness(kept, other)) for name, other in others.items() if other.rows()
         }
         out.write_json("prompts", likeness)
-    with out.table(_RECORDS[spec.role]) as shards:
-        shards.write_all(kept)
-    with out.table(Dropped, "dropped") as shards:
-        shards.write_all(dropped)
+    out.write_table(_RECORDS[spec.role], kept)
+    out.write_table(Dropped, dropped, "dropped")
 
 
 def _likeness(train: Sequence[Prompt | Example | PreferencePair], other: Artifact) -> Likeness:

@@ -5,7 +5,7 @@ from typing import Any
 
 from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.reports import load_report, save_report
-from selfreward.monitor.controller import ControllerSpec, Evidence, Intervention, Orders, steer
+from selfreward.monitor.controller import ControllerSpec, Evidence, Intervention, steer
 from selfreward.records import PreferencePair
 from selfreward.selection import select_spec
 from selfreward.selection.narrowing import Narrowing, narrowing
@@ -18,16 +18,12 @@ VERSION = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(RoundOrders):
     """What is done after a round, and all that the rule was told: `settings`, `evidence`, the `previous` course.
 
-    The first four fields are those of RoundOrders. `selection` says how much the selection narrows; it decides nothing.
+    `selection` says how much the selection narrows; it decides nothing.
     """
 
-    round: int
-    real_share: float
-    human_left: int | None
-    orders: Orders
     course: Intervention
     settings: dict[str, Any]
     evidence: Evidence

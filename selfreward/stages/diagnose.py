@@ -114,8 +114,7 @@ def diagnose(
         None if previous is None else RoundVerdict(verdict_of(previous), list(previous.records(HumanNll, "history")))
     )
     told = diagnosis_of(spec, measured, baseline, before)
-    with out.table(HumanNll, "history") as table:
-        table.write_all(told.history)
+    out.write_table(HumanNll, told.history, "history")
     save_report(out, "diagnosis", told.verdict)
     save_report(out, "verdict", rounded_verdict(told.verdict))
 

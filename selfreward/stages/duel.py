@@ -15,9 +15,9 @@ from selfreward.judge_quality.opinions import write_opinions
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.judge_quality.winrate import length_controlled_win_rate, win_rate
 from selfreward.judges.pairwise import PairwiseSpec
-from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer
 from selfreward.records import Policy, Prompt
 from selfreward.spec import Spec
+from selfreward.stages.evaluate import greedy_answers
 
 VERSION = 5
 _GOLD = "lc_win_rate"
@@ -56,7 +56,7 @@ class Duel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuelFigures:
-    """What the gate reads of it, rounded."""
+    """What the gate reads of it: the win rate at equal length against the start model, rounded."""
 
     measures: Figures
 
@@ -73,25 +73,20 @@ def duel(
     start: Artifact,
     previous: Artifact,
 ) -> None:
-    """`duel.json`: under `start` and `previous`, how this policy's greedy answers do against those of that policy.
+    """`duel.json` is a Duel: how this policy's greedy answers do against those of the start model and the last policy.
 
-    Each of the two has the number of `prompts`, how many answers were `identical`, which are ties that nobody is asked
-    about, and `measures`: win rates plain and at equal length; of the others ties, flips, place and parse rate.
-
-    `policy` judges. What it said stands in tables of the same names, of Verdicts whose first answer is this policy's,
-    and what it was asked in `..._evidence`. Where the policy before is the start model, nothing is asked twice.
-
-    `figures.json` is the part that the gate reads: under `measures`, the win rate at equal length against the start
-    model, as `health.rounded`.
+    `policy` judges. What it said stands in tables `start` and `previous`, of Verdicts whose first answer is this
+    policy's, and what it was asked in `..._evidence`. Identical answers are ties that nobody is asked about. Where the
+    policy before is the start model, nothing is asked twice. `figures.json`, a DuelFigures, is the part for the gate.
     """
     judging = spec.judge.build(backend, policy)
-    prompts, own = {one.id: one for one in held_out.records(Prompt)}, _greedy(evaluated)
+    prompts, own = {one.id: one for one in held_out.records(Prompt)}, greedy_answers(evaluated)
     met: dict[str, Met] = {}
     for name, opponent in {"start": start, "previous": previous}.items():
         if name == "previous" and opponent.digest == start.digest:
             met[name] = met["start"]
             continue
-        items = [_meeting(prompts[prompt_id], own[prompt_id], text) for prompt_id, text in _greedy(opponent).items()]
+        items = [_meeting(prompts[of], own[of].text, other.text) for of, other in greedy_answers(opponent).items()]
         different = [one for one in items if one.first != one.second]
         with out.progress(2 * len(different), "answers compared") as advance:
             said = write_opinions(
@@ -107,10 +102,6 @@ def duel(
         met[name] = _result(items, different, said, seed)
     save_report(out, "duel", Duel(start=met["start"], previous=met["previous"]))
     save_report(out, "figures", DuelFigures(measures=rounded({_GOLD: met["start"].measures[_GOLD]})))
-
-
-def _greedy(evaluated: Artifact) -> dict[str, str]:
-    return {one.prompt_id: one.text for one in evaluated.records(EvaluatedAnswer) if one.temperature == GREEDY}
 
 
 def _meeting(prompt: Prompt, own: str, other: str) -> Labelled:

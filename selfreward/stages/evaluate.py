@@ -41,6 +41,11 @@ def evaluation_of(evaluated: Artifact) -> Evaluation:
     return load_report(evaluated, "metrics", Evaluation)
 
 
+def greedy_answers(evaluated: Artifact) -> dict[str, EvaluatedAnswer]:
+    """The greedy answer to each held-out prompt, by the prompt's id."""
+    return {one.prompt_id: one for one in evaluated.records(EvaluatedAnswer) if one.temperature == GREEDY}
+
+
 def evaluate(
     out: Output,
     spec: EvaluateSpec,

@@ -61,6 +61,7 @@ def gate(
     seen = gate_figures(health)
     before = None if previous is None else gate_of(previous)
     number = 0 if before is None else before.round + 1
+    judged_by = None if judgments.policy is None else judgments.policy.digest
     here, scores = _of_round(judgments, seen, seed)
     rounds = (*(() if before is None else before.rounds), _watched(seen, here, duel))
     on_gold = judge_gate(spec, measures_of(seen.measures))
@@ -71,7 +72,7 @@ def gate(
     frozen = was_frozen or (decision.action == "freeze" and last is not None)
     lines = [_summary(spec, seen), *_acting(decision)]
     if decision.action == "freeze" and not was_frozen:
-        lines.append(_freezing(last, (None if judgments.policy is None else judgments.policy.digest) != seen.policy))
+        lines.append(_freezing(last, judged_by != seen.policy))
     gated = Gate(
         round=number,
         action=decision.action,
@@ -97,16 +98,6 @@ def asks_to_freeze(spec: GateSpec, health: Part) -> bool:
     return judge_gate(spec, measures_of(gate_figures(health).measures)).action == "freeze"
 
 
-def is_healthy(gated: Artifact) -> bool:
-    """Whether no bound was crossed."""
-    return gate_of(gated).healthy
-
-
-def is_frozen(gated: Artifact) -> bool:
-    """Whether the judge of the last healthy round judges from the next round on."""
-    return gate_of(gated).frozen
-
-
 def gate_reason(gated: Artifact) -> str | None:
     """Why the run ends here; None where it goes on."""
     stops = [f"{one.name} {one.why}" for one in gate_of(gated).findings if one.action == "stop"]
@@ -121,7 +112,7 @@ def _of_round(judgments: Artifact, seen: GateFigures, seed: int) -> tuple[list[M
     """
     scale = seen.scale
     names = ("parse_rate", "share_at_maximum", "mean_score", "right_share", "right_share_corrected")
-    if (None if judgments.policy is None else judgments.policy.digest) is None:
+    if judgments.policy is None:
         return [missing(name, "the judge is no policy") for name in names], []
     asked = "evidence" if judgments.has("evidence") else "rows"
     said, concluded = (by_prompt(judgments.records(Judgment, table)).values() for table in (asked, "rows"))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import Literal, TypeVar
+from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -31,8 +31,6 @@ from selfreward.records import STRATA, Policy, Prompt, Stratum, digest_of
 VERSION = 8
 BASELINE = ("rows", "human")
 """What a later measurement reads of the first one: answers, and the scores of the human answers."""
-
-Record = TypeVar("Record")
 
 
 class MeasureSpec(Decoding):
@@ -125,9 +123,9 @@ def measure(
     for score in scores:
         nll.setdefault(score.prompt_id, []).append(score.nll)
     rows = [prompt_measure(one, now[one.id], vectors, nll.get(one.id, ()), matched) for one in prompts]
-    _write(out, PromptMeasure, "prompts", rows)
-    _write(out, HumanScore, "human", scores)
-    _write(out, Mode, "modes", matched.modes)
+    out.write_table(PromptMeasure, rows, "prompts")
+    out.write_table(HumanScore, scores, "human")
+    out.write_table(Mode, matched.modes, "modes")
     tail, beside = None, None
     if opened:
         tail = tail_nll(scores, scores if baseline is None else baseline.records(HumanScore, "human"))
@@ -149,11 +147,6 @@ def measure(
     save_report(out, "metrics", Measurement(closed=measured("closed"), open=measured("open")))
     gauge = _gauge(spec, prompts, prompt_tokens)
     save_report(out, "probe", Probe(k=spec.k, baseline_k=spec.baseline_k, gauge=gauge))
-
-
-def _write(out: Output, record_type: type[Record], name: str, records: Iterable[Record]) -> None:
-    with out.table(record_type, name) as table:
-        table.write_all(records)
 
 
 def _draw(

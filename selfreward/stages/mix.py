@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 from pydantic import PositiveInt, model_validator
 
 from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.errors import StarvedLoop
-from selfreward.records import Example, PreferencePair
+from selfreward.records import Example, PreferencePair, TrainingRow
 from selfreward.selection.choice import selection_counts
-from selfreward.selection.orders import RoundOrders, round_orders
+from selfreward.selection.orders import round_orders
 from selfreward.selection.training_rows import training_table
 from selfreward.spec import Spec, execution
 from selfreward.thought import estimated_answer_tokens
@@ -99,9 +99,6 @@ def mixing_of(training: Artifact) -> Mixing:
     return load_report(training, "mixing", Mixing)
 
 
-Row = TypeVar("Row", Example, PreferencePair)
-
-
 def mix(
     out: Output,
     spec: MixSpec,
@@ -119,60 +116,29 @@ def mix(
     that stay from earlier rounds count. Tokens of thoughts do not, since people rarely write any and `update.thought`
     may drop them. The least used come first, at random; a row is in a training set once. Human pairs come from
     `human_pairs` and from the human prompts that were sampled along. `decision` is the part `orders` of that of this
-    round; its `human_left` is never exceeded. `short` says how many tokens or pairs of the share are missing, whatever
-    the reason; `dry` that pool or budget had no more. Raises StarvedLoop with fewer than `spec.min_rows` own rows this
-    round.
+    round; its `human_left` is never exceeded. Raises StarvedLoop with fewer than `spec.min_rows` own rows this round.
     """
-    table, _ = training_table(selected)
+    table, row_type = training_table(selected)
     if selected.rows(table) < spec.min_rows:
         raise StarvedLoop(_starved(spec, selected, table))
-    if table == "pairs":
-        sampled = list(selected.records(PreferencePair, "human_pairs"))
-        # Where human prompts are sampled along, those that were not this round may be in another.
-        later = [row.id for row in human.records(Example)] if sampled else []
-        pairs = [*sampled, *human_pairs.records(PreferencePair)]
-        _mix(out, spec, _Pool(PreferencePair, pairs, later), selected, previous, round_orders(decision), seed)
-    else:
-        examples = list(human.records(Example))
-        _mix(out, spec, _Pool(Example, examples), selected, previous, round_orders(decision), seed)
-
-
-@dataclass(frozen=True, slots=True)
-class _Pool(Generic[Row]):
-    """The human rows that can be had this round, and the ids of those that another round may have."""
-
-    row_type: type[Row]
-    rows: Sequence[Row]
-    later: Sequence[str] = ()
-
-
-def _mix(
-    out: Output,
-    spec: MixSpec,
-    pool: _Pool[Row],
-    selected: Artifact,
-    previous: Artifact | None,
-    decided: RoundOrders,
-    seed: int,
-) -> None:
+    pool, later = _human_rows(selected, human, human_pairs)
+    decided = round_orders(decision)
     iteration = 0 if previous is None else mixing_of(previous).iteration + 1
     spent = [] if previous is None else list(previous.records(Spent, "ledger"))
-    table, _ = training_table(selected)
-    own_rows = partial(_own_rows, spec, pool.row_type, table, selected, previous, iteration)
+    own_rows = partial(_own_rows, spec, selected, previous, iteration)
     share, budget = decided.real_share, decided.human_left
     stayed, uses = _tally(own_rows()), uses_of(spent)
     wanted = share / (1 - share) * stayed["self_units"] - stayed["human_units"]
-    able = [row for row in pool.rows if uses[ledger_id(row)] < spec.max_uses]
+    able = [row for row in pool if uses[ledger_id(row)] < spec.max_uses]
     there = {entry.example_id for entry in spent if entry.iteration >= _oldest(spec, iteration)}
     drawn, dry = _draw([row for row in able if ledger_id(row) not in there], uses, wanted, budget, seed)
     fresh = [replace(row, iteration=iteration) for row in drawn]
     ledger = spent + [Spent(example_id=ledger_id(row), iteration=iteration, tokens=tokens_of(row)) for row in fresh]
-    with out.table(pool.row_type, table) as written:
-        written.write_all(chain(own_rows(), fresh))
+    out.write_table(row_type, chain(own_rows(), fresh), table)
     with out.table(Spent, "ledger") as kept:
         kept.write(ledger)
     came, used = _tally(fresh), uses_of(ledger)
-    human_ids = {*map(ledger_id, pool.rows), *pool.later}
+    human_ids = {*map(ledger_id, pool), *later}
     total = stayed + came
     mixing = Mixing(
         iteration=iteration,
@@ -198,7 +164,19 @@ def _mix(
     save_report(out, "mixing", mixing)
 
 
-def _tally(rows: Iterable[Example | PreferencePair]) -> Counter[str]:
+def _human_rows(
+    selected: Artifact, human: Artifact, human_pairs: Artifact
+) -> tuple[Sequence[TrainingRow], Sequence[str]]:
+    """The human rows that can be had this round, and the ids of those that another round may have."""
+    if not selected.has("pairs"):
+        return list(human.records(Example)), ()
+    sampled = list(selected.records(PreferencePair, "human_pairs"))
+    # Where human prompts are sampled along, those that were not this round may be in another.
+    later = [row.id for row in human.records(Example)] if sampled else []
+    return [*sampled, *human_pairs.records(PreferencePair)], later
+
+
+def _tally(rows: Iterable[TrainingRow]) -> Counter[str]:
     """Rows, tokens and units of both origins, as `self_rows`, `human_units` and so on."""
     counts: Counter[str] = Counter()
     for row in rows:
@@ -213,7 +191,7 @@ def uses_of(ledger: Iterable[Spent]) -> Counter[str]:
     return Counter(entry.example_id for entry in ledger)
 
 
-def tokens_of(row: Example | PreferencePair) -> int:
+def tokens_of(row: TrainingRow) -> int:
     """The tokens of the answers of a row, without those of thoughts before them; of a pair, both."""
     if isinstance(row, Example):
         return estimated_answer_tokens(row.tokens, row.thought, row.text)
@@ -221,20 +199,19 @@ def tokens_of(row: Example | PreferencePair) -> int:
     return chosen + estimated_answer_tokens(row.rejected_tokens, row.rejected_thought, row.rejected)
 
 
-def _units(row: Example | PreferencePair) -> int:
+def _units(row: TrainingRow) -> int:
     """What the real share counts: the tokens of an answer, or the pair."""
     return tokens_of(row) if isinstance(row, Example) else 1
 
 
-def ledger_id(row: Example | PreferencePair) -> str:
+def ledger_id(row: TrainingRow) -> str:
     """The human row that is spent: the example behind a pair, if there is one, else the row itself."""
     return row.chosen_id if isinstance(row, PreferencePair) and row.chosen_id is not None else row.id
 
 
-def _own_rows(
-    spec: MixSpec, row_type: type[Row], table: str, selected: Artifact, previous: Artifact | None, iteration: int
-) -> Iterator[Row]:
+def _own_rows(spec: MixSpec, selected: Artifact, previous: Artifact | None, iteration: int) -> Iterator[TrainingRow]:
     """The rows that stay from earlier rounds, then this round's own."""
+    table, row_type = training_table(selected)
     if previous is not None and spec.data != "replace":
         oldest = _oldest(spec, iteration)
         for row in previous.records(row_type, table):
@@ -257,8 +234,8 @@ def _oldest(spec: MixSpec, iteration: int) -> int:
 
 
 def _draw(
-    pool: Sequence[Row], uses: Counter[str], wanted: float, budget: int | None, seed: int
-) -> tuple[list[Row], bool]:
+    pool: Sequence[TrainingRow], uses: Counter[str], wanted: float, budget: int | None, seed: int
+) -> tuple[list[TrainingRow], bool]:
     """Rows, the least used first and else at random, until they hold `wanted` units; and whether there are more.
 
     A row may go over `wanted` by half its own. One that would go over by more is passed over for a shorter one, so that
@@ -266,7 +243,7 @@ def _draw(
     ends at the first that would. It is dry where that, or the last row, ends it before `wanted` is reached.
     """
     shuffled = random.Random(seed).sample(pool, len(pool))
-    drawn: list[Row] = []
+    drawn: list[TrainingRow] = []
     units, passed_over = 0, False
     for row in sorted(shuffled, key=lambda one: uses[ledger_id(one)]):
         if units + _units(row) / 2 > wanted:

@@ -72,8 +72,7 @@ def prompts(
     this_round = 0 if before is None else before.round + 1
     asked, drawn = _own(spec, train, this_round, set() if before is None else set(before.drawn), seed)
     examples = _human(spec, human, training, {prompt.id for prompt in asked}, seed)
-    with out.table(Prompt) as table:
-        table.write_all([*asked, *map(_prompt_of, examples)])
+    out.write_table(Prompt, [*asked, *map(_prompt_of, examples)])
     with out.table(Example, "human") as table:
         table.write(examples)
     told = RoundPrompts(

@@ -12,7 +12,8 @@ from selfreward.selection.anchors import worst_at_first
 from selfreward.selection.choice import Choice, save_counts
 from selfreward.selection.examples import BestOfK, RandomPick, choose, example_of
 from selfreward.selection.fates import Fate
-from selfreward.selection.novelty import lowered, orders_of, within_cap
+from selfreward.selection.novelty import NO_ORDERS, lowered, within_cap
+from selfreward.selection.orders import round_orders
 from selfreward.selection.pairs import PreferencePairs, choose_anchored, choose_pairs, pair_of
 from selfreward.selection.pool import Rated, pools
 
@@ -43,7 +44,7 @@ def select(
     iteration 0, read where pairs are ordered to reject its answers. A round is streamed, prompt by prompt, unless a cap
     or those answers are ordered.
     """
-    orders = orders_of(decision)
+    orders = NO_ORDERS if decision is None else round_orders(decision).orders
     spec = lowered(spec, orders)
     counts: Counter[str] = Counter(
         prompts=0, prompts_without_selection=0, candidates=0, selected=0, passed_over=0, cut=0, duplicate=0
@@ -64,9 +65,7 @@ def select(
                 with out.table(Example) as rows:
                     for choice in _capped(choices, orders, counts):
                         rows.add(*(example_of(choice.prompt, *pick) for pick in choice.picks))
-                        found = choice.fates()
-                        fates.add(*found)
-                        choice.count(found, counts)
+                        _tell(choice, fates, counts)
     save_counts(out, counts)
 
 
@@ -93,22 +92,26 @@ def _write_pairs(
                 if prompt.id not in human:
                     yield choose_pairs(spec, prompt, group, seed, counts, orders, worst)
                     continue
-                anchored = choose_anchored(spec, prompt, human[prompt.id], group, worst)
-                fates.add(*anchored.fates())
-                anchored.count(counts)
-                if anchored.pair is not None:
-                    human_pairs.add(anchored.pair)
-                    counts.update({"anchored": 1} if anchored.pair.rejected_id in before else {})
+                pair, found = choose_anchored(spec, prompt, human[prompt.id], group, worst)
+                fates.add(*found)
+                counts["human_prompts_without_pair" if pair is None else "human_pairs"] += 1
+                if pair is not None:
+                    human_pairs.add(pair)
+                    counts.update({"anchored": 1} if pair.rejected_id in before else {})
 
         for choice in _capped(own(), orders, counts):
             made = [pair_of(choice.prompt, *pick) for pick in choice.picks]
             pairs.add(*made)
-            found = choice.fates()
-            fates.add(*found)
-            choice.count(found, counts)
+            _tell(choice, fates, counts)
             counts["pairs"] += len(made)
             if orders.anchored:
                 counts["anchored"] += sum(not before.isdisjoint((pair.chosen_id, pair.rejected_id)) for pair in made)
+
+
+def _tell(choice: Choice, fates: Table[Fate], counts: Counter[str]) -> None:
+    found = choice.fates()
+    fates.add(*found)
+    choice.count(found, counts)
 
 
 def _capped(choices: Iterator[Choice], orders: Orders, counts: Counter[str]) -> Iterable[Choice]:

@@ -23,7 +23,6 @@ VERSION = 5
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
 _MEASURED: tuple[Role, ...] = ("held_out", "probe", "target", "gold_gate", "gold_final")
 LEFT_OUT, _READ, _UNREAD = "left_out:", "read:", "unread:"
-Record = TypeVar("Record")
 Given = TypeVar("Given")
 
 
@@ -139,13 +138,13 @@ def source(out: Output, spec: SourceSpec, *, backend: Backend, policy: Policy) -
 
     rows = (row for row in spec.data.rows(spec.role, why_unfit) if not _counted_only(out, row))
     if spec.role in PROMPT_ROLES:
-        written = _write(out, Prompt, counting_references(out, cast(Iterator[Prompt], rows)))
+        written = out.write_table(Prompt, counting_references(out, cast(Iterator[Prompt], rows)))
     elif spec.role == "human":
-        written = _write(out, Example, _examples(backend, cast(Iterator[HumanAnswer], rows)))
+        written = out.write_table(Example, _examples(backend, cast(Iterator[HumanAnswer], rows)))
     elif spec.role == "human_pairs":
-        written = _write(out, PreferencePair, _pairs(backend, cast(Iterator[HumanPair], rows)))
+        written = out.write_table(PreferencePair, _pairs(backend, cast(Iterator[HumanPair], rows)))
     else:
-        written = _write(out, GoldPair, cast(Iterator[GoldPair], rows))
+        written = out.write_table(GoldPair, cast(Iterator[GoldPair], rows))
     if written == 0 and spec.role in _NEEDED:
         left_out = "".join(f", {name} {count}" for name, count in sorted(counted(out.counts, LEFT_OUT).items()))
         hint = f"check data.{spec.role} and its sizes"
@@ -165,12 +164,6 @@ def _counted_only(out: Output, row: object) -> bool:
         case _:
             return False
     return True
-
-
-def _write(out: Output, record_type: type[Record], records: Iterator[Record]) -> int:
-    with out.table(record_type) as table:
-        table.write_all(records)
-    return table.entry().rows
 
 
 def _examples(backend: Backend, answers: Iterator[HumanAnswer]) -> Iterator[Example]:

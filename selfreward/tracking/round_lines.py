@@ -1,8 +1,45 @@
-"""What the log of a run says of one iteration's candidates and training set, each count with what it is out of."""
+"""The log of one iteration: what the monitor says and does, and what became of candidates and training set.
 
-from collections.abc import Mapping
+Each count stands with what it is out of. `diagnosis.json` has the monitor's part in whole sentences.
+"""
 
+from collections.abc import Iterator, Mapping
+
+from selfreward.monitor.verdict_words import blind, moved, reason
 from selfreward.reading.monitor_metrics import Metric
+from selfreward.reading.rounds import Round
+from selfreward.stages.decide import Decision
+from selfreward.stages.diagnose import Verdict
+
+
+def monitor_lines(one: Round) -> list[str]:
+    """The lines of one iteration: two of the monitor, and one of the controller where it had something to answer."""
+    lines: list[str] = []
+    if (verdict := one.verdict) is not None:
+        unjudged = verdict.state in ("INVALID", "INCONCLUSIVE")
+        why = verdict.why if unjudged else reason(verdict.ordered, moved, ", ")
+        lines += [f"  monitor {_state(verdict)}: {why}", f"    {blind(verdict.ordered)}"]
+    if one.decision is not None:
+        lines += _action(one.decision)
+    return lines
+
+
+def _state(verdict: Verdict) -> str:
+    match verdict.state:
+        case "WARMUP":
+            return "WARMUP, not judged yet"
+        case "ALARM" if not verdict.standing.alarms:
+            return f"ALARM, held until two calm rounds in a row ({verdict.standing.calm} so far)"
+        case state:
+            return state
+
+
+def _action(decision: Decision) -> Iterator[str]:
+    course, before = decision.course, decision.previous
+    changed = before is not None and (course.shadow_share, course.rung) != (before.shadow_share, before.rung)
+    if course.action != "hold" or changed or decision.evidence.alarms:
+        exhausted = ", human data used up" if course.state == "BUDGET_EXHAUSTED" else ""
+        yield f"  controller {course.action}{exhausted}: {course.why}"
 
 
 def drawn_lines(row: Mapping[str, Metric]) -> list[str]:

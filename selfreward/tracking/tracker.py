@@ -1,7 +1,7 @@
 """Writes the metrics of a run to metrics.jsonl, shows them, and hands them to W&B."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -12,8 +12,7 @@ from selfreward.reading.metrics import METRICS_FILE, data_metrics, metrics_of_ro
 from selfreward.reading.monitor_metrics import Metric
 from selfreward.reading.rounds import Round
 from selfreward.spec import Spec, execution
-from selfreward.tracking.monitor_lines import monitor_lines
-from selfreward.tracking.round_lines import drawn_lines, training_counts
+from selfreward.tracking.round_lines import drawn_lines, monitor_lines, training_counts
 
 _SUMMARY = {
     "t": "loop/iteration",
@@ -57,21 +56,16 @@ class SummaryPrinter(Protocol):
         ...
 
 
-class Log(Protocol):
-    """Where else the metrics go; an iteration may come again, with more of its stages or with the same."""
-
-    def log(self, one: Round, before: Round | None) -> None:
-        """Takes what an iteration has committed, and the iteration `before`, None for the first."""
-        ...
-
-
 @dataclass
 class Tracker:
-    """Follows one run. It reads committed artifacts only, so a resumed run logs what an unbroken one does."""
+    """Follows one run. It reads committed artifacts only, so a resumed run logs what an unbroken one does.
+
+    `log` is given every iteration and the one before it; one may come again, with more of its stages or with the same.
+    """
 
     folder: Path
     printer: SummaryPrinter
-    wandb: Log | None = None
+    log: Callable[[Round, Round | None], None] | None = None
     _rows: list[dict[str, Metric]] = field(default_factory=list, init=False)
 
     def starved(self) -> None:
@@ -100,8 +94,8 @@ class Tracker:
         if new or last:
             shown = [{column: _cell(row.get(name)) for column, name in _SUMMARY.items()} for row in self._rows]
             self.printer.table(_TITLE.format(run=self.folder.name, t=t), list(_SUMMARY), shown)
-        if self.wandb is not None:
-            self.wandb.log(one, before)
+        if self.log is not None:
+            self.log(one, before)
 
     def _round(self, t: int) -> Round:
         return Round(t, read_iteration(self.folder, t))

@@ -14,7 +14,7 @@ from selfreward.reading.monitor_metrics import kl_bound, monitor_metrics, policy
 from selfreward.reading.rounds import Round
 from selfreward.tracking import metrics_of_run
 from selfreward.tracking.alerts import decision_alerts, policy_alerts
-from selfreward.tracking.monitor_lines import monitor_lines
+from selfreward.tracking.round_lines import monitor_lines
 from tests.support import Silent, run_scripted
 from tests.verdicts import Told, decision, finding, verdict
 

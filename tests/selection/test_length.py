@@ -144,9 +144,9 @@ def test_the_human_answer_stands_over_the_longest_of_the_bottom_tier() -> None:
     rated = pool((0.0, 3), (1.0, 8), (4.0, 20))
     for tier, rejected in ((None, "c0"), (0.0, "c0"), (0.3, "c1")):
         spec = PreferencePairs(length_tier=tier)
-        found = choose_anchored(spec, PROMPT, HUMAN, rated)
-        assert found.pair is not None and found.pair.rejected_id == rejected
-        assert [one.candidate_id for one in found.fates() if one.fate == "selected"] == [rejected]
+        pair, fates = choose_anchored(spec, PROMPT, HUMAN, rated)
+        assert pair is not None and pair.rejected_id == rejected
+        assert [one.candidate_id for one in fates if one.fate == "selected"] == [rejected]
 
 
 def test_settings_at_rest_are_no_part_of_a_key_and_a_tier_makes_one_pair() -> None:

@@ -123,26 +123,20 @@ HUMAN = Example(
 
 
 def test_the_human_answer_stands_over_the_policys_worst() -> None:
-    choice = choose_anchored(PreferencePairs(), PROMPT, HUMAN, rated(2.0, None, 1.0))
-    pair, counts = choice.pair, Counter[str]()
-    choice.count(counts)
+    pair, fates = choose_anchored(PreferencePairs(), PROMPT, HUMAN, rated(2.0, None, 1.0))
     assert pair is not None
-    assert [(one.fate, one.under) for one in choice.fates()] == [
+    assert [(one.fate, one.under) for one in fates] == [
         ("passed_over", ()),
         ("unscored:unparsed", ()),
         ("selected", ("h",)),
     ]
     assert (pair.chosen, pair.rejected, pair.origin) == ("Four.", "The answer is 2.", "human")
     assert (pair.chosen_id, pair.rejected_id, pair.margin) == ("h", "c2", None)
-    assert counts == {"human_pairs": 1}
 
 
-def test_a_human_answer_with_nothing_against_it_is_counted() -> None:
-    counts: Counter[str] = Counter()
+def test_nothing_stands_against_a_human_answer_that_says_the_same() -> None:
     same = [Rated(candidate(0, text="Four."), 1.0, "scored")]
-    choice = choose_anchored(PreferencePairs(), PROMPT, HUMAN, same)
-    choice.count(counts)
-    assert (choice.pair, [one.fate for one in choice.fates()]) == (None, ["same_as_human"])
-    assert counts == {"human_prompts_without_pair": 1}
+    pair, fates = choose_anchored(PreferencePairs(), PROMPT, HUMAN, same)
+    assert (pair, [one.fate for one in fates]) == (None, ["same_as_human"])
     closed, right = replace(HUMAN, text="4"), [Rated(candidate(0, text="It is 4."), 1.0, "scored")]
-    assert choose_anchored(PreferencePairs(), PROMPT, closed, right).pair is None
+    assert choose_anchored(PreferencePairs(), PROMPT, closed, right)[0] is None

@@ -7,6 +7,7 @@ import pytest
 from selfreward.artifacts.runs import RunView
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, PreferencePair, Prompt
+from selfreward.selection.choice import selection_counts
 from tests.support import run_scripted
 
 SMALL = ["data.train_closed=20", "data.train_open=10", "mix.min_rows=1"]
@@ -52,6 +53,8 @@ def test_human_prompts_are_sampled_along_and_pair_the_human_answer_with_the_poli
         human = list(stages["prompts"].records(Example, "human"))
         assert len(human) == 12
         anchors = list(stages["select"].records(PreferencePair, "human_pairs"))
+        counts = selection_counts(stages["select"])
+        assert (counts.by_name["human_pairs"], counts.human_prompts) == (len(anchors), len(human))
         assert {pair.chosen for pair in anchors} <= {example.text for example in human}
         assert {pair.origin for pair in anchors} == {"human"}
         own = list(stages["select"].records(PreferencePair, "pairs"))

@@ -108,7 +108,7 @@ def follow(server: Server, made: Path, tmp_path: Path) -> Callable[..., list[str
         said: list[str] = []
         spec = TrackerSpec(wandb="online", project=project)
         with WandbRun(spec, made, tmp_path, settings, said.append) as run:
-            tracker = Tracker(made, Silent(), run)
+            tracker = Tracker(made, Silent(), run.log)
             for t in range(3):
                 tracker.iteration(t)
             if run.is_open:

@@ -12,10 +12,10 @@ import pytest
 from selfreward.backends.chat import open_chat, render_prompt
 from selfreward.backends.model_loading import load_chat
 from selfreward.backends.rendering import ChatSpec, read_rendering
+from selfreward.commands.check import findings
 from selfreward.data.models import model_policy
 from selfreward.errors import BackendError, ConfigError
 from selfreward.records import Message, Policy
-from selfreward.stages.check import findings
 from tests.families import FAMILIES, by_name, write_model
 from tests.support import selfreward
 from tests.tiny import ask, make_tiny_policy
@@ -106,7 +106,7 @@ def test_a_check_says_what_a_model_is_like(name: str, tmp_path: Path) -> None:
 def test_what_changes_each_time_it_is_saved_and_read_back_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from selfreward.stages import check
+    from selfreward.commands import check
 
     saved = check.save_policy
 
@@ -235,5 +235,5 @@ def test_turns_that_a_template_refuses_are_named_with_what_to_do(tmp_path: Path)
 def test_docs_have_a_row_for_every_shape() -> None:
     from tests.families.table import row
 
-    table = (Path(__file__).parents[2] / "docs" / "models.md").read_text().splitlines()
+    table = (Path(__file__).parents[1] / "docs" / "models.md").read_text().splitlines()
     assert [row(family) for family in FAMILIES if row(family) not in table] == []
