@@ -12,14 +12,7 @@ from selfreward.commands.arguments import run_folder
 from selfreward.commands.sweep import STATE_FILE, CellState, read_state
 from selfreward.reading.settings import progress_of, read_config
 from selfreward.report.comparison import render_comparison
-from selfreward.report.comparison_cells import (
-    Cell,
-    Comparison,
-    State,
-    compare,
-    costs_of,
-    untold_differences,
-)
+from selfreward.report.comparison_cells import Cell, Comparison, State, compare, costs_of, untold_differences
 from selfreward.report.comparison_table import csv_text, notes, plain_table
 from selfreward.tracking import metrics_of_run
 
@@ -46,10 +39,10 @@ def main(arguments: list[str]) -> int:
         [read_cell(folder) for folder in dict.fromkeys(one for members in found.values() for one in members)],
     )
     out: Path = parsed.out or _default_out(list(found))
-    write_comparison(comparison, out)
-    for line in _lines(comparison):
-        print(line)
-    print(out / TABLE_FILE, out / PAGE_FILE, sep="\n")
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / TABLE_FILE, csv_text(comparison).encode())
+    write_atomically(out / PAGE_FILE, render_comparison(comparison).encode())
+    print(*_lines(comparison), out / TABLE_FILE, out / PAGE_FILE, sep="\n")
     return 0
 
 
@@ -67,13 +60,6 @@ def read_cell(folder: Path) -> Cell:
         rows=metrics_of_run(folder),
         costs=costs_of(view),
     )
-
-
-def write_comparison(comparison: Comparison, out: Path) -> None:
-    """Writes the table and the page into `out`."""
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(out / TABLE_FILE, csv_text(comparison).encode())
-    write_atomically(out / PAGE_FILE, render_comparison(comparison).encode())
 
 
 def _members(folder: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from selfreward.data.readers import read_rows
 from selfreward.errors import DataError
 from selfreward.labels import argilla, label_studio
 from selfreward.labels.blind import CHOICES, Answer, Hidden
-from selfreward.labels.items import Item, Label, read_items, row_of, why, write_rows
+from selfreward.labels.items import Item, Label, errors_at, read_items, row_of, write_rows
 from selfreward.records import majority
 
 
@@ -22,7 +22,7 @@ def read_returned(path: Path) -> tuple[list[Answer], int]:
     """What a labelling tool gave back, and how often no choice; `path` is its file, or a folder of those. DataError."""
     found: list[Answer | None] = []
     for place, row in read_rows(_files(path)):
-        try:
+        with errors_at(place):
             if "annotations" in row:
                 found += label_studio.read(row, place)
             elif argilla.is_record(row):
@@ -32,8 +32,6 @@ def read_returned(path: Path) -> tuple[list[Answer], int]:
                     f"{place} is no annotated task of Label Studio (its JSON export) and no record of Argilla: see "
                     "docs/labels.md for what to export"
                 )
-        except ValueError as error:
-            raise DataError(f"{place} {why(error)}; see docs/labels.md") from error
     return [one for one in found if one is not None], found.count(None)
 
 

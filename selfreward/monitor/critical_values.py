@@ -125,11 +125,8 @@ def half_life(ratios_T: Sequence[float]) -> HalfLife | None:
     from scipy.stats import theilslopes
 
     slope, _, steepest, flattest = theilslopes(np.log2(values_T), np.arange(len(values_T)), alpha=0.95)
-    return None if slope >= 0 else HalfLife(-1 / float(slope), _rounds(steepest), _rounds(flattest))
-
-
-def _rounds(slope: float) -> float | None:
-    return -1 / float(slope) if slope < 0 else None
+    low, high = (-1 / float(one) if one < 0 else None for one in (steepest, flattest))
+    return None if slope >= 0 else HalfLife(-1 / float(slope), low, high)
 
 
 def _quantile(tail: float) -> float:
