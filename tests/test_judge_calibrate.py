@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from selfreward.backends import scripted
 from selfreward.backends.scripted import ScriptedBackend
+from selfreward.backends.scripted_judge import JudgeTask
 from selfreward.labels.items import read_items
 from tests.calibrated import PAIRWISE, SAMPLED, calibrate, figures, write_gold
 from tests.report.browser import Page
@@ -94,7 +94,7 @@ def test_a_judge_that_knows_its_own_answers_has_that_bias_alone(gold: Path, monk
 def test_a_judge_that_gives_everyone_the_top_score_would_be_stopped(
     gold: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scripted, "judge_reply", lambda task, **_: f"{task.label}: {task.highest}")
+    monkeypatch.setattr(JudgeTask, "reply", lambda task, **_: f"{task.label}: {task.highest}")
     write_gold(gold, pairs=48)
     done = calibrate(gold, "judge=rubric", "rubric@judge.rubric=right_or_wrong")
     assert done.returncode == 0, done.stderr

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from selfreward.backends import scripted
 from selfreward.backends.scripted import ScriptedBackend
+from selfreward.backends.scripted_judge import CompareTask
 from selfreward.labels.items import read_items
 from tests.calibrated import PAIRWISE, SAMPLED, calibrate, figures, write_gold
 from tests.report.browser import Page
@@ -127,7 +127,7 @@ def test_pairs_without_ids_or_verdicts_are_asked_about_too(tmp_path: Path) -> No
 
 def test_hostile_text_stays_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_gold(tmp_path, pairs=12, mark=HOSTILE)
-    monkeypatch.setattr(scripted, "compare_reply", lambda task, **_: f"{HOSTILE} Verdict: \x1b[31mX")
+    monkeypatch.setattr(CompareTask, "reply", lambda task, **_: f"{HOSTILE} Verdict: \x1b[31mX")
     done = calibrate(tmp_path, *SAMPLED)
     assert done.returncode == 0, done.stderr
     html = (tmp_path / "out/judge.html").read_text()

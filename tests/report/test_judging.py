@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from selfreward.artifacts.runs import RunView
-from selfreward.backends import scripted
+from selfreward.backends.scripted_judge import CompareTask
 from selfreward.records import Judgment
 from selfreward.report.judge_texts import Unread, replies
 from selfreward.report.page import render
@@ -67,8 +67,8 @@ def test_a_copy_without_texts_has_none(careless: RunView) -> None:
 
 
 def test_hostile_replies_stay_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = scripted.compare_reply
-    monkeypatch.setattr(scripted, "compare_reply", lambda task, **more: f"{HOSTILE}\n{plain(task, **more)}")
+    plain = CompareTask.reply
+    monkeypatch.setattr(CompareTask, "reply", lambda task, **more: f"{HOSTILE}\n{plain(task, **more)}")
     html = render(run_scripted(tmp_path, *PAIRWISE, *FAULTS, "loop.iterations=1"), None)
     assert "<script>alert(1)</script>" in harmless(html).text
 
