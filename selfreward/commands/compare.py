@@ -12,7 +12,14 @@ from selfreward.commands.arguments import run_folder
 from selfreward.commands.sweep import STATE_FILE, CellState, read_state
 from selfreward.reading.settings import progress_of, read_config
 from selfreward.report.comparison import render_comparison
-from selfreward.report.comparison_cells import Cell, Comparison, State, compare, costs_of, untold_differences
+from selfreward.report.comparison_cells import (
+    Cell,
+    Comparison,
+    State,
+    compare,
+    costs_of,
+    untold_differences,
+)
 from selfreward.report.comparison_table import csv_text, notes, plain_table
 from selfreward.tracking import metrics_of_run
 

@@ -24,7 +24,6 @@ DATASET = ".argilla/dataset.json"
 _CHOICE = "preference"
 _COMMENT = "comment"
 _SUBMITTED = "submitted"
-_FIELDS = {"question": "Question", "response_a": "Answer A", "response_b": "Answer B"}
 _UNUSED = ("metadata", "suggestions", "responses", "vectors")
 
 
@@ -99,7 +98,11 @@ def _settings(guidelines: str) -> Json:
     choices: dict[str, Json] = {"type": "label_selection", "options": options, "visible_options": len(options)}
     return {
         "guidelines": guidelines,
-        "fields": [_property(name, title, plain) for name, title in _FIELDS.items()],
+        "fields": [
+            _property("question", "Question", plain),
+            _property("response_a", "Answer A", plain),
+            _property("response_b", "Answer B", plain),
+        ],
         "questions": [
             _property(_CHOICE, "Which answer is better?", choices),
             _property(_COMMENT, "Why?", plain, required=False),
