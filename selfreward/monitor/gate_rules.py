@@ -1,10 +1,8 @@
 """What is done about a judge's measures: decided on whole intervals, so that noise in a small gold set does nothing.
 
-A run looks at its judge in every round, and a judge whose true value is the bound would be acted on by chance in one
-round or another. So the error that a rule may make in a run is divided by the rounds (Bonferroni): each look takes
-limits that the truth lies beyond in `alpha / looks` of cases. The rounds are those of `monitor.horizon`, the most that
-a run may have, and not those that it has: with more iterations an earlier round would otherwise be decided anew, and
-perhaps otherwise.
+A run looks at its judge in every round, so the error that a rule may make in a run is divided by the rounds
+(Bonferroni): each look takes limits that the truth lies beyond in `alpha / looks` of cases. `looks` are the most rounds
+that a run may have: with those that it has, more iterations would decide an earlier round anew.
 """
 
 from collections.abc import Sequence
@@ -26,8 +24,7 @@ STRENGTH: tuple[Action, ...] = ("observe", "warn", "freeze", "stop")
 class Rule(Spec):
     """`action` follows where a measure's interval lies wholly below `below` or wholly above `above`.
 
-    `freeze` means that the judge stays at the last policy that passed; `stop` is the stronger, because nothing is
-    trained after it.
+    `freeze` keeps the judge at the last policy that passed; after `stop` nothing is trained.
     """
 
     action: Action = "observe"
