@@ -19,8 +19,7 @@ _WORD = regex.compile(r"(?:[\p{L}\p{N}]\p{M}*)+(?:['\u2019](?:[\p{L}\p{N}]\p{M}*
 def words(text: str) -> list[str]:
     """The words of `text` in order: runs of letters and digits, case folded, in Unicode form NFC.
 
-    An apostrophe inside a word belongs to it ("don't"), curly or straight. Scripts that do not space their
-    words give one long word per run.
+    An apostrophe inside a word belongs to it. Scripts that do not space their words give one long word per run.
     """
     return [word.casefold().replace("\u2019", "'") for word in _WORD.findall(unicodedata.normalize("NFC", text))]
 
@@ -63,10 +62,9 @@ def mean_pairwise_distance(vectors_KD: NDArray[np.floating]) -> float | None:
 def rarefied_distinct(texts: Sequence[str], n: int = 2, size: int = 1000) -> float | None:
     """The expected distinct-n of `size` n-grams drawn from `texts` without replacement; None for fewer.
 
-    Formula: 1/m * sum over types g of [1 - C(N - N_g, m) / C(N, m)], with m = `size`, N n-grams in all and N_g
-    of type g. N-grams are made of `words` and never cross two texts. Range [1/m, 1]; falls as the policy
-    narrows. Unbiased in N, unlike plain distinct-n (Li et al. 2016), but it depends on m: keep `size` fixed.
-    Source: the rarefaction of Hurlbert 1971.
+    Formula: 1/m * sum over types g of [1 - C(N - N_g, m) / C(N, m)], with m = `size`, N n-grams in all and N_g of
+    type g. N-grams never cross two texts. Range [1/m, 1]; falls as the policy narrows. Unbiased in N, unlike plain
+    distinct-n, but it depends on m: keep `size` fixed. Source: the rarefaction of Hurlbert 1971.
     """
     if n < 1 or size < 1:
         raise ValueError(f"n-grams of {n} words in samples of {size}: both must be at least 1")
