@@ -136,7 +136,7 @@ def _sweep(arguments: list[str], overrides: list[str]) -> int:
     # This may run in another process: it tells what happened through files alone.
     @hydra.main(config_path=str(conf_folder()), config_name="config", version_base="1.3")
     def task(config: DictConfig) -> None:
-        settings = settings_of(list(HydraConfig.get().overrides.task), sweep.swept)
+        settings = settings_of(list(HydraConfig.get().overrides.task), swept)
         run_cell(lambda: _plain(config), sweep, SweepCell(name=sweep.name, settings=settings))
 
     sys.argv = ["selfreward run", *arguments]

@@ -55,10 +55,9 @@ def main(arguments: list[str], compose: Compose) -> int:
 
 
 def calibrate_judge(config: RunConfig, gold: Path, limit: int | None, out: Path | None) -> tuple[Calibrated, Path]:
-    """Asks the judge of `config` about `limit` pairs of the file `gold`; writes page and files into the folder `out`.
+    """Asks the judge of `config` about `limit` pairs of `gold`, writes page and files into `out`; returns both.
 
-    Artifacts are linked in `<run>/judge/<name of the file>`, which is the folder too where none is given. Returns what
-    came of it and the folder. Raises SelfrewardError as a run does.
+    Artifacts are linked in `<run>/judge/<name of the file>`, which is `out` where none is given.
     """
     if (why := why_unmeasured(config.judge)) is not None:
         raise ConfigError(f"judge={config.judge.kind} cannot be calibrated: {why}; choose another judge or rubric")

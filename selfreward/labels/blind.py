@@ -85,8 +85,7 @@ def guidelines(rubric: JudgeTexts | None) -> str:
 def blind(items: Sequence[Item], seed: int, rubric: str | None) -> list[tuple[Shown, Hidden]]:
     """What is shown of each item, and what is not, by the id that is shown: so the place of an item says nothing.
 
-    Order and id follow from the item's id, its texts and `seed`, the id from `rubric` too, which is what the labellers
-    are told to go by: labels under one rubric do not fit the key of another.
+    Order and id follow from the item and `seed`, the id from `rubric` too: labels under one do not fit another's key.
     """
     return sorted((_blind(item, seed, rubric) for item in items), key=lambda pair: pair[0].id)
 

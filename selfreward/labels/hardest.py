@@ -16,10 +16,9 @@ _Rank = tuple[int, float, float, float, str]
 def hardest(items: Sequence[Item], count: int, seed: int) -> list[Item]:
     """`count` of `items`, hardest first, each with its kind.
 
-    First come those on which the judge is against most people, the furthest first; then those it flipped on; then
-    the others, by how near its preference is to one half; last those it has no verdict on. Among equals a jury that
-    disagrees more comes first, then a lot decides. Within each of these four groups the kinds of prompt take turns, so
-    that one kind does not fill the list.
+    First come those on which the judge is against most people, the furthest first; then those it flipped on; then the
+    others, by how near its preference is to one half; last those without a verdict. Among equals a jury that disagrees
+    more comes first, then a lot decides. Within each of these four groups the kinds of prompt take turns.
     """
     of_kind = with_kinds(items, seed)
     ranked = sorted(((_rank(item, seed), item) for item in of_kind), key=lambda one: one[0])

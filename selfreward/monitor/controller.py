@@ -16,14 +16,13 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from selfreward.monitor.detector import DetectorSpec, State
+from selfreward.monitor.detector import CALM_ROUNDS, DetectorSpec, State
 from selfreward.spec import Spec, part_of
 
 Action = Literal["hold", "raise", "decay", "escalate", "stop"]
 
 _HEALTHY: tuple[State, ...] = ("OK", "WARN", "WARMUP")
 _WITHOUT_ALARM: tuple[State, ...] = ("OK", "WARN")
-_CALM_ROUNDS = 2
 _PAIRS_RUNG, _NOVELTY_RUNG, _FEWER_RUNG = 2, 3, 4
 
 
@@ -147,7 +146,7 @@ def steer(spec: ControllerSpec, evidence: Evidence, previous: Intervention | Non
     fresh_alarm = evidence.alarms > 0 and evidence.state in ("ALARM", "SEVERE")
     if fresh_alarm:
         move = _answer(spec, evidence, share, rung, exhausted)
-    elif evidence.state in _WITHOUT_ALARM and evidence.calm >= _CALM_ROUNDS:
+    elif evidence.state in _WITHOUT_ALARM and evidence.calm >= CALM_ROUNDS:
         move = _relax(spec, evidence, share, rung)
     else:
         move = _Move("hold", share, rung, f"nothing to answer in state {evidence.state}")

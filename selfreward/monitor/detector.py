@@ -29,8 +29,8 @@ from selfreward.spec import Spec
 
 State = Literal["INVALID", "INCONCLUSIVE", "WARMUP", "OK", "WARN", "ALARM", "SEVERE"]
 
+CALM_ROUNDS = 2
 _FAMILIES_A_PART = 3
-_CALM_ROUNDS = 2
 
 
 class DetectorSpec(Spec):
@@ -80,8 +80,8 @@ class ProbeRound:
 class AlarmState:
     """What is carried from round to round.
 
-    `state` is that of the last round that could be judged (WARMUP before the first). `alarms` counts how many such
-    rounds in a row, up to that one, brought fresh evidence of an alarm; `calm` how many were without loss.
+    `state` is that of the last round that could be judged (WARMUP before the first). Of such rounds in a row, up to
+    that one, `alarms` brought fresh evidence of an alarm and `calm` were without loss.
     """
 
     state: State
@@ -127,7 +127,7 @@ def diagnose(spec: DetectorSpec, probe_round: ProbeRound, previous: AlarmState |
         standing = _carry(standing, fresh, _is_calm(counted))
         state, why = standing.state, reason(counted)
         if state != fresh:
-            why += f"; the alarm is held until {_CALM_ROUNDS} rounds in a row are calm, {standing.calm} so far"
+            why += f"; the alarm is held until {CALM_ROUNDS} rounds in a row are calm, {standing.calm} so far"
     for one in found:
         if one.hit and one not in counted:
             why += f"; {moved_sentence(one)}, as the start policy's own did: not the loop's doing, and not counted"
@@ -200,5 +200,5 @@ def _is_calm(found: tuple[Finding, ...]) -> bool:
 def _carry(before: AlarmState, fresh: State, is_calm: bool) -> AlarmState:
     alarms = before.alarms + 1 if fresh in ("ALARM", "SEVERE") else 0
     calm = before.calm + 1 if is_calm else 0
-    held = before.state in ("ALARM", "SEVERE") and alarms == 0 and calm < _CALM_ROUNDS
+    held = before.state in ("ALARM", "SEVERE") and alarms == 0 and calm < CALM_ROUNDS
     return AlarmState("ALARM" if held else fresh, alarms, calm)
