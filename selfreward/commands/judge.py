@@ -28,6 +28,7 @@ from selfreward.judging_policies import Judges, Policies
 from selfreward.labels.hardest import with_kinds
 from selfreward.labels.items import read_items, write_items
 from selfreward.labels.judge_calibration import LabelledSpec, calibrate, labelled_pairs
+from selfreward.labels.kinds import KindOfPrompt
 from selfreward.monitor.gate_rules import judge_gate
 from selfreward.records import Judgment, Policy
 from selfreward.report.calibrated import Calibrated, against_chance, as_json, ceiling, weights_text
@@ -138,7 +139,7 @@ def report_lines(found: Calibrated, out: Path) -> Iterator[str]:
     for one in (*found.measures, *found.people):
         if one.interval is None:
             yield f"not measured: {one.name}: {one.why_missing}"
-    yield from ("", *_kinds(found))
+    yield from ("", *table_lines([_kind_row(one) for one in found.kinds]))
     yield from (f"scores: {_scores(found)}", "") if found.scores else ("",)
     yield f"judgments: {', '.join(f'{name} {count:,}' for name, count in found.outcomes.items())}"
     yield f"cost: {found.artifact.manifest.seconds:,.1f} s, {found.artifact.tokens or 0:,} tokens"
@@ -176,16 +177,9 @@ def _scores(found: Calibrated) -> str:
     )
 
 
-def _kinds(found: Calibrated) -> list[str]:
-    rows = [
-        {
-            "kind of prompt": visible(one.kind),
-            "pairs": f"{one.items:,}",
-            "judge against people": f"{one.against:,} of {one.judged:,}",
-        }
-        for one in found.kinds
-    ]
-    return table_lines(rows)
+def _kind_row(one: KindOfPrompt) -> dict[str, str]:
+    against = f"{one.against:,} of {one.judged:,}"
+    return {"kind of prompt": visible(one.kind), "pairs": f"{one.items:,}", "judge against people": against}
 
 
 def _calibrate_parser() -> argparse.ArgumentParser:

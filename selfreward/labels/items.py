@@ -162,14 +162,13 @@ def row_of(item: Item) -> dict[str, Any]:
 
 def item_of(row: Cells, source: str) -> Item:
     """The item of a row as `row_of` makes them, or `write_labels`, without thoughts. Raises ValueError."""
-    if "answers" in row:
-        match row["answers"]:
-            case [str(first), str(second)]:
-                pass
-            case _:
-                raise RowError("has labels and not two texts in column 'answers'")
-    else:
-        first, second = _text(row, "first"), _text(row, "second")
+    match row:
+        case {"answers": [str(first), str(second)]}:
+            pass
+        case {"answers": _}:
+            raise RowError("has labels and not two texts in column 'answers'")
+        case _:
+            first, second = _text(row, "first"), _text(row, "second")
     found = _ItemRow.model_validate({"source": source, **row, "first": first, "second": second})
     turns = asked_turns(row, Columns())[0]
     if not says_something(turns):
