@@ -24,9 +24,8 @@ from selfreward.__main__ import compose
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend
-from selfreward.config import validate
+from selfreward.config import answer_lengths, validate
 from selfreward.data.models import start_policy
-from selfreward.lengths import answer_lengths
 from selfreward.stages.decide import decide
 from selfreward.stages.diagnose import diagnose
 from selfreward.stages.judge import judge

@@ -4,8 +4,6 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -58,7 +56,11 @@ def main() -> int:
     # A scheduler's SIGTERM stops a run as Ctrl-C does, so that locks and terminals are left in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        status = _main_of(command)(arguments)
+        if command == "run":
+            status = _run(arguments)
+        else:  # only the module of the command is loaded
+            entry = import_module(f"selfreward.commands.{command.replace('-', '_')}").main
+            status = entry(arguments, compose=_composed) if command in _WITH_SETTINGS else entry(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # A reader such as `head` has had enough. Python flushes once more at its end, and must not fail there.
@@ -74,14 +76,6 @@ def main() -> int:
         print("selfreward: stopped; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
     return status
-
-
-def _main_of(command: str) -> Callable[[list[str]], int]:
-    """What runs a command; only its own module is loaded."""
-    if command == "run":
-        return _run
-    entry: Callable[..., int] = import_module(f"selfreward.commands.{command.replace('-', '_')}").main
-    return partial(entry, compose=_composed) if command in _WITH_SETTINGS else entry
 
 
 def _composed(overrides: list[str]) -> dict[str, Any]:
@@ -136,7 +130,7 @@ def _sweep(arguments: list[str], overrides: list[str]) -> int:
     # This may run in another process: it tells what happened through files alone.
     @hydra.main(config_path=str(conf_folder()), config_name="config", version_base="1.3")
     def task(config: DictConfig) -> None:
-        settings = settings_of(list(HydraConfig.get().overrides.task), sweep.swept)
+        settings = settings_of(list(HydraConfig.get().overrides.task), swept)
         run_cell(lambda: _plain(config), sweep, SweepCell(name=sweep.name, settings=settings))
 
     sys.argv = ["selfreward run", *arguments]

@@ -9,9 +9,11 @@ from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
 from selfreward.artifacts.identity import flat_settings
 from selfreward.backends import BackendSpec, ScriptedSpec
+from selfreward.backends.candidates import AnswerLengths
 from selfreward.backends.rendering import ChatSpec
 from selfreward.data.models import ModelSpec, ScriptedModel
 from selfreward.data.own import OwnData
+from selfreward.data.roles import Role
 from selfreward.data.sources import DataSpec
 from selfreward.errors import ConfigError
 from selfreward.judges import AnyJudge, JudgeSpec
@@ -177,6 +179,16 @@ def judges_of(config: RunConfig) -> dict[str, AnyJudge]:
     members = config.judge.members if isinstance(config.judge, JurySpec) else {}
     duels = {} if config.duel is None else {"duel.judge": config.duel.judge}
     return {"judge": config.judge, **{f"judge.members.{name}": one for name, one in members.items()}, **duels}
+
+
+def answer_lengths(config: RunConfig) -> dict[Role, AnswerLengths]:
+    """How long answers may get, which prompts leave room for, by role; roles that nobody answers are left out."""
+    lengths: dict[Role, AnswerLengths] = {
+        "train": config.sample.max_new_tokens,
+        "held_out": config.evaluate.max_new_tokens,
+        "probe": config.measure.max_new_tokens,
+    }
+    return lengths | ({"human": config.sample.max_new_tokens} if config.prompts.human else {})
 
 
 def _check_policy(name: str, judge: PolicyJudgeBase) -> None:

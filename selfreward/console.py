@@ -1,7 +1,8 @@
 """What a person sees in the terminal while a run goes on."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -22,50 +23,6 @@ class _RateColumn(ProgressColumn):
         return Text("-" if speed is None else f"{speed:,.1f}/s")
 
 
-class ConsoleBar:
-    """One progress bar; in a log file, a line a minute and one when it is done."""
-
-    def __init__(self, console: Console, title: str, total: int | None, unit: str) -> None:
-        """Shows nothing until it is entered."""
-        self._console, self._title, self._total, self._unit = console, title, total, unit
-        self._progress = Progress(
-            TextColumn("  {task.description}"),
-            BarColumn(bar_width=16),
-            MofNCompleteColumn(),
-            _RateColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._done = 0
-
-    def __enter__(self) -> Advance:
-        """Starts the bar; the result says that n more units are done."""
-        self._progress.start()
-        task = self._progress.add_task(f"{self._title} {self._unit}", total=self._total)
-        self._started = self._told = self._progress.get_time()
-
-        def advance(units: int) -> None:
-            self._done += units
-            self._progress.update(task, advance=units)
-            if not self._console.is_terminal and self._progress.get_time() - self._told >= _TOLD_EVERY_S:
-                self._told = self._progress.get_time()
-                self._tell(f" of {self._total:,}" if self._total is not None else "")
-
-        return advance
-
-    def __exit__(self, *exit: object) -> None:
-        """Stops the bar."""
-        self._progress.stop()
-        if not self._console.is_terminal and exit[0] is None and self._done:
-            self._tell("")
-
-    def _tell(self, of: str) -> None:
-        seconds = max(self._progress.get_time() - self._started, 1e-9)
-        rate = f"{self._done / seconds:,.1f}/s"
-        self._console.print(f"  {self._title}: {self._done:,}{of} {self._unit} in {seconds:.1f} s ({rate})")
-
-
 class ConsoleReporter:
     """Lines, progress bars and tables on standard error; results of commands go to standard output."""
 
@@ -81,9 +38,32 @@ class ConsoleReporter:
         """Prints one line."""
         self.console.print(line)
 
-    def progress(self, title: str, total: int | None, unit: str) -> ConsoleBar:
-        """A progress bar."""
-        return ConsoleBar(self.console, title, total, unit)
+    @contextmanager
+    def progress(self, title: str, total: int | None, unit: str) -> Iterator[Advance]:
+        """A progress bar; in a log file, a line a minute and one when it is done."""
+        is_log, now = not self.console.is_terminal, self.console.get_time
+        columns = (BarColumn(bar_width=16), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
+        bar = Progress(TextColumn("  {task.description}"), *columns, console=self.console, disable=is_log)
+        started = told = now()
+        done = 0
+
+        def tell(of: str) -> None:
+            seconds = max(now() - started, 1e-9)
+            self.say(f"  {title}: {done:,}{of} {unit} in {seconds:.1f} s ({done / seconds:,.1f}/s)")
+
+        def advance(units: int) -> None:
+            nonlocal done, told
+            done += units
+            bar.update(task, advance=units)
+            if is_log and now() - told >= _TOLD_EVERY_S:
+                told = now()
+                tell("" if total is None else f" of {total:,}")
+
+        with bar:
+            task = bar.add_task(f"{title} {unit}", total=total)
+            yield advance
+        if is_log and done:
+            tell("")
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
         """Prints a table; a cell that a row does not have stays empty."""

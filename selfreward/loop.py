@@ -8,10 +8,9 @@ from functools import partial
 from selfreward.artifacts import part_of
 from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
-from selfreward.config import RunConfig
+from selfreward.config import RunConfig, answer_lengths
 from selfreward.data.models import start_policy
 from selfreward.judging_policies import Judges, Policies, TrustedJudge, learned_weights, trusted_judge
-from selfreward.lengths import answer_lengths
 from selfreward.loop_state import First, State
 from selfreward.stages.decide import decide, stop_reason
 from selfreward.stages.diagnose import diagnose

@@ -38,8 +38,7 @@ class Message:
 class Prompt:
     """A conversation to answer. `closed` prompts have one short right answer, `open` ones do not.
 
-    `references` are accepted answers (closed) or human answers (open); `match` says how an answer is
-    compared with them and is None where no comparison makes sense.
+    `references` are accepted answers (closed) or human answers (open); `match` is how an answer is compared, if at all.
     """
 
     id: str
@@ -81,10 +80,9 @@ class Candidate:
     """One sampled answer.
 
     `text` is the answer alone; `thought` is what the policy thought before it, markers included, None where it did not.
-    `tokens` counts completion tokens, those of the thought among them, and the end-of-turn token where the answer ended
-    by itself (`finish == "stop"`). `logprob` is their summed log-probability in nats under the policy itself: at
-    temperature 1 and without truncation, whatever the sampling settings were. `respelled` says that thought and text
-    have other tokens when they are read back, by which they are scored and trained.
+    `tokens` counts those of both, and the end-of-turn token where the answer ended by itself (`finish == "stop"`).
+    `logprob` is their summed log-probability in nats under the policy itself: at temperature 1, without truncation.
+    `respelled` says that thought and text are scored and trained by other tokens, those they have when read back.
     """
 
     id: str
@@ -156,10 +154,7 @@ class Judgment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One conversation to train on. `tokens` counts the tokens of thought and answer, end of turn included.
-
-    `thought` stands before the answer `text`, as in `Candidate`.
-    """
+    """One conversation to train on. `tokens` counts those of `thought` and the answer `text`, end of turn included."""
 
     id: str
     prompt_id: str
@@ -179,9 +174,8 @@ class PreferencePair:
     """Two answers to one prompt, the first preferred. Tokens and thoughts as in `Example`.
 
     `margin` is how much better the chosen one is, in the judge's (or the raters') own unit; None where nobody said.
-    With origin `self`, the ids are those of the candidates. With origin `human`, `chosen` was written by a person, and
-    `chosen_id` is that of the human example behind it, if there is one; `rejected` is a person's too, unless
-    `rejected_id` names a candidate.
+    With origin `self`, the ids are those of the candidates; with `human`, `chosen_id` is that of the human example, if
+    there is one, and `rejected` is a person's too unless `rejected_id` names a candidate.
     """
 
     id: str

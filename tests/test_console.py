@@ -3,16 +3,16 @@ import io
 import pytest
 from rich.console import Console
 
-from selfreward.console import ConsoleBar, ConsoleReporter, table_lines
+from selfreward.console import ConsoleReporter, table_lines
 
 
 def test_a_log_file_is_told_each_minute_how_far_a_long_stage_is() -> None:
     log = io.StringIO()
-    bar = ConsoleBar(Console(file=log, width=140), "update 88f3", 72, "steps")
-    bar._progress.get_time = lambda: 0.0
-    with bar as advance:
+    reporter, clock = ConsoleReporter(), [0.0]
+    reporter.console = Console(file=log, width=140, get_time=lambda: clock[-1])
+    with reporter.progress("update 88f3", 72, "steps") as advance:
         for seconds in (30.0, 59.0, 61.0, 90.0, 122.0):
-            bar._progress.get_time = lambda now=seconds: now
+            clock.append(seconds)
             advance(10)
     assert log.getvalue().splitlines() == [
         "  update 88f3: 30 of 72 steps in 61.0 s (0.5/s)",

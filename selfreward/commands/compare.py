@@ -59,10 +59,10 @@ def main(arguments: list[str]) -> int:
         [read_cell(folder) for folder in dict.fromkeys(one for members in found.values() for one in members)],
     )
     out: Path = parsed.out or _default_out(list(found))
-    write_comparison(comparison, out)
-    for line in _lines(comparison):
-        print(line)
-    print(out / TABLE_FILE, out / PAGE_FILE, sep="\n")
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / TABLE_FILE, csv_text(comparison).encode())
+    write_atomically(out / PAGE_FILE, render_comparison(comparison).encode())
+    print(*_lines(comparison), out / TABLE_FILE, out / PAGE_FILE, sep="\n")
     return 0
 
 
@@ -80,13 +80,6 @@ def read_cell(folder: Path) -> Cell:
         rows=metrics_of_run(folder),
         costs=costs_of(view),
     )
-
-
-def write_comparison(comparison: Comparison, out: Path) -> None:
-    """Writes the table and the page into `out`."""
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(out / TABLE_FILE, csv_text(comparison).encode())
-    write_atomically(out / PAGE_FILE, render_comparison(comparison).encode())
 
 
 def _members(folder: Path) -> list[Path]:

@@ -31,8 +31,7 @@ def main(arguments: list[str]) -> int:
 def collect(folders: Iterable[Path], store: Store, say: Callable[[str], None], *, dry_run: bool = False) -> None:
     """Deletes the weights of every policy of the runs in `folders`, which lie beside `store`.
 
-    Those that any run there ends with, or started from, stay. What an earlier call marked as deleted and was killed
-    before it deleted, goes too, whatever run it is of.
+    Those that any run there ends with, or started from, stay. What an earlier call was killed in deleting goes too.
     """
     stages = (iteration for folder in folders for iteration in read_run(folder).iterations)
     trained = {one[WEIGHTS].path.resolve(): one[WEIGHTS] for one in stages if WEIGHTS in one}
@@ -66,10 +65,7 @@ def _needed(runs: Path) -> Iterator[Path]:
 
 
 def empty(artifact: Artifact, store: Store) -> None:
-    """Deletes the weights of `artifact`.
-
-    It says first that the bytes are gone, then deletes them. After a crash between, a later `collect` goes on.
-    """
+    """Marks the weights of `artifact` as gone, then deletes them; after a crash between, a later `collect` goes on."""
     label = f"{WEIGHTS} {artifact.key[:4]}"
     with locked(store.lock_of(WEIGHTS, artifact.key), on_wait=lambda: store.reporter.say(f"{label}: in use, waiting")):
         manifest = read_manifest(artifact.path) or artifact.manifest

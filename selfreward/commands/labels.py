@@ -44,8 +44,7 @@ def main(arguments: list[str], compose: Compose) -> int:
             lines = _import(_import_parser().parse_args(rest))
         case _:
             lines = _stale(_stale_parser().parse_args(rest), compose)
-    for line in lines:
-        print(line)
+    print(*lines, sep="\n")
     return 0
 
 
@@ -55,11 +54,9 @@ def _export(parsed: argparse.Namespace, compose: Compose) -> Iterator[str]:
         items = _with_verdicts(items, parsed.verdicts)
     rubric = None if parsed.rubric is None else read_rubric(parsed.rubric, compose)
     told = guidelines(rubric)
-    if parsed.count is None:
-        chosen = items
-    else:
+    if parsed.count is not None:
         items = with_kinds(items, parsed.seed)
-        chosen = hardest(items, parsed.count, parsed.seed)
+    chosen = items if parsed.count is None else hardest(items, parsed.count, parsed.seed)
     pairs = blind(chosen, parsed.seed, None if rubric is None else rubric.name)
     folder = _new_folder(parsed.out) / parsed.format
     folder.mkdir()

@@ -8,10 +8,9 @@ from selfreward.artifacts.runs import Run
 from selfreward.backends import open_backend, trusts
 from selfreward.commands.arguments import Values
 from selfreward.commands.number_types import with_types_of_this_machine
-from selfreward.config import RunConfig, validate
+from selfreward.config import RunConfig, answer_lengths, validate
 from selfreward.console import ConsoleReporter, table_lines
 from selfreward.data.models import start_policy
-from selfreward.lengths import answer_lengths
 from selfreward.metrics.human_recall import FEWEST_DRAWS, FEWEST_HUMAN_ANSWERS
 from selfreward.metrics.paired_values import Family
 from selfreward.monitor.findings import FEWEST_PROMPTS, PARTS, Finding

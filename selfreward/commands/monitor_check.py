@@ -30,8 +30,7 @@ EXIT_CODES: Mapping[str, int] = {
 def check(folder: Path, iteration: int | None) -> int:
     """Prints the verdict on `iteration`, or on the last round that is diagnosed; its code from `EXIT_CODES`.
 
-    A round whose alarm asked for human data that is used up counts as BUDGET_EXHAUSTED. Raises StoreError where
-    there is no run or no diagnosis of that round.
+    Raises StoreError where there is no run or no diagnosis of that round.
     """
     view = read_run(folder)
     last = len(diagnosed_rounds(view)) - 1

@@ -52,8 +52,7 @@ class Round:
 def replay(folder: Path, typed: Sequence[str]) -> Iterator[str]:
     """Every round of the run as stored and as decided under the settings `typed`, then what differs, as lines.
 
-    Raises ConfigError for a setting that does not exist or a value that is not allowed, StoreError where there is
-    nothing to decide on, or where what is stored does not follow from the measurements under its own settings.
+    Raises ConfigError for a wrong setting, StoreError where what is stored does not follow from the measurements.
     """
     wanted = parse_settings(typed)
     view = read_run(folder)

@@ -32,10 +32,9 @@ def with_types_of_this_machine(config: Config) -> Config:
 
 
 def with_types_of_run(config: RunConfig, folder: Path, say: Callable[[str], None]) -> RunConfig:
-    """`config` with the number types that the run in `folder` began with where the settings say auto.
+    """`config` with the number types that the run in `folder` began with, in `number_types.json`, in place of auto.
 
-    What is chosen for the first time is written to `number_types.json` there. Where this machine would choose
-    otherwise, that is said. Raises StoreError for a file that cannot be read.
+    Where this machine would choose otherwise, that is said. Raises StoreError for a file that cannot be read.
     """
     path = folder / FILE
     here, kept = _types_here(config), _read(path)

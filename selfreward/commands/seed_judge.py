@@ -9,11 +9,10 @@ from selfreward.backends import open_backend, trusts
 from selfreward.backends.base import Backend
 from selfreward.commands.arguments import Compose, settings_parser
 from selfreward.commands.number_types import with_types_of_this_machine
-from selfreward.config import SeedJudgeConfig, validate_as
+from selfreward.config import SeedJudgeConfig, answer_lengths, validate_as
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, start_policy
 from selfreward.errors import DataError
-from selfreward.lengths import answer_lengths
 from selfreward.records import Policy
 from selfreward.seeding.rankings import RankingsSpec, ranking_counts, rankings
 from selfreward.seeding.replies import RepliesSpec, replies

@@ -27,14 +27,12 @@ def _yield(one: Round) -> str:
     judged, selection, made = one.judged, one.selection, one.making_per_row
     assert judged is not None
     assert selection is not None
-    line = (
+    tokens = "" if made is None or made.tokens is None else f" and {made.tokens:,.1f} tokens"
+    return (
         f"iteration {one.t}: {one.drawn:,} candidates of {selection.prompts:,} prompts, {judged.scored:,} judgments "
         f"scored, {selection.eligible:,} candidates eligible, {one.kept:,} own rows kept"
+        f"{'' if made is None else f'; {made.seconds:.3g} s{tokens} a row'}"
     )
-    if made is None:
-        return line
-    tokens = "" if made.tokens is None else f" and {made.tokens:,.1f} tokens"
-    return f"{line}; {made.seconds:.3g} s{tokens} a row"
 
 
 def _progress(view: RunView) -> str:

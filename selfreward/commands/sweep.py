@@ -37,11 +37,6 @@ class Sweep:
     runs: Path
     cells: tuple[SweepCell, ...]
 
-    @property
-    def swept(self) -> frozenset[str]:
-        """The names of the settings that are swept."""
-        return frozenset(name for cell in self.cells for name in cell.settings)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellState:
@@ -94,10 +89,7 @@ def cell_run(cell: SweepCell) -> str:
 
 
 def run_cell(compose: Callable[[], Values], sweep: Sweep, cell: SweepCell) -> None:
-    """Runs one cell with the settings that `compose` gives, and notes how it ended.
-
-    Whatever goes wrong is noted and told, so that the other cells go on.
-    """
+    """Runs one cell with the settings that `compose` gives; whatever goes wrong is noted and told, and others go on."""
     for other in sweep.cells:  # one that is never reached is missed all the same
         write_state(sweep.runs / cell_run(other), CellState(cell=other), over=False)
     reporter = ConsoleReporter()
@@ -150,10 +142,7 @@ def read_state(folder: Path) -> CellState | None:
 
 
 def summary(sweep: Sweep) -> tuple[list[str], int]:
-    """A line for the sweep and one for each cell, and the exit status of them all.
-
-    That is 0 if every cell is done, the status of the cells that failed if it is the same for all, and 2 otherwise.
-    """
+    """A line for the sweep and for each cell; the exit status: 0 if all are done, that which all failed with, or 2."""
     states = _states(sweep)
     done = sum(state.status == "done" for state in states)
     lines = [f"sweep {sweep.name}: {done} of {len(states)} cells done", *(_line(state) for state in states)]

@@ -16,19 +16,17 @@ _Rank = tuple[int, float, float, float, str]
 def hardest(items: Sequence[Item], count: int, seed: int) -> list[Item]:
     """`count` of `items`, hardest first, each with its kind.
 
-    First come those on which the judge is against most people, the furthest first; then those it flipped on; then
-    the others, by how near its preference is to one half; last those it has no verdict on. Among equals a jury that
-    disagrees more comes first, then a lot decides. Within each of these four groups the kinds of prompt take turns, so
-    that one kind does not fill the list.
+    First come those on which the judge is against most people, the furthest first; then those it flipped on; then the
+    others, by how near its preference is to one half; last those without a verdict. Among equals a jury that disagrees
+    more comes first, then a lot decides. Within each of these four groups the kinds of prompt take turns.
     """
-    of_kind = with_kinds(items, seed)
-    ranked = sorted(((_rank(item, seed), item) for item in of_kind), key=lambda one: one[0])
+    ranked = sorted(((_rank(item, seed), item) for item in with_kinds(items, seed)), key=lambda one: one[0])
     seen: Counter[tuple[int, str | None]] = Counter()
-    turns: list[tuple[int, int, int, Item]] = []
-    for place, (rank, item) in enumerate(ranked):
-        turns.append((rank[0], seen[rank[0], item.kind], place, item))
-        seen[rank[0], item.kind] += 1
-    return [item for *_, item in sorted(turns, key=lambda turn: turn[:3])[:count]]
+    turns: list[tuple[int, int, Item]] = []
+    for (group, *_), item in ranked:
+        turns.append((group, seen[group, item.kind], item))
+        seen[group, item.kind] += 1
+    return [item for *_, item in sorted(turns, key=lambda turn: turn[:2])[:count]]
 
 
 def with_kinds(items: Sequence[Item], seed: int) -> list[Item]:

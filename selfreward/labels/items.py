@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -110,7 +111,7 @@ def read_items(path: Path) -> tuple[list[Item], Counter[str]]:
     every = [row for _, row in rows]
     columns = settled("gold_gate", Columns(), every, lambda: every)
     for place, row in rows:
-        try:
+        with errors_at(place):
             for one in _items(row, path.name, columns):
                 if isinstance(one, LeftOut):
                     left_out[one.reason] += 1
@@ -120,8 +121,6 @@ def read_items(path: Path) -> tuple[list[Item], Counter[str]]:
                     left_out["repeated"] += 1
                 else:
                     raise RowError(f"has the id {one.id[:40]!r} of another row: give each row an id of its own")
-        except ValueError as error:
-            raise DataError(f"{place} {why(error)}; see docs/labels.md") from error
     if not items:
         raise DataError(f"{path} holds no pair of answers: give a file of pairs, see docs/labels.md")
     return list(items.values()), left_out
@@ -134,13 +133,11 @@ def read_judge(path: Path) -> dict[str, tuple[Verdicts, float | None]]:
     """
     said: dict[str, tuple[Verdicts, float | None]] = {}
     for place, row in read_rows(path):
-        try:
+        with errors_at(place):
             id_ = _text(row, "id")
             if id_ in said:
                 raise RowError(f"has the id {id_[:40]!r} of another row: keep one verdict of each item")
             said[id_] = _said(id_, _JudgeRow.model_validate(row.get("judge") or row))
-        except ValueError as error:
-            raise DataError(f"{place} {why(error)}; see docs/labels.md") from error
     return said
 
 
@@ -165,14 +162,13 @@ def row_of(item: Item) -> dict[str, Any]:
 
 def item_of(row: Cells, source: str) -> Item:
     """The item of a row as `row_of` makes them, or `write_labels`, without thoughts. Raises ValueError."""
-    if "answers" in row:
-        match row["answers"]:
-            case [str(first), str(second)]:
-                pass
-            case _:
-                raise RowError("has labels and not two texts in column 'answers'")
-    else:
-        first, second = _text(row, "first"), _text(row, "second")
+    match row:
+        case {"answers": [str(first), str(second)]}:
+            pass
+        case {"answers": _}:
+            raise RowError("has labels and not two texts in column 'answers'")
+        case _:
+            first, second = _text(row, "first"), _text(row, "second")
     found = _ItemRow.model_validate({"source": source, **row, "first": first, "second": second})
     turns = asked_turns(row, Columns())[0]
     if not says_something(turns):
@@ -195,12 +191,17 @@ def item_of(row: Cells, source: str) -> Item:
     )
 
 
-def why(error: ValueError) -> str:
-    """What is wrong with a row, in one line."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors(include_url=False, include_input=False)[0]
-    return f"has a wrong {'.'.join(map(str, first['loc']))!r}: {first['msg'][:120]}"
+@contextmanager
+def errors_at(place: str, advice: str = "; see docs/labels.md") -> Iterator[None]:
+    """Raises DataError, one line that says where a row stands, in place of any ValueError about it."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        wrong = f"has a wrong {'.'.join(map(str, first['loc']))!r}: {first['msg'][:120]}"
+        raise DataError(f"{place} {wrong}{advice}") from error
+    except ValueError as error:
+        raise DataError(f"{place} {error}{advice}") from error
 
 
 def _items(row: Cells, source: str, columns: Columns) -> Iterator[Item | LeftOut]:

@@ -56,9 +56,7 @@ def calibrate(
 ) -> None:
     """Tables `rows` of Verdicts, one for each of `pairs`, `evidence` of Judgment and, of a jury, `disputes` of Dispute.
 
-    Of a jury that learns them `weights.json`, by member, learned on all of `pairs`; each of its verdicts is by those
-    learned on the other pairs.
-
+    Of a jury that learns them `weights.json`, by member; each of its verdicts is by weights learned on the other pairs.
     `policy` judges, with `jurors` as in the stage `judge`. Raises StageError as that does.
     """
     items = list(pairs.records(Labelled))

@@ -36,7 +36,7 @@ def kinds(questions: Sequence[str], seed: int) -> list[str]:
 
     Words are weighed by tf-idf, reduced to at most 32 latent dimensions, and put by k-means into about sqrt(n / 2)
     clusters of n distinct questions, twelve at most. Telling is what a cluster has more of than all questions together.
-    Questions without a word of two letters are `other`. The same questions get the same kinds in any order.
+    Questions without a word of two letters are `other`. The order of questions decides nothing.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 

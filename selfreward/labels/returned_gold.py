@@ -14,7 +14,7 @@ from selfreward.data.readers import read_rows
 from selfreward.errors import DataError
 from selfreward.labels import argilla, label_studio
 from selfreward.labels.blind import CHOICES, Answer, Hidden
-from selfreward.labels.items import Item, Label, read_items, row_of, why, write_rows
+from selfreward.labels.items import Item, Label, errors_at, read_items, row_of, write_rows
 from selfreward.records import majority
 
 
@@ -24,7 +24,7 @@ def read_returned(path: Path) -> tuple[list[Answer], int]:
     if path.is_dir():  # of Argilla, or one of JSON files
         path = path / argilla.RECORDS if (path / argilla.RECORDS).exists() else path / "*.json"
     for place, row in read_rows(path):
-        try:
+        with errors_at(place):
             if "annotations" in row:
                 found += label_studio.read(row, place)
             elif argilla.is_record(row):
@@ -34,8 +34,6 @@ def read_returned(path: Path) -> tuple[list[Answer], int]:
                     f"{place} is no annotated task of Label Studio (its JSON export) and no record of Argilla: see "
                     "docs/labels.md for what to export"
                 )
-        except ValueError as error:
-            raise DataError(f"{place} {why(error)}; see docs/labels.md") from error
     return [one for one in found if one is not None], found.count(None)
 
 

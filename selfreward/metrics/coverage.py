@@ -2,24 +2,20 @@
 
 Shape suffixes: N points, M centres, H human points, G drawn ones, D dims. Distances are Euclidean, balls closed.
 
-Shares, none of them 1 for a policy that is as varied as people are. What two samples of one distribution give is their
-level without loss:
+None of the shares is 1 for a policy that is as varied as people are. Two samples of one distribution give:
 
 - `precision`, and recall, which is precision with the two sets swapped: .57 to 1, by distribution, dims and numbers. At
   k = 5, normal samples of 256 (of 2,048) give .99 (1.00) in 2 dims, .88 (.87) in 16, .76 (.71) in 64, .72 (.57) in 384.
-  On a line at k = 1 it is 3/4.
 - `coverage`: 1 - C(H - 1, k) / C(H + G - 1, k) for any distribution without ties, about 1 - 2^-k at H = G: .969 at
   k = 5. It rises fast with G / H: .87 at 1/2 and .996 at 2, k = 5.
 
-So draw as many points as there are human ones, and compare only at the same numbers. Where points come in groups, as
-answers to prompts do, a neighbour further away than a group is large reaches into other groups: a group that shrank to
-one point is then not seen. The monitor's own recall goes group by group (`human_recall.py`).
+So draw as many points as there are human ones, and compare only at the same numbers. A neighbour further away than the
+answers to one prompt reaches into those to others, and a prompt whose answers shrank to one is not seen: the monitor's
+own recall goes prompt by prompt (`human_recall.py`).
 
 As the policy narrows, recall falls, `precision` holds or rises, and `coverage` falls where modes go missing. Coverage
-is blind to a contraction of scale: in 16 dims or more, points drawn closer to the centre lie nearer to the human ones,
-so it rises to about 1 while recall falls (two normal samples of 512 in 64 dims, k = 5, the drawn shrunk to .8: recall
-.75 to .07, coverage .96 to 1.00). Recall in turn is fooled by outliers among the drawn, whose balls are wide. Log
-both.
+is blind to a contraction of scale: of two normal samples of 512 in 64 dims, k = 5, the drawn shrunk to .8, recall goes
+from .75 to .07 and coverage from .96 to 1.00. Recall is fooled by outliers among the drawn, whose balls are wide.
 
 Sources: Kynkaanniemi et al. 2019 (precision, recall); Naeem et al. 2020 (coverage and its value).
 """
@@ -52,11 +48,7 @@ def neighbour_radii(points_ND: NDArray[np.floating], k: int) -> NDArray[np.float
 def inside(
     points_ND: NDArray[np.floating], centres_MD: NDArray[np.floating], radii_M: NDArray[np.floating]
 ) -> NDArray[np.bool_]:
-    """Whether each point lies in any of the balls, as N booleans.
-
-    With the answers drawn as centres and `neighbour_radii` of these as radii, this says for each human answer
-    whether the policy still reaches it.
-    """
+    """Whether each point lies in any of the balls, as N booleans."""
     found_N = np.zeros(len(points_ND), dtype=np.bool_)
     for rows, squares_BM in _squared_distances(points_ND, centres_MD):
         found_N[rows] = (squares_BM <= _reach(radii_M)).any(axis=1)
@@ -68,9 +60,8 @@ def precision_and_coverage(
 ) -> tuple[float, float] | None:
     """Two shares in [0, 1] over the `k`-balls of the human points; None without drawn points or with k human ones.
 
-    Precision: of the drawn points those that lie in a ball, how human-like they are. It holds or rises as the policy
-    narrows, so it is no alarm. Coverage: of the human points those whose ball holds a drawn one. It falls as the
-    policy loses modes, and is blind to a contraction of scale. Bias and value without loss: see the head of this file.
+    Precision: of the drawn points those that lie in a ball. Coverage: of the human points those whose ball holds a
+    drawn one. Bias, and values without loss: see the head of this file.
     """
     if not len(drawn_GD) or len(human_HD) <= k:
         return None

@@ -40,9 +40,8 @@ def stacked(texts: Sequence[str], vectors: Vectors) -> NDArray[np.float64]:
 def embed_hashing(texts: Sequence[str]) -> NDArray[np.float64]:
     """Hashed counts of character 3-grams, as (N, 256) rows of length 1 (all zeros for a text without words).
 
-    Each word is padded with one space on either side and no 3-gram crosses two words. Counts are never
-    negative, so cosines lie in [0, 1]; shared buckets push the cosines of unrelated long texts up. The same text
-    gives the same row in every process. Source: the hashing trick of Weinberger et al. 2009, unsigned.
+    Each word is padded with one space on either side and no 3-gram crosses two words. Cosines lie in [0, 1]; shared
+    buckets push those of unrelated long texts up. Source: the hashing trick of Weinberger et al. 2009, unsigned.
     """
     counts_ND = np.zeros((len(texts), _HASH_DIMS))
     for row_D, text in zip(counts_ND, texts, strict=True):
@@ -58,9 +57,8 @@ def embed_hashing(texts: Sequence[str]) -> NDArray[np.float64]:
 def embed_minilm(texts: Sequence[str], folder: Path) -> NDArray[np.float64]:
     """Sentence vectors of the all-MiniLM-L6-v2 model in `folder`, as (N, 384) rows of length 1.
 
-    Formula: the mean of the last hidden states over the attention mask, L2 normalised. Text beyond 256 tokens
-    is cut off. An empty text is two special tokens, so its vector is not zero. The model is read from `folder`
-    on each call and nothing is downloaded. Source: Reimers and Gurevych 2019; the model card.
+    Formula: the mean of the last hidden states over the attention mask, L2 normalised. Text beyond 256 tokens is cut
+    off. An empty text is two special tokens, so its vector is not zero. Source: Reimers and Gurevych 2019.
     """
     if not texts:
         return np.zeros((0, _MINILM_DIMS))

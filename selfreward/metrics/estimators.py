@@ -19,8 +19,7 @@ _WORD = regex.compile(r"(?:[\p{L}\p{N}]\p{M}*)+(?:['\u2019](?:[\p{L}\p{N}]\p{M}*
 def words(text: str) -> list[str]:
     """The words of `text` in order: runs of letters and digits, case folded, in Unicode form NFC.
 
-    An apostrophe inside a word belongs to it ("don't"), curly or straight. Scripts that do not space their
-    words give one long word per run.
+    An apostrophe inside a word belongs to it. Scripts that do not space their words give one long word per run.
     """
     return [word.casefold().replace("\u2019", "'") for word in _WORD.findall(unicodedata.normalize("NFC", text))]
 
@@ -63,23 +62,20 @@ def mean_pairwise_distance(vectors_KD: NDArray[np.floating]) -> float | None:
 def rarefied_distinct(texts: Sequence[str], n: int = 2, size: int = 1000) -> float | None:
     """The expected distinct-n of `size` n-grams drawn from `texts` without replacement; None for fewer.
 
-    Formula: 1/m * sum over types g of [1 - C(N - N_g, m) / C(N, m)], with m = `size`, N n-grams in all and N_g
-    of type g. N-grams are made of `words` and never cross two texts. Range [1/m, 1]; falls as the policy
-    narrows. Unbiased in N, unlike plain distinct-n (Li et al. 2016), but it depends on m: keep `size` fixed.
-    Source: the rarefaction of Hurlbert 1971.
+    Formula: 1/m * sum over types g of [1 - C(N - N_g, m) / C(N, m)], with m = `size`, N n-grams in all and N_g of
+    type g. N-grams never cross two texts. Range [1/m, 1]; falls as the policy narrows. Unbiased in N, unlike plain
+    distinct-n, but it depends on m: keep `size` fixed. Source: the rarefaction of Hurlbert 1971.
     """
     if n < 1 or size < 1:
         raise ValueError(f"n-grams of {n} words in samples of {size}: both must be at least 1")
-    from scipy.special import gammaln
-
-    counts_G = np.array([*Counter(gram for text in texts for gram in ngrams(words(text), n)).values()])
-    total = int(counts_G.sum())
+    counts = Counter(gram for text in texts for gram in ngrams(words(text), n))
+    total = counts.total()
     if total < size:
         return None
-    others_G = total - counts_G
-    # Where fewer others than the sample are left, the second term is infinite and the type is surely seen.
-    missed_G = gammaln(others_G + 1) - gammaln(others_G - size + 1) + gammaln(total - size + 1) - gammaln(total + 1)
-    return min(-float(np.expm1(missed_G).sum()) / size, 1.0)
+    # Most types share a few small counts, so each count is worked out once.
+    types_of = Counter(counts.values())
+    seen = math.fsum(types * _chance_seen(count, total, size) for count, types in types_of.items())
+    return min(seen / size, 1.0)
 
 
 def duplicate_rate(texts: Sequence[str]) -> float | None:
@@ -113,3 +109,16 @@ def ngrams(tokens: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
     if n < 1:
         raise ValueError(f"n-grams of {n} words: must be at least 1")
     return zip(*(tokens[start:] for start in range(n)), strict=False)
+
+
+def _chance_seen(count: int, total: int, size: int) -> float:
+    """The chance that a type with `count` of `total` n-grams is among `size` of them: hypergeometric."""
+    others = total - count
+    if others < size:
+        return 1.0
+    return -math.expm1(_log_falling(others, size) - _log_falling(total, size))
+
+
+def _log_falling(top: int, length: int) -> float:
+    """The natural log of top (top - 1) ... (top - length + 1)."""
+    return math.lgamma(top + 1) - math.lgamma(top - length + 1)

@@ -1,8 +1,7 @@
 """Which human answers a policy still reaches: those in a ball around one of its own answers to the same prompt.
 
-A ball reaches to a near neighbour among the policy's answers to that prompt, so balls shrink with what a policy says to
-a prompt, down to points where it says one thing. Nothing goes from prompt to prompt: a strange answer, whose ball is
-wide, counts for its own prompt alone, and what one prompt shows is independent of what another does.
+A ball reaches to a near neighbour among the policy's answers to that prompt, so balls shrink with what a policy says.
+A strange answer, whose ball is wide, counts for its own prompt alone, and prompts are independent.
 """
 
 from collections.abc import Sequence
@@ -20,9 +19,8 @@ _MOST_NEIGHBOURS = 5
 def neighbours_of(draws: int) -> int:
     """To the how many-th neighbour a ball reaches, for so many answers a prompt; 0 for a single one.
 
-    A quarter of the answers, 1 to 5. More give a level nearer to 1 and less noise, and see less all the same: on 64
-    questions to a small model that went on with 4 of its 8 answers, the drop beyond a margin of 10% was 3.2 standard
-    errors with 2 neighbours, 1.9 with 3 and 0.7 with 5.
+    A quarter of the answers, 1 to 5. More give less noise and see less all the same: where 64 prompts kept 4 of 8
+    answers, the drop beyond a margin of 10% was 3.2 standard errors with 2 neighbours, 1.9 with 3 and 0.7 with 5.
     """
     return min(_MOST_NEIGHBOURS, max(1, draws // 4)) if draws >= FEWEST_DRAWS else 0
 
@@ -53,8 +51,7 @@ def recalls_of(
 ) -> tuple[dict[str, float], dict[str, float]]:
     """By prompt, the share of human answers that answers now reach, and that the baseline's reached; {} of too few.
 
-    Equal numbers are compared: as many answers to a prompt as there are of both, and the baseline's share is the mean
-    over its disjoint draws of that many.
+    As many answers to a prompt are compared; the baseline's share is the mean over its disjoint draws of that many.
     """
     sizes = {name: min(len(group), len(before[name])) for name, group in drawn.items()}
     now = reached({name: group[: sizes[name]] for name, group in drawn.items()}, people, vectors, neighbours)

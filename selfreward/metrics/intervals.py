@@ -29,10 +29,8 @@ class Interval:
 def bootstrap_mean(values_P: NDArray[np.floating] | Sequence[float], seed: int) -> Interval | None:
     """The mean of one value per prompt with its 95% percentile bootstrap interval; None without values.
 
-    Formula: the 2.5% and 97.5% quantiles of the means of 2,000 resamples of P prompts with replacement. The same
-    values in the same order and the same `seed` give the same limits. Biased: the interval is too narrow, by a factor
-    of about sqrt(1 - 1/P), and with one prompt it has no width at all.
-    Source: Efron and Tibshirani 1993, chapter 13.
+    Formula: the 2.5% and 97.5% quantiles of the means of 2,000 resamples of P prompts with replacement. Biased: the
+    interval is too narrow, by a factor of about sqrt(1 - 1/P). Source: Efron and Tibshirani 1993, chapter 13.
     """
     sample_P = _finite(values_P)
     count = len(sample_P)
@@ -47,8 +45,7 @@ def paired_difference(
 ) -> Interval | None:
     """The mean of a - b over the same prompts, with the interval of `bootstrap_mean`; None without prompts.
 
-    Row i of both belongs to one prompt, and prompts are resampled in pairs, so what makes a prompt easy or
-    varied for both cancels out. Positive where a is larger.
+    Row i of both belongs to one prompt, so what makes a prompt easy or varied for both cancels out.
     """
     left_P, right_P = _finite(a_P), _finite(b_P)
     if len(left_P) != len(right_P):
@@ -59,8 +56,7 @@ def paired_difference(
 def bootstrap_of(statistic: Callable[[NDArray[np.intp]], float], prompts: int, seed: int) -> Interval | None:
     """`statistic` of all prompts with the interval of `bootstrap_mean`; None without prompts.
 
-    It is given the numbers of the prompts that it is taken over, all of them and then 2,000 resamples, so that
-    whatever it estimates on the way is estimated anew each time and its noise is in the interval.
+    It is given the numbers of the prompts that it is taken over, all of them and then 2,000 resamples.
     """
     if prompts == 0:
         return None
@@ -71,8 +67,7 @@ def bootstrap_of(statistic: Callable[[NDArray[np.intp]], float], prompts: int, s
 def resamples(prompts: int, seed: int, values: int = 1) -> Iterator[NDArray[np.intp]]:
     """The numbers of the prompts in each of 2,000 resamples with replacement, as blocks of shape (B, P).
 
-    A block is small enough for as many `values` a resample, if those are more than the prompts: all draws at once
-    would be gigabytes for a large prompt set. The same seed and number of prompts give the same resamples.
+    A block holds in memory with as many `values` a resample. A seed and a number of prompts give the same resamples.
     """
     rng = np.random.default_rng(seed)
     block = max(1, _BLOCK // max(prompts, values))
@@ -89,11 +84,10 @@ def limits(draws: NDArray[np.float64] | Sequence[float]) -> tuple[float, float]:
 def matched_weight(target: float, shares_T: Sequence[float]) -> tuple[int, int, float]:
     """Where on a temperature ladder the distinct share equals `target`, as (i, j, w).
 
-    `shares_T` are the start model's distinct shares at ascending temperatures. For a target within their range
-    j is i + 1 and (1 - w) * shares_T[i] + w * shares_T[j] == target, with w in [0, 1]; any other metric of the
-    start model is then read off as (1 - w) * metric[i] + w * metric[j]. The shares need not rise throughout: of
-    several matching points the one at the highest temperature is returned. Out of range, i == j is the rung
-    with the nearest share (the hotter one of equals) and w is 0.
+    `shares_T` are the start model's distinct shares at ascending temperatures. Within their range j is i + 1 and
+    (1 - w) * shares_T[i] + w * shares_T[j] == target, with w in [0, 1]: at the highest temperature where that holds.
+    Any other metric is read off alike. Out of range, i == j is the rung with the nearest share (the hotter one of
+    equals) and w is 0.
     """
     if not np.isfinite([target, *shares_T]).all() or len(shares_T) == 0:
         raise ValueError(f"cannot match {target} on the shares {list(shares_T)}")

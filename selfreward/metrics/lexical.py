@@ -29,8 +29,7 @@ def first_words(text: str, count: int) -> str:
 def shared_opening(texts: Sequence[str]) -> tuple[str, ...]:
     """The longest run of first words, 3 or more, that at least half of `texts` and at least two share; else ().
 
-    Made for answers to different prompts, where a shared opening is a preamble ("Sure! Here is my answer:") and
-    no content. Of two as long, the one that comes first in the alphabet.
+    Of answers to different prompts it is a preamble, no content. Of two as long, the first in the alphabet.
     """
     needed = max(2, (len(texts) + 1) // 2)
     ordered = sorted(map(words, texts))
@@ -57,9 +56,8 @@ def ngram_distance(texts: Sequence[str], n: int = 3) -> float | None:
 
     Formula: 2 / (K (K - 1)) * sum over i < j of (1 - |A_i & A_j| / |A_i | A_j|). A text of fewer than n words has
     all its words as its only n-gram, so two texts without words have distance 0. Range [0, 1]; falls as the policy
-    narrows. Unbiased in K (a U-statistic). Biased in length, either way: longer texts share more n-grams by chance,
-    and less of them is a shared start. Cut them with `first_words` to one length before comparing. Source: the index
-    of Jaccard 1912 on the shingles of Broder 1997.
+    narrows. Unbiased in K (a U-statistic), biased in length either way: cut texts with `first_words` to one length
+    before comparing. Source: the index of Jaccard 1912 on the shingles of Broder 1997.
     """
     if len(texts) < 2:
         return None
@@ -73,9 +71,8 @@ def simpson(texts: Sequence[str], n: int = 1) -> float | None:
     """The chance that two word n-grams drawn from all of `texts` differ; None with fewer than two n-grams.
 
     Formula: D = 1 - sum over types g of N_g (N_g - 1) / (N (N - 1)). N-grams never cross two texts. Range [0, 1];
-    falls as the policy narrows. Unbiased in N, and so in length, for n-grams drawn one by one. Those of one text hang
-    together, which moves D by what falls as 1 / the number of texts: compare it at equal numbers where texts are
-    few. Source: Simpson 1949.
+    falls as the policy narrows. Unbiased in N for n-grams drawn one by one; those of one text hang together, so compare
+    it at equal numbers where texts are few. Source: Simpson 1949.
     """
     counts = Counter(gram for text in texts for gram in ngrams(words(text), n))
     total = counts.total()
@@ -88,10 +85,9 @@ def self_bleu(texts: Sequence[str], *, seed: int, references: int = 4) -> float 
     """The mean BLEU of each text against `references` of the others at random; None with fewer texts than that + 1.
 
     Formula: mean over i of BLEU-4(text_i; R_i) / 100, R_i drawn without replacement, as sacrebleu scores sentences:
-    cased, 13a tokens, exponential smoothing, effective order. Range [0, 1]; rises as the policy narrows. A text
-    without words scores 0. Unbiased in the number of texts; it rises with that of references, so keep `references`
-    fixed. Biased in length: smoothing lends unrelated texts .09 at 5 words and .03 at 80, and a text shorter than
-    its references is punished. Source: Zhu et al. 2018; Post 2018.
+    cased, 13a tokens, exponential smoothing, effective order. Range [0, 1]; rises as the policy narrows. Unbiased in
+    the number of texts; it rises with `references`. Biased in length: smoothing lends unrelated texts .09 at 5 words
+    and .03 at 80, and a text shorter than its references is punished. Source: Zhu et al. 2018; Post 2018.
     """
     if references < 1:
         raise ValueError(f"{references} references: must be at least 1")
@@ -114,9 +110,8 @@ def self_repetition(texts: Sequence[str], n: int = 6) -> float | None:
     """How many n-grams of a text stand in other texts, on a log scale, mean over `texts`; None under two.
 
     Formula: mean over texts d of ln(1 + sum over distinct n-grams g of d of (N_g - 1)), with N_g the number of texts
-    that hold g. Range [0, inf); rises as the policy narrows: stock phrases, which pairs of whole texts hide. Biased:
-    it rises with the number of texts and with their length, so compare it at equal numbers and lengths. Source:
-    Salkar et al. 2022, as in Shaib et al. 2024.
+    that hold g. Range [0, inf); rises as the policy narrows. Biased: it rises with the number of texts and with their
+    length, so compare it at equal ones. Source: Salkar et al. 2022, as in Shaib et al. 2024.
     """
     if len(texts) < 2:
         return None

@@ -17,11 +17,10 @@ def vendi2(vectors_ND: NDArray[np.floating]) -> float | None:
     """The effective number of distinct rows: how many orthogonal ones, equally common, would be as varied.
 
     Formula: N (N - 1) / sum over i != j of cos(v_i, v_j)^2, the order-2 Vendi score without the diagonal; None for
-    fewer than two rows and where all are orthogonal, as the sample then sets no upper bound. Range [1, inf); falls
-    as the policy narrows. Its inverse is unbiased in N (a U-statistic), so it is itself too high for few rows: for
-    normal rows with a true value of 10.7, by 40% at N = 4, 9% at 8, 3% at 16 and under 1% at 64. Over many prompts,
-    average the inverses. A vector and its opposite count as alike. Source: Friedman and Dieng 2023; order 2 as
-    Ospanov and Farnia 2024.
+    fewer than two rows and where all are orthogonal. Range [1, inf); falls as the policy narrows. Its inverse is
+    unbiased in N (a U-statistic), so it is itself too high for few rows: by 40% at N = 4, 9% at 8, 3% at 16 for normal
+    rows with a true value of 10.7. Over many prompts, average the inverses. A vector and its opposite count as alike.
+    Source: Friedman and Dieng 2023; order 2 as Ospanov and Farnia 2024.
     """
     count = len(vectors_ND)
     if count < 2:
@@ -41,9 +40,8 @@ def vendi2(vectors_ND: NDArray[np.floating]) -> float | None:
 def distinct_clusters(vectors_KD: NDArray[np.floating], threshold: float) -> int:
     """How many clusters of `cluster_labels` the rows fall into: different answers, where rows are of one prompt.
 
-    Range [1, K], 0 without rows; falls as the policy narrows. Biased: it grows with K at a falling rate, so compare
-    it only at equal K. It depends on `threshold` and on the embedder: set the first on paraphrases. Source: the
-    distinct answers of NoveltyBench, Zhang et al. 2025, which decides by a model whether two are alike.
+    Range [1, K], 0 without rows; falls as the policy narrows. Biased: it grows with K, so compare it only at equal K.
+    Set `threshold` on paraphrases, for each embedder. Source: the distinct answers of NoveltyBench, Zhang et al. 2025.
     """
     return len(set(cluster_labels(vectors_KD, threshold).tolist()))
 
@@ -51,10 +49,8 @@ def distinct_clusters(vectors_KD: NDArray[np.floating], threshold: float) -> int
 def cluster_labels(vectors_ND: NDArray[np.floating], threshold: float) -> NDArray[np.int64]:
     """The cluster of each row, as N numbers from 0 in order of first appearance.
 
-    Two rows at a cosine distance of `threshold` or less are in one cluster, and so is what a chain of such rows
-    joins: the connected components (single linkage). Unlike one pass over the rows, this does not depend on their
-    order, and a higher threshold only ever joins clusters. The price is that a chain may join rows far apart, the
-    sooner the more rows there are, so keep `threshold` small where they are many.
+    Clusters are the connected components of rows at a cosine distance of `threshold` or less (single linkage), whatever
+    the order of rows. A chain may join rows far apart, so keep `threshold` small where rows are many.
     """
     units_NU = _units(vectors_ND)
     near_NN = np.empty((len(units_NU), len(units_NU)), dtype=np.bool_)

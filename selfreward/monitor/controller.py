@@ -7,10 +7,8 @@
     then     stop, naming the round to go back to (only with `allow_stop`)
 
 More human data is tried first; the ladder is climbed where the share cannot rise. A rung that can do nothing is
-skipped: the first without human data, the second without pairs. The share itself is clamped at `ceiling` and nothing
-accumulates beyond it (anti-windup), so it falls as soon as it may. Two calm rounds, in
-which nothing human was lost, lower the share and step down, whether the policy is contracted or not.
-`steer` reads nothing but its arguments: the same evidence gives the same course.
+skipped: the first without human data, the second without pairs. The share is clamped at `ceiling` and nothing
+accumulates beyond it (anti-windup). Two calm rounds, in which nothing human was lost, lower the share and step down.
 """
 
 from dataclasses import dataclass
@@ -18,14 +16,13 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from selfreward.monitor.detector import DetectorSpec, State
+from selfreward.monitor.detector import CALM_ROUNDS, DetectorSpec, State
 from selfreward.spec import Spec, part_of
 
 Action = Literal["hold", "raise", "decay", "escalate", "stop"]
 
 _HEALTHY: tuple[State, ...] = ("OK", "WARN", "WARMUP")
 _WITHOUT_ALARM: tuple[State, ...] = ("OK", "WARN")
-_CALM_ROUNDS = 2
 _PAIRS_RUNG, _NOVELTY_RUNG, _FEWER_RUNG = 2, 3, 4
 
 
@@ -78,10 +75,7 @@ class MonitorSpec(DetectorSpec, ControllerSpec):
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What the rung asks of the next selection and of this round's mixing; empty below rung 2.
-
-    `select_k` None leaves the setting alone, as do `cluster_cap` and `novelty_quantile`.
-    """
+    """What the rung asks of the next selection and of this round's mixing; None leaves a setting alone."""
 
     select_k: int | None = None
     novelty: bool = False
@@ -95,10 +89,9 @@ class Orders:
 class Evidence:
     """What round `round` has shown.
 
-    `loss` is `findings.worst_loss` of the families that count. `alarms` and
-    `calm` are those of the standing. `pairs`: pairs are trained on. `select_k` is the setting, not an earlier order.
-    `human_left` counts what is left to train on, of the pool and of the budget, whichever is less (None: unknown).
-    `human_wanted_short`: the last mix got less human data than it asked for. `human_nll` is in nats per token.
+    `loss` is `findings.worst_loss` of the families that count, `pairs` says that pairs are trained on, `select_k` is
+    the setting. `human_left` counts what pool and budget both allow (None: unknown); `human_wanted_short`: the last mix
+    got less human data than it asked for. `human_nll` is in nats per token.
     """
 
     round: int
@@ -117,10 +110,9 @@ class Evidence:
 class Intervention:
     """What is done after round `round`, and why.
 
-    `state` is that of the evidence, or BUDGET_EXHAUSTED where an alarm asked for human data and none was left.
-    `real_share` is the share to train on; `shadow_share` and `rung` are those of the rule, which in mode observe is
-    followed on paper only. `stop` says why the run should end. `best_healthy` and `healthy_nll` are those of
-    `healthier`, over all rounds so far.
+    `state` is BUDGET_EXHAUSTED where an alarm asked for human data and none was left. `real_share` is what to train
+    on; `shadow_share` and `rung` are the rule's, which mode observe follows on paper only. `stop` says why the run
+    should end. `best_healthy` and `healthy_nll` are those of `healthier`, over all rounds so far.
     """
 
     round: int
@@ -154,7 +146,7 @@ def steer(spec: ControllerSpec, evidence: Evidence, previous: Intervention | Non
     fresh_alarm = evidence.alarms > 0 and evidence.state in ("ALARM", "SEVERE")
     if fresh_alarm:
         move = _answer(spec, evidence, share, rung, exhausted)
-    elif evidence.state in _WITHOUT_ALARM and evidence.calm >= _CALM_ROUNDS:
+    elif evidence.state in _WITHOUT_ALARM and evidence.calm >= CALM_ROUNDS:
         move = _relax(spec, evidence, share, rung)
     else:
         move = _Move("hold", share, rung, f"nothing to answer in state {evidence.state}")
@@ -182,7 +174,7 @@ def healthier(
 ) -> tuple[int | None, float | None]:
     """The better to go back to of `best` and round `number`: the round and its human NLL; (None, None) for neither.
 
-    Only a round without alarm that could be judged counts; the lower human NLL is better, and of equals the first.
+    Only a round without alarm counts; the lower human NLL is better, and of equals the first.
     """
     if state not in _HEALTHY or human_nll is None:
         return best

@@ -19,10 +19,9 @@ POWER = 0.8
 def dunnett_critical(horizon: int, correlation: float, alpha: float) -> float:
     """The one-sided critical value of `horizon` rounds that are all compared with one baseline.
 
-    With a shared baseline of noise u the rounds are independent given u, so c solves
-    Integral phi(u) Phi((c + sqrt(rho) u) / sqrt(1 - rho))^T du = 1 - alpha. Assumes normal means whose correlation
-    is at least `correlation`: where the rounds share more than the baseline, c is too high rather than too low
-    (Slepian 1962). Source: Dunnett 1955.
+    Given the baseline's noise u the rounds are independent, so c solves
+    Integral phi(u) Phi((c + sqrt(rho) u) / sqrt(1 - rho))^T du = 1 - alpha. Assumes normal means; where they correlate
+    more than `correlation`, c is too high rather than too low (Slepian 1962). Source: Dunnett 1955.
     """
     _check(horizon, alpha)
     if not 0 <= correlation < 1:
@@ -59,8 +58,7 @@ def shared_noise(draws: int, baseline_draws: int, margin: float) -> float:
 def bonferroni_critical(looks: int, alpha: float) -> float:
     """The critical value of `looks` comparisons, whatever their dependence.
 
-    Each of T + 1 policies compared with every earlier one makes T (T + 1) / 2, and that pays for looking for the
-    minimum: a rise over the lowest of all earlier rounds is one of these comparisons.
+    T + 1 policies, each compared with every earlier one, make T (T + 1) / 2: the lowest of the earlier is among them.
     """
     _check(looks, alpha)
     return _quantile(alpha / looks)
@@ -90,10 +88,9 @@ def student_limit(level: float, prompts: int) -> float:
 def detectable(critical: float, prompts: int) -> float:
     """The effect that exceeds `critical` four times in five, in standard errors.
 
-    An effect beyond what the test tolerates: for a test against a margin, the smallest visible drop is the margin
-    plus this. The statistic of a true effect of d standard errors has the noncentral t distribution of `prompts` - 1
-    degrees of freedom; d is the one that puts a fifth of it below `critical`. With many prompts that is c +
-    Phi^-1(.8), with few it is more: 5.5 instead of 5.2 at 8 prompts and a critical value of 4.4.
+    For a test against a margin, the smallest visible drop is the margin plus this. The statistic of an effect of d
+    standard errors has the noncentral t distribution of `prompts` - 1 degrees of freedom; d puts a fifth of it below
+    `critical`. With many prompts that is c + Phi^-1(.8), with few it is more.
     """
     from scipy.special import nctdtrinc
 
@@ -112,10 +109,9 @@ class HalfLife:
 def half_life(ratios_T: Sequence[float]) -> HalfLife | None:
     """How fast D / D0 falls, from its values at rounds 0, 1, 2 ...; shown, and never decides.
 
-    The slope of log2(D / D0) against the round is the median of the slopes of all pairs of rounds, which one odd
-    round cannot move; rounds = -1 / slope. `high` is None where the slope may as well not fall. The limits treat
-    rounds as independent, which they are not quite, and below five rounds they hold less than 95%. None with fewer
-    than 3 rounds, where nothing falls, or where a ratio is 0 and has no logarithm. Source: Theil 1950, Sen 1968.
+    It is -1 / the slope of log2(D / D0) against the round, the median slope of all pairs of rounds. The limits treat
+    rounds as independent, and hold less than 95% below five rounds; `high` is None where D may as well not fall. None
+    with fewer than 3 rounds, where nothing falls, or where a ratio is 0. Source: Theil 1950, Sen 1968.
     """
     values_T = np.asarray(ratios_T, dtype=np.float64)
     if not np.isfinite(values_T).all() or (values_T < 0).any():
@@ -125,11 +121,8 @@ def half_life(ratios_T: Sequence[float]) -> HalfLife | None:
     from scipy.stats import theilslopes
 
     slope, _, steepest, flattest = theilslopes(np.log2(values_T), np.arange(len(values_T)), alpha=0.95)
-    return None if slope >= 0 else HalfLife(-1 / float(slope), _rounds(steepest), _rounds(flattest))
-
-
-def _rounds(slope: float) -> float | None:
-    return -1 / float(slope) if slope < 0 else None
+    low, high = (-1 / float(one) if one < 0 else None for one in (steepest, flattest))
+    return None if slope >= 0 else HalfLife(-1 / float(slope), low, high)
 
 
 def _quantile(tail: float) -> float:

@@ -9,11 +9,10 @@ likely, `nll`; fewer of them lie near the policy's own, `recall`; or the policy 
 What is promised: in a run of at most `horizon` rounds where nothing contracted by more than its margin, or nothing
 human was lost by more than its margin, the chance that any round raises ALARM is at most `alpha`. An alarm needs both
 parts, so it is no more likely than a false hit of the part that is null (intersection-union test, Berger 1982); a
-part holds `alpha` by Bonferroni over its three families; a family holds alpha / 3 over all rounds by its critical
-value (`critical_values.py`). Where contraction is real in some rounds and loss in others, but never both at once, the
-chance is at most 2 alpha; so is that of any WARN where all is null. Assumed: prompts independent of each other, their
-mean near to normal; with fewer than 64 prompts and heavily skewed values the rate may reach .08. Not promised: that a
-silent monitor means health; `cannot_see` says what would not have shown.
+part holds `alpha` by Bonferroni over its three families, a family holds alpha / 3 over all rounds by its critical
+value (`critical_values.py`). Where contraction and loss are real in different rounds, the chance is at most 2 alpha;
+so is that of any WARN where all is null. Assumed: independent prompts, their mean near to normal; with fewer than 64
+prompts and heavily skewed values the rate may reach .08. A silent monitor does not mean health: see `cannot_see`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,8 +29,8 @@ from selfreward.spec import Spec
 
 State = Literal["INVALID", "INCONCLUSIVE", "WARMUP", "OK", "WARN", "ALARM", "SEVERE"]
 
+CALM_ROUNDS = 2
 _FAMILIES_A_PART = 3
-_CALM_ROUNDS = 2
 
 
 class DetectorSpec(Spec):
@@ -54,11 +53,10 @@ class DetectorSpec(Spec):
 class ProbeRound:
     """What the probe saw of the policy of round `number`, from `draws` answers a prompt.
 
-    `families` compares it with the start policy (`baseline_draws` answers a prompt), `human` with the human answers'
-    own diversity. `human_nll` is, for rounds 0 to this one, prompt to nats per token; empty where it is not measured.
-    `start_over_people` is the start policy's `sem` over that of the human answers, on the prompts that have both.
-    `raw_sem_drop` is the relative drop of `sem` before lengths were matched. Rates are shares of answers; of all these,
-    None is not known. `mismatch` says why the probe is not the baseline's.
+    `families` compares it with the start policy (`baseline_draws` answers a prompt), `human` with human answers.
+    `human_nll` is, for rounds 0 to this one, prompt to nats per token; empty where it is not measured.
+    `start_over_people` is the start policy's `sem` over that of the human answers, `raw_sem_drop` the relative drop of
+    `sem` before lengths were matched. None is not known. `mismatch` says why the probe is not the baseline's.
     """
 
     number: int
@@ -82,8 +80,8 @@ class ProbeRound:
 class AlarmState:
     """What is carried from round to round.
 
-    `state` is that of the last round that could be judged (WARMUP before the first). `alarms` counts how many such
-    rounds in a row, up to that one, brought fresh evidence of an alarm; `calm` how many were without loss.
+    `state` is that of the last round that could be judged (WARMUP before the first). Of such rounds in a row, up to
+    that one, `alarms` brought fresh evidence of an alarm and `calm` were without loss.
     """
 
     state: State
@@ -95,8 +93,7 @@ class AlarmState:
 class Diagnosis:
     """The verdict on one round; `why` is its reason with the numbers, `cannot_see` what it may have missed.
 
-    `counted` are the families the verdict rests on: those of `findings`, but for a shortfall to people that the start
-    policy had already.
+    `counted` are the families it rests on, without a shortfall to people that the start policy had already.
     """
 
     round: int
@@ -130,7 +127,7 @@ def diagnose(spec: DetectorSpec, probe_round: ProbeRound, previous: AlarmState |
         standing = _carry(standing, fresh, _is_calm(counted))
         state, why = standing.state, reason(counted)
         if state != fresh:
-            why += f"; the alarm is held until {_CALM_ROUNDS} rounds in a row are calm, {standing.calm} so far"
+            why += f"; the alarm is held until {CALM_ROUNDS} rounds in a row are calm, {standing.calm} so far"
     for one in found:
         if one.hit and one not in counted:
             why += f"; {moved_sentence(one)}, as the start policy's own did: not the loop's doing, and not counted"
@@ -203,5 +200,5 @@ def _is_calm(found: tuple[Finding, ...]) -> bool:
 def _carry(before: AlarmState, fresh: State, is_calm: bool) -> AlarmState:
     alarms = before.alarms + 1 if fresh in ("ALARM", "SEVERE") else 0
     calm = before.calm + 1 if is_calm else 0
-    held = before.state in ("ALARM", "SEVERE") and alarms == 0 and calm < _CALM_ROUNDS
+    held = before.state in ("ALARM", "SEVERE") and alarms == 0 and calm < CALM_ROUNDS
     return AlarmState("ALARM" if held else fresh, alarms, calm)

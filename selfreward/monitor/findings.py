@@ -5,9 +5,8 @@ base - now and unit is base, and for `nll` loss is now - base and unit is 1 nat.
 at most 0. Statistic: z = mean(e) / (sd(e) / sqrt(P)), the same number as (drop - margin) / se. What one prompt has in
 common with itself in both rounds cancels; what is left is taken as independent from prompt to prompt.
 
-The drop is a ratio of means, drop = mean(loss) / mean(unit), so its own noise is that of loss - drop * unit (Cochran
-1977, chapter 6), which is not that of the excess: where prompts start at different levels and all fall alike, the
-excess differs from prompt to prompt and the share that is lost does not.
+The drop is a ratio of means, drop = mean(loss) / mean(unit), so its own noise is not that of the excess but that of
+loss - drop * unit (Cochran 1977, chapter 6).
 """
 
 import math
@@ -59,9 +58,8 @@ class Finding:
 
     `now` and `base` are means over `prompts`, `since` is the round of `base` (None: the human answers). The family
     is hit where z = (drop - margin) / `se` exceeds `critical`, which pays for all rounds of a run. A true drop of
-    margin + `detectable` is hit four times in five. `low` and `high` are a 95% interval of the drop in this round by
-    itself: they do not pay for the rounds, so `low` above the margin is not yet a hit. Of `nll`, where the largest
-    of several rises is told, they are those of that one rise.
+    margin + `detectable` is hit four times in five. `low` and `high` are a 95% interval of this one drop: they do not
+    pay for the rounds, so `low` above the margin is not yet a hit.
     """
 
     family: Family
@@ -84,8 +82,7 @@ class Finding:
 def margin_test(family: Family, paired: Paired, margin: float, critical: float, since: int | None) -> Finding | None:
     """The test of `family` at a normal `critical` value, which is widened for the number of prompts.
 
-    None with fewer than 8 prompts, a reference of 0, or the same difference on every prompt, which tells nothing of
-    its noise.
+    None with fewer than 8 prompts, a reference of 0, or the same difference on every prompt.
     """
     prompts = len(paired.now_P)
     if prompts < FEWEST_PROMPTS:
@@ -131,9 +128,8 @@ def worst_loss(findings: Iterable[Finding]) -> float:
 def nll_test(human_nll: Sequence[Mapping[str, float]], margin: float, critical: float) -> Finding | None:
     """The rise of the last round's human NLL over every earlier round, each pair tested at `critical`.
 
-    The answer format is learned first, so the NLL falls before it can rise, and the start policy is the wrong
-    reference. Hit where the rise over any earlier round is significant; told is the largest rise among those, or of
-    all where none is. None without an earlier round that shares enough prompts.
+    The answer format is learned first, so the NLL falls before it can rise. Told is the largest rise among those that
+    are significant, or of all where none is. None without an earlier round that shares enough prompts.
     """
     *earlier, now = human_nll or [{}]
     found = []

@@ -1,10 +1,8 @@
 """What is done about a judge's measures: decided on whole intervals, so that noise in a small gold set does nothing.
 
-A run looks at its judge in every round, and a judge whose true value is the bound would be acted on by chance in one
-round or another. So the error that a rule may make in a run is divided by the rounds (Bonferroni): each look takes
-limits that the truth lies beyond in `alpha / looks` of cases. The rounds are those of `monitor.horizon`, the most that
-a run may have, and not those that it has: with more iterations an earlier round would otherwise be decided anew, and
-perhaps otherwise.
+A run looks at its judge in every round, so the error that a rule may make in a run is divided by the rounds
+(Bonferroni): each look takes limits that the truth lies beyond in `alpha / looks` of cases. `looks` are the most rounds
+that a run may have: with those that it has, more iterations would decide an earlier round anew.
 """
 
 from collections.abc import Sequence
@@ -26,8 +24,7 @@ STRENGTH: tuple[Action, ...] = ("observe", "warn", "freeze", "stop")
 class Rule(Spec):
     """`action` follows where a measure's interval lies wholly below `below` or wholly above `above`.
 
-    `freeze` means that the judge stays at the last policy that passed; `stop` is the stronger, because nothing is
-    trained after it.
+    `freeze` keeps the judge at the last policy that passed; after `stop` nothing is trained.
     """
 
     action: Action = "observe"
@@ -154,14 +151,14 @@ def _finding(spec: GateSpec, rule: Rule, measure: Measure) -> GateFinding:
     name, seen = measure.name, _seen(spec, measure)
     if seen is None:
         return _unmeasured(name, _why(measure))
-    said = _say(seen)
     if rule.below is not None and seen.high < rule.below:
-        found = _crossed(spec, _within(name, seen, f"{said} lies wholly below {rule.below:g}"), rule.below, rule.action)
-        useless = name == "kappa" and seen.n >= spec.fewest_items
-        return replace(found, why=f"{found.why}: these labels should not be trained on") if useless else found
-    if rule.above is not None and seen.low > rule.above:
-        return _crossed(spec, _within(name, seen, f"{said} lies wholly above {rule.above:g}"), rule.above, rule.action)
-    return _within(name, seen, said)
+        useless = ": these labels should not be trained on" if name == "kappa" and seen.n >= spec.fewest_items else ""
+        bound, why = rule.below, f" lies wholly below {rule.below:g}{useless}"
+    elif rule.above is not None and seen.low > rule.above:
+        bound, why = rule.above, f" lies wholly above {rule.above:g}"
+    else:
+        return _within(name, seen, _say(seen))
+    return _crossed(spec, _within(name, seen, _say(seen) + why), bound, rule.action, seen.n)
 
 
 def _seen(spec: GateSpec, measure: Measure) -> Interval | None:
@@ -180,13 +177,10 @@ def _within(name: str, seen: Interval, why: str) -> GateFinding:
     return GateFinding(name=name, value=seen.value, low=seen.low, high=seen.high, prompts=seen.n, why=why)
 
 
-def _crossed(
-    spec: GateSpec, found: GateFinding, bound: float, action: Action, prompts: int | None = None
-) -> GateFinding:
+def _crossed(spec: GateSpec, found: GateFinding, bound: float, action: Action, prompts: int) -> GateFinding:
     """`found` with the `bound` that it crossed; nothing follows from too few `prompts`."""
-    count = found.prompts if prompts is None else prompts
-    if count < spec.fewest_items:
-        few = f"on {count} prompt{'' if count == 1 else 's'}: too few to act on"
+    if prompts < spec.fewest_items:
+        few = f"on {prompts} prompt{'' if prompts == 1 else 's'}: too few to act on"
         return replace(found, bound=bound, why=f"{found.why}, {few}")
     return replace(found, bound=bound, action=action)
 
