@@ -131,12 +131,6 @@ def option_tokens(chat: Chat, options: Sequence[str]) -> tuple[list[int], list[i
     return [*tokens[0].lead, *ids[0][:common]], [own[common] for own in ids]
 
 
-def count_tokens(chat: Chat, texts: Sequence[str]) -> list[int]:
-    """Completion tokens of each text, with its thought if it brings one and the end-of-turn token."""
-    split = [split_thought(text) for text in texts]
-    return [len(answer_tokens(chat, answer, ended=True, thought=thought).completion) for thought, answer in split]
-
-
 def completion_of(
     chat: Chat, prompt: list[int], tokens: Sequence[int], logprobs: Sequence[float], stops: Sequence[int]
 ) -> Completion:

@@ -4,11 +4,18 @@ from collections.abc import Iterator
 
 from selfreward.data.columns import Cells, Columns, Name, find, get, need
 from selfreward.data.messages import decoded, is_conversation, text_value, texts_of, turns_of
-from selfreward.data.question import asked_turns, prompt_columns, says_something, shown_choices
+from selfreward.data.question import (
+    answer_columns,
+    asked_turns,
+    is_explicit,
+    pair_turns,
+    prompt_columns,
+    says_something,
+    shown_choices,
+)
 from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, Kept, LeftOut, Role
 from selfreward.data.row_pairs import read_pairs
 from selfreward.data.row_prompts import is_disliked, read_prompt, says_whether_liked, stratum_of
-from selfreward.data.sides import answer_columns, is_explicit, pair_turns
 from selfreward.data.winners import ORDERING, winner_columns
 from selfreward.records import make_prompt
 from selfreward.thought import split_thought

@@ -3,7 +3,6 @@
 import heapq
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -81,10 +80,6 @@ class HubSource(Spec):
         return f"{self.name}/{self.split}"
 
 
-def _from_path(value: Any) -> Any:
-    return {"path": value} if isinstance(value, str | Path) else value
-
-
 def _is_of_hub(value: Any) -> str:
     return "hub" if isinstance(value, HubSource) or (isinstance(value, dict) and "name" in value) else "file"
 
@@ -92,7 +87,7 @@ def _is_of_hub(value: Any) -> str:
 Source = Annotated[
     Annotated[FileSource, Tag("file")] | Annotated[HubSource, Tag("hub")],
     Discriminator(_is_of_hub),
-    BeforeValidator(_from_path),
+    BeforeValidator(lambda value: {"path": value} if isinstance(value, str | Path) else value),
 ]
 
 
@@ -185,7 +180,12 @@ class OwnData(Spec):
         found_broken = stop if self.on_bad_row == "stop" else broken.append
         rows = gathered(source.rows(found_broken), columns)
         first = list(islice(rows, FIRST_ROWS))
-        columns = settled(role, columns, [row for _, row in first], partial(_cells_of, source, columns))
+        columns = settled(
+            role,
+            columns,
+            [row for _, row in first],
+            lambda: (row for _, row in gathered(source.rows(lambda _: None), columns)),
+        )
         read: Counter[tuple[str, str]] = Counter()
         unread: Counter[str] = Counter()
         kept, first_bad = False, None
@@ -236,8 +236,3 @@ class OwnData(Spec):
 def _place(source: FileSource | HubSource) -> object:
     """What two sources of the same rows share."""
     return source.path.resolve() if isinstance(source, FileSource) else (source.name, source.subset, source.split)
-
-
-def _cells_of(source: FileSource | HubSource, columns: Columns) -> Iterator[Cells]:
-    """What the readable rows hold, for a second look at values that the first reading tells about."""
-    return (row for _, row in gathered(source.rows(lambda _: None), columns))

@@ -9,10 +9,9 @@ from itertools import combinations
 
 from selfreward.data.columns import Cells, Columns, RowError, find, first_of, get, get_all
 from selfreward.data.messages import text_of
-from selfreward.data.question import says_something
+from selfreward.data.question import answer_columns, pair_turns, says_something
 from selfreward.data.roles import HumanPair, LeftOut, Role
 from selfreward.data.row_prompts import stratum_of
-from selfreward.data.sides import answer_columns, pair_turns
 from selfreward.data.stated_order import stated_order
 from selfreward.data.winners import verdicts_of
 from selfreward.records import SWAPPED, GoldPair, Verdict, digest_of, majority, make_prompt

@@ -19,9 +19,9 @@ from selfreward.backends.forward import token_logprobs
 from selfreward.backends.model_loading import load_chat, quiet
 from selfreward.records import Policy, PreferencePair
 from selfreward.spec import neutral
-from selfreward.updates.report import Training
 from selfreward.updates.training import (
     StepAdvance,
+    Training,
     TrainingBase,
     compute_of,
     device_of,

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from selfreward.backends.chat import Chat, answer_tokens, render_prompt
 from selfreward.backends.model_loading import load_chat, quiet
 from selfreward.records import Example, Policy
-from selfreward.updates.report import Training
 from selfreward.updates.training import (
     StepAdvance,
+    Training,
     TrainingBase,
     model_to_train,
     save_policy,

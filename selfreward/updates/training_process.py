@@ -20,9 +20,8 @@ from selfreward.artifacts import Advance
 from selfreward.backends.device import resolve_device
 from selfreward.records import Example, Policy, PreferencePair, TrainingRow
 from selfreward.updates.dpo import DpoSpec, train_dpo
-from selfreward.updates.report import Training
 from selfreward.updates.rft import RftSpec, train_rft
-from selfreward.updates.training import StepAdvance
+from selfreward.updates.training import StepAdvance, Training
 
 _ERROR = "error.json"
 _RESULT = "result.json"
