@@ -125,10 +125,7 @@ def parts(statement: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A final answer as it is marked: `piece` where the mark holds the answer alone, else a whole `sentence`.
-
-    `final` marks outweigh those before them that are not.
-    """
+    """A marked answer: a `piece` that is it alone, or a whole `sentence`; a `final` one outweighs those before it."""
 
     final: bool
     piece: str | None = None

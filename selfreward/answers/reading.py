@@ -234,10 +234,7 @@ def _stated_phrase(lines: Sequence[str], found: Sequence[Block], asked: Question
 
 
 def _members_in(lines: Sequence[str], asked: QuestionContent) -> str | None:
-    """The bullets, the short lines, or else the chosen part of the statement split at commas and "and".
-
-    Sorted and joined by ", "; None where a member is no short answer.
-    """
+    """The bullets, the short lines or the split statement, sorted, joined by ", "; None if one is no short answer."""
     pieces = [clean(BULLET.sub("", line)) for line in lines if BULLET.match(line)]
     if pieces:
         pieces = [re.split(r":|\s-+\s", piece)[0] for piece in pieces]

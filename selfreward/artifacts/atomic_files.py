@@ -68,10 +68,7 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Holds the one lock at `path`; calls `on_wait` once if another process has it, then waits for it.
-
-    Raises StoreError for a file system that has no locks.
-    """
+    """Holds the one lock at `path`; `on_wait` is called if another has it. Raises StoreError without locks."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:

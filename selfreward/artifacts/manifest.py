@@ -128,10 +128,7 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def list_files(folder: Path) -> tuple[FileEntry, ...]:
-    """An entry for every file below `folder` but the manifest and the digests of shards, sorted by path.
-
-    When it returns the bytes are on the disk.
-    """
+    """All files below `folder` but the manifest and the digests of shards, by path; their bytes are on the disk."""
     entries = []
     shards = set(folder.glob("*.parquet"))
     beside = {folder / NAME, *map(digest_file, shards)}
@@ -176,10 +173,7 @@ def outlives_gc(path: str) -> bool:
 
 
 def check_bytes(folder: Path, manifest: Manifest) -> None:
-    """Reads every file back, of a collected artifact those that are kept.
-
-    Raises CorruptArtifact naming the folder to delete for any altered or missing one.
-    """
+    """Reads every kept file back. Raises CorruptArtifact, naming the folder to delete, for one altered or missing."""
     home = folder.resolve()
     for entry in manifest.files:
         if manifest.collected and not outlives_gc(entry.path):

@@ -105,10 +105,7 @@ def write_parquet(path: Path, rows: list[Row], record_type: type) -> None:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of one Parquet shard as plain dicts.
-
-    Raises CorruptArtifact, naming the folder to delete, for a file that is not whole.
-    """
+    """The rows of a shard. Raises CorruptArtifact, naming the folder to delete, for a file that is not whole."""
     try:
         # read_table() looks for a data set first, and threads cost more than they save on a shard.
         with pq.ParquetFile(path) as file:

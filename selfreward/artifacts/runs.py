@@ -51,10 +51,7 @@ class Run:
         engine: Mapping[str, Json] | None = None,
         **inputs: Input | None,
     ) -> Artifact:
-        """The artifact of a stage at an iteration, linked as `iter-<iteration>/<stage>`.
-
-        A `random` stage gets a seed derived from the run's seed, the iteration and the stage's name.
-        """
+        """A stage's artifact, linked as `iter-<iteration>/<stage>`; a `random` one is seeded by run and iteration."""
         seed = derive_seed(self.seed, iteration, stage.__name__) if random else None
         artifact = self.store.run(stage, spec, seed=seed, backend=backend, engine=engine, **inputs)
         return self._link(self.folder / f"iter-{iteration:03d}" / stage.__name__, artifact)

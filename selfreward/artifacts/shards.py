@@ -14,10 +14,7 @@ from selfreward.artifacts.parquet import Row, write_parquet
 
 
 def write_shard(path: Path, rows: list[Row], record_type: type) -> None:
-    """Writes a shard, whole or not at all, and before it the digest that it is believed by.
-
-    The bytes are on the disk before they have their name. A digest that a power cut takes costs its shard, no more.
-    """
+    """Writes a shard, whole or not at all, behind the digest that it is believed by; without that it is made again."""
     scratch = path.with_suffix(".tmp")
     write_parquet(scratch, rows, record_type)
     sync(scratch)

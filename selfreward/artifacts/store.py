@@ -245,10 +245,7 @@ def _manifest(work: _Work, out: Output, inputs: Mapping[str, Input | None], seco
 
 @contextmanager
 def _located(label: str, folder: Path) -> Iterator[None]:
-    """Says in which stage, under which key and in which folder an error happened.
-
-    What the system refuses becomes StoreError.
-    """
+    """Notes the stage, its key and its folder on an error; what the system refuses becomes StoreError."""
     try:
         yield
     except BaseException as error:

@@ -69,10 +69,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer to score, with the thought before it if there is one.
-
-    `ended` asks for the end-of-turn token to be scored with it.
-    """
+    """An answer to score, with the thought before it; `ended` asks for the end-of-turn token to be scored too."""
 
     messages: Conversation
     text: str
@@ -136,10 +133,7 @@ class Backend(ABC):
     @property
     @abstractmethod
     def identity(self) -> Mapping[str, str | int | float | bool]:
-        """What decides the draws (engine, version, dtype, batch size ...); reading it loads nothing.
-
-        It is part of the key of every stage that uses the backend.
-        """
+        """What decides the draws (engine, version, dtype ...), a part of keys; reading it loads nothing."""
 
     @abstractmethod
     def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:

@@ -114,10 +114,7 @@ def _transcript(text: str, column: str) -> list[Message] | None:
 
 
 def without_answer(turns: Sequence[Message]) -> tuple[list[Message], str | None]:
-    """The turns up to the last one of the user's, and the assistant's answer to it if there is one.
-
-    A turn of the assistant's without words waits for its answer.
-    """
+    """The turns up to the user's last, and the assistant's answer to it; one without words waits for its answer."""
     if turns and turns[-1].role == "assistant":
         return list(turns[:-1]), turns[-1].content or None
     return list(turns), None

@@ -42,10 +42,7 @@ class FileSource(Spec):
 
 
 class HubSource(Spec):
-    """A split of a data set on the hub at a pinned revision.
-
-    `limit` takes those rows that come first by the digest of their content, so that their order plays no part.
-    """
+    """A split of a hub data set at a pinned revision; `limit` takes the first rows by the digest of their content."""
 
     name: str
     revision: str = Field(pattern=r"^[0-9a-f]{40}$")

@@ -15,10 +15,7 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def prompt_columns(row: Cells, columns: Columns) -> tuple[str, ...] | None:
-    """The columns of the prompt: those set, else a whole conversation, else the first usual ones. Raises RowError.
-
-    What a question is about goes before the question.
-    """
+    """The prompt's columns: those set, else a conversation, else usual ones behind a context. Raises RowError."""
     if columns.prompt is None:
         for name in CONVERSATIONS:
             found = spelt(row, name)

@@ -39,10 +39,7 @@ def stop(error: DataError) -> None:
 
 
 def read_rows(path: Path, broken: Broken = stop) -> Rows:
-    """The rows of a file, of several by a pattern with `*`, or of a folder, in order, but for those of `broken` lines.
-
-    Raises DataError.
-    """
+    """The rows of a file, of several by a pattern with `*` or of a folder, without `broken` lines. Raises DataError."""
     files = _files_of(path)
     if _is_saved(path):
         from datasets import load_from_disk

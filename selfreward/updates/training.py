@@ -107,10 +107,7 @@ def model_of(spec: TrainingBase, policy: Policy) -> Any:
 
 
 def model_to_train(spec: TrainingBase, policy: Policy) -> Any:
-    """As `model_of`, with gradients where `spec.trainable` wants them.
-
-    Raises ConfigError where `top_layers` exceeds the model's layers.
-    """
+    """As `model_of`, with gradients where `spec.trainable` wants them. Raises ConfigError for too many `top_layers`."""
     model = model_of(spec, policy)
     if spec.trainable == "top_layers":
         _freeze_below(model, spec.top_layers)
@@ -118,10 +115,7 @@ def model_to_train(spec: TrainingBase, policy: Policy) -> Any:
 
 
 def _trainer_settings(spec: TrainingBase, rows: int, scratch: Path, seed: int) -> dict[str, Any]:
-    """The arguments that any TRL config takes: nothing is tokenised, cut, packed, saved or reported by the trainer.
-
-    Raises ConfigError where several GPUs are visible.
-    """
+    """The arguments that any TRL config takes. Raises ConfigError where several GPUs are visible."""
     import torch
 
     device = device_of(spec)
