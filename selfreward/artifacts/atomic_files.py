@@ -31,10 +31,7 @@ def sha256_of(path: Path) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes `content` so that a reader, or a crash, sees the old file or the new one and nothing between.
-
-    What a killed process left of an earlier attempt is deleted once it is old.
-    """
+    """Writes `content` so that a reader, or a crash, sees the old file or the new one; old scratch files go."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with scratch.open("wb") as file:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from selfreward.artifacts.atomic_files import canonical, sha256_of, sync, write_json
 from selfreward.artifacts.identity import key_of
-from selfreward.artifacts.shards import digest_file
+from selfreward.artifacts.parquet import digest_file
 from selfreward.errors import CorruptArtifact
 from selfreward.spec import Json
 
@@ -112,17 +112,11 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     try:
         content = json.loads(path.read_text())
-        return Manifest(
-            **{
-                **content,
-                "inputs": {
-                    name: InputEntry(**{**entry, "part": tuple(entry.get("part", ()))})
-                    for name, entry in content["inputs"].items()
-                },
-                "tables": tuple(TableEntry(**entry) for entry in content["tables"]),
-                "files": tuple(FileEntry(**entry) for entry in content["files"]),
-            }
-        )
+        parts = {name: {**one, "part": tuple(one.get("part", ()))} for name, one in content["inputs"].items()}
+        content["inputs"] = {name: InputEntry(**one) for name, one in parts.items()}
+        content["tables"] = tuple(TableEntry(**one) for one in content["tables"])
+        content["files"] = tuple(FileEntry(**one) for one in content["files"])
+        return Manifest(**content)
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptArtifact(f"{path} is not a manifest ({error}): delete the folder {folder}") from error
 

@@ -70,11 +70,7 @@ class Run:
             other.unlink(missing_ok=True)
 
     def _link(self, link: Path, artifact: Artifact) -> Artifact:
-        """Points `link` at `artifact`; a reader sees the old target or the new one.
-
-        Where it pointed elsewhere, the settings of this run have changed: whatever it has not come to yet is the old
-        run's, and is unlinked.
-        """
+        """Points `link` at `artifact` at once. Where it pointed elsewhere, what the run has not come to is unlinked."""
         self._linked.add(link)
         relative = os.path.relpath(artifact.path, link.parent)
         if link.is_symlink():

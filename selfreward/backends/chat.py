@@ -114,10 +114,7 @@ def answer_tokens(chat: Chat, text: str, *, ended: bool, thought: str | None = N
 
 
 def option_tokens(chat: Chat, options: Sequence[str]) -> tuple[list[int], list[int]]:
-    """What a prompt goes on with before each option, and the one token of each option behind that.
-
-    Raises BackendError for an option of several tokens, and for two options that are the same token.
-    """
+    """What a prompt goes on with before each option, and the one token of each. Raises BackendError if one has none."""
     tokens = [answer_tokens(chat, option, ended=False) for option in options]
     ids = [one.completion for one in tokens]
     common = 0

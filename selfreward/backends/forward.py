@@ -114,11 +114,7 @@ def next_token_logprobs(
 
 
 def _logits_at(model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], pad: int, prefix: Prefix | None) -> Any:
-    """Logits, positions x vocabulary, at the `wanted` positions of each row, row after row.
-
-    The output layer is shown only those positions; whatever the model does to its logits afterwards (scaling,
-    capping) still happens.
-    """
+    """Logits, positions x vocabulary, at the `wanted` positions of each row; the output layer is shown only those."""
     import torch
 
     known = 0 if prefix is None else prefix.get_seq_length()

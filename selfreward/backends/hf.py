@@ -86,8 +86,9 @@ class HfBackend(TokenBackend):
         for number, start in enumerate(range(0, len(order), step)):
             batch = order[start : start + step]
             rows = [prompts[index] for index in batch]
+            stream = int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()[:7], "big")
             with quiet():
-                drawn = forward.draw_tokens(model, rows, sampling, _batch_seed(seed, number), self._stops, pad)
+                drawn = forward.draw_tokens(model, rows, sampling, stream, self._stops, pad)
             draws = iter(zip(*drawn, strict=True))
             for index in batch:
                 results[index] = [next(draws) for _ in range(sampling.k)]
@@ -142,8 +143,3 @@ class HfBackend(TokenBackend):
                 f"the tokenizer in {self._policy.path} gives token {greatest}, and the model knows {vocabulary} "
                 "tokens: give the tokenizer and the config.json of these weights"
             )
-
-
-def _batch_seed(seed: int, number: int) -> int:
-    """An independent stream for each batch of one call."""
-    return int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()[:7], "big")

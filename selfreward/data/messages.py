@@ -15,18 +15,10 @@ from selfreward.records import Message, Role
 
 _ROLES: dict[str, Role] = {
     "system": "system",
-    "user": "user",
-    "human": "user",
-    "prompter": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "model": "assistant",
-    "chatbot": "assistant",
+    **dict.fromkeys(("user", "human", "prompter"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "model", "chatbot"), "assistant"),
 }
-_TRANSCRIPTS = (
-    re.compile(r"(?:^|\n\n)(Human|Assistant): ?"),
-    re.compile(r"(?:^|\s)### ?(Human|Assistant): ?"),
-)
+_TRANSCRIPTS = re.compile(r"(?:^|\n\n)(Human|Assistant): ?"), re.compile(r"(?:^|\s)### ?(Human|Assistant): ?")
 # The form of HelpSteer and of SteerLM (2310.05344).
 _MARKED = re.compile(r"(?:^|\n)<extra_id_[01]>(System|User|Assistant)(?:\n|$)")
 

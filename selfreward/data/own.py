@@ -12,11 +12,10 @@ from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, mo
 from selfreward.data.columns import Cells, Columns, RowError
 from selfreward.data.formats import columns_read, read_row
 from selfreward.data.gathered import gathered
-from selfreward.data.overlap import OverlapSpec
+from selfreward.data.overlap import OverlapSpec, normal_form
 from selfreward.data.readers import Broken, Rows, content_digest, numbered, read_rows, stop
 from selfreward.data.roles import ColumnsSeen, Kept, LeftOut, Role, Row, WhyUnfit, question_text, said_of, takes_any
 from selfreward.data.winners import FIRST_ROWS, settled
-from selfreward.data.wording import normal_form
 from selfreward.errors import DataError
 from selfreward.records import Prompt, digest_of
 from selfreward.spec import Spec, execution, neutral

@@ -108,9 +108,24 @@ def model_of(spec: TrainingBase, policy: Policy) -> Any:
 
 def model_to_train(spec: TrainingBase, policy: Policy) -> Any:
     """As `model_of`, with gradients where `spec.trainable` wants them. Raises ConfigError for too many `top_layers`."""
+    from torch.nn import ModuleList
+
     model = model_of(spec, policy)
-    if spec.trainable == "top_layers":
-        _freeze_below(model, spec.top_layers)
+    if spec.trainable != "top_layers":
+        return model
+    base = model.base_model
+    lists = [(len(part), name) for name, part in base.named_modules() if isinstance(part, ModuleList)]
+    if not lists:
+        raise ConfigError(f"{type(model).__name__} has no list of decoder layers: set trainable=full or lora")
+    count, name = max(lists)
+    if spec.top_layers > count:
+        raise ConfigError(f"top_layers={spec.top_layers}, but the model has {count} layers: set at most {count}")
+    model.requires_grad_(False)
+    for layer in base.get_submodule(name)[-spec.top_layers :]:
+        layer.requires_grad_(True)
+    for child, part in base.get_submodule(name.rpartition(".")[0]).named_children():
+        if "norm" in child or child == "ln_f":  # the norm behind the layers
+            part.requires_grad_(True)
     return model
 
 
@@ -191,9 +206,8 @@ def train(
     """The model trained on `columns`, adapters merged, with the configs it had before, and what the trainer did.
 
     `make_trainer` is given the arguments of its config and its own; it writes choices of its own into the model's
-    configs, and what is saved should differ in weights only. `mean_loss` is averaged over the steps.
-
-    Raises StageError where training left values that are no numbers.
+    configs, and what is saved should differ in weights only. `mean_loss` is averaged over the steps. Raises StageError
+    where training left values that are no numbers.
     """
     from transformers import PrinterCallback
 
@@ -240,25 +254,6 @@ def save_policy(model: Any, chat: Chat, out: Path, *, like: Path) -> None:
     (out / name).unlink(missing_ok=True)
     if (like / name).exists():
         shutil.copyfile(like / name, out / name)
-
-
-def _freeze_below(model: Any, top_layers: int) -> None:
-    """Leaves gradients to the last `top_layers` decoder layers and to the norm behind them."""
-    from torch.nn import ModuleList
-
-    base = model.base_model
-    lists = [(len(part), name) for name, part in base.named_modules() if isinstance(part, ModuleList)]
-    if not lists:
-        raise ConfigError(f"{type(model).__name__} has no list of decoder layers: set trainable=full or lora")
-    count, name = max(lists)
-    if top_layers > count:
-        raise ConfigError(f"top_layers={top_layers}, but the model has {count} layers: set at most {count}")
-    model.requires_grad_(False)
-    for layer in base.get_submodule(name)[-top_layers:]:
-        layer.requires_grad_(True)
-    for child, part in base.get_submodule(name.rpartition(".")[0]).named_children():
-        if "norm" in child or child == "ln_f":
-            part.requires_grad_(True)
 
 
 def _progress_callback(advance: StepAdvance) -> Any:
