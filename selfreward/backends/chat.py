@@ -45,13 +45,12 @@ class Tokens:
 def open_chat(tokenizer: Any, rendering: Rendering) -> Chat:
     """The chat of a tokenizer whose template is the one that `rendering` was settled for."""
     control = control_pattern(tokenizer, rendering.end_of_turn)
-    before = rendering.opening
-    last = [found.start() for found in control.finditer(before)]
+    last = max((found.start() for found in control.finditer(rendering.opening)), default=0)
     return Chat(
         tokenizer=tokenizer,
         rendering=rendering,
         control=control,
-        context=before[last[-1] :] if last else before,
+        context=rendering.opening[last:],
         end_of_turn=int(tokenizer.convert_tokens_to_ids(rendering.end_of_turn)),
     )
 
