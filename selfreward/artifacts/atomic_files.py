@@ -103,7 +103,10 @@ def folder_digest(folder: Path, memory: Path) -> str:
     files = sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
     if not files:
         raise AssetError(f"there is no model in {folder}: give a folder with config.json and *.safetensors")
-    known = _remembered(memory)
+    known: dict[str, str] = {}
+    with suppress(FileNotFoundError, ValueError):  # it saves time and nothing else
+        told = json.loads(memory.read_bytes())
+        known = told if isinstance(told, dict) else {}
     found: dict[str, str] = {}
     pairs: list[Json] = []
     for path in files:
@@ -115,12 +118,3 @@ def folder_digest(folder: Path, memory: Path) -> str:
         memory.parent.mkdir(parents=True, exist_ok=True)
         write_json(memory, {**known, **found})
     return hashlib.sha256(canonical(pairs)).hexdigest()[:16]
-
-
-def _remembered(memory: Path) -> dict[str, str]:
-    """What `memory` holds; nothing where it cannot be read: it saves time and nothing else."""
-    try:
-        known = json.loads(memory.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}

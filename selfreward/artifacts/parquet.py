@@ -157,22 +157,17 @@ def is_whole(shard: Path) -> bool:
         return False
 
 
-def altered_shards(folder: Path) -> Iterator[Path]:
-    """The shards in `folder` that are not what was written, and those of the same number in other tables.
+def clear_unfinished(folder: Path, keep: Collection[str], say: Callable[[str], None]) -> None:
+    """Deletes what a crash left behind in `folder`, but whole shards and the files named in `keep`; tells of others.
 
-    One table may be concluded from another, shard by shard: what was concluded from an altered shard goes with it.
+    One table may be concluded from another, shard by shard: those of the same number as an altered one go with it.
     """
     shards = [path for path in sorted(folder.glob("*.parquet")) if path.is_symlink() or not path.is_dir()]
-    altered = {path for path in shards if path.is_symlink() or not is_whole(path)}
-    numbers = {_number(path) for path in altered}
-    yield from (path for path in shards if _number(path) in numbers)
-
-
-def clear_unfinished(folder: Path, keep: Collection[str], say: Callable[[str], None]) -> None:
-    """Deletes what a crash left behind in `folder`, but whole shards and the files named in `keep`; tells of others."""
-    for shard in altered_shards(folder):
-        say(f"{shard.name} or a shard beside it is not what was written: made again")
-        shard.unlink()
+    altered = {_number(path) for path in shards if path.is_symlink() or not is_whole(path)}
+    for shard in shards:
+        if _number(shard) in altered:
+            say(f"{shard.name} or a shard beside it is not what was written: made again")
+            shard.unlink()
     whole = {name for path in folder.glob("*.parquet") for name in (path.name, digest_file(path).name)}
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():

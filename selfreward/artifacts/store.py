@@ -187,11 +187,8 @@ class Store:
 
     def _artifact_of(self, value: Input) -> Artifact | None:
         """The artifact that an input came from; None for a model from outside, whose key is its digest."""
-        match value:
-            case Artifact():
-                return value
-            case Part():
-                return value.artifact
+        if not isinstance(value, Policy):
+            return value.artifact if isinstance(value, Part) else value
         folder = value.path.parent
         inside = folder.resolve().is_relative_to(self.root.resolve())
         manifest = manifests.read_manifest(folder) if inside else None

@@ -36,9 +36,6 @@ class FileSource(Spec):
         """The rows in order, but for those of `broken` lines. Raises DataError."""
         return read_rows(self.path, broken)
 
-    def __str__(self) -> str:
-        return str(self.path)
-
 
 class HubSource(Spec):
     """A split of a hub data set at a pinned revision; `limit` takes the first rows by the digest of their content."""

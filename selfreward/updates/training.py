@@ -175,22 +175,17 @@ def _trainer_inputs(spec: TrainingBase, model: Any, chat: Chat, columns: dict[st
     from datasets import Dataset
     from peft import LoraConfig
 
-    lora = LoraConfig(r=spec.lora_rank, lora_alpha=spec.lora_alpha, target_modules="all-linear", task_type="CAUSAL_LM")
-    return {
-        "model": model,
-        "train_dataset": Dataset.from_dict(columns),
-        "processing_class": _padded(chat, model),
-        "peft_config": lora if spec.trainable == "lora" else None,
-    }
-
-
-def _padded(chat: Chat, model: Any) -> Any:
-    """A copy of the chat's tokenizer for a trainer, which wants tokens to pad with and to end with."""
     tokenizer = copy.deepcopy(chat.tokenizer)
     tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad_id(chat, model))
     if tokenizer.eos_token is None:
         tokenizer.eos_token = chat.rendering.end_of_turn
-    return tokenizer
+    lora = LoraConfig(r=spec.lora_rank, lora_alpha=spec.lora_alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+    return {
+        "model": model,
+        "train_dataset": Dataset.from_dict(columns),
+        "processing_class": tokenizer,
+        "peft_config": lora if spec.trainable == "lora" else None,
+    }
 
 
 def train(
