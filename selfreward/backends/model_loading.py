@@ -56,7 +56,7 @@ def load_tokenizer(folder: Path, *, trust_remote_code: bool) -> Any:
 
 
 def load_model(folder: Path, *, dtype: Dtype, device: Device, trust_remote_code: bool) -> Any:
-    """The causal language model in `folder`, evaluating on `device`. Raises BackendError where one is not there."""
+    """The causal language model in `folder`, in evaluation mode on `device`. Raises BackendError if there is none."""
     check_model(folder, trust_remote_code=trust_remote_code)
     import torch
 
@@ -74,7 +74,7 @@ def check_model(folder: Path, *, trust_remote_code: bool) -> None:
 
 
 def read_whole(folder: Path, *, trust_remote_code: bool, **how: Any) -> Any:
-    """The language model in `folder`, read as `how` says. Raises BackendError where a weight is missing."""
+    """The language model in `folder`, read as `how` says. Raises BackendError for weights that lack or do not fit."""
     from transformers import AutoModelForCausalLM
 
     load: Any = AutoModelForCausalLM

@@ -133,7 +133,7 @@ def train_dpo(
     seed: int,
     advance: StepAdvance,
 ) -> Training:
-    """Trains `policy` on `pairs` and writes it to `out`; what training saw and did. Else as `train_rft`."""
+    """Trains `policy` on `pairs` and writes it to `out`; what training saw and did. Otherwise as `train_rft`."""
     chat = load_chat(policy.path, trust_remote_code=spec.trust_remote_code)
     if spec.thought == "drop":
         pairs = [replace(pair, chosen_thought=None, rejected_thought=None) for pair in pairs]
