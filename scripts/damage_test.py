@@ -22,8 +22,8 @@ from quiet import Quiet
 
 from selfreward.__main__ import compose
 from selfreward.artifacts import Store
+from selfreward.artifacts.parquet import digest_file
 from selfreward.artifacts.runs import Run, read_run
-from selfreward.artifacts.shards import digest_file
 from selfreward.config import RunConfig, validate
 from selfreward.loop import run_loop
 from selfreward.tracking import Tracker

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfreward.answers import extract_answer, is_right, normalise
+from selfreward.answers import extract_answer, is_right
 from selfreward.answers.latex import expression
+from selfreward.answers.words import normalise
 from selfreward.records import Match, Prompt, make_prompt
 
 

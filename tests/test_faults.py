@@ -73,7 +73,7 @@ def test_whatever_the_system_refuses_while_a_stage_writes_is_one_line(
     def refused(*_: object) -> None:
         raise OSError(number, os.strerror(number), "rows-00000.tmp")
 
-    monkeypatch.setattr("selfreward.artifacts.shards.write_parquet", refused)
+    monkeypatch.setattr("selfreward.artifacts.parquet.write_parquet", refused)
     done = selfreward(*SCRIPTED, "loop.iterations=0", cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
@@ -86,7 +86,7 @@ def test_a_want_of_memory_is_one_line(tmp_path: Path, monkeypatch: pytest.Monkey
     def refused(*_: object) -> None:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.")
 
-    monkeypatch.setattr("selfreward.artifacts.shards.write_parquet", refused)
+    monkeypatch.setattr("selfreward.artifacts.parquet.write_parquet", refused)
     done = selfreward(*SCRIPTED, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("selfreward: Cannot allocate memory for source ")

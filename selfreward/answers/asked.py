@@ -11,7 +11,8 @@ from selfreward.answers.words import ARTICLES, clean, normalise, trimmed, words
 
 _POINTERS = words("it this that there here i think so and next")
 _MARKER = re.compile(r"(?:^[ \t]*\(?([A-Ja-j])[).:]|(?<!\w)\(([A-Ja-j])\)|(?<!\w)([A-Ja-j])\))[ \t]*", re.MULTILINE)
-_BRACKETED = re.compile(r"\(\s?([A-Ja-j])\s?\)")
+BRACKETED = re.compile(r"\(\s?([A-Ja-j])\s?\)")
+"""The letter of a choice in brackets, which is no aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,6 @@ def asked_by(question: str) -> QuestionContent:
     """What `question` says; kept, as all candidates of a prompt share it."""
     cleaned = clean(plain(question))
     return QuestionContent(words(cleaned) | ARTICLES | _POINTERS, frozenset(numbers(cleaned)), _choices_of(question))
-
-
-def bare_letters(text: str) -> str:
-    """`text` with (B) as B), which is no aside."""
-    return _BRACKETED.sub(r" \1) ", text)
 
 
 def _choices_of(question: str) -> Mapping[str, str]:

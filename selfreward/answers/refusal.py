@@ -19,11 +19,6 @@ _REFUSAL = re.compile(
 
 
 def refused(text: str) -> bool:
-    """Whether `text` opens by declining the request.
-
-    Conservative: only English stock phrases at the very start count ("I'm sorry, but I can't help with that",
-    "As an AI, I cannot provide ..."), so it misses more refusals than it invents. Not knowing ("I don't know")
-    and refusals after an introduction are not counted.
-    """
+    """Whether `text` opens with an English stock phrase that declines; it misses more refusals than it invents."""
     opening = " ".join(text[:300].casefold().replace("\u2019", "'").split()).lstrip("\"'*_# ")
     return _REFUSAL.match(opening) is not None

@@ -31,10 +31,7 @@ def sha256_of(path: Path) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes `content` so that a reader, or a crash, sees the old file or the new one and nothing between.
-
-    What a killed process left of an earlier attempt is deleted once it is old.
-    """
+    """Writes `content` so that a reader, or a crash, sees the old file or the new one; old scratch files go."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with scratch.open("wb") as file:
@@ -68,10 +65,7 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Holds the one lock at `path`; calls `on_wait` once if another process has it, then waits for it.
-
-    Raises StoreError for a file system that has no locks.
-    """
+    """Holds the one lock at `path`; `on_wait` is called if another has it. Raises StoreError without locks."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:
@@ -109,7 +103,10 @@ def folder_digest(folder: Path, memory: Path) -> str:
     files = sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
     if not files:
         raise AssetError(f"there is no model in {folder}: give a folder with config.json and *.safetensors")
-    known = _remembered(memory)
+    known: dict[str, str] = {}
+    with suppress(FileNotFoundError, ValueError):  # it saves time and nothing else
+        told = json.loads(memory.read_bytes())
+        known = told if isinstance(told, dict) else {}
     found: dict[str, str] = {}
     pairs: list[Json] = []
     for path in files:
@@ -121,12 +118,3 @@ def folder_digest(folder: Path, memory: Path) -> str:
         memory.parent.mkdir(parents=True, exist_ok=True)
         write_json(memory, {**known, **found})
     return hashlib.sha256(canonical(pairs)).hexdigest()[:16]
-
-
-def _remembered(memory: Path) -> dict[str, str]:
-    """What `memory` holds; nothing where it cannot be read: it saves time and nothing else."""
-    try:
-        known = json.loads(memory.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}

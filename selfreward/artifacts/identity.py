@@ -20,10 +20,7 @@ def derive_seed(*parts: int | str) -> int:
 
 
 def explain_miss(wanted: Mapping[str, Json], known: Iterable[Mapping[str, Json]]) -> str:
-    """Why `wanted` is not in the store: how it differs from the nearest identity that is.
-
-    Changed settings, versions and engines are told with both values; of changed inputs the names are enough.
-    """
+    """How `wanted` differs from the nearest of `known`: settings with both values, changed inputs by their names."""
     new = flat_settings(wanted)
     changes = []
     for old in map(flat_settings, known):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from selfreward.artifacts.atomic_files import canonical, sha256_of, sync, write_json
 from selfreward.artifacts.identity import key_of
-from selfreward.artifacts.shards import digest_file
+from selfreward.artifacts.parquet import digest_file
 from selfreward.errors import CorruptArtifact
 from selfreward.spec import Json
 
@@ -112,26 +112,17 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     try:
         content = json.loads(path.read_text())
-        return Manifest(
-            **{
-                **content,
-                "inputs": {
-                    name: InputEntry(**{**entry, "part": tuple(entry.get("part", ()))})
-                    for name, entry in content["inputs"].items()
-                },
-                "tables": tuple(TableEntry(**entry) for entry in content["tables"]),
-                "files": tuple(FileEntry(**entry) for entry in content["files"]),
-            }
-        )
+        parts = {name: {**one, "part": tuple(one.get("part", ()))} for name, one in content["inputs"].items()}
+        content["inputs"] = {name: InputEntry(**one) for name, one in parts.items()}
+        content["tables"] = tuple(TableEntry(**one) for one in content["tables"])
+        content["files"] = tuple(FileEntry(**one) for one in content["files"])
+        return Manifest(**content)
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptArtifact(f"{path} is not a manifest ({error}): delete the folder {folder}") from error
 
 
 def list_files(folder: Path) -> tuple[FileEntry, ...]:
-    """An entry for every file below `folder` but the manifest and the digests of shards, sorted by path.
-
-    When it returns the bytes are on the disk.
-    """
+    """All files below `folder` but the manifest and the digests of shards, by path; their bytes are on the disk."""
     entries = []
     shards = set(folder.glob("*.parquet"))
     beside = {folder / NAME, *map(digest_file, shards)}
@@ -176,10 +167,7 @@ def outlives_gc(path: str) -> bool:
 
 
 def check_bytes(folder: Path, manifest: Manifest) -> None:
-    """Reads every file back, of a collected artifact those that are kept.
-
-    Raises CorruptArtifact naming the folder to delete for any altered or missing one.
-    """
+    """Reads every kept file back. Raises CorruptArtifact, naming the folder to delete, for one altered or missing."""
     home = folder.resolve()
     for entry in manifest.files:
         if manifest.collected and not outlives_gc(entry.path):

@@ -9,8 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from selfreward.artifacts.atomic_files import write_json
 from selfreward.artifacts.manifest import TableEntry, shard_name
-from selfreward.artifacts.parquet import Row, lines_of, read_records, rows_of
-from selfreward.artifacts.shards import write_shard
+from selfreward.artifacts.parquet import Row, lines_of, read_records, rows_of, write_shard
 from selfreward.spec import Json
 
 Advance = Callable[[int], None]

@@ -1,12 +1,14 @@
-"""Records as Parquet: the Arrow schema of a record type, rows to disk and back, digests of rows.
+"""Records as Parquet, shard by shard: the schema of a record type, rows to disk and back, digests of rows and files.
 
-Only files this module wrote are read, so types are restored from the record's own annotations.
+Each shard is written with a digest beside it, and believed after a crash only with that. The digest covers the bytes
+and the place: stage, key and file name. Only files that were written here are read.
 """
 
 import functools
 import hashlib
+import shutil
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
-from selfreward.artifacts.atomic_files import canonical
+from selfreward.artifacts.atomic_files import canonical, sha256_of, sync
 from selfreward.errors import CorruptArtifact
 
 Record = TypeVar("Record")
@@ -105,10 +107,7 @@ def write_parquet(path: Path, rows: list[Row], record_type: type) -> None:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of one Parquet shard as plain dicts.
-
-    Raises CorruptArtifact, naming the folder to delete, for a file that is not whole.
-    """
+    """The rows of a shard. Raises CorruptArtifact, naming the folder to delete, for a file that is not whole."""
     try:
         # read_table() looks for a data set first, and threads cost more than they save on a shard.
         with pq.ParquetFile(path) as file:
@@ -134,3 +133,54 @@ def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
+
+
+def write_shard(path: Path, rows: list[Row], record_type: type) -> None:
+    """Writes a shard, whole or not at all, behind the digest that it is believed by; without that it is made again."""
+    scratch = path.with_suffix(".tmp")
+    write_parquet(scratch, rows, record_type)
+    sync(scratch)
+    digest_file(path).write_text(f"{_digest(scratch, path)}\n")
+    scratch.replace(path)
+
+
+def digest_file(shard: Path) -> Path:
+    """Where the digest of a shard lies."""
+    return shard.with_suffix(".sha256")
+
+
+def is_whole(shard: Path) -> bool:
+    """Whether a shard has the bytes that were written in this place."""
+    try:
+        return digest_file(shard).read_bytes().strip() == _digest(shard, shard).encode()
+    except OSError:  # missing, a folder, or unreadable: made again
+        return False
+
+
+def clear_unfinished(folder: Path, keep: Collection[str], say: Callable[[str], None]) -> None:
+    """Deletes what a crash left behind in `folder`, but whole shards and the files named in `keep`; tells of others.
+
+    One table may be concluded from another, shard by shard: those of the same number as an altered one go with it.
+    """
+    shards = [path for path in sorted(folder.glob("*.parquet")) if path.is_symlink() or not path.is_dir()]
+    altered = {_number(path) for path in shards if path.is_symlink() or not is_whole(path)}
+    for shard in shards:
+        if _number(shard) in altered:
+            say(f"{shard.name} or a shard beside it is not what was written: made again")
+            shard.unlink()
+    whole = {name for path in folder.glob("*.parquet") for name in (path.name, digest_file(path).name)}
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name not in whole and path.name not in keep:
+            path.unlink()
+
+
+def _number(shard: Path) -> str:
+    return shard.stem.rpartition("-")[2]
+
+
+def _digest(content: Path, place: Path) -> str:
+    """The digest of the bytes of `content` as the shard at `place`."""
+    folder = place.parent
+    return hashlib.sha256(canonical([folder.parent.name, folder.name, place.name, sha256_of(content)])).hexdigest()

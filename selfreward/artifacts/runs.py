@@ -51,10 +51,7 @@ class Run:
         engine: Mapping[str, Json] | None = None,
         **inputs: Input | None,
     ) -> Artifact:
-        """The artifact of a stage at an iteration, linked as `iter-<iteration>/<stage>`.
-
-        A `random` stage gets a seed derived from the run's seed, the iteration and the stage's name.
-        """
+        """A stage's artifact, linked as `iter-<iteration>/<stage>`; a `random` one is seeded by run and iteration."""
         seed = derive_seed(self.seed, iteration, stage.__name__) if random else None
         artifact = self.store.run(stage, spec, seed=seed, backend=backend, engine=engine, **inputs)
         return self._link(self.folder / f"iter-{iteration:03d}" / stage.__name__, artifact)
@@ -73,11 +70,7 @@ class Run:
             other.unlink(missing_ok=True)
 
     def _link(self, link: Path, artifact: Artifact) -> Artifact:
-        """Points `link` at `artifact`; a reader sees the old target or the new one.
-
-        Where it pointed elsewhere, the settings of this run have changed: whatever it has not come to yet is the old
-        run's, and is unlinked.
-        """
+        """Points `link` at `artifact` at once. Where it pointed elsewhere, what the run has not come to is unlinked."""
         self._linked.add(link)
         relative = os.path.relpath(artifact.path, link.parent)
         if link.is_symlink():

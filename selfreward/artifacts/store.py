@@ -25,7 +25,7 @@ from selfreward.artifacts.atomic_files import locked, sync
 from selfreward.artifacts.identity import explain_miss, key_of
 from selfreward.artifacts.manifest import InputEntry, Manifest
 from selfreward.artifacts.output import Output, Reporter
-from selfreward.artifacts.shards import clear_unfinished
+from selfreward.artifacts.parquet import clear_unfinished
 from selfreward.errors import CorruptArtifact, SelfrewardError, StoreError, of_system
 from selfreward.records import Policy
 from selfreward.spec import Json, Spec, identity
@@ -85,11 +85,8 @@ class Store:
         what the stage computes with if that is no backend. An artifact that `selfreward gc` emptied is found like any
         other; it is made again when a stage that has to be made needs its bytes.
 
-        Raises:
-            StoreError: the disk is full, the system refuses something else, or what was made again is not what it was.
-            CorruptArtifact: bytes have changed since they were written.
-            CollectedArtifact: bytes are needed that `selfreward gc` deleted, and no call of this store says how.
-            Exception: whatever the stage raises, with the stage and its folder noted.
+        Raises StoreError where the system refuses something or what was made again is not what it was, CorruptArtifact
+        for altered bytes, CollectedArtifact for deleted ones that no call of this store makes, and what the stage does.
         """
         given = {name: value for name, value in inputs.items() if value is not None}
         engine = dict(backend.identity) if backend is not None else engine
@@ -190,11 +187,8 @@ class Store:
 
     def _artifact_of(self, value: Input) -> Artifact | None:
         """The artifact that an input came from; None for a model from outside, whose key is its digest."""
-        match value:
-            case Artifact():
-                return value
-            case Part():
-                return value.artifact
+        if not isinstance(value, Policy):
+            return value.artifact if isinstance(value, Part) else value
         folder = value.path.parent
         inside = folder.resolve().is_relative_to(self.root.resolve())
         manifest = manifests.read_manifest(folder) if inside else None
@@ -245,10 +239,7 @@ def _manifest(work: _Work, out: Output, inputs: Mapping[str, Input | None], seco
 
 @contextmanager
 def _located(label: str, folder: Path) -> Iterator[None]:
-    """Says in which stage, under which key and in which folder an error happened.
-
-    What the system refuses becomes StoreError.
-    """
+    """Notes the stage, its key and its folder on an error; what the system refuses becomes StoreError."""
     try:
         yield
     except BaseException as error:

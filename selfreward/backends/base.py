@@ -8,14 +8,12 @@ from typing import Any, Literal, Self, TypeVar
 
 from selfreward.errors import BackendError, StageError
 from selfreward.records import Finish, Message, Outcome, Policy
-from selfreward.sizes import memory_bytes
+from selfreward.sizes import must_fit
 
 Conversation = tuple[Message, ...]
 Prompts = Sequence[Conversation]
 Advance = Callable[[int], None]
 Results = TypeVar("Results", bound=Sized)
-_LEAST_BYTES = 512
-"""An answer takes at least as much memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +67,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer to score, with the thought before it if there is one.
-
-    `ended` asks for the end-of-turn token to be scored with it.
-    """
+    """An answer to score, with the thought before it; `ended` asks for the end-of-turn token to be scored too."""
 
     messages: Conversation
     text: str
@@ -136,10 +131,7 @@ class Backend(ABC):
     @property
     @abstractmethod
     def identity(self) -> Mapping[str, str | int | float | bool]:
-        """What decides the draws (engine, version, dtype, batch size ...); reading it loads nothing.
-
-        It is part of the key of every stage that uses the backend.
-        """
+        """What decides the draws (engine, version, dtype ...), a part of keys; reading it loads nothing."""
 
     @abstractmethod
     def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
@@ -162,14 +154,14 @@ class Backend(ABC):
         """`sampling.k` completions for each prompt, in the order of `prompts`; the same seed draws the same.
 
         `advance(n)` is called as n more answers are done. Raises BackendError for a prompt that leaves no room for an
-        answer in the model's context, for a pattern where the engine cannot hold answers to one, and for more answers
-        than the memory of this machine can hold.
+        answer in the model's context and for a pattern where the engine cannot hold answers to one, and ConfigError for
+        more answers than the memory can hold.
         """
         if sampling.pattern is not None and not self.takes_patterns:
             raise BackendError(
                 "this engine cannot hold an answer to a pattern: set backend=vllm, or judge.constrained=false"
             )
-        _check_memory(len(prompts) * sampling.k)
+        must_fit("k", sampling.k, len(prompts), "answers")
         drawn = self._counted("lists of answers", self._generate(prompts, sampling, seed, advance), len(prompts))
         for completions in drawn:
             self._counted("answers to a prompt", completions, sampling.k)
@@ -224,12 +216,3 @@ class Backend(ABC):
                 "is kept: run the same command again; if it stays so, use another backend"
             )
         return given
-
-
-def _check_memory(answers: int) -> None:
-    memory = memory_bytes()
-    if answers * _LEAST_BYTES > memory:
-        raise BackendError(
-            f"{answers:,} answers at once take {answers * _LEAST_BYTES / 2**30:,.0f} GiB or more, and this machine has "
-            f"{memory / 2**30:,.0f}: lower k, or shard_prompts"
-        )

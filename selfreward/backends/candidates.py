@@ -34,10 +34,7 @@ class Decoding(Spec):
 def draw_completions(
     backend: Backend, prompts: Sequence[Prompt], decoding: Decoding, *, seed: int, advance: Advance
 ) -> list[list[Completion]]:
-    """`decoding.k` completions for each prompt, in the order of `prompts`; each stratum is drawn at its own length.
-
-    Raises ConfigError where they are more than the memory can hold.
-    """
+    """`decoding.k` completions a prompt, in order, each stratum at its own length. Raises ConfigError for too many."""
     must_fit("k", decoding.k, len(prompts), "answers")
     drawn: dict[str, list[Completion]] = {}
     for stratum in STRATA:

@@ -45,13 +45,12 @@ class Tokens:
 def open_chat(tokenizer: Any, rendering: Rendering) -> Chat:
     """The chat of a tokenizer whose template is the one that `rendering` was settled for."""
     control = control_pattern(tokenizer, rendering.end_of_turn)
-    before = rendering.opening
-    last = [found.start() for found in control.finditer(before)]
+    last = max((found.start() for found in control.finditer(rendering.opening)), default=0)
     return Chat(
         tokenizer=tokenizer,
         rendering=rendering,
         control=control,
-        context=before[last[-1] :] if last else before,
+        context=rendering.opening[last:],
         end_of_turn=int(tokenizer.convert_tokens_to_ids(rendering.end_of_turn)),
     )
 
@@ -114,10 +113,7 @@ def answer_tokens(chat: Chat, text: str, *, ended: bool, thought: str | None = N
 
 
 def option_tokens(chat: Chat, options: Sequence[str]) -> tuple[list[int], list[int]]:
-    """What a prompt goes on with before each option, and the one token of each option behind that.
-
-    Raises BackendError for an option of several tokens, and for two options that are the same token.
-    """
+    """What a prompt goes on with before each option, and the one token of each. Raises BackendError if one has none."""
     tokens = [answer_tokens(chat, option, ended=False) for option in options]
     ids = [one.completion for one in tokens]
     common = 0
@@ -129,12 +125,6 @@ def option_tokens(chat: Chat, options: Sequence[str]) -> tuple[list[int], list[i
     if len({own[common] for own in ids}) < len(ids):
         raise BackendError(f"two of the options {', '.join(options)} are the same token to this model: choose others")
     return [*tokens[0].lead, *ids[0][:common]], [own[common] for own in ids]
-
-
-def count_tokens(chat: Chat, texts: Sequence[str]) -> list[int]:
-    """Completion tokens of each text, with its thought if it brings one and the end-of-turn token."""
-    split = [split_thought(text) for text in texts]
-    return [len(answer_tokens(chat, answer, ended=True, thought=thought).completion) for thought, answer in split]
 
 
 def completion_of(

@@ -86,10 +86,7 @@ def compute_prefix(model: Any, tokens: Sequence[int]) -> Prefix:
 def token_logprobs(
     model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int, prefix: Prefix | None = None
 ) -> list[list[float]]:
-    """The log-probability, in nats, of every token of the completion of each (prompt, completion).
-
-    Every prompt begins with `prefix` and is longer than it.
-    """
+    """The log-probability in nats of each token of each completion; prompts begin with `prefix` and are longer."""
     import torch
 
     # The logits at one position are the distribution of the token at the next.
@@ -106,10 +103,7 @@ def token_logprobs(
 def next_token_logprobs(
     model: Any, prompts: Sequence[list[int]], wanted: Sequence[int], pad: int, prefix: Prefix | None = None
 ) -> list[list[float]]:
-    """The log-probability, in nats, of each `wanted` token right after each prompt: prompts x wanted.
-
-    Every prompt begins with `prefix` and is longer than it.
-    """
+    """The log-probability in nats of each `wanted` token behind each prompt: prompts x wanted; `prefix` as above."""
     import torch
 
     last = [slice(len(prompt) - 1, len(prompt)) for prompt in prompts]
@@ -120,11 +114,7 @@ def next_token_logprobs(
 
 
 def _logits_at(model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], pad: int, prefix: Prefix | None) -> Any:
-    """Logits, positions x vocabulary, at the `wanted` positions of each row, row after row.
-
-    The output layer is shown only those positions; whatever the model does to its logits afterwards (scaling,
-    capping) still happens.
-    """
+    """Logits, positions x vocabulary, at the `wanted` positions of each row; the output layer is shown only those."""
     import torch
 
     known = 0 if prefix is None else prefix.get_seq_length()

@@ -4,7 +4,7 @@ import gc
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from pydantic import PositiveInt
 
@@ -19,7 +19,6 @@ from selfreward.errors import BackendError
 from selfreward.records import Policy
 from selfreward.spec import Spec, execution
 
-Result = TypeVar("Result")
 # Raise it where the last digits of what is drawn or scored may change.
 _NUMERICS = 4
 
@@ -87,8 +86,9 @@ class HfBackend(TokenBackend):
         for number, start in enumerate(range(0, len(order), step)):
             batch = order[start : start + step]
             rows = [prompts[index] for index in batch]
+            stream = int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()[:7], "big")
             with quiet():
-                drawn = forward.draw_tokens(model, rows, sampling, _batch_seed(seed, number), self._stops, pad)
+                drawn = forward.draw_tokens(model, rows, sampling, stream, self._stops, pad)
             draws = iter(zip(*drawn, strict=True))
             for index in batch:
                 results[index] = [next(draws) for _ in range(sampling.k)]
@@ -96,35 +96,26 @@ class HfBackend(TokenBackend):
         return results
 
     def _sum_logprobs(self, rows: list[Row], advance: Advance) -> list[float]:
-        model = self._load_model()
-
-        def compute(batch: list[Row], prefix: forward.Prefix | None) -> list[float]:
-            return [
-                sum(logprobs) for logprobs in forward.token_logprobs(model, batch, pad_id(self._chat, model), prefix)
-            ]
-
-        return self._in_batches(rows, compute, advance)
+        return [sum(logprobs) for logprobs in self._in_batches(rows, forward.token_logprobs, advance)]
 
     def _first_logprobs(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
-        model = self._load_model()
-
-        def compute(batch: list[Row], prefix: forward.Prefix | None) -> list[list[float]]:
-            return forward.next_token_logprobs(
-                model, [prompt for prompt, _ in batch], wanted, pad_id(self._chat, model), prefix
-            )
+        def compute(model: Any, batch: list[Row], pad: int, prefix: forward.Prefix | None) -> list[list[float]]:
+            return forward.next_token_logprobs(model, [prompt for prompt, _ in batch], wanted, pad, prefix)
 
         return self._in_batches([(prompt, []) for prompt in prompts], compute, advance)
 
     def _in_batches(
-        self, rows: list[Row], compute: Callable[[list[Row], forward.Prefix | None], list[Result]], advance: Advance
-    ) -> list[Result]:
+        self, rows: list[Row], compute: Callable[..., list[list[float]]], advance: Advance
+    ) -> list[list[float]]:
         """What `compute` finds for each row; what the rows of a group begin with is computed once."""
+        model = self._load_model()
         self._check_known(part for row in rows for part in row)
-        found: dict[int, Result] = {}
-        for group in group_rows(rows, self._spec.score_batch_tokens, share=forward.can_share_prefix(self._model)):
-            prefix = forward.compute_prefix(self._model, group.prefix) if group.prefix else None
+        pad = pad_id(self._chat, model)
+        found: dict[int, list[float]] = {}
+        for group in group_rows(rows, self._spec.score_batch_tokens, share=forward.can_share_prefix(model)):
+            prefix = forward.compute_prefix(model, group.prefix) if group.prefix else None
             for batch in group.batches:
-                found |= zip(batch, compute([rows[index] for index in batch], prefix), strict=True)
+                found |= zip(batch, compute(model, [rows[index] for index in batch], pad, prefix), strict=True)
                 advance(len(batch))
         return [found[index] for index in range(len(rows))]
 
@@ -152,8 +143,3 @@ class HfBackend(TokenBackend):
                 f"the tokenizer in {self._policy.path} gives token {greatest}, and the model knows {vocabulary} "
                 "tokens: give the tokenizer and the config.json of these weights"
             )
-
-
-def _batch_seed(seed: int, number: int) -> int:
-    """An independent stream for each batch of one call."""
-    return int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()[:7], "big")

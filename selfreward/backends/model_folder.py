@@ -65,10 +65,7 @@ def _check_index(folder: Path) -> None:
 
 
 def check_config(folder: Path, config: Any) -> None:
-    """Raises BackendError where `config` is not that of a causal language model which can be trained and fits `folder`.
-
-    Quantised weights can be neither trained nor merged.
-    """
+    """Raises BackendError for a `config` that is quantised, of no causal language model, or does not fit `folder`."""
     if (quantised := getattr(config, "quantization_config", None)) is not None:
         named = quantised if isinstance(quantised, dict) else quantised.to_dict()
         raise BackendError(

@@ -56,10 +56,7 @@ def load_tokenizer(folder: Path, *, trust_remote_code: bool) -> Any:
 
 
 def load_model(folder: Path, *, dtype: Dtype, device: Device, trust_remote_code: bool) -> Any:
-    """The causal language model in `folder`, in evaluation mode on `device`; safetensors weights only.
-
-    Raises BackendError where there are none, for a model that cannot be loaded, and where there is no such device.
-    """
+    """The causal language model in `folder`, in evaluation mode on `device`. Raises BackendError if there is none."""
     check_model(folder, trust_remote_code=trust_remote_code)
     import torch
 
@@ -77,10 +74,7 @@ def check_model(folder: Path, *, trust_remote_code: bool) -> None:
 
 
 def read_whole(folder: Path, *, trust_remote_code: bool, **how: Any) -> Any:
-    """The causal language model in `folder`, read by `from_pretrained` as `how` says, with all its weights.
-
-    Raises BackendError where it cannot be loaded, and for weights that are missing or do not fit.
-    """
+    """The language model in `folder`, read as `how` says. Raises BackendError for weights that lack or do not fit."""
     from transformers import AutoModelForCausalLM
 
     load: Any = AutoModelForCausalLM

@@ -72,10 +72,7 @@ def write_rendering(folder: Path, rendering: Rendering) -> None:
 
 
 def read_rendering(folder: Path) -> Rendering | None:
-    """What is settled for the policy in `folder`; None for a model that nothing was settled for yet.
-
-    Raises BackendError for a file that is none of ours.
-    """
+    """What is settled for the policy in `folder`; None where nothing is. Raises BackendError for a foreign file."""
     path = folder / FILE
     if not path.exists():
         return None

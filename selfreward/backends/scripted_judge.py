@@ -49,10 +49,7 @@ class JudgeTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareTask:
-    """Two answers to compare; `label` names the verdict line, if one is asked for.
-
-    `merit` is how much better the first one is, -1 to 1.
-    """
+    """Two answers to compare; `label` names the verdict line, if one is asked for."""
 
     question: str
     first: str
@@ -60,7 +57,7 @@ class CompareTask:
     label: str | None
 
     def reply(self, *, merit: float, luck: float | None, unparsed: bool) -> str:
-        """A letter for the better answer; `luck` as in `JudgeTask.reply`."""
+        """A letter for the better answer; `merit` is how much better the first is, -1 to 1; `luck` as above."""
         lead = merit * (_RIGHT - _WRONG) + _noise(luck)
         letter = "X" if unparsed else "C" if abs(lead) < _TIE else "A" if lead > 0 else "B"
         remark = {"A": "The first answer is right.", "B": "The second answer is right."}.get(letter, "Hard to say.")

@@ -64,10 +64,7 @@ def resolve_rendering(tokenizer: Any, spec: ChatSpec, stops: Sequence[str]) -> R
 
 
 def choose_template(tokenizer: Any, name: str | None) -> str:
-    """The text of the template that `name` names: a file, one of ours, one of the model's; None for the model's own.
-
-    Raises BackendError where there is none, or the model has several and none of them is its default.
-    """
+    """The template of that `name`: a file, one of ours, the model's; None for its default. Raises BackendError."""
     own = tokenizer.chat_template
     named: dict[str, str] = own if isinstance(own, dict) else {} if own is None else {"default": own}
     known = {**named, **TEMPLATES}

@@ -18,20 +18,13 @@ from selfreward.backends.base import (
     TextScore,
     Unfit,
 )
-from selfreward.backends.chat import (
-    Chat,
-    answer_tokens,
-    completion_of,
-    count_tokens,
-    option_tokens,
-    render_prompt,
-    stop_ids,
-)
+from selfreward.backends.chat import Chat, answer_tokens, completion_of, option_tokens, render_prompt, stop_ids
 from selfreward.backends.model_loading import context_length, load_chat, load_configs
 from selfreward.backends.shared_prefixes import Row
 from selfreward.errors import BackendError
 from selfreward.records import Policy
 from selfreward.spec import Spec
+from selfreward.thought import split_thought
 
 Draw = tuple[Sequence[int], Sequence[float]]
 """Tokens drawn after a prompt and the log-probability of each, at temperature 1; padding may follow a stop token."""
@@ -146,4 +139,5 @@ class TokenBackend(Backend):
         return Unfit("prompt_too_long", told)
 
     def _count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return count_tokens(self._chat, texts)
+        split = [split_thought(text) for text in texts]
+        return [len(answer_tokens(self._chat, text, ended=True, thought=thought).completion) for thought, text in split]

@@ -20,10 +20,7 @@ Cells = Mapping[str, Any]
 
 
 class RowError(ValueError):
-    """A row that cannot be read; the message says the column, what was found and what to set.
-
-    `reason` names the kind, in words joined by underscores, to count rows that are skipped by.
-    """
+    """A row that cannot be read; the message says what to set, and `reason` is its kind, to count skipped rows by."""
 
     def __init__(self, message: str, reason: str = "unreadable") -> None:
         super().__init__(message)

@@ -58,20 +58,18 @@ def _grouped(rows: Rows, group: str, columns: Columns) -> Rows:
 def _from_messages(rows: Rows) -> Rows:
     """The prompts of trees whose messages are rows; a message whose parent is not there begins a tree."""
     nodes: dict[Any, dict[str, Any]] = {}
-    places: dict[Any, str] = {}
     for place, row in rows:
         if not set(_MESSAGE) <= row.keys():
             raise DataError(
                 f"{place} is no message of a tree as the rows before it; it has {columns_held(row)}: mend the row"
             )
-        nodes[row["message_id"]] = {**row, "replies": []}
-        places[row["message_id"]] = place
+        nodes[row["message_id"]] = {**row, "replies": [], "place": place}
     roots: list[dict[str, Any]] = []
     for node in nodes.values():
         parent = nodes.get(node["parent_id"])
         (roots if parent is None else parent["replies"]).append(node)
     for root in roots:
-        yield from ((places[root["message_id"]], prompt) for prompt in _prompts(root, []))
+        yield from ((root["place"], prompt) for prompt in _prompts(root, []))
 
 
 def _prompts(node: Cells, before: Sequence[Cells]) -> Iterator[dict[str, Any]]:

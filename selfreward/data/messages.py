@@ -15,18 +15,10 @@ from selfreward.records import Message, Role
 
 _ROLES: dict[str, Role] = {
     "system": "system",
-    "user": "user",
-    "human": "user",
-    "prompter": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "model": "assistant",
-    "chatbot": "assistant",
+    **dict.fromkeys(("user", "human", "prompter"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "model", "chatbot"), "assistant"),
 }
-_TRANSCRIPTS = (
-    re.compile(r"(?:^|\n\n)(Human|Assistant): ?"),
-    re.compile(r"(?:^|\s)### ?(Human|Assistant): ?"),
-)
+_TRANSCRIPTS = re.compile(r"(?:^|\n\n)(Human|Assistant): ?"), re.compile(r"(?:^|\s)### ?(Human|Assistant): ?")
 # The form of HelpSteer and of SteerLM (2310.05344).
 _MARKED = re.compile(r"(?:^|\n)<extra_id_[01]>(System|User|Assistant)(?:\n|$)")
 
@@ -114,10 +106,7 @@ def _transcript(text: str, column: str) -> list[Message] | None:
 
 
 def without_answer(turns: Sequence[Message]) -> tuple[list[Message], str | None]:
-    """The turns up to the last one of the user's, and the assistant's answer to it if there is one.
-
-    A turn of the assistant's without words waits for its answer.
-    """
+    """The turns up to the user's last, and the assistant's answer to it; one without words waits for its answer."""
     if turns and turns[-1].role == "assistant":
         return list(turns[:-1]), turns[-1].content or None
     return list(turns), None

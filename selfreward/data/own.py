@@ -3,7 +3,6 @@
 import heapq
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,11 +12,10 @@ from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, mo
 from selfreward.data.columns import Cells, Columns, RowError
 from selfreward.data.formats import columns_read, read_row
 from selfreward.data.gathered import gathered
-from selfreward.data.overlap import OverlapSpec
+from selfreward.data.overlap import OverlapSpec, normal_form
 from selfreward.data.readers import Broken, Rows, content_digest, numbered, read_rows, stop
 from selfreward.data.roles import ColumnsSeen, Kept, LeftOut, Role, Row, WhyUnfit, question_text, said_of, takes_any
 from selfreward.data.winners import FIRST_ROWS, settled
-from selfreward.data.wording import normal_form
 from selfreward.errors import DataError
 from selfreward.records import Prompt, digest_of
 from selfreward.spec import Spec, execution, neutral
@@ -38,15 +36,9 @@ class FileSource(Spec):
         """The rows in order, but for those of `broken` lines. Raises DataError."""
         return read_rows(self.path, broken)
 
-    def __str__(self) -> str:
-        return str(self.path)
-
 
 class HubSource(Spec):
-    """A split of a data set on the hub at a pinned revision.
-
-    `limit` takes those rows that come first by the digest of their content, so that their order plays no part.
-    """
+    """A split of a hub data set at a pinned revision; `limit` takes the first rows by the digest of their content."""
 
     name: str
     revision: str = Field(pattern=r"^[0-9a-f]{40}$")
@@ -81,10 +73,6 @@ class HubSource(Spec):
         return f"{self.name}/{self.split}"
 
 
-def _from_path(value: Any) -> Any:
-    return {"path": value} if isinstance(value, str | Path) else value
-
-
 def _is_of_hub(value: Any) -> str:
     return "hub" if isinstance(value, HubSource) or (isinstance(value, dict) and "name" in value) else "file"
 
@@ -92,7 +80,7 @@ def _is_of_hub(value: Any) -> str:
 Source = Annotated[
     Annotated[FileSource, Tag("file")] | Annotated[HubSource, Tag("hub")],
     Discriminator(_is_of_hub),
-    BeforeValidator(_from_path),
+    BeforeValidator(lambda value: {"path": value} if isinstance(value, str | Path) else value),
 ]
 
 
@@ -185,7 +173,12 @@ class OwnData(Spec):
         found_broken = stop if self.on_bad_row == "stop" else broken.append
         rows = gathered(source.rows(found_broken), columns)
         first = list(islice(rows, FIRST_ROWS))
-        columns = settled(role, columns, [row for _, row in first], partial(_cells_of, source, columns))
+        columns = settled(
+            role,
+            columns,
+            [row for _, row in first],
+            lambda: (row for _, row in gathered(source.rows(lambda _: None), columns)),
+        )
         read: Counter[tuple[str, str]] = Counter()
         unread: Counter[str] = Counter()
         kept, first_bad = False, None
@@ -236,8 +229,3 @@ class OwnData(Spec):
 def _place(source: FileSource | HubSource) -> object:
     """What two sources of the same rows share."""
     return source.path.resolve() if isinstance(source, FileSource) else (source.name, source.subset, source.split)
-
-
-def _cells_of(source: FileSource | HubSource, columns: Columns) -> Iterator[Cells]:
-    """What the readable rows hold, for a second look at values that the first reading tells about."""
-    return (row for _, row in gathered(source.rows(lambda _: None), columns))

@@ -39,10 +39,7 @@ def stop(error: DataError) -> None:
 
 
 def read_rows(path: Path, broken: Broken = stop) -> Rows:
-    """The rows of a file, of several by a pattern with `*`, or of a folder, in order, but for those of `broken` lines.
-
-    Raises DataError.
-    """
+    """The rows of a file, of several by a pattern with `*` or of a folder, without `broken` lines. Raises DataError."""
     files = _files_of(path)
     if _is_saved(path):
         from datasets import load_from_disk
@@ -133,7 +130,7 @@ def _jsonl(path: Path, broken: Broken) -> Rows:
             if line.strip():
                 place = f"{path}:{number}"
                 try:
-                    row = _cells(_loaded(line), place)
+                    row = _cells(json.loads(line, object_pairs_hook=_object), place)
                 except (ValueError, RecursionError) as error:
                     broken(DataError(f"{place} is not JSON ({error})"))
                 except DataError as error:
@@ -146,7 +143,7 @@ def _json(path: Path, broken: Broken) -> Rows:
     with _text_of(path) as text:
         content = text.read()
     try:
-        rows = _loaded(content)
+        rows = json.loads(content, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not JSON ({error}): one object a line goes into a .jsonl file") from error
     if isinstance(rows, dict) and rows:
@@ -223,10 +220,6 @@ def _unpack(path: Path) -> Any:
     import pyarrow as pa
 
     return pa.input_stream(str(path), compression={".gz": "gzip", ".zst": "zstd"}.get(path.suffix.lower()))
-
-
-def _loaded(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_object)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -86,22 +86,15 @@ def takes_any(_: Kept) -> None:
 
 def prompt_of(row: Kept) -> tuple[tuple[Message, ...], Stratum]:
     """The conversation that a row is about, and its stratum; gold is open."""
-    match row:
-        case Prompt():
-            return row.messages, row.stratum
-        case GoldPair():
-            return row.messages, "open"
-        case HumanAnswer() | HumanPair():
-            return row.prompt.messages, row.prompt.stratum
+    if isinstance(row, GoldPair):
+        return row.messages, "open"
+    prompt = row if isinstance(row, Prompt) else row.prompt
+    return prompt.messages, prompt.stratum
 
 
 def said_of(row: Kept) -> str:
     """The digest of what a row says."""
-    match row:
-        case HumanAnswer() | HumanPair():
-            return digest_of(*row.identity)
-        case _:
-            return row.id
+    return digest_of(*row.identity) if isinstance(row, HumanAnswer | HumanPair) else row.id
 
 
 def question_text(messages: Sequence[Message]) -> str:

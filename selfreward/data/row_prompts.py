@@ -5,7 +5,10 @@ from typing import Any, cast, get_args
 
 import regex
 
-from selfreward.answers import PatternTooSlow, boxes, found_in_time, hashed, is_right
+from selfreward.answers import is_right
+from selfreward.answers.latex import boxes
+from selfreward.answers.marks import hashed
+from selfreward.answers.patterns import PatternTooSlow, found_in_time
 from selfreward.data.columns import Cells, Columns, RowError, find, first_of, get, get_all, key_of
 from selfreward.data.messages import decoded, is_conversation, text_of, text_value
 from selfreward.data.question import shown_choices

@@ -47,7 +47,7 @@ class EmbeddedData(SizedData):
         return digest_of([sha256_of(path) for path in (EVERYDAY, asset_data("truthfulqa"), asset_data("piqa"))])
 
     def rows(self, role: Role, _: WhyUnfit = takes_any) -> Iterator[Row]:
-        """The rows of a role, in an order that depends on their content alone."""
+        """The rows of a role, in an order that depends on their content alone; none for other roles."""
         match role:
             case "train":
                 yield from load_everyday("train", self.system)[: self.train_closed]
@@ -67,8 +67,6 @@ class EmbeddedData(SizedData):
                 yield from load_piqa("gate", system=self.system)[: self.gold_gate]
             case "gold_final":
                 yield from load_piqa("final", system=self.system)[: self.gold_final]
-            case "human_pairs" | "target":
-                return
 
     def _open(self, part: QuestionPart) -> list[Prompt]:
         return load_truthfulqa(part, self.system)
@@ -88,15 +86,11 @@ class ScriptedData(SizedData):
         return "scripted-3"
 
     def rows(self, role: Role, _: WhyUnfit = takes_any) -> Iterator[Row]:
-        """The rows of a role; roles use different numbers."""
+        """The rows of a role; roles use different numbers, and there is no `target`."""
         match role:
-            case "target":
-                return
             case "train" | "held_out" | "probe":
-                for number in range(getattr(self, f"{role}_closed")):
-                    yield self._sum(role, number)
-                for number in range(getattr(self, f"{role}_open")):
-                    yield self._topic(role, number)
+                yield from (self._sum(role, number) for number in range(getattr(self, f"{role}_closed")))
+                yield from (self._topic(role, number) for number in range(getattr(self, f"{role}_open")))
             case "human":
                 for number in range(self.human):
                     prompt = self._topic(role, number)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfreward.data.columns import Cells, Columns, Name, RowError, columns_held, find, first_of, get_all
+from selfreward.data.question import is_explicit
 from selfreward.data.roles import LeftOut
-from selfreward.data.sides import is_explicit
 from selfreward.data.winners import ORDERING, verdicts_of, winner_columns, winner_of
 from selfreward.records import Verdict, majority
 

@@ -81,10 +81,7 @@ def _asset(path: str, proof: str) -> Path:
 
 
 def finished_files(cache: Path, wheel: Wheel, verify: bool = False) -> dict[str, int]:
-    """The size of each file made of `wheel`, by path below `cache`; empty where it must be made (again).
-
-    Sizes are compared with the manifest; digests too where `verify` is set.
-    """
+    """The size of each file made of `wheel`, by path; empty where a size, or to `verify` a digest, is another."""
     try:
         manifest = json.loads(_manifest_path(cache, wheel).read_text(encoding="utf-8"))
         whole = manifest["wheel_sha256"] == wheel.sha256 and all(

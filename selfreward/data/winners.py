@@ -107,10 +107,7 @@ def verdicts_of(row: Cells, columns: Columns, answers: Sequence[str]) -> tuple[V
 
 
 def settled(role: Role, columns: Columns, first: Sequence[Cells], rows: Callable[[], Iterable[Cells]]) -> Columns:
-    """`columns` with `winner_values` or `first_choice`, where the values of all `rows` settle them.
-
-    Where the `first` rows have no such number, no more are looked at.
-    """
+    """`columns` with `winner_values` or `first_choice` as all `rows` settle them, if the `first` hold such numbers."""
 
     def union(found_in: Callable[[Cells, Columns], set[Found]]) -> set[Found]:
         def found(row: Cells) -> set[Found]:

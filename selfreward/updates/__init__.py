@@ -13,25 +13,14 @@ from selfreward.spec import Json
 from selfreward.updates.dpo import DpoSpec
 from selfreward.updates.rft import RftSpec
 from selfreward.updates.scripted_update import ScriptedUpdate, train_scripted
-from selfreward.updates.training import compute_of, device_of
+from selfreward.updates.training import Training, compute_of, device_of
 from selfreward.updates.training_process import Task, train_in_scratch
-from selfreward.updates.training_report import Training
 
 AnyUpdate = RftSpec | DpoSpec | ScriptedUpdate
 UpdateSpec = Annotated[AnyUpdate, Field(discriminator="kind")]
 
-
-__all__ = [
-    "AnyUpdate",
-    "DpoSpec",
-    "RftSpec",
-    "ScriptedUpdate",
-    "Training",
-    "UpdateSpec",
-    "engine_of",
-    "reference_of",
-    "run_update",
-]
+# What other files define.
+__all__ = ["DpoSpec", "RftSpec", "ScriptedUpdate", "Training"]
 
 
 def engine_of(spec: AnyUpdate) -> dict[str, Json]:

@@ -21,6 +21,7 @@ from selfreward.records import Policy, PreferencePair
 from selfreward.spec import neutral
 from selfreward.updates.training import (
     StepAdvance,
+    Training,
     TrainingBase,
     compute_of,
     device_of,
@@ -30,7 +31,6 @@ from selfreward.updates.training import (
     short_enough,
     train,
 )
-from selfreward.updates.training_report import Training
 
 Smoothed = Literal["robust", "exo_pair", "aot", "aot_unpaired"]
 """Losses in which TRL's trainer reads `label_smoothing`; any other is the same whatever it is."""
@@ -133,10 +133,7 @@ def train_dpo(
     seed: int,
     advance: StepAdvance,
 ) -> Training:
-    """Trains `policy` on `pairs`, writes the new model with its tokenizer to `out`; what the training saw and did.
-
-    In what it raises, and otherwise, it is as `train_rft`.
-    """
+    """Trains `policy` on `pairs` and writes it to `out`; what training saw and did. Otherwise as `train_rft`."""
     chat = load_chat(policy.path, trust_remote_code=spec.trust_remote_code)
     if spec.thought == "drop":
         pairs = [replace(pair, chosen_thought=None, rejected_thought=None) for pair in pairs]

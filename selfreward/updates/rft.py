@@ -10,13 +10,13 @@ from selfreward.backends.model_loading import load_chat, quiet
 from selfreward.records import Example, Policy
 from selfreward.updates.training import (
     StepAdvance,
+    Training,
     TrainingBase,
     model_to_train,
     save_policy,
     short_enough,
     train,
 )
-from selfreward.updates.training_report import Training
 
 _NO_LOSS = -100
 
@@ -50,12 +50,8 @@ def train_rft(
     """Trains `policy` on `examples`, writes the new model with its tokenizer to `out`; what the training saw.
 
     On a CPU the same call writes the same bytes. `advance(step, steps)` is called after each step; `scratch` is where
-    the trainer may leave files.
-
-    Raises:
-        StarvedLoop: no row is short enough.
-        ConfigError: `top_layers` exceeds the model's layers, or several GPUs are visible.
-        BackendError: the policy's folder cannot be loaded.
+    the trainer may leave files. Raises StarvedLoop where no row is short enough, ConfigError for more `top_layers` than
+    the model has or several GPUs, and BackendError for a policy that cannot be loaded.
     """
     chat = load_chat(policy.path, trust_remote_code=spec.trust_remote_code)
     shown = examples if spec.thought == "keep" else [replace(example, thought=None) for example in examples]

@@ -11,7 +11,7 @@ from pydantic import Field
 from selfreward.backends.scripted import ScriptedState, outcome_of, read_state, write_state
 from selfreward.records import Example, Policy, TrainingRow
 from selfreward.spec import Spec
-from selfreward.updates.training_report import Training
+from selfreward.updates.training import Training
 
 
 class ScriptedUpdate(Spec):

@@ -1,9 +1,10 @@
-"""What every training with TRL shares: its settings, what is frozen, how the trained policy is saved."""
+"""What every training with TRL shares: settings, what is reported and frozen, how the trained policy is saved."""
 
 import copy
 import math
 import shutil
 from collections.abc import Callable, Sequence, Sized
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -56,6 +57,40 @@ class TrainingBase(Spec):
     isolate: Literal["auto", "always", "never"] = execution("auto")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """What an update saw and did; None of what its kind does not have.
+
+    `tokens_trained` counts the tokens of thoughts and answers that bore loss, once for each epoch. `mean_loss` is
+    averaged over the steps, in nats: per such token of RFT, per pair of DPO.
+
+    Of pairs, `*_logprob_*` are means of the summed log-probability of an answer, in nats, before and after.
+    `displaced_share` is the share whose chosen answer became less likely although its margin over the rejected one grew
+    (likelihood displacement, 2410.08847). `sft_weight` is that of the likelihood of the chosen answer in the loss, 0
+    without. `rows_without_margin` counts the pairs that carry none, where a margin weighs.
+
+    `skill` and `modes` are the state of a scripted policy.
+    """
+
+    rows_trained: int
+    rows_too_long: int | None = None
+    tokens_trained: int | None = None
+    steps: int | None = None
+    mean_loss: float | None = None
+    trainable_parameters: int | None = None
+    total_parameters: int | None = None
+    sft_weight: float | None = None
+    rows_without_margin: int | None = None
+    chosen_logprob_before: float | None = None
+    chosen_logprob_after: float | None = None
+    rejected_logprob_before: float | None = None
+    rejected_logprob_after: float | None = None
+    margin_growth: float | None = None
+    displaced_share: float | None = None
+    skill: float | None = None
+    modes: float | None = None
+
+
 def device_of(spec: TrainingBase) -> Device:
     """Where to train."""
     return resolve_device(spec.device)
@@ -72,21 +107,30 @@ def model_of(spec: TrainingBase, policy: Policy) -> Any:
 
 
 def model_to_train(spec: TrainingBase, policy: Policy) -> Any:
-    """As `model_of`, with gradients where `spec.trainable` wants them.
+    """As `model_of`, with gradients where `spec.trainable` wants them. Raises ConfigError for too many `top_layers`."""
+    from torch.nn import ModuleList
 
-    Raises ConfigError where `top_layers` exceeds the model's layers.
-    """
     model = model_of(spec, policy)
-    if spec.trainable == "top_layers":
-        _freeze_below(model, spec.top_layers)
+    if spec.trainable != "top_layers":
+        return model
+    base = model.base_model
+    lists = [(len(part), name) for name, part in base.named_modules() if isinstance(part, ModuleList)]
+    if not lists:
+        raise ConfigError(f"{type(model).__name__} has no list of decoder layers: set trainable=full or lora")
+    count, name = max(lists)
+    if spec.top_layers > count:
+        raise ConfigError(f"top_layers={spec.top_layers}, but the model has {count} layers: set at most {count}")
+    model.requires_grad_(False)
+    for layer in base.get_submodule(name)[-spec.top_layers :]:
+        layer.requires_grad_(True)
+    for child, part in base.get_submodule(name.rpartition(".")[0]).named_children():
+        if "norm" in child or child == "ln_f":  # the norm behind the layers
+            part.requires_grad_(True)
     return model
 
 
 def _trainer_settings(spec: TrainingBase, rows: int, scratch: Path, seed: int) -> dict[str, Any]:
-    """The arguments that any TRL config takes: nothing is tokenised, cut, packed, saved or reported by the trainer.
-
-    Raises ConfigError where several GPUs are visible.
-    """
+    """The arguments that any TRL config takes. Raises ConfigError where several GPUs are visible."""
     import torch
 
     device = device_of(spec)
@@ -131,22 +175,17 @@ def _trainer_inputs(spec: TrainingBase, model: Any, chat: Chat, columns: dict[st
     from datasets import Dataset
     from peft import LoraConfig
 
-    lora = LoraConfig(r=spec.lora_rank, lora_alpha=spec.lora_alpha, target_modules="all-linear", task_type="CAUSAL_LM")
-    return {
-        "model": model,
-        "train_dataset": Dataset.from_dict(columns),
-        "processing_class": _padded(chat, model),
-        "peft_config": lora if spec.trainable == "lora" else None,
-    }
-
-
-def _padded(chat: Chat, model: Any) -> Any:
-    """A copy of the chat's tokenizer for a trainer, which wants tokens to pad with and to end with."""
     tokenizer = copy.deepcopy(chat.tokenizer)
     tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad_id(chat, model))
     if tokenizer.eos_token is None:
         tokenizer.eos_token = chat.rendering.end_of_turn
-    return tokenizer
+    lora = LoraConfig(r=spec.lora_rank, lora_alpha=spec.lora_alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+    return {
+        "model": model,
+        "train_dataset": Dataset.from_dict(columns),
+        "processing_class": tokenizer,
+        "peft_config": lora if spec.trainable == "lora" else None,
+    }
 
 
 def train(
@@ -162,9 +201,8 @@ def train(
     """The model trained on `columns`, adapters merged, with the configs it had before, and what the trainer did.
 
     `make_trainer` is given the arguments of its config and its own; it writes choices of its own into the model's
-    configs, and what is saved should differ in weights only. `mean_loss` is averaged over the steps.
-
-    Raises StageError where training left values that are no numbers.
+    configs, and what is saved should differ in weights only. `mean_loss` is averaged over the steps. Raises StageError
+    where training left values that are no numbers.
     """
     from transformers import PrinterCallback
 
@@ -211,25 +249,6 @@ def save_policy(model: Any, chat: Chat, out: Path, *, like: Path) -> None:
     (out / name).unlink(missing_ok=True)
     if (like / name).exists():
         shutil.copyfile(like / name, out / name)
-
-
-def _freeze_below(model: Any, top_layers: int) -> None:
-    """Leaves gradients to the last `top_layers` decoder layers and to the norm behind them."""
-    from torch.nn import ModuleList
-
-    base = model.base_model
-    lists = [(len(part), name) for name, part in base.named_modules() if isinstance(part, ModuleList)]
-    if not lists:
-        raise ConfigError(f"{type(model).__name__} has no list of decoder layers: set trainable=full or lora")
-    count, name = max(lists)
-    if top_layers > count:
-        raise ConfigError(f"top_layers={top_layers}, but the model has {count} layers: set at most {count}")
-    model.requires_grad_(False)
-    for layer in base.get_submodule(name)[-top_layers:]:
-        layer.requires_grad_(True)
-    for child, part in base.get_submodule(name.rpartition(".")[0]).named_children():
-        if "norm" in child or child == "ln_f":
-            part.requires_grad_(True)
 
 
 def _progress_callback(advance: StepAdvance) -> Any:

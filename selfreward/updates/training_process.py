@@ -21,8 +21,7 @@ from selfreward.backends.device import resolve_device
 from selfreward.records import Example, Policy, PreferencePair, TrainingRow
 from selfreward.updates.dpo import DpoSpec, train_dpo
 from selfreward.updates.rft import RftSpec, train_rft
-from selfreward.updates.training import StepAdvance
-from selfreward.updates.training_report import Training
+from selfreward.updates.training import StepAdvance, Training
 
 _ERROR = "error.json"
 _RESULT = "result.json"

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from selfreward.answers import PatternTooSlow, is_right, read_answer
-from selfreward.answers.patterns import SECONDS, found_in_time
+from selfreward.answers import is_right, read_answer
+from selfreward.answers.patterns import SECONDS, PatternTooSlow, found_in_time
 from selfreward.records import Match
 from tests.answers.asking import asking
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfreward.answers import boxes, extract_answer, is_right
-from selfreward.answers.latex import expression
+from selfreward.answers import extract_answer, is_right
+from selfreward.answers.latex import boxes, expression
 from tests.answers.asking import asking
 
 SAME = [

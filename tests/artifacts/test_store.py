@@ -152,7 +152,7 @@ def test_a_full_disk_is_one_clear_line(store: Store, monkeypatch: pytest.MonkeyP
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("selfreward.artifacts.shards.write_parquet", full)
+    monkeypatch.setattr("selfreward.artifacts.parquet.write_parquet", full)
     with pytest.raises(StoreError, match="No space left on device for poem .* run the same command again"):
         store.run(poem, PoemSpec())
     monkeypatch.undo()

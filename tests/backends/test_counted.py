@@ -10,7 +10,7 @@ import pytest
 from selfreward.backends import ScriptedSpec, open_backend
 from selfreward.backends.base import Answer, Sampling
 from selfreward.backends.scripted import ScriptedBackend, ScriptedState, write_state
-from selfreward.errors import BackendError, StageError
+from selfreward.errors import ConfigError, StageError
 from selfreward.records import Policy
 from tests.support import run_scripted
 from tests.tiny import ask
@@ -82,6 +82,6 @@ def test_answers_that_no_memory_holds_are_refused_before_they_are_drawn(tmp_path
     write_state(tmp_path, ScriptedState(skill=0.3, modes=6.0))
     with (
         open_backend(ScriptedSpec(), Policy(path=tmp_path, key="p", digest="p")) as backend,
-        pytest.raises(BackendError, match=r"3,000,000,000 answers at once take 1,431 GiB or more, .* lower k"),
+        pytest.raises(ConfigError, match=r"k=1000000000 makes 3,000,000,000 answers to hold at once, .* or less"),
     ):
         backend.generate(PROMPTS, replace(SAMPLING, k=10**9), 0, print)

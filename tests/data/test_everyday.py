@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from selfreward.answers import is_right, normalise
+from selfreward.answers import is_right
+from selfreward.answers.words import normalise
 from selfreward.data.embedded import everyday_rows, load_everyday, split_of
 from selfreward.records import Prompt
 

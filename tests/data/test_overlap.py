@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfreward.data.embedded import load_everyday
-from selfreward.data.overlap import find_overlaps
-from selfreward.data.wording import normal_form, slipped, wording_of
+from selfreward.data.overlap import find_overlaps, normal_form, slipped, wording_of
 
 CASES = [json.loads(line) for line in Path(__file__).with_name("rewordings.jsonl").read_text().splitlines()]
 REWORDED = [case for case in CASES if case["kind"] not in ("different", "deep")]
