@@ -50,7 +50,7 @@ class ScoreBin:
 def flip_rate(judged: Sequence[Judged]) -> Measure:
     """The share of items whose verdict changed when the answers changed places."""
     flips = [None if said.flipped is None else float(said.flipped) for _, said in judged]
-    return share_of("flip_rate", flips, prompts_of(judged), _ONE_ORDER)
+    return share_of(flips, prompts_of(judged), _ONE_ORDER)
 
 
 def same_position(judged: Sequence[Judged]) -> Measure:
@@ -65,19 +65,19 @@ def same_position(judged: Sequence[Judged]) -> Measure:
         else float(said.flipped and said.first_shown > 0.5)
         for _, said in judged
     ]
-    return share_of("same_position", rows, prompts_of(judged), f"{_ONE_ORDER}, or saw ties alone")
+    return share_of(rows, prompts_of(judged), f"{_ONE_ORDER}, or saw ties alone")
 
 
 def position_preference(judged: Sequence[Judged], seed: int) -> Measure:
     """The mean preference for the answer shown first, less 0.5: from -0.5 (always the second) to 0.5."""
     rows = [None if said.first_shown is None else said.first_shown - 0.5 for _, said in judged]
-    return mean_of("position_preference", rows, prompts_of(judged), seed, _ONE_ORDER)
+    return mean_of(rows, prompts_of(judged), seed, _ONE_ORDER)
 
 
 def parse_rate(judged: Sequence[Judged]) -> Measure:
     """The share of items with a verdict that could be read; refused, truncated and failed ones count as not read."""
     read = [float(said.outcome == "scored") for _, said in judged]
-    return share_of("parse_rate", read, prompts_of(judged), "there are no items")
+    return share_of(read, prompts_of(judged), "there are no items")
 
 
 def share_at_maximum(judged: Sequence[Judged], scale: Scale | None) -> Measure:
@@ -86,9 +86,9 @@ def share_at_maximum(judged: Sequence[Judged], scale: Scale | None) -> Measure:
     The scores of one item are averaged first. Missing for a judge without scores or whose scores have no maximum.
     """
     if scale is None:
-        return missing("share_at_maximum", "the judge's scores have no maximum", len(judged))
+        return missing("the judge's scores have no maximum", len(judged))
     top = [top_share(scores_of(pair), scale) for pair in judged]
-    return share_of("share_at_maximum", top, prompts_of(judged), _NO_SCORES)
+    return share_of(top, prompts_of(judged), _NO_SCORES)
 
 
 def top_share(scores: Sequence[float], scale: Scale) -> float | None:
@@ -131,7 +131,7 @@ def length_slope(judged: Sequence[Judged], own: Collection[str], seed: int, *, c
     why = "no item with a preference and a majority differs in length at equal human label"
     if corrected and not lines:
         why = _ONE_VERDICT
-    return _slope("length_slope", lines, len(judged), seed, why, corrected=corrected)
+    return _slope(lines, len(judged), seed, why)
 
 
 def self_preference(judged: Sequence[Judged], own: Collection[str], seed: int, *, corrected: bool = False) -> Measure:
@@ -159,19 +159,19 @@ def self_preference(judged: Sequence[Judged], own: Collection[str], seed: int, *
         lines, why = [], "it is not known which answers are the judge's own: set judge.own=[AUTHOR]"
     elif not lines:
         why = _ONE_VERDICT if corrected else "no item with a preference sets an answer of judge.own against another's"
-    return _slope("self_preference", lines, len(judged), seed, why, corrected=corrected)
+    return _slope(lines, len(judged), seed, why)
 
 
-def _slope(name: str, lines: Sequence[_Line], judged: int, seed: int, why: str, *, corrected: bool) -> Measure:
-    name, left_out = f"{name}_corrected" if corrected else name, judged - len(lines)
+def _slope(lines: Sequence[_Line], judged: int, seed: int, why: str) -> Measure:
+    left_out = judged - len(lines)
     if not lines:
-        return missing(name, why, left_out)
+        return missing(why, left_out)
     x, y, label, square, prompts = zip(*lines, strict=True)
     x_PD, y_P = np.array(x, dtype=np.float64), np.array(y, dtype=np.float64)
     xx_PDD = x_PD[:, :, None] * x_PD[:, None, :]
     xx_PDD[np.arange(len(lines)), label, label] = square
     statistic = first_coefficient(xx_PDD, x_PD * y_P[:, None])
-    return measure_of(name, statistic, prompts, seed, why, left_out=left_out)
+    return measure_of(statistic, prompts, seed, why, left_out=left_out)
 
 
 def first_coefficient(xx_PDD: Array, xy_PD: Array) -> Statistic:

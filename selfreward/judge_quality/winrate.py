@@ -21,7 +21,7 @@ def win_rate(preference_P: Sequence[float | None], prompts: Prompts, seed: int) 
 
     A preference is P(A's answer is better), the mean over both orders, None where either is missing.
     """
-    return mean_of("win_rate", preference_P, prompts, seed, _NO_PREFERENCE)
+    return mean_of(preference_P, prompts, seed, _NO_PREFERENCE)
 
 
 def length_controlled_win_rate(
@@ -38,23 +38,22 @@ def length_controlled_win_rate(
     is a ridge of 0.01 / 2 on the squared coefficients against a sum over prompts (no more than what keeps a judge
     without exception finite). sd(d) stays that of all prompts in every resample.
     """
-    name = "lc_win_rate"
     there = [one for one in zip(preference_P, longer_P, prompts, strict=True) if one[0] is not None]
     left_out = len(prompts) - len(there)
     if not there:
-        return missing(name, _NO_PREFERENCE, left_out)
+        return missing(_NO_PREFERENCE, left_out)
     given, longer, those = zip(*there, strict=True)
     y_P, apart_P = np.array(given, dtype=np.float64), np.array(longer, dtype=np.float64)
     spread = apart_P.std(ddof=1) if len(there) > 1 else 0.0
     if spread == 0 and apart_P.any():
-        return missing(name, "A's answers differ in length from B's by the same on every prompt", left_out)
+        return missing("A's answers differ in length from B's by the same on every prompt", left_out)
     length_P = np.tanh(apart_P / spread) if spread > 0 else apart_P
     terms_PD = np.column_stack([np.ones_like(apart_P), length_P])
 
     def rate(weights_BP: Array) -> Array:
         return _logistic(fit_logistic(terms_PD, y_P, weights_BP)[:, 0])
 
-    return measure_of(name, rate, those, seed, _NO_PREFERENCE, left_out=left_out)
+    return measure_of(rate, those, seed, _NO_PREFERENCE, left_out=left_out)
 
 
 def fit_logistic(x_PD: Array, y_P: Array, weights_BP: Array) -> Array:
