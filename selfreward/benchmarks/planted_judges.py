@@ -88,12 +88,7 @@ def _comparison(judge: Planted, item: Labelled, pair: Pair, verdicts: Sequence[V
             candidate_ids=(pair[0][1].id, pair[1][1].id),
             order=order,
             judge=judge.name,
-            rubric=None,
-            dimension=None,
-            principle=None,
-            repeat=0,
             outcome="unparsed" if verdict is None else "scored",
-            score=None,
             verdict=SWAPPED[verdict] if mirrored and verdict is not None else verdict,
             raw="",
             usage=NO_USAGE,
@@ -106,7 +101,7 @@ def _scores(
     """People's ratings, exchanged where the judge says the opposite of people, so that the scores in all are theirs."""
     if None in verdicts:
         for one in pair:
-            yield pointwise(one, judge=judge.name, outcome="unparsed", score=None, raw="")
+            yield pointwise(one, judge=judge.name, outcome="unparsed", raw="")
         return
     worth: dict[Verdict, float] = dict(zip(("first", "second"), _worth(item, scale), strict=True))
     opposite = SWAPPED[_people(item)]

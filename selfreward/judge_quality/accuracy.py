@@ -1,8 +1,7 @@
 """How often a judge says what people say, and whether it knows when it does not.
 
-Which answer is called the first carries no meaning, so where chance agreement or a correlation is at stake each item
-counts in both orientations, half each. Without that, pairs that all have the right answer first would have a kappa of
-0 and no correlation, whatever the judge says.
+Which answer is called the first carries no meaning, so for chance agreement and correlations each item counts half in
+each orientation: pairs that all have the right answer first would have a kappa of 0, whatever the judge says.
 """
 
 from collections.abc import Sequence
@@ -35,8 +34,8 @@ def accuracy(judged: Sequence[Judged]) -> Measure:
 def kappa(judged: Sequence[Judged], seed: int) -> Measure:
     """Cohen's kappa of the judge against the majority of people, each item in both orientations.
 
-    Three classes where any person called any item a tie, else two; the judge's tie then counts half for each side, as
-    if a coin had decided it, and kappa is 2 * accuracy - 1. Left out: items without a preference or a majority.
+    Three classes where any person called any item a tie, else two: the judge's tie then counts half for each side, and
+    kappa is 2 * accuracy - 1. Left out: items without a preference or a majority.
     """
     both = [
         (people, verdict_of(said.preference), item.messages)
@@ -97,8 +96,8 @@ def score_kappa(judged: Sequence[Judged], scale: Scale | None, seed: int) -> Mea
 def rank_correlations(judged: Sequence[Judged], seed: int) -> tuple[Measure, Measure]:
     """Spearman and Kendall (tau-b) of the judge's margin, first score less second, with people's mean verdict.
 
-    People's mean verdict is the share that took the first less the share that took the second. Because people's is
-    coarse, a perfect judge with finer margins stays below 1. Missing without scores, or where either is 0 throughout.
+    People's mean verdict is the share that took the first less the share that took the second; it is coarse, so a
+    perfect judge stays below 1. Missing without scores, or where either is 0 throughout.
     """
     there, those = [], []
     for item, said in judged:
@@ -120,10 +119,9 @@ def rank_correlations(judged: Sequence[Judged], seed: int) -> tuple[Measure, Mea
 def calibration_error(judged: Sequence[Judged], seed: int) -> Measure:
     """The expected calibration error of soft preferences: the mean distance between confidence and accuracy.
 
-    Confidence is max(p, 1 - p), in 10 equal bins from 0.5 to 1; in each bin its mean is compared with the accuracy
-    there, and bins weigh by their items. Items as in `accuracy`. Biased upwards: a perfectly calibrated judge shows
-    up to 1.26 / sqrt(n) on n items (0.4 sqrt(10 / n)), and its interval is shifted upwards as much again. Missing for
-    hard verdicts, which carry no confidence. Source: Naeini, Cooper and Hauskrecht 2015, on the chosen side.
+    Confidence is max(p, 1 - p), in 10 equal bins from 0.5 to 1, which weigh by their items. Items as in `accuracy`.
+    Biased upwards: a perfectly calibrated judge shows up to 1.26 / sqrt(n) on n items, and its interval is shifted as
+    much again. Missing for hard verdicts. Source: Naeini, Cooper and Hauskrecht 2015, on the chosen side.
     """
     there, those = [], []
     for item, said in judged:

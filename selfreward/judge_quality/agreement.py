@@ -1,9 +1,8 @@
 """How far raters agree beyond chance, whoever they are: people, jurors, or a judge and the majority of people.
 
-Values are those of scikit-learn, statsmodels, krippendorff and scipy; the intervals come from the same formulas
-written over item weights (`estimate.py`), because a library call for each of 2,000 resamples takes minutes.
-
-Items that share a prompt in `prompts` are resampled as one; without, each item is its own.
+Values are those of scikit-learn, statsmodels, krippendorff and scipy; intervals come from the same formulas over item
+weights (`estimate.py`), because 2,000 library calls take minutes. Items that share a prompt in `prompts` are resampled
+as one; without, each item is its own.
 
 Shape suffixes: B draws, P items, K classes, O observations (an item has one or more), U distinct values.
 """
@@ -113,9 +112,8 @@ def krippendorff_alpha(
 def quadratic_kappa(a_O: Array, b_O: Array, item_O: NDArray[np.intp], prompts: Prompts, seed: int) -> Measure:
     """Cohen's kappa with quadratic weights, of two raters' grades on one scale; prompts are resampled, not grades.
 
-    1 - mean((a - b)^2) / (var(a) + var(b) + (mean(a) - mean(b))^2), which for whole grades is scikit-learn's with
-    every grade of the scale listed, and holds for fractional ones as they are (Lin 1989). Missing where both raters
-    give one and the same grade alone.
+    1 - mean((a - b)^2) / (var(a) + var(b) + (mean(a) - mean(b))^2): for whole grades scikit-learn's with every grade
+    listed; for fractional ones Lin 1989. Missing where both raters give one and the same grade alone.
     """
     squares_OD = np.stack([np.ones_like(a_O), a_O, b_O, (a_O - b_O) ** 2, a_O**2 + b_O**2], axis=1)
     sums_PD = np.zeros((len(prompts), squares_OD.shape[1]))

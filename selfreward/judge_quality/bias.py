@@ -1,17 +1,14 @@
 """What moves a judge besides the quality of the answers: place, length, who wrote them, the top of its scale, silence.
 
-Each measure is at rest for a judge that errs at random, so that a poor judge is not taken for a biased one. At rest: 0
-for the flip rate, same_position, position_preference and the two slopes, 1 for the parse rate. A judge that tosses a
-coin at every call flips half the time.
+Each measure is at rest for a judge that errs at random: the parse rate at 1, the flip rate, same_position,
+position_preference and the two slopes at 0. A judge that tosses a coin at every call flips half the time.
 
-Length and authorship are linear regressions at equal human label, in which swapping the two answers turns every sign.
-**They do not rest at 0 for a judge that is better than its labels**: a label that is wrong at times explains too little
-of the quality, and length and authorship, where they go with quality, take over the rest. With labels that are right in
-75% of cases and an author who is better in 75%, a judge without a fault has a self-preference of +.2.
+Length and authorship are linear regressions at equal human label. **They do not rest at 0 for a judge that is better
+than its labels**: where they go with quality, they take over what wrong labels leave unexplained. With labels that are
+right in 75% of cases and an author who is better in 75%, a judge without a fault has a self-preference of +.2.
 
-With several verdicts an item, those of different people tell how much a verdict is worth, and the `_corrected`
-measures take that out. They rest at 0 for a judge whose errors are not those of the people, however poor or good; a
-judge that copies the errors of these very people lies on the other side of 0.
+With several verdicts an item, the `_corrected` measures take that out. They rest at 0 for a judge whose errors are not
+those of the people; one that copies the errors of these very people lies on the other side of 0.
 
 Shape suffixes: B draws, P items, D covariates.
 """
@@ -56,8 +53,8 @@ def flip_rate(judged: Sequence[Judged]) -> Measure:
 def same_position(judged: Sequence[Judged]) -> Measure:
     """The share of decided items on which the place shown first won in both orders: pure choice of a place.
 
-    Counted is an item whose orders disagree with the answer shown first ahead over both, so that a win in one order
-    and a tie in the other counts. Left out: items that were not answered in both orders, or tied in both.
+    A win of the answer shown first in one order and a tie in the other counts. Left out: items that were not answered
+    in both orders, or tied in both.
     """
     rows = [
         None
@@ -114,12 +111,10 @@ def length_slope(judged: Sequence[Judged], own: Collection[str], seed: int, *, c
 
     The slope of preference - 0.5 on log2(characters of the first / of the second), by least squares without an
     intercept (swapping the answers turns every sign), beside the majority of people (1, 0, -1), separately on items
-    that set an answer by an author in `own` against another's, and beside whose side is `own`. Linear, not logistic:
-    a judge that agrees with people throughout has a slope of exactly 0, where a logistic fit would diverge. Left out:
-    items without a preference or a majority. Missing where length does not vary at equal label.
-
-    `corrected` takes people's mean verdict instead, as the head of this file says; left out are items with fewer than
-    two verdicts.
+    that set an answer by an author in `own` against another's, and beside whose side is `own`. Linear, because a
+    logistic fit diverges for a judge that agrees with people throughout. Left out: items without a preference or a
+    majority; `corrected`, which takes people's mean verdict instead, those with fewer than two verdicts. Missing where
+    length does not vary at equal label.
     """
     lines: list[_Line] = []
     for item, said in judged:
@@ -138,11 +133,9 @@ def self_preference(judged: Sequence[Judged], own: Collection[str], seed: int, *
     """The judge's preference for answers by authors in `own`, less 0.5, where people and length favour neither side.
 
     On items where exactly one answer is its own: the intercept of preference for its own - 0.5 on people's majority
-    for its own (1, 0, -1), on log2 of the length ratio and on which is longer. The plain difference between the
-    judge's and people's preference is not used: any noise in the judge moves it, unless people prefer its own exactly
-    half the time. Missing without such items, or where length or label tell its own from the others' throughout.
-
-    `corrected` as in `length_slope`.
+    for its own (1, 0, -1), on log2 of the length ratio and on which is longer. Any noise in the judge would move the
+    plain difference between its and people's preference. Missing without such items, or where length or label tell its
+    own from the others' throughout. `corrected` as in `length_slope`.
     """
     lines: list[_Line] = []
     for item, said in judged:
@@ -199,9 +192,9 @@ def first_coefficient(xx_PDD: Array, xy_PD: Array) -> Statistic:
 def _label(item: Labelled, corrected: bool) -> tuple[float, float] | None:
     """What people said of an item, + for the first answer, and the square of it that the regression takes.
 
-    It is the majority, or, to correct, people's mean verdict with the mean product of two of them as its square. The
-    error of one person has nothing to do with that of another, so the product of two has the square of what they agree
-    on as its mean (method of moments; Fuller 1987, chapter 1). None without a majority, or two verdicts.
+    It is the majority, or, to correct, people's mean verdict with the mean product of two of them as its square, in
+    which their errors, being independent, cancel out (method of moments; Fuller 1987, chapter 1). None without a
+    majority, or two verdicts.
     """
     first, second, people = item.verdicts.count("first"), item.verdicts.count("second"), len(item.verdicts)
     if corrected:

@@ -1,8 +1,7 @@
 """What share of answers is right, when a judge that errs says so of some: corrected by how it errs on gold.
 
-A judge that calls answers right states a share that is off by both of its errors, however many answers it sees. Gold
-says how often it calls a right answer right (sensitivity) and a wrong one wrong (specificity), and then both can be
-taken out (Rogan and Gladen 1978; of judges that are models, Lee et al. 2025, 2511.21140).
+Gold says how often it calls a right answer right (sensitivity) and a wrong one wrong (specificity), so that both errors
+can be taken out (Rogan and Gladen 1978; of judges that are models, Lee et al. 2025, 2511.21140).
 """
 
 from collections.abc import Sequence
@@ -23,10 +22,9 @@ _NO_BOTH = "no item on which most people took a side has the judge's score of bo
 def right_rates(judged: Sequence[Judged], scale: Scale | None, seed: int) -> dict[str, Measure]:
     """The `RATES` of a judge that scores: how well being called right tells the answer most people prefer.
 
-    Right is a score in the upper half of the judge's `scale` (lowest, highest), half of it one at the middle.
-    Sensitivity is the share of preferred answers that are called right, specificity that of the others that are not,
-    and informedness (Youden's J) their sum less 1: 1 all are told, 0 none. Left out: items on which a score is missing
-    or most people took no side.
+    Right is as `called_right` says. Sensitivity is the share of preferred answers that are called right, specificity
+    that of the others that are not, and informedness (Youden's J) their sum less 1: 1 all are told, 0 none. Left out:
+    items on which a score is missing or most people took no side.
     """
     if scale is None:
         return dict.fromkeys(RATES, missing(_NO_SCALE, len(judged)))
@@ -48,7 +46,7 @@ def right_rates(judged: Sequence[Judged], scale: Scale | None, seed: int) -> dic
 
 
 def called_right(scores: Sequence[float], scale: Scale) -> float:
-    """The share of `scores` in the upper half of `scale`, one at the middle for half."""
+    """The share of `scores` in the upper half of `scale` (lowest, highest), one at the middle for half."""
     middle = sum(scale) / 2
     return fmean(0.5 + ((score > middle) - (score < middle)) / 2 for score in scores)
 
@@ -59,8 +57,7 @@ def corrected_share(said: Measure, sensitivity: Measure, specificity: Measure, a
     (said + specificity - 1) / (sensitivity + specificity - 1), cut to [0, 1], with a 95% interval by the delta method
     that counts the noise of the answers and of gold. `apart`, the informedness, says how the two rates vary together.
     A success and a failure are added to each of the three shares for their variance and the middle of the interval
-    (Lang and Reiczigel 2014), since a judge that made no mistake on gold may make one. Missing where one of them is,
-    or where the judge may not tell right from wrong: where the interval of `apart` holds 0.
+    (Lang and Reiczigel 2014). Missing where one of them is, or where the interval of `apart` holds 0.
     """
     for one in (said, sensitivity, specificity, apart):
         if one.interval is None:

@@ -1,9 +1,8 @@
 """One figure of a judge with its interval, or the reason why there is none.
 
-Prompts are resampled, and counted, with all of their items: what is said of several pairs of answers to one prompt is
-not independent. A statistic is a function of item weights: weight 1 everywhere gives its value, the counts of a
-resample give one draw. Of a share, whose bootstrap has no width where all items say the same, what counts is how many
-independent verdicts its items are worth.
+Prompts are resampled, and counted, with all of their items, which are not independent. A statistic is a function of
+item weights: weight 1 everywhere gives its value, the counts of a resample one draw. Of a share, whose bootstrap has no
+width where all items say the same, what counts is how many independent verdicts its items are worth.
 
 Shape suffixes: B draws, P items, G prompts, D columns of per-item sums.
 """
@@ -102,9 +101,8 @@ def share_of(values_P: Sequence[float | None], prompts: Prompts, why_missing: st
 def limits_at(measure: Measure, error: float) -> tuple[float, float] | None:
     """The limits of a measure that exists, each of which the truth lies beyond in `error` of cases.
 
-    Of a share those of `share_limits`, of another figure those of Student's t with one degree of freedom less than
-    prompts; None where a single prompt says nothing of them. At errors this small the ends of 2,000 resamples of some
-    twenty prompts say too little.
+    Of a share those of `share_limits`; of another figure, for whose far ends resamples say too little, those of
+    Student's t with one degree of freedom less than prompts. None where a single prompt says nothing of them.
     """
     from scipy.special import stdtrit
 
@@ -129,11 +127,10 @@ def measure_of(
 ) -> Measure:
     """`statistic` over the items of `prompts` with the 95% percentile bootstrap interval of 2,000 resamples of prompts.
 
-    `statistic` maps weights (B, P) to values (B,), nan where it does not exist. `library` gives the value where a kept
-    library has one; it is called only where the statistic exists. Missing, because of `why_missing`, without items or
-    where the statistic does not exist on the items or on half of the resamples. Biased: the interval is too narrow by
-    a factor of about sqrt(1 - 1 / prompts), and where all items say the same it has no width, however few they are.
-    The same seed and number of prompts give the same resamples, whatever the statistic.
+    `statistic` maps weights (B, P) to values (B,), nan where it does not exist; where it does, `library` may give the
+    value. Missing, because of `why_missing`, without items or where the statistic does not exist on the items or on
+    half of the resamples. Biased: the interval is too narrow by a factor of about sqrt(1 - 1 / prompts), and has no
+    width where all items say the same. The same seed and number of prompts give the same resamples.
     Source: Efron and Tibshirani 1993, chapter 13; of clusters, Davison and Hinkley 1997, chapter 3.8.
     """
     items = len(prompts)
@@ -177,10 +174,9 @@ def weights_of(chosen_BG: NDArray[np.intp]) -> Array:
 def effective_items(values_P: Array, prompt_P: NDArray[np.intp]) -> float:
     """How many independent yes-or-no verdicts the mean of `values_P`, each in [0, 1], is as precise as.
 
-    mean (1 - mean) / variance of the mean, with the variance over prompts (Korn and Graubard 1998). It is at least the
-    number of prompts, for prompts of one size, because a prompt can at most say one thing throughout. That is assumed
-    where nothing is known: half a prompt that does is added to what is seen, so that one or two prompts that differ do
-    not make the rest count as independent. `prompt_P` numbers the prompts from 0.
+    mean (1 - mean) / variance of the mean over prompts, which `prompt_P` numbers from 0 (Korn and Graubard 1998). For
+    prompts of one size it is at least their number: a prompt can at most say one thing throughout. Half a prompt that
+    does is added to what is seen, so that one or two that differ do not make the rest count as independent.
     """
     weight_G = np.bincount(prompt_P) / len(values_P)
     mean, squares = float(values_P.mean()), float((weight_G**2).sum())
@@ -192,9 +188,8 @@ def effective_items(values_P: Array, prompt_P: NDArray[np.intp]) -> float:
 def share_limits(share: float, items: float, error: float) -> tuple[float, float]:
     """The lowest and the highest true share that `share` of `items` independent ones leaves, `error` for each side.
 
-    The limits of Clopper and Pearson 1934 with half of the probability of what was seen (mid-P, Lancaster 1961): the
-    true share lies below the lower one in about `error` of cases. Without the half it would be fewer throughout, and
-    48 of 48 could not be told from a share of .9 at an error of .005. `items` need not be whole.
+    The limits of Clopper and Pearson 1934 with half of the probability of what was seen (mid-P, Lancaster 1961);
+    without it 48 of 48 could not be told from a share of .9 at an error of .005. `items` need not be whole.
     """
     return _lowest(share, items, error), round(1 - _lowest(1 - share, items, error), _DIGITS)
 

@@ -17,10 +17,7 @@ _NO_PREFERENCE = "no prompt has a preference"
 
 
 def win_rate(preference_P: Sequence[float | None], prompts: Prompts, seed: int) -> Measure:
-    """The mean preference for A over the prompts that have one, in [0, 1]; a tie is half a win.
-
-    A preference is P(A's answer is better), the mean over both orders, None where either is missing.
-    """
+    """The mean of P(A's answer is better), itself over both orders, in [0, 1]; prompts without it are left out."""
     return mean_of(preference_P, prompts, seed, _NO_PREFERENCE)
 
 
@@ -31,12 +28,11 @@ def length_controlled_win_rate(
 
     logit P(A wins) = model + length * tanh(d / sd(d)), d the characters by which A's answer is longer; fitted to soft
     preferences, then taken with the length term at 0. Missing where the answers differ in length by the same
-    throughout, which no fit tells from being better.
+    throughout.
 
-    Source: Dubois et al. 2024, 2404.04475, section 3. Deviations: their difficulties of prompts, which come from a fit
-    over the whole leaderboard, are left out; their penalty is an L1 by cross-validation and two planted baselines, ours
-    is a ridge of 0.01 / 2 on the squared coefficients against a sum over prompts (no more than what keeps a judge
-    without exception finite). sd(d) stays that of all prompts in every resample.
+    Source: Dubois et al. 2024, 2404.04475, section 3. Deviations: their difficulties of prompts, from a fit over the
+    whole leaderboard, are left out; for their L1 penalty by cross-validation and two planted baselines stands a ridge
+    of 0.01 / 2 on the squared coefficients against a sum over prompts. sd(d) is that of all prompts in every resample.
     """
     there = [one for one in zip(preference_P, longer_P, prompts, strict=True) if one[0] is not None]
     left_out = len(prompts) - len(there)
