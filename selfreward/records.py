@@ -136,13 +136,13 @@ class Judgment:
     candidate_ids: tuple[str, ...]
     order: tuple[int, ...]
     judge: str
-    rubric: str | None
-    dimension: str | None
-    principle: str | None
-    repeat: int
+    rubric: str | None = None
+    dimension: str | None = None
+    principle: str | None = None
+    repeat: int = 0
     outcome: Outcome
-    score: float | None
-    verdict: Verdict | None
+    score: float | None = None
+    verdict: Verdict | None = None
     raw: str
     usage: Usage
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfreward.benchmarks.bench_table import Row, Section
-from selfreward.judge_quality.estimate import Measure, share_of
+from selfreward.judge_quality.estimate import Measures, share_of
 from selfreward.monitor.gate_rules import GateSpec, Rule, judge_gate
 
 RUNS = 400
@@ -121,10 +121,10 @@ def _run(one: Watched, rng: np.random.Generator) -> tuple[bool, bool]:
     return found
 
 
-def _look(one: Watched, rng: np.random.Generator) -> list[Measure]:
+def _look(one: Watched, rng: np.random.Generator) -> Measures:
     prompts = np.repeat(np.arange(one.prompts), one.pairs).tolist()
     top, parsed = (_values(share, one, rng).mean(axis=2).ravel().tolist() for share in (one.top, one.parsed))
-    return [share_of(TOP, top, prompts, "-"), share_of(PARSED, parsed, prompts, "-")]
+    return {TOP: share_of(top, prompts, "-"), PARSED: share_of(parsed, prompts, "-")}
 
 
 def _values(share: float, one: Watched, rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from selfreward.benchmarks.bench_table import Row, Section
 from selfreward.benchmarks.gate_stops import RUNS, gate_section
 from selfreward.benchmarks.labelled_items import Gold
 from selfreward.benchmarks.planted_judges import JUDGES, PERFECT, Planted, moved, verdicts_on_items
-from selfreward.judge_quality.estimate import Measure
+from selfreward.judge_quality.estimate import Measure, Measures
 from selfreward.judge_quality.measures import BIASES, judge_measures, rater_measures
 
 MOVED = 0.5
@@ -26,7 +26,7 @@ class Found:
     """
 
     judge: Planted
-    measures: Mapping[str, Measure]
+    measures: Measures
     rates: Mapping[str, float]
 
     @property
@@ -56,7 +56,7 @@ def planted(gold: Gold, seed: int, seeds: int) -> list[Found]:
     ]
 
 
-def _round(gold: Gold, draw: int, judge: int, resample: int) -> dict[str, tuple[Measure, ...]]:
+def _round(gold: Gold, draw: int, judge: int, resample: int) -> dict[str, Measures]:
     """The measures of every planted judge, by its name, on one draw of items."""
     items, own = gold.draw(draw), set() if gold.own is None else {gold.own}
     return {
@@ -67,9 +67,9 @@ def _round(gold: Gold, draw: int, judge: int, resample: int) -> dict[str, tuple[
     }
 
 
-def _found(judge: Planted, rounds: Sequence[tuple[Measure, ...]], perfect: Sequence[tuple[Measure, ...]]) -> Found:
+def _found(judge: Planted, rounds: Sequence[Measures], perfect: Sequence[Measures]) -> Found:
     left = [moved(*pair) for pair in zip(rounds, perfect, strict=True)]
-    measures, rest = ({one.name: one for one in first[0]} for first in (rounds, perfect))
+    measures, rest = rounds[0], perfect[0]
     there = [name for name in BIASES if measures[name].interval is not None and rest[name].interval is not None]
     return Found(
         judge=judge,
@@ -133,8 +133,8 @@ def _people(gold: Gold, seed: int) -> Section:
         reading="How far they agree on all pairs of the file, the ceiling for any judge: value and 95% interval.",
         columns=("agreement", "pairs", "left out"),
         rows=tuple(
-            Row(name=one.name, cells=(_cell(one), None if one.interval is None else one.interval.n, one.left_out))
-            for one in measures
+            Row(name=name, cells=(_cell(one), one.n if one.interval else None, one.left_out))
+            for name, one in measures.items()
         ),
     )
 

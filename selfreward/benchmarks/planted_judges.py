@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from selfreward.judge_quality.accuracy import Scale
-from selfreward.judge_quality.estimate import Measure
+from selfreward.judge_quality.estimate import Measures
 from selfreward.judge_quality.measures import BIASES
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, as_candidates, verdicts_on
 from selfreward.judges.base import NO_USAGE, Item, pointwise
@@ -68,15 +68,10 @@ def verdicts_on_items(
     ]
 
 
-def moved(measures: Sequence[Measure], perfect: Sequence[Measure]) -> set[str]:
+def moved(measures: Measures, perfect: Measures) -> set[str]:
     """The biases whose interval lies apart from the perfect judge's; one that is missing has not moved."""
-    rest = {measure.name: measure.interval for measure in perfect}
-    apart = set()
-    for measure in measures:
-        a, b = measure.interval, rest[measure.name]
-        if measure.name in BIASES and a is not None and b is not None and (a.low > b.high or a.high < b.low):
-            apart.add(measure.name)
-    return apart
+    there = [(name, a, b) for name in BIASES if (a := measures[name].interval) and (b := perfect[name].interval)]
+    return {name for name, a, b in there if a.low > b.high or a.high < b.low}
 
 
 def _sides(item: Labelled, pair: Pair) -> tuple[Verdict, Verdict]:
@@ -93,12 +88,7 @@ def _comparison(judge: Planted, item: Labelled, pair: Pair, verdicts: Sequence[V
             candidate_ids=(pair[0][1].id, pair[1][1].id),
             order=order,
             judge=judge.name,
-            rubric=None,
-            dimension=None,
-            principle=None,
-            repeat=0,
             outcome="unparsed" if verdict is None else "scored",
-            score=None,
             verdict=SWAPPED[verdict] if mirrored and verdict is not None else verdict,
             raw="",
             usage=NO_USAGE,
@@ -111,7 +101,7 @@ def _scores(
     """People's ratings, exchanged where the judge says the opposite of people, so that the scores in all are theirs."""
     if None in verdicts:
         for one in pair:
-            yield pointwise(one, judge=judge.name, outcome="unparsed", score=None, raw="")
+            yield pointwise(one, judge=judge.name, outcome="unparsed", raw="")
         return
     worth: dict[Verdict, float] = dict(zip(("first", "second"), _worth(item, scale), strict=True))
     opposite = SWAPPED[_people(item)]

@@ -18,7 +18,7 @@ from selfreward.data.readers import content_digest
 from selfreward.errors import ConfigError, DataError
 from selfreward.judge_quality.accuracy import scores_of
 from selfreward.judge_quality.bias import score_histogram
-from selfreward.judge_quality.estimate import Measure
+from selfreward.judge_quality.estimate import Measure, Measures
 from selfreward.judge_quality.measures import judge_measures, rater_measures
 from selfreward.judge_quality.opinions import weights_of
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
@@ -126,19 +126,19 @@ def _measured(config: RunConfig, gold: Path, pairs: Artifact, artifact: Artifact
 def report_lines(found: Calibrated, out: Path) -> Iterator[str]:
     """The lines of a calibration: table, people, what is missing, kinds of prompt, gate, where the page is."""
     yield f"{found.judge['kind']} on {len(found.items):,} pairs of {visible(found.gold)}{_without(found)}"
-    yield f"{against_chance(found.measure('accuracy'))}."
+    yield f"{against_chance(found.measures['accuracy'])}."
     if found.weights is not None:
         yield f"weights learned on these pairs, each judged by those of the others: {weights_text(found.weights)}"
     yield ""
-    yield from table_lines([_row(one, found.people) for one in found.measures if one.interval is not None])
+    yield from table_lines([_row(name, one, found.people) for name, one in found.measures.items() if one.interval])
     yield ""
-    for one in found.people:
+    for name, one in found.people.items():
         if (mean := one.interval) is not None:
             limits = f"{mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}]"
-            yield f"people among themselves: {one.name} {limits} on {mean.n:,} pairs"
-    for one in (*found.measures, *found.people):
+            yield f"people among themselves: {name} {limits} on {mean.n:,} pairs"
+    for name, one in {**found.measures, **found.people}.items():
         if one.interval is None:
-            yield f"not measured: {one.name}: {one.why_missing}"
+            yield f"not measured: {name}: {one.why_missing}"
     yield from ("", *table_lines([_kind_row(one) for one in found.kinds]))
     yield from (f"scores: {_scores(found)}", "") if found.scores else ("",)
     yield f"judgments: {', '.join(f'{name} {count:,}' for name, count in found.outcomes.items())}"
@@ -157,11 +157,11 @@ def _without(found: Calibrated) -> str:
     return f"; left out: {given}" if given else ""
 
 
-def _row(measure: Measure, people: tuple[Measure, ...]) -> dict[str, str]:
-    one, best = measure.interval, ceiling(measure.name, people)
+def _row(name: str, measure: Measure, people: Measures) -> dict[str, str]:
+    one, best = measure.interval, ceiling(name, people)
     assert one is not None, "only measures that exist are listed"
     return {
-        "measure": measure.name,
+        "measure": name,
         "value": f"{one.value:.3f}",
         "95% interval": f"[{one.low:.3f}, {one.high:.3f}]",
         "n": f"{one.n:,}",

@@ -1,9 +1,8 @@
 """How far raters agree beyond chance, whoever they are: people, jurors, or a judge and the majority of people.
 
-Values are those of scikit-learn, statsmodels, krippendorff and scipy; the intervals come from the same formulas
-written over item weights (`estimate.py`), because a library call for each of 2,000 resamples takes minutes.
-
-Items that share a prompt in `prompts` are resampled as one; without, each item is its own.
+Values are those of scikit-learn, statsmodels, krippendorff and scipy; intervals come from the same formulas over item
+weights (`estimate.py`), because 2,000 library calls take minutes. Items that share a prompt in `prompts` are resampled
+as one; without, each item is its own.
 
 Shape suffixes: B draws, P items, K classes, O observations (an item has one or more), U distinct values.
 """
@@ -35,7 +34,7 @@ def mean_pairwise_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, prom
     raters = max(map(len, votes_P), default=0)
     is_kept = [len(votes) == raters and None not in votes for votes in votes_P]
     if raters < 2 or not any(is_kept):
-        return missing("mean_pairwise_kappa", _TOO_FEW, is_kept.count(False))
+        return missing(_TOO_FEW, is_kept.count(False))
     pairs = list(combinations(list(zip(*compress(votes_P, is_kept), strict=True)), 2))
     kappas = [table_kappa(_cells(*pair)) for pair in pairs]
 
@@ -47,7 +46,7 @@ def mean_pairwise_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, prom
 
     those, why = _those(is_kept, prompts), "two raters use one class alone"
     left_out = is_kept.count(False)
-    return measure_of("mean_pairwise_kappa", mean, those, seed, why, left_out=left_out, library=library)
+    return measure_of(mean, those, seed, why, left_out=left_out, library=library)
 
 
 def fleiss_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, prompts: Prompts | None = None) -> Measure:
@@ -63,7 +62,7 @@ def fleiss_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, prompts: Pr
     raters = max(set(sizes), key=lambda size: (sizes.count(size), size), default=0)
     is_kept = [size == raters for size in sizes]
     if raters < 2:
-        return missing("fleiss_kappa", _TOO_FEW, is_kept.count(False))
+        return missing(_TOO_FEW, is_kept.count(False))
     counts_PK = _counts(list(compress(given_P, is_kept)))
     agreed_P = (counts_PK * (counts_PK - 1)).sum(axis=1) / (raters * (raters - 1))
 
@@ -73,7 +72,7 @@ def fleiss_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, prompts: Pr
         return _beyond_chance(weights_BP @ agreed_P / total_B, (share_BK**2).sum(axis=1))
 
     those, why, left_out = _those(is_kept, prompts), "all raters use one class alone", is_kept.count(False)
-    return measure_of("fleiss_kappa", kappa, those, seed, why, left_out=left_out, library=lambda: value_of(counts_PK))
+    return measure_of(kappa, those, seed, why, left_out=left_out, library=lambda: value_of(counts_PK))
 
 
 def krippendorff_alpha(
@@ -89,7 +88,7 @@ def krippendorff_alpha(
     given_P = [[rating for rating in ratings if rating is not None] for ratings in ratings_P]
     is_kept = [len(ratings) >= 2 for ratings in given_P]
     if not any(is_kept):
-        return missing("krippendorff_alpha", _TOO_FEW, is_kept.count(False))
+        return missing(_TOO_FEW, is_kept.count(False))
     counts_PU = _counts(list(compress(given_P, is_kept)))
     items, values = counts_PU.shape
     pairs_PUU = counts_PU[:, :, None] * counts_PU[:, None, :] - counts_PU[:, :, None] * np.eye(values)
@@ -107,15 +106,14 @@ def krippendorff_alpha(
         return float(alpha(value_counts=counts_PU.astype(int), level_of_measurement=level))
 
     those, why, left_out = _those(is_kept, prompts), "all ratings are the same", is_kept.count(False)
-    return measure_of("krippendorff_alpha", statistic, those, seed, why, left_out=left_out, library=value)
+    return measure_of(statistic, those, seed, why, left_out=left_out, library=value)
 
 
 def quadratic_kappa(a_O: Array, b_O: Array, item_O: NDArray[np.intp], prompts: Prompts, seed: int) -> Measure:
     """Cohen's kappa with quadratic weights, of two raters' grades on one scale; prompts are resampled, not grades.
 
-    1 - mean((a - b)^2) / (var(a) + var(b) + (mean(a) - mean(b))^2), which for whole grades is scikit-learn's with
-    every grade of the scale listed, and holds for fractional ones as they are (Lin 1989). Missing where both raters
-    give one and the same grade alone.
+    1 - mean((a - b)^2) / (var(a) + var(b) + (mean(a) - mean(b))^2): for whole grades scikit-learn's with every grade
+    listed; for fractional ones Lin 1989. Missing where both raters give one and the same grade alone.
     """
     squares_OD = np.stack([np.ones_like(a_O), a_O, b_O, (a_O - b_O) ** 2, a_O**2 + b_O**2], axis=1)
     sums_PD = np.zeros((len(prompts), squares_OD.shape[1]))
@@ -126,7 +124,7 @@ def quadratic_kappa(a_O: Array, b_O: Array, item_O: NDArray[np.intp], prompts: P
         chance_B = square_B / count_B - 2 * (a_B / count_B) * (b_B / count_B)
         return _beyond(1 - apart_B / count_B / chance_B, chance_B)
 
-    return measure_of("quadratic_kappa", kappa, prompts, seed, "both raters give one grade alone")
+    return measure_of(kappa, prompts, seed, "both raters give one grade alone")
 
 
 def spearman(a_O: Array, b_O: Array, item_O: NDArray[np.intp], prompts: Prompts, seed: int) -> Measure:
@@ -137,7 +135,7 @@ def spearman(a_O: Array, b_O: Array, item_O: NDArray[np.intp], prompts: Prompts,
         weights_BO = weights_BP[:, item_O]
         return _pearson(_ranks(a_O, weights_BO), _ranks(b_O, weights_BO), weights_BO)
 
-    return measure_of("spearman", rho, prompts, seed, _CONSTANT, library=lambda: spearmanr(a_O, b_O).statistic)
+    return measure_of(rho, prompts, seed, _CONSTANT, library=lambda: spearmanr(a_O, b_O).statistic)
 
 
 def kendall(a_O: Array, b_O: Array, item_O: NDArray[np.intp], prompts: Prompts, seed: int) -> Measure:
@@ -158,7 +156,7 @@ def kendall(a_O: Array, b_O: Array, item_O: NDArray[np.intp], prompts: Prompts, 
         )
         return np.asarray(concord_B / np.sqrt(a_B * b_B))
 
-    return measure_of("kendall", tau, prompts, seed, _CONSTANT, library=lambda: kendalltau(a_O, b_O).statistic)
+    return measure_of(tau, prompts, seed, _CONSTANT, library=lambda: kendalltau(a_O, b_O).statistic)
 
 
 def _those(is_kept: Sequence[bool], prompts: Prompts | None) -> Prompts:

@@ -1,17 +1,14 @@
 """What moves a judge besides the quality of the answers: place, length, who wrote them, the top of its scale, silence.
 
-Each measure is at rest for a judge that errs at random, so that a poor judge is not taken for a biased one. At rest: 0
-for the flip rate, same_position, position_preference and the two slopes, 1 for the parse rate. A judge that tosses a
-coin at every call flips half the time.
+Each measure is at rest for a judge that errs at random: the parse rate at 1, the flip rate, same_position,
+position_preference and the two slopes at 0. A judge that tosses a coin at every call flips half the time.
 
-Length and authorship are linear regressions at equal human label, in which swapping the two answers turns every sign.
-**They do not rest at 0 for a judge that is better than its labels**: a label that is wrong at times explains too little
-of the quality, and length and authorship, where they go with quality, take over the rest. With labels that are right in
-75% of cases and an author who is better in 75%, a judge without a fault has a self-preference of +.2.
+Length and authorship are linear regressions at equal human label. **They do not rest at 0 for a judge that is better
+than its labels**: where they go with quality, they take over what wrong labels leave unexplained. With labels that are
+right in 75% of cases and an author who is better in 75%, a judge without a fault has a self-preference of +.2.
 
-With several verdicts an item, those of different people tell how much a verdict is worth, and the `_corrected`
-measures take that out. They rest at 0 for a judge whose errors are not those of the people, however poor or good; a
-judge that copies the errors of these very people lies on the other side of 0.
+With several verdicts an item, the `_corrected` measures take that out. They rest at 0 for a judge whose errors are not
+those of the people; one that copies the errors of these very people lies on the other side of 0.
 
 Shape suffixes: B draws, P items, D covariates.
 """
@@ -50,14 +47,14 @@ class ScoreBin:
 def flip_rate(judged: Sequence[Judged]) -> Measure:
     """The share of items whose verdict changed when the answers changed places."""
     flips = [None if said.flipped is None else float(said.flipped) for _, said in judged]
-    return share_of("flip_rate", flips, prompts_of(judged), _ONE_ORDER)
+    return share_of(flips, prompts_of(judged), _ONE_ORDER)
 
 
 def same_position(judged: Sequence[Judged]) -> Measure:
     """The share of decided items on which the place shown first won in both orders: pure choice of a place.
 
-    Counted is an item whose orders disagree with the answer shown first ahead over both, so that a win in one order
-    and a tie in the other counts. Left out: items that were not answered in both orders, or tied in both.
+    A win of the answer shown first in one order and a tie in the other counts. Left out: items that were not answered
+    in both orders, or tied in both.
     """
     rows = [
         None
@@ -65,19 +62,19 @@ def same_position(judged: Sequence[Judged]) -> Measure:
         else float(said.flipped and said.first_shown > 0.5)
         for _, said in judged
     ]
-    return share_of("same_position", rows, prompts_of(judged), f"{_ONE_ORDER}, or saw ties alone")
+    return share_of(rows, prompts_of(judged), f"{_ONE_ORDER}, or saw ties alone")
 
 
 def position_preference(judged: Sequence[Judged], seed: int) -> Measure:
     """The mean preference for the answer shown first, less 0.5: from -0.5 (always the second) to 0.5."""
     rows = [None if said.first_shown is None else said.first_shown - 0.5 for _, said in judged]
-    return mean_of("position_preference", rows, prompts_of(judged), seed, _ONE_ORDER)
+    return mean_of(rows, prompts_of(judged), seed, _ONE_ORDER)
 
 
 def parse_rate(judged: Sequence[Judged]) -> Measure:
     """The share of items with a verdict that could be read; refused, truncated and failed ones count as not read."""
     read = [float(said.outcome == "scored") for _, said in judged]
-    return share_of("parse_rate", read, prompts_of(judged), "there are no items")
+    return share_of(read, prompts_of(judged), "there are no items")
 
 
 def share_at_maximum(judged: Sequence[Judged], scale: Scale | None) -> Measure:
@@ -86,9 +83,9 @@ def share_at_maximum(judged: Sequence[Judged], scale: Scale | None) -> Measure:
     The scores of one item are averaged first. Missing for a judge without scores or whose scores have no maximum.
     """
     if scale is None:
-        return missing("share_at_maximum", "the judge's scores have no maximum", len(judged))
+        return missing("the judge's scores have no maximum", len(judged))
     top = [top_share(scores_of(pair), scale) for pair in judged]
-    return share_of("share_at_maximum", top, prompts_of(judged), _NO_SCORES)
+    return share_of(top, prompts_of(judged), _NO_SCORES)
 
 
 def top_share(scores: Sequence[float], scale: Scale) -> float | None:
@@ -114,12 +111,10 @@ def length_slope(judged: Sequence[Judged], own: Collection[str], seed: int, *, c
 
     The slope of preference - 0.5 on log2(characters of the first / of the second), by least squares without an
     intercept (swapping the answers turns every sign), beside the majority of people (1, 0, -1), separately on items
-    that set an answer by an author in `own` against another's, and beside whose side is `own`. Linear, not logistic:
-    a judge that agrees with people throughout has a slope of exactly 0, where a logistic fit would diverge. Left out:
-    items without a preference or a majority. Missing where length does not vary at equal label.
-
-    `corrected` takes people's mean verdict instead, as the head of this file says; left out are items with fewer than
-    two verdicts.
+    that set an answer by an author in `own` against another's, and beside whose side is `own`. Linear, because a
+    logistic fit diverges for a judge that agrees with people throughout. Left out: items without a preference or a
+    majority; `corrected`, which takes people's mean verdict instead, those with fewer than two verdicts. Missing where
+    length does not vary at equal label.
     """
     lines: list[_Line] = []
     for item, said in judged:
@@ -131,18 +126,16 @@ def length_slope(judged: Sequence[Judged], own: Collection[str], seed: int, *, c
     why = "no item with a preference and a majority differs in length at equal human label"
     if corrected and not lines:
         why = _ONE_VERDICT
-    return _slope("length_slope", lines, len(judged), seed, why, corrected=corrected)
+    return _slope(lines, len(judged), seed, why)
 
 
 def self_preference(judged: Sequence[Judged], own: Collection[str], seed: int, *, corrected: bool = False) -> Measure:
     """The judge's preference for answers by authors in `own`, less 0.5, where people and length favour neither side.
 
     On items where exactly one answer is its own: the intercept of preference for its own - 0.5 on people's majority
-    for its own (1, 0, -1), on log2 of the length ratio and on which is longer. The plain difference between the
-    judge's and people's preference is not used: any noise in the judge moves it, unless people prefer its own exactly
-    half the time. Missing without such items, or where length or label tell its own from the others' throughout.
-
-    `corrected` as in `length_slope`.
+    for its own (1, 0, -1), on log2 of the length ratio and on which is longer. Any noise in the judge would move the
+    plain difference between its and people's preference. Missing without such items, or where length or label tell its
+    own from the others' throughout. `corrected` as in `length_slope`.
     """
     lines: list[_Line] = []
     for item, said in judged:
@@ -159,19 +152,19 @@ def self_preference(judged: Sequence[Judged], own: Collection[str], seed: int, *
         lines, why = [], "it is not known which answers are the judge's own: set judge.own=[AUTHOR]"
     elif not lines:
         why = _ONE_VERDICT if corrected else "no item with a preference sets an answer of judge.own against another's"
-    return _slope("self_preference", lines, len(judged), seed, why, corrected=corrected)
+    return _slope(lines, len(judged), seed, why)
 
 
-def _slope(name: str, lines: Sequence[_Line], judged: int, seed: int, why: str, *, corrected: bool) -> Measure:
-    name, left_out = f"{name}_corrected" if corrected else name, judged - len(lines)
+def _slope(lines: Sequence[_Line], judged: int, seed: int, why: str) -> Measure:
+    left_out = judged - len(lines)
     if not lines:
-        return missing(name, why, left_out)
+        return missing(why, left_out)
     x, y, label, square, prompts = zip(*lines, strict=True)
     x_PD, y_P = np.array(x, dtype=np.float64), np.array(y, dtype=np.float64)
     xx_PDD = x_PD[:, :, None] * x_PD[:, None, :]
     xx_PDD[np.arange(len(lines)), label, label] = square
     statistic = first_coefficient(xx_PDD, x_PD * y_P[:, None])
-    return measure_of(name, statistic, prompts, seed, why, left_out=left_out)
+    return measure_of(statistic, prompts, seed, why, left_out=left_out)
 
 
 def first_coefficient(xx_PDD: Array, xy_PD: Array) -> Statistic:
@@ -199,9 +192,9 @@ def first_coefficient(xx_PDD: Array, xy_PD: Array) -> Statistic:
 def _label(item: Labelled, corrected: bool) -> tuple[float, float] | None:
     """What people said of an item, + for the first answer, and the square of it that the regression takes.
 
-    It is the majority, or, to correct, people's mean verdict with the mean product of two of them as its square. The
-    error of one person has nothing to do with that of another, so the product of two has the square of what they agree
-    on as its mean (method of moments; Fuller 1987, chapter 1). None without a majority, or two verdicts.
+    It is the majority, or, to correct, people's mean verdict with the mean product of two of them as its square, in
+    which their errors, being independent, cancel out (method of moments; Fuller 1987, chapter 1). None without a
+    majority, or two verdicts.
     """
     first, second, people = item.verdicts.count("first"), item.verdicts.count("second"), len(item.verdicts)
     if corrected:

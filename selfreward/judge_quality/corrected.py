@@ -1,8 +1,7 @@
 """What share of answers is right, when a judge that errs says so of some: corrected by how it errs on gold.
 
-A judge that calls answers right states a share that is off by both of its errors, however many answers it sees. Gold
-says how often it calls a right answer right (sensitivity) and a wrong one wrong (specificity), and then both can be
-taken out (Rogan and Gladen 1978; of judges that are models, Lee et al. 2025, 2511.21140).
+Gold says how often it calls a right answer right (sensitivity) and a wrong one wrong (specificity), so that both errors
+can be taken out (Rogan and Gladen 1978; of judges that are models, Lee et al. 2025, 2511.21140).
 """
 
 from collections.abc import Sequence
@@ -11,7 +10,6 @@ from statistics import fmean
 from selfreward.judge_quality.accuracy import Scale
 from selfreward.judge_quality.estimate import Measure, mean_of, missing, share_of
 from selfreward.judge_quality.verdicts import Judged, prompts_of
-from selfreward.metrics.intervals import Interval
 from selfreward.records import majority
 
 RATES = ("sensitivity", "specificity", "informedness")
@@ -21,16 +19,15 @@ _NO_SCALE = "the judge's scores have no scale, in whose upper half an answer is 
 _NO_BOTH = "no item on which most people took a side has the judge's score of both answers"
 
 
-def right_rates(judged: Sequence[Judged], scale: Scale | None, seed: int) -> tuple[Measure, ...]:
+def right_rates(judged: Sequence[Judged], scale: Scale | None, seed: int) -> dict[str, Measure]:
     """The `RATES` of a judge that scores: how well being called right tells the answer most people prefer.
 
-    Right is a score in the upper half of the judge's `scale` (lowest, highest), half of it one at the middle.
-    Sensitivity is the share of preferred answers that are called right, specificity that of the others that are not,
-    and informedness (Youden's J) their sum less 1: 1 all are told, 0 none. Left out: items on which a score is missing
-    or most people took no side.
+    Right is as `called_right` says. Sensitivity is the share of preferred answers that are called right, specificity
+    that of the others that are not, and informedness (Youden's J) their sum less 1: 1 all are told, 0 none. Left out:
+    items on which a score is missing or most people took no side.
     """
     if scale is None:
-        return tuple(missing(name, _NO_SCALE, len(judged)) for name in RATES)
+        return dict.fromkeys(RATES, missing(_NO_SCALE, len(judged)))
     right: list[float | None] = []
     wrong: list[float | None] = []
     for item, said in judged:
@@ -44,37 +41,31 @@ def right_rates(judged: Sequence[Judged], scale: Scale | None, seed: int) -> tup
             wrong.append(1 - called_right([worse], scale))
     prompts = prompts_of(judged)
     apart = [None if a is None or b is None else a + b - 1 for a, b in zip(right, wrong, strict=True)]
-    return (
-        share_of("sensitivity", right, prompts, _NO_BOTH),
-        share_of("specificity", wrong, prompts, _NO_BOTH),
-        mean_of("informedness", apart, prompts, seed, _NO_BOTH),
-    )
+    rates = share_of(right, prompts, _NO_BOTH), share_of(wrong, prompts, _NO_BOTH)
+    return dict(zip(RATES, (*rates, mean_of(apart, prompts, seed, _NO_BOTH)), strict=True))
 
 
 def called_right(scores: Sequence[float], scale: Scale) -> float:
-    """The share of `scores` in the upper half of `scale`, one at the middle for half."""
+    """The share of `scores` in the upper half of `scale` (lowest, highest), one at the middle for half."""
     middle = sum(scale) / 2
     return fmean(0.5 + ((score > middle) - (score < middle)) / 2 for score in scores)
 
 
-def corrected_share(name: str, said: Measure, sensitivity: Measure, specificity: Measure, apart: Measure) -> Measure:
+def corrected_share(said: Measure, sensitivity: Measure, specificity: Measure, apart: Measure) -> Measure:
     """The share of answers that are right, when `said` is the share that the judge calls right.
 
     (said + specificity - 1) / (sensitivity + specificity - 1), cut to [0, 1], with a 95% interval by the delta method
     that counts the noise of the answers and of gold. `apart`, the informedness, says how the two rates vary together.
     A success and a failure are added to each of the three shares for their variance and the middle of the interval
-    (Lang and Reiczigel 2014), since a judge that made no mistake on gold may make one. Missing where one of them is,
-    or where the judge may not tell right from wrong: where the interval of `apart` holds 0.
+    (Lang and Reiczigel 2014). Missing where one of them is, or where the interval of `apart` holds 0.
     """
     for one in (said, sensitivity, specificity, apart):
         if one.interval is None:
-            return missing(name, str(one.why_missing))
-    given, told = said.interval, apart.interval
-    assert given is not None, "what does not exist was returned"
-    assert told is not None, "what does not exist was returned"
-    if told.low <= 0:
-        reason = f"informedness {told.low:.3g} to {told.high:.3g}"
-        return missing(name, f"on gold the judge does not tell right answers from wrong ones: {reason}")
+            return missing(str(one.why_missing))
+    assert apart.low is not None, "what does not exist was returned"
+    if apart.low <= 0:
+        reason = f"informedness {apart.low:.3g} to {apart.high:.3g}"
+        return missing(f"on gold the judge does not tell right answers from wrong ones: {reason}")
     (p, of_p), (right, of_right), (wrong, of_wrong) = (_smoothed(one) for one in (said, sensitivity, specificity))
     middle = _solved(p, right, wrong)
     # How the two rates vary together, from the variance of their sum.
@@ -86,14 +77,12 @@ def corrected_share(name: str, said: Measure, sensitivity: Measure, specificity:
     reach = _Z * max(variance, 0.0) ** 0.5 / room if room > 0 else 1.0
     value = _solved(*(_value(one) for one in (said, sensitivity, specificity)))
     low, high = max(0.0, min(value, middle - reach)), min(1.0, max(value, middle + reach))
-    return Measure(
-        name=name, interval=Interval(value, low, high, given.n), left_out=said.left_out, prompts=said.prompts
-    )
+    return Measure(value=value, low=low, high=high, n=said.n, left_out=said.left_out, prompts=said.prompts)
 
 
 def _value(measure: Measure) -> float:
-    assert measure.interval is not None, "only what exists is used"
-    return measure.interval.value
+    assert measure.value is not None, "only what exists is used"
+    return measure.value
 
 
 def _smoothed(measure: Measure) -> tuple[float, float]:

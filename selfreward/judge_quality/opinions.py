@@ -1,8 +1,7 @@
 """What a judge says of pairs of answers, written shard by shard, so that a crash costs no more than one.
 
-A jury may learn from pairs that people compared how much the vote of each member weighs. Of voters that err
-independently, the best decision weighs each by the log-odds of its being right (Nitzan and Paroush 1982). They are
-estimated with one hit and one miss added; a member no better than a coin has no say.
+A jury may learn from them how much the vote of each member weighs: of voters that err independently, the best decision
+weighs each by the log-odds of its being right (Nitzan and Paroush 1982). A member no better than a coin has no say.
 """
 
 import math
@@ -99,8 +98,7 @@ def learned(items: Sequence[Labelled], said: Mapping[str, Sequence[Verdicts]]) -
     """The weight of every member, max(0, log((hits + 1) / (misses + 1))), and by item those learned on the others.
 
     `said` is what each member said of the items by itself. A hit is an item on which it prefers the answer most people
-    prefer, a miss one on which it prefers the other, a tie half of each. Items that it did not answer, and those on
-    which most people took no side, count for nothing.
+    prefer, a miss one on which it prefers the other, a tie half of each; other items count for nothing.
     """
     of_all: dict[str, float] = {}
     of_others: dict[str, dict[str, float]] = {item.id: {} for item in items}

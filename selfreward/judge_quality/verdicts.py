@@ -7,7 +7,7 @@ from statistics import fmean
 
 from selfreward.artifacts import derive_seed
 from selfreward.judges.base import Item, by_prompt
-from selfreward.judges.both_orders import comparisons, preference_of
+from selfreward.judges.both_orders import comparisons, higher, preference_of
 from selfreward.records import GoldPair, Judgment, Message, Outcome, Prompt, Verdict, digest_of, undrawn
 
 Judged = tuple["Labelled", "Verdicts"]
@@ -15,10 +15,9 @@ Judged = tuple["Labelled", "Verdicts"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """Two answers to one conversation and what people said of them.
+    """Two answers to one conversation, and one verdict a person, each in the same place on every item if known.
 
-    `verdicts` holds one verdict a person, each person in the same place on every item where that is known. An author
-    is the model or person that wrote an answer. A rating is what people gave the answer alone, on their own scale.
+    An author is who wrote an answer, a rating what people gave the answer alone, on their own scale.
     """
 
     id: str
@@ -136,7 +135,7 @@ def _of_orders(item: Labelled, asked: Sequence[Judgment]) -> Verdicts | None:
 
 def _of_scores(item: Labelled, concluded: Sequence[Judgment]) -> Verdicts:
     first, second = (_score(concluded, _id(item, side)) for side in ("first", "second"))
-    preference = None if first is None or second is None else 0.5 + ((first > second) - (first < second)) / 2
+    preference = higher(first, second)
     outcome = _outcome(preference, concluded)
     return Verdicts(id=item.id, preference=preference, first_score=first, second_score=second, outcome=outcome)
 

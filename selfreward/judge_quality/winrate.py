@@ -17,11 +17,8 @@ _NO_PREFERENCE = "no prompt has a preference"
 
 
 def win_rate(preference_P: Sequence[float | None], prompts: Prompts, seed: int) -> Measure:
-    """The mean preference for A over the prompts that have one, in [0, 1]; a tie is half a win.
-
-    A preference is P(A's answer is better), the mean over both orders, None where either is missing.
-    """
-    return mean_of("win_rate", preference_P, prompts, seed, _NO_PREFERENCE)
+    """The mean of P(A's answer is better), itself over both orders, in [0, 1]; prompts without it are left out."""
+    return mean_of(preference_P, prompts, seed, _NO_PREFERENCE)
 
 
 def length_controlled_win_rate(
@@ -31,30 +28,28 @@ def length_controlled_win_rate(
 
     logit P(A wins) = model + length * tanh(d / sd(d)), d the characters by which A's answer is longer; fitted to soft
     preferences, then taken with the length term at 0. Missing where the answers differ in length by the same
-    throughout, which no fit tells from being better.
+    throughout.
 
-    Source: Dubois et al. 2024, 2404.04475, section 3. Deviations: their difficulties of prompts, which come from a fit
-    over the whole leaderboard, are left out; their penalty is an L1 by cross-validation and two planted baselines, ours
-    is a ridge of 0.01 / 2 on the squared coefficients against a sum over prompts (no more than what keeps a judge
-    without exception finite). sd(d) stays that of all prompts in every resample.
+    Source: Dubois et al. 2024, 2404.04475, section 3. Deviations: their difficulties of prompts, from a fit over the
+    whole leaderboard, are left out; for their L1 penalty by cross-validation and two planted baselines stands a ridge
+    of 0.01 / 2 on the squared coefficients against a sum over prompts. sd(d) is that of all prompts in every resample.
     """
-    name = "lc_win_rate"
     there = [one for one in zip(preference_P, longer_P, prompts, strict=True) if one[0] is not None]
     left_out = len(prompts) - len(there)
     if not there:
-        return missing(name, _NO_PREFERENCE, left_out)
+        return missing(_NO_PREFERENCE, left_out)
     given, longer, those = zip(*there, strict=True)
     y_P, apart_P = np.array(given, dtype=np.float64), np.array(longer, dtype=np.float64)
     spread = apart_P.std(ddof=1) if len(there) > 1 else 0.0
     if spread == 0 and apart_P.any():
-        return missing(name, "A's answers differ in length from B's by the same on every prompt", left_out)
+        return missing("A's answers differ in length from B's by the same on every prompt", left_out)
     length_P = np.tanh(apart_P / spread) if spread > 0 else apart_P
     terms_PD = np.column_stack([np.ones_like(apart_P), length_P])
 
     def rate(weights_BP: Array) -> Array:
         return _logistic(fit_logistic(terms_PD, y_P, weights_BP)[:, 0])
 
-    return measure_of(name, rate, those, seed, _NO_PREFERENCE, left_out=left_out)
+    return measure_of(rate, those, seed, _NO_PREFERENCE, left_out=left_out)
 
 
 def fit_logistic(x_PD: Array, y_P: Array, weights_BP: Array) -> Array:

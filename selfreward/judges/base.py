@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.backends.base import Advance, Sampling
 from selfreward.backends.rendering import ChatSpec
-from selfreward.judges.prompting import JudgeTexts
+from selfreward.judges.prompting import JudgeTexts, Rubric
 from selfreward.records import Candidate, Judgment, Outcome, Prompt, Usage
 from selfreward.spec import Spec, execution, neutral
 
@@ -24,8 +24,8 @@ NO_USAGE = Usage(prompt_tokens=0, completion_tokens=0)
 class Judge:
     """`ask` makes judgments of items, with a seed, and is what costs; all candidates of a prompt come in one call.
 
-    `name` is the `judge` of what it asks. `conclude` is pure: from the items and what was asked of them it makes one
-    judgment of each, in order. It is None where what was asked is already about one candidate at a time.
+    `name` is the `judge` of what it asks. `conclude` is pure: it makes one judgment of each item, in order, from what
+    was asked. It is None where that is already about one candidate at a time.
     """
 
     name: str
@@ -42,8 +42,8 @@ class JudgeBase(Spec):
 class PolicyJudgeBase(JudgeBase):
     """Settings of a judge that is a policy: which one, and for `external` the model folder and how to talk to it.
 
-    The judging policy is an input of the stage and counts by its digest; how it was named does not. `own` names the
-    authors in gold whose answers count as the judge's own: what it says does not hang on it, only `health` counts it.
+    The policy counts by its digest, not by how it was named. `own` names the authors in gold whose answers count as
+    the judge's own, for `health` alone.
     """
 
     policy: JudgingPolicy = execution("live")
@@ -55,9 +55,9 @@ class PolicyJudgeBase(JudgeBase):
 class PromptedJudgeBase(PolicyJudgeBase):
     """Settings of a judge that is asked in words.
 
-    With the method `sampled` replies are drawn, and `constrained` ones, which not every engine can draw, have to end in
-    a verdict that can be read. Any other method reads the probability of every verdict as the first token of the
-    answer, and is unparsed where together they have less than `min_mass` of the probability.
+    With the method `sampled` replies are drawn, and `constrained` ones have to end in a verdict that can be read. Any
+    other method reads the probability of every verdict as the first token of the answer, and is unparsed where
+    together they have less than `min_mass`.
     """
 
     method: str
@@ -77,11 +77,16 @@ class PromptedJudgeBase(PolicyJudgeBase):
         return self
 
     def check_form(self, texts: JudgeTexts) -> None:
-        """Raises ValueError where replies are to be held to a line, and `texts` reads another form."""
+        """Raises ValueError where the method cannot have the verdict in the form that `texts` give it."""
         if self.constrained and texts.reads.kind != "line":
             raise ValueError(
                 f"judge.constrained=true holds replies to a line, and {texts.id} reads a {texts.reads.kind}: set "
                 "judge.constrained=false"
+            )
+        if self.method == "expected" and isinstance(texts, Rubric) and not texts.scale.whole:
+            raise ValueError(
+                f"judge.method=expected with {texts.id}, whose half points are no single tokens: set "
+                "judge.method=sampled"
             )
 
     def sampling(self, k: int, pattern: str) -> Sampling:
@@ -100,7 +105,7 @@ def pointwise(
     *,
     judge: str,
     outcome: Outcome = "scored",
-    score: float | None,
+    score: float | None = None,
     raw: str,
     usage: Usage = NO_USAGE,
     rubric: str | None = None,
@@ -114,12 +119,9 @@ def pointwise(
         order=(0,),
         judge=judge,
         rubric=rubric,
-        dimension=None,
-        principle=None,
         repeat=repeat,
         outcome=outcome,
         score=score,
-        verdict=None,
         raw=raw,
         usage=usage,
     )

@@ -13,8 +13,8 @@ PREFERENCES: Mapping[Verdict, float] = {"first": 1.0, "tie": 0.5, "second": 0.0}
 class Comparison:
     """Two candidates of a prompt, asked about in both orders.
 
-    `preference` is how far the first is preferred: 1 it is better, 0 the second is, .5 neither; between them, a
-    probability. `flipped` says whether the two orders disagreed. Both are None where a verdict is missing.
+    `preference` is how far the first is preferred, 0 to 1, `flipped` whether the two orders disagreed; both are None
+    where a verdict is missing.
     """
 
     first_id: str
@@ -56,6 +56,11 @@ def preference_of(judgment: Judgment) -> float | None:
     if judgment.verdict is None or judgment.score is not None:
         return judgment.score
     return PREFERENCES[judgment.verdict]
+
+
+def higher(first: float | None, second: float | None) -> float | None:
+    """How far the first of two answers is preferred, by the higher score; None where one is missing."""
+    return None if first is None or second is None else 0.5 + ((first > second) - (first < second)) / 2
 
 
 def verdict_of(preference: float) -> Verdict:

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from selfreward.backends.base import Advance, Backend
 from selfreward.judges.base import Item, Judge, PromptedJudgeBase, in_step, pointwise
 from selfreward.judges.prompting import Rubric
-from selfreward.judges.rubric import RubricSpec, check_steps, judge_by_rubric
+from selfreward.judges.rubric import RubricSpec, judge_by_rubric
 from selfreward.records import Judgment, Policy, digest_of
 from selfreward.spec import Spec, identity
 
@@ -51,7 +51,6 @@ class DimensionsSpec(PromptedJudgeBase):
     def _fits_its_rubrics(self) -> "DimensionsSpec":
         for dimension in self.dimensions.values():
             self.check_form(dimension.rubric)
-            check_steps(dimension.rubric, self.method)
         return self
 
     def build(self, backend: Backend, policy: Policy) -> Judge:
@@ -92,7 +91,7 @@ def _together(
     missing = [called for called in dimensions if judgments[called].score is None]
     if missing:
         outcome = judgments[missing[0]].outcome
-        return pointwise(item, judge=name, outcome=outcome, score=None, raw=f"no score in {', '.join(missing)}")
+        return pointwise(item, judge=name, outcome=outcome, raw=f"no score in {', '.join(missing)}")
     scores = {called: one.score for called, one in judgments.items() if one.score is not None}
     scales = {called: one.rubric.scale for called, one in dimensions.items()}
     shares = [(scores[called] - scale.lowest) / (scale.highest - scale.lowest) for called, scale in scales.items()]

@@ -158,8 +158,7 @@ class Jury:
     def ask(self, items: Sequence[Item], seed: int, advance: Advance) -> list[Judgment]:
         """Every member's judgments, one member after the other, under the name of its seat.
 
-        Each member has luck of its own. Members with the same policy are asked in turn; where there are several
-        policies, each is freed before the next is loaded.
+        Each member has luck of its own. Where there are several policies, each is freed before the next is loaded.
         """
         advance = in_step(len(self.seats) * len(items), len(items), advance)
         turns: dict[int, list[Seat]] = {}
@@ -199,16 +198,13 @@ class Jury:
 
     def _heard(
         self, items: Sequence[Item], evidence: Sequence[Judgment]
-    ) -> Iterator[tuple[str, list[Item], dict[str, Scores]]]:
+    ) -> Iterator[tuple[str, list[Item], Mapping[str, Scores]]]:
         """Every prompt with its candidates, and each member's scores of those that it has a verdict on."""
         given = {seat.member: _scores(seat.verdicts(items, evidence)[1]) for seat in self.seats}
         for id_, field in fields(items).items():
             ids = [candidate.id for _, candidate in field]
-            yield (
-                id_,
-                field,
-                {name: {one: scores[one] for one in ids if one in scores} for name, scores in given.items()},
-            )
+            here = {name: {one: scores[one] for one in ids if one in scores} for name, scores in given.items()}
+            yield id_, field, here
 
 
 def _scores(concluded: Sequence[Judgment]) -> dict[str, float]:

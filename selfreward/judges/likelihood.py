@@ -27,9 +27,8 @@ def judge_likelihood(
 ) -> list[Judgment]:
     """One judgment for each item, in order.
 
-    A candidate drawn from the judging policy itself already carries this quantity (temperature 1, untruncated), so
-    its sampling log-probability is reused. An answer cut by the token limit is scored without an end of turn. Tokens of
-    a thought count as those of the answer do. A log-probability that is no number is a failure of the engine.
+    The sampling log-probability (temperature 1, untruncated) of a candidate drawn from the judging policy is reused. An
+    answer cut by the token limit is scored without an end of turn. Tokens of a thought count as those of the answer do.
     """
     judgments: dict[str, Judgment] = {}
     owed = []
@@ -43,9 +42,9 @@ def judge_likelihood(
     answers = [Answer(messages=p.messages, text=c.text, ended=c.finish == "stop", thought=c.thought) for p, c in owed]
     for item, result in zip(owed, backend.score(answers, advance) if answers else [], strict=True):
         if not isinstance(result, TextScore):
-            judgment = pointwise(item, judge=name, outcome=result.outcome, score=None, raw=result.reason)
+            judgment = pointwise(item, judge=name, outcome=result.outcome, raw=result.reason)
         elif result.tokens == 0:
-            judgment = pointwise(item, judge=name, outcome="unparsed", score=None, raw="empty answer")
+            judgment = pointwise(item, judge=name, outcome="unparsed", raw="empty answer")
         else:
             usage = Usage(prompt_tokens=result.prompt_tokens + result.tokens, completion_tokens=0)
             judgment = _mean(item, name, result.logprob, result.tokens, "scored logprob", usage)
@@ -55,5 +54,5 @@ def judge_likelihood(
 
 def _mean(item: Item, judge: str, logprob: float, tokens: int, raw: str, usage: Usage = NO_USAGE) -> Judgment:
     if not math.isfinite(logprob):
-        return pointwise(item, judge=judge, outcome="failed", score=None, raw=f"{raw} {logprob}", usage=usage)
+        return pointwise(item, judge=judge, outcome="failed", raw=f"{raw} {logprob}", usage=usage)
     return pointwise(item, judge=judge, score=logprob / tokens, raw=raw, usage=usage)

@@ -1,7 +1,7 @@
 """Verdicts that a reply marks: by a pattern, as `[[A]]`, or as a value in JSON. The strict rules are those of lines.
 
 The last verdict counts, another one before it contradicts it, and nothing counts that is quoted, thought, or the
-judged answer's. A judge that is trained to mark its verdict may announce it as it likes: what is unclear is its own.
+judged answer's. What is unclear is the judge's own.
 """
 
 import re

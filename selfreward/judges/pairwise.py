@@ -80,8 +80,8 @@ def compare(
 ) -> list[Judgment]:
     """Two judgments a comparison, one for each order, prompt by prompt.
 
-    Their verdict or score, the probability that the first is better, is about `candidate_ids`, which stand in order of
-    index, whichever was shown first. Candidates with the same text are one.
+    Verdict and score, P(the first is better), are about `candidate_ids` in order of index, whichever was shown first.
+    Candidates with the same text are one.
     """
     texts, explained = spec.comparison, spec.explained
     questions = list(_questions(spec, name, items, seed))
@@ -99,8 +99,9 @@ def compare(
         verdict = None if value is None or spec.method == "probability" else verdict_of(value)
         # A verdict by degrees says how far the better one is preferred; another says all with its name.
         score = None if verdict is not None and value in PREFERENCES.values() else value
-        told = {"outcome": reading.outcome, "raw": reading.raw, "usage": reading.usage}
-        judgments.append(judgment(score=score, verdict=verdict, **told))
+        judgments.append(
+            judgment(outcome=reading.outcome, score=score, verdict=verdict, raw=reading.raw, usage=reading.usage)
+        )
     return judgments
 
 
@@ -133,9 +134,7 @@ def _questions(
                     order=(1, 0) if swapped else (0, 1),
                     judge=name,
                     rubric=spec.comparison.name,
-                    dimension=None,
                     principle=principle,
-                    repeat=0,
                 )
                 yield spec.comparison.ask(given, explained=spec.explained), swapped, judgment
 
@@ -151,10 +150,10 @@ def _standings(judgment: partial[Judgment], field: Sequence[Item], asked: Sequen
     for item, strength in zip(field, bradley_terry(len(field), bouts), strict=True):
         own = [one for one in asked if item[1].id in one.candidate_ids]
         if not own:
-            yield judgment(item, outcome="unparsed", score=None, raw="nothing to compare with")
+            yield judgment(item, outcome="unparsed", raw="nothing to compare with")
         elif strength is None:
             missing = next(one.outcome for one in own if one.outcome != "scored")
-            yield judgment(item, outcome=missing, score=None, raw=f"undecided in all of {len(own) // 2} comparisons")
+            yield judgment(item, outcome=missing, raw=f"undecided in all of {len(own) // 2} comparisons")
         else:
             raw = _strength_line(strength, bouts, place[item[1].id], len(own) // 2)
             yield judgment(item, score=strength.score, raw=raw)

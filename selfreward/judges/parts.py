@@ -22,9 +22,8 @@ _HEADING = re.compile(r"\s*(?:#{1,6}\s|\*\*[^*]{1,60}\*\*:?\s*$)")
 class Stated(Generic[Value]):
     """One verdict of a reply.
 
-    `value` is what it states, None where that is no plain value; `final` says that it calls itself final. `doubtful`
-    verdicts may not be the judge's own: they can contradict another, and cannot be the verdict. `part` says whether it
-    is one of a part by where it stands, `line` the number of its line.
+    `value` is None where it states no plain one; `final` says that it calls itself final, `part` whether it is one of a
+    part by where it stands. A `doubtful` one may not be the judge's own: it can contradict another, and no more.
     """
 
     value: Value | None
@@ -60,9 +59,8 @@ def is_amid(items: Set[int], below: Sequence[str]) -> bool:
 def part_of(line: str, before: str, *, inline: bool, several: bool, amid: bool, final: bool) -> Part:
     """What the place of a verdict in `line` says, `before` being the line before it.
 
-    A part is a verdict that ends a list item, stands `amid` a list, or is one of several that end sentences of the
-    line. It may be one in a line that begins with a name and a colon, as a list item of its own, and below an item or a
-    heading that speaks of no verdict.
+    A part ends a list item, stands `amid` a list, or is one of `several` that end sentences of the line. It may be one
+    behind a name and a colon, as a list item of its own, and below an item or a heading that speaks of no verdict.
     """
     if final:
         return "whole"
@@ -77,8 +75,8 @@ def part_of(line: str, before: str, *, inline: bool, several: bool, amid: bool, 
 def without_parts(verdicts: Sequence[Stated[Value]]) -> list[Stated[Value]]:
     """The verdicts that are not about parts.
 
-    Those that may be are where there are two, or one amid a list. So are three or more with other text between them, of
-    those that are not called final.
+    Those that may be are where there are two, or one amid a list, and so are three or more, not called final, with
+    other text between them.
     """
     listed = sum(one.part in ("perhaps", "amid") for one in verdicts)
     left = [one for one in verdicts if one.part == "whole" or (one.part == "perhaps" and listed == 1)]

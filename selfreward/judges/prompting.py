@@ -41,9 +41,8 @@ class WorkedComparison(Spec):
 class JudgeTexts(Spec):
     """The texts that every judge prompt has; docs/judges.md says how to write them.
 
-    `template` shows what is judged, each part between tags of its own. `explain` asks for a reply that ends with the
-    verdict, in the form that `reads` says. Text is filled in once, so that an answer which spells a placeholder stays
-    as it is, and cannot close the tags it stands between; {{x}} becomes {x}.
+    `template` shows what is judged, each part between tags of its own, which no text can close. `explain` asks for a
+    reply that ends with the verdict, in the form that `reads` says. Text is filled in once; {{x}} becomes {x}.
     """
 
     verdict: ClassVar[tuple[str, str]]
@@ -140,8 +139,7 @@ class Rubric(JudgeTexts):
     """By what an answer is judged, on which scale, and how the reply states it.
 
     `template` shows `{question}` and `{answer}`, and `{reference}` where the rubric needs one. `number_only` asks for
-    the bare score. `{label}`, `{lowest}`, `{highest}` and `{in_doubt}`, the score to give when in doubt, may stand in
-    any text. `reads` says how an explained reply states the score.
+    the bare score. `{label}`, `{lowest}`, `{highest}` and `{in_doubt}` (the score when in doubt) may stand in any text.
     """
 
     verdict = "score", "N"
@@ -186,8 +184,7 @@ class ComparisonTexts(JudgeTexts):
     """By what two answers are compared, and how the reply states it: A the first is better, B the second, C neither.
 
     `template` shows `{question}`, `{first}` and `{second}`, and `{principle}` where a constitution is what they are
-    compared by. `verdict_only` asks for the bare letter. `{label}` may stand in any text. `reads` says how an explained
-    reply states the verdict.
+    compared by. `verdict_only` asks for the bare letter. `{label}` may stand in any text.
     """
 
     verdict = "verdict", "A"
@@ -215,9 +212,8 @@ class ComparisonTexts(JudgeTexts):
     def read(self, reply: str, answer: str = "", *, explained: bool = True) -> float | None:
         """How far a reply prefers the answer shown first: 1, .5 or 0, or a degree between. None where it does not say.
 
-        A bare reply states a letter, which needs no label. A verdict that an answer spells is read as any other: in the
-        other order it means the other answer, so that an echo of it is a flip. Were it left out, an answer with all
-        three could not be compared.
+        A bare letter needs no label. A verdict that an answer spells is read as any other: an echo of it is a flip, and
+        without it an answer with all three could not be compared.
         """
         if explained:
             return verdict_in(self.reads, reply, self.label)

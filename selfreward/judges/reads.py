@@ -1,7 +1,6 @@
 """How a judge's reply says its verdict: `reads` of a rubric and of a comparison, each checked by worked examples.
 
-The verdict of a rubric is a score on its scale. That of a comparison is how far the answer shown first is preferred:
-1 it is better, .5 neither, 0 the other is; degrees lie between.
+The verdict of a rubric is a score on its scale, that of a comparison how far the first answer is preferred, 0 to 1.
 """
 
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from selfreward.judges.both_orders import higher
 from selfreward.judges.json_values import Path, at_path, named
 from selfreward.judges.marked import compiled, read_json, read_pattern
 from selfreward.judges.own_words import plain
@@ -127,14 +127,14 @@ def verdict_in(
             return read_json(reply, pick, answer)
         case ScoresPattern(pattern=pattern, scale=own):
             return read_pattern(
-                reply, pattern, lambda text, found: _better(*(_number(text, found, place, own) for place in (1, 2)))
+                reply, pattern, lambda text, found: higher(*(_number(text, found, place, own) for place in (1, 2)))
             )
         case ScoresJson(first=first, second=second, best=best):
 
             def both(value: Json) -> tuple[bool, float | None]:
                 (one_there, one), (other_there, other) = at_path(value, first), at_path(value, second)
                 numbers = _plain_number(one), _plain_number(other)
-                return one_there or other_there, _better(*(numbers if best == "highest" else reversed(numbers)))
+                return one_there or other_there, higher(*(numbers if best == "highest" else reversed(numbers)))
 
             return read_json(reply, both)
 
@@ -157,10 +157,3 @@ def _score(said: Json, scale: Scale) -> float | None:
 
 def _plain_number(said: Json) -> float | None:
     return None if isinstance(said, bool) or not isinstance(said, int | float) else said
-
-
-def _better(first: float | None, second: float | None) -> float | None:
-    """How far the first is preferred, by the higher of two scores."""
-    if first is None or second is None:
-        return None
-    return 0.5 if first == second else float(first > second)

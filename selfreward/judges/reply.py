@@ -1,9 +1,8 @@
 """The score or letter that a line of a judge's reply states, and no other: nothing is guessed, rounded or filled in.
 
-A verdict is one line, `Score: 4` or `Verdict: A`, or the end of a line after a full stop. It may be decorated
-(`**Score:** 4/5`, `Final score = four out of five.`) and followed by a remark (`Score: 4 - clear, but short`);
-docs/judges.md lists the forms. What the reply quotes or thinks aloud is not its verdict, and neither are scores of
-parts: of each criterion in a list.
+A verdict is one line, `Score: 4` or `Verdict: A`, or the end of a line after a full stop. It may be decorated and
+followed by a remark (`**Score:** 4/5 - clear, but short`); docs/judges.md lists the forms. What the reply quotes or
+thinks aloud is not its verdict, and neither are scores of each criterion in a list.
 """
 
 import re
@@ -238,9 +237,8 @@ def _number_on(scale: Scale) -> re.Pattern[str]:
 def explained_pattern(label: str, verdicts: Sequence[str], max_new_tokens: int) -> str:
     """A pattern for a line of reasons, which may be missing, and a last line `<label>: <verdict>`.
 
-    The reasons have two characters at most for each of the `max_new_tokens` tokens that the verdict line leaves: about
-    half of them in English, and more than all where a character is a token, so that such replies can still be cut. No
-    verdict line fits into them; a sentence like "The score is 3." does, and contradicts another verdict below it.
+    The reasons have two characters at most for each of the `max_new_tokens` that the verdict line leaves, and where a
+    character is a token can still be cut. No verdict line fits into them; a sentence like "The score is 3." does.
     """
     verdict = f"{label}: (?:{'|'.join(verdicts)})"
     # A token is a byte or more; two line breaks and the end of the turn are tokens too.

@@ -43,7 +43,6 @@ class RubricSpec(PromptedJudgeBase):
                 "judge.repeats=1, or a temperature"
             )
         self.check_form(self.rubric)
-        check_steps(self.rubric, self.method)
         return self
 
     def build(self, backend: Backend, policy: Policy) -> Judge:
@@ -52,21 +51,13 @@ class RubricSpec(PromptedJudgeBase):
         return Judge(name, partial(judge_by_rubric, self, name, backend))
 
 
-def check_steps(rubric: Rubric, method: str) -> None:
-    """Raises ValueError where scores are to be told by their first token and some have several."""
-    if method == "expected" and not rubric.scale.whole:
-        raise ValueError(
-            f"judge.method=expected with {rubric.id}, whose half points are no single tokens: set judge.method=sampled"
-        )
-
-
 def judge_by_rubric(
     spec: RubricSpec, name: str, backend: Backend, items: Sequence[Item], seed: int, advance: Advance
 ) -> list[Judgment]:
     """The judgments of each item, in order: `spec.repeats` of them if sampled, else one.
 
-    Candidates of a prompt with the same text are judged once, and share what came of it. A candidate whose prompt lacks
-    the reference that the rubric shows is unparsed. Usage counts every reply as asked by itself.
+    Candidates of a prompt with the same text are judged once. Where the prompt lacks the reference that the rubric
+    shows, they are unparsed. Usage counts every reply as asked by itself.
     """
     rubric, sampled = spec.rubric, spec.method == "sampled"
     asked: list[Item] = []
@@ -92,5 +83,5 @@ def judge_by_rubric(
         for item, of_item in zip(asked, readings, strict=True)
         for number, one in enumerate(of_item)
     ]
-    judgments += [judgment(item, outcome="unparsed", score=None, raw=_NO_REFERENCE) for item in unasked]
+    judgments += [judgment(item, outcome="unparsed", raw=_NO_REFERENCE) for item in unasked]
     return shared(items, judgments)

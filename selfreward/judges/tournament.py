@@ -42,9 +42,8 @@ def bradley_terry(k: int, bouts: Sequence[Bout]) -> list[Strength | None]:
     """The strength of each of `k` players: P(i beats j) = 1 / (1 + exp(s_j - s_i)); None for one in no bout.
 
     Everybody in a bout also has a tenth of a win and of a loss against everybody else in one, so that the undefeated
-    stay finite. Standard errors are those of the Fisher information under a mean of 0, which takes each bout for the
-    toss of a coin. There are none where a preference is a probability and no verdict (0, 0.5 or 1): nobody tossed it.
-    Source: Bradley and Terry 1952, fitted by Newton's method.
+    stay finite. Standard errors are those of the Fisher information under a mean of 0; there are none where a
+    preference is a probability and no verdict (0, 0.5 or 1). Source: Bradley and Terry 1952, fitted by Newton's method.
     """
     players = sorted({player for one, other, _ in bouts for player in (one, other)})
     if not players:

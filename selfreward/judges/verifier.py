@@ -28,7 +28,7 @@ def judge_verifier(name: str, items: Sequence[Item], seed: int, advance: Advance
     for item in items:
         prompt, candidate = item
         if prompt.match is None:
-            judgment = pointwise(item, judge=name, outcome="unparsed", score=None, raw="nothing to compare with")
+            judgment = pointwise(item, judge=name, outcome="unparsed", raw="nothing to compare with")
         else:
             found = read_answer(candidate.text, prompt)
             unread = f"answers at odds: {' | '.join(found.at_odds)}"[:200] if found.at_odds else "no answer found"

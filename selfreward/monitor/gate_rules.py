@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from selfreward.judge_quality.estimate import Measure, limits_at
+from selfreward.judge_quality.estimate import Measure, Measures, limits_at
 from selfreward.metrics.intervals import Interval
 from selfreward.spec import Spec, execution
 
@@ -100,16 +100,14 @@ class GateDecision:
     findings: tuple[GateFinding, ...]
 
 
-def judge_gate(spec: GateSpec, measures: Sequence[Measure]) -> GateDecision:
+def judge_gate(spec: GateSpec, measures: Measures) -> GateDecision:
     """What `spec` says of `measures`: the strongest action of any; `observe` without one.
 
     A rule whose measure is missing is a finding too, never passed in silence. A measure without a rule is observed.
     """
-    rules, given = spec.rules(), {measure.name: measure for measure in measures}
-    if len(given) != len(measures):
-        raise ValueError(f"a measure comes twice among {[measure.name for measure in measures]}")
-    found = [_finding(spec, rules.get(measure.name, Rule()), measure) for measure in measures]
-    found += [_unmeasured(name, "it was not asked for") for name in rules if name not in given]
+    rules = spec.rules()
+    found = [_finding(spec, name, rules.get(name, Rule()), measure) for name, measure in measures.items()]
+    found += [_unmeasured(name, "it was not asked for") for name in rules if name not in measures]
     return decide(found)
 
 
@@ -118,8 +116,10 @@ def decide(findings: Sequence[GateFinding]) -> GateDecision:
     return GateDecision(max((one.action for one in findings), key=STRENGTH.index, default="observe"), tuple(findings))
 
 
-def overoptimised(spec: GateSpec, proxy_by_round: Sequence[Measure], gold_by_round: Sequence[Measure]) -> GateFinding:
-    """Whether the last round's proxy score is above an earlier round's while a gold measure is below it.
+def overoptimised(
+    spec: GateSpec, gold: str, proxy_by_round: Sequence[Measure], gold_by_round: Sequence[Measure]
+) -> GateFinding:
+    """Whether the last round's proxy score is above an earlier round's while the measure `gold` is below it.
 
     Both must lie apart from those of the same earlier round, by the limits of one look; told is the round from which
     gold fell most. Give one gold measure at a time (accuracy, or the length-controlled win rate). The finding is of the
@@ -129,7 +129,7 @@ def overoptimised(spec: GateSpec, proxy_by_round: Sequence[Measure], gold_by_rou
         raise ValueError(
             f"{len(proxy_by_round)} proxy scores and {len(gold_by_round)} gold measures: one of each a round"
         )
-    name = f"over_optimised/{gold_by_round[-1].name}"
+    name = f"over_optimised/{gold}"
     proxies, golds = ([_seen(spec, one) for one in measures] for measures in (proxy_by_round, gold_by_round))
     proxy_now, gold_now = proxies.pop(), golds.pop()
     if proxy_now is None or gold_now is None:
@@ -140,15 +140,15 @@ def overoptimised(spec: GateSpec, proxy_by_round: Sequence[Measure], gold_by_rou
     fell = [(n, p, g) for n, p, g in before if proxy_now.low > p.high and gold_now.high < g.low]
     if not fell:
         return _within(name, gold_now, "the proxy score did not rise while gold fell")
-    number, proxy, gold = max(fell, key=lambda row: row[2].value)
-    rose = f"{proxy_by_round[-1].name} rose from {_say(proxy)} to {_say(proxy_now)}"
-    why = f"since round {number} {rose} while gold fell from {_say(gold)} to {_say(gold_now)}"
-    fewest = min(one.n for one in (proxy, gold, proxy_now, gold_now))
-    return _crossed(spec, _within(name, gold_now, why), gold.low, spec.over_optimised, fewest)
+    number, proxy, before_it = max(fell, key=lambda row: row[2].value)
+    rose = f"mean_score rose from {_say(proxy)} to {_say(proxy_now)}"
+    why = f"since round {number} {rose} while gold fell from {_say(before_it)} to {_say(gold_now)}"
+    fewest = min(one.n for one in (proxy, before_it, proxy_now, gold_now))
+    return _crossed(spec, _within(name, gold_now, why), before_it.low, spec.over_optimised, fewest)
 
 
-def _finding(spec: GateSpec, rule: Rule, measure: Measure) -> GateFinding:
-    name, seen = measure.name, _seen(spec, measure)
+def _finding(spec: GateSpec, name: str, rule: Rule, measure: Measure) -> GateFinding:
+    seen = _seen(spec, measure)
     if seen is None:
         return _unmeasured(name, _why(measure))
     if rule.below is not None and seen.high < rule.below:

@@ -7,8 +7,7 @@ from typing import Any
 
 from selfreward.artifacts import Artifact
 from selfreward.judge_quality.bias import ScoreBin
-from selfreward.judge_quality.estimate import Measure
-from selfreward.judge_quality.measures import figures_of
+from selfreward.judge_quality.estimate import Measure, Measures
 from selfreward.judge_quality.verdicts import Judged
 from selfreward.judges.jury import Weights
 from selfreward.labels.items import Item
@@ -37,8 +36,8 @@ class Calibrated:
     artifact: Artifact
     items: Sequence[Item]
     judgments: Sequence[Judgment]
-    measures: tuple[Measure, ...]
-    people: tuple[Measure, ...]
+    measures: Measures
+    people: Measures
     scores: tuple[ScoreBin, ...]
     gate: GateDecision
     left_out: Mapping[str, int]
@@ -60,10 +59,6 @@ class Calibrated:
         """How many judgments had each outcome, the most frequent first."""
         return dict(Counter(str(one.outcome) for one in self.judgments).most_common())
 
-    def measure(self, name: str) -> Measure:
-        """The measure of the judge called `name`."""
-        return next(one for one in self.measures if one.name == name)
-
 
 def as_json(found: Calibrated) -> dict[str, Any]:
     """All figures of a calibration, without a text of the file."""
@@ -77,8 +72,8 @@ def as_json(found: Calibrated) -> dict[str, Any]:
         "policy": None if found.policy is None else found.policy.digest,
         "weights": None if found.weights is None else {**found.weights},
         "artifact": f"{cost.stage}/{cost.key}",
-        "measures": {name: asdict(one) for name, one in figures_of(found.measures).items()},
-        "people": {name: asdict(one) for name, one in figures_of(found.people).items()},
+        "measures": {name: asdict(one) for name, one in found.measures.items()},
+        "people": {name: asdict(one) for name, one in found.people.items()},
         "scores": [asdict(one) for one in found.scores],
         "outcomes": {**found.outcomes},
         "kinds": [asdict(one) for one in found.kinds],
@@ -99,9 +94,9 @@ def against_chance(accuracy: Measure) -> str:
     return f"{'Better' if one.low > COIN else 'Worse'} than chance: {told}"
 
 
-def ceiling(name: str, people: Sequence[Measure]) -> Measure | None:
+def ceiling(name: str, people: Measures) -> Measure | None:
     """What people reach among themselves in the measure called `name`; None where they have no such measure."""
-    return next((one for one in people if one.name == CEILINGS.get(name)), None)
+    return people.get(CEILINGS.get(name, ""))
 
 
 def weights_text(weights: Weights) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import read_run
-from selfreward.judge_quality.measures import Figures
+from selfreward.judge_quality.estimate import Measures
 from selfreward.metrics.evaluation import StratumScores
 from selfreward.metrics.intervals import Interval
 from selfreward.reading.monitor_metrics import Metric, monitor_metrics
@@ -118,7 +118,7 @@ def _yield_metrics(one: Round) -> dict[str, Metric]:
     return {name: value for name, value in row.items() if value is not None}
 
 
-def _figures(prefix: str, figures: Figures) -> dict[str, Metric]:
+def _figures(prefix: str, figures: Measures) -> dict[str, Metric]:
     """The value and both limits of the measures that exist."""
     row: dict[str, Metric] = {}
     for name, one in figures.items():

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from selfreward.judge_quality.bias import ScoreBin
-from selfreward.judge_quality.estimate import Measure
+from selfreward.judge_quality.estimate import Measures
 from selfreward.judge_quality.measure_words import ABOUT
 from selfreward.judge_quality.measures import BIASES
 from selfreward.reading.calibrated import CEILINGS, Calibrated, against_chance, weights_text
@@ -22,10 +22,10 @@ def render(found: Calibrated) -> str:
     return page(
         "judge.html",
         found=found,
-        against_chance=against_chance(found.measure("accuracy")),
+        against_chance=against_chance(found.measures["accuracy"]),
         facts=_facts(found),
-        quality=[one for one in found.measures if one.name not in BIASES and one.interval is not None],
-        ceilings={name: one.interval for one in found.people for name, best in CEILINGS.items() if one.name == best},
+        quality=[(name, one) for name, one in found.measures.items() if name not in BIASES and one.interval],
+        ceilings={name: found.people[best].interval for name, best in CEILINGS.items()},
         named=named,
         biases=biases(found.measures),
         scores=histogram(found.scores),
@@ -55,10 +55,9 @@ def _facts(found: Calibrated) -> list[tuple[str, str]]:
     return facts
 
 
-def biases(measures: Sequence[Measure]) -> ChartFigure:
+def biases(measures: Measures) -> ChartFigure:
     """The biases on one axis, each with its interval and, dashed, the value of a judge without it."""
-    given = {one.name: one.interval for one in measures}
-    there = [(name, found, _RESTS.get(name)) for name in BIASES if (found := given.get(name)) is not None]
+    there = [(name, found, _RESTS.get(name)) for name in BIASES if (found := measures[name].interval) is not None]
     if not there:
         return ChartFigure("Biases", None, missing="None could be measured.")
     rows = [(named(name), share(found.value), limits(found)) for name, found, _ in there]

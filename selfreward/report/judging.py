@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.data.roles import question_text
-from selfreward.judge_quality.estimate import Measure
+from selfreward.judge_quality.estimate import Measure, Measures
 from selfreward.judge_quality.measure_words import ABOUT
-from selfreward.judge_quality.measures import measures_of
 from selfreward.judge_quality.opinions import weights_of
 from selfreward.judge_quality.verdicts import Judged, Verdicts, judged, labelled
 from selfreward.judges.disagreement import Dispute, most_disputed
@@ -49,8 +48,6 @@ _IN_ROUND = (
         "gold. Missing where on gold it does not tell right answers from wrong ones.",
     ),
 )
-
-Measures = Mapping[str, Measure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +109,10 @@ def to_read(view: RunView, last: int) -> tuple[Flips, list[tuple[str, str]], Rep
 
 
 def _seen(t: int, health: Health, gate: Gate | None) -> Seen:
-    people = ceiling("kappa", measures_of(health.people))
+    people = ceiling("kappa", health.people)
     assert people is not None, "health says how far people agree, or why that is not known"
-    in_round = () if gate is None else (*measures_of(gate.rounds[-1]), *measures_of(gate.measures))
-    on_gold = {one.name: one for one in measures_of(health.measures)}
-    return Seen(t, health, gate, on_gold, people, {one.name: one for one in in_round})
+    in_round = {} if gate is None else {**gate.rounds[-1], **gate.measures}
+    return Seen(t, health, gate, health.measures, people, in_round)
 
 
 def _flags(name: str, rounds: Sequence[Seen]) -> list[Flag]:

@@ -7,6 +7,7 @@ from typing import Any
 from selfreward.artifacts.atomic_files import write_atomically
 from selfreward.artifacts.runs import RunView
 from selfreward.monitor.findings import PARTS
+from selfreward.reading.calibrated import CEILINGS
 from selfreward.reading.control import control_settings, drops_tiers, picks_at_random, start_digest
 from selfreward.reading.rounds import diagnosed, rounds_of
 from selfreward.reading.samples import samples_of
@@ -60,7 +61,7 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
         judges=judges,
         weights=weights_line(rounds[judges[-1].t]) if judges else None,
         judge_figures=judge_figures(judges) if judges else [],
-        missing=[*judges[-1].on_gold.values(), judges[-1].people] if judges else [],
+        missing={**judges[-1].on_gold, CEILINGS["kappa"]: judges[-1].people} if judges else {},
         to_read=to_read(view, judges[-1].t) if judges and texts else None,
         funnels=funnels(rounds),
         data=data_read(view),

@@ -10,7 +10,8 @@ from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import Backend
 from selfreward.judge_quality.accuracy import tie_share
 from selfreward.judge_quality.bias import flip_rate, parse_rate, position_preference
-from selfreward.judge_quality.measures import Figures, figures_of, rounded
+from selfreward.judge_quality.estimate import Measures
+from selfreward.judge_quality.measures import rounded
 from selfreward.judge_quality.opinions import write_opinions
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.judge_quality.winrate import length_controlled_win_rate, win_rate
@@ -43,7 +44,7 @@ class Met:
 
     prompts: int
     identical: int
-    measures: Figures
+    measures: Measures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ class Duel:
 class DuelFigures:
     """What the gate reads of it: the win rate at equal length against the start model, rounded."""
 
-    measures: Figures
+    measures: Measures
 
 
 def duel(
@@ -115,15 +116,15 @@ def _result(items: Sequence[Labelled], different: Sequence[Labelled], said: Sequ
     preference_P = [preferences.get(one.id, 0.5) for one in items]
     longer_P = [len(one.first) - len(one.second) for one in items]
     pairs = judged(different, said)
-    measures = [
-        win_rate(preference_P, prompts, seed),
-        length_controlled_win_rate(preference_P, longer_P, prompts, seed),
-        tie_share(pairs),
-        flip_rate(pairs),
-        position_preference(pairs, seed),
-        parse_rate(pairs),
-    ]
-    return Met(prompts=len(items), identical=len(items) - len(different), measures=figures_of(measures))
+    measures = {
+        "win_rate": win_rate(preference_P, prompts, seed),
+        "lc_win_rate": length_controlled_win_rate(preference_P, longer_P, prompts, seed),
+        "tie_share": tie_share(pairs),
+        "flip_rate": flip_rate(pairs),
+        "position_preference": position_preference(pairs, seed),
+        "parse_rate": parse_rate(pairs),
+    }
+    return Met(prompts=len(items), identical=len(items) - len(different), measures=measures)
 
 
 def duel_of(fought: Artifact) -> Duel:
@@ -131,6 +132,6 @@ def duel_of(fought: Artifact) -> Duel:
     return load_report(fought, "duel", Duel)
 
 
-def duel_figures(part: Part) -> Figures:
+def duel_figures(part: Part) -> Measures:
     """The part `figures` of it."""
     return load_report(part, "figures", DuelFigures).measures

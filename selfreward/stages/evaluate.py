@@ -131,5 +131,5 @@ def _gold(out: Output, backend: Backend, pairs: Sequence[GoldPair]) -> GoldAccur
             wins.append(1.0 if gap > 0 else 0.5 if gap == 0 else 0.0)
         else:
             wins.append(None)
-    found = share_of("accuracy", wins, [pair.messages for pair in pairs], "no pair fitted the context")
+    found = share_of(wins, [pair.messages for pair in pairs], "no pair fitted the context")
     return GoldAccuracy(pairs=len(pairs), scored=len(pairs) - found.left_out, accuracy=found.interval)

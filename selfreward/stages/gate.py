@@ -8,8 +8,8 @@ from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.judge_quality.bias import ScoreBin, score_histogram, top_share
 from selfreward.judge_quality.corrected import RATES, called_right, corrected_share
-from selfreward.judge_quality.estimate import Measure, mean_of, missing, share_of
-from selfreward.judge_quality.measures import Figures, figures_of, measures_of, rounded
+from selfreward.judge_quality.estimate import Measure, Measures, mean_of, missing, share_of
+from selfreward.judge_quality.measures import rounded
 from selfreward.judges.base import by_prompt
 from selfreward.monitor.gate_rules import Action, GateDecision, GateFinding, GateSpec, decide, judge_gate, overoptimised
 from selfreward.records import Judgment
@@ -37,9 +37,9 @@ class Gate:
     healthy_round: int | None
     frozen: bool
     findings: tuple[GateFinding, ...]
-    measures: Figures
+    measures: Measures
     scores: tuple[ScoreBin, ...]
-    rounds: tuple[Figures, ...]
+    rounds: tuple[Measures, ...]
     told: tuple[str, ...]
 
 
@@ -64,7 +64,7 @@ def gate(
     judged_by = None if judgments.policy is None else judgments.policy.digest
     here, scores = _of_round(judgments, seen, seed)
     rounds = (*(() if before is None else before.rounds), _watched(seen, here, duel))
-    on_gold = judge_gate(spec, measures_of(seen.measures))
+    on_gold = judge_gate(spec, seen.measures)
     decision = decide([*on_gold.findings, *_on_round(spec, here), *_watch(spec, rounds)])
     healthy = decision.action == "observe"
     last = number if healthy else None if before is None else before.healthy_round
@@ -80,7 +80,7 @@ def gate(
         healthy_round=last,
         frozen=frozen,
         findings=decision.findings,
-        measures=figures_of(here),
+        measures=here,
         scores=score_histogram(scores),
         rounds=rounds,
         told=tuple(lines),
@@ -95,7 +95,7 @@ def gate_of(gated: Artifact) -> Gate:
 
 def asks_to_freeze(spec: GateSpec, health: Part) -> bool:
     """Whether gold alone, the part `figures`, says that the judge should not judge this round."""
-    return judge_gate(spec, measures_of(gate_figures(health).measures)).action == "freeze"
+    return judge_gate(spec, gate_figures(health).measures).action == "freeze"
 
 
 def gate_reason(gated: Artifact) -> str | None:
@@ -104,7 +104,7 @@ def gate_reason(gated: Artifact) -> str | None:
     return f"stopped by the gate of the judge: {'; '.join(stops)}" if stops else None
 
 
-def _of_round(judgments: Artifact, seen: GateFigures, seed: int) -> tuple[list[Measure], list[float]]:
+def _of_round(judgments: Artifact, seen: GateFigures, seed: int) -> tuple[Measures, list[float]]:
     """What this round's judgments say over prompts, and all scores.
 
     Parse rate, share at the maximum, mean score, the share of candidates that are called right, and that share
@@ -113,7 +113,7 @@ def _of_round(judgments: Artifact, seen: GateFigures, seed: int) -> tuple[list[M
     scale = seen.scale
     names = ("parse_rate", "share_at_maximum", "mean_score", "right_share", "right_share_corrected")
     if judgments.policy is None:
-        return [missing(name, "the judge is no policy") for name in names], []
+        return dict.fromkeys(names, missing("the judge is no policy")), []
     asked = "evidence" if judgments.has("evidence") else "rows"
     said, concluded = (by_prompt(judgments.records(Judgment, table)).values() for table in (asked, "rows"))
     parsed = [fmean(one.outcome == "scored" for one in group) for group in said]
@@ -127,50 +127,42 @@ def _of_round(judgments: Artifact, seen: GateFigures, seed: int) -> tuple[list[M
         for what in ("maximum", "scale, in whose upper half an answer is right")
     )
     no_mean = "scores among the candidates of a prompt cannot rise" if seen.relative else no_scores
-    on_gold = {one.name: one for one in measures_of(seen.measures)}
-    called = share_of("right_share", right, range(len(right)), no_half)
-    measures = [
-        share_of("parse_rate", parsed, range(len(parsed)), "nothing was judged"),
-        share_of("share_at_maximum", top, range(len(top)), no_top),
-        mean_of("mean_score", means, range(len(means)), seed, no_mean),
-        called,
-        corrected_share("right_share_corrected", called, *(on_gold[name] for name in RATES)),
-    ]
-    return measures_of(rounded(figures_of(measures))), [score for some in scores for score in some]
-
-
-def _on_round(spec: GateSpec, here: list[Measure]) -> list[GateFinding]:
-    """What the rules say of this round's judgments, under names of their own."""
-    names = {one.name for one in here}
-    found = judge_gate(spec, here).findings
-    return [replace(one, name=f"round/{one.name}") for one in found if one.name in names]
-
-
-def _watched(seen: GateFigures, here: list[Measure], duel: Part | None) -> Figures:
-    """What over-optimisation is looked for in, of one round: the proxy score and what gold says."""
-    won = figures_of([missing("lc_win_rate", "no duel was fought")]) if duel is None else duel_figures(duel)
-    return {
-        **figures_of([one for one in here if one.name == "mean_score"]),
-        "accuracy": seen.measures["accuracy"],
-        **won,
+    called = share_of(right, range(len(right)), no_half)
+    measures = {
+        "parse_rate": share_of(parsed, range(len(parsed)), "nothing was judged"),
+        "share_at_maximum": share_of(top, range(len(top)), no_top),
+        "mean_score": mean_of(means, range(len(means)), seed, no_mean),
+        "right_share": called,
+        "right_share_corrected": corrected_share(called, *(seen.measures[name] for name in RATES)),
     }
+    return rounded(measures), [score for some in scores for score in some]
 
 
-def _watch(spec: GateSpec, rounds: Sequence[Figures]) -> list[GateFinding]:
-    of_round = [{one.name: one for one in measures_of(figures)} for figures in rounds]
-    proxies = [one["mean_score"] for one in of_round]
-    return [overoptimised(spec, proxies, [one[name] for one in of_round]) for name in _GOLD]
+def _on_round(spec: GateSpec, here: Measures) -> list[GateFinding]:
+    """What the rules say of this round's judgments, under names of their own."""
+    found = judge_gate(spec, here).findings
+    return [replace(one, name=f"round/{one.name}") for one in found if one.name in here]
+
+
+def _watched(seen: GateFigures, here: Measures, duel: Part | None) -> dict[str, Measure]:
+    """What over-optimisation is looked for in, of one round: the proxy score and what gold says."""
+    won = {"lc_win_rate": missing("no duel was fought")} if duel is None else duel_figures(duel)
+    return {"mean_score": here["mean_score"], "accuracy": seen.measures["accuracy"], **won}
+
+
+def _watch(spec: GateSpec, rounds: Sequence[Measures]) -> list[GateFinding]:
+    proxies = [one["mean_score"] for one in rounds]
+    return [overoptimised(spec, name, proxies, [one[name] for one in rounds]) for name in _GOLD]
 
 
 def _summary(spec: GateSpec, seen: GateFigures) -> str:
-    measures = {one.name: one for one in measures_of(seen.measures)}
     figures = [
         f"{name} {one.value:.3g} ({one.low:.3g} to {one.high:.3g})"
         for name in _TOLD
-        if (one := measures[name].interval) is not None
+        if (one := seen.measures[name].interval) is not None
     ]
     if not figures:
-        return f"  judge not measured: {measures['accuracy'].why_missing}"
+        return f"  judge not measured: {seen.measures['accuracy'].why_missing}"
     of = "" if seen.prompts == seen.pairs else f" of {seen.prompts} prompts"
     few = f"; fewer prompts than gate.fewest_items={spec.fewest_items}, so nothing follows from gold"
     told = few if seen.prompts < spec.fewest_items else ""

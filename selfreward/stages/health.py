@@ -8,8 +8,8 @@ from selfreward.backends.base import Backend
 from selfreward.errors import DataError
 from selfreward.judge_quality.accuracy import Scale, scores_of
 from selfreward.judge_quality.bias import ScoreBin, score_histogram
-from selfreward.judge_quality.estimate import missing
-from selfreward.judge_quality.measures import Figures, figures_of, judge_measures, rater_measures, rounded
+from selfreward.judge_quality.estimate import Measures, missing
+from selfreward.judge_quality.measures import judge_measures, rater_measures, rounded
 from selfreward.judge_quality.opinions import save_weights, write_opinions
 from selfreward.judge_quality.verdicts import Judged, judged, labelled
 from selfreward.judges import AnyJudge, JudgeSpec
@@ -41,11 +41,11 @@ class Health:
     relative: bool
     pairs: int
     prompts: int
-    measures: Figures
-    people: Figures
+    measures: Measures
+    people: Measures
     scores: tuple[ScoreBin, ...]
-    final: Figures | None
-    final_people: Figures | None
+    final: Measures | None
+    final_people: Measures | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class GateFigures:
     pairs: int
     prompts: int
     policy: str | None
-    measures: Figures
+    measures: Measures
 
 
 def health_of(measured: Artifact) -> Health:
@@ -109,7 +109,7 @@ def health(
 
     def measured(
         judging: Judge | Jury, pairs: Artifact, rows: str, evidence: str, seed: int
-    ) -> tuple[Figures, list[Judged], Weights | None]:
+    ) -> tuple[Measures, list[Judged], Weights | None]:
         items = [] if why else [labelled(pair) for pair in pairs.records(GoldPair)]
         with out.progress(2 * len(items), "answers judged") as advance:
             opinions = write_opinions(
@@ -117,8 +117,8 @@ def health(
             )
         found = judge_measures(items, opinions.said, own=spec.own, scale=scale, seed=seed)
         if not items:
-            found = tuple(missing(one.name, why or "there are no gold pairs") for one in found)
-        return figures_of(found), judged(items, opinions.said), opinions.weights
+            found = dict.fromkeys(found, missing(why or "there are no gold pairs"))
+        return found, judged(items, opinions.said), opinions.weights
 
     measures, said, weights = measured(judging, gold, "rows", "evidence", seed)
     weighed = judging if weights is None else build_judge(judge, backend, policy, jurors, weights)
@@ -158,9 +158,9 @@ def health_spec(judge: AnyJudge) -> HealthSpec:
     return HealthSpec(judge=judge, own=judge.own if isinstance(judge, PolicyJudgeBase) else ())
 
 
-def _people(pairs: Artifact, seed: int) -> Figures:
+def _people(pairs: Artifact, seed: int) -> Measures:
     there = list(pairs.records(GoldPair))
-    return figures_of(rater_measures([pair.verdicts for pair in there], seed, [pair.messages for pair in there]))
+    return rater_measures([pair.verdicts for pair in there], seed, [pair.messages for pair in there])
 
 
 def scale_of(spec: AnyJudge) -> Scale | None:

@@ -91,7 +91,7 @@ def test_mean_pairwise_is_the_mean_of_the_pairs() -> None:
 def captured(monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]) -> Statistic:
     """The statistic of item weights that `call` hands to the bootstrap."""
     seen: list[Statistic] = []
-    monkeypatch.setattr(agreement, "measure_of", lambda name, statistic, *args, **kwargs: seen.append(statistic))
+    monkeypatch.setattr(agreement, "measure_of", lambda statistic, *args, **kwargs: seen.append(statistic))
     call()
     return seen[0]
 

@@ -128,8 +128,9 @@ def test_swapping_the_answers_changes_no_measure() -> None:
         turned.append(verdict)
     before = judge_measures(items, verdicts, own={OWN}, scale=SCALE, seed=1)
     after = judge_measures(turned_items, turned, own={OWN}, scale=SCALE, seed=1)
-    for a, b in zip(before, after, strict=True):
-        assert (a.name, a.left_out, a.why_missing) == (b.name, b.left_out, b.why_missing)
+    for name, a in before.items():
+        b = after[name]
+        assert (a.left_out, a.why_missing) == (b.left_out, b.why_missing)
         if a.interval is not None and b.interval is not None:
             assert [a.interval.value, a.interval.low] == pytest.approx([b.interval.value, b.interval.low], abs=1e-9)
 
@@ -167,7 +168,7 @@ def asked(judge: Planted, gold: tuple[list[Labelled], str], seed: int = 1) -> li
     return judges.verdicts_on_items(judge, items, own, SCALE, seed)
 
 
-def measured(judge: Planted, gold: tuple[list[Labelled], str]) -> tuple[Measure, ...]:
+def measured(judge: Planted, gold: tuple[list[Labelled], str]) -> dict[str, Measure]:
     items, own = gold
     return judge_measures(items, asked(judge, gold), own={own}, scale=SCALE, seed=0)
 
@@ -187,9 +188,9 @@ def test_a_judge_that_errs_at_random_is_not_taken_for_a_biased_one(
     left = {"length_slope": 0, "self_preference": 0}
     for seed in range(25):
         pairs = judged(items, asked(judge, gold, seed))
-        for measure in (length_slope(pairs, {own}, 0), self_preference(pairs, {own}, 0)):
+        for name, measure in zip(left, (length_slope(pairs, {own}, 0), self_preference(pairs, {own}, 0)), strict=True):
             assert measure.interval is not None
-            left[measure.name] += not measure.interval.low <= 0 <= measure.interval.high
+            left[name] += not measure.interval.low <= 0 <= measure.interval.high
     # 1.25 of 25 expected, standard deviation 1.1.
     assert max(left.values()) <= 5
 

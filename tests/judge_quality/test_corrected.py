@@ -44,7 +44,6 @@ def test_a_judge_better_than_its_labels_does_not_rest_at_0_unless_several_people
         plain, corrected = measure(rows, {OWN}, 0), measure(rows, {OWN}, 0, corrected=True)
         assert value(plain) > 0.04
         assert value(corrected) == pytest.approx(0, abs=0.02)
-        assert corrected.name == f"{plain.name}_corrected"
         assert corrected.interval is not None
         assert corrected.interval.low < 0 < corrected.interval.high
 
@@ -78,10 +77,10 @@ def test_rates_by_hand() -> None:
     rows.append((item(["second"], number=5), said(5, 0.0, scores=(0, 1))))
     rows += [(item(["tie"], number=6), said(6, 0.5, scores=(1, 1))), (item(number=7), said(7, scores=(None, 1)))]
     found = right_rates(rows, SCALE, 0)
-    assert [one.name for one in found] == [*RATES]
-    assert [value(one) for one in found] == pytest.approx([4.5 / 6, 5 / 6, 4.5 / 6 + 5 / 6 - 1])
-    assert {one.left_out for one in found} == {2}
-    assert "no scale" in str(right_rates(rows, None, 0)[0].why_missing)
+    assert [*found] == [*RATES]
+    assert [value(one) for one in found.values()] == pytest.approx([4.5 / 6, 5 / 6, 4.5 / 6 + 5 / 6 - 1])
+    assert {one.left_out for one in found.values()} == {2}
+    assert "no scale" in str(right_rates(rows, None, 0)["sensitivity"].why_missing)
 
 
 def corrected(rng: np.random.Generator, true: float, right: float, wrong: float, alike: float = 0.0) -> Measure:
@@ -92,8 +91,8 @@ def corrected(rng: np.random.Generator, true: float, right: float, wrong: float,
     gold = scored([float(one) for one in lots[0] < right], [float(one) for one in lots[1] < 1 - wrong])
     answers = rng.random((100, 4)) < true
     called = np.where(answers, rng.random((100, 4)) < right, rng.random((100, 4)) >= wrong)
-    told = share_of("right_share", called.mean(axis=1).tolist(), range(100), "none")
-    return corrected_share("right_share_corrected", told, *right_rates(gold, SCALE, 0))
+    told = share_of(called.mean(axis=1).tolist(), range(100), "none")
+    return corrected_share(told, *right_rates(gold, SCALE, 0).values())
 
 
 def test_the_share_that_is_right_is_found_behind_the_judges_errors() -> None:
@@ -116,8 +115,8 @@ def test_its_interval_covers(true: float, right: float, wrong: float, alike: flo
 
 def test_a_judge_that_may_not_tell_right_from_wrong_corrects_nothing() -> None:
     gold = scored([1.0, 0.0] * 24, [1.0, 0.0] * 24)
-    told = share_of("right_share", [0.5] * 20, range(20), "none")
-    found = corrected_share("right_share_corrected", told, *right_rates(gold, SCALE, 0))
+    told = share_of([0.5] * 20, range(20), "none")
+    found = corrected_share(told, *right_rates(gold, SCALE, 0).values())
     assert "does not tell right answers from wrong ones" in str(found.why_missing)
-    gone = corrected_share("right_share_corrected", missing("right_share", "no candidate has a score"), *[told] * 3)
+    gone = corrected_share(missing("no candidate has a score"), *[told] * 3)
     assert gone.why_missing == "no candidate has a score"

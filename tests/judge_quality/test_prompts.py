@@ -42,10 +42,11 @@ def test_intervals_cover_with_six_pairs_a_prompt(alike: float) -> None:
     covered: dict[str, list[bool]] = {name: [] for name in TRUE}
     for _ in range(RUNS):
         items, verdicts = zip(*gold(rng, alike), strict=True)
-        for one in judge_measures(items, verdicts, own=set(), scale=None, seed=0):
-            if one.name in TRUE:
-                assert one.interval is not None and 25 < one.prompts <= PROMPTS, "those that were read"
-                covered[one.name].append(one.interval.low <= TRUE[one.name] <= one.interval.high)
+        measures = judge_measures(items, verdicts, own=set(), scale=None, seed=0)
+        for name, true in TRUE.items():
+            one = measures[name]
+            assert one.interval is not None and 25 < one.prompts <= PROMPTS, "those that were read"
+            covered[name].append(one.interval.low <= true <= one.interval.high)
     # .92 is asked of them; 200 runs have a standard deviation of .015 about .95.
     assert {name: rate for name, found in covered.items() if (rate := fmean(found)) < 0.92} == {}
 
@@ -68,14 +69,14 @@ def test_copies_of_a_pair_change_no_interval_and_are_counted() -> None:
 def measured(rows: list[Judged], name: str) -> Measure:
     items: list[Labelled] = [one for one, _ in rows]
     verdicts: list[Verdicts] = [one for _, one in rows]
-    return next(one for one in judge_measures(items, verdicts, own=set(), scale=None, seed=0) if one.name == name)
+    return judge_measures(items, verdicts, own=set(), scale=None, seed=0)[name]
 
 
 def test_people_are_resampled_by_prompt_too() -> None:
     votes: list[list[Verdict]] = [["first", "first", "second" if n % 3 else "first"] for n in range(12)]
     alone = rater_measures(votes, 0)
     copied = rater_measures([one for one in votes for _ in range(5)], 0, [n for n in range(12) for _ in range(5)])
-    for few, many in zip(alone, copied, strict=True):
+    for few, many in zip(alone.values(), copied.values(), strict=True):
         assert few.interval is not None and many.interval is not None
         assert many.prompts == 12
         # Alpha counts chance without replacement, so that copies move it a little.
