@@ -8,9 +8,8 @@ from selfreward.artifacts import Advance
 from selfreward.backends.base import Backend
 from selfreward.errors import StageError
 from selfreward.judges import AnyJudge
-from selfreward.judges.base import Ask, Item, Judge
+from selfreward.judges.base import Ask, Item, Judge, PolicyJudgeBase
 from selfreward.judges.jury import Jury, JurySpec, Weights
-from selfreward.judges.verifier import VerifierSpec
 from selfreward.records import Judgment, Policy
 
 
@@ -22,7 +21,7 @@ def build_judge(
     weights: Weights | None = None,
 ) -> Judge | Jury:
     """The judge of `spec` over `backend`, which holds `policy`; `weights` are those that a jury learned."""
-    if isinstance(spec, VerifierSpec):
+    if not isinstance(spec, PolicyJudgeBase):
         return spec.build()
     assert backend is not None
     assert policy is not None

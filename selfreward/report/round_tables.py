@@ -40,7 +40,8 @@ def funnels(rounds: Sequence[Round]) -> list[tuple[Round, ChartFigure]]:
 
 def costs(rounds: Sequence[Round]) -> Table:
     """Stages by iterations, with totals."""
-    made = {stage: [one.costs.get(stage) for one in rounds] for stage in _STAGES}
+    stages = dict.fromkeys((*_STAGES, *(stage for one in rounds for stage in one.costs)))
+    made = {stage: [one.costs.get(stage) for one in rounds] for stage in stages}
     made["all"] = [_together(one.costs.values()) for one in rounds]
     rows = [(stage, *(cost(one) for one in (*found, _together(found)))) for stage, found in made.items() if any(found)]
     return ("stage", *(f"iteration {one.t}" for one in rounds), "all"), rows

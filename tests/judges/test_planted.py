@@ -14,6 +14,7 @@ from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.identity import derive_seed
 from selfreward.backends.scripted import ScriptedBackend, ScriptedSpec, ScriptedState, outcome_text, write_state
 from selfreward.config import RunConfig, validate
+from selfreward.judges.base import PolicyJudgeBase
 from selfreward.records import Candidate, Judgment, Policy, PreferencePair, Prompt
 from selfreward.selection.pairs import PreferencePairs
 from selfreward.stages.judge import judge
@@ -88,7 +89,7 @@ def judged_and_selected(
     }
     store = Store(folder, Silent())
     spec = config(*settings)
-    needs = {"policy": None} if spec.judge.kind == "verifier" else {"backend": backend, "policy": policy}
+    needs = {"backend": backend, "policy": policy} if isinstance(spec.judge, PolicyJudgeBase) else {"policy": None}
     judgments = store.run(judge, spec.judge, seed=7, **inputs, **needs)
     selected = store.run(
         select,
