@@ -25,14 +25,7 @@ from selfreward.reading.compared_runs import (
 )
 from selfreward.reading.settings import progress_of, read_config
 from selfreward.report.comparison import render_comparison
-from selfreward.report.comparison_table import (
-    MEASURES,
-    columns_of,
-    first_alarm,
-    identity,
-    last_policy,
-    notes,
-)
+from selfreward.report.comparison_table import MEASURES, columns_of, first_alarm, identity, last_policy, notes
 from selfreward.report.figures import change, count, share
 from selfreward.tracking import metrics_of_run
 
