@@ -69,8 +69,7 @@ def rankings(
         assert candidates is not None
         found = ranked_by_verifier(prompts.records(Prompt), candidates.records(Candidate), counts)
     rows = list(found)
-    with out.table(Ranking) as table:
-        table.write_all(rows)
+    out.write_table(Ranking, rows)
     told = RankingCounts(
         prompts=counts.pop("prompts", 0),
         ranked=len(rows),
