@@ -25,10 +25,9 @@ from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.judges.disagreement import Dispute
 from selfreward.judges.jury import JurySpec
 from selfreward.judging_policies import Judges, Policies
-from selfreward.labels.hardest import with_kinds
 from selfreward.labels.items import read_items, write_items
 from selfreward.labels.judge_calibration import LabelledSpec, calibrate, labelled_pairs
-from selfreward.labels.kinds import KindOfPrompt
+from selfreward.labels.kinds import KindOfPrompt, with_kinds
 from selfreward.monitor.gate_rules import judge_gate
 from selfreward.reading.calibrated import Calibrated, against_chance, as_json, ceiling, weights_text
 from selfreward.records import Judgment, Policy

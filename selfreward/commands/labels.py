@@ -11,9 +11,8 @@ from selfreward.errors import ConfigError, DataError
 from selfreward.judges.prompting import ComparisonTexts, JudgeTexts, Rubric
 from selfreward.labels import argilla, label_studio
 from selfreward.labels.blind import blind, guidelines, read_key, write_key
-from selfreward.labels.hardest import hardest, with_kinds
 from selfreward.labels.items import Item, read_items, read_judge
-from selfreward.labels.kinds import by_kind
+from selfreward.labels.kinds import by_kind, hardest, with_kinds
 from selfreward.labels.returned_gold import (
     labelled_items,
     newest,
