@@ -55,7 +55,9 @@ def main(arguments: list[str]) -> int:
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / TABLE_FILE, csv_text(comparison).encode())
     write_atomically(out / PAGE_FILE, render_comparison(comparison).encode())
-    print(*_lines(comparison), out / TABLE_FILE, out / PAGE_FILE, sep="\n")
+    differing = unswept(comparison)
+    also = [f"these runs also differ in {', '.join(differing)}"] if differing else []
+    print(*plain_table(comparison), "", *notes(comparison), *also, out / TABLE_FILE, out / PAGE_FILE, sep="\n")
     return 0
 
 
@@ -101,13 +103,6 @@ def _default_out(asked: Sequence[Path]) -> Path:
         return first
     digest = hashlib.sha256(canonical(dict.fromkeys(sorted(folder.name for folder in asked)))).hexdigest()[:8]
     return first.parent / f"comparison-{digest}"
-
-
-def _lines(comparison: Comparison) -> list[str]:
-    lines = [*plain_table(comparison), "", *notes(comparison)]
-    if differing := unswept(comparison):
-        lines.append(f"these runs also differ in {', '.join(differing)}")
-    return lines
 
 
 def plain_table(comparison: Comparison) -> list[str]:

@@ -114,13 +114,9 @@ def ranked_by_people(pairs: Iterable[PreferencePair], counts: Counter[str]) -> I
             )
             for text, below in worse.items()
         )
+        one = group[0]
         asked = Prompt(
-            id=prompt_id,
-            messages=group[0].messages,
-            stratum=group[0].stratum,
-            source="human_pairs",
-            references=(),
-            match=None,
+            id=prompt_id, messages=one.messages, stratum=one.stratum, source="human_pairs", references=(), match=None
         )
         yield Ranking(prompt=asked, origin="human", answers=answers)
 
