@@ -178,12 +178,9 @@ def judges_of(config: RunConfig) -> dict[str, AnyJudge]:
 
 def answer_lengths(config: RunConfig) -> dict[Role, AnswerLengths]:
     """How long answers may get, which prompts leave room for, by role; roles that nobody answers are left out."""
-    lengths: dict[Role, AnswerLengths] = {
-        "train": config.sample.max_new_tokens,
-        "held_out": config.evaluate.max_new_tokens,
-        "probe": config.measure.max_new_tokens,
-    }
-    return lengths | ({"human": config.sample.max_new_tokens} if config.prompts.human else {})
+    drawn, held_out, probe = (part.max_new_tokens for part in (config.sample, config.evaluate, config.measure))
+    lengths: dict[Role, AnswerLengths] = {"train": drawn, "held_out": held_out, "probe": probe}
+    return lengths | ({"human": drawn} if config.prompts.human else {})
 
 
 def _check_policy(name: str, judge: PolicyJudgeBase) -> None:

@@ -40,9 +40,9 @@ def main(arguments: list[str], compose: Compose) -> int:
         case "export":
             lines = _export(_export_parser().parse_args(rest), compose)
         case "import":
-            lines = _import(_import_parser().parse_args(rest))
+            lines = _import(rest)
         case _:
-            lines = _stale(_stale_parser().parse_args(rest), compose)
+            lines = _stale(rest, compose)
     print(*lines, sep="\n")
     return 0
 
@@ -71,7 +71,12 @@ def _export(parsed: argparse.Namespace, compose: Compose) -> Iterator[str]:
     yield f"{key} says what they saw: keep it from them, and give it to `selfreward labels import`"
 
 
-def _import(parsed: argparse.Namespace) -> Iterator[str]:
+def _import(arguments: list[str]) -> Iterator[str]:
+    parser = argparse.ArgumentParser(prog="selfreward labels import", description="Read labels back.")
+    parser.add_argument("returned", type=Path, metavar="DIR|FILE", help="what the labelling tool exported")
+    parser.add_argument("--key", type=Path, required=True, metavar="FILE", help="the key.jsonl of the export")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new .jsonl file")
+    parsed = parser.parse_args(arguments)
     out = _new_file(parsed.out)
     key = read_key(parsed.key)
     returned, unanswered = read_returned(parsed.returned)
@@ -90,7 +95,15 @@ def _import(parsed: argparse.Namespace) -> Iterator[str]:
     yield f"{out}: for {setting('data.gold_gate', out)}, or data.gold_final or data.human_pairs"
 
 
-def _stale(parsed: argparse.Namespace, compose: Compose) -> Iterator[str]:
+def _stale(arguments: list[str], compose: Compose) -> Iterator[str]:
+    parser = argparse.ArgumentParser(
+        prog="selfreward labels stale", description="List the pairs that were labelled under other words of a rubric."
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="what `selfreward labels import` wrote")
+    parser.add_argument("--rubric", required=True, metavar="NAME", help=_RUBRIC)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write them here, for `selfreward labels export`")
+    parser.add_argument("--current", type=Path, metavar="FILE", help="write all other pairs here")
+    parsed = parser.parse_args(arguments)
     if parsed.out is not None and parsed.out == parsed.current:
         raise DataError(f"{parsed.out} is given twice: name two files, one for --out and one for --current")
     for path in filter(None, (parsed.out, parsed.current)):
@@ -190,23 +203,4 @@ def _export_parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=positive, metavar="N", help="only the N hardest pairs, of all kinds of prompt")
     parser.add_argument("--seed", type=int, default=0, help="of the order of answers and of lots (default: 0)")
     parser.add_argument("--rubric", metavar="NAME", help=f"what labellers are told to go by: {_RUBRIC}")
-    return parser
-
-
-def _import_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="selfreward labels import", description="Read labels back.")
-    parser.add_argument("returned", type=Path, metavar="DIR|FILE", help="what the labelling tool exported")
-    parser.add_argument("--key", type=Path, required=True, metavar="FILE", help="the key.jsonl of the export")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new .jsonl file")
-    return parser
-
-
-def _stale_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="selfreward labels stale", description="List the pairs that were labelled under other words of a rubric."
-    )
-    parser.add_argument("file", type=Path, metavar="FILE", help="what `selfreward labels import` wrote")
-    parser.add_argument("--rubric", required=True, metavar="NAME", help=_RUBRIC)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write them here, for `selfreward labels export`")
-    parser.add_argument("--current", type=Path, metavar="FILE", help="write all other pairs here")
     return parser

@@ -21,20 +21,17 @@ def main(arguments: list[str], compose: Compose) -> int:
         parsed = _check_parser().parse_args(rest)
         return check(run_folder(parsed.run, parsed.runs), parsed.iteration)
     if action == "calibrate":
-        lines = calibrate(compose(_calibrate_parser().parse_args(rest).settings))
+        parser = settings_parser(
+            "monitor calibrate",
+            "Measure the start policy twice: what differs is noise. Says how small a loss the monitor could see, and "
+            "what it costs. A run with the same settings finds its first measurement made.",
+        )
+        lines = calibrate(compose(parser.parse_args(rest).settings))
     else:
         parsed = _replay_parser().parse_intermixed_args(rest)
         lines = replay(run_folder(parsed.run, parsed.runs), parsed.settings)
     print(*lines, sep="\n")
     return 0
-
-
-def _calibrate_parser() -> argparse.ArgumentParser:
-    return settings_parser(
-        "monitor calibrate",
-        "Measure the start policy twice: what differs is noise. Says how small a loss the monitor could see, and what "
-        "it costs. A run with the same settings finds its first measurement made.",
-    )
 
 
 def _check_parser() -> argparse.ArgumentParser:
