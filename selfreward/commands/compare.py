@@ -47,10 +47,8 @@ def main(arguments: list[str]) -> int:
     parsed = parser.parse_args(arguments)
     asked = [run_folder(name, parsed.runs) for name in parsed.run]
     found = {folder: _members(folder) for folder in dict.fromkeys(asked)}
-    comparison = compare(
-        " ".join(folder.name for folder in found),
-        [read_cell(folder) for folder in dict.fromkeys(one for members in found.values() for one in members)],
-    )
+    members = dict.fromkeys(one for cells in found.values() for one in cells)
+    comparison = compare(" ".join(folder.name for folder in found), list(map(read_cell, members)))
     out: Path = parsed.out or _default_out(list(found))
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / TABLE_FILE, csv_text(comparison).encode())

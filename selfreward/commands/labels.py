@@ -38,7 +38,7 @@ def main(arguments: list[str], compose: Compose) -> int:
     action, rest = action_of("labels", "Labels from people; docs/labels.md shows the whole way.", ACTIONS, arguments)
     match action:
         case "export":
-            lines = _export(_export_parser().parse_args(rest), compose)
+            lines = _export(rest, compose)
         case "import":
             lines = _import(rest)
         case _:
@@ -47,7 +47,20 @@ def main(arguments: list[str], compose: Compose) -> int:
     return 0
 
 
-def _export(parsed: argparse.Namespace, compose: Compose) -> Iterator[str]:
+def _export(arguments: list[str], compose: Compose) -> Iterator[str]:
+    parser = argparse.ArgumentParser(
+        prog="selfreward labels export",
+        description="Write pairs of answers for people to compare. Who wrote them and what was said of them stays in a "
+        "key beside what labellers get.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="pairs of answers in any form of docs/labels.md")
+    parser.add_argument("--format", choices=("label-studio", "argilla"), required=True, help="the labelling tool")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
+    parser.add_argument("--verdicts", type=Path, metavar="FILE", help="what a judge said of the pairs, by id")
+    parser.add_argument("--count", type=positive, metavar="N", help="only the N hardest pairs, of all kinds of prompt")
+    parser.add_argument("--seed", type=int, default=0, help="of the order of answers and of lots (default: 0)")
+    parser.add_argument("--rubric", metavar="NAME", help=f"what labellers are told to go by: {_RUBRIC}")
+    parsed = parser.parse_args(arguments)
     items, left_out = read_items(parsed.file)
     if parsed.verdicts is not None:
         items = _with_verdicts(items, parsed.verdicts)
@@ -188,19 +201,3 @@ def _new_file(out: Path) -> Path:
         raise DataError(f"{out} has to end with .jsonl, the form it is written in")
     out.parent.mkdir(parents=True, exist_ok=True)
     return out
-
-
-def _export_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="selfreward labels export",
-        description="Write pairs of answers for people to compare. Who wrote them and what was said of them stays in a "
-        "key beside what labellers get.",
-    )
-    parser.add_argument("file", type=Path, metavar="FILE", help="pairs of answers in any form of docs/labels.md")
-    parser.add_argument("--format", choices=("label-studio", "argilla"), required=True, help="the labelling tool")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
-    parser.add_argument("--verdicts", type=Path, metavar="FILE", help="what a judge said of the pairs, by id")
-    parser.add_argument("--count", type=positive, metavar="N", help="only the N hardest pairs, of all kinds of prompt")
-    parser.add_argument("--seed", type=int, default=0, help="of the order of answers and of lots (default: 0)")
-    parser.add_argument("--rubric", metavar="NAME", help=f"what labellers are told to go by: {_RUBRIC}")
-    return parser

@@ -77,8 +77,7 @@ def _clusters(weights_QW: Any, count: int, seed: int) -> NDArray[np.intp]:
         return np.zeros(weights_QW.shape[0], dtype=np.intp)
     points_QD = normalize(TruncatedSVD(parts, random_state=seed).fit_transform(weights_QW)).round(_DIGITS)
     count = min(count, len(np.unique(points_QD, axis=0)))
-    clusters_Q: NDArray[np.intp] = KMeans(count, n_init=_STARTS, random_state=seed).fit_predict(points_QD)
-    return clusters_Q
+    return np.asarray(KMeans(count, n_init=_STARTS, random_state=seed).fit_predict(points_QD))
 
 
 def against_people(judged: Judged) -> bool | None:

@@ -47,8 +47,7 @@ def without_opening(text: str, opening: Sequence[str]) -> str:
     if not opening or words(text)[: len(opening)] != list(opening):
         return text
     text = normalize("NFC", text)
-    rest: str = _STOPS.sub("", text[word_ends(text)[len(opening) - 1] :], count=1)
-    return rest
+    return str(_STOPS.sub("", text[word_ends(text)[len(opening) - 1] :], count=1))
 
 
 def ngram_distance(texts: Sequence[str], n: int = 3) -> float | None:

@@ -60,8 +60,7 @@ def cluster_labels(vectors_ND: NDArray[np.floating], threshold: float) -> NDArra
     for start in range(0, len(units_NU), _BLOCK):
         rows = slice(start, start + _BLOCK)
         near_NN[rows] = units_NU[rows] @ units_NU.T >= 1 - threshold - _ROUNDING
-    labels_N: NDArray[np.int64] = connected_components(csr_array(near_NN), directed=False)[1].astype(np.int64)
-    return labels_N
+    return np.asarray(connected_components(csr_array(near_NN), directed=False)[1], dtype=np.int64)
 
 
 def _units(vectors_ND: NDArray[np.floating]) -> NDArray[np.float64]:
