@@ -8,10 +8,10 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
 from selfreward.artifacts.identity import flat_settings
-from selfreward.backends import BackendSpec, ScriptedSpec
+from selfreward.backends import BackendSpec
 from selfreward.backends.candidates import AnswerLengths
 from selfreward.backends.rendering import ChatSpec
-from selfreward.data.models import ModelSpec, ScriptedModel
+from selfreward.data.models import ModelSpec
 from selfreward.data.own import OwnData
 from selfreward.data.roles import Role
 from selfreward.data.sources import DataSpec
@@ -37,7 +37,7 @@ from selfreward.stages.mix import MixSpec
 from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.sample import SampleSpec
 from selfreward.tracking import TrackerSpec
-from selfreward.updates import DpoSpec, RftSpec, ScriptedUpdate, UpdateSpec
+from selfreward.updates import DpoSpec, RftSpec, UpdateSpec
 
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._=,-]*$"
 LONGEST_NAME = 120  # a folder's name may hold 255 bytes; this leaves a screen's line readable
@@ -98,12 +98,7 @@ class RunConfig(Spec):
                 f"{self.select.k}"
             )
         self._check_select()
-        kinds = {
-            isinstance(self.model, ScriptedModel),
-            isinstance(self.backend, ScriptedSpec),
-            isinstance(self.update, ScriptedUpdate),
-        }
-        if len(kinds) > 1:
+        if len({part.kind == "scripted" for part in (self.model, self.backend, self.update)}) > 1:
             raise ValueError(
                 f"model={self.model.kind}, backend={self.backend.kind} and update={self.update.kind} do not go "
                 "together: scripted goes with scripted alone"
@@ -183,12 +178,9 @@ def judges_of(config: RunConfig) -> dict[str, AnyJudge]:
 
 def answer_lengths(config: RunConfig) -> dict[Role, AnswerLengths]:
     """How long answers may get, which prompts leave room for, by role; roles that nobody answers are left out."""
-    lengths: dict[Role, AnswerLengths] = {
-        "train": config.sample.max_new_tokens,
-        "held_out": config.evaluate.max_new_tokens,
-        "probe": config.measure.max_new_tokens,
-    }
-    return lengths | ({"human": config.sample.max_new_tokens} if config.prompts.human else {})
+    drawn, held_out, probe = (part.max_new_tokens for part in (config.sample, config.evaluate, config.measure))
+    lengths: dict[Role, AnswerLengths] = {"train": drawn, "held_out": held_out, "probe": probe}
+    return lengths | ({"human": drawn} if config.prompts.human else {})
 
 
 def _check_policy(name: str, judge: PolicyJudgeBase) -> None:

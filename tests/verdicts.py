@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from selfreward.metrics.paired_values import Family
+from selfreward.metrics.intervals import Family
 from selfreward.monitor.controller import Evidence, Intervention, Orders
 from selfreward.monitor.detector import AlarmState, State
 from selfreward.monitor.findings import PARTS, Finding

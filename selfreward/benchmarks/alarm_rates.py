@@ -29,7 +29,7 @@ from selfreward.benchmarks.exact_loops import (
     probe_round,
     updated,
 )
-from selfreward.metrics.paired_values import Family
+from selfreward.metrics.intervals import Family
 from selfreward.monitor.detector import AlarmState, DetectorSpec, Diagnosis, diagnose
 from selfreward.monitor.findings import LEVEL, PARTS, Finding, Margins, Part
 

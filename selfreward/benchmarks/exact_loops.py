@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from selfreward.metrics.paired_values import Family, Paired
+from selfreward.metrics.intervals import Family, Paired
 from selfreward.monitor.detector import ProbeRound
 
 Floats = NDArray[np.float64]

@@ -14,8 +14,8 @@ from selfreward.benchmarks.bench_table import Cell, Row, Section
 from selfreward.benchmarks.exact_loops import DRAWS
 from selfreward.benchmarks.writer import Answers, concepts, embed_concepts, worded
 from selfreward.metrics.estimators import duplicate_rate
+from selfreward.metrics.intervals import Family
 from selfreward.metrics.matched_probe import ProbeAnswer, families, matched_measures, start_over_people
-from selfreward.metrics.paired_values import Family
 from selfreward.monitor.detector import DetectorSpec, ProbeRound, diagnose
 from selfreward.monitor.findings import Finding
 

@@ -32,16 +32,11 @@ def action_of(
 ) -> tuple[str, list[str]]:
     """The action of `selfreward <command> ACTION ...` and what follows it; `actions` says what each one does."""
     width = max(map(len, actions))
+    told = "\n".join(f"  {typed:{width}}  {does}" for typed, does in actions.items())
     parser = argparse.ArgumentParser(
         prog=f"selfreward {command}",
         description=description,
-        epilog="\n".join(
-            [
-                "actions:",
-                *(f"  {typed:{width}}  {does}" for typed, does in actions.items()),
-                f"\n`selfreward {command} ACTION --help` explains an action.",
-            ]
-        ),
+        epilog=f"actions:\n{told}\n\n`selfreward {command} ACTION --help` explains an action.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("action", choices=[typed.split()[0] for typed in actions], metavar="ACTION")

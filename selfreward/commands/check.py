@@ -3,6 +3,7 @@
 import copy
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -33,13 +34,9 @@ VERSION = 3
 _OPTIONS = (("1", "2", "3", "4", "5"), ("A", "B"), ("yes", "no"))
 _QUESTION = (Message(role="user", content="What is the capital of France?"),)
 _SMALL = {
-    "hidden_size": 64,
-    "intermediate_size": 64,
-    "moe_intermediate_size": 64,
-    "num_attention_heads": 4,
+    **dict.fromkeys(("hidden_size", "intermediate_size", "moe_intermediate_size"), 64),
+    **dict.fromkeys(("num_attention_heads", "num_experts", "num_local_experts"), 4),
     "head_dim": 16,
-    "num_experts": 4,
-    "num_local_experts": 4,
     "num_experts_per_tok": 2,
 }
 
@@ -152,10 +149,8 @@ def _one_token_each(chat: Chat) -> dict[tuple[str, ...], list[int]]:
     """The options of which each is one token to the model, and the tokens that a prompt goes on with before them."""
     able: dict[tuple[str, ...], list[int]] = {}
     for options in _OPTIONS:
-        try:
+        with suppress(BackendError):
             able[options], _ = option_tokens(chat, options)
-        except BackendError:
-            continue
     return able
 
 

@@ -25,14 +25,7 @@ from selfreward.reading.compared_runs import (
 )
 from selfreward.reading.settings import progress_of, read_config
 from selfreward.report.comparison import render_comparison
-from selfreward.report.comparison_table import (
-    MEASURES,
-    columns_of,
-    first_alarm,
-    identity,
-    last_policy,
-    notes,
-)
+from selfreward.report.comparison_table import MEASURES, columns_of, first_alarm, identity, last_policy, notes
 from selfreward.report.figures import change, count, share
 from selfreward.tracking import metrics_of_run
 
@@ -54,15 +47,15 @@ def main(arguments: list[str]) -> int:
     parsed = parser.parse_args(arguments)
     asked = [run_folder(name, parsed.runs) for name in parsed.run]
     found = {folder: _members(folder) for folder in dict.fromkeys(asked)}
-    comparison = compare(
-        " ".join(folder.name for folder in found),
-        [read_cell(folder) for folder in dict.fromkeys(one for members in found.values() for one in members)],
-    )
+    members = dict.fromkeys(one for cells in found.values() for one in cells)
+    comparison = compare(" ".join(folder.name for folder in found), list(map(read_cell, members)))
     out: Path = parsed.out or _default_out(list(found))
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / TABLE_FILE, csv_text(comparison).encode())
     write_atomically(out / PAGE_FILE, render_comparison(comparison).encode())
-    print(*_lines(comparison), out / TABLE_FILE, out / PAGE_FILE, sep="\n")
+    differing = unswept(comparison)
+    also = [f"these runs also differ in {', '.join(differing)}"] if differing else []
+    print(*plain_table(comparison), "", *notes(comparison), *also, out / TABLE_FILE, out / PAGE_FILE, sep="\n")
     return 0
 
 
@@ -108,13 +101,6 @@ def _default_out(asked: Sequence[Path]) -> Path:
         return first
     digest = hashlib.sha256(canonical(dict.fromkeys(sorted(folder.name for folder in asked)))).hexdigest()[:8]
     return first.parent / f"comparison-{digest}"
-
-
-def _lines(comparison: Comparison) -> list[str]:
-    lines = [*plain_table(comparison), "", *notes(comparison)]
-    if differing := unswept(comparison):
-        lines.append(f"these runs also differ in {', '.join(differing)}")
-    return lines
 
 
 def plain_table(comparison: Comparison) -> list[str]:

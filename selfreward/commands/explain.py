@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from operator import methodcaller
 from textwrap import shorten
 
 from selfreward.artifacts import Artifact
@@ -21,7 +22,7 @@ from selfreward.records import Example, Judgment, PreferencePair, Prompt, Traini
 from selfreward.report.figures import plural
 from selfreward.report.pages import visible
 from selfreward.selection.training_rows import training_table
-from selfreward.spec import Json, Spec
+from selfreward.spec import Json
 
 _BAR = "│ "
 _LONGEST = 60  # characters of a setting
@@ -37,10 +38,15 @@ def main(arguments: list[str]) -> int:
     parsed = parser.parse_intermixed_args(arguments)
     view = read_run(run_folder(parsed.run, parsed.runs))
     if parsed.id is None:
-        _print([_listing_json(view, parsed.iteration)] if parsed.json else listing_lines(view, parsed.iteration))
+        lines = [_listing_json(view, parsed.iteration)] if parsed.json else listing_lines(view, parsed.iteration)
     else:
         told = explain(view, parsed.id, parsed.iteration)
-        _print([json.dumps(asdict(told), default=_settings, indent=2)] if parsed.json else explanation_lines(told))
+        lines = (
+            [json.dumps(asdict(told), default=methodcaller("model_dump", mode="json"), indent=2)]
+            if parsed.json
+            else explanation_lines(told)
+        )
+    print(*lines, sep="\n")
     return 0
 
 
@@ -94,25 +100,8 @@ def _listing_json(view: RunView, iteration: int | None) -> str:
 
 
 def _row_json(row: TrainingRow) -> dict[str, Json]:
-    score, prompt, answer = _in_short(row)
-    return {
-        "id": row.id,
-        "origin": row.origin,
-        "iteration": row.iteration,
-        "score": score,
-        "prompt": prompt,
-        "answer": answer,
-    }
-
-
-def _settings(value: object) -> object:
-    assert isinstance(value, Spec)
-    return value.model_dump(mode="json")
-
-
-def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        print(line)
+    told = dict(zip(("score", "prompt", "answer"), _in_short(row), strict=True))
+    return {"id": row.id, "origin": row.origin, "iteration": row.iteration, **told}
 
 
 def explanation_lines(told: Explanation) -> Iterator[str]:

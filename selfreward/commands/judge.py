@@ -1,6 +1,5 @@
 """`selfreward judge calibrate`: how far any judge can be trusted, on any file of labelled pairs, without a loop."""
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,10 +24,9 @@ from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.judges.disagreement import Dispute
 from selfreward.judges.jury import JurySpec
 from selfreward.judging_policies import Judges, Policies
-from selfreward.labels.hardest import with_kinds
 from selfreward.labels.items import read_items, write_items
 from selfreward.labels.judge_calibration import LabelledSpec, calibrate, labelled_pairs
-from selfreward.labels.kinds import KindOfPrompt
+from selfreward.labels.kinds import KindOfPrompt, with_kinds
 from selfreward.monitor.gate_rules import judge_gate
 from selfreward.reading.calibrated import Calibrated, against_chance, as_json, ceiling, weights_text
 from selfreward.records import Judgment, Policy
@@ -48,7 +46,21 @@ _LEFT_OUT = "left_out:"
 def main(arguments: list[str], compose: Compose) -> int:
     """0, whatever the gate says of the judge. Raises SelfrewardError for a mistake that the user can mend."""
     _, rest = action_of("judge", "Judges by themselves; docs/judges.md shows what comes of it.", ACTIONS, arguments)
-    parsed = _calibrate_parser().parse_intermixed_args(rest)
+    parser = settings_parser(
+        "judge calibrate",
+        "Ask a judge about pairs of answers that people labelled. Settings are those of a run: model, backend and "
+        "judge decide who is asked, gate what is said about it. The start model stands for every policy but an "
+        "external one.",
+        epilog="example: selfreward judge calibrate judge=pairwise judge.method=probability --gold pairs.jsonl "
+        "--items 200",
+    )
+    parser.add_argument(
+        "--gold", type=Path, required=True, metavar="FILE", help="labelled pairs in any form of docs/labels.md"
+    )
+    parser.add_argument("--items", type=positive, metavar="N", help="only N of them, at random (default: all)")
+    parser.add_argument("--seed", type=int, metavar="S", help="the same as seed=S")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the page goes (default: beside the links)")
+    parsed = parser.parse_intermixed_args(rest)
     settings = [*parsed.settings, *([] if parsed.seed is None else [f"seed={parsed.seed}"])]
     found, out = calibrate_judge(validate(compose(settings)), parsed.gold, parsed.items, parsed.out)
     print(*report_lines(found, out), sep="\n")
@@ -180,21 +192,3 @@ def _scores(found: Calibrated) -> str:
 def _kind_row(one: KindOfPrompt) -> dict[str, str]:
     against = f"{one.against:,} of {one.judged:,}"
     return {"kind of prompt": visible(one.kind), "pairs": f"{one.items:,}", "judge against people": against}
-
-
-def _calibrate_parser() -> argparse.ArgumentParser:
-    parser = settings_parser(
-        "judge calibrate",
-        "Ask a judge about pairs of answers that people labelled. Settings are those of a run: model, backend and "
-        "judge decide who is asked, gate what is said about it. The start model stands for every policy but an "
-        "external one.",
-        epilog="example: selfreward judge calibrate judge=pairwise judge.method=probability --gold pairs.jsonl "
-        "--items 200",
-    )
-    parser.add_argument(
-        "--gold", type=Path, required=True, metavar="FILE", help="labelled pairs in any form of docs/labels.md"
-    )
-    parser.add_argument("--items", type=positive, metavar="N", help="only N of them, at random (default: all)")
-    parser.add_argument("--seed", type=int, metavar="S", help="the same as seed=S")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where the page goes (default: beside the links)")
-    return parser

@@ -11,9 +11,8 @@ from selfreward.errors import ConfigError, DataError
 from selfreward.judges.prompting import ComparisonTexts, JudgeTexts, Rubric
 from selfreward.labels import argilla, label_studio
 from selfreward.labels.blind import blind, guidelines, read_key, write_key
-from selfreward.labels.hardest import hardest, with_kinds
 from selfreward.labels.items import Item, read_items, read_judge
-from selfreward.labels.kinds import by_kind
+from selfreward.labels.kinds import by_kind, hardest, with_kinds
 from selfreward.labels.returned_gold import (
     labelled_items,
     newest,
@@ -39,16 +38,29 @@ def main(arguments: list[str], compose: Compose) -> int:
     action, rest = action_of("labels", "Labels from people; docs/labels.md shows the whole way.", ACTIONS, arguments)
     match action:
         case "export":
-            lines = _export(_export_parser().parse_args(rest), compose)
+            lines = _export(rest, compose)
         case "import":
-            lines = _import(_import_parser().parse_args(rest))
+            lines = _import(rest)
         case _:
-            lines = _stale(_stale_parser().parse_args(rest), compose)
+            lines = _stale(rest, compose)
     print(*lines, sep="\n")
     return 0
 
 
-def _export(parsed: argparse.Namespace, compose: Compose) -> Iterator[str]:
+def _export(arguments: list[str], compose: Compose) -> Iterator[str]:
+    parser = argparse.ArgumentParser(
+        prog="selfreward labels export",
+        description="Write pairs of answers for people to compare. Who wrote them and what was said of them stays in a "
+        "key beside what labellers get.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="pairs of answers in any form of docs/labels.md")
+    parser.add_argument("--format", choices=("label-studio", "argilla"), required=True, help="the labelling tool")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
+    parser.add_argument("--verdicts", type=Path, metavar="FILE", help="what a judge said of the pairs, by id")
+    parser.add_argument("--count", type=positive, metavar="N", help="only the N hardest pairs, of all kinds of prompt")
+    parser.add_argument("--seed", type=int, default=0, help="of the order of answers and of lots (default: 0)")
+    parser.add_argument("--rubric", metavar="NAME", help=f"what labellers are told to go by: {_RUBRIC}")
+    parsed = parser.parse_args(arguments)
     items, left_out = read_items(parsed.file)
     if parsed.verdicts is not None:
         items = _with_verdicts(items, parsed.verdicts)
@@ -72,7 +84,12 @@ def _export(parsed: argparse.Namespace, compose: Compose) -> Iterator[str]:
     yield f"{key} says what they saw: keep it from them, and give it to `selfreward labels import`"
 
 
-def _import(parsed: argparse.Namespace) -> Iterator[str]:
+def _import(arguments: list[str]) -> Iterator[str]:
+    parser = argparse.ArgumentParser(prog="selfreward labels import", description="Read labels back.")
+    parser.add_argument("returned", type=Path, metavar="DIR|FILE", help="what the labelling tool exported")
+    parser.add_argument("--key", type=Path, required=True, metavar="FILE", help="the key.jsonl of the export")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new .jsonl file")
+    parsed = parser.parse_args(arguments)
     out = _new_file(parsed.out)
     key = read_key(parsed.key)
     returned, unanswered = read_returned(parsed.returned)
@@ -91,7 +108,15 @@ def _import(parsed: argparse.Namespace) -> Iterator[str]:
     yield f"{out}: for {setting('data.gold_gate', out)}, or data.gold_final or data.human_pairs"
 
 
-def _stale(parsed: argparse.Namespace, compose: Compose) -> Iterator[str]:
+def _stale(arguments: list[str], compose: Compose) -> Iterator[str]:
+    parser = argparse.ArgumentParser(
+        prog="selfreward labels stale", description="List the pairs that were labelled under other words of a rubric."
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="what `selfreward labels import` wrote")
+    parser.add_argument("--rubric", required=True, metavar="NAME", help=_RUBRIC)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write them here, for `selfreward labels export`")
+    parser.add_argument("--current", type=Path, metavar="FILE", help="write all other pairs here")
+    parsed = parser.parse_args(arguments)
     if parsed.out is not None and parsed.out == parsed.current:
         raise DataError(f"{parsed.out} is given twice: name two files, one for --out and one for --current")
     for path in filter(None, (parsed.out, parsed.current)):
@@ -176,38 +201,3 @@ def _new_file(out: Path) -> Path:
         raise DataError(f"{out} has to end with .jsonl, the form it is written in")
     out.parent.mkdir(parents=True, exist_ok=True)
     return out
-
-
-def _export_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="selfreward labels export",
-        description="Write pairs of answers for people to compare. Who wrote them and what was said of them stays in a "
-        "key beside what labellers get.",
-    )
-    parser.add_argument("file", type=Path, metavar="FILE", help="pairs of answers in any form of docs/labels.md")
-    parser.add_argument("--format", choices=("label-studio", "argilla"), required=True, help="the labelling tool")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
-    parser.add_argument("--verdicts", type=Path, metavar="FILE", help="what a judge said of the pairs, by id")
-    parser.add_argument("--count", type=positive, metavar="N", help="only the N hardest pairs, of all kinds of prompt")
-    parser.add_argument("--seed", type=int, default=0, help="of the order of answers and of lots (default: 0)")
-    parser.add_argument("--rubric", metavar="NAME", help=f"what labellers are told to go by: {_RUBRIC}")
-    return parser
-
-
-def _import_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="selfreward labels import", description="Read labels back.")
-    parser.add_argument("returned", type=Path, metavar="DIR|FILE", help="what the labelling tool exported")
-    parser.add_argument("--key", type=Path, required=True, metavar="FILE", help="the key.jsonl of the export")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new .jsonl file")
-    return parser
-
-
-def _stale_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="selfreward labels stale", description="List the pairs that were labelled under other words of a rubric."
-    )
-    parser.add_argument("file", type=Path, metavar="FILE", help="what `selfreward labels import` wrote")
-    parser.add_argument("--rubric", required=True, metavar="NAME", help=_RUBRIC)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write them here, for `selfreward labels export`")
-    parser.add_argument("--current", type=Path, metavar="FILE", help="write all other pairs here")
-    return parser

@@ -18,40 +18,31 @@ def main(arguments: list[str], compose: Compose) -> int:
     """0, or the exit code of a verdict for `check`. Raises SelfrewardError for a mistake that the user can mend."""
     action, rest = action_of("monitor", "The monitor of diversity.", ACTIONS, arguments)
     if action == "check":
-        parsed = _check_parser().parse_args(rest)
+        parser = run_parser("monitor check", "Say what the monitor makes of a round of a run. No model is loaded.")
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        codes = "\n".join(f"  {code:>2}  {state}" for state, code in EXIT_CODES.items())
+        parser.epilog = f"exit codes:\n{codes}\n   2  no such run, or not diagnosed yet\n"
+        parser.add_argument(
+            "--iteration", type=int, metavar="T", help="the round (default: the last that is diagnosed)"
+        )
+        parsed = parser.parse_args(rest)
         return check(run_folder(parsed.run, parsed.runs), parsed.iteration)
     if action == "calibrate":
-        lines = calibrate(compose(_calibrate_parser().parse_args(rest).settings))
+        parser = settings_parser(
+            "monitor calibrate",
+            "Measure the start policy twice: what differs is noise. Says how small a loss the monitor could see, and "
+            "what it costs. A run with the same settings finds its first measurement made.",
+        )
+        lines = calibrate(compose(parser.parse_args(rest).settings))
     else:
-        parsed = _replay_parser().parse_intermixed_args(rest)
+        parser = run_parser(
+            "monitor replay",
+            "Decide every round again from what was measured. No model is loaded, nothing is written. Without settings "
+            "the result has to be what is stored.",
+        )
+        parser.epilog = f"settings, named as under `monitor.`: {', '.join(SETTINGS)}"
+        parser.add_argument("settings", nargs="*", metavar="SETTING=VALUE", help="such as margin.sem=0.1 or mode=act")
+        parsed = parser.parse_intermixed_args(rest)
         lines = replay(run_folder(parsed.run, parsed.runs), parsed.settings)
     print(*lines, sep="\n")
     return 0
-
-
-def _calibrate_parser() -> argparse.ArgumentParser:
-    return settings_parser(
-        "monitor calibrate",
-        "Measure the start policy twice: what differs is noise. Says how small a loss the monitor could see, and what "
-        "it costs. A run with the same settings finds its first measurement made.",
-    )
-
-
-def _check_parser() -> argparse.ArgumentParser:
-    parser = run_parser("monitor check", "Say what the monitor makes of a round of a run. No model is loaded.")
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    codes = "\n".join(f"  {code:>2}  {state}" for state, code in EXIT_CODES.items())
-    parser.epilog = f"exit codes:\n{codes}\n   2  no such run, or not diagnosed yet\n"
-    parser.add_argument("--iteration", type=int, metavar="T", help="the round (default: the last that is diagnosed)")
-    return parser
-
-
-def _replay_parser() -> argparse.ArgumentParser:
-    parser = run_parser(
-        "monitor replay",
-        "Decide every round again from what was measured. No model is loaded, nothing is written. Without settings "
-        "the result has to be what is stored.",
-    )
-    parser.epilog = f"settings, named as under `monitor.`: {', '.join(SETTINGS)}"
-    parser.add_argument("settings", nargs="*", metavar="SETTING=VALUE", help="such as margin.sem=0.1 or mode=act")
-    return parser

@@ -12,7 +12,7 @@ from selfreward.config import RunConfig, answer_lengths, validate
 from selfreward.console import ConsoleReporter, table_lines
 from selfreward.data.models import start_policy
 from selfreward.metrics.human_recall import FEWEST_DRAWS, FEWEST_HUMAN_ANSWERS
-from selfreward.metrics.paired_values import Family
+from selfreward.metrics.intervals import Family
 from selfreward.monitor.findings import FEWEST_PROMPTS, PARTS, Finding
 from selfreward.monitor.verdict_words import amount, finding_cells
 from selfreward.stages.diagnose import HumanNll, diagnose, verdict_of

@@ -1,7 +1,5 @@
 """`selfreward report RUN`: write the page of a run, beside the control run if there is one."""
 
-from pathlib import Path
-
 from selfreward.artifacts.runs import check_links, read_run
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.reading.control import check_control, find_control
@@ -24,6 +22,5 @@ def main(argv: list[str]) -> int:
     else:
         control = read_run(run_folder(parsed.control, parsed.runs))
         check_control(view, control)
-    path: Path = write_report(view, control)
-    print(path)
+    print(write_report(view, control))
     return 0

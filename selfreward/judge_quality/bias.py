@@ -97,13 +97,12 @@ def top_share(scores: Sequence[float], scale: Scale) -> float | None:
 
 def score_histogram(scores: Sequence[float]) -> tuple[ScoreBin, ...]:
     """How often each score was given, one bin a distinct score, or 20 equal ones where there are more."""
-    values, counts = np.unique(np.array(scores, dtype=np.float64), return_counts=True)
-    if len(values) <= _MOST_VALUES:
-        return tuple(ScoreBin(float(value), float(value), int(n)) for value, n in zip(values, counts, strict=True))
-    counts, edges = np.histogram(scores, bins=_MOST_VALUES)
-    return tuple(
-        ScoreBin(float(low), float(high), int(n)) for low, high, n in zip(edges, edges[1:], counts, strict=False)
-    )
+    lows, counts = np.unique(np.array(scores, dtype=np.float64), return_counts=True)
+    highs = lows
+    if len(lows) > _MOST_VALUES:
+        counts, edges = np.histogram(scores, bins=_MOST_VALUES)
+        lows, highs = edges[:-1], edges[1:]
+    return tuple(map(ScoreBin, lows.tolist(), highs.tolist(), counts.tolist()))
 
 
 def length_slope(judged: Sequence[Judged], own: Collection[str], seed: int, *, corrected: bool = False) -> Measure:

@@ -169,25 +169,20 @@ def item_of(row: Cells, source: str) -> Item:
             raise RowError("has labels and not two texts in column 'answers'")
         case _:
             first, second = _text(row, "first"), _text(row, "second")
-    found = _ItemRow.model_validate({"source": source, **row, "first": first, "second": second})
+    one = _ItemRow.model_validate({"source": source, **row, "first": first, "second": second})
     turns = asked_turns(row, Columns())[0]
     if not says_something(turns):
         raise RowError("asks nothing: its last message has to be the user's and must not be empty")
     labelled = Labelled(
-        **found.model_dump(exclude={"first", "second", "verdicts", "kind", "judge", "labels", "rubric"}),
+        **one.model_dump(exclude={"first", "second", "verdicts", "kind", "judge", "labels", "rubric"}),
         messages=tuple(turns),
         first=answer_of(first),
         second=answer_of(second),
-        verdicts=tuple(label.verdict for label in found.labels) or found.verdicts,
+        verdicts=tuple(label.verdict for label in one.labels) or one.verdicts,
     )
-    judge, disagreement = (None, None) if found.judge is None else _said(found.id, found.judge)
+    judge, disagreement = (None, None) if one.judge is None else _said(one.id, one.judge)
     return Item(
-        labelled=labelled,
-        judge=judge,
-        disagreement=disagreement,
-        kind=found.kind,
-        labels=found.labels,
-        rubric=found.rubric,
+        labelled=labelled, judge=judge, disagreement=disagreement, kind=one.kind, labels=one.labels, rubric=one.rubric
     )
 
 

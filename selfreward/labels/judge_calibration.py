@@ -31,8 +31,7 @@ def labelled_pairs(out: Output, spec: LabelledSpec) -> None:
     """Table `rows` of Labelled; counts what was left out by reason. Raises DataError for a row that cannot be read."""
     items, left_out = read_items(spec.path)
     out.count(**{f"left_out:{reason}": count for reason, count in left_out.items()}, pairs=len(items))
-    with out.table(Labelled) as table:
-        table.write_all(item.labelled for item in limited(items, spec.limit))
+    out.write_table(Labelled, (item.labelled for item in limited(items, spec.limit)))
 
 
 def limited(items: list[Item], limit: int | None) -> list[Item]:
@@ -63,7 +62,6 @@ def calibrate(
     judging = build_judge(spec, backend, policy, jurors)
     with out.progress(2 * len(items), "answers judged") as advance:
         found = write_opinions(out, spec, judging, items, rows="rows", evidence="evidence", seed=seed, advance=advance)
-    with out.table(Dispute, "disputes") as table:
-        table.write_all(found.disputes)
+    out.write_table(Dispute, found.disputes, "disputes")
     if found.weights is not None:
         save_weights(out, found.weights)

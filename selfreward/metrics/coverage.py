@@ -90,5 +90,4 @@ def _squared_distances(
 
 def _reach(radii_M: NDArray[np.floating]) -> NDArray[np.float64]:
     """The squared radii, a little wider, so that a copy of the point that set a radius is inside."""
-    reach_M: NDArray[np.float64] = np.square(radii_M) * (1 + _ROUNDING)
-    return reach_M
+    return np.asarray(np.square(radii_M) * (1 + _ROUNDING))

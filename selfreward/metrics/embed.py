@@ -50,8 +50,7 @@ def embed_hashing(texts: Sequence[str]) -> NDArray[np.float64]:
             for start in range(len(padded) - 2):
                 row_D[zlib.crc32(padded[start : start + 3].encode()) % _HASH_DIMS] += 1
     norms_N1 = np.linalg.norm(counts_ND, axis=1, keepdims=True)
-    rows_ND: NDArray[np.float64] = counts_ND / np.where(norms_N1 > 0, norms_N1, 1)
-    return rows_ND
+    return np.asarray(counts_ND / np.where(norms_N1 > 0, norms_N1, 1))
 
 
 def embed_minilm(texts: Sequence[str], folder: Path) -> NDArray[np.float64]:

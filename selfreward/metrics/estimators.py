@@ -66,8 +66,6 @@ def rarefied_distinct(texts: Sequence[str], n: int = 2, size: int = 1000) -> flo
     type g. N-grams never cross two texts. Range [1/m, 1]; falls as the policy narrows. Unbiased in N, unlike plain
     distinct-n, but it depends on m: keep `size` fixed. Source: the rarefaction of Hurlbert 1971.
     """
-    if n < 1 or size < 1:
-        raise ValueError(f"n-grams of {n} words in samples of {size}: both must be at least 1")
     counts = Counter(gram for text in texts for gram in ngrams(words(text), n))
     total = counts.total()
     if total < size:
@@ -106,8 +104,6 @@ def pass_at_k(right: int, drawn: int, k: int) -> float:
 
 def ngrams(tokens: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
     """The runs of `n` words in order, n at least 1; none in a shorter text."""
-    if n < 1:
-        raise ValueError(f"n-grams of {n} words: must be at least 1")
     return zip(*(tokens[start:] for start in range(n)), strict=False)
 
 

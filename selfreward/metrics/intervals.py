@@ -1,17 +1,19 @@
-"""How sure a mean over prompts is, and which temperature of the start model matches a given diversity.
+"""How sure a mean over prompts is, what two policies give the same ones, and which start temperature matches them.
 
 Shape suffixes: B draws, P prompts, T temperatures of the ladder. Prompts are the unit of resampling throughout: the
 candidates of one prompt are not independent draws.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 DRAWS = 2000
 LEVEL = 0.95
+Family = Literal["sem", "lex", "ent", "nll", "recall", "human"]
 
 _BLOCK = 1 << 20
 
@@ -24,6 +26,30 @@ class Interval:
     low: float
     high: float
     n: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Paired:
+    """One value per prompt for this policy and for what it is compared with, over the prompts that have both."""
+
+    now_P: NDArray[np.float64]
+    base_P: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.now_P.ndim != 1 or self.now_P.shape != self.base_P.shape:
+            raise ValueError(f"values of shapes {self.now_P.shape} and {self.base_P.shape} cannot be paired by prompt")
+        if not (np.isfinite(self.now_P).all() and np.isfinite(self.base_P).all()):
+            raise ValueError("a prompt without a value is left out of both sides, never nan or infinite")
+
+    def ratio(self) -> float | None:
+        """The mean now over the mean of what it is compared with; None without prompts, or where that is 0."""
+        return float(self.now_P.mean() / self.base_P.mean()) if self.base_P.sum() > 0 else None
+
+
+def both_known(values: Iterable[tuple[float | None, float | None]]) -> Paired:
+    """The pairs (now, base) of those prompts that have both."""
+    both = [(now, base) for now, base in values if now is not None and base is not None]
+    return Paired(np.array([now for now, _ in both]), np.array([base for _, base in both]))
 
 
 def bootstrap_mean(values_P: NDArray[np.floating] | Sequence[float], seed: int) -> Interval | None:

@@ -15,8 +15,8 @@ from selfreward.answers.refusal import refused
 from selfreward.metrics.embed import Embedder, Texts, Vectors, embed_once, stacked
 from selfreward.metrics.estimators import mean_pairwise_distance, words
 from selfreward.metrics.human_recall import neighbours_of, recalls_of
+from selfreward.metrics.intervals import Family, Paired, both_known
 from selfreward.metrics.lexical import first_words, ngram_distance, shared_opening, without_opening
-from selfreward.metrics.paired_values import Family, Paired, both_known
 from selfreward.metrics.semantic import cluster_labels
 from selfreward.records import Finish
 from selfreward.thought import estimated_answer_tokens

@@ -52,22 +52,15 @@ def cluster_labels(vectors_ND: NDArray[np.floating], threshold: float) -> NDArra
     Clusters are the connected components of rows at a cosine distance of `threshold` or less (single linkage), whatever
     the order of rows. A chain may join rows far apart, so keep `threshold` small where rows are many.
     """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
     units_NU = _units(vectors_ND)
     near_NN = np.empty((len(units_NU), len(units_NU)), dtype=np.bool_)
     for start in range(0, len(units_NU), _BLOCK):
         rows = slice(start, start + _BLOCK)
         near_NN[rows] = units_NU[rows] @ units_NU.T >= 1 - threshold - _ROUNDING
-    labels_N = np.full(len(units_NU), -1, dtype=np.int64)
-    clusters = 0
-    for first in range(len(units_NU)):
-        if labels_N[first] >= 0:
-            continue
-        front = np.array([first])
-        while len(front):
-            labels_N[front] = clusters
-            front = np.flatnonzero(near_NN[front].any(axis=0) & (labels_N < 0))
-        clusters += 1
-    return labels_N
+    return np.asarray(connected_components(csr_array(near_NN), directed=False)[1], dtype=np.int64)
 
 
 def _units(vectors_ND: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -75,9 +75,7 @@ def across_prompts(texts: Texts, vectors: Vectors, size: int, seed: int) -> Acro
     firsts = [group[0] for group in texts.values() if group]
     return AcrossPrompts(
         vendi=vendi2(stacked(firsts, vectors)),
-        distinct1=rarefied_distinct(every, n=1, size=size),
-        distinct2=rarefied_distinct(every, n=2, size=size),
-        distinct3=rarefied_distinct(every, n=3, size=size),
+        **{f"distinct{n}": rarefied_distinct(every, n=n, size=size) for n in (1, 2, 3)},
         simpson=simpson(every),
         self_repetition=self_repetition(every),
         compression=compression_ratio(every, size=_BYTES, seed=seed),

@@ -23,9 +23,6 @@ def dunnett_critical(horizon: int, correlation: float, alpha: float) -> float:
     Integral phi(u) Phi((c + sqrt(rho) u) / sqrt(1 - rho))^T du = 1 - alpha. Assumes normal means; where they correlate
     more than `correlation`, c is too high rather than too low (Slepian 1962). Source: Dunnett 1955.
     """
-    _check(horizon, alpha)
-    if not 0 <= correlation < 1:
-        raise ValueError(f"correlation {correlation}: need a share of the variance, at least 0 and below 1")
     from scipy.optimize import brentq
     from scipy.special import ndtr
 
@@ -48,8 +45,6 @@ def shared_noise(draws: int, baseline_draws: int, margin: float) -> float:
     and 1 / (n (n - 1)); the baseline enters a comparison times 1 - margin. So of the noise of one comparison at
     least rho = q / (1 + q) is the baseline's, with q = (1 - margin)^2 (m / m0) min(1, (m - 1) / (m0 - 1)).
     """
-    if draws < 1 or baseline_draws < 1:
-        raise ValueError(f"{draws} answers a prompt and {baseline_draws} of the baseline: need at least one of each")
     pairs = min(1.0, (draws - 1) / max(1, baseline_draws - 1))
     ratio = (1 - margin) ** 2 * draws / baseline_draws * pairs
     return ratio / (1 + ratio)
@@ -60,7 +55,6 @@ def bonferroni_critical(looks: int, alpha: float) -> float:
 
     T + 1 policies, each compared with every earlier one, make T (T + 1) / 2: the lowest of the earlier is among them.
     """
-    _check(looks, alpha)
     return _quantile(alpha / looks)
 
 
@@ -127,8 +121,3 @@ def half_life(ratios_T: Sequence[float]) -> HalfLife | None:
 
 def _quantile(tail: float) -> float:
     return NormalDist().inv_cdf(1 - tail)
-
-
-def _check(horizon: int, alpha: float) -> None:
-    if horizon < 1 or not 0 < alpha < 1:
-        raise ValueError(f"horizon {horizon}, alpha {alpha}: need at least one round and a level between 0 and 1")

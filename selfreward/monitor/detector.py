@@ -21,7 +21,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from selfreward.metrics.paired_values import Family, Paired
+from selfreward.metrics.intervals import Family, Paired
 from selfreward.monitor.critical_values import bonferroni_critical, dunnett_critical, shared_noise
 from selfreward.monitor.findings import PARTS, Finding, Margins, margin_test, nll_test
 from selfreward.monitor.verdict_words import blind_sentence, moved_sentence, reason

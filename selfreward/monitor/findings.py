@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from selfreward.metrics.paired_values import Family, Paired, both_known
+from selfreward.metrics.intervals import Family, Paired, both_known
 from selfreward.monitor.critical_values import detectable, student_critical, student_limit
 from selfreward.spec import Spec
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from selfreward.metrics.paired_values import Family
+from selfreward.metrics.intervals import Family
 from selfreward.monitor.findings import PARTS, Finding
 
 

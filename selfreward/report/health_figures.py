@@ -3,8 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from selfreward.metrics.intervals import Interval
-from selfreward.metrics.paired_values import Family
+from selfreward.metrics.intervals import Family, Interval
 from selfreward.monitor.controller import Intervention
 from selfreward.monitor.detector import State
 from selfreward.monitor.findings import PARTS, Finding

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from selfreward.judge_quality.bias import ScoreBin
 from selfreward.judge_quality.estimate import Measures
-from selfreward.judge_quality.measure_words import ABOUT
-from selfreward.judge_quality.measures import BIASES
+from selfreward.judge_quality.measures import ABOUT, BIASES
 from selfreward.reading.calibrated import CEILINGS, Calibrated, against_chance, weights_text
 from selfreward.report.charts import Bar, ChartFigure, bar_chart, interval_chart
 from selfreward.report.figures import DASH, MINUS, below, count, limits, seconds, share

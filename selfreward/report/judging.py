@@ -7,7 +7,7 @@ from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.data.roles import question_text
 from selfreward.judge_quality.estimate import Measure, Measures
-from selfreward.judge_quality.measure_words import ABOUT
+from selfreward.judge_quality.measures import ABOUT
 from selfreward.judge_quality.opinions import weights_of
 from selfreward.judge_quality.verdicts import Judged, Verdicts, judged, labelled
 from selfreward.judges.disagreement import Dispute, most_disputed

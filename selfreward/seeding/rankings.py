@@ -69,8 +69,7 @@ def rankings(
         assert candidates is not None
         found = ranked_by_verifier(prompts.records(Prompt), candidates.records(Candidate), counts)
     rows = list(found)
-    with out.table(Ranking) as table:
-        table.write_all(rows)
+    out.write_table(Ranking, rows)
     told = RankingCounts(
         prompts=counts.pop("prompts", 0),
         ranked=len(rows),
@@ -115,13 +114,9 @@ def ranked_by_people(pairs: Iterable[PreferencePair], counts: Counter[str]) -> I
             )
             for text, below in worse.items()
         )
+        one = group[0]
         asked = Prompt(
-            id=prompt_id,
-            messages=group[0].messages,
-            stratum=group[0].stratum,
-            source="human_pairs",
-            references=(),
-            match=None,
+            id=prompt_id, messages=one.messages, stratum=one.stratum, source="human_pairs", references=(), match=None
         )
         yield Ranking(prompt=asked, origin="human", answers=answers)
 

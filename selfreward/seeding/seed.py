@@ -107,8 +107,7 @@ def seed(
         raise StarvedLoop(_starved(ranked, drawn))
     kept = balanced(verdicts, seed)
     before, after = (Counter(one.stated for one in some) for some in (verdicts, kept))
-    with out.table(Example) as table:
-        table.write_all(chain(map(_to_answer, ranked), _to_judge(spec, ranked, kept)))
+    out.write_table(Example, chain(map(_to_answer, ranked), _to_judge(spec, ranked, kept)))
     seeding = Seeding(
         ift=len(ranked),
         eft=len(kept),

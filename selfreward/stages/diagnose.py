@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 
 from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.reports import load_report, save_report
+from selfreward.metrics.intervals import Family
 from selfreward.metrics.matched_probe import families, start_over_people
-from selfreward.metrics.paired_values import Family
 from selfreward.metrics.probe_rows import PromptMeasure
 from selfreward.metrics.variety_summary import mean
 from selfreward.monitor.critical_values import HalfLife, half_life

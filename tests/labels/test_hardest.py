@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfreward.judge_quality.verdicts import Verdicts
-from selfreward.labels.hardest import hardest
 from selfreward.labels.items import Item
-from selfreward.labels.kinds import OTHER, by_kind, kinds
+from selfreward.labels.kinds import OTHER, by_kind, hardest, kinds
 from tests.labels.tools import pair, replace_labelled
 
 TREES = [f"How tall does a {tree} tree grow in a forest?" for tree in ("pine", "birch", "oak", "fir", "yew", "elm")]

@@ -210,8 +210,6 @@ def test_no_text_is_its_own_reference() -> None:
 
 def test_self_bleu_needs_one_text_more_than_references() -> None:
     assert self_bleu(["a b c d"] * 4, seed=0) is None
-    with pytest.raises(ValueError, match="at least 1"):
-        self_bleu(["a"], references=0, seed=0)
 
 
 def test_self_bleu_does_not_move_with_the_number_of_texts_but_with_that_of_references() -> None:
@@ -263,17 +261,9 @@ def test_compression_is_of_exactly_that_many_bytes() -> None:
     assert compression_ratio([line] * 2, 202, seed=0) is None
     assert compression_ratio([line] * 9, 201, seed=0) == compression_ratio([line] * 2, 201, seed=0)
     assert compression_ratio([], 1, seed=0) is None
-    with pytest.raises(ValueError, match="at least 1"):
-        compression_ratio(["a"], 0, seed=0)
 
 
 def test_compression_rises_as_texts_repeat() -> None:
     different = drawn(Random(4), 200, 20)
     low, high = (compression_ratio(some, 4000, seed=0) for some in (different, different[:10] * 20))
     assert low is not None and high is not None and high > 1.5 * low
-
-
-@pytest.mark.parametrize("estimate", [ngram_distance, simpson, self_repetition])
-def test_ngrams_have_at_least_one_word(estimate) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(ValueError, match="at least 1"):
-        estimate(["a b", "c d"], n=0)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from selfreward.metrics.paired_values import Family, Paired
+from selfreward.metrics.intervals import Family, Paired
 from selfreward.monitor.detector import DetectorSpec, Diagnosis, ProbeRound
 from selfreward.monitor.findings import Finding
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from selfreward.metrics.paired_values import Family, Paired
+from selfreward.metrics.intervals import Family, Paired
 from selfreward.monitor.detector import DetectorSpec, ProbeRound, diagnose
 from tests.monitor.probe_rounds import SPEC, human_nll, probe, spread
 

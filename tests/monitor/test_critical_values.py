@@ -40,12 +40,6 @@ def test_comparisons_that_share_nothing_known_pay_by_their_number() -> None:
     assert bonferroni_critical(1, 0.05) == pytest.approx(1.645, abs=1e-3)
 
 
-@pytest.mark.parametrize(("horizon", "correlation", "alpha"), [(0, 0.2, 0.05), (10, 1.0, 0.05), (10, 0.2, 0.0)])
-def test_what_has_no_critical_value_is_refused(horizon: int, correlation: float, alpha: float) -> None:
-    with pytest.raises(ValueError, match="need"):
-        dunnett_critical(horizon, correlation, alpha)
-
-
 def test_few_prompts_need_a_larger_t() -> None:
     # Tables of Student's t at .975: 2.365 with 7 degrees of freedom, 1.998 with 63.
     assert student_critical(1.959964, 8) == pytest.approx(2.365, abs=1e-3)
@@ -83,8 +77,6 @@ def test_rounds_share_at_least_what_is_claimed(draws: int, baseline_draws: int) 
 
 def test_a_baseline_as_short_as_a_round_shares_half() -> None:
     assert shared_noise(8, 8, 0.0) == pytest.approx(0.5)
-    with pytest.raises(ValueError, match="at least one"):
-        shared_noise(8, 0, 0.0)
 
 
 def _shared_baseline(prompts: int, drop: float, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from selfreward.metrics.paired_values import Paired
+from selfreward.metrics.intervals import Paired
 from selfreward.monitor.critical_values import student_critical
 from selfreward.monitor.findings import margin_test, nll_test
 from tests.monitor.probe_rounds import fallen, human_nll
