@@ -12,7 +12,6 @@ from pathlib import Path
 from selfreward.errors import AssetError, StoreError
 from selfreward.spec import Json
 
-_BLOCK = 1 << 20
 _ABANDONED_S = 3600
 
 
@@ -23,11 +22,8 @@ def canonical(value: Json) -> bytes:
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hex."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -39,7 +39,7 @@ class Engine(Protocol):
         """Name, version and whatever else decides the results."""
 
 
-Input = Artifact | Policy | Part
+Input = Artifact | Policy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,9 +161,7 @@ class Store:
         elif artifact.path not in self._checked:
             artifact.check()
             self._checked.add(artifact.path)
-        if isinstance(value, Part):
-            return replace(value, artifact=artifact)
-        return artifact if isinstance(value, Artifact) else value
+        return value if isinstance(value, Policy) else replace(value, manifest=artifact.manifest)
 
     def _make_again(self, collected: Artifact) -> Artifact:
         """The artifact with the bytes that `selfreward gc` deleted."""
@@ -188,7 +186,7 @@ class Store:
     def _artifact_of(self, value: Input) -> Artifact | None:
         """The artifact that an input came from; None for a model from outside, whose key is its digest."""
         if not isinstance(value, Policy):
-            return value.artifact if isinstance(value, Part) else value
+            return value
         folder = value.path.parent
         inside = folder.resolve().is_relative_to(self.root.resolve())
         manifest = manifests.read_manifest(folder) if inside else None
