@@ -40,13 +40,14 @@ class Engine(Protocol):
 
 
 Input = Artifact | Policy
+Stage = Callable[..., None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Work:
     """A call of a stage: `inputs` and the `context` (seed, backend) are what it is given besides its spec."""
 
-    stage: Callable[..., None]
+    stage: Stage
     spec: Spec
     folder: Path
     identity: dict[str, Json]
@@ -70,7 +71,7 @@ class Store:
 
     def run(
         self,
-        stage: Callable[..., None],
+        stage: Stage,
         spec: Spec,
         *,
         seed: int | None = None,
