@@ -221,7 +221,8 @@ def _make_trainer(spec: DpoSpec, settings: dict[str, Any], inputs: dict[str, Any
         def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
             return dataset
 
-        _precompute_ref_logps = _prepare_dataset
+        def _precompute_ref_logps(self, dataset: Any, *_: Any) -> Any:
+            return dataset
 
     return Prepared(
         args=DPOConfig(
