@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -57,13 +58,11 @@ class Artifact:
         """The records of a table, one list a shard, in order; one shard is in memory at a time."""
         if self.manifest.collected:
             raise self.emptied()
-        for path in self._table(table).paths(self.path):
-            yield read_records(path, record_type)
+        return (read_records(path, record_type) for path in self._table(table).paths(self.path))
 
     def records(self, record_type: type[Record], table: str = "rows") -> Iterator[Record]:
         """The records of a table, in order."""
-        for shard in self.shards(record_type, table):
-            yield from shard
+        return chain.from_iterable(self.shards(record_type, table))
 
     def has(self, table: str) -> bool:
         """Whether there is a table of this name."""
@@ -95,10 +94,9 @@ class Artifact:
 
     def part(self, *names: str) -> "Part":
         """The tables and JSON files called `names`. Raises KeyError for one that is not there."""
-        digest = manifests.part_digest(self.manifest, names)
-        if digest is None:
+        if manifests.part_digest(self.manifest, names) is None:
             raise KeyError(f"{self.path} has no {' and '.join(names)}")
-        return Part(self, names, digest)
+        return Part(self.path, self.manifest, names)
 
     def holds(self, entry: InputEntry) -> bool:
         """Whether the content that was read as `entry` is here: all of this artifact, or the part that it names."""
@@ -107,30 +105,24 @@ class Artifact:
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some tables and JSON files of an artifact, for a stage that reads no more of it: only they count in its key.
+class Part(Artifact):
+    """Some tables and JSON files of an artifact, for a stage that reads no more of it: only they count in its key."""
 
-    `digest` is the one that an artifact with nothing else would have.
-    """
-
-    artifact: Artifact
     names: tuple[str, ...]
-    digest: str
 
     @property
-    def key(self) -> str:
-        """The key of the artifact."""
-        return self.artifact.key
+    def digest(self) -> str:
+        """The one that an artifact with nothing else would have."""
+        return str(manifests.part_digest(self.manifest, self.names))
 
     def json(self, name: str) -> dict[str, Any]:
         """The content of `<name>.json`. Raises KeyError where that is not in this part."""
         self._need(name)
-        return self.artifact.json(name)
+        return super().json(name)
 
-    def records(self, record_type: type[Record], table: str = "rows") -> Iterator[Record]:
-        """The records of a table, in order. Raises KeyError where it is not in this part."""
-        self._need(table)
-        return self.artifact.records(record_type, table)
+    def _table(self, name: str) -> TableEntry:
+        self._need(name)
+        return super()._table(name)
 
     def _need(self, name: str) -> None:
         if name not in self.names:

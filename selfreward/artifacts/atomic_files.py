@@ -12,7 +12,6 @@ from pathlib import Path
 from selfreward.errors import AssetError, StoreError
 from selfreward.spec import Json
 
-_BLOCK = 1 << 20
 _ABANDONED_S = 3600
 
 
@@ -23,21 +22,16 @@ def canonical(value: Json) -> bytes:
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hex."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes `content` so that a reader, or a crash, sees the old file or the new one; old scratch files go."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with scratch.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        scratch.write_bytes(content)
+        sync(scratch)
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
@@ -86,11 +80,10 @@ def locked_if_free(path: Path) -> Iterator[bool]:
     """Whether the one lock at `path` was free; it is held then."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        free = True
-        try:
+        free = False
+        with suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            free = False
+            free = True
         yield free
 
 

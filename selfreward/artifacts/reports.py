@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from selfreward.artifacts.artifact import Artifact, Part
+from selfreward.artifacts.artifact import Artifact
 from selfreward.artifacts.output import Output
 from selfreward.errors import CorruptArtifact
 
@@ -20,14 +20,13 @@ def save_report(out: Output, name: str, report: "DataclassInstance") -> None:
     out.write_json(name, asdict(report))
 
 
-def load_report(artifact: Artifact | Part, name: str, kind: type[Report]) -> Report:
+def load_report(artifact: Artifact, name: str, kind: type[Report]) -> Report:
     """The report that `<name>.json` holds. Raises CorruptArtifact where it has not the fields of `kind`."""
     try:
         report: Report = TypeAdapter(kind).validate_python(artifact.json(name))
     except ValidationError as error:
-        folder = artifact.artifact.path if isinstance(artifact, Part) else artifact.path
         raise CorruptArtifact(
-            f"{folder}/{name}.json is no {kind.__name__}: it was altered, or made by another version; delete the "
-            f"folder {folder} and run again"
+            f"{artifact.path}/{name}.json is no {kind.__name__}: it was altered, or made by another version; delete "
+            f"the folder {artifact.path} and run again"
         ) from error
     return report

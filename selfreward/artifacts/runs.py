@@ -2,14 +2,14 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from selfreward.artifacts.artifact import Artifact
 from selfreward.artifacts.identity import derive_seed
 from selfreward.artifacts.manifest import read_manifest
-from selfreward.artifacts.store import Engine, Input, Store
+from selfreward.artifacts.store import Engine, Input, Stage, Store
 from selfreward.errors import CorruptArtifact, StoreError
 from selfreward.shell_quoting import setting
 from selfreward.spec import Json, Spec
@@ -28,13 +28,7 @@ class Run:
     _linked: set[Path] = field(default_factory=set)
 
     def source(
-        self,
-        name: str,
-        stage: Callable[..., None],
-        spec: Spec,
-        *,
-        backend: Engine | None = None,
-        **inputs: Input | None,
+        self, name: str, stage: Stage, spec: Spec, *, backend: Engine | None = None, **inputs: Input | None
     ) -> Artifact:
         """An artifact that belongs to no iteration, linked as `sources/<name>`."""
         artifact = self.store.run(stage, spec, seed=None, backend=backend, engine=None, **inputs)
@@ -43,7 +37,7 @@ class Run:
     def stage(
         self,
         iteration: int,
-        stage: Callable[..., None],
+        stage: Stage,
         spec: Spec,
         *,
         random: bool = True,

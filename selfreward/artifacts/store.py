@@ -39,14 +39,15 @@ class Engine(Protocol):
         """Name, version and whatever else decides the results."""
 
 
-Input = Artifact | Policy | Part
+Input = Artifact | Policy
+Stage = Callable[..., None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Work:
     """A call of a stage: `inputs` and the `context` (seed, backend) are what it is given besides its spec."""
 
-    stage: Callable[..., None]
+    stage: Stage
     spec: Spec
     folder: Path
     identity: dict[str, Json]
@@ -70,7 +71,7 @@ class Store:
 
     def run(
         self,
-        stage: Callable[..., None],
+        stage: Stage,
         spec: Spec,
         *,
         seed: int | None = None,
@@ -161,9 +162,7 @@ class Store:
         elif artifact.path not in self._checked:
             artifact.check()
             self._checked.add(artifact.path)
-        if isinstance(value, Part):
-            return replace(value, artifact=artifact)
-        return artifact if isinstance(value, Artifact) else value
+        return value if isinstance(value, Policy) else replace(value, manifest=artifact.manifest)
 
     def _make_again(self, collected: Artifact) -> Artifact:
         """The artifact with the bytes that `selfreward gc` deleted."""
@@ -188,7 +187,7 @@ class Store:
     def _artifact_of(self, value: Input) -> Artifact | None:
         """The artifact that an input came from; None for a model from outside, whose key is its digest."""
         if not isinstance(value, Policy):
-            return value.artifact if isinstance(value, Part) else value
+            return value
         folder = value.path.parent
         inside = folder.resolve().is_relative_to(self.root.resolve())
         manifest = manifests.read_manifest(folder) if inside else None

@@ -45,7 +45,7 @@ class HfBackend(TokenBackend):
     _spec: HfSpec
 
     def __init__(self, spec: HfSpec, policy: Policy) -> None:
-        super().__init__(spec, policy, trust_remote_code=spec.trust_remote_code)
+        super().__init__(spec, policy)
         self._device = resolve_device(spec.device)
         self._dtype = resolve_dtype(spec.dtype, self._device)
         self._model: Any = None
@@ -127,7 +127,9 @@ class HfBackend(TokenBackend):
 
         if self._spec.threads is not None:
             torch.set_num_threads(self._spec.threads)
-        model = load_model(self._policy.path, dtype=self._dtype, device=self._device, trust_remote_code=self._trust)
+        model = load_model(
+            self._policy.path, dtype=self._dtype, device=self._device, trust_remote_code=self._spec.trust_remote_code
+        )
         # generate() fills every setting we leave open from here: a repetition penalty of the model's author must
         # not change the draws.
         model.generation_config = GenerationConfig()

@@ -133,7 +133,12 @@ def _end_of_turn(probe: _Probe, stops: Sequence[str]) -> tuple[str, str]:
     question, answer, again = probe.words[:3]
     after, between = _behind(_finished(probe), answer), _between(_going_on(probe), answer, again)
     if (named := probe.spec.end_of_turn) is not None:
-        _check_token(probe.tokenizer, named)
+        ids = probe.tokenizer(named, add_special_tokens=False)["input_ids"]
+        if len(ids) != 1:
+            raise BackendError(
+                f"end_of_turn={named} is {len(ids)} tokens to this model: name one of its control tokens, as its "
+                "tokenizer_config.json lists them"
+            )
         text = next((text for text in (after, between) if named in text), named)
         return named, text[: text.index(named)]
     closing = _between(_finished(probe), question, answer)
@@ -188,12 +193,3 @@ def _added_pattern(tokenizer: Any) -> re.Pattern[str]:
     """A pattern for every token that was added to the vocabulary, special or not, but for white space."""
     added = [entry.content for entry in tokenizer.added_tokens_decoder.values() if entry.content.strip()]
     return control_pattern(tokenizer, *added)
-
-
-def _check_token(tokenizer: Any, token: str) -> None:
-    ids = tokenizer(token, add_special_tokens=False)["input_ids"]
-    if len(ids) != 1:
-        raise BackendError(
-            f"end_of_turn={token} is {len(ids)} tokens to this model: name one of its control tokens, as its "
-            "tokenizer_config.json lists them"
-        )

@@ -22,8 +22,6 @@ from selfreward.backends.chat import Chat, answer_tokens, completion_of, option_
 from selfreward.backends.model_loading import context_length, load_chat, load_configs
 from selfreward.backends.shared_prefixes import Row
 from selfreward.errors import BackendError
-from selfreward.records import Policy
-from selfreward.spec import Spec
 from selfreward.thought import split_thought
 
 Draw = tuple[Sequence[int], Sequence[float]]
@@ -38,10 +36,7 @@ class TokenBackend(Backend):
     tokens drawn: they differ from `score` of the text where it is `respelled`.
     """
 
-    def __init__(self, spec: Spec, policy: Policy, *, trust_remote_code: bool, most_tokens: int | None = None) -> None:
-        super().__init__(spec, policy)
-        self._trust = trust_remote_code
-        self._most_tokens = most_tokens
+    _most_tokens: int | None = None
 
     @abstractmethod
     def _draw(self, prompts: list[list[int]], sampling: Sampling, seed: int, advance: Advance) -> list[list[Draw]]:
@@ -57,18 +52,18 @@ class TokenBackend(Backend):
 
     @cached_property
     def _chat(self) -> Chat:
-        return load_chat(self._policy.path, trust_remote_code=self._trust)
+        return load_chat(self._policy.path, trust_remote_code=self._spec.trust_remote_code)
 
     @cached_property
     def _limit(self) -> int | None:
         """How many tokens prompt and answer may have together; None where nothing limits them."""
-        config, _ = load_configs(self._policy.path, trust_remote_code=self._trust)
+        config, _ = load_configs(self._policy.path, trust_remote_code=self._spec.trust_remote_code)
         return min((one for one in (context_length(config), self._most_tokens) if one is not None), default=None)
 
     @cached_property
     def _stops(self) -> list[int]:
         """The tokens that end an answer."""
-        _, generation = load_configs(self._policy.path, trust_remote_code=self._trust)
+        _, generation = load_configs(self._policy.path, trust_remote_code=self._spec.trust_remote_code)
         return stop_ids(self._chat, generation)
 
     def _generate(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[list[Completion]]:

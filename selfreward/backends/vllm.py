@@ -62,7 +62,8 @@ class VllmBackend(TokenBackend):
     takes_patterns = True
 
     def __init__(self, spec: VllmSpec, policy: Policy) -> None:
-        super().__init__(spec, policy, trust_remote_code=spec.trust_remote_code, most_tokens=spec.max_model_len)
+        super().__init__(spec, policy)
+        self._most_tokens = spec.max_model_len
         self._worker: Worker | None = None
 
     @property
@@ -138,13 +139,13 @@ class VllmBackend(TokenBackend):
         return answers
 
     def _start(self) -> Worker:
-        check_model(self._policy.path, trust_remote_code=self._trust)
+        check_model(self._policy.path, trust_remote_code=self._spec.trust_remote_code)
         on_cpu = device_of(self._spec) == "cpu"
         cache = self._spec.kv_cache_gib or (_CPU_CACHE_GIB if on_cpu else None)
         settings: dict[str, Any] = {
             "model": str(self._policy.path.resolve()),
             "load_format": "safetensors",
-            "trust_remote_code": self._trust,
+            "trust_remote_code": self._spec.trust_remote_code,
             "dtype": resolve_dtype(self._spec.dtype, device_of(self._spec)),
             "max_model_len": self._limit,
             "gpu_memory_utilization": self._spec.gpu_memory_utilization,

@@ -173,12 +173,8 @@ class OwnData(Spec):
         found_broken = stop if self.on_bad_row == "stop" else broken.append
         rows = gathered(source.rows(found_broken), columns)
         first = list(islice(rows, FIRST_ROWS))
-        columns = settled(
-            role,
-            columns,
-            [row for _, row in first],
-            lambda: (row for _, row in gathered(source.rows(lambda _: None), columns)),
-        )
+        again = gathered(source.rows(lambda _: None), columns)
+        columns = settled(role, columns, [row for _, row in first], lambda: (row for _, row in again))
         read: Counter[tuple[str, str]] = Counter()
         unread: Counter[str] = Counter()
         kept, first_bad = False, None

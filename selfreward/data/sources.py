@@ -7,7 +7,7 @@ from pydantic import Field, NonNegativeInt
 
 from selfreward.artifacts.atomic_files import sha256_of
 from selfreward.backends.scripted import outcome_text
-from selfreward.data.embedded import EVERYDAY, QuestionPart, load_everyday, load_piqa, load_truthfulqa
+from selfreward.data.embedded import EVERYDAY, load_everyday, load_piqa, load_truthfulqa
 from selfreward.data.overlap import OverlapSpec
 from selfreward.data.own import OwnData
 from selfreward.data.roles import HumanAnswer, HumanPair, Role, Row, WhyUnfit, takes_any
@@ -51,25 +51,23 @@ class EmbeddedData(SizedData):
         match role:
             case "train":
                 yield from load_everyday("train", self.system)[: self.train_closed]
-                yield from self._open("train")[: self.train_open]
+                yield from load_truthfulqa("train", self.system)[: self.train_open]
             case "held_out":
                 yield from load_everyday("held_out", self.system)[: self.held_out_closed]
-                yield from self._open("final")[: self.held_out_open]
+                yield from load_truthfulqa("final", self.system)[: self.held_out_open]
             case "probe":
                 # The probe takes held-out questions from the end, evaluation from the start.
                 yield from load_everyday("held_out", self.system)[::-1][: self.probe_closed]
-                yield from self._open("probe")[: self.probe_open]
+                yield from load_truthfulqa("probe", self.system)[: self.probe_open]
             case "human":
-                pool = [HumanAnswer(prompt=one, text=answer) for one in self._open("pool") for answer in one.references]
+                asked = load_truthfulqa("pool", self.system)
+                pool = [HumanAnswer(prompt=one, text=answer) for one in asked for answer in one.references]
                 # To learn "I have no comment" would be to learn to decline.
                 yield from [one for one in pool if one.text.rstrip(".") != "I have no comment"][: self.human]
             case "gold_gate":
                 yield from load_piqa("gate", system=self.system)[: self.gold_gate]
             case "gold_final":
                 yield from load_piqa("final", system=self.system)[: self.gold_final]
-
-    def _open(self, part: QuestionPart) -> list[Prompt]:
-        return load_truthfulqa(part, self.system)
 
 
 class ScriptedData(SizedData):

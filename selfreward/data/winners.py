@@ -23,8 +23,12 @@ ORDERING: tuple[Name, ...] = ("ratings", "ranks", "verdicts")
 
 Found = TypeVar("Found")
 
-_FIRST, _SECOND = ("first", "a", "one"), ("second", "b", "two")
 _TIES = ("tie", "tie bothbad", "tie both bad", "both", "both bad", "bothbad", "neither", "equal", "same", "draw")
+_SPELT: dict[str, Verdict] = {
+    **dict.fromkeys(("first", "a", "one"), "first"),
+    **dict.fromkeys(("second", "b", "two"), "second"),
+    **dict.fromkeys(_TIES, "tie"),
+}
 _NAMED = re.compile(r"^(?:the )?(?:model|response|answer|assistant|output|completion|candidate|option|conversation) ?")
 _INDEX = re.compile(r"(?:^|_)(?:id|idx|index|winner|better|best)$", re.IGNORECASE)
 # Only what these hold is asked for a verdict; the other usual names hold other things as often.
@@ -85,7 +89,7 @@ def verdict_of(value: Any, column: str, columns: Columns, answers: Sequence[str]
         return found
     if key in (lowered := [name.lower() for name in answers]) and len(answers) == 2:
         return "first" if lowered.index(key) == 0 else "second"
-    if (spelled := _spelled(key)) is not None:
+    if (spelled := _SPELT.get(_bare(key.replace("-", " ")))) is not None:
         return spelled
     number, numbers = _number(key), _numbers(answers)
     if number is not None and number in numbers and not any(_number(one) is not None for one in given):
@@ -158,11 +162,6 @@ def _choice_at_an_end(row: Cells, columns: Columns) -> set[int]:
     if not isinstance(value, int) or isinstance(value, bool) or not (choices := shown_choices(row, columns)):
         return set()
     return {0} if value == 0 else {1} if value == len(choices) else set()
-
-
-def _spelled(key: str) -> Verdict | None:
-    said = _bare(key.replace("-", " "))
-    return "tie" if said in _TIES else "first" if said in _FIRST else "second" if said in _SECOND else None
 
 
 def _number(key: str) -> int | None:

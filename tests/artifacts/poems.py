@@ -27,11 +27,11 @@ def verses(start: int, end: int, name: str) -> list[Message]:
 
 
 def poem(
-    out: Output, spec: PoemSpec, *, seed: int = 0, theme: Artifact | Part | None = None, policy: Policy | None = None
+    out: Output, spec: PoemSpec, *, seed: int = 0, theme: Artifact | None = None, policy: Policy | None = None
 ) -> None:
     """Writes `spec.lines` rows in shards."""
     words = "" if theme is None else f"{theme.json('about')['lines']}"
-    if isinstance(theme, Artifact):
+    if theme is not None and not isinstance(theme, Part):
         words = " ".join(row.content for row in theme.records(Message))
     with out.table(Message) as table:
         for start in range(0, spec.lines, spec.shard_lines):
