@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
-from selfreward.selection.choice import selection_counts
+from selfreward.selection.choice import number_eligible, selection_counts
 from selfreward.selection.training_rows import training_table
 from selfreward.stages.decide import Decision, decision_of, stop_reason
 from selfreward.stages.diagnose import Verdict, verdict_of
@@ -81,6 +81,12 @@ class Round:
     def drawn(self) -> int | None:
         """How many candidates were drawn."""
         return None if self.sampled is None else self.sampled.drawn
+
+    @property
+    def eligible_share(self) -> float | None:
+        """The share of the candidates looked at that could have been chosen; None before there is a selection."""
+        counts = self.selection
+        return None if counts is None else share_of(number_eligible(counts), counts["candidates"])
 
     @property
     def kept(self) -> int | None:

@@ -22,7 +22,6 @@ from selfreward.report.page import render
 from selfreward.report.pages import visible
 from selfreward.report.round_tables import cost, selection_bars
 from selfreward.report.verdict import judge_run, sharpening
-from selfreward.selection.choice import SelectionCounts
 from tests.report.browser import Page, harmless
 from tests.support import run_scripted, scripted_config
 
@@ -81,10 +80,10 @@ def test_the_page_writes_what_the_stages_committed(runs):
 
 def test_a_funnel_ends_at_the_rows_that_were_selected(runs):
     for step in rounds_of(read_run(runs / "main"))[:-1]:
-        counts = step.selection.by_name
+        counts = step.selection
         bars = selection_bars(step.selection, step.drawn)
         assert bars[-1].parts[0][0] == counts["selected"]
-        human = SelectionCounts({**counts, "human_pairs": 3, "human_prompts_without_pair": 1})
+        human = {**counts, "human_pairs": 3, "human_prompts_without_pair": 1}
         beside = selection_bars(human, 1000)
         assert beside[0].note == "the first of each prompt, none of 4 human prompts"
 
