@@ -41,11 +41,8 @@ def page_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     head += ["human rows", "time", "of it shared", "tokens"]
     rows = []
     for number, cell in enumerate(comparison.cells, start=1):
-        told = [
-            *identity(comparison, number, cell),
-            DASH if cell.last is None else f"M{last_policy(cell)}",
-            first_alarm(cell),
-        ]
+        policy = DASH if cell.last is None else f"M{last_policy(cell)}"
+        told = [*identity(comparison, number, cell), policy, first_alarm(cell)]
         told += [limited(one.of(cell), signed=one.signed) for one in MEASURES]
         times = (seconds(cell.cost.seconds), seconds(shared_seconds(comparison, cell)))
         rows.append([*told, count(cell.human_rows), *times, count(cell.cost.tokens)])

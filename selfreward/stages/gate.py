@@ -13,7 +13,7 @@ from selfreward.judge_quality.measures import rounded
 from selfreward.judges.base import by_prompt
 from selfreward.monitor.gate_rules import Action, GateDecision, GateFinding, GateSpec, decide, judge_gate, overoptimised
 from selfreward.records import Judgment
-from selfreward.stages.duel import duel_figures
+from selfreward.stages.duel import DuelFigures
 from selfreward.stages.health import GateFigures, gate_figures
 
 VERSION = 3
@@ -146,7 +146,8 @@ def _on_round(spec: GateSpec, here: Measures) -> list[GateFinding]:
 
 def _watched(seen: GateFigures, here: Measures, duel: Part | None) -> dict[str, Measure]:
     """What over-optimisation is looked for in, of one round: the proxy score and what gold says."""
-    won = {"lc_win_rate": missing("no duel was fought")} if duel is None else duel_figures(duel)
+    fought = None if duel is None else load_report(duel, "figures", DuelFigures)
+    won = {"lc_win_rate": missing("no duel was fought")} if fought is None else fought.measures
     return {"mean_score": here["mean_score"], "accuracy": seen.measures["accuracy"], **won}
 
 

@@ -16,7 +16,7 @@ from selfreward.errors import ConfigError, StoreError
 from selfreward.metrics.evaluation import Evaluation, Gains, MatchedStart
 from selfreward.metrics.intervals import Interval
 from selfreward.reading.control import control_settings, drops_tiers, find_control, picks_at_random
-from selfreward.reading.rounds import RowCost, diagnosed, rounds_of
+from selfreward.reading.rounds import RowCost, rounds_of
 from selfreward.report.drawing import mark
 from selfreward.report.page import render
 from selfreward.report.pages import visible
@@ -140,7 +140,7 @@ def test_a_run_without_closed_or_open_prompts_has_a_page(tmp_path):
 
 def test_few_prompts_are_said_to_be_few(tmp_path):
     view = run_with_config(tmp_path, "loop.iterations=1", "data.held_out_closed=4", "data.probe_open=4")
-    verdict = judge_run(view, rounds_of(view), diagnosed(rounds_of(view)), None)
+    verdict = judge_run(view, rounds_of(view), None)
     assert "neither clearly better nor clearly worse" in verdict.headline
     assert "4 held-out questions: far too few for any claim." in verdict.findings["How sure"]
 
