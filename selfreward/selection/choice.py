@@ -4,13 +4,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from selfreward.artifacts import Artifact
+from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.reports import load_report
 from selfreward.records import Prompt
 from selfreward.selection.fates import Fate
 from selfreward.selection.pool import Rated, fate_of
 
 _NOT_ELIGIBLE = ("cut", "empty", "below_threshold", "unscored:")
+
+
+def save_counts(out: Output, counts: Mapping[str, int]) -> None:
+    """Writes the counts of a selection to `selection.json`."""
+    out.write_json("selection", dict(counts))
 
 
 def selection_counts(selected: Artifact) -> dict[str, int]:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from selfreward.artifacts import Part
-from selfreward.artifacts.reports import load_report
+from selfreward.artifacts import Output, Part
+from selfreward.artifacts.reports import load_report, save_report
 from selfreward.monitor.controller import Orders
 
 
@@ -19,6 +19,11 @@ class RoundOrders:
     real_share: float
     human_left: int | None
     orders: Orders
+
+
+def save_orders(out: Output, orders: RoundOrders) -> None:
+    """Writes the part `orders` of a decision."""
+    save_report(out, "orders", orders)
 
 
 def round_orders(decision: Part) -> RoundOrders:

@@ -9,9 +9,9 @@ from selfreward.monitor.controller import ControllerSpec, Evidence, Intervention
 from selfreward.records import PreferencePair
 from selfreward.selection import select_spec
 from selfreward.selection.narrowing import Narrowing, narrowing
-from selfreward.selection.orders import RoundOrders
+from selfreward.selection.orders import RoundOrders, save_orders
 from selfreward.selection.training_rows import training_table
-from selfreward.stages.diagnose import RoundedVerdict
+from selfreward.stages.diagnose import RoundedVerdict, rounded_verdict_of
 from selfreward.stages.mix import Spent, mixing_of
 
 VERSION = 5
@@ -61,12 +61,12 @@ def decide(
     every machine.
     """
     before = None if previous is None else load_report(previous, "course", Intervention)
-    evidence = evidence_of(load_report(diagnosis, "verdict", RoundedVerdict), spec, selected, training)
+    evidence = evidence_of(rounded_verdict_of(diagnosis), spec, selected, training)
     course = steer(spec, evidence, before)
     orders = RoundOrders(
         round=course.round, real_share=course.real_share, human_left=_budget_left(spec, training), orders=course.orders
     )
-    save_report(out, "orders", orders)
+    save_orders(out, orders)
     save_report(out, "course", course)
     decision = Decision(
         round=orders.round,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from selfreward.artifacts import Artifact, Output
+from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.metrics.matched_probe import families, start_over_people
 from selfreward.metrics.paired_values import Family
@@ -145,6 +145,11 @@ def diagnosis_of(
         ),
     )
     return verdict, history
+
+
+def rounded_verdict_of(diagnosis: Part) -> RoundedVerdict:
+    """What a decision is told of a verdict, from the part that holds it."""
+    return load_report(diagnosis, "verdict", RoundedVerdict)
 
 
 def rounded_verdict(verdict: Verdict) -> RoundedVerdict:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import model_validator
 
-from selfreward.artifacts import Artifact, Output, derive_seed
+from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import Backend
 from selfreward.judge_quality.accuracy import tie_share
@@ -130,3 +130,8 @@ def _result(items: Sequence[Labelled], different: Sequence[Labelled], said: Sequ
 def duel_of(fought: Artifact) -> Duel:
     """The report of a duel."""
     return load_report(fought, "duel", Duel)
+
+
+def duel_figures(part: Part) -> Measures:
+    """The part `figures` of it."""
+    return load_report(part, "figures", DuelFigures).measures

@@ -12,7 +12,7 @@ from selfreward.judge_quality.measures import rounded
 from selfreward.judges.base import by_prompt
 from selfreward.monitor.gate_rules import Action, GateFinding, GateSpec, decide, judge_gate, overoptimised
 from selfreward.records import Judgment
-from selfreward.stages.duel import DuelFigures
+from selfreward.stages.duel import duel_figures
 from selfreward.stages.health import GateFigures, gate_figures
 
 VERSION = 3
@@ -148,8 +148,7 @@ def _on_round(spec: GateSpec, here: Measures) -> list[GateFinding]:
 
 def _watched(seen: GateFigures, here: Measures, duel: Part | None) -> dict[str, Measure]:
     """What over-optimisation is looked for in, of one round: the proxy score and what gold says."""
-    fought = None if duel is None else load_report(duel, "figures", DuelFigures)
-    won = {"lc_win_rate": missing("no duel was fought")} if fought is None else fought.measures
+    won = {"lc_win_rate": missing("no duel was fought")} if duel is None else duel_figures(duel)
     return {"mean_score": here["mean_score"], "accuracy": seen.measures["accuracy"], **won}
 
 

@@ -9,7 +9,7 @@ from selfreward.monitor.controller import Orders
 from selfreward.records import Example, PreferencePair, Prompt
 from selfreward.selection import AnySelect
 from selfreward.selection.anchors import worst_at_first
-from selfreward.selection.choice import Choice
+from selfreward.selection.choice import Choice, save_counts
 from selfreward.selection.examples import BestOfK, RandomPick, choose, example_of
 from selfreward.selection.fates import Fate
 from selfreward.selection.novelty import NO_ORDERS, lowered, within_cap
@@ -66,7 +66,7 @@ def select(
                     for choice in _capped(choices, orders, counts):
                         rows.add(*(example_of(choice.prompt, *pick) for pick in choice.picks))
                         _tell(choice, fates, counts)
-    out.write_json("selection", dict(counts))
+    save_counts(out, counts)
 
 
 def _write_pairs(
