@@ -7,7 +7,7 @@ from selfreward.metrics.intervals import Family
 from selfreward.monitor.controller import Evidence, Intervention, Orders
 from selfreward.monitor.detector import AlarmState, State
 from selfreward.monitor.findings import PARTS, Finding
-from selfreward.reading.rounds import Diagnosed, Round
+from selfreward.reading.rounds import Round
 from selfreward.selection.narrowing import Narrowing
 from selfreward.stages.decide import Decision
 from selfreward.stages.diagnose import Guard, Verdict
@@ -55,11 +55,6 @@ def decision(
         settings={"mode": "act" if acts else "observe"}, evidence=evidence,
         previous=None if before is None else replace(course, state=before), selection=narrowed, rows_selected=9,
     )  # fmt: skip
-
-
-def diagnosed(t: int, state: State, *findings: Finding, ruled: Decision | None = None, **changed: Any) -> Diagnosed:
-    """Policy M`t` with such a verdict."""
-    return Diagnosed(t, verdict(state, *findings, **changed), ruled)
 
 
 class Told(Round):

@@ -6,25 +6,26 @@ Text from models and data stands behind a bar, nothing else does.
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
-from operator import methodcaller
+from dataclasses import fields, is_dataclass
 from textwrap import shorten
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.identity import flat_settings
+from selfreward.artifacts.manifest import Manifest
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.reading.chain import Explanation, HumanOrigin, RowStory, TrainingSet, candidates_of, explain
 from selfreward.reading.fate_words import fate_in_words, rule_in_words
 from selfreward.reading.lookup import iterations_of
-from selfreward.reading.prompt_rounds import Considered, Link, PolicyName, PromptRound
+from selfreward.reading.prompt_rounds import Considered, PolicyName, PromptRound
 from selfreward.records import Example, Judgment, PreferencePair, Prompt, TrainingRow
 from selfreward.report.figures import plural
 from selfreward.report.pages import visible
 from selfreward.selection.training_rows import training_table
-from selfreward.spec import Json
+from selfreward.spec import Json, Spec
 
 _BAR = "│ "
+_OF_MANIFEST = ("stage", "key", "digest", "made", "commit", "versions", "identity", "inputs")
 _LONGEST = 60  # characters of a setting
 _WORDS = 44  # characters of a prompt or an answer in the list
 
@@ -41,11 +42,7 @@ def main(arguments: list[str]) -> int:
         lines = [_listing_json(view, parsed.iteration)] if parsed.json else listing_lines(view, parsed.iteration)
     else:
         told = explain(view, parsed.id, parsed.iteration)
-        lines = (
-            [json.dumps(asdict(told), default=methodcaller("model_dump", mode="json"), indent=2)]
-            if parsed.json
-            else explanation_lines(told)
-        )
+        lines = [json.dumps(told, default=_plain, indent=2)] if parsed.json else explanation_lines(told)
     print(*lines, sep="\n")
     return 0
 
@@ -102,6 +99,15 @@ def _listing_json(view: RunView, iteration: int | None) -> str:
 def _row_json(row: TrainingRow) -> dict[str, Json]:
     told = dict(zip(("score", "prompt", "answer"), _in_short(row), strict=True))
     return {"id": row.id, "origin": row.origin, "iteration": row.iteration, **told}
+
+
+def _plain(value: object) -> object:
+    """Settings and dataclasses as plain values; of a manifest what the text says too."""
+    if isinstance(value, Spec):
+        return value.model_dump(mode="json")
+    assert is_dataclass(value)
+    names = _OF_MANIFEST if isinstance(value, Manifest) else [one.name for one in fields(value)]
+    return {name: getattr(value, name) for name in names}
 
 
 def explanation_lines(told: Explanation) -> Iterator[str]:
@@ -251,11 +257,11 @@ def _judgment(one: Judgment, number: int, of: int, candidate_id: str) -> Iterato
     yield from quoted(one.raw, 7)
 
 
-def _artifacts(iteration: int, chain: Sequence[Link]) -> Iterator[str]:
+def _artifacts(iteration: int, chain: Sequence[Manifest]) -> Iterator[str]:
     yield from ("", f"  Artifacts of iteration {iteration}, each made from some of those above it")
     for link in chain:
-        seed = "" if link.seed is None else f", seed {link.seed}"
-        yield f"    store/{link.stage}/{link.key}  digest {link.digest}, version {link.version}{seed}"
+        seed = f", seed {link.identity['seed']}" if "seed" in link.identity else ""
+        yield f"    store/{link.stage}/{link.key}  digest {link.digest}, version {link.identity['version']}{seed}"
         versions = ", ".join(f"{name} {version}" for name, version in sorted(link.versions.items()))
         yield f"      made {link.made}, commit {link.commit or 'not known'}, {versions}"
         for kind in ("spec", "engine"):

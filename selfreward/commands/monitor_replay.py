@@ -86,12 +86,12 @@ def decided_again(view: RunView, wanted: Mapping[str, str]) -> Iterator[Round]:
         before = diagnosis_of(spec.detector, stages["measure"], diagnosed[0]["measure"], before)
         if decision is not None:
             training = diagnosed[number - 1]["mix"] if number else None
-            evidence = evidence_of(rounded_verdict(before.verdict), spec.controller, stages["select"], training)
+            evidence = evidence_of(rounded_verdict(before[0]), spec.controller, stages["select"], training)
             course = steer(spec.controller, evidence, course)
         yield Round(
             number,
             Again(verdict_of(stages["diagnose"]), None if decision is None else decision.course),
-            Again(before.verdict, None if decision is None else course),
+            Again(before[0], None if decision is None else course),
         )
         if course is not None and course.stop is not None:
             return

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from selfreward.metrics.intervals import Interval
-from selfreward.records import Stratum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +98,3 @@ class Evaluation:
     def gold_accuracy(self) -> Interval | None:
         """How often the policy finds the right answer of a gold pair likelier."""
         return None if self.gold is None else self.gold.accuracy
-
-    def mean_tokens(self, stratum: Stratum) -> float | None:
-        """The mean length of sampled answers in tokens."""
-        scores = self.closed if stratum == "closed" else self.open
-        return None if scores is None else scores.mean_tokens

@@ -116,19 +116,9 @@ class Measurement:
         return None if self.open is None else self.open.pairwise_distance
 
     @property
-    def open_distinct2(self) -> float | None:
-        """Rarefied distinct-2 of the answers to open prompts."""
-        return None if self.open is None else self.open.across.distinct2
-
-    @property
     def human_nll(self) -> float | None:
         """How unlikely human answers are, in nats per token."""
         return None if self.open is None else self.open.human_nll
-
-    def mean_tokens(self, stratum: Stratum) -> float | None:
-        """The mean length of answers in tokens."""
-        measures = self.closed if stratum == "closed" else self.open
-        return None if measures is None else measures.mean_tokens
 
 
 def stratum_measures(

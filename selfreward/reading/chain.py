@@ -3,17 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from selfreward.artifacts.manifest import Manifest
 from selfreward.artifacts.runs import RunView
 from selfreward.reading.lookup import Kind, find, input_of, iterations_of, records_where
-from selfreward.reading.prompt_rounds import (
-    Link,
-    PromptRound,
-    chain_of,
-    explain_round,
-    link_of,
-    prompt_of,
-    tables_behind,
-)
+from selfreward.reading.prompt_rounds import PromptRound, chain_of, explain_round, prompt_of, tables_behind
 from selfreward.records import Candidate, Example, PreferencePair, Prompt, TrainingRow
 from selfreward.selection.training_rows import training_table
 from selfreward.spec import Json
@@ -49,7 +42,7 @@ class HumanOrigin:
     spent: Spent
     mixing: Mixing
     why: str
-    chain: tuple[Link, ...]
+    chain: tuple[Manifest, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +157,7 @@ def _human_origin(view: RunView, row: TrainingRow) -> HumanOrigin:
         mixing=mixing_of(mixed),
         why=decision_of(input_of(view, iteration, mixed, "decision")).course.why,
         chain=(
-            *(link_of(table) for table in tables),
+            *(table.manifest for table in tables),
             *(link for link in chain_of(view, iteration) if link.stage in ("decide", "mix", "update")),
         ),
     )

@@ -46,8 +46,7 @@ def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
     if (judged := one.stages.get("judge")) is not None:
         row |= {f"judge/{name}": value for name, value in judged.manifest.counts.items() if name != "tokens"}
     row |= _judge_metrics(one)
-    row |= {} if one.selection is None else _flat("select", one.selection.by_name)
-    row |= _flat("mix", one.mixing) | _flat("train", one.training)
+    row |= _flat("select", one.selection) | _flat("mix", one.mixing) | _flat("train", one.training)
     for name, cost in one.costs.items():
         row |= _flat(f"cost/{name}", cost)
     return row | _yield_metrics(one)
@@ -103,11 +102,11 @@ def _judge_metrics(one: Round) -> dict[str, Metric]:
 
 def _yield_metrics(one: Round) -> dict[str, Metric]:
     """How many of the candidates became training rows, and what one such row cost."""
-    judged, selection = one.judged, one.selection
+    judged = one.judged
     row: dict[str, Metric] = {
         "yield/drawn": one.drawn,
         "yield/scored_share": None if judged is None else share_of(judged.scored, judged.judgments),
-        "yield/eligible_share": None if selection is None else share_of(selection.eligible, selection.candidates),
+        "yield/eligible_share": one.eligible_share,
         "yield/kept_rows": one.kept,
         "yield/kept_share": share_of(one.kept, one.drawn),
     }

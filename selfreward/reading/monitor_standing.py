@@ -2,40 +2,39 @@
 
 from collections.abc import Sequence
 
-from selfreward.reading.rounds import Diagnosed
 from selfreward.stages.diagnose import Verdict
 
 
-def headline(watches: Sequence[Diagnosed]) -> str:
+def headline(verdicts: Sequence[tuple[int, Verdict]]) -> str:
     """What the headline must say of the monitor; nothing where there is no reason to worry."""
-    if not watches:
+    if not verdicts:
         return ""
-    last, alarms = watches[-1], [one for one in watches if one.verdict.is_alarm]
-    state = last.verdict.state
-    if last.verdict.is_alarm:
-        since = "" if alarms[0].t == last.t else f", first at M{alarms[0].t}"
-        return f"The monitor stands at {state}{since}: contraction together with lost human mass."
-    if alarms:
-        return f"The monitor raised {alarms[0].verdict.state} at M{alarms[0].t}; M{last.t} is {state}."
-    return f"The monitor could not judge M{last.t}." if state in ("INVALID", "INCONCLUSIVE") else ""
+    now, last = verdicts[-1]
+    first, alarm = next(((t, one) for t, one in verdicts if one.is_alarm), (now, None))
+    if last.is_alarm:
+        since = "" if first == now else f", first at M{first}"
+        return f"The monitor stands at {last.state}{since}: contraction together with lost human mass."
+    if alarm is not None:
+        return f"The monitor raised {alarm.state} at M{first}; M{now} is {last.state}."
+    return f"The monitor could not judge M{now}." if last.state in ("INVALID", "INCONCLUSIVE") else ""
 
 
-def standing(watches: Sequence[Diagnosed]) -> list[str]:
+def standing(verdicts: Sequence[tuple[int, Verdict]]) -> list[str]:
     """Sentences on the last policy: the state, why, and what it means."""
-    if not watches:
+    if not verdicts:
         return []
-    last = watches[-1]
-    told = [f"M{last.t} is {last.verdict.state}: {last.verdict.why}."]
-    if meaning := _meaning(last.verdict):
+    now, last = verdicts[-1]
+    told = [f"M{now} is {last.state}: {last.why}."]
+    if meaning := _meaning(last):
         told.append(meaning)
-    if (alarms := [one.t for one in watches if one.verdict.is_alarm]) and not last.verdict.is_alarm:
+    if (alarms := [t for t, one in verdicts if one.is_alarm]) and not last.is_alarm:
         told.append(f"An alarm stood at {', '.join(f'M{t}' for t in alarms)}.")
     return told
 
 
-def blind_spots(watches: Sequence[Diagnosed]) -> str:
+def blind_spots(verdicts: Sequence[tuple[int, Verdict]]) -> str:
     """What the monitor would not have seen of the last policy."""
-    told = watches[-1].verdict.cannot_see if watches else ""
+    told = verdicts[-1][1].cannot_see if verdicts else ""
     return f"{told[:1].upper()}{told[1:]}." if told else ""
 
 

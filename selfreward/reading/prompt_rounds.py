@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from selfreward.artifacts import Artifact
-from selfreward.artifacts.manifest import InputEntry
+from selfreward.artifacts.manifest import InputEntry, Manifest
 from selfreward.artifacts.runs import RunView
 from selfreward.monitor.controller import Orders
 from selfreward.reading.lookup import input_of, records_where
@@ -13,7 +13,6 @@ from selfreward.selection import AnySelect, select_spec
 from selfreward.selection.fates import Fate
 from selfreward.selection.novelty import NO_ORDERS, lowered
 from selfreward.selection.pairs import PreferencePairs
-from selfreward.spec import Json
 from selfreward.stages.decide import decision_of
 
 Record = TypeVar("Record")
@@ -58,30 +57,6 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """One artifact of the chain, as its manifest tells it; `identity` is all that its key is made of."""
-
-    stage: str
-    key: str
-    digest: str
-    made: str
-    commit: str | None
-    versions: dict[str, str]
-    identity: dict[str, Json]
-    inputs: dict[str, InputEntry]
-
-    @property
-    def seed(self) -> Json:
-        """The seed it was drawn with; None for a stage that draws nothing."""
-        return self.identity.get("seed")
-
-    @property
-    def version(self) -> Json:
-        """The version of its stage."""
-        return self.identity["version"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PromptRound:
     """What one iteration did with a prompt.
 
@@ -95,7 +70,7 @@ class PromptRound:
     candidates: tuple[Considered, ...]
     rule: Rule | None
     anchors: bool
-    chain: tuple[Link, ...]
+    chain: tuple[Manifest, ...]
 
 
 def explain_round(view: RunView, iteration: int, prompt: Prompt) -> PromptRound:
@@ -136,18 +111,18 @@ def prompt_of(view: RunView, iteration: int, prompt_id: str) -> Prompt | None:
     return found[0] if found else None
 
 
-def chain_of(view: RunView, iteration: int) -> tuple[Link, ...]:
-    """The artifacts that lead from the source of prompts to the training set and the policy, in order.
+def chain_of(view: RunView, iteration: int) -> tuple[Manifest, ...]:
+    """The manifests of the artifacts that lead from the source of prompts to the training set and the policy, in order.
 
     Raises CorruptArtifact where one was made from something else than what the run holds.
     """
     stages = view.iterations[iteration]
-    links = [link_of(one) for one in tables_behind(view, iteration, stages["prompts"], "train")]
+    links = [one.manifest for one in tables_behind(view, iteration, stages["prompts"], "train")]
     for stage, roles in _CHAIN.items():
         if (artifact := stages.get(stage)) is not None:
             for role in roles:
                 input_of(view, iteration, artifact, role)
-            links.append(link_of(artifact))
+            links.append(artifact.manifest)
     return tuple(links)
 
 
@@ -179,18 +154,3 @@ def _rows_of(prompt: Prompt, made: Artifact | None, record_type: type[Record], t
     if made is None or not made.has(table):
         return []
     return records_where(made, record_type, "prompt_id", prompt.id, table)
-
-
-def link_of(artifact: Artifact) -> Link:
-    """An artifact as its manifest tells it."""
-    manifest = artifact.manifest
-    return Link(
-        stage=manifest.stage,
-        key=manifest.key,
-        digest=manifest.digest,
-        made=manifest.made,
-        commit=manifest.commit,
-        versions=manifest.versions,
-        identity=manifest.identity,
-        inputs=manifest.inputs,
-    )

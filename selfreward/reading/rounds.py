@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
-from selfreward.selection.choice import selection_counts
+from selfreward.selection.choice import number_eligible, selection_counts
 from selfreward.selection.training_rows import training_table
 from selfreward.stages.decide import Decision, decision_of, stop_reason
 from selfreward.stages.diagnose import Verdict, verdict_of
@@ -83,6 +83,12 @@ class Round:
         return None if self.sampled is None else self.sampled.drawn
 
     @property
+    def eligible_share(self) -> float | None:
+        """The share of the candidates looked at that could have been chosen; None before there is a selection."""
+        counts = self.selection
+        return None if counts is None else share_of(number_eligible(counts), counts["candidates"])
+
+    @property
     def kept(self) -> int | None:
         """The policy's own rows, examples or pairs, that came into this round's training set; None without one."""
         if "mix" not in self.stages:
@@ -112,23 +118,19 @@ class Round:
         return self._gate_stop or self._monitor_stop
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosed:
-    """The verdict on policy M`t`, and the decision that followed, None where the run has not come to one."""
-
-    t: int
-    verdict: Verdict
-    decision: Decision | None
-
-
 def rounds_of(view: RunView) -> tuple[Round, ...]:
     """Every iteration of a run, however far it came."""
     return tuple(Round(t, stages) for t, stages in enumerate(view.iterations))
 
 
-def diagnosed(rounds: Iterable[Round]) -> tuple[Diagnosed, ...]:
-    """The policies that the monitor has judged."""
-    return tuple(Diagnosed(one.t, one.verdict, one.decision) for one in rounds if one.verdict is not None)
+def verdicts_of(rounds: Iterable[Round]) -> list[tuple[int, Verdict]]:
+    """The policies that the monitor has judged, by number, with its verdicts."""
+    return [(one.t, one.verdict) for one in rounds if one.verdict is not None]
+
+
+def decisions_of(rounds: Iterable[Round]) -> list[tuple[int, Decision]]:
+    """The rounds that came to a decision, by number."""
+    return [(one.t, one.decision) for one in rounds if one.decision is not None]
 
 
 def cost_of(artifact: Artifact) -> Cost:

@@ -31,9 +31,8 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     try:
         config: dict[str, Any] = json.loads(path.read_text())
     except ValueError as error:
-        raise StoreError(
-            f"{path} cannot be read ({error}): give the command of the run again to write it anew"
-        ) from error
+        told = f"{path} cannot be read ({error}): give the command of the run again to write it anew"
+        raise StoreError(told) from error
     return config
 
 

@@ -41,11 +41,8 @@ def page_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     head += ["human rows", "time", "of it shared", "tokens"]
     rows = []
     for number, cell in enumerate(comparison.cells, start=1):
-        told = [
-            *identity(comparison, number, cell),
-            DASH if cell.last is None else f"M{last_policy(cell)}",
-            first_alarm(cell),
-        ]
+        policy = DASH if cell.last is None else f"M{last_policy(cell)}"
+        told = [*identity(comparison, number, cell), policy, first_alarm(cell)]
         told += [limited(one.of(cell), signed=one.signed) for one in MEASURES]
         times = (seconds(cell.cost.seconds), seconds(shared_seconds(comparison, cell)))
         rows.append([*told, count(cell.human_rows), *times, count(cell.cost.tokens)])
@@ -83,10 +80,10 @@ def cost_notes(comparison: Comparison) -> list[str]:
 def short_name(comparison: Comparison, cell: Cell) -> str:
     """A run by what is swept, without the groups: `k=2 real_share=0.1`."""
     told = " ".join(f"{name.rpartition('.')[2]}={setting(cell, name)}" for name in comparison.columns)
-    return cell.name if not told or _needscolumns_of(comparison) else told
+    return cell.name if not told or _needs_names(comparison) else told
 
 
-def _needscolumns_of(comparison: Comparison) -> bool:
+def _needs_names(comparison: Comparison) -> bool:
     """Whether what is swept does not tell the runs apart."""
     places = {tuple(setting(cell, name) for name in comparison.columns) for cell in comparison.cells}
     return len(places) < len(comparison.cells) or not all(cell.settings for cell in comparison.cells)
@@ -94,13 +91,13 @@ def _needscolumns_of(comparison: Comparison) -> bool:
 
 def columns_of(comparison: Comparison) -> list[str]:
     """What tells one run from another: what is swept, and the name where that is not enough."""
-    return [*(["run"] if _needscolumns_of(comparison) else []), *comparison.columns]
+    return [*(["run"] if _needs_names(comparison) else []), *comparison.columns]
 
 
 def identity(comparison: Comparison, number: int, cell: Cell) -> list[str]:
     """The cells that say which run it is, and its state."""
     swept = [clipped(" ".join(setting(cell, name).split()), _LONGEST) for name in comparison.columns]
-    return [str(number), *([cell.name] if _needscolumns_of(comparison) else []), *swept, cell.state]
+    return [str(number), *([cell.name] if _needs_names(comparison) else []), *swept, cell.state]
 
 
 def last_policy(cell: Cell) -> str:

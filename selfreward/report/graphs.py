@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from selfreward.metrics.evaluation import Evaluation
 from selfreward.metrics.probe_rows import Measurement
 from selfreward.reading.changes import running_minimum
-from selfreward.reading.rounds import Diagnosed, Round
+from selfreward.reading.rounds import Round, verdicts_of
 from selfreward.report.charts import ChartFigure, Series, line_figure, points, policies
 from selfreward.report.comparison_charts import PlacedMark, scatter
 from selfreward.report.drawing import Point
@@ -22,6 +22,7 @@ def over_policies(rounds: Sequence[Round], control: Sequence[Round]) -> tuple[Ch
     """
     # A control may have gone on for longer than this run.
     found, beside, probe = _evaluated(rounds), _evaluated(control[: len(rounds)]), _measured(rounds)
+    opened = [(t, one.open) for t, one in probe if one.open is not None]
     quality = (
         Series("greedy", _GREEDY, points((t, one.greedy) for t, one in found)),
         Series("pass@1", _PASS_1, points((t, one.pass_1) for t, one in found)),
@@ -31,15 +32,19 @@ def over_policies(rounds: Sequence[Round], control: Sequence[Round]) -> tuple[Ch
     diversity = (
         Series("closed distinct", _CLOSED, _relative([(t, one.closed_distinct_share) for t, one in probe])),
         Series("open distance", _OPEN, _relative([(t, one.open_distance) for t, one in probe])),
-        Series("open distinct-2", _OPEN_DISTINCT, _relative([(t, one.open_distinct2) for t, one in probe])),
+        Series(
+            "open distinct-2",
+            _OPEN_DISTINCT,
+            _relative([(t, one.across.distinct2) for t, one in opened]),
+        ),
     )
     human = (
         Series("human NLL", _OPEN, points((t, one.human_nll) for t, one in probe)),
         Series("its minimum", _REFERENCE, points(running_minimum(rounds)), dashed=True),
     )
     lengths = (
-        Series("closed", _CLOSED, points((t, one.mean_tokens("closed")) for t, one in probe)),
-        Series("open", _OPEN, points((t, one.mean_tokens("open")) for t, one in probe)),
+        Series("closed", _CLOSED, points((t, one.closed.mean_tokens) for t, one in probe if one.closed)),
+        Series("open", _OPEN, points((t, one.mean_tokens) for t, one in opened)),
     )
     names = policies(len(rounds))
     return (
@@ -50,9 +55,9 @@ def over_policies(rounds: Sequence[Round], control: Sequence[Round]) -> tuple[Ch
     )
 
 
-def path_of(rounds: Sequence[Round], watches: Sequence[Diagnosed]) -> ChartFigure:
+def path_of(rounds: Sequence[Round]) -> ChartFigure:
     """Quality against diversity, one place for each policy, joined in their order."""
-    found, ratios = _evaluated(rounds), {one.t: one.verdict.sem_ratio for one in watches}
+    found, ratios = _evaluated(rounds), {t: one.sem_ratio for t, one in verdicts_of(rounds)}
     greedy = any(one.greedy is not None for _, one in found)
     title, y_name = "Quality against diversity", "greedy accuracy" if greedy else "gold accuracy"
     marks = []

@@ -7,10 +7,12 @@ from selfreward.metrics.intervals import Family, Interval
 from selfreward.monitor.controller import Intervention
 from selfreward.monitor.detector import State
 from selfreward.monitor.findings import PARTS, Finding
-from selfreward.reading.rounds import Diagnosed, Round
+from selfreward.reading.rounds import Round, decisions_of
 from selfreward.report.charts import ChartFigure, Flag, Series, line_chart, line_figure, points, policies
 from selfreward.report.drawing import Point
 from selfreward.report.figures import DASH, MINUS, count
+from selfreward.stages.decide import Decision
+from selfreward.stages.diagnose import Verdict
 
 _TITLES: Mapping[Family, str] = {
     "sem": "Distance between answers: sem",
@@ -26,11 +28,11 @@ _KINDS: Mapping[Family, int] = dict(zip(PARTS, (0, 1, 3, 4, 5, 6), strict=True))
 _SIZES = (0.5, 1, 2, 4, 8, 16)  # of the probe as it was
 
 
-def families(watches: Sequence[Diagnosed], among: int) -> dict[Family, ChartFigure]:
+def families(verdicts: Sequence[tuple[int, Verdict]], among: int) -> dict[Family, ChartFigure]:
     """Each family that was measured against its margin, over `among` policies."""
     figures = {}
-    for family, first in earliest(watches).items():
-        found = [(one.t, one.verdict.findings[family]) for one in watches if family in one.verdict.findings]
+    for family, first in earliest(verdicts).items():
+        found = [(t, one.findings[family]) for t, one in verdicts if family in one.findings]
         drops = [Point(t, Interval(one.drop, one.low, one.high, one.prompts)) for t, one in found]
         figures[family] = line_figure(
             _TITLES[family],
@@ -38,14 +40,14 @@ def families(watches: Sequence[Diagnosed], among: int) -> dict[Family, ChartFigu
             [Series(family, 1 if first.part == "loss" else 0, drops)],
             policies(among),
             band=(0.0, first.margin),
-            flags=state_flags(watches),
+            flags=state_flags(verdicts),
         )
     return figures
 
 
-def sight(watches: Sequence[Diagnosed]) -> ChartFigure:
+def sight(verdicts: Sequence[tuple[int, Verdict]]) -> ChartFigure:
     """The effect that each family shows four times in five, over the number of probe prompts."""
-    title, found = "What could have been seen", earliest(watches)
+    title, found = "What could have been seen", earliest(verdicts)
     if not found:
         return ChartFigure(title, None, missing="No family was measured.")
     prompts = max(one.prompts for one in found.values())
@@ -57,14 +59,14 @@ def sight(watches: Sequence[Diagnosed]) -> ChartFigure:
     here = [Flag(_SIZES.index(1), "now", f"{prompts} open probe prompts")]
     names = [f"{round(prompts * size):,}" for size in _SIZES]
     drawing = line_chart(f"{title} (margins)", "margins", series, names, flags=here)
-    rows, last = [], watches[-1]
+    rows, (t, last) = [], verdicts[-1]
     for family, one in found.items():
         write = ("{:.3f} nats" if family == "nll" else "{:.1%}").format
-        now = last.verdict.findings.get(family)
+        now = last.findings.get(family)
         at_last = DASH if now is None else write(now.margin + now.detectable)
         drops = (write(one.margin), write(one.margin + one.detectable), at_last)
         rows.append((family, count(one.prompts), *drops, f"{one.prompts * in_margins(one, one.prompts) ** 2:,.0f}"))
-    head = ("family", "prompts", "margin", "smallest drop seen, at first", f"at M{last.t}", "prompts for one margin")
+    head = ("family", "prompts", "margin", "smallest drop seen, at first", f"at M{t}", "prompts for one margin")
     return ChartFigure(title, drawing, head, rows)
 
 
@@ -73,19 +75,19 @@ def in_margins(found: Finding, prompts: float) -> float:
     return found.detectable / found.margin * math.sqrt(found.prompts / prompts)
 
 
-def earliest(watches: Sequence[Diagnosed]) -> dict[Family, Finding]:
+def earliest(verdicts: Sequence[tuple[int, Verdict]]) -> dict[Family, Finding]:
     """Each family as it was first measured: M0 beside itself, or for human NLL the first round beside M0."""
     found: dict[Family, Finding] = {}
-    for one in reversed(watches):
-        found |= one.verdict.findings
+    for _, one in reversed(verdicts):
+        found |= one.findings
     return {family: found[family] for family in PARTS if family in found}
 
 
-def human_data(rounds: Sequence[Round], watches: Sequence[Diagnosed]) -> tuple[ChartFigure, ChartFigure]:
+def human_data(rounds: Sequence[Round]) -> tuple[ChartFigure, ChartFigure]:
     """The real share and the human rows, with what the controller did."""
-    ruled = [(one.t, one.decision) for one in watches if one.decision is not None]
+    ruled = decisions_of(rounds)
     mixed = [(one.t, one.mixing) for one in rounds if one.mixing is not None]
-    names, flags = policies(1 + max((t for t, _ in ruled), default=0)), action_flags(watches)
+    names, flags = policies(1 + max((t for t, _ in ruled), default=0)), action_flags(ruled)
     shares = [
         Series("asked", _ASKED, points((t, one.course.real_share) for t, one in ruled)),
         Series("got", _GOT, points((t, one.real_share) for t, one in mixed)),
@@ -104,16 +106,14 @@ def human_data(rounds: Sequence[Round], watches: Sequence[Diagnosed]) -> tuple[C
     )
 
 
-def state_flags(watches: Sequence[Diagnosed]) -> list[Flag]:
+def state_flags(verdicts: Sequence[tuple[int, Verdict]]) -> list[Flag]:
     """Where an alarm stood (A, S for a severe one) and where the monitor could not judge (?)."""
-    found = ((one.t, one.verdict.state) for one in watches)
-    return [Flag(t, _LETTERS[state], state) for t, state in found if state in _LETTERS]
+    return [Flag(t, _LETTERS[one.state], one.state) for t, one in verdicts if one.state in _LETTERS]
 
 
-def action_flags(watches: Sequence[Diagnosed]) -> list[Flag]:
+def action_flags(decisions: Sequence[tuple[int, Decision]]) -> list[Flag]:
     """Where the controller did something, in letters."""
-    courses = ((one.t, one.decision.course) for one in watches if one.decision is not None)
-    return [Flag(t, letters, course.why) for t, course in courses if (letters := _letters(course))]
+    return [Flag(t, letters, one.course.why) for t, one in decisions if (letters := _letters(one.course))]
 
 
 def _letters(course: Intervention) -> str:

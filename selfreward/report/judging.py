@@ -52,7 +52,7 @@ _IN_ROUND = (
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The judge of round `t`: its measures on gold pairs, and what the gate made of it, None before it did.
+    """The judge of round `t`: its health, and what the gate made of it, None before it did.
 
     `people` is the kappa of those who labelled the pairs among themselves, the ceiling of the judge's. `in_round` are
     the measures of the round's own judgments, and the win rate of its duel.
@@ -61,7 +61,6 @@ class Seen:
     t: int
     health: Health
     gate: Gate | None
-    on_gold: Measures
     people: Measure
     in_round: Measures
 
@@ -82,7 +81,7 @@ def judge_figures(rounds: Sequence[Seen]) -> list[tuple[ChartFigure, str]]:
     names = policies(rounds[-1].t + 1)
     figures = []
     for name, about in ABOUT.items():
-        series = [Series("judge", _JUDGE, _points(name, [(one.t, one.on_gold) for one in rounds]))]
+        series = [Series("judge", _JUDGE, _points(name, [(one.t, one.health.measures) for one in rounds]))]
         if name in _COIN:
             coin = [Point(one.t, _COIN[name]) for one in (rounds[0], rounds[-1])]
             series.append(Series("coin", _CHANCE, coin, dashed=True))
@@ -112,7 +111,7 @@ def _seen(t: int, health: Health, gate: Gate | None) -> Seen:
     people = ceiling("kappa", health.people)
     assert people is not None, "health says how far people agree, or why that is not known"
     in_round = {} if gate is None else {**gate.rounds[-1], **gate.measures}
-    return Seen(t, health, gate, health.measures, people, in_round)
+    return Seen(t, health, gate, people, in_round)
 
 
 def _flags(name: str, rounds: Sequence[Seen]) -> list[Flag]:

@@ -9,7 +9,7 @@ from selfreward.artifacts.runs import RunView
 from selfreward.monitor.findings import PARTS
 from selfreward.reading.calibrated import CEILINGS
 from selfreward.reading.control import control_settings, drops_tiers, picks_at_random, start_digest
-from selfreward.reading.rounds import diagnosed, rounds_of
+from selfreward.reading.rounds import rounds_of, verdicts_of
 from selfreward.reading.samples import samples_of
 from selfreward.reading.settings import progress_of, read_config
 from selfreward.report.figures import DASH
@@ -36,8 +36,8 @@ def write_report(view: RunView, control: RunView | None) -> Path:
 def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str:
     """The page as HTML text; without a single prompt or answer unless `texts`."""
     config, rounds = read_config(view.folder), rounds_of(view)
-    watches, judges = diagnosed(rounds), seen(rounds)
-    measured, samples = families(watches, len(rounds)), samples_of(view) if texts else []
+    verdicts, judges = verdicts_of(rounds), seen(rounds)
+    measured, samples = families(verdicts, len(rounds)), samples_of(view) if texts else []
     return page(
         "run.html",
         view=view,
@@ -45,23 +45,23 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
         texts=texts,
         rounds=rounds,
         progress=progress_of(view),
-        verdict=judge_run(view, rounds, watches, control),
+        verdict=judge_run(view, rounds, control),
         graphs=over_policies(rounds, () if control is None else rounds_of(control)),
         is_control=config is not None and picks_at_random(config),
         to_make_one=_control_command(config),
         drops_tiers=config is not None and drops_tiers(config),
-        watches=watches,
+        watched=[one for one in rounds if one.verdict],
         families=measured,
         never=[family for family in PARTS if family not in measured],
-        sight=sight(watches),
+        sight=sight(verdicts),
         survival=survival(view),
-        path=path_of(rounds, watches),
-        waterfall=waterfall(watches),
-        human_data=human_data(rounds, watches),
+        path=path_of(rounds),
+        waterfall=waterfall(rounds),
+        human_data=human_data(rounds),
         judges=judges,
         weights=weights_line(rounds[judges[-1].t]) if judges else None,
         judge_figures=judge_figures(judges) if judges else [],
-        missing={**judges[-1].on_gold, CEILINGS["kappa"]: judges[-1].people} if judges else {},
+        missing={**judges[-1].health.measures, CEILINGS["kappa"]: judges[-1].people} if judges else {},
         to_read=to_read(view, judges[-1].t) if judges and texts else None,
         funnels=funnels(rounds),
         data=data_read(view),

@@ -1,12 +1,11 @@
 """What happened between two policies: where candidates went, what it cost, what one kept row cost, what was read."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from selfreward.artifacts.runs import RunView
 from selfreward.reading.rounds import Cost, Round, RowCost, share_of, total
 from selfreward.report.charts import Bar, ChartFigure, bar_chart
 from selfreward.report.figures import DASH, MINUS, arrow, below, count, seconds, share
-from selfreward.selection.choice import SelectionCounts
 from selfreward.stages.source import LEFT_OUT, columns_line, counted
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -20,9 +19,7 @@ _COUNTS: dict[str, Callable[[Round], str]] = {
     "judgments with a score": lambda one: (
         DASH if one.judged is None else share(share_of(one.judged.scored, one.judged.judgments))
     ),
-    "candidates good enough to choose": lambda one: (
-        DASH if one.selection is None else share(share_of(one.selection.eligible, one.selection.candidates))
-    ),
+    "candidates good enough to choose": lambda one: share(one.eligible_share),
     "own rows kept": lambda one: count(one.kept),
     "rows kept of candidates drawn": lambda one: share(share_of(one.kept, one.drawn)),
 }
@@ -82,10 +79,10 @@ def _bars(found: Round, drawn: int) -> list[Bar]:
     return bars
 
 
-def selection_bars(selection: SelectionCounts, drawn: int) -> list[Bar]:
+def selection_bars(fates: Mapping[str, int], drawn: int) -> list[Bar]:
     """What is left of `drawn` candidates after each reason to leave some out, and how many each took."""
-    left, fates = selection.candidates, selection.by_name
-    human = selection.human_prompts
+    left = fates["candidates"]
+    human = fates.get("human_pairs", 0) + fates.get("human_prompts_without_pair", 0)
     note = "the first of each prompt" + (f", none of {human:,} human prompts" if human else "")
     bars = [_bar("looked at", left, note)] if left != drawn else []
     reasons = {

@@ -9,7 +9,7 @@ from selfreward.metrics.evaluation import Evaluation
 from selfreward.metrics.intervals import Interval
 from selfreward.reading.changes import control_gap, probe_change, running_minimum
 from selfreward.reading.monitor_standing import blind_spots, headline, standing
-from selfreward.reading.rounds import Diagnosed, Round
+from selfreward.reading.rounds import Round, verdicts_of
 from selfreward.report.figures import change, change_with_limits, limits, plural, share
 
 _FEW = 100  # prompts; below, only large differences show
@@ -24,10 +24,9 @@ class RunVerdict:
     findings: dict[str, str]
 
 
-def judge_run(
-    view: RunView, rounds: Sequence[Round], watches: Sequence[Diagnosed], control: RunView | None
-) -> RunVerdict:
+def judge_run(view: RunView, rounds: Sequence[Round], control: RunView | None) -> RunVerdict:
     """What the run shows so far about its last policy."""
+    verdicts = verdicts_of(rounds)
     evaluated = [(one.t, one.evaluation) for one in rounds if one.evaluation is not None]
     if not evaluated:
         return RunVerdict("Nothing has been evaluated yet.", {})
@@ -39,12 +38,12 @@ def judge_run(
         "Closed questions": _closed(rounds[0].evaluation, last),
         "At matched diversity": _beside_matched(t, last),
         "Open prompts": _open(rounds, t, distance, nll),
-        "The monitor": " ".join([*standing(watches), *_narrower_when_closed(view, rounds, t)]),
-        "Its blind spots": blind_spots(watches),
+        "The monitor": " ".join([*standing(verdicts), *_narrower_when_closed(view, rounds, t)]),
+        "Its blind spots": blind_spots(verdicts),
         "Against the control": "" if control is None else _against(view, control),
         "How sure": _how_sure(last, distance),
     }
-    told = f"{_quality(t, last)}; {_openness(distance, nll)}. {headline(watches)}".strip()
+    told = f"{_quality(t, last)}; {_openness(distance, nll)}. {headline(verdicts)}".strip()
     return RunVerdict(told, {about: text for about, text in findings.items() if text})
 
 
@@ -163,10 +162,7 @@ def _against(view: RunView, control: RunView) -> str:
 
 def _how_sure(last: Evaluation, distance: Interval | None) -> str:
     told = ["This is one run with one seed: intervals say how another draw of prompts would differ, not another run."]
-    checked = (
-        (last.since_pass_1, "held-out question", "pass@1"),
-        (distance, "open probe prompt", "pairwise distance"),
-    )
+    checked = ((last.since_pass_1, "held-out question", "pass@1"), (distance, "open probe prompt", "pairwise distance"))
     for found, noun, quantity in checked:
         if found is not None and found.n < _TOO_FEW:
             told.append(f"{plural(found.n, noun)}: far too few for any claim.")

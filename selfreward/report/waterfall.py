@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from selfreward.reading.rounds import Diagnosed
+from selfreward.reading.rounds import Round, decisions_of, verdicts_of
 from selfreward.report import drawing
 from selfreward.report.charts import ChartFigure
 from selfreward.report.drawing import BOTTOM, LEFT, RIGHT, TOP
@@ -29,9 +29,9 @@ class Fall:
     real_share: float
 
 
-def waterfall(watches: Sequence[Diagnosed]) -> ChartFigure:
+def waterfall(rounds: Sequence[Round]) -> ChartFigure:
     """The falls of all rounds, end to end."""
-    title, falls = "Who narrows", falls_of(watches)
+    title, falls = "Who narrows", falls_of(rounds)
     if not falls:
         return ChartFigure(title, None, missing="No round is complete yet.")
     rows = []
@@ -42,17 +42,17 @@ def waterfall(watches: Sequence[Diagnosed]) -> ChartFigure:
     return ChartFigure(title, _drawing(falls, title), head, rows)
 
 
-def falls_of(watches: Sequence[Diagnosed]) -> list[Fall]:
+def falls_of(rounds: Sequence[Round]) -> list[Fall]:
     """The rounds between policies whose diversity is known on both sides."""
-    ratios = {one.t: one.verdict.sem_ratio for one in watches}
+    ratios = {t: verdict.sem_ratio for t, verdict in verdicts_of(rounds)}
     found = []
-    for one in watches:
-        before, after = ratios[one.t], ratios.get(one.t + 1)
-        if one.decision is not None and before is not None and after is not None:
-            ratio = one.decision.selection.selection_ratio
+    for t, decision in decisions_of(rounds):
+        before, after = ratios.get(t), ratios.get(t + 1)
+        if before is not None and after is not None:
+            ratio = decision.selection.selection_ratio
             taken = None if ratio is None else before * ratio - before
             rest = after - before - (taken or 0.0)
-            found.append(Fall(one.t, before, taken, rest, after, one.decision.course.real_share))
+            found.append(Fall(t, before, taken, rest, after, decision.course.real_share))
     return found
 
 

@@ -13,57 +13,19 @@ from selfreward.selection.pool import Rated, fate_of
 _NOT_ELIGIBLE = ("cut", "empty", "below_threshold", "unscored:")
 
 
-@dataclass(frozen=True, slots=True)
-class SelectionCounts:
-    """What became of the candidates of a round: `by_name` counts fates, and the prompts and pairs named below."""
-
-    by_name: Mapping[str, int]
-
-    @property
-    def prompts(self) -> int:
-        """The prompts that candidates were selected for."""
-        return self.by_name["prompts"]
-
-    @property
-    def prompts_without_selection(self) -> int:
-        """Those of them that gave nothing to train on."""
-        return self.by_name["prompts_without_selection"]
-
-    @property
-    def candidates(self) -> int:
-        """The candidates that were looked at: the first k of each prompt."""
-        return self.by_name["candidates"]
-
-    @property
-    def eligible(self) -> int:
-        """Those of them that could have been chosen."""
-        lost = sum(number for name, number in self.by_name.items() if name.startswith(_NOT_ELIGIBLE))
-        return self.candidates - lost
-
-    @property
-    def pairs(self) -> int | None:
-        """Preference pairs of the policy's own answers; None where examples were selected."""
-        return self.by_name.get("pairs")
-
-    @property
-    def ties(self) -> int:
-        """Pairs that were none, as both answers had one score."""
-        return self.by_name.get("ties", 0)
-
-    @property
-    def human_prompts(self) -> int:
-        """Prompts that were sampled to set their human answer against one of the policy's."""
-        return self.by_name.get("human_pairs", 0) + self.by_name.get("human_prompts_without_pair", 0)
-
-
 def save_counts(out: Output, counts: Mapping[str, int]) -> None:
     """Writes the counts of a selection to `selection.json`."""
     out.write_json("selection", dict(counts))
 
 
-def selection_counts(selected: Artifact) -> SelectionCounts:
-    """The counts of a selection."""
-    return SelectionCounts(load_report(selected, "selection", dict[str, int]))
+def selection_counts(selected: Artifact) -> dict[str, int]:
+    """What became of the candidates of a round: the number of each fate, of `candidates`, `prompts` and pairs."""
+    return load_report(selected, "selection", dict[str, int])
+
+
+def number_eligible(counts: Mapping[str, int]) -> int:
+    """How many of the candidates that were looked at could have been chosen."""
+    return counts["candidates"] - sum(number for name, number in counts.items() if name.startswith(_NOT_ELIGIBLE))
 
 
 Picked = tuple[Rated, ...]

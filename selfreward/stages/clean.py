@@ -14,14 +14,14 @@ from selfreward.errors import DataError
 from selfreward.metrics.embed import embed_hashing
 from selfreward.metrics.two_sample import two_sample
 from selfreward.records import Example, GoldPair, PreferencePair, Prompt
-from selfreward.spec import Json, Spec
+from selfreward.spec import Spec
 
 VERSION = 2
 _COMPARED = 500
 _PERMUTATIONS = 199
 
 TrainedRole = Literal["train", "human", "human_pairs"]
-_RECORDS: Mapping[TrainedRole, type[Prompt] | type[Example] | type[PreferencePair]] = {
+RECORDS: Mapping[TrainedRole, type[Prompt] | type[Example] | type[PreferencePair]] = {
     "train": Prompt,
     "human": Example,
     "human_pairs": PreferencePair,
@@ -84,7 +84,7 @@ def clean(
     ]
     for name, artifact in (("gold_gate", gold_gate), ("gold_final", gold_final)):
         measured += [(name, row) for row in artifact.records(GoldPair)]
-    rows = list(table.records(_RECORDS[spec.role]))
+    rows = list(table.records(RECORDS[spec.role]))
     found = find_overlaps(
         [question_text(row.messages) for row in rows],
         [question_text(row.messages) for _, row in measured],
@@ -114,11 +114,8 @@ def clean(
                 f"{dropped[0].against} ({dropped[0].text[:60]!r}): give data.train other prompts"
             )
         others = {"held_out": held_out, "target": target}
-        likeness: dict[str, Json] = {
-            name: asdict(_likeness(kept, other)) for name, other in others.items() if other.rows()
-        }
-        out.write_json("prompts", likeness)
-    out.write_table(_RECORDS[spec.role], kept)
+        out.write_json("prompts", {name: asdict(_likeness(kept, one)) for name, one in others.items() if one.rows()})
+    out.write_table(RECORDS[spec.role], kept)
     out.write_table(Dropped, dropped, "dropped")
 
 
@@ -129,11 +126,8 @@ def _likeness(train: Sequence[Prompt | Example | PreferencePair], other: Artifac
     samples = [draw.sample(some, min(_COMPARED, len(some))) for some in texts]
     found = two_sample(*map(embed_hashing, samples), seed=0, permutations=_PERMUTATIONS)
     assert found is not None
-    return Likeness(
-        energy_distance=round(found.statistic, 6),
-        p_value=found.p_value,
-        compared=(len(samples[0]), len(samples[1])),
-    )
+    compared = (len(samples[0]), len(samples[1]))
+    return Likeness(energy_distance=round(found.statistic, 6), p_value=found.p_value, compared=compared)
 
 
 def likeness_line(train: Artifact) -> str:

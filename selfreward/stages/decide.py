@@ -64,10 +64,7 @@ def decide(
     evidence = evidence_of(rounded_verdict_of(diagnosis), spec, selected, training)
     course = steer(spec, evidence, before)
     orders = RoundOrders(
-        round=course.round,
-        real_share=course.real_share,
-        human_left=_budget_left(spec, training),
-        orders=course.orders,
+        round=course.round, real_share=course.real_share, human_left=_budget_left(spec, training), orders=course.orders
     )
     save_orders(out, orders)
     save_report(out, "course", course)

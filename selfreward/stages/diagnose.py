@@ -95,12 +95,8 @@ def verdict_of(diagnosed: Artifact) -> Verdict:
     return load_report(diagnosed, "diagnosis", Verdict)
 
 
-@dataclass(frozen=True, slots=True)
-class RoundVerdict:
-    """A verdict, and the human NLL of all rounds up to it."""
-
-    verdict: Verdict
-    history: Sequence[HumanNll]
+RoundVerdict = tuple[Verdict, Sequence[HumanNll]]
+"""A verdict, and the human NLL of all rounds up to it."""
 
 
 def diagnose(
@@ -110,26 +106,22 @@ def diagnose(
 
     `baseline` is the measurement of iteration 0, which is compared with itself: its first answers with its others.
     """
-    before = (
-        None if previous is None else RoundVerdict(verdict_of(previous), list(previous.records(HumanNll, "history")))
-    )
-    told = diagnosis_of(spec, measured, baseline, before)
-    out.write_table(HumanNll, told.history, "history")
-    save_report(out, "diagnosis", told.verdict)
-    save_report(out, "verdict", rounded_verdict(told.verdict))
+    before = None if previous is None else (verdict_of(previous), list(previous.records(HumanNll, "history")))
+    verdict, history = diagnosis_of(spec, measured, baseline, before)
+    out.write_table(HumanNll, history, "history")
+    save_report(out, "diagnosis", verdict)
+    save_report(out, "verdict", rounded_verdict(verdict))
 
 
 def diagnosis_of(
     spec: DetectorSpec, measured: Artifact, baseline: Artifact, previous: RoundVerdict | None
 ) -> RoundVerdict:
     """The verdict on `measured`, given the one on the round before; it reads the measurements and writes nothing."""
-    before = None if previous is None else previous.verdict
+    before, known = previous or (None, ())
     number = 0 if before is None else before.round + 1
     rows = [row for row in measured.records(PromptMeasure, "prompts") if row.stratum == "open"]
-    history = [] if previous is None else list(previous.history)
-    history += [
-        HumanNll(round=number, prompt_id=row.prompt_id, nll=row.human_nll) for row in rows if row.human_nll is not None
-    ]
+    nlls = [(row.prompt_id, row.human_nll) for row in rows if row.human_nll is not None]
+    history = [*known, *(HumanNll(round=number, prompt_id=prompt_id, nll=nll) for prompt_id, nll in nlls)]
     seen = _probe_round(number, rows, history, measured, baseline)
     found = judge_round(spec, seen, None if before is None else before.standing)
     ratios = [*(() if before is None else before.sem_ratios), seen.families["sem"].ratio()]
@@ -152,7 +144,7 @@ def diagnosis_of(
             raw_sem_drop=seen.raw_sem_drop,
         ),
     )
-    return RoundVerdict(verdict, history)
+    return verdict, history
 
 
 def rounded_verdict_of(diagnosis: Part) -> RoundedVerdict:

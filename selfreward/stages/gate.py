@@ -1,6 +1,5 @@
 """Gate: whether this round's judgments may be trained on, by the judge's health and by the judgments themselves."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -11,7 +10,7 @@ from selfreward.judge_quality.corrected import RATES, called_right, corrected_sh
 from selfreward.judge_quality.estimate import Measure, Measures, mean_of, missing, share_of
 from selfreward.judge_quality.measures import rounded
 from selfreward.judges.base import by_prompt
-from selfreward.monitor.gate_rules import Action, GateDecision, GateFinding, GateSpec, decide, judge_gate, overoptimised
+from selfreward.monitor.gate_rules import Action, GateFinding, GateSpec, decide, judge_gate, overoptimised
 from selfreward.records import Judgment
 from selfreward.stages.duel import duel_figures
 from selfreward.stages.health import GateFigures, gate_figures
@@ -65,12 +64,15 @@ def gate(
     here, scores = _of_round(judgments, seen, seed)
     rounds = (*(() if before is None else before.rounds), _watched(seen, here, duel))
     on_gold = judge_gate(spec, seen.measures)
-    decision = decide([*on_gold.findings, *_on_round(spec, here), *_watch(spec, rounds)])
+    proxies = [one["mean_score"] for one in rounds]
+    watched = [overoptimised(spec, name, proxies, [one[name] for one in rounds]) for name in _GOLD]
+    decision = decide([*on_gold.findings, *_on_round(spec, here), *watched])
     healthy = decision.action == "observe"
     last = number if healthy else None if before is None else before.healthy_round
     was_frozen = before is not None and before.frozen
     frozen = was_frozen or (decision.action == "freeze" and last is not None)
-    lines = [_summary(spec, seen), *_acting(decision)]
+    acting = [one for one in decision.findings if one.action != "observe"]
+    lines = [_summary(spec, seen), *(f"  gate {one.action}: {one.name} {one.why}" for one in acting)]
     if decision.action == "freeze" and not was_frozen:
         lines.append(_freezing(last, judged_by != seen.policy))
     gated = Gate(
@@ -150,11 +152,6 @@ def _watched(seen: GateFigures, here: Measures, duel: Part | None) -> dict[str, 
     return {"mean_score": here["mean_score"], "accuracy": seen.measures["accuracy"], **won}
 
 
-def _watch(spec: GateSpec, rounds: Sequence[Measures]) -> list[GateFinding]:
-    proxies = [one["mean_score"] for one in rounds]
-    return [overoptimised(spec, name, proxies, [one[name] for one in rounds]) for name in _GOLD]
-
-
 def _summary(spec: GateSpec, seen: GateFigures) -> str:
     figures = [
         f"{name} {one.value:.3g} ({one.low:.3g} to {one.high:.3g})"
@@ -167,10 +164,6 @@ def _summary(spec: GateSpec, seen: GateFigures) -> str:
     few = f"; fewer prompts than gate.fewest_items={spec.fewest_items}, so nothing follows from gold"
     told = few if seen.prompts < spec.fewest_items else ""
     return f"  judge on {seen.pairs} gold pairs{of}: {', '.join(figures)}{told}"
-
-
-def _acting(decision: GateDecision) -> list[str]:
-    return [f"  gate {one.action}: {one.name} {one.why}" for one in decision.findings if one.action != "observe"]
 
 
 def _freezing(last: int | None, judged_already: bool) -> str:

@@ -123,10 +123,8 @@ def health(
     measures, said, weights = measured(judging, gold, "rows", "evidence", seed)
     weighed = judging if weights is None else build_judge(judge, backend, policy, jurors, weights)
     at_last = None if final is None else measured(weighed, final, "final", "final_evidence", derive_seed(seed, 1))[0]
-    prompts, relative = (
-        len({pair.messages for pair in gold.records(GoldPair)}),
-        isinstance(judge, JurySpec | PairwiseSpec),
-    )
+    prompts = len({pair.messages for pair in gold.records(GoldPair)})
+    relative = isinstance(judge, JurySpec | PairwiseSpec)
     figures = GateFigures(
         scale=scale,
         relative=relative,

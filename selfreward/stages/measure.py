@@ -113,7 +113,9 @@ def measure(
         before = {name: group[spec.k :] for name, group in drawn.items()}
     else:
         before = _gathered(baseline.records(ProbeAnswer))
-    embed = _embedder(spec)
+    embed: Embedder = embed_hashing
+    if spec.embedder != "hashing":
+        embed = partial(embed_minilm, folder=asset_model(spec.embedder))
     matched = matched_measures(
         {name: now[name] for name in people}, {name: before[name] for name in people}, people, embed
     )
@@ -202,12 +204,6 @@ def _score_people(out: Output, backend: Backend, prompts: Sequence[Prompt]) -> t
             scores.append(HumanScore(prompt_id=prompt.id, index=index, nll=-result.logprob / result.tokens))
             prompt_tokens[prompt.id] = result.prompt_tokens
     return scores, prompt_tokens
-
-
-def _embedder(spec: MeasureSpec) -> Embedder:
-    if spec.embedder == "hashing":
-        return embed_hashing
-    return partial(embed_minilm, folder=asset_model(spec.embedder))
 
 
 def _gauge(spec: MeasureSpec, prompts: Sequence[Prompt], prompt_tokens: Mapping[str, int]) -> Gauge:

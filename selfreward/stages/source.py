@@ -17,7 +17,7 @@ from selfreward.data.sources import AnyData, DataSpec
 from selfreward.errors import DataError
 from selfreward.records import Example, GoldPair, Policy, PreferencePair, Prompt, digest_of
 from selfreward.spec import Spec
-from selfreward.stages.clean import CleanSpec, TrainedRole, clean, cleaning_line, likeness_line
+from selfreward.stages.clean import RECORDS, CleanSpec, TrainedRole, clean, cleaning_line, likeness_line
 
 VERSION = 5
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
@@ -74,11 +74,7 @@ def load_sources(
         return table
 
     measured = {role: load(role) for role in _MEASURED}
-    trained: dict[TrainedRole, Artifact] = {
-        "train": load("train"),
-        "human": load("human"),
-        "human_pairs": load("human_pairs"),
-    }
+    trained: dict[TrainedRole, Artifact] = {role: load(role) for role in RECORDS}
     make: Callable[..., Artifact] = run.source
     checked = {
         role: make(f"clean_{role}", clean, CleanSpec(role=role, overlap=data.overlap), table=table, **measured)

@@ -171,7 +171,8 @@ class WandbRun:
 
     def _can_go_online(self, home: Path, logs: list[Path]) -> bool:
         """Whether there is a key, and nothing logged offline that W&B must be sent first: it takes steps in order."""
-        waiting = [one for one in logs if one.parent.name.startswith("offline-") and not _synced(one)]
+        unsent = (one for one in logs if not one.with_suffix(".wandb.synced").exists())  # `wandb sync` leaves that file
+        waiting = [one for one in unsent if one.parent.name.startswith("offline-")]
         if waiting and any(_next_step(one) for one in waiting):
             self._say("W&B: tracker.wandb=online, but a part of this run was logged offline and must be sent first")
             return False
@@ -243,11 +244,6 @@ def _next_step(log: Path) -> int:
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     records = (json.loads(line) for line in told.splitlines())
     return max((1 + record["history"]["item"]["_step"] for record in records if record["type"] == "history"), default=0)
-
-
-def _synced(log: Path) -> bool:
-    """Whether `wandb sync` has sent a W&B file."""
-    return log.with_suffix(".wandb.synced").exists()
 
 
 def _remembered(home: Path, spec: TrackerSpec) -> int:

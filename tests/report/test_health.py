@@ -10,8 +10,9 @@ import pytest
 from selfreward.artifacts.runs import RunView
 from selfreward.metrics.matched_probe import Mode
 from selfreward.monitor.detector import State
+from selfreward.monitor.findings import Finding
 from selfreward.reading.monitor_standing import blind_spots, headline, standing
-from selfreward.reading.rounds import diagnosed, rounds_of
+from selfreward.reading.rounds import decisions_of, rounds_of, verdicts_of
 from selfreward.report.charts import Flag, Series, line_chart
 from selfreward.report.drawing import Point
 from selfreward.report.health_figures import action_flags, in_margins, state_flags
@@ -19,10 +20,11 @@ from selfreward.report.page import render
 from selfreward.report.survival import expected, still_given, survival
 from selfreward.report.verdict import judge_run
 from selfreward.report.waterfall import falls_of
+from selfreward.stages.decide import Decision
+from selfreward.stages.diagnose import Verdict
 from tests.report.browser import Page, harmless
 from tests.support import run_scripted
-from tests.verdicts import decision, finding
-from tests.verdicts import diagnosed as seen
+from tests.verdicts import Told, decision, finding, verdict
 
 FEW = ("data.train_closed=24", "data.train_open=12", "data.human=40", "loop.iterations=4")
 
@@ -49,10 +51,11 @@ def test_the_page_writes_every_drop_with_its_limits(alarming: RunView) -> None:
 
 
 def test_alarms_and_actions_are_marked_where_they_were(alarming: RunView) -> None:
-    watches = diagnosed(rounds_of(alarming))
+    rounds = rounds_of(alarming)
     states = [stages["diagnose"].json("diagnosis")["state"] for stages in alarming.iterations]
-    assert [flag.x for flag in state_flags(watches)] == [t for t, state in enumerate(states) if state == "SEVERE"] != []
-    marked = {flag.x: flag.letters for flag in action_flags(watches)}
+    severe = [t for t, state in enumerate(states) if state == "SEVERE"]
+    assert [flag.x for flag in state_flags(verdicts_of(rounds))] == severe != []
+    marked = {flag.x: flag.letters for flag in action_flags(decisions_of(rounds))}
     decisions = [stages["decide"].json("decision")["course"] for stages in alarming.iterations[:-1]]
     assert marked.keys() == {one["round"] for one in decisions if one["action"] != "hold"} != set()
     assert any(letters.startswith("R") for letters in marked.values())
@@ -60,7 +63,7 @@ def test_alarms_and_actions_are_marked_where_they_were(alarming: RunView) -> Non
 
 def test_letters_of_states_and_actions() -> None:
     states: tuple[State, ...] = ("OK", "ALARM", "SEVERE", "INVALID", "INCONCLUSIVE")
-    flags = state_flags(tuple(seen(t, state) for t, state in enumerate(states)))
+    flags = state_flags([(t, verdict(state)) for t, state in enumerate(states)])
     assert [(one.x, one.letters) for one in flags] == [(1, "A"), (2, "S"), (3, "?"), (4, "?")]
     rulings = [
         decision(action="raise"),
@@ -70,42 +73,46 @@ def test_letters_of_states_and_actions() -> None:
         decision(state="BUDGET_EXHAUSTED"),
         decision(),
     ]
-    found = action_flags(tuple(seen(t, "ALARM", ruled=one) for t, one in enumerate(rulings)))
+    found = action_flags(list(enumerate(rulings)))
     assert [one.letters for one in found] == ["+", "\u2212", "R3", "stop", "dry"]
 
 
 def test_the_verdict_names_the_alarm_and_what_could_not_be_seen(alarming: RunView) -> None:
-    verdict = judge_run(alarming, rounds_of(alarming), diagnosed(rounds_of(alarming)), None)
+    judged = judge_run(alarming, rounds_of(alarming), None)
     said = "The monitor stands at SEVERE, first at M2: contraction together with lost human mass."
-    assert verdict.headline.endswith(said)
-    told = verdict.findings
+    assert judged.headline.endswith(said)
+    told = judged.findings
     assert "M4 is SEVERE: sem moved by " in told["The monitor"]
     assert "that is sharpening, and raises no alarm" in told["The monitor"]
     assert told["Its blind spots"].startswith("Cannot see, at 80% power, a drop of sem below ")
 
 
+def _seen(t: int, state: State, *findings: Finding, **changed: Any) -> tuple[int, Verdict]:
+    return t, verdict(state, *findings, **changed)
+
+
 def test_contraction_with_kept_human_mass_is_no_collapse() -> None:
-    kept = (seen(2, "WARN", finding("sem", 0.3, hit=True), finding("nll", -0.2), finding("recall", 0.01)),)
+    kept = (_seen(2, "WARN", finding("sem", 0.3, hit=True), finding("nll", -0.2), finding("recall", 0.01)),)
     assert headline(kept) == ""
     said = "no loss of human mass beyond a margin was seen (nll, recall): that is convergence"
     assert said in " ".join(standing(kept))
-    unknown = (seen(2, "WARN", finding("sem", 0.3, hit=True)),)
+    unknown = (_seen(2, "WARN", finding("sem", 0.3, hit=True)),)
     assert "whether human mass was lost was not measured" in " ".join(standing(unknown))
-    lost = (seen(2, "WARN", finding("sem", 0.01), finding("nll", 0.3, hit=True)),)
+    lost = (_seen(2, "WARN", finding("sem", 0.01), finding("nll", 0.3, hit=True)),)
     assert "Human mass was lost, but neither meaning nor entropy" in " ".join(standing(lost))
     gap = finding("human", 0.3, hit=True)
-    below = (seen(2, "WARN", finding("sem", 0.01), gap),)
+    below = (_seen(2, "WARN", finding("sem", 0.01), gap),)
     assert "less varied than people's own, and neither meaning nor entropy" in " ".join(standing(below))
-    both = seen(2, "WARN", finding("sem", 0.3, hit=True), finding("nll", 0.0), gap, counted=("sem", "nll"))
+    both = _seen(2, "WARN", finding("sem", 0.3, hit=True), finding("nll", 0.0), gap, counted=("sem", "nll"))
     assert "was seen (nll): that is convergence" in " ".join(standing((both,))), "the start policy had that gap"
 
 
 def test_an_alarm_that_is_over_is_still_told() -> None:
-    course = (seen(2, "ALARM", alarms=1), seen(3, "ALARM"), seen(4, "OK"))
+    course = (_seen(2, "ALARM", alarms=1), _seen(3, "ALARM"), _seen(4, "OK"))
     assert headline(course) == "The monitor raised ALARM at M2; M4 is OK."
     assert standing(course)[-1] == "An alarm stood at M2, M3."
     assert "Fresh evidence" not in " ".join(standing(course[:2])), "a held alarm is no fresh one"
-    assert headline((seen(1, "INVALID"),)) == "The monitor could not judge M1."
+    assert headline((_seen(1, "INVALID"),)) == "The monitor could not judge M1."
     assert (headline(()), standing(()), blind_spots(())) == ("", [], "")
 
 
@@ -115,14 +122,18 @@ def test_what_a_family_shows_falls_with_the_square_root_of_the_prompts() -> None
     assert in_margins(found, 256) == pytest.approx(0.4)
 
 
+def _told(t: int, ratio: float | None, ruled: Decision | None = None) -> Told:
+    return Told(t, verdict=verdict("OK", sem_ratios=(ratio,)), decision=ruled)
+
+
 def test_the_parts_of_a_fall_add_up() -> None:
     course = [
-        seen(0, "OK", ruled=decision(selection_ratio=0.9, real_share=0.3), sem_ratios=(1.0,)),
-        seen(1, "OK", ruled=decision(), sem_ratios=(0.8,)),
-        seen(2, "OK", ruled=decision(), sem_ratios=(None,)),
-        seen(3, "OK", sem_ratios=(0.5,)),
+        _told(0, 1.0, decision(selection_ratio=0.9, real_share=0.3)),
+        _told(1, 0.8, decision()),
+        _told(2, None, decision()),
+        _told(3, 0.5),
     ]
-    first, second = falls_of(course[:2]) + falls_of([course[1], seen(2, "OK", sem_ratios=(0.6,))])
+    first, second = falls_of(course[:2]) + falls_of([course[1], _told(2, 0.6)])
     assert first.by_selection == pytest.approx(-0.1)
     assert first.by_the_rest == pytest.approx(-0.1)
     assert (second.by_selection, second.by_the_rest) == (None, pytest.approx(-0.2))

@@ -16,13 +16,12 @@ from selfreward.errors import ConfigError, StoreError
 from selfreward.metrics.evaluation import Evaluation, Gains, MatchedStart
 from selfreward.metrics.intervals import Interval
 from selfreward.reading.control import control_settings, drops_tiers, find_control, picks_at_random
-from selfreward.reading.rounds import RowCost, diagnosed, rounds_of
+from selfreward.reading.rounds import RowCost, rounds_of
 from selfreward.report.drawing import mark
 from selfreward.report.page import render
 from selfreward.report.pages import visible
 from selfreward.report.round_tables import cost, selection_bars
 from selfreward.report.verdict import judge_run, sharpening
-from selfreward.selection.choice import SelectionCounts
 from tests.report.browser import Page, harmless
 from tests.support import run_scripted, scripted_config
 
@@ -81,10 +80,10 @@ def test_the_page_writes_what_the_stages_committed(runs):
 
 def test_a_funnel_ends_at_the_rows_that_were_selected(runs):
     for step in rounds_of(read_run(runs / "main"))[:-1]:
-        counts = step.selection.by_name
+        counts = step.selection
         bars = selection_bars(step.selection, step.drawn)
         assert bars[-1].parts[0][0] == counts["selected"]
-        human = SelectionCounts({**counts, "human_pairs": 3, "human_prompts_without_pair": 1})
+        human = {**counts, "human_pairs": 3, "human_prompts_without_pair": 1}
         beside = selection_bars(human, 1000)
         assert beside[0].note == "the first of each prompt, none of 4 human prompts"
 
@@ -141,7 +140,7 @@ def test_a_run_without_closed_or_open_prompts_has_a_page(tmp_path):
 
 def test_few_prompts_are_said_to_be_few(tmp_path):
     view = run_with_config(tmp_path, "loop.iterations=1", "data.held_out_closed=4", "data.probe_open=4")
-    verdict = judge_run(view, rounds_of(view), diagnosed(rounds_of(view)), None)
+    verdict = judge_run(view, rounds_of(view), None)
     assert "neither clearly better nor clearly worse" in verdict.headline
     assert "4 held-out questions: far too few for any claim." in verdict.findings["How sure"]
 
