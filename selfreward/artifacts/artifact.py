@@ -41,7 +41,7 @@ class Artifact:
     @property
     def seed(self) -> int | None:
         """The seed it was drawn with; None for a stage that draws nothing."""
-        return cast("int | None", self.manifest.identity.get("seed"))
+        return cast("int | None", self.manifest.seed)
 
     @property
     def policy(self) -> InputEntry | None:

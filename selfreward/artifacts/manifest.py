@@ -75,6 +75,16 @@ class Manifest:
     collected: bool = False
     record: str | None = None
 
+    @property
+    def seed(self) -> Json:
+        """The seed it was drawn with; None for a stage that draws nothing."""
+        return self.identity.get("seed")
+
+    @property
+    def version(self) -> Json:
+        """The version of its stage."""
+        return self.identity["version"]
+
 
 def record_digest(manifest: Manifest) -> str:
     """The SHA-256 of all that a manifest says but times of change and `collected`, which may change."""

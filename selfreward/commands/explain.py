@@ -260,8 +260,8 @@ def _judgment(one: Judgment, number: int, of: int, candidate_id: str) -> Iterato
 def _artifacts(iteration: int, chain: Sequence[Manifest]) -> Iterator[str]:
     yield from ("", f"  Artifacts of iteration {iteration}, each made from some of those above it")
     for link in chain:
-        seed = f", seed {link.identity['seed']}" if "seed" in link.identity else ""
-        yield f"    store/{link.stage}/{link.key}  digest {link.digest}, version {link.identity['version']}{seed}"
+        seed = "" if link.seed is None else f", seed {link.seed}"
+        yield f"    store/{link.stage}/{link.key}  digest {link.digest}, version {link.version}{seed}"
         versions = ", ".join(f"{name} {version}" for name, version in sorted(link.versions.items()))
         yield f"      made {link.made}, commit {link.commit or 'not known'}, {versions}"
         for kind in ("spec", "engine"):
