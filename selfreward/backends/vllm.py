@@ -15,7 +15,7 @@ from selfreward.backends.device import MOST_THREADS, Device, resolve_dtype
 from selfreward.backends.model_loading import check_model
 from selfreward.backends.shared_prefixes import Row
 from selfreward.backends.token_backend import Draw, TokenBackend
-from selfreward.backends.vllm_process import Reply, Worker, versions
+from selfreward.backends.vllm_process import Worker, WorkerReply, versions
 from selfreward.errors import BackendError
 from selfreward.records import Policy
 from selfreward.spec import Spec, execution
@@ -125,7 +125,7 @@ class VllmBackend(TokenBackend):
         replies = self._ask([{"prompt": prompt, "params": params} for prompt in prompts], lambda: advance(1))
         return [_logprobs(wanted, reply.completions[0].logprobs * len(wanted)) for reply in replies]
 
-    def _ask(self, requests: list[dict[str, Any]], tick: Callable[[], None]) -> list[Reply]:
+    def _ask(self, requests: list[dict[str, Any]], tick: Callable[[], None]) -> list[WorkerReply]:
         """The worker's answers, in order; the first call starts it."""
         if not requests:
             return []

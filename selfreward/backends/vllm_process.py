@@ -69,7 +69,7 @@ class Draw(BaseModel):
     logprobs: list[dict[str, float]]
 
 
-class Reply(BaseModel):
+class WorkerReply(BaseModel):
     """The worker's answer to the request of that number; nothing that it sends is used before it has this form."""
 
     model_config = ConfigDict(strict=True)
@@ -110,12 +110,12 @@ class Worker:
         self._requests = self._socket.makefile("wb")
         self._send(settings)
 
-    def ask(self, requests: Sequence[Mapping[str, Any]], tick: Callable[[], None]) -> list[Reply]:
+    def ask(self, requests: Sequence[Mapping[str, Any]], tick: Callable[[], None]) -> list[WorkerReply]:
         """A reply to each request, in order; `tick` is called as each one comes in.
 
         Raises BackendError where the worker ended, did nothing for too long, or sent what is no reply.
         """
-        replies: dict[int, Reply] = {}
+        replies: dict[int, WorkerReply] = {}
         self._send(requests)
         while len(replies) < len(requests):
             reply = self._receive()
@@ -129,11 +129,11 @@ class Worker:
             tick()
         return [replies[number] for number in range(len(requests))]
 
-    def _receive(self) -> Reply | None:
+    def _receive(self) -> WorkerReply | None:
         """The next reply; None where the worker says that it is at work."""
         try:
             message = vllm_worker.receive(self._answers)
-            return None if message is None else Reply.model_validate(message)
+            return None if message is None else WorkerReply.model_validate(message)
         except TimeoutError as error:
             raise self._failure(
                 f"vLLM's process has done nothing for {self._timeout:g} s, and was ended: raise backend.timeout if it "

@@ -15,8 +15,8 @@ from selfreward.benchmarks.exact_loops import (
     DRAWS,
     WORDINGS,
     Drawn,
+    ExactProbe,
     Floats,
-    Probe,
     by_prompt,
     diversity,
     draw,
@@ -136,7 +136,7 @@ def shifted_run(rng: np.random.Generator, contraction: float, loss: float) -> Ou
 
     rounds = (scaled(one) for one in _draws(rng, human_PK, probe))
     nats_P = human_nats(probe, human_PK)
-    return _run(_SPEC, rng, Probe(probe.people_PH, people_P, probe.baseline), rounds, nats_P, nats_P + rise)
+    return _run(_SPEC, rng, ExactProbe(probe.people_PH, people_P, probe.baseline), rounds, nats_P, nats_P + rise)
 
 
 def looped_runs(rng: np.random.Generator, runs: int) -> Iterator[Outcome]:
@@ -182,7 +182,7 @@ def true_drops(start_PK: Floats, policy_PK: Floats) -> Margins:
     )
 
 
-def _draws(rng: np.random.Generator, policy_PK: Floats, probe: Probe) -> Iterator[Drawn]:
+def _draws(rng: np.random.Generator, policy_PK: Floats, probe: ExactProbe) -> Iterator[Drawn]:
     for _ in range(_SPEC.horizon):
         yield drawn_measures(policy_PK, draw(rng, policy_PK, DRAWS), probe.people_PH, rng)
 
@@ -190,7 +190,7 @@ def _draws(rng: np.random.Generator, policy_PK: Floats, probe: Probe) -> Iterato
 def _run(
     spec: DetectorSpec,
     rng: np.random.Generator,
-    probe: Probe,
+    probe: ExactProbe,
     rounds: Iterable[Drawn],
     start_P: Floats,
     later_P: Floats,

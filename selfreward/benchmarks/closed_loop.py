@@ -45,7 +45,7 @@ Asked = Callable[[float, float], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class ClosedRound:
     """One round: its policy and verdict, and the real share and the k of the update that followed."""
 
     policy_PK: Floats
@@ -71,11 +71,11 @@ def run_loop(
     rounds: int,
     detector: DetectorSpec,
     controller: ControllerSpec,
-) -> list[Round]:
+) -> list[ClosedRound]:
     """Rounds 0 to `rounds`, each measured, judged and answered; the last one is not trained on."""
     probe, policy_PK = make_probe(rng, world.human_PK, start_PK), start_PK
     nll: list[dict[str, float]] = []
-    found: list[Round] = []
+    found: list[ClosedRound] = []
     course, standing = None, None
     for number in range(rounds + 1):
         nats_P = human_nats(probe, policy_PK)
@@ -88,7 +88,7 @@ def run_loop(
             diagnosis.standing,
             steer(controller, evidence_of(diagnosis, k, float(nats_P.mean())), course),
         )
-        found.append(Round(policy_PK, diagnosis, course.real_share, ordered))
+        found.append(ClosedRound(policy_PK, diagnosis, course.real_share, ordered))
         policy_PK = updated(world, policy_PK, ordered, course.real_share)
     return found
 
@@ -182,7 +182,7 @@ class End:
 
 def _watched(
     luck: np.random.SeedSequence, loops: int, k: int, share: float, rambling: float
-) -> Iterator[tuple[World, list[Round]]]:
+) -> Iterator[tuple[World, list[ClosedRound]]]:
     detector, observe = DetectorSpec(), ControllerSpec(mode="observe", real_share=share)
     for one in luck.spawn(loops):
         rng = np.random.default_rng(one)
@@ -192,7 +192,7 @@ def _watched(
         yield world, run_loop(rng, world, start_PK, k, detector.horizon, detector, observe)
 
 
-def _alarms(name: str, loops: Sequence[tuple[World, list[Round]]], asked: Asked | None) -> Row:
+def _alarms(name: str, loops: Sequence[tuple[World, list[ClosedRound]]], asked: Asked | None) -> Row:
     firsts = [next((t for t, one in enumerate(rounds) if one.alarmed), math.inf) for _, rounds in loops]
     by_soon, by_end = fmean(t <= SOON for t in firsts), fmean(t < math.inf for t in firsts)
     middle = float(np.quantile(firsts, 0.5, method="higher"))

@@ -112,7 +112,7 @@ def draw(rng: np.random.Generator, policy_PK: Floats, draws: int) -> Indices:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Probe:
+class ExactProbe:
     """The frozen part of a probe: what people answered, and the start policy's draws."""
 
     people_PH: Indices
@@ -120,14 +120,14 @@ class Probe:
     baseline: Drawn
 
 
-def make_probe(rng: np.random.Generator, human_PK: Floats, start_PK: Floats) -> Probe:
+def make_probe(rng: np.random.Generator, human_PK: Floats, start_PK: Floats) -> ExactProbe:
     """Human answers to every prompt, and baseline draws of the start policy."""
     people_PH = draw(rng, human_PK, HUMAN_ANSWERS)
     baseline = drawn_measures(start_PK, draw(rng, start_PK, BASELINE_DRAWS), people_PH, rng)
-    return Probe(people_PH, _unequal(_counts(people_PH, ANSWERS), HUMAN_ANSWERS), baseline)
+    return ExactProbe(people_PH, _unequal(_counts(people_PH, ANSWERS), HUMAN_ANSWERS), baseline)
 
 
-def human_nats(probe: Probe, policy_PK: Floats) -> Floats:
+def human_nats(probe: ExactProbe, policy_PK: Floats) -> Floats:
     """Nats of one human answer a prompt, the same one in every round."""
     chosen_P1 = np.take_along_axis(policy_PK, probe.people_PH[:, :1], axis=1)
     nats_P: Floats = -np.log(chosen_P1[:, 0])
@@ -139,7 +139,7 @@ def by_prompt(values_P: Floats) -> dict[str, float]:
     return {str(prompt): value for prompt, value in enumerate(values_P.tolist())}
 
 
-def probe_round(number: int, probe: Probe, now: Drawn, human_nll: Sequence[Mapping[str, float]]) -> ProbeRound:
+def probe_round(number: int, probe: ExactProbe, now: Drawn, human_nll: Sequence[Mapping[str, float]]) -> ProbeRound:
     """What the detector is told; `human_nll` holds `human_nats` of rounds 0 to `number`, by prompt."""
     base = probe.baseline
     families: dict[Family, Paired] = {

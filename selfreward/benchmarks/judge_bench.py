@@ -19,7 +19,7 @@ _QUALITY = ("accuracy", "kappa")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class PlantedFound:
     """One judge: its measures at the first seed, and in which share of seeds each left the perfect judge's interval.
 
     A measure that the judge or the perfect one lacks at the first seed has no rate.
@@ -47,7 +47,7 @@ def judge_bench(gold: Gold, seed: int, seeds: int) -> Iterator[Sequence[Section]
         yield [gate_section(np.random.SeedSequence(seed), RUNS)]
 
 
-def planted(gold: Gold, seed: int, seeds: int) -> list[Found]:
+def planted(gold: Gold, seed: int, seeds: int) -> list[PlantedFound]:
     """Every planted judge, asked about the items of `seeds` draws."""
     luck = np.random.SeedSequence(seed).generate_state(3 * seeds).reshape(seeds, 3).tolist()
     rounds = [_round(gold, *lots) for lots in luck]
@@ -67,18 +67,18 @@ def _round(gold: Gold, draw: int, judge: int, resample: int) -> dict[str, Measur
     }
 
 
-def _found(judge: Planted, rounds: Sequence[Measures], perfect: Sequence[Measures]) -> Found:
+def _found(judge: Planted, rounds: Sequence[Measures], perfect: Sequence[Measures]) -> PlantedFound:
     left = [moved(*pair) for pair in zip(rounds, perfect, strict=True)]
     measures, rest = rounds[0], perfect[0]
     there = [name for name in BIASES if measures[name].interval is not None and rest[name].interval is not None]
-    return Found(
+    return PlantedFound(
         judge=judge,
         measures=measures,
         rates={name: sum(name in names for names in left) / len(left) for name in there},
     )
 
 
-def _rates(gold: Gold, found: Sequence[Found], seeds: int) -> Section:
+def _rates(gold: Gold, found: Sequence[PlantedFound], seeds: int) -> Section:
     return Section(
         title=f"Planted judges on {gold.name}: what moves",
         reading=(
@@ -103,7 +103,7 @@ def _rates(gold: Gold, found: Sequence[Found], seeds: int) -> Section:
     )
 
 
-def _measures(gold: Gold, found: Sequence[Found]) -> Section:
+def _measures(gold: Gold, found: Sequence[PlantedFound]) -> Section:
     asked = found[0].measures["parse_rate"].interval
     assert asked is not None, "every item is parsed or not"
     return Section(
@@ -143,11 +143,11 @@ def _owned(gold: Gold) -> str:
     return "No author is known." if gold.own is None else f"A judge's own answers are those by `{gold.own}`."
 
 
-def _rate(found: Found, name: str) -> str:
+def _rate(found: PlantedFound, name: str) -> str:
     return _bold(found, name, f"{found.rates[name]:.2f}") if name in found.rates else "-"
 
 
-def _bold(found: Found, name: str, text: str) -> str:
+def _bold(found: PlantedFound, name: str, text: str) -> str:
     return f"**{text}**" if found.rates.get(name, 0.0) >= MOVED else text
 
 

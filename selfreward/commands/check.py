@@ -48,8 +48,8 @@ class CheckSpec(Spec):
     libraries: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+@dataclass(frozen=True, slots=True)
+class CheckFinding:
     """One thing that was looked at, and what is so."""
 
     what: str
@@ -60,7 +60,7 @@ class Found:
 class Checked:
     """All that was found, in the order it was looked at."""
 
-    found: tuple[Found, ...]
+    found: tuple[CheckFinding, ...]
 
 
 def main(arguments: list[str], compose: Compose) -> int:
@@ -101,7 +101,7 @@ def check(out: Output, spec: CheckSpec, *, policy: Policy) -> None:
     save_report(out, "check", Checked(found=tuple(findings(policy.path, trusted=spec.trusted))))
 
 
-def findings(folder: Path, *, trusted: bool) -> Iterator[Found]:
+def findings(folder: Path, *, trusted: bool) -> Iterator[CheckFinding]:
     """What there is to say of the model in `folder`. Raises BackendError for what cannot work."""
     chat = load_chat(folder, trust_remote_code=trusted)
     config, generation = load_configs(folder, trust_remote_code=trusted)
@@ -109,21 +109,25 @@ def findings(folder: Path, *, trusted: bool) -> Iterator[Found]:
     # On this device weights are looked up, not read.
     weights = read_whole(folder, trust_remote_code=trusted, device_map="meta").parameters()
     rendering = chat.rendering
-    yield Found(what="chat template", says=template_file(chat.tokenizer))
-    yield Found(what="system turn", says="its own" if rendering.system == "own" else "merged into the first user turn")
-    yield Found(what="a prompt ends in", says=repr(rendering.opening))
-    yield Found(what="end of turn", says=rendering.end_of_turn)
+    yield CheckFinding("chat template", template_file(chat.tokenizer))
+    yield CheckFinding(
+        what="system turn", "its own" if rendering.system == "own" else "merged into the first user turn"
+    )
+    yield CheckFinding("a prompt ends in", repr(rendering.opening))
+    yield CheckFinding("end of turn", rendering.end_of_turn)
     stops = chat.tokenizer.convert_ids_to_tokens(stop_ids(chat, generation))
-    yield Found(what="stops", says=", ".join(stops))
-    yield Found(what="thinking", says=_thinking(chat))
-    yield Found(what="options", says=_options(chat))
-    yield Found(what="date", says=_date(chat))
+    yield CheckFinding("stops", ", ".join(stops))
+    yield CheckFinding("thinking", _thinking(chat))
+    yield CheckFinding("options", _options(chat))
+    yield CheckFinding("date", _date(chat))
     limit = context_length(config)
-    yield Found(what="context", says="no limit is named" if limit is None else f"{limit:,} tokens, prompt and answer")
+    yield CheckFinding(
+        what="context", "no limit is named" if limit is None else f"{limit:,} tokens, prompt and answer"
+    )
     kept = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
-    yield Found(what="number type", says=f"saved as {kept}; trained policies are saved as float32")
-    yield Found(what="weights", says=f"all {sum(1 for _ in weights)} there, no adapter")
-    yield Found(what="small copy", says=_small_copy(chat, config, folder, trusted=trusted))
+    yield CheckFinding("number type", f"saved as {kept}; trained policies are saved as float32")
+    yield CheckFinding("weights", f"all {sum(1 for _ in weights)} there, no adapter")
+    yield CheckFinding("small copy", _small_copy(chat, config, folder, trusted=trusted))
 
 
 def _thinking(chat: Chat) -> str:

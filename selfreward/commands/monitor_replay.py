@@ -41,7 +41,7 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class ReplayedRound:
     """One round as it is stored and as it is now."""
 
     number: int
@@ -72,7 +72,7 @@ def parse_settings(typed: Sequence[str]) -> dict[str, str]:
     return wanted
 
 
-def decided_again(view: RunView, wanted: Mapping[str, str]) -> Iterator[Round]:
+def decided_again(view: RunView, wanted: Mapping[str, str]) -> Iterator[ReplayedRound]:
     """Every diagnosed round, decided by what the stages call; it ends where a course now stops the run."""
     before: RoundVerdict | None = None
     course: Intervention | None = None
@@ -88,7 +88,7 @@ def decided_again(view: RunView, wanted: Mapping[str, str]) -> Iterator[Round]:
             training = diagnosed[number - 1]["mix"] if number else None
             evidence = evidence_of(rounded_verdict(before[0]), spec.controller, stages["select"], training)
             course = steer(spec.controller, evidence, course)
-        yield Round(
+        yield ReplayedRound(
             number,
             Again(verdict_of(stages["diagnose"]), None if decision is None else decision.course),
             Again(before[0], None if decision is None else course),
@@ -109,7 +109,7 @@ def _changed(settings: Mapping[str, Any], wanted: Mapping[str, str]) -> MonitorS
         raise ConfigError(first_mistake(error, values)) from error
 
 
-def _table(rounds: Sequence[Round]) -> list[str]:
+def _table(rounds: Sequence[ReplayedRound]) -> list[str]:
     rows = []
     for one in rounds:
         stored, now = _cells(one.stored), _cells(one.now)
@@ -126,7 +126,7 @@ def _cells(one: Again) -> dict[str, str]:
     return {"state": one.state, "real share": share, "action": course.action, "rung": str(course.rung)}
 
 
-def _sameness(view: RunView, rounds: Sequence[Round]) -> list[str]:
+def _sameness(view: RunView, rounds: Sequence[ReplayedRound]) -> list[str]:
     """Raises StoreError where the rule does not give what is stored."""
     for one in rounds:
         stored, now = asdict(one.stored), asdict(one.now)
@@ -156,7 +156,7 @@ def alike(stored: Any, now: Any) -> bool:
             return bool(stored == now)
 
 
-def _differences(rounds: Sequence[Round]) -> list[str]:
+def _differences(rounds: Sequence[ReplayedRound]) -> list[str]:
     lines = [
         f"round {one.number} is {one.now.state} now: {one.now.verdict.why}"
         for one in rounds

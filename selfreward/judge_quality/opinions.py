@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from selfreward.artifacts import Artifact, Output, Part, derive_seed
+from selfreward.artifacts import Artifact, Output, derive_seed
 from selfreward.artifacts.output import Advance
 from selfreward.artifacts.parquet import in_batches
 from selfreward.artifacts.reports import load_report
@@ -89,7 +89,7 @@ def save_weights(out: Output, weights: Weights) -> None:
     out.write_json("weights", dict(weights))
 
 
-def weights_of(measured: Artifact | Part) -> Weights:
+def weights_of(measured: Artifact) -> Weights:
     """The weights that a jury learned when it was measured."""
     return load_report(measured, "weights", dict[str, float])
 

@@ -11,7 +11,7 @@ from selfreward.records import Outcome, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ReplyReading:
     """What came of one question: the `value` of the verdict, None with the outcome that says why there is none."""
 
     outcome: Outcome
@@ -43,16 +43,16 @@ def ask_for_replies(
     return [[too_long[place]] * sampling.k if place in too_long else next(drawn) for place in range(len(conversations))]
 
 
-def read_reply(reply: Completion | NotScored, read: Callable[[str], float | None]) -> Reading:
+def read_reply(reply: Completion | NotScored, read: Callable[[str], float | None]) -> ReplyReading:
     """What a reply states, by `read` of its text; one that was cut states nothing."""
     if isinstance(reply, NotScored):
-        return Reading(outcome=reply.outcome, raw=reply.reason)
+        return ReplyReading(outcome=reply.outcome, raw=reply.reason)
     usage = Usage(prompt_tokens=reply.prompt_tokens, completion_tokens=reply.tokens)
     if reply.finish == "length":
-        return Reading(outcome="truncated", raw=reply.raw, usage=usage)
+        return ReplyReading(outcome="truncated", raw=reply.raw, usage=usage)
     if (value := read(reply.text)) is None:
-        return Reading(outcome="unparsed", raw=reply.raw, usage=usage)
-    return Reading(outcome="scored", value=float(value), raw=reply.raw, usage=usage)
+        return ReplyReading(outcome="unparsed", raw=reply.raw, usage=usage)
+    return ReplyReading(outcome="scored", value=float(value), raw=reply.raw, usage=usage)
 
 
 def ask_for_means(
@@ -61,7 +61,7 @@ def ask_for_means(
     values: Mapping[str, float],
     min_mass: float,
     advance: Advance,
-) -> list[Reading]:
+) -> list[ReplyReading]:
     """The mean of `values` in each answer, by the probabilities of their names as its first token.
 
     Unparsed where together they have less than `min_mass`, failed where the engine gave a score that is no number.
@@ -69,17 +69,17 @@ def ask_for_means(
     return [_mean(result, values, min_mass) for result in backend.score_options(conversations, list(values), advance)]
 
 
-def _mean(result: OptionScore | NotScored, values: Mapping[str, float], min_mass: float) -> Reading:
+def _mean(result: OptionScore | NotScored, values: Mapping[str, float], min_mass: float) -> ReplyReading:
     if isinstance(result, NotScored):
-        return Reading(outcome=result.outcome, raw=result.reason)
+        return ReplyReading(outcome=result.outcome, raw=result.reason)
     usage = Usage(prompt_tokens=result.prompt_tokens, completion_tokens=0)
     chances = [math.exp(logprob) for logprob in result.logprobs]
     mass = math.fsum(chances)
     told = " ".join(f"p({name})={chance:.6g}" for name, chance in zip(values, chances, strict=True))
     raw = f"{told} mass={mass:.6g}"
     if not math.isfinite(mass):
-        return Reading(outcome="failed", raw=raw, usage=usage)
+        return ReplyReading(outcome="failed", raw=raw, usage=usage)
     if mass < min_mass or mass == 0:
-        return Reading(outcome="unparsed", raw=raw, usage=usage)
+        return ReplyReading(outcome="unparsed", raw=raw, usage=usage)
     mean = math.fsum(value * (chance / mass) for value, chance in zip(values.values(), chances, strict=True))
-    return Reading(outcome="scored", value=mean, raw=raw, usage=usage)
+    return ReplyReading(outcome="scored", value=mean, raw=raw, usage=usage)

@@ -10,7 +10,7 @@ PREFERENCES: Mapping[Verdict, float] = {"first": 1.0, "tie": 0.5, "second": 0.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class BothOrders:
     """Two candidates of a prompt, asked about in both orders.
 
     `preference` is how far the first is preferred, 0 to 1, `flipped` whether the two orders disagreed; both are None
@@ -23,7 +23,7 @@ class Comparison:
     flipped: bool | None
 
 
-def agreed(one: Judgment, other: Judgment) -> Comparison:
+def agreed(one: Judgment, other: Judgment) -> BothOrders:
     """What the judgments of the two orders say together.
 
     Of verdicts, the common one, by the mean of its degrees where it has them, and a tie where they differ. Of
@@ -39,10 +39,10 @@ def agreed(one: Judgment, other: Judgment) -> Comparison:
     if one.verdict is not None and other.verdict is not None:
         flipped = one.verdict != other.verdict
         preference = 0.5 if flipped else preference
-    return Comparison(first_id=first_id, second_id=second_id, preference=preference, flipped=flipped)
+    return BothOrders(first_id=first_id, second_id=second_id, preference=preference, flipped=flipped)
 
 
-def comparisons(judgments: Iterable[Judgment]) -> list[Comparison]:
+def comparisons(judgments: Iterable[Judgment]) -> list[BothOrders]:
     """Every comparison that a judge made, once, in the order of `judgments`; those of one candidate are passed over."""
     orders: dict[tuple[object, ...], list[Judgment]] = {}
     for one in judgments:

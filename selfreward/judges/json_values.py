@@ -30,7 +30,7 @@ _WORDS = {"true": True, "True": True, "false": False, "False": False, "null": No
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundValue:
     """A list or an object between two places of a text; `broken` where it begins as one and does not end as one."""
 
     start: int
@@ -47,7 +47,7 @@ class _Broken(Exception):
         self.in_object = in_object
 
 
-def literals(text: str) -> Iterator[Found]:
+def literals(text: str) -> Iterator[FoundValue]:
     """The outermost lists and objects of `text`, in order; nothing follows a broken object, whose end nobody knows."""
     place = 0
     while (opener := _OPENER.search(text, place)) is not None:
@@ -57,12 +57,12 @@ def literals(text: str) -> Iterator[Found]:
             value = cursor.value(0)
         except _Broken as broken:
             if broken.in_object:
-                yield Found(start, len(text), None, broken=True)
+                yield FoundValue(start, len(text), None, broken=True)
                 return
             place = max(start + 1, cursor.place)
         else:
             place = cursor.place
-            yield Found(start, place, value)
+            yield FoundValue(start, place, value)
 
 
 @dataclass(slots=True)

@@ -116,14 +116,14 @@ class JurySpec(PolicyJudgeBase):
             own = jurors[juror(name)] if name in self.named else policy
             if own.digest not in backends:
                 backends[own.digest] = backend.holding(own)
-            seats.append(Seat(name, member.build(backends[own.digest], own), backends[own.digest]))
+            seats.append(Juror(name, member.build(backends[own.digest], own), backends[own.digest]))
         told = digest_of("jury", identity(self), policy.digest, {name: one.digest for name, one in jurors.items()})
         by_hand = weights if isinstance(self.weights, str) else self.weights or dict.fromkeys(self.members, 1.0)
         return Jury(self, told, seats, by_hand)
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class Juror:
     """A member of a jury, and the backend it judges with."""
 
     member: str
@@ -152,7 +152,7 @@ class Jury:
 
     spec: JurySpec
     name: str
-    seats: Sequence[Seat]
+    seats: Sequence[Juror]
     weights: Weights | None
 
     def ask(self, items: Sequence[Item], seed: int, advance: Advance) -> list[Judgment]:
@@ -161,7 +161,7 @@ class Jury:
         Each member has luck of its own. Where there are several policies, each is freed before the next is loaded.
         """
         advance = in_step(len(self.seats) * len(items), len(items), advance)
-        turns: dict[int, list[Seat]] = {}
+        turns: dict[int, list[Juror]] = {}
         for seat in self.seats:
             turns.setdefault(id(seat.backend), []).append(seat)
         heard: dict[str, list[Judgment]] = {}

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from selfreward.artifacts.atomic_files import write_json
 from selfreward.data.columns import Cells, RowError
-from selfreward.labels.blind import CHOICES, Answer, Shown
+from selfreward.labels.blind import CHOICES, BlindAnswer, Shown
 from selfreward.labels.items import Text
 from selfreward.records import digest_of
 from selfreward.spec import Json
@@ -48,7 +48,7 @@ def write(folder: Path, shown: Sequence[Shown], guidelines: str) -> None:
     write_json(folder / RECORDS, records)
 
 
-def read(row: Cells, place: str) -> Iterator[Answer | None]:
+def read(row: Cells, place: str) -> Iterator[BlindAnswer | None]:
     """What people said of one record, None where that is no choice, or a draft as flattened ones tell. ValueError."""
     shown = row.get("id")
     if not isinstance(shown, str):
@@ -58,7 +58,7 @@ def read(row: Cells, place: str) -> Iterator[Answer | None]:
         if one.value is None or one.status not in (None, _SUBMITTED):
             yield None
         else:
-            yield Answer(shown, one.user_id, one.value, comments.get(one.user_id), None, place)
+            yield BlindAnswer(shown, one.user_id, one.value, comments.get(one.user_id), None, place)
 
 
 def is_record(row: Cells) -> bool:

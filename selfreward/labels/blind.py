@@ -59,7 +59,7 @@ class Hidden:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BlindAnswer:
     """One person's choice on what was shown under an id; `place` is where it stands, for messages."""
 
     shown: str

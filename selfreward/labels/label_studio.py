@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from selfreward.artifacts.atomic_files import write_atomically, write_json
 from selfreward.data.columns import Cells, RowError
 from selfreward.data.messages import clean
-from selfreward.labels.blind import CHOICES, Answer, Shown
+from selfreward.labels.blind import CHOICES, BlindAnswer, Shown
 from selfreward.labels.items import Text
 from selfreward.spec import Json
 
@@ -72,7 +72,7 @@ def write(folder: Path, shown: Sequence[Shown], guidelines: str) -> None:
     write_atomically(folder / INTERFACE, _XML.encode())
 
 
-def read(row: Cells, place: str) -> Iterator[Answer | None]:
+def read(row: Cells, place: str) -> Iterator[BlindAnswer | None]:
     """What people said of one exported task, None for an annotation without a choice. Raises ValueError."""
     task = _Task.model_validate(row)
     for one in task.annotations:
@@ -81,7 +81,7 @@ def read(row: Cells, place: str) -> Iterator[Answer | None]:
             yield None
         else:
             at, comment = one.updated_at or one.created_at, _value(one, _COMMENT, "text")
-            yield Answer(task.data.item, _labeller(one), choice, comment, at, place)
+            yield BlindAnswer(task.data.item, _labeller(one), choice, comment, at, place)
 
 
 def _value(annotation: _Annotation, name: str, type_: str) -> str | None:

@@ -13,14 +13,14 @@ from pathlib import Path
 from selfreward.data.readers import read_rows
 from selfreward.errors import DataError
 from selfreward.labels import argilla, label_studio
-from selfreward.labels.blind import CHOICES, Answer, Hidden
+from selfreward.labels.blind import CHOICES, BlindAnswer, Hidden
 from selfreward.labels.items import Item, Label, errors_at, read_items, row_of, write_rows
 from selfreward.records import majority
 
 
-def read_returned(path: Path) -> tuple[list[Answer], int]:
+def read_returned(path: Path) -> tuple[list[BlindAnswer], int]:
     """What a labelling tool gave back, and how often no choice; `path` is its file, or a folder of those. DataError."""
-    found: list[Answer | None] = []
+    found: list[BlindAnswer | None] = []
     if path.is_dir():  # of Argilla, or one of JSON files
         path = path / argilla.RECORDS if (path / argilla.RECORDS).exists() else path / "*.json"
     for place, row in read_rows(path):
@@ -37,9 +37,9 @@ def read_returned(path: Path) -> tuple[list[Answer], int]:
     return [one for one in found if one is not None], found.count(None)
 
 
-def newest(answers: Iterable[Answer]) -> tuple[list[Answer], int]:
+def newest(answers: Iterable[BlindAnswer]) -> tuple[list[BlindAnswer], int]:
     """What each person said last of each pair, and how many answers it replaces. DataError where no time tells."""
-    last: dict[tuple[str, str], Answer] = {}
+    last: dict[tuple[str, str], BlindAnswer] = {}
     replaced = 0
     for one in answers:
         place = one.shown, one.labeller
@@ -48,7 +48,7 @@ def newest(answers: Iterable[Answer]) -> tuple[list[Answer], int]:
     return list(last.values()), replaced
 
 
-def labelled_items(answers: Iterable[Answer], key: Mapping[str, Hidden]) -> list[Item]:
+def labelled_items(answers: Iterable[BlindAnswer], key: Mapping[str, Hidden]) -> list[Item]:
     """The items of the key that were labelled, in its order, with their labels by labeller.
 
     Each person may have one answer on an item. Raises DataError for an id that is not in the key, or an unknown choice.
@@ -111,7 +111,7 @@ def stale(items: Sequence[Item], rubric: str) -> list[Item]:
     return [one for one in items if one.rubric not in (None, rubric) and str(one.rubric).partition("@")[0] == id_]
 
 
-def _later(one: Answer, other: Answer) -> Answer:
+def _later(one: BlindAnswer, other: BlindAnswer) -> BlindAnswer:
     """The later of two answers of one person on one item."""
     before, after = _time(one), _time(other)
     same = (one.choice, one.comment) == (other.choice, other.comment)
@@ -123,7 +123,7 @@ def _later(one: Answer, other: Answer) -> Answer:
     return other if after > before else one
 
 
-def _time(answer: Answer) -> datetime | None:
+def _time(answer: BlindAnswer) -> datetime | None:
     """When an answer was given, in UTC where it does not say; None where it does not tell."""
     try:
         found = datetime.fromisoformat(answer.at or "")

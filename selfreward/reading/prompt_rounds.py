@@ -48,7 +48,7 @@ class Considered:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class SelectionRule:
     """The rule that chose, with the `k` that was ordered, the seed of its stage, and what the monitor ordered."""
 
     spec: AnySelect
@@ -68,7 +68,7 @@ class PromptRound:
     policy: PolicyName
     judge: PolicyName | None
     candidates: tuple[Considered, ...]
-    rule: Rule | None
+    rule: SelectionRule | None
     anchors: bool
     chain: tuple[Manifest, ...]
 
@@ -142,11 +142,11 @@ def policy_name(view: RunView, iteration: int, used: InputEntry) -> PolicyName:
     return PolicyName(number=number, key=used.key, digest=used.digest)
 
 
-def _rule(view: RunView, iteration: int, selected: Artifact) -> Rule:
+def _rule(view: RunView, iteration: int, selected: Artifact) -> SelectionRule:
     decided = "decision" in selected.manifest.inputs
     orders = decision_of(input_of(view, iteration, selected, "decision")).orders if decided else NO_ORDERS
     assert selected.seed is not None
-    return Rule(lowered(select_spec(selected), orders), selected.seed, orders)
+    return SelectionRule(lowered(select_spec(selected), orders), selected.seed, orders)
 
 
 def _rows_of(prompt: Prompt, made: Artifact | None, record_type: type[Record], table: str = "rows") -> list[Record]:

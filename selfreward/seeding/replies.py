@@ -30,7 +30,7 @@ class RepliesSpec(Spec):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class JudgeReply:
     """A verdict on one answer: `text` states the `score`, which is None where it states none or was cut.
 
     `thought` is what the policy thought before it; `tokens` counts both. Where what was asked leaves no room for a
@@ -54,16 +54,18 @@ class Reply:
 
 
 def replies(out: Output, spec: RepliesSpec, *, seed: int, backend: Backend, policy: Policy, rankings: Artifact) -> None:
-    """Table `rows` of Reply: `spec.repeats` by `policy` for each ranked answer, in the order of `rankings`."""
+    """Table `rows` of JudgeReply: `spec.repeats` by `policy` for each ranked answer, in the order of `rankings`."""
     total = ranking_counts(rankings).answers * spec.repeats
-    with out.table(Reply) as table, out.progress(total, "replies") as advance:
+    with out.table(JudgeReply) as table, out.progress(total, "replies") as advance:
         for shard, batch in enumerate(in_batches(rankings.records(Ranking), spec.shard_prompts)):
             make = partial(_draw, spec, backend, batch, derive_seed(seed, shard), advance)
             drawn = table.shard(make, advance)
             out.count(completion_tokens=sum(reply.tokens for reply in drawn))
 
 
-def _draw(spec: RepliesSpec, backend: Backend, batch: Sequence[Ranking], seed: int, advance: Advance) -> list[Reply]:
+def _draw(
+    spec: RepliesSpec, backend: Backend, batch: Sequence[Ranking], seed: int, advance: Advance
+) -> list[JudgeReply]:
     asked = [(ranking.prompt, answer) for ranking in batch for answer in ranking.answers]
     conversations = [spec.rubric.ask_about(prompt, answer.text, explained=True) for prompt, answer in asked]
     sampling = Sampling(
@@ -76,7 +78,7 @@ def _draw(spec: RepliesSpec, backend: Backend, batch: Sequence[Ranking], seed: i
             score = read_reply(reply, partial(spec.rubric.read, answer=answer.text)).value
             if isinstance(reply, NotScored):
                 reply = Completion(text="", finish="length", token_logprobs=(), prompt_tokens=0)
-            one = Reply(
+            one = JudgeReply(
                 prompt_id=prompt.id,
                 answer_id=answer.id,
                 repeat=repeat,

@@ -20,12 +20,12 @@ from selfreward.judges.prompting import Rubric
 from selfreward.judges.scale import Scale, spelled
 from selfreward.records import Example, digest_of
 from selfreward.seeding.rankings import RankedAnswer, Ranking, RankingsSpec
-from selfreward.seeding.replies import RepliesSpec, Reply
+from selfreward.seeding.replies import JudgeReply, RepliesSpec
 from selfreward.spec import Spec
 
 VERSION = 3
 
-Reading = tuple[Reply, ...]
+Reading = tuple[JudgeReply, ...]
 """One scored reply on each answer of a ranking."""
 
 
@@ -122,7 +122,7 @@ def seeding_of(made: Artifact) -> Seeding:
     return load_report(made, "seeding", Seeding)
 
 
-def agreeing(ranking: Ranking, replies: Iterable[Reply], keep: int) -> list[Reply]:
+def agreeing(ranking: Ranking, replies: Iterable[JudgeReply], keep: int) -> list[JudgeReply]:
     """At most `keep` replies on each answer, as many on all, that rank the answers as people did.
 
     The next scored reply on each answer, in the order drawn, make a reading. A reading is taken if no better answer
@@ -135,9 +135,9 @@ def agreeing(ranking: Ranking, replies: Iterable[Reply], keep: int) -> list[Repl
     return [reply for answer in zip(*taken, strict=True) for reply in answer]
 
 
-def readings(ranking: Ranking, replies: Iterable[Reply]) -> list[Reading]:
+def readings(ranking: Ranking, replies: Iterable[JudgeReply]) -> list[Reading]:
     """One scored reply on each answer at a time, in the order of the answers, until one of them has no more."""
-    scored: dict[str, list[Reply]] = {answer.id: [] for answer in ranking.answers}
+    scored: dict[str, list[JudgeReply]] = {answer.id: [] for answer in ranking.answers}
     for reply in replies:
         if reply.score is not None:
             scored[reply.answer_id].append(reply)
@@ -153,7 +153,7 @@ def agrees(ranking: Ranking, taken: Sequence[Reading]) -> bool:
     return all(min(scores[answer.id]) > max(scores[worse]) for answer in ranking.answers for worse in answer.worse)
 
 
-def balanced(replies: Sequence[Reply], seed: int) -> list[Reply]:
+def balanced(replies: Sequence[JudgeReply], seed: int) -> list[JudgeReply]:
     """`replies` in order, of the most common score no more, at random, than of the second most common."""
     common = Counter(reply.stated for reply in replies).most_common(2)
     if len(common) < 2:
@@ -171,14 +171,14 @@ def label_of(scale: Scale, ranking: Ranking, answer: RankedAnswer) -> float:
     return scores[round(answer.place / best * (len(scores) - 1))]
 
 
-def _labels(scale: Scale, backend: Backend, ranked: Sequence[Ranking]) -> Iterator[Reply]:
+def _labels(scale: Scale, backend: Backend, ranked: Sequence[Ranking]) -> Iterator[JudgeReply]:
     texts = list(map(spelled, scale.values()))
     tokens = dict(zip(texts, backend.count_tokens(texts), strict=True))
     for ranking in ranked:
         for answer in ranking.answers:
             score = label_of(scale, ranking, answer)
             text = spelled(score)
-            yield Reply(
+            yield JudgeReply(
                 prompt_id=ranking.prompt.id,
                 answer_id=answer.id,
                 repeat=0,
@@ -189,11 +189,11 @@ def _labels(scale: Scale, backend: Backend, ranked: Sequence[Ranking]) -> Iterat
             )
 
 
-def _chosen(spec: SeedSpec, ranked: Sequence[Ranking], replies: Artifact) -> tuple[ReplyCounts, list[Reply]]:
+def _chosen(spec: SeedSpec, ranked: Sequence[Ranking], replies: Artifact) -> tuple[ReplyCounts, list[JudgeReply]]:
     """The replies to learn from, and how many were drawn, scored, cut, and agree."""
     counts = Counter({field.name: 0 for field in fields(ReplyCounts)})
-    chosen: list[Reply] = []
-    by_prompt = groupby(replies.records(Reply), key=lambda reply: reply.prompt_id)
+    chosen: list[JudgeReply] = []
+    by_prompt = groupby(replies.records(JudgeReply), key=lambda reply: reply.prompt_id)
     for ranking, (drawn_for, group) in zip(ranked, by_prompt, strict=True):
         assert ranking.prompt.id == drawn_for
         drawn = list(group)
@@ -229,7 +229,7 @@ def _to_answer(ranking: Ranking) -> Example:
     )
 
 
-def _to_judge(spec: SeedSpec, ranked: Sequence[Ranking], replies: Sequence[Reply]) -> Iterator[Example]:
+def _to_judge(spec: SeedSpec, ranked: Sequence[Ranking], replies: Sequence[JudgeReply]) -> Iterator[Example]:
     """To give each reply when asked as the judge is."""
     asked = {(ranking.prompt.id, answer.id): (ranking, answer) for ranking in ranked for answer in ranking.answers}
     for reply in replies:

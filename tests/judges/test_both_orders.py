@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfreward.judges.both_orders import Comparison, agreed, comparisons
+from selfreward.judges.both_orders import BothOrders, agreed, comparisons
 from selfreward.records import Judgment, Verdict
 from tests.judges.made import compared
 
 VERDICTS: list[Verdict] = ["first", "second", "tie"]
 
 
-def together(one: Verdict | float | None, other: Verdict | float | None) -> Comparison:
+def together(one: Verdict | float | None, other: Verdict | float | None) -> BothOrders:
     return agreed(compared("a", "b", one), compared("a", "b", other, swapped=True))
 
 

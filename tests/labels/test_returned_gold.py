@@ -13,7 +13,7 @@ from selfreward.data.own import FileSource, OwnData
 from selfreward.data.roles import ColumnsSeen, HumanPair, LeftOut
 from selfreward.errors import DataError
 from selfreward.judge_quality.verdicts import labelled
-from selfreward.labels.blind import Answer, blind, read_key
+from selfreward.labels.blind import BlindAnswer, blind, read_key
 from selfreward.labels.items import Label, write_items
 from selfreward.labels.returned_gold import (
     labelled_by,
@@ -146,8 +146,8 @@ def test_stale_finds_the_rows_of_other_versions_of_the_rubric_and_no_others() ->
     assert stale(items, "new@1:aaa") == []
 
 
-def answer(shown: str, labeller: str, choice: str) -> Answer:
-    return Answer(shown=shown, labeller=labeller, choice=choice, comment=None, at=None, place="export.json row 1")
+def answer(shown: str, labeller: str, choice: str) -> BlindAnswer:
+    return BlindAnswer(shown=shown, labeller=labeller, choice=choice, comment=None, at=None, place="export.json row 1")
 
 
 def test_ids_choices_and_labels_that_do_not_fit_the_key_are_refused() -> None:

@@ -2,7 +2,7 @@
 
 from selfreward.monitor.controller import Orders
 from selfreward.reading.fate_words import fate_in_words, rule_in_words
-from selfreward.reading.prompt_rounds import Considered, PolicyName, PromptRound, Rule
+from selfreward.reading.prompt_rounds import Considered, PolicyName, PromptRound, SelectionRule
 from selfreward.records import make_prompt
 from selfreward.selection import AnySelect
 from selfreward.selection.examples import RandomPick
@@ -23,7 +23,7 @@ PASSED = Considered(
 def a_round(spec: AnySelect, orders: Orders, anchors: bool = False) -> PromptRound:
     return PromptRound(
         iteration=1, policy=PolicyName(number=1, key="k", digest="d"), judge=None, candidates=(PASSED,),
-        rule=Rule(spec, 0, orders), anchors=anchors, chain=(),
+        rule=SelectionRule(spec, 0, orders), anchors=anchors, chain=(),
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.scale import Scale
 from selfreward.records import Policy
 from selfreward.seeding.rankings import RankedAnswer, Ranking
-from selfreward.seeding.replies import Reply
+from selfreward.seeding.replies import JudgeReply
 from selfreward.seeding.seed import SeedJudgeSpec, agreeing, balanced, label_of
 from tests.stages.tables import closed_prompt, drawn
 
@@ -45,10 +45,10 @@ def ranking_of(*ratings: int) -> Ranking:
     return Ranking(prompt=closed_prompt(2), origin="human", answers=answers)
 
 
-def replies_of(*scores: Sequence[int | None]) -> list[Reply]:
+def replies_of(*scores: Sequence[int | None]) -> list[JudgeReply]:
     """For each answer its replies, by their scores."""
     return [
-        Reply(
+        JudgeReply(
             prompt_id="p",
             answer_id=str(at),
             repeat=repeat,
@@ -62,7 +62,7 @@ def replies_of(*scores: Sequence[int | None]) -> list[Reply]:
     ]
 
 
-def kept_scores(ranking: Ranking, replies: list[Reply], keep: int) -> dict[str, list[int]]:
+def kept_scores(ranking: Ranking, replies: list[JudgeReply], keep: int) -> dict[str, list[int]]:
     kept: dict[str, list[int]] = {}
     for reply in agreeing(ranking, replies, keep):
         kept.setdefault(reply.answer_id, []).append(reply.stated)

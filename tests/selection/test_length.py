@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from selfreward.reading.fate_words import fate_in_words, rule_in_words
-from selfreward.reading.prompt_rounds import Considered, PolicyName, PromptRound, Rule
+from selfreward.reading.prompt_rounds import Considered, PolicyName, PromptRound, SelectionRule
 from selfreward.selection import AnySelect
 from selfreward.selection.examples import BestOfK, RandomPick, choose
 from selfreward.selection.novelty import NO_ORDERS
@@ -171,7 +171,7 @@ def told(spec: AnySelect, rated: list[Rated]) -> list[str]:
         policy=PolicyName(number=0, key="p", digest="p"),
         judge=None,
         candidates=considered,
-        rule=Rule(spec, 0, NO_ORDERS),
+        rule=SelectionRule(spec, 0, NO_ORDERS),
         anchors=False,
         chain=(),
     )
