@@ -110,9 +110,7 @@ def findings(folder: Path, *, trusted: bool) -> Iterator[CheckFinding]:
     weights = read_whole(folder, trust_remote_code=trusted, device_map="meta").parameters()
     rendering = chat.rendering
     yield CheckFinding("chat template", template_file(chat.tokenizer))
-    yield CheckFinding(
-        what="system turn", "its own" if rendering.system == "own" else "merged into the first user turn"
-    )
+    yield CheckFinding("system turn", "its own" if rendering.system == "own" else "merged into the first user turn")
     yield CheckFinding("a prompt ends in", repr(rendering.opening))
     yield CheckFinding("end of turn", rendering.end_of_turn)
     stops = chat.tokenizer.convert_ids_to_tokens(stop_ids(chat, generation))
@@ -121,9 +119,7 @@ def findings(folder: Path, *, trusted: bool) -> Iterator[CheckFinding]:
     yield CheckFinding("options", _options(chat))
     yield CheckFinding("date", _date(chat))
     limit = context_length(config)
-    yield CheckFinding(
-        what="context", "no limit is named" if limit is None else f"{limit:,} tokens, prompt and answer"
-    )
+    yield CheckFinding("context", "no limit is named" if limit is None else f"{limit:,} tokens, prompt and answer")
     kept = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
     yield CheckFinding("number type", f"saved as {kept}; trained policies are saved as float32")
     yield CheckFinding("weights", f"all {sum(1 for _ in weights)} there, no adapter")
