@@ -163,9 +163,9 @@ class Example:
     origin: Origin
     stratum: Stratum
     tokens: int
-    score: float | None
-    candidate_id: str | None
-    iteration: int | None
+    score: float | None = None
+    candidate_id: str | None = None
+    iteration: int | None = None
     thought: str | None = None
 
 
@@ -188,9 +188,9 @@ class PreferencePair:
     chosen_tokens: int
     rejected_tokens: int
     margin: float | None
-    chosen_id: str | None
-    rejected_id: str | None
-    iteration: int | None
+    chosen_id: str | None = None
+    rejected_id: str | None = None
+    iteration: int | None = None
     chosen_thought: str | None = None
     rejected_thought: str | None = None
 

@@ -8,7 +8,7 @@ import pytest
 
 from selfreward.__main__ import USAGE, compose, expand
 from selfreward.config import validate
-from selfreward.reading.final_values import final_values
+from selfreward.reading.metrics import final_values
 from selfreward.tracking import metrics_of_run
 from tests.support import run_scripted
 

@@ -22,7 +22,6 @@ from selfreward.reading.prompt_rounds import PromptRound, explain_round
 from selfreward.reading.rounds import Round, rounds_of
 from selfreward.records import Candidate, Example, Judgment, PreferencePair, Prompt, make_prompt
 from selfreward.report.round_tables import per_kept_row
-from selfreward.selection.choice import number_eligible
 from selfreward.selection.examples import BestOfK, choose
 from selfreward.selection.fates import Fate
 from selfreward.selection.pool import Rated
@@ -431,9 +430,7 @@ def test_yield_and_cost_agree_with_the_manifests(examples: RunView, pairs: RunVi
             assert found.judged.scored == sum(j.outcome == "scored" for j in stages["judge"].records(Judgment))
             assert found.kept == stages["select"].rows(table) > 0
             selection = stages["select"].json("selection")
-            assert number_eligible(found.selection) == sum(
-                selection[name] for name in ("selected", "passed_over", "duplicate")
-            )
+            assert found.selection.eligible == sum(selection[name] for name in ("selected", "passed_over", "duplicate"))
             for name, cost in found.costs_per_row.items():
                 assert cost.seconds * found.kept == pytest.approx(stages[name].manifest.seconds)
             row = metrics_of_round(found, None)

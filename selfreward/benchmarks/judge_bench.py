@@ -72,9 +72,7 @@ def _found(judge: Planted, rounds: Sequence[Measures], perfect: Sequence[Measure
     measures, rest = rounds[0], perfect[0]
     there = [name for name in BIASES if measures[name].interval is not None and rest[name].interval is not None]
     return PlantedFound(
-        judge=judge,
-        measures=measures,
-        rates={name: sum(name in names for names in left) / len(left) for name in there},
+        judge=judge, measures=measures, rates={name: sum(name in names for names in left) / len(left) for name in there}
     )
 
 

@@ -4,7 +4,6 @@ from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.reading.rounds import Round, rounds_of
 from selfreward.reading.settings import progress_of
-from selfreward.selection.choice import number_eligible
 
 
 def main(arguments: list[str]) -> int:
@@ -30,8 +29,8 @@ def _yield(one: Round) -> str:
     assert selection is not None
     tokens = "" if made is None or made.tokens is None else f" and {made.tokens:,.1f} tokens"
     return (
-        f"iteration {one.t}: {one.drawn:,} candidates of {selection['prompts']:,} prompts, {judged.scored:,} judgments "
-        f"scored, {number_eligible(selection):,} candidates eligible, {one.kept:,} own rows kept"
+        f"iteration {one.t}: {one.drawn:,} candidates of {selection.prompts:,} prompts, {judged.scored:,} judgments "
+        f"scored, {selection.eligible:,} candidates eligible, {one.kept:,} own rows kept"
         f"{'' if made is None else f'; {made.seconds:.3g} s{tokens} a row'}"
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from selfreward.artifacts.runs import RunView
-from selfreward.reading.final_values import final_values
+from selfreward.reading.metrics import final_values
 from selfreward.reading.monitor_metrics import Metric
 from selfreward.reading.rounds import Cost, cost_of, total
 

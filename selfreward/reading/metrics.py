@@ -1,6 +1,6 @@
 """Metrics of a run, read from what it committed. Every name is defined in docs/metrics.md."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from selfreward.stages.sample import Sampled
 from selfreward.stages.source import LEFT_OUT, counted
 
 METRICS_FILE = "metrics.jsonl"
+ALARMS = ("ALARM", "SEVERE")
 
 
 def metrics_of_run(folder: Path) -> list[dict[str, Metric]]:
@@ -26,6 +27,22 @@ def metrics_of_run(folder: Path) -> list[dict[str, Metric]]:
     if rows:
         rows[0] |= data_metrics(view.sources)
     return rows
+
+
+def final_values(rows: Sequence[Mapping[str, Metric]]) -> dict[str, Metric]:
+    """`final/...` of a run with these metrics, one row an iteration; what is not known is left out."""
+    if not rows:
+        return {}
+    nlls = [value for row in rows if isinstance(value := row.get("diversity/open/human_nll"), float)]
+    alarms = [row["loop/iteration"] for row in rows if row.get("collapse/state") in ALARMS]
+    spent = [row["mix/human_rows_spent"] for row in rows if "mix/human_rows_spent" in row]
+    found: dict[str, Metric] = {
+        "final/sem_drop": rows[-1].get("collapse/sem/drop"),
+        "final/human_nll_rise": nlls[-1] - min(nlls[:-1]) if len(nlls) > 1 else None,
+        "final/first_alarm": alarms[0] if alarms else None,
+        "final/human_rows_spent": spent[-1] if spent else None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
@@ -46,7 +63,11 @@ def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
     if (judged := one.stages.get("judge")) is not None:
         row |= {f"judge/{name}": value for name, value in judged.manifest.counts.items() if name != "tokens"}
     row |= _judge_metrics(one)
-    row |= _flat("select", one.selection) | _flat("mix", one.mixing) | _flat("train", one.training)
+    row |= (
+        _flat("select", one.selection and one.selection.by_name)
+        | _flat("mix", one.mixing)
+        | _flat("train", one.training)
+    )
     for name, cost in one.costs.items():
         row |= _flat(f"cost/{name}", cost)
     return row | _yield_metrics(one)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
-from selfreward.selection.choice import number_eligible, selection_counts
+from selfreward.selection.choice import selection_counts
 from selfreward.selection.training_rows import training_table
 from selfreward.stages.decide import Decision, decision_of, stop_reason
 from selfreward.stages.diagnose import Verdict, verdict_of
@@ -32,19 +32,11 @@ class Cost:
     """Wall time in seconds and the tokens that were drawn or read, None where none are counted."""
 
     seconds: float
-    tokens: int | None
-
-    def per(self, rows: int) -> "RowCost":
-        """The share of one of `rows`."""
-        return RowCost(self.seconds / rows, None if self.tokens is None else self.tokens / rows)
-
-
-@dataclass(frozen=True, slots=True)
-class RowCost:
-    """Seconds and tokens for each kept row; tokens are None where none are counted."""
-
-    seconds: float
     tokens: float | None
+
+    def per(self, rows: int) -> "Cost":
+        """The share of one of `rows`."""
+        return Cost(self.seconds / rows, None if self.tokens is None else self.tokens / rows)
 
 
 def _report(stage: str, read: Callable[[Artifact], Report]) -> "cached_property[Report | None]":
@@ -86,7 +78,7 @@ class Round:
     def eligible_share(self) -> float | None:
         """The share of the candidates looked at that could have been chosen; None before there is a selection."""
         counts = self.selection
-        return None if counts is None else share_of(number_eligible(counts), counts["candidates"])
+        return None if counts is None else share_of(counts.eligible, counts.candidates)
 
     @property
     def kept(self) -> int | None:
@@ -102,13 +94,13 @@ class Round:
         return {name: cost_of(artifact) for name, artifact in self.stages.items()}
 
     @property
-    def costs_per_row(self) -> Mapping[str, RowCost]:
+    def costs_per_row(self) -> Mapping[str, Cost]:
         """What each stage spent for each kept row; nothing where no row was kept."""
         kept = self.kept
         return {name: one.per(kept) for name, one in self.costs.items()} if kept else {}
 
     @property
-    def making_per_row(self) -> RowCost | None:
+    def making_per_row(self) -> Cost | None:
         """The sum of what the stages that make rows spent for each kept row; None where no row was kept."""
         return total(self.costs[name] for name in MAKING).per(self.kept) if self.kept else None
 

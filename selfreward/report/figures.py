@@ -46,7 +46,7 @@ def change_with_limits(found: Interval | None) -> str:
     return DASH if found is None else f"{change(found.value)} {limits(found, signed=True)}"
 
 
-def count(value: int | None) -> str:
+def count(value: float | None) -> str:
     """A whole number."""
     return DASH if value is None else f"{value:,}"
 
@@ -70,7 +70,7 @@ def seconds(value: float | None) -> str:
     return f"{value / 60:.1f} min" if value < 7200 else f"{value / 3600:.1f} h"
 
 
-def plural(value: int, noun: str) -> str:
+def plural(value: float, noun: str) -> str:
     """`1 update`, `3 updates`."""
     return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
 

@@ -32,11 +32,7 @@ def over_policies(rounds: Sequence[Round], control: Sequence[Round]) -> tuple[Ch
     diversity = (
         Series("closed distinct", _CLOSED, _relative([(t, one.closed_distinct_share) for t, one in probe])),
         Series("open distance", _OPEN, _relative([(t, one.open_distance) for t, one in probe])),
-        Series(
-            "open distinct-2",
-            _OPEN_DISTINCT,
-            _relative([(t, one.across.distinct2) for t, one in opened]),
-        ),
+        Series("open distinct-2", _OPEN_DISTINCT, _relative([(t, one.across.distinct2) for t, one in opened])),
     )
     human = (
         Series("human NLL", _OPEN, points((t, one.human_nll) for t, one in probe)),

@@ -1,11 +1,12 @@
 """What happened between two policies: where candidates went, what it cost, what one kept row cost, what was read."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from selfreward.artifacts.runs import RunView
-from selfreward.reading.rounds import Cost, Round, RowCost, share_of, total
+from selfreward.reading.rounds import Cost, Round, share_of, total
 from selfreward.report.charts import Bar, ChartFigure, bar_chart
 from selfreward.report.figures import DASH, MINUS, arrow, below, count, seconds, share
+from selfreward.selection.choice import SelectionCounts
 from selfreward.stages.source import LEFT_OUT, columns_line, counted
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -79,10 +80,9 @@ def _bars(found: Round, drawn: int) -> list[Bar]:
     return bars
 
 
-def selection_bars(fates: Mapping[str, int], drawn: int) -> list[Bar]:
+def selection_bars(selection: SelectionCounts, drawn: int) -> list[Bar]:
     """What is left of `drawn` candidates after each reason to leave some out, and how many each took."""
-    left = fates["candidates"]
-    human = fates.get("human_pairs", 0) + fates.get("human_prompts_without_pair", 0)
+    left, human, fates = selection.candidates, selection.human_prompts, selection.by_name
     note = "the first of each prompt" + (f", none of {human:,} human prompts" if human else "")
     bars = [_bar("looked at", left, note)] if left != drawn else []
     reasons = {
@@ -106,7 +106,7 @@ def _bar(name: str, number: int, note: str = "") -> Bar:
     return Bar(name, ((number, _CANDIDATES),), count(number), note)
 
 
-def cost(found: Cost | RowCost | None, *, of_row: bool = False) -> str:
+def cost(found: Cost | None, *, of_row: bool = False) -> str:
     """Time and tokens; `of_row` writes parts of tokens and of a second, which one row takes."""
     if found is None:
         return DASH

@@ -222,7 +222,6 @@ def _to_answer(ranking: Ranking) -> Example:
         origin=ranking.origin,
         stratum=ranking.prompt.stratum,
         tokens=best.tokens,
-        score=None,
         candidate_id=best.id if ranking.origin == "self" else None,
         iteration=0,
         thought=best.thought,

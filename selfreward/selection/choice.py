@@ -18,14 +18,38 @@ def save_counts(out: Output, counts: Mapping[str, int]) -> None:
     out.write_json("selection", dict(counts))
 
 
-def selection_counts(selected: Artifact) -> dict[str, int]:
-    """What became of the candidates of a round: the number of each fate, of `candidates`, `prompts` and pairs."""
-    return load_report(selected, "selection", dict[str, int])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectionCounts:
+    """What became of the candidates of a round: `by_name` counts each fate, prompts and pairs.
+
+    `candidates` were looked at and `eligible` of them could have been chosen. `pairs` are None where examples were
+    selected, and `ties` made no pair. `human_prompts` were sampled to set their human answer against the policy's.
+    """
+
+    by_name: Mapping[str, int]
+    prompts: int
+    without_selection: int
+    candidates: int
+    eligible: int
+    pairs: int | None
+    ties: int
+    human_prompts: int
 
 
-def number_eligible(counts: Mapping[str, int]) -> int:
-    """How many of the candidates that were looked at could have been chosen."""
-    return counts["candidates"] - sum(number for name, number in counts.items() if name.startswith(_NOT_ELIGIBLE))
+def selection_counts(selected: Artifact) -> SelectionCounts:
+    """The counts of a selection."""
+    found = load_report(selected, "selection", dict[str, int])
+    lost = sum(number for name, number in found.items() if name.startswith(_NOT_ELIGIBLE))
+    return SelectionCounts(
+        by_name=found,
+        prompts=found["prompts"],
+        without_selection=found["prompts_without_selection"],
+        candidates=found["candidates"],
+        eligible=found["candidates"] - lost,
+        pairs=found.get("pairs"),
+        ties=found.get("ties", 0),
+        human_prompts=found.get("human_pairs", 0) + found.get("human_prompts_without_pair", 0),
+    )
 
 
 Picked = tuple[Rated, ...]

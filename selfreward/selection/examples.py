@@ -74,6 +74,5 @@ def example_of(prompt: Prompt, chosen: Rated) -> Example:
         tokens=candidate.tokens,
         score=chosen.score,
         candidate_id=candidate.id,
-        iteration=None,
         thought=candidate.thought,
     )

@@ -96,7 +96,6 @@ def pair_of(prompt: Prompt, chosen: Rated | Example, rejected: Rated) -> Prefere
         margin=chosen.worth - rejected.worth if isinstance(chosen, Rated) else None,
         chosen_id=better.id,
         rejected_id=worse.id,
-        iteration=None,
         chosen_thought=better.thought,
         rejected_thought=worse.thought,
     )

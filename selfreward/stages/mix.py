@@ -257,7 +257,7 @@ def _draw(
 
 
 def _starved(spec: MixSpec, selected: Artifact, table: str) -> str:
-    counts = {name: value for name, value in selection_counts(selected).items() if value}
+    counts = {name: value for name, value in selection_counts(selected).by_name.items() if value}
     told = ", ".join(f"{name} {value}" for name, value in sorted(counts.items()))
     own = "pairs" if table == "pairs" else "examples"
     return f"{selected.rows(table)} own {own} to train on, mix.min_rows asks for {spec.min_rows}; of all: {told}"

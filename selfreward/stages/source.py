@@ -172,9 +172,6 @@ def _examples(backend: Backend, answers: Iterator[HumanAnswer]) -> Iterator[Exam
             origin="human",
             stratum=answer.prompt.stratum,
             tokens=tokens,
-            score=None,
-            candidate_id=None,
-            iteration=None,
             thought=answer.thought,
         )
 
@@ -192,9 +189,6 @@ def _pairs(backend: Backend, pairs: Iterator[HumanPair]) -> Iterator[PreferenceP
             chosen_tokens=chosen_tokens,
             rejected_tokens=rejected_tokens,
             margin=pair.margin,
-            chosen_id=None,
-            rejected_id=None,
-            iteration=None,
             chosen_thought=pair.chosen_thought,
             rejected_thought=pair.rejected_thought,
         )

@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING, Any
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.atomic_files import canonical, locked, write_atomically, write_json
 from selfreward.artifacts.runs import read_run
-from selfreward.reading.final_values import final_values
-from selfreward.reading.metrics import data_metrics, metrics_of_round, metrics_of_run
+from selfreward.reading.metrics import data_metrics, final_values, metrics_of_round, metrics_of_run
 from selfreward.reading.rounds import Round
 from selfreward.reading.samples import COLUMNS, sample_rows
 from selfreward.shell_quoting import word

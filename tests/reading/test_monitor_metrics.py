@@ -9,7 +9,7 @@ import pytest
 from selfreward.artifacts.runs import RunView
 from selfreward.monitor.detector import State
 from selfreward.monitor.findings import Finding
-from selfreward.reading.final_values import final_values
+from selfreward.reading.metrics import final_values
 from selfreward.reading.monitor_metrics import kl_bound, monitor_metrics, policy_ratio
 from selfreward.reading.rounds import Round
 from selfreward.tracking import metrics_of_run

@@ -16,7 +16,7 @@ from selfreward.errors import ConfigError, StoreError
 from selfreward.metrics.evaluation import Evaluation, Gains, MatchedStart
 from selfreward.metrics.intervals import Interval
 from selfreward.reading.control import control_settings, drops_tiers, find_control, picks_at_random
-from selfreward.reading.rounds import RowCost, rounds_of
+from selfreward.reading.rounds import Cost, rounds_of
 from selfreward.report.drawing import mark
 from selfreward.report.page import render
 from selfreward.report.pages import visible
@@ -80,16 +80,14 @@ def test_the_page_writes_what_the_stages_committed(runs):
 
 def test_a_funnel_ends_at_the_rows_that_were_selected(runs):
     for step in rounds_of(read_run(runs / "main"))[:-1]:
-        counts = step.selection
         bars = selection_bars(step.selection, step.drawn)
-        assert bars[-1].parts[0][0] == counts["selected"]
-        human = {**counts, "human_pairs": 3, "human_prompts_without_pair": 1}
-        beside = selection_bars(human, 1000)
+        assert bars[-1].parts[0][0] == step.selection.by_name["selected"]
+        beside = selection_bars(replace(step.selection, human_prompts=4), 1000)
         assert beside[0].note == "the first of each prompt, none of 4 human prompts"
 
 
 def test_what_a_row_took_is_written_without_an_exponent():
-    written = [cost(RowCost(seconds, None), of_row=True) for seconds in (0.00123, 0.0994, 0.0996, 300.0)]
+    written = [cost(Cost(seconds, None), of_row=True) for seconds in (0.00123, 0.0994, 0.0996, 300.0)]
     assert written == ["1.2 ms", "99 ms", "0.10 s", "5.0 min"]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from selfreward.artifacts.runs import read_run
 from selfreward.metrics.sharpening import EvaluatedAnswer
-from selfreward.reading.final_values import final_values
+from selfreward.reading.metrics import final_values
 from selfreward.records import Candidate, Prompt
 from selfreward.tracking.wandb import run_id
 from tests.support import run_scripted, scripted_config
