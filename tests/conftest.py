@@ -3,6 +3,8 @@
 from hypothesis import settings
 
 import selfreward  # noqa: F401 - how threads wait is set before a test loads torch
+from tests.explained import examples as examples
+from tests.explained import pairs as pairs
 
 settings.register_profile("selfreward", max_examples=50, deadline=None)
 settings.load_profile("selfreward")
