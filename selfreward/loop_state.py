@@ -35,6 +35,5 @@ class State:
     @property
     def frozen(self) -> Policy | None:
         """The policy that judges from now on, whatever `judge.policy` says; None where that names it."""
-        if self.gated is None or self.passed is None or not gate_of(self.gated).frozen:
-            return None
-        return self.passed.policy
+        frozen = self.gated is not None and gate_of(self.gated).frozen
+        return self.passed.policy if frozen and self.passed is not None else None

@@ -120,10 +120,8 @@ def _table(rounds: Sequence[ReplayedRound]) -> list[str]:
 
 def _cells(one: Again) -> dict[str, str]:
     course = one.course
-    if course is None:
-        return {"state": one.state, "real share": "-", "action": "-", "rung": "-"}
-    share = f"{course.real_share:.3f}"
-    return {"state": one.state, "real share": share, "action": course.action, "rung": str(course.rung)}
+    did = ("-", "-", "-") if course is None else (f"{course.real_share:.3f}", course.action, str(course.rung))
+    return dict(zip(("state", "real share", "action", "rung"), (one.state, *did), strict=True))
 
 
 def _sameness(view: RunView, rounds: Sequence[ReplayedRound]) -> list[str]:
@@ -161,10 +159,8 @@ def _differences(rounds: Sequence[ReplayedRound]) -> list[str]:
         f"round {one.number} is {one.now.state} now: {one.now.verdict.why}"
         for one in rounds
         if one.stored.state != one.now.state
-    ]
+    ] or ["no state differs"]
     other = [one.number for one in rounds if one.now.course and _done(one.stored.course) != _done(one.now.course)]
-    if not lines:
-        lines.append("no state differs")
     if not other:
         return [*lines, "no action differs: what was measured is what would have been measured"]
     last = rounds[-1]

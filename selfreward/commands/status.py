@@ -8,8 +8,7 @@ from selfreward.reading.settings import progress_of
 
 def main(arguments: list[str]) -> int:
     """Prints one line for each artifact of the run. Always 0 for a run that exists."""
-    parser = run_parser("status", "Show what a run has made so far.")
-    parsed = parser.parse_args(arguments)
+    parsed = run_parser("status", "Show what a run has made so far.").parse_args(arguments)
     view = read_run(run_folder(parsed.run, parsed.runs))
     for name, artifact in view.artifacts():
         manifest = artifact.manifest

@@ -93,8 +93,3 @@ class Evaluation:
     def since_pass_1(self) -> Interval | None:
         """How much oftener a sampled answer is right than the start model's."""
         return None if self.since_start is None else self.since_start.pass_at_1
-
-    @property
-    def gold_accuracy(self) -> Interval | None:
-        """How often the policy finds the right answer of a gold pair likelier."""
-        return None if self.gold is None else self.gold.accuracy

@@ -14,11 +14,8 @@ Metric = int | float | bool | str | None
 
 # A state that says how the policy stands; the others say that it could not be told.
 _CODES: Mapping[State, int] = {"WARMUP": 0, "OK": 0, "WARN": 1, "ALARM": 2, "SEVERE": 3}
-_OF_FINDING = {
-    "value": "now",
-    "baseline": "base",
-    **{name: name for name in ("drop", "low", "high", "z", "critical", "margin", "detectable", "hit")},
-}
+_SAME = ("drop", "low", "high", "z", "critical", "margin", "detectable", "hit")
+_OF_FINDING = {"value": "now", "baseline": "base", **dict(zip(_SAME, _SAME, strict=True))}
 _NOTHING_LEFT = 1e-6  # of the start model's diversity; what remains is rounding, and no ratio of it means anything
 _OF_COURSE = ("rung", "action", "real_share", "shadow_share")
 

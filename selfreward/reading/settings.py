@@ -29,11 +29,10 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        config: dict[str, Any] = json.loads(path.read_text())
+        return dict(json.loads(path.read_text()))
     except ValueError as error:
         told = f"{path} cannot be read ({error}): give the command of the run again to write it anew"
         raise StoreError(told) from error
-    return config
 
 
 def progress_of(view: RunView) -> Progress:

@@ -10,7 +10,7 @@ MINUS = "\u2212"
 
 def share(value: float | None) -> str:
     """Three digits behind the point."""
-    return DASH if value is None else f"{value:.3f}".replace("-", MINUS)
+    return decimals(value, 3)
 
 
 def amount(value: float) -> str:
@@ -51,14 +51,9 @@ def count(value: float | None) -> str:
     return DASH if value is None else f"{value:,}"
 
 
-def tokens(value: float | None) -> str:
-    """A mean number of tokens."""
-    return DASH if value is None else f"{value:.1f}"
-
-
-def nats(value: float | None) -> str:
-    """A log-probability: two digits behind the point."""
-    return DASH if value is None else f"{value:.2f}".replace("-", MINUS)
+def decimals(value: float | None, digits: int) -> str:
+    """So many digits behind the point: one of a mean number of tokens, two of nats."""
+    return DASH if value is None else f"{value:.{digits}f}".replace("-", MINUS)
 
 
 def seconds(value: float | None) -> str:

@@ -58,7 +58,7 @@ def path_of(rounds: Sequence[Round]) -> ChartFigure:
     title, y_name = "Quality against diversity", "greedy accuracy" if greedy else "gold accuracy"
     marks = []
     for t, one in found:
-        x, y = ratios.get(t), one.greedy if greedy else one.gold_accuracy
+        x, y = ratios.get(t), one.greedy if greedy else None if one.gold is None else one.gold.accuracy
         if x is not None and y is not None:
             marks.append(PlacedMark(t, f"M{t}", 0, Point(x, y)))
     if not marks:

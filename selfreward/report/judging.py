@@ -26,28 +26,20 @@ _LETTERS: Mapping[Action, str] = {"warn": "W", "freeze": "F", "stop": "stop"}
 _COIN = {"accuracy": 0.5, "kappa": 0.0}
 _JUDGE, _CHANCE, _ROUND = 0, 2, 3
 _DISPUTED = 6
-# Of the round's own judgments: title, unit, (measure, name, kind) of each line, caption.
+_OVER = "is over-optimisation, and the gate then says so."
+_CALLED = {"right_share": ("called right", _JUDGE), "right_share_corrected": ("corrected", _ROUND)}
+# Figures of the round's own judgments: title, unit, and the line of each measure; captions by the first of them.
 _IN_ROUND = (
-    (
-        "Score of the policy's own answers",
-        "by its judge",
-        (("mean_score", "round", _ROUND),),
-        "Rising while accuracy on gold falls is over-optimisation, and the gate then says so.",
-    ),
-    (
-        "Win rate against M0",
-        "at equal length",
-        (("lc_win_rate", "round", _ROUND),),
-        "Falling while the judge's scores rise is over-optimisation, and the gate then says so.",
-    ),
-    (
-        "Right answers of the policy",
-        "by its judge",
-        (("right_share", "called right", _JUDGE), ("right_share_corrected", "corrected", _ROUND)),
-        "Candidates with a score in the upper half of the scale; corrected: without the errors that the judge makes on "
-        "gold. Missing where on gold it does not tell right answers from wrong ones.",
-    ),
+    ("Score of the policy's own answers", "by its judge", {"mean_score": ("round", _ROUND)}),
+    ("Win rate against M0", "at equal length", {"lc_win_rate": ("round", _ROUND)}),
+    ("Right answers of the policy", "by its judge", _CALLED),
 )
+_CAPTIONS = {
+    "mean_score": f"Rising while accuracy on gold falls {_OVER}",
+    "lc_win_rate": f"Falling while the judge's scores rise {_OVER}",
+    "right_share": "Candidates with a score in the upper half of the scale; corrected: without the errors that the "
+    "judge makes on gold. Missing where on gold it does not tell right answers from wrong ones.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +81,11 @@ def judge_figures(rounds: Sequence[Seen]) -> list[tuple[ChartFigure, str]]:
             title = name.replace("_", " ").capitalize()
             figure = line_figure(title, "on gold", series, names, axis="round", flags=_flags(name, rounds))
             figures.append((figure, f"{about[0].upper()}{about[1:]}."))
-    for title, unit, lines, caption in _IN_ROUND:
+    for title, unit, lines in _IN_ROUND:
         found = [(one.t, one.in_round) for one in rounds]
-        series = [Series(label, kind, _points(name, found)) for name, label, kind in lines]
+        series = [Series(label, kind, _points(name, found)) for name, (label, kind) in lines.items()]
         if series[0].points:
-            figures.append((line_figure(title, unit, series, names, axis="round"), caption))
+            figures.append((line_figure(title, unit, series, names, axis="round"), _CAPTIONS[next(iter(lines))]))
     gate = rounds[-1].gate
     if gate is not None and (scores := histogram(gate.scores)) is not None:
         figures.append((scores, "How often candidates of the last round got each score, in the judge's own unit."))

@@ -11,7 +11,7 @@ from selfreward.report import figures
 # Line breaks and tabs are layout; the two joiners are spelling in Persian, Hindi and emoji.
 _NOT_PLAIN = re.compile("[^ -~\n\t\u200c\u200d]")
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_FILTERS = ("arrow", "count", "limited", "nats", "plural", "share", "tokens")
+_FILTERS = ("arrow", "count", "decimals", "limited", "plural", "share")
 _PAGES = Environment(
     loader=PackageLoader("selfreward.report"),
     autoescape=True,

@@ -49,11 +49,9 @@ class SummaryPrinter(Protocol):
 
     def say(self, line: str) -> None:
         """Shows one line."""
-        ...
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
         """Shows one table."""
-        ...
 
 
 @dataclass
