@@ -54,8 +54,8 @@ def test_human_prompts_are_sampled_along_and_pair_the_human_answer_with_the_poli
         assert len(human) == 12
         anchors = list(stages["select"].records(PreferencePair, "human_pairs"))
         counts = selection_counts(stages["select"])
-        assert counts["human_pairs"] == len(anchors)
-        assert counts["human_pairs"] + counts["human_prompts_without_pair"] == len(human)
+        assert counts.by_name["human_pairs"] == len(anchors)
+        assert counts.human_prompts == len(human)
         assert {pair.chosen for pair in anchors} <= {example.text for example in human}
         assert {pair.origin for pair in anchors} == {"human"}
         own = list(stages["select"].records(PreferencePair, "pairs"))
