@@ -10,7 +10,7 @@ from pathlib import Path
 from selfreward.artifacts.atomic_files import canonical, write_atomically
 from selfreward.artifacts.identity import flat_settings
 from selfreward.artifacts.runs import RunView, check_links, read_run
-from selfreward.commands.arguments import run_folder
+from selfreward.commands.arguments import Values, run_folder
 from selfreward.commands.sweep import STATE_FILE, CellState, read_state
 from selfreward.console import table_lines
 from selfreward.reading.compared_runs import (
@@ -23,6 +23,7 @@ from selfreward.reading.compared_runs import (
     shared_seconds,
     unswept,
 )
+from selfreward.reading.rounds import rounds_of
 from selfreward.reading.settings import progress_of, read_config
 from selfreward.report.comparison import render_comparison
 from selfreward.report.comparison_table import MEASURES, columns_of, first_alarm, identity, last_policy, notes
@@ -68,7 +69,7 @@ def read_cell(folder: Path) -> Cell:
         name=view.name,
         settings=state.cell.settings if state is not None else {},
         config=None if config is None else flat_settings(config),
-        state=_state(view, state),
+        state=_state(config, view, state),
         error=state.error if state is not None and state.status == "failed" else None,
         rows=metrics_of_run(folder),
         costs=costs_of(view),
@@ -82,14 +83,14 @@ def _members(folder: Path) -> list[Path]:
     return cells or [folder]
 
 
-def _state(view: RunView, state: CellState | None) -> State:
+def _state(config: Values | None, view: RunView, state: CellState | None) -> State:
     """What is committed tells whether a run is done: a cell that is being looked at again says that it is pending.
 
     A run that the gate or the monitor stopped has come to its end.
     """
     if state is not None and state.status == "failed":
         return "failed"
-    found = progress_of(view)
+    found = progress_of(config, rounds_of(view))
     if found.complete or found.stop is not None:
         return "done"
     return "unfinished" if view.iterations else "not started"

@@ -3,7 +3,7 @@
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.reading.rounds import Round, rounds_of
-from selfreward.reading.settings import progress_of
+from selfreward.reading.settings import progress_of, read_config
 
 
 def main(arguments: list[str]) -> int:
@@ -35,7 +35,7 @@ def _yield(one: Round) -> str:
 
 
 def _progress(view: RunView) -> str:
-    found = progress_of(view)
+    found = progress_of(read_config(view.folder), rounds_of(view))
     if found.asked is None:
         return f"{view.name}: not begun"
     seconds = sum(artifact.manifest.seconds for _, artifact in view.artifacts())

@@ -1,13 +1,13 @@
 """The settings that a run was started with, and how far it came of what they ask for."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfreward.artifacts.runs import RunView
 from selfreward.errors import StoreError
-from selfreward.reading.rounds import rounds_of
+from selfreward.reading.rounds import Round
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +35,8 @@ def read_config(folder: Path) -> dict[str, Any] | None:
         raise StoreError(told) from error
 
 
-def progress_of(view: RunView) -> Progress:
-    """How far a run came."""
-    config, rounds = read_config(view.folder), rounds_of(view)
+def progress_of(config: Mapping[str, Any] | None, rounds: Sequence[Round]) -> Progress:
+    """How far a run with these settings came in its rounds."""
     asked: int | None = None if config is None else config["loop"]["iterations"]
     return Progress(
         updates=sum("update" in one.stages for one in rounds),
