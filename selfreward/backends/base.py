@@ -32,6 +32,15 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is to be drawn: `sampling.k` answers to each of `prompts`; the same seed draws the same."""
+
+    prompts: Prompts
+    sampling: Sampling
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
     """One drawn answer, the log-probability in nats of each of its tokens, and the prompt's token count.
 
@@ -151,26 +160,36 @@ class Backend(ABC):
         self.close()
 
     def generate(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[list[Completion]]:
-        """`sampling.k` completions for each prompt, in the order of `prompts`; the same seed draws the same.
+        """`sampling.k` completions for each prompt, in the order of `prompts`; see `generate_all`."""
+        return self.generate_all([Request(prompts=prompts, sampling=sampling, seed=seed)], advance)[0]
+
+    def generate_all(self, requests: Sequence[Request], advance: Advance) -> list[list[list[Completion]]]:
+        """For each request, its completions for each of its prompts, in order: an engine may draw all of them at once.
 
         `advance(n)` is called as n more answers are done. Raises BackendError for a prompt that leaves no room for an
         answer in the model's context and for a pattern where the engine cannot hold answers to one, and ConfigError for
         more answers than the memory can hold.
         """
-        if sampling.pattern is not None and not self.takes_patterns:
+        if not self.takes_patterns and any(one.sampling.pattern is not None for one in requests):
             raise BackendError(
                 "this engine cannot hold an answer to a pattern: set backend=vllm, or judge.constrained=false"
             )
-        must_fit("k", sampling.k, len(prompts), "answers")
-        drawn = self._counted("lists of answers", self._generate(prompts, sampling, seed, advance), len(prompts))
+        for one in requests:
+            must_fit("k", one.sampling.k, len(one.prompts), "answers")
+        drawn = self._counted("replies to requests", self._generate(requests, advance), len(requests))
+        for one, answers in zip(requests, drawn, strict=True):
+            self._check_drawn(one, answers)
+        return drawn
+
+    def _check_drawn(self, request: Request, drawn: list[list[Completion]]) -> None:
+        self._counted("lists of answers", drawn, len(request.prompts))
         for completions in drawn:
-            self._counted("answers to a prompt", completions, sampling.k)
+            self._counted("answers to a prompt", completions, request.sampling.k)
             if not all(math.isfinite(one.logprob) for one in completions):
                 raise StageError(
                     f"the engine ({self._name}) drew an answer whose log-probability is no number: give another model, "
                     "or set backend.dtype=float32"
                 )
-        return drawn
 
     def score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
         """One result for each answer, in order; an answer beyond the context is NotScored, never cut."""
@@ -192,9 +211,7 @@ class Backend(ABC):
         return self._counted("counts of tokens", self._count_tokens(texts), len(texts))
 
     @abstractmethod
-    def _generate(
-        self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance
-    ) -> list[list[Completion]]: ...
+    def _generate(self, requests: Sequence[Request], advance: Advance) -> list[list[list[Completion]]]: ...
 
     @abstractmethod
     def _score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]: ...

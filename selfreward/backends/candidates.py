@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pydantic import Field, PositiveInt
 
-from selfreward.backends.base import Advance, Backend, Completion, Sampling
+from selfreward.backends.base import Advance, Backend, Completion, Request, Sampling
 from selfreward.records import STRATA, Candidate, Policy, Prompt, Stratum, digest_of
-from selfreward.sizes import must_fit
 from selfreward.spec import Spec
 
 
@@ -31,30 +31,49 @@ class Decoding(Spec):
     max_new_tokens: AnswerLengths = AnswerLengths()
 
 
-def draw_completions(
-    backend: Backend, prompts: Sequence[Prompt], decoding: Decoding, *, seed: int, advance: Advance
-) -> list[list[Completion]]:
-    """`decoding.k` completions a prompt, in order, each stratum at its own length. Raises ConfigError for too many."""
-    must_fit("k", decoding.k, len(prompts), "answers")
-    drawn: dict[str, list[Completion]] = {}
-    for stratum in STRATA:
-        asked = [prompt for prompt in prompts if prompt.stratum == stratum]
-        sampling = Sampling(
-            k=decoding.k,
-            temperature=decoding.temperature,
-            top_p=decoding.top_p,
-            max_new_tokens=decoding.max_new_tokens.of(stratum),
-        )
-        answers = backend.generate([prompt.messages for prompt in asked], sampling, seed, advance) if asked else []
-        drawn |= {prompt.id: completions for prompt, completions in zip(asked, answers, strict=True)}
-    return [drawn[prompt.id] for prompt in prompts]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Prompts that are to be answered, and how."""
+
+    prompts: Sequence[Prompt]
+    decoding: Decoding
+    seed: int
+
+
+def draw_completions(backend: Backend, asked: Sequence[Asking], advance: Advance) -> list[list[list[Completion]]]:
+    """For each asking, `decoding.k` completions to each of its prompts, in order; each stratum at its own length.
+
+    All are drawn in one call of the engine. Raises ConfigError for too many.
+    """
+    parts = [(number, stratum) for number, one in enumerate(asked) for stratum in STRATA if _of(one, stratum)]
+    requests = [_request(asked[number], stratum) for number, stratum in parts]
+    answered: list[dict[str, list[Completion]]] = [{} for _ in asked]
+    for (number, stratum), answers in zip(parts, backend.generate_all(requests, advance), strict=True):
+        ids = [prompt.id for prompt in _of(asked[number], stratum)]
+        answered[number] |= zip(ids, answers, strict=True)
+    return [[answers[prompt.id] for prompt in one.prompts] for one, answers in zip(asked, answered, strict=True)]
+
+
+def _of(asking: Asking, stratum: Stratum) -> list[Prompt]:
+    return [prompt for prompt in asking.prompts if prompt.stratum == stratum]
+
+
+def _request(asking: Asking, stratum: Stratum) -> Request:
+    decoding = asking.decoding
+    sampling = Sampling(
+        k=decoding.k,
+        temperature=decoding.temperature,
+        top_p=decoding.top_p,
+        max_new_tokens=decoding.max_new_tokens.of(stratum),
+    )
+    return Request(prompts=[one.messages for one in _of(asking, stratum)], sampling=sampling, seed=asking.seed)
 
 
 def draw_candidates(
     backend: Backend, policy: Policy, prompts: Sequence[Prompt], decoding: Decoding, *, seed: int, advance: Advance
 ) -> list[Candidate]:
     """`decoding.k` candidates for each prompt, in the order of `prompts`, then by index."""
-    drawn = draw_completions(backend, prompts, decoding, seed=seed, advance=advance)
+    (drawn,) = draw_completions(backend, [Asking(prompts=prompts, decoding=decoding, seed=seed)], advance)
     return [
         Candidate(
             id=_id(prompt, policy, seed, index, completion),

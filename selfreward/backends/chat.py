@@ -185,10 +185,10 @@ def author_stops(generation_config: Any) -> list[int]:
     return [] if named is None else [*named] if isinstance(named, list) else [named]
 
 
-def pad_id(chat: Chat, model: Any) -> int:
-    """The token to pad with: the tokenizer's own where `model` has an embedding of it, else end of turn."""
+def pad_id(chat: Chat, vocabulary: int) -> int:
+    """The token to pad with: the tokenizer's own where it is among the `vocabulary` of the model, else end of turn."""
     own = chat.tokenizer.pad_token_id
-    known = own is not None and own < model.get_input_embeddings().num_embeddings
+    known = own is not None and own < vocabulary
     return int(own) if known else chat.end_of_turn
 
 

@@ -5,6 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from selfreward.sizes import memory_bytes
+
 Device = Literal["cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16"]
 
@@ -12,6 +14,21 @@ MOST_THREADS = 1024
 """More cannot be started everywhere, and torch ends the process where they cannot."""
 
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "avx10_2", "bf16"}
+
+
+def usable_threads() -> int:
+    """How many threads may compute at once: OMP_NUM_THREADS where it is set to a number, else the cores at hand."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdecimal() and int(told) > 0 else len(os.sched_getaffinity(0))
+
+
+def most_workers(model: Path) -> int:
+    """How many processes on this CPU can hold the model in a folder: one a thread, in a third of the memory at most.
+
+    The weights count as they are stored; those that are computed with in 32 bits may take twice that.
+    """
+    size = sum(file.stat().st_size for file in model.glob("*.safetensors"))
+    return max(1, min(usable_threads(), memory_bytes() // (3 * max(size, 1))))
 
 
 def resolve_device(choice: Literal["auto", "cpu", "cuda"]) -> Device:

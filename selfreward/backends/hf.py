@@ -1,33 +1,35 @@
-"""The transformers engine: one model in this process, on CPU or on one GPU."""
+"""The transformers engine: one model on one GPU, or on a CPU in as many processes as share the work best."""
 
 import gc
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any, Literal
 
 from pydantic import PositiveInt
 
-from selfreward.backends import forward
-from selfreward.backends.base import Advance, Sampling
+from selfreward.backends.base import Advance
 from selfreward.backends.chat import pad_id
-from selfreward.backends.device import MOST_THREADS, resolve_device, resolve_dtype
-from selfreward.backends.model_loading import load_model, quiet
+from selfreward.backends.device import MOST_THREADS, most_workers, resolve_device, resolve_dtype, usable_threads
+from selfreward.backends.draw_plan import Owner, cost_of, plan_drawings
+from selfreward.backends.hf_model import AskFacts, HeldModel, Job, Loading, ModelFacts, Scoring, check_known
+from selfreward.backends.hf_workers import Workers, workers_of
 from selfreward.backends.shared_prefixes import Row, group_rows
-from selfreward.backends.token_backend import Draw, TokenBackend
-from selfreward.errors import BackendError
+from selfreward.backends.token_backend import Draw, TokenBackend, TokenRequest
 from selfreward.records import Policy
 from selfreward.spec import Spec, execution
 
 # Raise it where the last digits of what is drawn or scored may change.
-_NUMERICS = 4
+_NUMERICS = 5
 
 
 class HfSpec(Spec):
-    """`batch_size` counts answers in one call of generate; the draws depend on it.
+    """`batch_size` counts answers in one call of generate; the draws depend on it by rounding.
 
     `score_batch_tokens` is how many tokens, padding included, are scored at once; those of a beginning that all of them
     share are computed once, and count half. `dtype: auto` is bfloat16 where the device computes in it, else float32.
+    `workers` processes hold the model and share the work; `auto` is one on a GPU, and on a CPU one for each core while
+    their weights fit in a third of the memory. Each has `threads` threads, None for its share of the cores.
     """
 
     kind: Literal["hf"] = "hf"
@@ -36,6 +38,7 @@ class HfSpec(Spec):
     batch_size: PositiveInt = 64
     score_batch_tokens: PositiveInt = 4096
     trust_remote_code: bool = False
+    workers: Literal["auto"] | PositiveInt = execution("auto")
     threads: int | None = execution(None, gt=0, le=MOST_THREADS)
 
 
@@ -48,7 +51,8 @@ class HfBackend(TokenBackend):
         super().__init__(spec, policy)
         self._device = resolve_device(spec.device)
         self._dtype = resolve_dtype(spec.dtype, self._device)
-        self._model: Any = None
+        self._held: HeldModel | None = None
+        self._facts: ModelFacts | None = None
 
     @property
     def identity(self) -> Mapping[str, str | int | float | bool]:
@@ -66,82 +70,98 @@ class HfBackend(TokenBackend):
 
     def close(self) -> None:
         """Frees the model; a later call would load it again."""
-        if self._model is None:
-            return
-        self._model = None
-        gc.collect()
-        if self._device == "cuda":
-            import torch
+        if self._held is not None:
+            self._held = None
+            gc.collect()
+            if self._device == "cuda":
+                import torch
 
-            torch.cuda.empty_cache()
+                torch.cuda.empty_cache()
+        elif self._facts is not None:
+            self._workers.forget()
+        self._facts = None
 
-    def _draw(self, prompts: list[list[int]], sampling: Sampling, seed: int, advance: Advance) -> list[list[Draw]]:
-        """The shortest prompts first, `batch_size` answers at once."""
-        model = self._load_model()
-        self._check_known(prompts)
-        pad = pad_id(self._chat, model)
-        results: list[list[Draw]] = [[] for _ in prompts]
-        order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
-        step = max(1, self._spec.batch_size // sampling.k)
-        for number, start in enumerate(range(0, len(order), step)):
-            batch = order[start : start + step]
-            rows = [prompts[index] for index in batch]
-            stream = int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()[:7], "big")
-            with quiet():
-                drawn = forward.draw_tokens(model, rows, sampling, stream, self._stops, pad)
-            draws = iter(zip(*drawn, strict=True))
-            for index in batch:
-                results[index] = [next(draws) for _ in range(sampling.k)]
-            advance(len(batch) * sampling.k)
-        return results
+    def _draw(self, requests: Sequence[TokenRequest], advance: Advance) -> list[list[list[Draw]]]:
+        """All requests together, a prompt that several of them ask about once; `batch_size` answers at a time."""
+        self._check_known(prompt for one in requests for prompt in one.prompts)
+        facts, pad = self._ask_facts(), self._pad()
+        jobs, owners = plan_drawings(requests, self._spec.batch_size, stops=self._stops, pad=pad, gap=facts.gap)
+        # The longest first, so that no process is left with one while the others wait.
+        order = sorted(range(len(jobs)), key=lambda number: -cost_of(jobs[number]))
+        done = self._do([jobs[number] for number in order], lambda place: advance(len(owners[order[place]])))
+        results: dict[Owner, Draw] = {}
+        for number, draws in zip(order, done, strict=True):
+            results |= zip(owners[number], draws, strict=True)
+        return [
+            [[results[asked, place, n] for n in range(one.sampling.k)] for place in range(len(one.prompts))]
+            for asked, one in enumerate(requests)
+        ]
 
     def _sum_logprobs(self, rows: list[Row], advance: Advance) -> list[float]:
-        return [sum(logprobs) for logprobs in self._in_batches(rows, forward.token_logprobs, advance)]
+        return [sum(logprobs) for logprobs in self._scored(rows, None, advance)]
 
     def _first_logprobs(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
-        def compute(model: Any, batch: list[Row], pad: int, prefix: forward.Prefix | None) -> list[list[float]]:
-            return forward.next_token_logprobs(model, [prompt for prompt, _ in batch], wanted, pad, prefix)
+        return self._scored([(prompt, []) for prompt in prompts], wanted, advance)
 
-        return self._in_batches([(prompt, []) for prompt in prompts], compute, advance)
-
-    def _in_batches(
-        self, rows: list[Row], compute: Callable[..., list[list[float]]], advance: Advance
-    ) -> list[list[float]]:
-        """What `compute` finds for each row; what the rows of a group begin with is computed once."""
-        model = self._load_model()
+    def _scored(self, rows: list[Row], wanted: list[int] | None, advance: Advance) -> list[list[float]]:
+        """The log-probabilities of each row; what the rows of a group begin with is computed once."""
+        if not rows:
+            return []
         self._check_known(part for row in rows for part in row)
-        pad = pad_id(self._chat, model)
+        pad = self._pad()
+        groups = group_rows(rows, self._spec.score_batch_tokens, share=self._ask_facts().prefix)
+        batches = [(group.prefix, batch) for group in groups for batch in group.batches]
+        jobs = [
+            Scoring(rows=[rows[index] for index in batch], prefix=prefix, wanted=wanted, pad=pad)
+            for prefix, batch in batches
+        ]
         found: dict[int, list[float]] = {}
-        for group in group_rows(rows, self._spec.score_batch_tokens, share=forward.can_share_prefix(model)):
-            prefix = forward.compute_prefix(model, group.prefix) if group.prefix else None
-            for batch in group.batches:
-                found |= zip(batch, compute(model, [rows[index] for index in batch], pad, prefix), strict=True)
-                advance(len(batch))
+        done = self._do(jobs, lambda place: advance(len(jobs[place].rows)))
+        for (_, batch), logprobs in zip(batches, done, strict=True):
+            found |= zip(batch, logprobs, strict=True)
         return [found[index] for index in range(len(rows))]
 
-    def _load_model(self) -> Any:
-        if self._model is not None:
-            return self._model
-        import torch
-        from transformers import GenerationConfig
-
-        if self._spec.threads is not None:
-            torch.set_num_threads(self._spec.threads)
-        model = load_model(
-            self._policy.path, dtype=self._dtype, device=self._device, trust_remote_code=self._spec.trust_remote_code
+    def _do(self, jobs: Sequence[Job], done: Callable[[int], None]) -> list[Any]:
+        """What each job gives, in order, by this process where it is the only one."""
+        loading = Loading(
+            path=self._policy.path,
+            digest=self._policy.digest,
+            dtype=self._dtype,
+            device=self._device,
+            trust_remote_code=self._spec.trust_remote_code,
         )
-        # generate() fills every setting we leave open from here: a repetition penalty of the model's author must
-        # not change the draws.
-        model.generation_config = GenerationConfig()
-        self._model = model
-        return model
+        if self._shares > 1:
+            return self._workers.do(loading, jobs, done)
+        if self._held is None:
+            if self._spec.threads is not None:
+                import torch
+
+                torch.set_num_threads(self._spec.threads)
+            self._held = HeldModel(loading)
+        results = []
+        for number, job in enumerate(jobs):
+            results.append(self._held.do(job))
+            done(number)
+        return results
+
+    @cached_property
+    def _shares(self) -> int:
+        """How many processes hold the model."""
+        if self._spec.workers != "auto":
+            return self._spec.workers
+        return 1 if self._device == "cuda" else most_workers(self._policy.path)
+
+    @property
+    def _workers(self) -> Workers:
+        return workers_of(self._shares, self._spec.threads or max(1, usable_threads() // self._shares))
+
+    def _ask_facts(self) -> ModelFacts:
+        if self._facts is None:
+            (self._facts,) = self._do([AskFacts()], lambda _: None)
+        return self._facts
+
+    def _pad(self) -> int:
+        return pad_id(self._chat, self._ask_facts().vocabulary)
 
     def _check_known(self, rows: Iterable[Sequence[int]]) -> None:
-        """Raises BackendError for a token that the model has no embedding of."""
-        greatest = max((max(row, default=0) for row in rows), default=0)
-        vocabulary = self._load_model().get_input_embeddings().num_embeddings
-        if greatest >= vocabulary:
-            raise BackendError(
-                f"the tokenizer in {self._policy.path} gives token {greatest}, and the model knows {vocabulary} "
-                "tokens: give the tokenizer and the config.json of these weights"
-            )
+        check_known(rows, self._ask_facts(), self._policy.path)

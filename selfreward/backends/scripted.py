@@ -30,6 +30,7 @@ from selfreward.backends.base import (
     OptionScore,
     OptionScores,
     Prompts,
+    Request,
     Sampling,
     TextScore,
     Unfit,
@@ -123,7 +124,10 @@ class ScriptedBackend(Backend):
         """The planted faults, and a version to raise when the script changes."""
         return cast(dict[str, str | int | float | bool], {"version": 1, **identity(self._spec)})
 
-    def _generate(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[list[Completion]]:
+    def _generate(self, requests: Sequence[Request], advance: Advance) -> list[list[list[Completion]]]:
+        return [self._answers(one.prompts, one.sampling, one.seed, advance) for one in requests]
+
+    def _answers(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[list[Completion]]:
         state = read_state(self._policy.path)
         greedy = sampling.temperature == 0
         ends = list(accumulate(probabilities(state, sampling.temperature or 1.0)))

@@ -18,6 +18,12 @@ class Group:
     batches: list[list[int]]
 
 
+def common_length(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    pairs = zip(one, other, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
 def group_rows(rows: Sequence[Row], batch_tokens: int, *, share: bool) -> list[Group]:
     """All `rows`, each in one batch of one group.
 
@@ -44,7 +50,7 @@ def _alike(rows: Sequence[Row]) -> Iterator[tuple[list[int], int]]:
     length = 0
     for key in sorted(range(len(rows)), key=lambda key: rows[key][0]):
         own = len(rows[key][0]) - 1
-        common = min(length, _common(rows[keys[-1]][0], rows[key][0]), own) if keys else own
+        common = min(length, common_length(rows[keys[-1]][0], rows[key][0]), own) if keys else own
         if len(keys) * common + _CALLS < (len(keys) - 1) * length:
             yield keys, length
             keys, common = [], own
@@ -52,12 +58,6 @@ def _alike(rows: Sequence[Row]) -> Iterator[tuple[list[int], int]]:
         length = common
     if keys:
         yield keys, length
-
-
-def _common(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens both begin with."""
-    pairs = zip(one, other, strict=False)
-    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _batches(rows: Sequence[Row], keys: Sequence[int], shared: int, batch_tokens: int) -> list[list[int]]:

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from selfreward.backends.base import (
@@ -14,6 +15,7 @@ from selfreward.backends.base import (
     OptionScore,
     OptionScores,
     Prompts,
+    Request,
     Sampling,
     TextScore,
     Unfit,
@@ -28,6 +30,15 @@ Draw = tuple[Sequence[int], Sequence[float]]
 """Tokens drawn after a prompt and the log-probability of each, at temperature 1; padding may follow a stop token."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRequest:
+    """A `Request` whose prompts are token ids."""
+
+    prompts: list[list[int]]
+    sampling: Sampling
+    seed: int
+
+
 class TokenBackend(Backend):
     """A `Backend` around an engine that draws and scores tokens.
 
@@ -39,8 +50,8 @@ class TokenBackend(Backend):
     _most_tokens: int | None = None
 
     @abstractmethod
-    def _draw(self, prompts: list[list[int]], sampling: Sampling, seed: int, advance: Advance) -> list[list[Draw]]:
-        """`sampling.k` draws after each prompt, in order."""
+    def _draw(self, requests: Sequence[TokenRequest], advance: Advance) -> list[list[list[Draw]]]:
+        """For each request `sampling.k` draws after each of its prompts, in order."""
 
     @abstractmethod
     def _sum_logprobs(self, rows: list[Row], advance: Advance) -> list[float]:
@@ -66,16 +77,24 @@ class TokenBackend(Backend):
         _, generation = load_configs(self._policy.path, trust_remote_code=self._spec.trust_remote_code)
         return stop_ids(self._chat, generation)
 
-    def _generate(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[list[Completion]]:
-        if sampling.temperature == 0 and sampling.k > 1:
-            raise BackendError(f"temperature 0 would draw {sampling.k} equal answers: set k=1, or a temperature")
-        rows = [render_prompt(self._chat, messages) for messages in prompts]
-        self._check_room(prompts, rows, sampling.max_new_tokens)
-        drawn = self._draw(rows, sampling, seed, advance)
+    def _generate(self, requests: Sequence[Request], advance: Advance) -> list[list[list[Completion]]]:
+        asked = [self._rendered(one) for one in requests]
+        drawn = self._draw(asked, advance)
         return [
-            [completion_of(self._chat, row, *one, self._stops) for one in own]
-            for row, own in zip(rows, drawn, strict=True)
+            [
+                [completion_of(self._chat, prompt, *draw, self._stops) for draw in draws]
+                for prompt, draws in zip(one.prompts, own, strict=True)
+            ]
+            for one, own in zip(asked, drawn, strict=True)
         ]
+
+    def _rendered(self, request: Request) -> TokenRequest:
+        k = request.sampling.k
+        if request.sampling.temperature == 0 and k > 1:
+            raise BackendError(f"temperature 0 would draw {k} equal answers: set k=1, or a temperature")
+        rows = [render_prompt(self._chat, messages) for messages in request.prompts]
+        self._check_room(request.prompts, rows, request.sampling.max_new_tokens)
+        return TokenRequest(prompts=rows, sampling=request.sampling, seed=request.seed)
 
     def _check_room(self, prompts: Prompts, rows: list[list[int]], most: int) -> None:
         """Raises BackendError for a prompt that leaves no room for an answer of `most` tokens."""

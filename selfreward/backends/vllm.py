@@ -4,7 +4,7 @@ import hashlib
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from selfreward.backends.base import Advance, Sampling
 from selfreward.backends.device import MOST_THREADS, Device, resolve_dtype
 from selfreward.backends.model_loading import check_model
 from selfreward.backends.shared_prefixes import Row
-from selfreward.backends.token_backend import Draw, TokenBackend
+from selfreward.backends.token_backend import Draw, TokenBackend, TokenRequest
 from selfreward.backends.vllm_process import Worker, WorkerReply, versions
 from selfreward.errors import BackendError
 from selfreward.records import Policy
@@ -85,10 +85,26 @@ class VllmBackend(TokenBackend):
             self._worker.close()
             self._worker = None
 
-    def _draw(self, prompts: list[list[int]], sampling: Sampling, seed: int, advance: Advance) -> list[list[Draw]]:
+    def _draw(self, requests: Sequence[TokenRequest], advance: Advance) -> list[list[list[Draw]]]:
+        asked = [(one, self._params(one.sampling)) for one in requests]
+        prompts = [
+            {"prompt": prompt, "params": params | {"seed": own}, "pattern": one.sampling.pattern}
+            for one, params in asked
+            for prompt, own in zip(one.prompts, _prompt_seeds(one.seed, one.prompts), strict=True)
+        ]
+        replies = iter(self._ask(prompts, advance))
+        return [
+            [
+                [(draw.tokens, _logprobs(draw.tokens, draw.logprobs)) for draw in next(replies).completions]
+                for _ in one.prompts
+            ]
+            for one in requests
+        ]
+
+    def _params(self, sampling: Sampling) -> dict[str, Any]:
         if sampling.temperature > _HOTTEST:
             raise BackendError(f"temperature={sampling.temperature} is more than vLLM takes: at most {_HOTTEST}")
-        params: dict[str, Any] = {
+        return {
             "n": sampling.k,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
@@ -98,12 +114,6 @@ class VllmBackend(TokenBackend):
             "ignore_eos": True,  # it is one of the stops
             "logprobs": 0,
         }
-        requests = [
-            {"prompt": prompt, "params": params | {"seed": own}, "pattern": sampling.pattern}
-            for prompt, own in zip(prompts, _prompt_seeds(seed, prompts), strict=True)
-        ]
-        replies = self._ask(requests, lambda: advance(sampling.k))
-        return [[(one.tokens, _logprobs(one.tokens, one.logprobs)) for one in reply.completions] for reply in replies]
 
     def _sum_logprobs(self, rows: list[Row], advance: Advance) -> list[float]:
         """The last token is not sent but asked for: so an answer may fill the context, and each pass counts."""
@@ -115,23 +125,23 @@ class VllmBackend(TokenBackend):
             for prompt, completion in rows
         ]
         sums = []
-        for (prompt, completion), reply in zip(rows, self._ask(requests, lambda: advance(1)), strict=True):
+        for (prompt, completion), reply in zip(rows, self._ask(requests, advance), strict=True):
             asked = (reply.prompt_logprobs or [])[len(prompt) :]
             sums.append(sum(_logprobs(completion, [*asked, *reply.completions[0].logprobs])))
         return sums
 
     def _first_logprobs(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
         params = _one_pass(wanted)
-        replies = self._ask([{"prompt": prompt, "params": params} for prompt in prompts], lambda: advance(1))
+        replies = self._ask([{"prompt": prompt, "params": params} for prompt in prompts], advance)
         return [_logprobs(wanted, reply.completions[0].logprobs * len(wanted)) for reply in replies]
 
-    def _ask(self, requests: list[dict[str, Any]], tick: Callable[[], None]) -> list[WorkerReply]:
+    def _ask(self, requests: list[dict[str, Any]], advance: Advance) -> list[WorkerReply]:
         """The worker's answers, in order; the first call starts it."""
         if not requests:
             return []
         worker, self._worker = self._worker or self._start(), None
         try:
-            answers = worker.ask(requests, tick)
+            answers = worker.ask(requests, advance)
             self._worker = worker
         finally:
             if self._worker is None:  # it would answer the next call with what is left of this one

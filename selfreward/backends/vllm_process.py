@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
 
 from selfreward.backends import vllm_worker
+from selfreward.backends.base import Advance
 from selfreward.backends.one_line import one_line, plain, without_escapes
 from selfreward.errors import BackendError
 
@@ -110,8 +111,8 @@ class Worker:
         self._requests = self._socket.makefile("wb")
         self._send(settings)
 
-    def ask(self, requests: Sequence[Mapping[str, Any]], tick: Callable[[], None]) -> list[WorkerReply]:
-        """A reply to each request, in order; `tick` is called as each one comes in.
+    def ask(self, requests: Sequence[Mapping[str, Any]], advance: Advance) -> list[WorkerReply]:
+        """A reply to each request, in order; `advance` is told of the completions of each as it comes in.
 
         Raises BackendError where the worker ended, did nothing for too long, or sent what is no reply.
         """
@@ -126,7 +127,7 @@ class Worker:
             if len(reply.completions) != requests[reply.number]["params"].get("n", 1):
                 raise self._garbage(f"{len(reply.completions)} completions of request {reply.number}")
             replies[reply.number] = reply
-            tick()
+            advance(len(reply.completions))
         return [replies[number] for number in range(len(requests))]
 
     def _receive(self) -> WorkerReply | None:

@@ -1,6 +1,6 @@
 """Evaluate: held-out prompts and the final gold set. Nothing here feeds the loop."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
@@ -8,15 +8,17 @@ from pydantic import Field, model_validator
 
 from selfreward.answers import accepts, extract_answer
 from selfreward.artifacts import Artifact, Output, derive_seed
+from selfreward.artifacts.parquet import in_batches
 from selfreward.artifacts.reports import load_report, save_report
-from selfreward.backends.base import Answer, Backend, TextScore
-from selfreward.backends.candidates import Decoding, draw_candidates
+from selfreward.backends.base import Advance, Answer, Backend, Completion, TextScore
+from selfreward.backends.candidates import Asking, Decoding, draw_completions
 from selfreward.judge_quality.estimate import share_of
 from selfreward.metrics.evaluation import Evaluation, GoldAccuracy
 from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer, compare_with_start, stratum_scores
-from selfreward.records import Candidate, GoldPair, Policy, Prompt
+from selfreward.records import GoldPair, Policy, Prompt
 
-VERSION = 6
+VERSION = 7
+_SHARD = 32  # prompts
 
 
 class EvaluateSpec(Decoding):
@@ -65,17 +67,11 @@ def evaluate(
     prompts = list(held_out.records(Prompt))
     ladder = spec.ladder if baseline is None else ()
     answers: list[EvaluatedAnswer] = []
-    total = len(prompts) * (1 + spec.k * (1 + len(ladder)))
+    shards = [_askings(spec, ladder, own, derive_seed(seed, n)) for n, own in enumerate(in_batches(prompts, _SHARD))]
+    total = sum(len(one.prompts) * one.decoding.k for shard in shards for one in shard)
     with out.table(EvaluatedAnswer) as table, out.progress(total, "answers") as advance:
-        for shard, temperature in enumerate((GREEDY, spec.temperature, *ladder)):
-            # Only questions with one short right answer can be matched, so the ladder asks no others.
-            asked = [prompt for prompt in prompts if prompt.stratum == "closed"] if temperature in ladder else prompts
-            # A copy is not validated again: greedy decoding is temperature 0, which no setting may be.
-            decoding = spec.model_copy(update={"temperature": temperature, "k": 1 if temperature == GREEDY else spec.k})
-            draw = partial(
-                draw_candidates, backend, policy, asked, decoding, seed=derive_seed(seed, shard), advance=advance
-            )
-            answers += table.shard(partial(_answer, draw, asked, temperature), advance)
+        for shard in shards:
+            answers += table.shard(partial(_answers, backend, shard, advance), advance)
     out.count(completion_tokens=sum(answer.tokens for answer in answers))
     compared = None
     if baseline is not None:
@@ -93,29 +89,42 @@ def evaluate(
     save_report(out, "metrics", found)
 
 
-def _answer(
-    draw: Callable[[], list[Candidate]], prompts: Sequence[Prompt], temperature: float
-) -> list[EvaluatedAnswer]:
-    by_id = {prompt.id: prompt for prompt in prompts}
-    rows = []
-    for candidate in draw():
-        prompt = by_id[candidate.prompt_id]
-        answer = extract_answer(candidate.text, prompt) if prompt.stratum == "closed" else None
-        rows.append(
-            EvaluatedAnswer(
-                prompt_id=prompt.id,
-                stratum=prompt.stratum,
-                temperature=temperature,
-                index=candidate.index,
-                text=candidate.text,
-                answer=answer,
-                right=None if prompt.match is None else accepts(prompt, answer),
-                finish=candidate.finish,
-                tokens=candidate.tokens,
-                thought=candidate.thought,
-            )
-        )
-    return rows
+def _askings(spec: EvaluateSpec, ladder: Sequence[float], prompts: Sequence[Prompt], seed: int) -> list[Asking]:
+    """Every prompt greedily and at the temperature, and on the ladder those that can be matched."""
+    askings = []
+    for number, temperature in enumerate((GREEDY, spec.temperature, *ladder)):
+        # Only questions with one short right answer can be matched, so the ladder asks no others.
+        asked = [prompt for prompt in prompts if prompt.stratum == "closed"] if temperature in ladder else prompts
+        # A copy is not validated again: greedy decoding is temperature 0, which no setting may be.
+        decoding = spec.model_copy(update={"temperature": temperature, "k": 1 if temperature == GREEDY else spec.k})
+        askings.append(Asking(prompts=asked, decoding=decoding, seed=derive_seed(seed, number)))
+    return askings
+
+
+def _answers(backend: Backend, askings: Sequence[Asking], advance: Advance) -> list[EvaluatedAnswer]:
+    drawn = draw_completions(backend, askings, advance)
+    return [
+        _evaluated(prompt, one.decoding.temperature, index, completion)
+        for one, by_prompt in zip(askings, drawn, strict=True)
+        for prompt, completions in zip(one.prompts, by_prompt, strict=True)
+        for index, completion in enumerate(completions)
+    ]
+
+
+def _evaluated(prompt: Prompt, temperature: float, index: int, completion: Completion) -> EvaluatedAnswer:
+    answer = extract_answer(completion.text, prompt) if prompt.stratum == "closed" else None
+    return EvaluatedAnswer(
+        prompt_id=prompt.id,
+        stratum=prompt.stratum,
+        temperature=temperature,
+        index=index,
+        text=completion.text,
+        answer=answer,
+        right=None if prompt.match is None else accepts(prompt, answer),
+        finish=completion.finish,
+        tokens=completion.tokens,
+        thought=completion.thought,
+    )
 
 
 def _gold(out: Output, backend: Backend, pairs: Sequence[GoldPair]) -> GoldAccuracy | None:

@@ -12,7 +12,7 @@ from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.artifacts.parquet import in_batches
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import Advance, Answer, Backend, TextScore
-from selfreward.backends.candidates import Decoding, draw_completions
+from selfreward.backends.candidates import Asking, Decoding, draw_completions
 from selfreward.data.wheels import asset_model
 from selfreward.metrics.embed import Embedder, embed_hashing, embed_minilm, embed_once
 from selfreward.metrics.matched_probe import Mode, ProbeAnswer, matched_measures
@@ -174,7 +174,7 @@ def _draw(
 def _answers(
     backend: Backend, prompts: Sequence[Prompt], decoding: Decoding, seed: int, advance: Advance
 ) -> list[ProbeAnswer]:
-    drawn = draw_completions(backend, prompts, decoding, seed=seed, advance=advance)
+    (drawn,) = draw_completions(backend, [Asking(prompts=prompts, decoding=decoding, seed=seed)], advance)
     return [
         ProbeAnswer(
             prompt_id=prompt.id,

@@ -176,7 +176,7 @@ def _trainer_inputs(spec: TrainingBase, model: Any, chat: Chat, columns: dict[st
     from peft import LoraConfig
 
     tokenizer = copy.deepcopy(chat.tokenizer)
-    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad_id(chat, model))
+    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad_id(chat, model.get_input_embeddings().num_embeddings))
     if tokenizer.eos_token is None:
         tokenizer.eos_token = chat.rendering.end_of_turn
     lora = LoraConfig(r=spec.lora_rank, lora_alpha=spec.lora_alpha, target_modules="all-linear", task_type="CAUSAL_LM")

@@ -20,13 +20,19 @@ SAMPLING = Sampling(k=2, temperature=1.0, top_p=1.0, max_new_tokens=4)
 Change = Callable[[Any], Any]
 
 FAULTS: dict[str, tuple[str, Change]] = {
-    "a prompt without answers": ("generate", lambda drawn: drawn[:-1]),
-    "a prompt too many": ("generate", lambda drawn: [*drawn, drawn[0]]),
-    "an answer too few": ("generate", lambda drawn: [drawn[0][:-1], *drawn[1:]]),
-    "an answer too many": ("generate", lambda drawn: [*drawn[:-1], [*drawn[-1], drawn[-1][0]]]),
+    "a request without a reply": ("generate", lambda replies: replies[:-1]),
+    "a prompt without answers": ("generate", lambda replies: [drawn[:-1] for drawn in replies]),
+    "a prompt too many": ("generate", lambda replies: [[*drawn, drawn[0]] for drawn in replies]),
+    "an answer too few": ("generate", lambda replies: [[drawn[0][:-1], *drawn[1:]] for drawn in replies]),
+    "an answer too many": (
+        "generate",
+        lambda replies: [[*drawn[:-1], [*drawn[-1], drawn[-1][0]]] for drawn in replies],
+    ),
     "an answer that has no number": (
         "generate",
-        lambda drawn: [[replace(drawn[0][0], token_logprobs=(float("nan"),)), *drawn[0][1:]], *drawn[1:]],
+        lambda replies: [
+            [[replace(drawn[0][0], token_logprobs=(float("nan"),)), *drawn[0][1:]], *drawn[1:]] for drawn in replies
+        ],
     ),
     "a score too few": ("score", lambda scores: scores[1:]),
     "an option too few": ("score_options", lambda scores: [replace(one, logprobs=one.logprobs[1:]) for one in scores]),
@@ -64,10 +70,10 @@ def test_a_faulty_engine_poisons_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     whole = run_scripted(tmp_path / "whole", *settings)
     calls = 0
 
-    def spoiled(drawn: Any) -> Any:
+    def spoiled(replies: Any) -> Any:
         nonlocal calls
         calls += 1
-        return drawn if calls % 7 or not drawn or len(drawn[0]) < 2 else FAULTS[fault][1](drawn)
+        return replies if calls % 7 or not all(replies) else FAULTS[fault][1](replies)
 
     with monkeypatch.context() as patch:
         spoil(patch, "generate", spoiled)

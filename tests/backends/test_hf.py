@@ -7,12 +7,14 @@ import pytest
 
 from selfreward.backends.base import Answer, OptionScore, Sampling
 from selfreward.backends.chat import render_prompt
+from selfreward.backends.draw_plan import plan_drawings
 from selfreward.backends.hf import HfBackend, HfSpec
+from selfreward.backends.token_backend import TokenRequest
 from selfreward.errors import BackendError
 from selfreward.records import Policy
 from tests.tiny import ask, completion, make_chat, make_tiny_policy, make_tokenizer
 
-SPEC = HfSpec(dtype="float32", device="cpu", batch_size=6)
+SPEC = HfSpec(dtype="float32", device="cpu", batch_size=6, workers=1)
 PROMPTS = [ask(text) for text in ("hello", "what is the name of it", "a", "why", "say it again, please")]
 
 
@@ -33,10 +35,16 @@ def flat(scores):
     return [number for one in scores for number in (one.logprobs if isinstance(one, OptionScore) else [one.logprob])]
 
 
+def held(backend):
+    """The model of a backend that holds it in this process."""
+    backend._ask_facts()
+    return backend._held.model
+
+
 def counted(backend, call):
     """What `call` returns, and how many tokens the model was shown for it, padding included."""
     seen = []
-    layer = backend._load_model().get_input_embeddings()
+    layer = held(backend).get_input_embeddings()
     hook = layer.register_forward_pre_hook(lambda _layer, inputs: seen.append(inputs[0].numel()))
     try:
         return call(), sum(seen)
@@ -62,18 +70,28 @@ def test_a_pattern_is_refused_before_anything_is_loaded(tmp_path):
 
 @pytest.mark.parametrize(("temperature", "top_p", "k"), [(0.7, 0.9, 3), (1.0, 1.0, 3), (0.0, 1.0, 1)])
 def test_logprob_of_a_draw_is_the_untempered_one_of_the_same_tokens(backend, temperature, top_p, k):
-    from selfreward.backends.forward import draw_tokens, token_logprobs
+    from selfreward.backends.forward import token_logprobs
 
-    chat, model = backend._chat, backend._load_model()
+    chat, model = backend._chat, held(backend)
     rows = [render_prompt(chat, messages) for messages in PROMPTS]
     stops = [chat.end_of_turn, *range(0, 256, 8)]
     sampling = Sampling(k=k, temperature=temperature, top_p=top_p, max_new_tokens=20)
-    drawn, logprobs = draw_tokens(model, rows, sampling, 3, stops, stops[0])
-    ends = [next((place + 1 for place, token in enumerate(row) if token in stops), len(row)) for row in drawn]
-    pairs = [(rows[place // k], row[: ends[place]]) for place, row in enumerate(drawn)]
+    asked = TokenRequest(prompts=rows, sampling=sampling, seed=3)
+    jobs, owners = plan_drawings([asked], 2, stops=stops, pad=stops[0], gap=True)
+    assert len(jobs) > 1
+    drawn = {
+        owner: draw
+        for job, own in zip(jobs, owners, strict=True)
+        for owner, draw in zip(own, backend._held.do(job), strict=True)
+    }
+    ends = {
+        owner: next((place + 1 for place, token in enumerate(row) if token in stops), len(row))
+        for owner, (row, _) in drawn.items()
+    }
+    pairs = [(rows[owner[1]], row[: ends[owner]]) for owner, (row, _) in drawn.items()]
     scored = [sum(one) for one in token_logprobs(model, pairs, stops[0])]
-    assert len(set(ends)) > 1
-    assert [sum(row[:end]) for row, end in zip(logprobs, ends, strict=True)] == pytest.approx(scored, abs=1e-3)
+    assert len(set(ends.values())) > 1
+    assert [sum(logprobs[: ends[owner]]) for owner, (_, logprobs) in drawn.items()] == pytest.approx(scored, abs=1e-3)
 
 
 def test_a_completion_counts_the_token_that_ended_it(tmp_path):
@@ -88,7 +106,9 @@ def test_a_completion_counts_the_token_that_ended_it(tmp_path):
 def test_greedy_answers_do_not_depend_on_the_order_or_company_of_prompts(backend, policy):
     greedy = {"k": 1, "temperature": 0.0, "max_new_tokens": 12}
     forward = draw(backend, **greedy)
-    backward = draw(HfBackend(HfSpec(dtype="float32", device="cpu", batch_size=2), policy), PROMPTS[::-1], **greedy)
+    backward = draw(
+        HfBackend(HfSpec(dtype="float32", device="cpu", batch_size=2, workers=1), policy), PROMPTS[::-1], **greedy
+    )
     assert [row[0].text for row in backward[::-1]] == [row[0].text for row in forward]
     assert [row[0].logprob for row in backward[::-1]] == pytest.approx([row[0].logprob for row in forward], abs=1e-3)
 
@@ -96,7 +116,7 @@ def test_greedy_answers_do_not_depend_on_the_order_or_company_of_prompts(backend
 def test_a_score_is_the_sum_over_the_answer_only(backend):
     import torch
 
-    model = backend._load_model()
+    model = held(backend)
     prompt, answer = render_prompt(make_chat(), PROMPTS[0]), completion("hello")
     with torch.inference_mode():
         logprobs = model(torch.tensor([prompt + answer])).logits[0].log_softmax(-1)
@@ -154,8 +174,8 @@ def test_reading_the_identity_imports_no_torch(policy):
 def test_leaving_the_backend_frees_the_model(policy):
     with HfBackend(SPEC, policy) as backend:
         draw(backend, PROMPTS[:1])
-        assert backend._model is not None
-    assert backend._model is None
+        assert backend._held is not None
+    assert backend._held is None
 
 
 def test_folders_that_cannot_be_used(tmp_path, policy):

@@ -55,7 +55,7 @@ def failure(folder: Path, code: str, timeout: float = 60) -> str:
     """What is told of a worker that does `code` when it is asked one thing."""
     worker = Worker(written(folder, code), {}, {}, timeout)
     with pytest.raises(BackendError) as caught:
-        worker.ask([REQUEST], lambda: None)
+        worker.ask([REQUEST], lambda _: None)
     told = str(caught.value)
     assert told.isprintable(), "one line, and nothing that a terminal obeys"
     with pytest.raises(ProcessLookupError):
@@ -73,8 +73,8 @@ def test_a_worker_that_does_nothing_is_ended_in_time(tmp_path: Path) -> None:
 def test_a_worker_that_is_at_work_is_waited_for(tmp_path: Path) -> None:
     code = "for _ in range(8):\n    time.sleep(0.3)\n    send(None)\nsend(good)\nend.read(1)"
     worker = Worker(written(tmp_path, code), {}, {}, 2)
-    ticks: list[None] = []
-    (reply,) = worker.ask([REQUEST], lambda: ticks.append(None))
+    ticks: list[int] = []
+    (reply,) = worker.ask([REQUEST], ticks.append)
     worker.close()
     assert (reply.completions[0].tokens, len(ticks)) == ([1], 1)
 

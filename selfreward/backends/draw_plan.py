@@ -1,0 +1,70 @@
+"""Which answers are drawn in one call of a model: a prompt is read once, and what all prompts begin with too."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from selfreward.backends.drawing import Drawing, Row
+from selfreward.backends.shared_prefixes import common_length
+from selfreward.backends.token_backend import TokenRequest
+
+Owner = tuple[int, int, int]
+"""The place of a request, of a prompt in it, and of an answer to that."""
+
+# Tokens; a shorter beginning is not worth a call of the model.
+_FEW = 8
+
+
+def plan_drawings(
+    requests: Sequence[TokenRequest], batch_size: int, *, stops: list[int], pad: int, gap: bool
+) -> tuple[list[Drawing], list[list[Owner]]]:
+    """What is to be drawn, and whose answer each of its rows is.
+
+    A drawing has about `batch_size` rows, all of those to a prompt, and prompts of about one length. An answer's stream
+    is made of its request's seed and its place there. With `gap`, prompts may stand apart from what they begin with.
+    """
+    alike: dict[tuple[float, int], dict[tuple[int, ...], list[Owner]]] = defaultdict(lambda: defaultdict(list))
+    for asked, request in enumerate(requests):
+        sampling = request.sampling
+        for place, prompt in enumerate(request.prompts):
+            owners = [(asked, place, n) for n in range(sampling.k)]
+            alike[sampling.top_p, sampling.max_new_tokens][tuple(prompt)] += owners
+    drawings, owners_of = [], []
+    for (top_p, most), by_prompt in alike.items():
+        begun = common_length(min(by_prompt)[:-1], max(by_prompt)[:-1]) if gap else 0
+        for batch in _batches(by_prompt, batch_size):
+            owned = [(number, owner) for number, prompt in enumerate(batch) for owner in by_prompt[prompt]]
+            drawing = Drawing(
+                prompts=list(map(list, batch)),
+                rows=[_row(number, requests[owner[0]], owner) for number, owner in owned],
+                prefix=list(batch[0][: begun if begun >= _FEW else 0]),
+                top_p=top_p,
+                max_new_tokens=most,
+                stops=stops,
+                pad=pad,
+            )
+            drawings.append(drawing)
+            owners_of.append([owner for _, owner in owned])
+    return drawings, owners_of
+
+
+def _row(number: int, request: TokenRequest, owner: Owner) -> Row:
+    return Row(prompt=number, temperature=request.sampling.temperature, stream=(request.seed, *owner[1:]))
+
+
+def cost_of(drawing: Drawing) -> int:
+    """About how many tokens a model computes for it."""
+    read = len(drawing.prompts) * (max(map(len, drawing.prompts)) - len(drawing.prefix))
+    return read + len(drawing.rows) * drawing.max_new_tokens
+
+
+def _batches(by_prompt: dict[tuple[int, ...], list[Owner]], size: int) -> list[list[tuple[int, ...]]]:
+    """Prompts by length, in as few batches as hold about `size` rows each, and about equally many in each."""
+    prompts = sorted(by_prompt, key=len)
+    total = sum(map(len, by_prompt.values()))
+    count = max(1, round(total / size)) if total else 0
+    batches: list[list[tuple[int, ...]]] = [[] for _ in range(count)]
+    seen = 0
+    for prompt in prompts:
+        batches[min(count - 1, seen * count // total)].append(prompt)
+        seen += len(by_prompt[prompt])
+    return [batch for batch in batches if batch]

@@ -1,0 +1,109 @@
+"""A transformers model in memory and the jobs it can do, in this process or in another."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfreward.backends import forward
+from selfreward.backends.device import Device, Dtype
+from selfreward.backends.drawing import Drawing, draw_tokens
+from selfreward.backends.model_loading import load_model, quiet
+from selfreward.backends.shared_prefixes import Row
+from selfreward.errors import BackendError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """Which model is to be held, and how."""
+
+    path: Path
+    digest: str
+    dtype: Dtype
+    device: Device
+    trust_remote_code: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskFacts:
+    """Asks for `ModelFacts`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """How many tokens it knows, and what it can share: `prefix` between rows to score, `gap` between rows to draw."""
+
+    vocabulary: int
+    prefix: bool
+    gap: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scoring:
+    """Rows to score in one call: all tokens of their completions, or those `wanted` behind their prompts."""
+
+    rows: Sequence[Row]
+    prefix: Sequence[int]
+    wanted: Sequence[int] | None
+    pad: int
+
+
+Job = AskFacts | Drawing | Scoring
+
+
+class HeldModel:
+    """A model in memory, with the last beginning that rows shared."""
+
+    def __init__(self, loading: Loading) -> None:
+        """Loads it. Raises BackendError where that cannot be done."""
+        from transformers import GenerationConfig
+
+        self.loading = loading
+        self.model = load_model(
+            loading.path,
+            dtype=loading.dtype,
+            device=loading.device,
+            trust_remote_code=loading.trust_remote_code,
+        )
+        # generate() fills every setting we leave open from here: a repetition penalty of the model's author must
+        # not change the draws.
+        self.model.generation_config = GenerationConfig()
+        self._prefix: tuple[list[int], forward.Prefix] | None = None
+
+    def do(self, job: Job) -> Any:
+        """ModelFacts, or what `draw_tokens`, `token_logprobs` or `next_token_logprobs` give for the rows of a job."""
+        model = self.model
+        match job:
+            case AskFacts():
+                return ModelFacts(
+                    vocabulary=model.get_input_embeddings().num_embeddings,
+                    prefix=forward.can_share_prefix(model),
+                    gap=forward.sees_all_places(model),
+                )
+            case Drawing():
+                with quiet():
+                    return draw_tokens(model, job, self._begun(job.prefix))
+            case Scoring():
+                begun = self._begun(job.prefix)
+                if job.wanted is None:
+                    return forward.token_logprobs(model, job.rows, job.pad, begun)
+                prompts = [prompt for prompt, _ in job.rows]
+                return forward.next_token_logprobs(model, prompts, job.wanted, job.pad, begun)
+
+    def _begun(self, tokens: Sequence[int]) -> forward.Prefix | None:
+        """What the model computes of `tokens`; None for none."""
+        if not tokens:
+            return None
+        if self._prefix is None or self._prefix[0] != list(tokens):
+            self._prefix = list(tokens), forward.compute_prefix(self.model, tokens)
+        return self._prefix[1]
+
+
+def check_known(rows: Iterable[Sequence[int]], facts: ModelFacts, path: Path) -> None:
+    """Raises BackendError for a token that the model in `path` has no embedding of."""
+    greatest = max((max(row, default=0) for row in rows), default=0)
+    if greatest >= facts.vocabulary:
+        raise BackendError(
+            f"the tokenizer in {path} gives token {greatest}, and the model knows {facts.vocabulary} tokens: give the "
+            "tokenizer and the config.json of these weights"
+        )

@@ -1,0 +1,134 @@
+"""Processes that hold the same model and share the jobs: on a CPU two of one thread do more than one of two.
+
+What a job gives does not depend on who does it. The processes end with this one, also when it is killed.
+"""
+
+import gc
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from selfreward.backends.hf_model import HeldModel, Job, Loading
+from selfreward.errors import BackendError, SelfrewardError
+
+_SECONDS_TO_END = 5
+
+
+class Workers:
+    """`count` processes of `threads` threads; they are started with the first jobs, and again after a failure."""
+
+    def __init__(self, count: int, threads: int) -> None:
+        self._count, self._threads = count, threads
+        self._running: dict[Connection, subprocess.Popen[bytes]] = {}
+
+    def do(self, loading: Loading, jobs: Sequence[Job], done: Callable[[int], None]) -> list[Any]:
+        """What each job gives, in order; `done(n)` is called as job n is done.
+
+        Raises what a job raises, and BackendError where a process ended. All processes end with either.
+        """
+        if not self._running:
+            self._start()
+        results: dict[int, Any] = {}
+        waiting = iter(enumerate(jobs))
+        busy: dict[Connection, int] = {}
+
+        def hand_over(to: Connection) -> None:
+            if (following := next(waiting, None)) is not None:
+                busy[to], job = following
+                to.send((loading, job))
+
+        try:
+            for connection in self._running:
+                hand_over(connection)
+            while busy:
+                ready = wait(list(busy))
+                for connection in [one for one in busy if one in ready]:
+                    number = busy.pop(connection)
+                    results[number] = self._received(connection)
+                    hand_over(connection)
+                    done(number)
+        except BaseException:
+            self.end()  # they would answer the next call with what is left of this one
+            raise
+        return [results[number] for number in range(len(jobs))]
+
+    def forget(self) -> None:
+        """Has every process free its model."""
+        for connection in self._running:
+            connection.send(None)
+
+    def end(self) -> None:
+        """Ends all processes."""
+        for connection, process in self._running.items():
+            process.kill()
+            process.wait()
+            connection.close()
+        self._running = {}
+
+    def _start(self) -> None:
+        # A new interpreter, not a copy of this one: locks of its threads would be copied too.
+        for _ in range(self._count):
+            ours, theirs = socket.socketpair()
+            with theirs:
+                command = [sys.executable, "-P", "-m", __spec__.name, str(theirs.fileno()), str(self._threads)]
+                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+            self._running[Connection(ours.detach())] = process
+
+    def _received(self, connection: Connection) -> Any:
+        try:
+            result = connection.recv()
+        except (EOFError, ConnectionError) as error:
+            raise self._ended(connection) from error
+        if isinstance(result, SelfrewardError):
+            raise result
+        return result
+
+    def _ended(self, connection: Connection) -> BackendError:
+        process = self._running[connection]
+        status = process.wait(_SECONDS_TO_END)
+        if status == -signal.SIGKILL:
+            why = "was killed, by the system perhaps for want of memory: set backend.workers=1 where that is so"
+        else:
+            why = f"ended with status {status}, and its own message stands above"
+        return BackendError(f"one of the {self._count} processes that hold the model {why}. Run again to go on")
+
+
+@cache
+def workers_of(count: int, threads: int) -> Workers:
+    """The processes of this one; backends that hold one policy after another share them."""
+    return Workers(count, threads)
+
+
+def serve(connection: Connection, threads: int) -> None:
+    """Does jobs until the other end is gone; a message is a Loading and a Job, or None to free the model."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one is told, and ends it
+    import torch
+
+    torch.set_num_threads(threads)
+    held: HeldModel | None = None
+    while True:
+        try:
+            message = connection.recv()
+        except EOFError:
+            return
+        if message is None or (held is not None and held.loading != message[0]):
+            held = None
+            gc.collect()
+        if message is None:
+            continue
+        loading, job = message
+        try:
+            held = held or HeldModel(loading)
+            result = held.do(job)
+        except SelfrewardError as error:
+            result = error
+        connection.send(result)
+
+
+if __name__ == "__main__":
+    serve(Connection(int(sys.argv[1])), int(sys.argv[2]))

@@ -1,0 +1,123 @@
+"""Tokens are drawn from the model's own distribution, whatever is drawn beside them."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from selfreward.backends.base import Request, Sampling
+from selfreward.backends.draw_plan import plan_drawings
+from selfreward.backends.drawing import Drawing, Row, _inverse, _Sampler, uniforms
+from selfreward.backends.hf import HfBackend, HfSpec
+from selfreward.backends.token_backend import TokenRequest
+from selfreward.errors import BackendError
+from tests.tiny import ask, make_tiny_policy
+
+PROMPTS = [ask(text) for text in ("hello", "what is the name of it", "a", "why", "say it again, please", "why")]
+
+
+def nothing(_done):
+    """Progress that nobody watches."""
+
+
+def sampling(**changes):
+    return Sampling(**({"k": 2, "temperature": 1.0, "top_p": 1.0, "max_new_tokens": 6} | changes))
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory):
+    return make_tiny_policy(tmp_path_factory.mktemp("tiny"), extra_stops=range(0, 256, 16))
+
+
+def backend(policy, **changes):
+    return HfBackend(HfSpec(**({"dtype": "float32", "device": "cpu", "workers": 1} | changes)), policy)
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 1e-30, 1e-6, 0.3, 1.0, 7.0]), min_size=1, max_size=700).filter(any),
+    st.floats(0, 1, exclude_max=True),
+)
+@settings(max_examples=200)
+def test_a_token_is_drawn_where_the_running_sum_passes_the_uniform(weights, uniform):
+    chosen = int(_inverse(torch.tensor([weights]), torch.tensor([uniform], dtype=torch.float64))[0])
+    sums = np.cumsum(np.array(weights, dtype=np.float32).astype(np.float64))
+    share = 1e-6 * sums[-1]
+    assert weights[chosen] > 0
+    assert sums[chosen] >= uniform * sums[-1] - share
+    assert sums[chosen] - np.float32(weights[chosen]) <= uniform * sums[-1] + share
+
+
+def test_no_token_without_weight_is_drawn_at_either_end():
+    weights = torch.zeros(2, 1000)
+    weights[:, 300] = 1e-20
+    last = torch.tensor([0.0, np.nextafter(1.0, 0.0)], dtype=torch.float64)
+    assert _inverse(weights, last).tolist() == [300, 300]
+
+
+@pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.5, 1.0), (2.0, 0.8)])
+def test_tokens_are_drawn_as_often_as_they_are_likely(temperature, top_p):
+    logits = torch.linspace(-3, 3, 9)
+    count = 4000
+    rows = [Row(prompt=0, temperature=temperature, stream=(5, 0, n)) for n in range(count)]
+    drawing = Drawing(prompts=[[1]], rows=rows, prefix=[], top_p=top_p, max_new_tokens=1, stops=[0], pad=0)
+    told = _Sampler(drawing, "cpu")(torch.zeros(count, 1, dtype=torch.long), logits.repeat(count, 1))
+    drawn = Counter(told.argmax(-1).tolist())
+    probabilities = (logits / temperature).softmax(-1)
+    ascending = probabilities.sort().values.cumsum(0)
+    kept = probabilities >= probabilities.sort().values[ascending > 1 - top_p + 1e-9].min()
+    expected = torch.where(kept, probabilities, 0) / probabilities[kept].sum()
+    for token, share in enumerate(expected.tolist()):
+        deviation = (share * (1 - share) / count) ** 0.5
+        assert abs(drawn[token] / count - share) <= 4.5 * deviation
+
+
+def test_streams_do_not_depend_on_how_much_is_read_of_them():
+    assert uniforms((1, 2, 3), 4) == uniforms((1, 2, 3), 9)[:4]
+    assert uniforms((1, 2, 3), 4) != uniforms((1, 3, 2), 4)
+
+
+def test_what_is_drawn_does_not_depend_on_company_or_batches(policy):
+    requests = [
+        Request(prompts=PROMPTS, sampling=sampling(k=1, temperature=0.0), seed=1),
+        Request(prompts=PROMPTS, sampling=sampling(), seed=2),
+        Request(prompts=PROMPTS[:2], sampling=sampling(max_new_tokens=9, top_p=0.7), seed=2),
+    ]
+    apart = [backend(policy, batch_size=1).generate_all([one], nothing)[0] for one in requests]
+    for size in (2, 5, 64):
+        together = backend(policy, batch_size=size).generate_all(requests, nothing)
+        assert [[[one.text for one in row] for row in own] for own in together] == [
+            [[one.text for one in row] for row in own] for own in apart
+        ]
+
+
+def test_equal_prompts_get_answers_of_their_own(policy):
+    drawn = backend(policy).generate([PROMPTS[3], PROMPTS[5]], sampling(k=4, max_new_tokens=12), 1, nothing)
+    assert [one.text for one in drawn[0]] != [one.text for one in drawn[1]]
+
+
+def test_a_prompt_is_read_once_for_all_that_is_asked_about_it():
+    rows = [[*range(1, 20), 30 + n] for n in range(6)]
+    requests = [TokenRequest(prompts=rows, sampling=sampling(k=k), seed=k) for k in (1, 3)]
+    drawings, owners = plan_drawings(requests, 12, stops=[0], pad=0, gap=True)
+    assert [len(one.prompts) for one in drawings] == [3, 3]
+    assert [one.prefix for one in drawings] == [rows[0][:-1]] * 2
+    assert sorted(owner for own in owners for owner in own) == [
+        (asked, place, n) for asked, k in ((0, 1), (1, 3)) for place in range(6) for n in range(k)
+    ]
+
+
+def test_logits_that_are_no_numbers_are_refused():
+    drawing = Drawing(
+        prompts=[[1]],
+        rows=[Row(prompt=0, temperature=1.0, stream=(1,))],
+        prefix=[],
+        top_p=1.0,
+        max_new_tokens=1,
+        stops=[0],
+        pad=0,
+    )
+    with pytest.raises(BackendError, match=r"set backend\.dtype=float32"):
+        _Sampler(drawing, "cpu")(torch.zeros(1, 1, dtype=torch.long), torch.tensor([[0.0, float("nan")]]))

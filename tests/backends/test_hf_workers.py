@@ -1,0 +1,122 @@
+"""Several processes hold the model: nothing that they give depends on how many, and none outlives its master."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from selfreward.backends.base import Answer, Request, Sampling
+from selfreward.backends.device import most_workers, usable_threads
+from selfreward.backends.hf import HfBackend, HfSpec
+from selfreward.backends.hf_workers import workers_of
+from selfreward.errors import BackendError
+from tests.tiny import ask, make_tiny_policy
+
+PROMPTS = [ask(text * n) for n in range(1, 5) for text in ("hello ", "what is the name of it ", "why ")]
+WORKERS = 2
+
+
+def nothing(_done):
+    """Progress that nobody watches."""
+
+
+def asked_of(backend):
+    """All that an engine can be asked for."""
+    sampling = Sampling(k=3, temperature=0.9, top_p=1.0, max_new_tokens=8)
+    greedy = Sampling(k=1, temperature=0.0, top_p=1.0, max_new_tokens=8)
+    requests = [Request(prompts=PROMPTS, sampling=one, seed=4) for one in (sampling, greedy)]
+    answers = [Answer(messages=messages, text="hello") for messages in PROMPTS]
+    return (
+        backend.generate_all(requests, nothing),
+        backend.score(answers, nothing),
+        backend.score_options(PROMPTS, ["1", "2"], nothing),
+    )
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory):
+    return make_tiny_policy(tmp_path_factory.mktemp("tiny"))
+
+
+def opened(policy, workers, **changes):
+    settings = {"dtype": "float32", "device": "cpu", "batch_size": 6, "score_batch_tokens": 100} | changes
+    return HfBackend(HfSpec(workers=workers, **settings), policy)
+
+
+def test_results_do_not_depend_on_the_number_of_workers(policy):
+    with opened(policy, 1) as alone, opened(policy, WORKERS, threads=1) as shared:
+        assert asked_of(shared) == asked_of(alone)
+        assert alone.identity == shared.identity
+
+
+def test_progress_counts_every_answer_once(policy):
+    steps = []
+    with opened(policy, WORKERS, threads=1) as shared:
+        shared.generate(PROMPTS, Sampling(k=3, temperature=0.9, top_p=1.0, max_new_tokens=4), 1, steps.append)
+    assert sum(steps) == 3 * len(PROMPTS)
+
+
+def test_a_worker_that_dies_is_one_line_and_the_next_call_starts_new_ones(policy):
+    with opened(policy, WORKERS, threads=1) as shared:
+        before = asked_of(shared)
+        for process in workers_of(WORKERS, 1)._running.values():
+            os.kill(process.pid, signal.SIGKILL)
+        with pytest.raises(BackendError, match=r"was killed.* set backend\.workers=1") as caught:
+            asked_of(shared)
+        assert "\n" not in str(caught.value)
+        assert asked_of(shared) == before
+
+
+def test_a_model_that_cannot_be_loaded_is_told_by_its_error(policy, tmp_path):
+    missing = make_tiny_policy(tmp_path)
+    (missing.path / "model.safetensors").unlink()
+    with pytest.raises(BackendError, match="safetensors"):
+        asked_of(opened(missing, WORKERS, threads=1))
+
+
+def test_no_worker_outlives_a_process_that_is_killed(policy, tmp_path):
+    code = f"""
+import os, time
+from pathlib import Path
+from selfreward.backends.hf import HfBackend, HfSpec
+from selfreward.backends.hf_workers import workers_of
+from selfreward.records import Policy, Message
+policy = Policy(path=Path({str(policy.path)!r}), key="tiny", digest="tiny")
+backend = HfBackend(HfSpec(dtype="float32", device="cpu", workers=2, threads=1), policy)
+backend._ask_facts()
+print(*[one.pid for one in workers_of(2, 1)._running.values()], flush=True)
+time.sleep(600)
+"""
+    script = tmp_path / "master.py"
+    script.write_text(code)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as master:
+        pids = [int(pid) for pid in master.stdout.readline().split()]
+        assert len(pids) == 2
+        master.kill()
+    until = time.monotonic() + 30
+    while any(_alive(pid) for pid in pids):
+        assert time.monotonic() < until, "a worker is still there"
+        time.sleep(0.1)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_auto_is_one_worker_a_thread_while_the_weights_fit(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    monkeypatch.setattr("selfreward.backends.device.memory_bytes", lambda: 9000)
+    assert usable_threads() == 4
+    weights = tmp_path / "model.safetensors"
+    for size, workers in ((100, 4), (1000, 3), (2900, 1), (10**6, 1)):
+        weights.write_bytes(b"0" * size)
+        assert most_workers(tmp_path) == workers
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert usable_threads() == len(os.sched_getaffinity(0))
