@@ -1,5 +1,6 @@
 """Which answers are drawn in one call of a model: a prompt is read once, and what all prompts begin with too."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -22,14 +23,14 @@ def plan_drawings(
     A drawing has about `batch_size` rows, all of those to a prompt, and prompts of about one length. An answer's stream
     is made of its request's seed and its place there. With `gap`, prompts may stand apart from what they begin with.
     """
-    alike: dict[tuple[float, int], dict[tuple[int, ...], list[Owner]]] = defaultdict(lambda: defaultdict(list))
+    alike: dict[float, dict[tuple[int, ...], list[Owner]]] = defaultdict(lambda: defaultdict(list))
     for asked, request in enumerate(requests):
         sampling = request.sampling
         for place, prompt in enumerate(request.prompts):
             owners = [(asked, place, n) for n in range(sampling.k)]
-            alike[sampling.top_p, sampling.max_new_tokens][tuple(prompt)] += owners
+            alike[sampling.top_p][tuple(prompt)] += owners
     drawings, owners_of = [], []
-    for (top_p, most), by_prompt in alike.items():
+    for top_p, by_prompt in alike.items():
         begun = common_length(min(by_prompt)[:-1], max(by_prompt)[:-1]) if gap else 0
         for batch in _batches(by_prompt, batch_size):
             owned = [(number, owner) for number, prompt in enumerate(batch) for owner in by_prompt[prompt]]
@@ -38,7 +39,6 @@ def plan_drawings(
                 rows=[_row(number, requests[owner[0]], owner) for number, owner in owned],
                 prefix=list(batch[0][: begun if begun >= _FEW else 0]),
                 top_p=top_p,
-                max_new_tokens=most,
                 stops=stops,
                 pad=pad,
             )
@@ -48,20 +48,24 @@ def plan_drawings(
 
 
 def _row(number: int, request: TokenRequest, owner: Owner) -> Row:
-    return Row(prompt=number, temperature=request.sampling.temperature, stream=(request.seed, *owner[1:]))
+    sampling, stream = request.sampling, (request.seed, *owner[1:])
+    return Row(prompt=number, temperature=sampling.temperature, limit=sampling.max_new_tokens, stream=stream)
 
 
 def cost_of(drawing: Drawing) -> int:
     """About how many tokens a model computes for it."""
     read = len(drawing.prompts) * (max(map(len, drawing.prompts)) - len(drawing.prefix))
-    return read + len(drawing.rows) * drawing.max_new_tokens
+    return read + sum(row.limit for row in drawing.rows)
 
 
 def _batches(by_prompt: dict[tuple[int, ...], list[Owner]], size: int) -> list[list[tuple[int, ...]]]:
-    """Prompts by length, in as few batches as hold about `size` rows each, and about equally many in each."""
+    """Prompts by length, in batches of at most about `size` rows, and about equally many in each.
+
+    Where they are several they are an even number: two processes are to end together.
+    """
     prompts = sorted(by_prompt, key=len)
     total = sum(map(len, by_prompt.values()))
-    count = max(1, round(total / size)) if total else 0
+    count = 1 if total <= size else 2 * math.ceil(total / (2 * size))
     batches: list[list[tuple[int, ...]]] = [[] for _ in range(count)]
     seen = 0
     for prompt in prompts:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from selfreward.backends.forward import Prefix, can_share_prefix, copied
+from selfreward.backends.forward import Prefix, copied, goes_on
 from selfreward.errors import BackendError
 
 _BLOCK = 256
@@ -15,10 +15,14 @@ _BLOCK = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One answer to draw: the place of its prompt, its temperature (0 is greedy), and what its stream is seeded by."""
+    """One answer to draw: the place of its prompt, its temperature (0 is greedy), its longest length in tokens.
+
+    `stream` is what its random numbers are seeded by.
+    """
 
     prompt: int
     temperature: float
+    limit: int
     stream: tuple[int, ...]
 
 
@@ -33,7 +37,6 @@ class Drawing:
     rows: Sequence[Row]
     prefix: Sequence[int]
     top_p: float
-    max_new_tokens: int
     stops: list[int]
     pad: int
 
@@ -41,11 +44,10 @@ class Drawing:
 def draw_tokens(model: Any, drawing: Drawing, prefix: Prefix | None) -> list[tuple[list[int], list[float]]]:
     """For each row its tokens, and the log-probability in nats of each token at temperature 1.
 
-    All have the same length: what comes after the first stop token is padding. `prefix` is what the model computed of
-    the tokens of that name, None where nothing was. What is drawn depends on the other rows by rounding alone.
+    What comes after the first stop token of a row means nothing. `prefix` is what the model computed of the tokens of
+    that name, None where nothing was. What is drawn depends on the other rows by rounding alone.
     """
     import torch
-    from transformers import GenerationConfig, LogitsProcessorList
 
     known = 0 if prefix is None else len(drawing.prefix)
     width = max(map(len, drawing.prompts))
@@ -58,23 +60,72 @@ def draw_tokens(model: Any, drawing: Drawing, prefix: Prefix | None) -> list[tup
     read = torch.tensor(ids, device=model.device), torch.tensor(mask, device=model.device)
     rows = torch.tensor([row.prompt for row in drawing.rows], device=model.device)
     sampler = _Sampler(drawing, model.device)
-    # All that could change what is drawn is named, and the sampler leaves one token to choose.
-    limits = {"max_new_tokens": drawing.max_new_tokens, "eos_token_id": drawing.stops, "pad_token_id": drawing.pad}
     with torch.inference_mode():
-        cache = None
-        if width > 1 and can_share_prefix(model):
+        if not goes_on(model):
+            tokens, logprobs = _generated(model, read[0][rows], read[1][rows], sampler, drawing)
+        else:
             cache = _read(model, *read, prefix, known)
             cache.batch_select_indices(rows)
-        with _one_query_at_a_time(model):
-            sequences = model.generate(
-                read[0][rows],
-                attention_mask=read[1][rows],
-                past_key_values=cache,
-                generation_config=GenerationConfig(do_sample=False, **limits),
-                logits_processor=LogitsProcessorList([sampler]),
-            )
-    tokens = sequences[:, width:].tolist()
-    return list(zip(tokens, torch.stack(sampler.logprobs, dim=1).tolist(), strict=True))
+            with _one_query_at_a_time(model):
+                tokens, logprobs = _decoded(model, read[0][rows, -1], read[1][rows], cache, sampler, drawing)
+    drawn = zip(drawing.rows, tokens.tolist(), logprobs.tolist(), strict=True)
+    return [(own[: row.limit], likely[: row.limit]) for row, own, likely in drawn]
+
+
+def _decoded(model: Any, last_R: Any, mask_RT: Any, cache: Any, sampler: "_Sampler", drawing: Drawing) -> Any:
+    """Tokens and log-probabilities, rows x steps. Rows that ended are left out as soon as they are a quarter."""
+    import torch
+
+    stops = torch.tensor(drawing.stops, device=last_R.device)
+    limits_R = torch.tensor([row.limit for row in drawing.rows], device=last_R.device)
+    steps = max(row.limit for row in drawing.rows)
+    tokens = torch.full((len(last_R), steps), drawing.stops[0], device=last_R.device)
+    logprobs = torch.zeros(tokens.shape, device=last_R.device)
+    alive, ended = torch.arange(len(last_R), device=last_R.device), torch.zeros_like(last_R, dtype=torch.bool)
+    for step in range(steps):
+        places_R = mask_RT.sum(-1, keepdim=True) - 1
+        seen = {"attention_mask": mask_RT, "position_ids": places_R, "past_key_values": cache, "use_cache": True}
+        logits_RV = model(last_R[:, None], **seen).logits[:, -1].float()
+        last_R, tokens_logprobs = sampler(logits_RV, alive, step)
+        tokens[alive, step], logprobs[alive, step] = last_R, tokens_logprobs
+        ended |= torch.isin(last_R, stops) | (limits_R[alive] == step + 1)
+        if ended.all():
+            break
+        if 4 * ended.sum() >= len(ended):
+            kept = (~ended).nonzero()[:, 0]
+            cache.batch_select_indices(kept)
+            alive, last_R, mask_RT, ended = alive[kept], last_R[kept], mask_RT[kept], ended[kept]
+        mask_RT = torch.cat([mask_RT, torch.ones_like(mask_RT[:, :1])], dim=1)
+    return tokens, logprobs
+
+
+def _generated(model: Any, ids_RT: Any, mask_RT: Any, sampler: "_Sampler", drawing: Drawing) -> Any:
+    """The same by generate(), which knows what a model needs that keeps more than keys and values."""
+    import torch
+    from transformers import GenerationConfig, LogitsProcessorList
+
+    everyone = torch.arange(len(ids_RT), device=ids_RT.device)
+    steps: list[Any] = []
+
+    def choose(_ids: Any, scores: Any) -> Any:
+        # Logits of which one is finite, so that greedy decoding takes that one.
+        chosen_R, logprobs_R = sampler(scores, everyone, len(steps))
+        steps.append(logprobs_R)
+        return torch.full_like(scores, -torch.inf).scatter_(1, chosen_R[:, None], 0.0)
+
+    # All that could change what is drawn is named.
+    limits = {
+        "max_new_tokens": max(row.limit for row in drawing.rows),
+        "eos_token_id": drawing.stops,
+        "pad_token_id": drawing.pad,
+    }
+    sequences = model.generate(
+        ids_RT,
+        attention_mask=mask_RT,
+        generation_config=GenerationConfig(do_sample=False, **limits),
+        logits_processor=LogitsProcessorList([choose]),
+    )
+    return sequences[:, ids_RT.shape[1] :], torch.stack(steps, dim=1)
 
 
 def uniforms(stream: tuple[int, ...], count: int) -> list[float]:
@@ -84,42 +135,41 @@ def uniforms(stream: tuple[int, ...], count: int) -> list[float]:
 
 
 class _Sampler:
-    """A logits processor that draws the next token of each row itself, and keeps its log-probability.
+    """Draws the next token of each row by one uniform of the row's stream.
 
-    It gives back logits of which one is finite, so that greedy decoding takes that one. torch.multinomial draws a
-    number for every token of the vocabulary on one thread, a sixth of the time of a small model: one a row is enough.
+    torch.multinomial draws a number for every token of the vocabulary, on one thread: a sixth of the time of a small
+    model.
     """
 
     def __init__(self, drawing: Drawing, device: Any) -> None:
         import torch
         from transformers import TopPLogitsWarper
 
-        self.logprobs: list[Any] = []
         self._temperatures_R1 = torch.tensor([[row.temperature or 1.0] for row in drawing.rows], device=device)
         self._greedy_R = torch.tensor([row.temperature == 0 for row in drawing.rows], device=device)
-        streams = [uniforms(row.stream, drawing.max_new_tokens) for row in drawing.rows]
+        steps = max(row.limit for row in drawing.rows)
+        streams = [uniforms(row.stream, steps) for row in drawing.rows]
         self._uniforms_RT = torch.tensor(streams, dtype=torch.float64, device=device)
         self._nucleus = TopPLogitsWarper(drawing.top_p) if drawing.top_p < 1 else None
 
-    def __call__(self, input_ids: Any, scores: Any) -> Any:
+    def __call__(self, logits_RV: Any, rows: Any, step: int) -> tuple[Any, Any]:
+        """The tokens of `rows` at a step, and their log-probabilities. Raises BackendError for no numbers."""
         import torch
 
-        total_R = scores.logsumexp(-1)
+        total_R = logits_RV.logsumexp(-1)
         if not total_R.isfinite().all():
             raise BackendError(
                 "the model's logits are no numbers, so nothing can be drawn from it: set backend.dtype=float32 if it "
                 "is another, else give another model"
             )
-        chosen_R = scores.argmax(-1)
-        if not self._greedy_R.all():
-            tempered = scores / self._temperatures_R1
+        greedy_R, chosen_R = self._greedy_R[rows], logits_RV.argmax(-1)
+        if not greedy_R.all():
+            tempered_RV = logits_RV / self._temperatures_R1[rows]
             if self._nucleus is not None:
-                tempered = self._nucleus(input_ids, tempered)
-            weights = (tempered - tempered.amax(-1, keepdim=True)).exp()
-            drawn_R = _inverse(weights, self._uniforms_RT[:, len(self.logprobs)])
-            chosen_R = torch.where(self._greedy_R, chosen_R, drawn_R)
-        self.logprobs.append(scores.gather(1, chosen_R[:, None])[:, 0] - total_R)
-        return torch.full_like(scores, -torch.inf).scatter_(1, chosen_R[:, None], 0.0)
+                tempered_RV = self._nucleus(None, tempered_RV)
+            weights_RV = (tempered_RV - tempered_RV.amax(-1, keepdim=True)).exp_()
+            chosen_R = torch.where(greedy_R, chosen_R, _inverse(weights_RV, self._uniforms_RT[rows, step]))
+        return chosen_R, logits_RV.gather(1, chosen_R[:, None])[:, 0] - total_R
 
 
 def _inverse(weights_RV: Any, uniforms_R: Any) -> Any:

@@ -1,6 +1,7 @@
 """What is computed with a transformers model in memory: the log-probability of given tokens, beginnings shared."""
 
 import copy
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,12 +20,17 @@ def can_share_prefix(model: Any) -> bool:
     )
 
 
+def goes_on(model: Any) -> bool:
+    """Whether a model can be called token by token with keys and values and with places of our own."""
+    return can_share_prefix(model) and "position_ids" in inspect.signature(model.forward).parameters
+
+
 def sees_all_places(model: Any) -> bool:
     """Whether no layer of a model has a window, in which padding would take the places of tokens."""
     from transformers.cache_utils import DynamicCache, DynamicLayer
 
     layers = DynamicCache(config=model.config).layers
-    return can_share_prefix(model) and all(type(layer) is DynamicLayer for layer in layers)
+    return goes_on(model) and all(type(layer) is DynamicLayer for layer in layers)
 
 
 def compute_prefix(model: Any, tokens: Sequence[int]) -> Prefix:

@@ -17,6 +17,7 @@ from selfreward.backends.hf_model import HeldModel, Job, Loading
 from selfreward.errors import BackendError, SelfrewardError
 
 _SECONDS_TO_END = 5
+_START = f"from {__name__} import main; main()"
 
 
 class Workers:
@@ -75,7 +76,7 @@ class Workers:
         for _ in range(self._count):
             ours, theirs = socket.socketpair()
             with theirs:
-                command = [sys.executable, "-P", "-m", __spec__.name, str(theirs.fileno()), str(self._threads)]
+                command = [sys.executable, "-P", "-c", _START, str(theirs.fileno()), str(self._threads)]
                 process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
             self._running[Connection(ours.detach())] = process
 
@@ -130,5 +131,6 @@ def serve(connection: Connection, threads: int) -> None:
         connection.send(result)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serves at the socket and with the threads that the command line names."""
     serve(Connection(int(sys.argv[1])), int(sys.argv[2]))

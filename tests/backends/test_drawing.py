@@ -61,10 +61,11 @@ def test_no_token_without_weight_is_drawn_at_either_end():
 def test_tokens_are_drawn_as_often_as_they_are_likely(temperature, top_p):
     logits = torch.linspace(-3, 3, 9)
     count = 4000
-    rows = [Row(prompt=0, temperature=temperature, stream=(5, 0, n)) for n in range(count)]
-    drawing = Drawing(prompts=[[1]], rows=rows, prefix=[], top_p=top_p, max_new_tokens=1, stops=[0], pad=0)
-    told = _Sampler(drawing, "cpu")(torch.zeros(count, 1, dtype=torch.long), logits.repeat(count, 1))
-    drawn = Counter(told.argmax(-1).tolist())
+    rows = [Row(prompt=0, temperature=temperature, limit=1, stream=(5, 0, n)) for n in range(count)]
+    drawing = Drawing(prompts=[[1]], rows=rows, prefix=[], top_p=top_p, stops=[0], pad=0)
+    chosen, logprobs = _Sampler(drawing, "cpu")(logits.repeat(count, 1), torch.arange(count), 0)
+    drawn = Counter(chosen.tolist())
+    assert torch.allclose(logprobs, logits.log_softmax(-1)[chosen])
     probabilities = (logits / temperature).softmax(-1)
     ascending = probabilities.sort().values.cumsum(0)
     kept = probabilities >= probabilities.sort().values[ascending > 1 - top_p + 1e-9].min()
@@ -112,12 +113,22 @@ def test_a_prompt_is_read_once_for_all_that_is_asked_about_it():
 def test_logits_that_are_no_numbers_are_refused():
     drawing = Drawing(
         prompts=[[1]],
-        rows=[Row(prompt=0, temperature=1.0, stream=(1,))],
+        rows=[Row(prompt=0, temperature=1.0, limit=1, stream=(1,))],
         prefix=[],
         top_p=1.0,
-        max_new_tokens=1,
         stops=[0],
         pad=0,
     )
     with pytest.raises(BackendError, match=r"set backend\.dtype=float32"):
-        _Sampler(drawing, "cpu")(torch.zeros(1, 1, dtype=torch.long), torch.tensor([[0.0, float("nan")]]))
+        _Sampler(drawing, "cpu")(torch.tensor([[0.0, float("nan")]]), torch.arange(1), 0)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_model_that_keeps_more_than_keys_and_values_draws_the_same(policy, monkeypatch, temperature):
+    asked = [Request(prompts=PROMPTS, sampling=sampling(k=1, temperature=temperature, max_new_tokens=20), seed=3)]
+    ((drawn,), (again,)) = backend(policy).generate_all(asked, nothing), backend(policy).generate_all(asked, nothing)
+    monkeypatch.setattr("selfreward.backends.drawing.goes_on", lambda _model: False)
+    (generated,) = backend(policy).generate_all(asked, nothing)
+    assert drawn == again
+    assert [[one.text for one in row] for row in generated] == [[one.text for one in row] for row in drawn]
+    assert temperature == 0 or len({one.tokens for row in drawn for one in row}) > 2
