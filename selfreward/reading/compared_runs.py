@@ -114,6 +114,12 @@ def unswept(comparison: Comparison) -> dict[str, Sequence[str]]:
     return found
 
 
+def own_settings(config: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
+    """What flat settings have that others have not, as `name=value`."""
+    told = [name for name in config if name.split(".")[0] not in _NEVER_TOLD]
+    return [f"{name}={_setting_text(config[name])}" for name in told if config[name] != others.get(name, ...)]
+
+
 def replicates(comparison: Comparison, wanted: Mapping[str, str]) -> list[Cell]:
     """The runs that have the `wanted` values of some axes, over all values of the others and all seeds."""
     return [cell for cell in comparison.cells if all(setting(cell, name) == value for name, value in wanted.items())]
