@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from selfreward.artifacts import Advance
@@ -30,12 +30,13 @@ class _RunColumn(ProgressColumn):
     max_refresh = 1.0
 
     def __init__(self, left: Callable[[], str]) -> None:
-        super().__init__()
+        super().__init__(table_column=Column(no_wrap=True))
         self._left = left
 
     def render(self, task: Task) -> Text:
         """The time, or nothing before it can be told."""
-        return Text(self._left())
+        left = self._left()
+        return Text(f"run: {left}" if left else "")
 
 
 class ConsoleReporter:
@@ -75,7 +76,7 @@ class ConsoleReporter:
                 return ""
             unfinished = 0.0 if total is None or not done else (now() - started) * (total - done) / done
             # A stage may have several bars: what it took before says how long those to come take.
-            return f"{about(max(unfinished, run.stage - (now() - began)) + run.later)} left in the run"
+            return about(max(unfinished, run.stage - (now() - began)) + run.later)
 
         def advance(units: int) -> None:
             nonlocal done, told
@@ -83,10 +84,10 @@ class ConsoleReporter:
             bar.update(task, advance=units)
             if is_log and now() - told >= _TOLD_EVERY_S:
                 told = now()
-                tell("" if total is None else f" of {total:,}", f"; {left()}" if run else "")
+                tell("" if total is None else f" of {total:,}", f"; run: {left()} left" if run else "")
 
         times = (_RateColumn(), TimeRemainingColumn(), _RunColumn(left))
-        columns = (TextColumn("  {task.description}"), BarColumn(bar_width=16), MofNCompleteColumn(), *times)
+        columns = (TextColumn("  {task.description}"), BarColumn(bar_width=12), MofNCompleteColumn(), *times)
         bar = Progress(*columns, console=self.console, disable=is_log)
         with bar:
             task = bar.add_task(f"{title} {unit}", total=total)

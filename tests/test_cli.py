@@ -63,7 +63,7 @@ def test_a_run_says_after_each_iteration_how_far_it_is(tmp_path: Path) -> None:
     assert begun.count(" updates") == 1
     told = selfreward(*SCRIPTED, cwd=tmp_path).stderr
     assert "iteration 0 done" not in told, "what was told once is not told again"
-    assert "iteration 1 done, 2 of 3 updates; less than a minute left\n" in told
+    assert "iteration 1 done, 2 of 3 updates; under a minute left\n" in told
 
 
 def test_the_same_command_again_imports_no_torch_and_makes_nothing(finished: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_log_tells_the_time_left_in_the_run_where_it_is_known() -> None:
             advance(done)
     told = [line.partition("; ")[2] for line in log.getvalue().splitlines()[::2]]
     # Of 200 s for the stage 139, 78 and 17 are left; half of the first bar takes less, so the stage counts.
-    assert told == ["about 12 min left in the run", "about 11 min left in the run", "about 10 min left in the run"]
+    assert told == ["run: about 12 min left", "run: about 11 min left", "run: about 10 min left"]
 
 
 def test_what_looks_like_a_style_or_a_picture_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:

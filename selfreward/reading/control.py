@@ -39,11 +39,12 @@ def check_beside(view: RunView, other: RunView) -> None:
     _check_shared(view, other, told, [name for name in view.sources if name.endswith(("held_out", "probe"))])
     ours, theirs = (run.iterations[0].get("evaluate") if run.iterations else None for run in (view, other))
     if ours is None or theirs is None:
-        raise ConfigError(f"{told}: {(view if ours is None else other).name} has not evaluated the start model yet")
+        late = view if ours is None else other
+        raise ConfigError(f"{told}: {late.name} has not evaluated the start model yet, give its command again")
     if ours.digest != theirs.digest:
         raise ConfigError(
-            f"{told} evaluated the start model otherwise than {view.name}: give both the same seed, evaluate and "
-            "data.gold_final"
+            f"{told} evaluated the start model otherwise than {view.name}: give both the same seed, backend, evaluate "
+            "and data.gold_final"
         )
 
 

@@ -46,5 +46,5 @@ def after_iteration(made: Sequence[Mapping[str, float]], updates: int) -> str:
 def about(seconds: float) -> str:
     """A length of time, to about a minute, or to a tenth of an hour where it is long."""
     if seconds < 60:
-        return "less than a minute"
+        return "under a minute"
     return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"

@@ -26,12 +26,12 @@ def test_a_stage_takes_what_it_took_last_and_the_last_policy_is_only_measured() 
 def test_the_line_after_an_iteration() -> None:
     assert after_iteration([START], 3) == "iteration 0 done, 1 of 3 updates"
     assert after_iteration([START, SECOND], 3) == "iteration 1 done, 2 of 3 updates; about 3 min left"
-    assert after_iteration([START, SECOND], 2) == "iteration 1 done, 2 of 2 updates; less than a minute left"
+    assert after_iteration([START, SECOND], 2) == "iteration 1 done, 2 of 2 updates; under a minute left"
 
 
 def test_lengths_of_time() -> None:
     assert [about(one) for one in (3.0, 90.0, 250.0, 5399.0, 7000.0)] == [
-        "less than a minute",
+        "under a minute",
         "about 2 min",
         "about 4 min",
         "about 90 min",

@@ -10,10 +10,13 @@ from selfreward.artifacts.runs import read_run
 from selfreward.commands import report
 from selfreward.config import RunConfig, validate
 from selfreward.errors import ConfigError
+from selfreward.metrics.intervals import Interval
 from selfreward.reading.rounds import rounds_of
+from selfreward.report import beside
 from selfreward.report.beside import arm_of
 from selfreward.report.page import render
 from tests.report.browser import harmless
+from tests.report.test_outcome import DOWN, UNSEEN, UP, outcome
 from tests.report.test_page import run_with_config
 
 VERIFIER = ("judge=verifier", "select.threshold=1", "select.top=4", "loop.iterations=2")
@@ -66,6 +69,31 @@ def test_an_arm_beside_itself_differs_in_nothing(runs: Path) -> None:
     told = arm(runs, "main")
     assert "the difference is +0.000 [+0.000, +0.000]" in told
     assert told.endswith("so which of the two learned more could not be told.")
+
+
+@pytest.mark.parametrize(
+    ("gap", "said"),
+    [
+        (UP, "the difference is +0.100 [+0.050, +0.150] over the same 48 questions, so right learned more."),
+        (DOWN, "over the same 48 questions, so main learned more."),
+        (UNSEEN, "over the same 48 questions, so which of the two learned more could not be told."),
+        (None, "changed."),
+    ],
+)
+def test_an_arm_learned_more_where_the_difference_is_clear(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, gap: Interval | None, said: str
+) -> None:
+    monkeypatch.setattr(beside, "outcome_of", lambda *_: outcome(*[UNSEEN] * 5))
+    monkeypatch.setattr(beside, "matched_gap", lambda *_: gap)
+    assert arm(runs, "right").endswith(said)
+
+
+def test_an_arm_more_varied_than_the_start_model_is_not_compared(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "outcome_of", lambda *_: outcome(*[UP] * 5, off_ladder=True))
+    told = arm(runs, "right")
+    assert told.endswith(
+        "No temperature of M0 is as varied as M3 of right: the two are not compared at matched diversity."
+    )
 
 
 def test_an_arm_with_nothing_to_show_says_so(runs: Path) -> None:
