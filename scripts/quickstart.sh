@@ -10,5 +10,7 @@ started=$SECONDS
 selfreward run experiment=quickstart
 # The control: one round on answers picked at random from the same candidates. It shares all of iteration 0.
 selfreward run experiment=quickstart run=quickstart-control select=random_pick loop.iterations=1
-selfreward report quickstart --control quickstart-control
+# Another arm: a verifier in place of the policy's own likelihood. It shares the start model's figures and candidates.
+selfreward run experiment=quickstart_verifier
+selfreward report quickstart --control quickstart-control --beside quickstart_verifier
 echo "the main job took $((SECONDS - started)) s; open runs/quickstart/report.html"

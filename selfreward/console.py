@@ -1,15 +1,16 @@
 """What a person sees in the terminal while a run goes on."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from selfreward.artifacts import Advance
+from selfreward.reading.time_left import Ahead, about
 
 _TOLD_EVERY_S = 60
 
@@ -23,11 +24,31 @@ class _RateColumn(ProgressColumn):
         return Text("-" if speed is None else f"{speed:,.1f}/s")
 
 
+class _RunColumn(ProgressColumn):
+    """What is left of the whole run, once a second."""
+
+    max_refresh = 1.0
+
+    def __init__(self, left: Callable[[], str]) -> None:
+        super().__init__(table_column=Column(no_wrap=True))
+        self._left = left
+
+    def render(self, task: Task) -> Text:
+        """The time, or nothing before it can be told."""
+        left = self._left()
+        return Text(f"run: {left}" if left else "")
+
+
 class ConsoleReporter:
-    """Lines, progress bars and tables on standard error; results of commands go to standard output."""
+    """Lines, progress bars and tables on standard error; results of commands go to standard output.
+
+    `ahead` says what a run has still to do, if that is known.
+    """
 
     def __init__(self) -> None:
         """Writes plain lines where standard error is no terminal."""
+        self.ahead: Callable[[], Ahead | None] = lambda: None
+        self._begun: dict[str, float] = {}
         terminal = sys.stderr.isatty()
         # What is told may hold the text of data and settings, in which [a] is no style and :key: no picture.
         self.console = Console(
@@ -41,15 +62,21 @@ class ConsoleReporter:
     @contextmanager
     def progress(self, title: str, total: int | None, unit: str) -> Iterator[Advance]:
         """A progress bar; in a log file, a line a minute and one when it is done."""
-        is_log, now = not self.console.is_terminal, self.console.get_time
-        columns = (BarColumn(bar_width=16), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
-        bar = Progress(TextColumn("  {task.description}"), *columns, console=self.console, disable=is_log)
+        is_log, now, run = not self.console.is_terminal, self.console.get_time, self.ahead()
         started = told = now()
+        began = self._begun.setdefault(title, started)
         done = 0
 
-        def tell(of: str) -> None:
+        def tell(of: str, more: str = "") -> None:
             seconds = max(now() - started, 1e-9)
-            self.say(f"  {title}: {done:,}{of} {unit} in {seconds:.1f} s ({done / seconds:,.1f}/s)")
+            self.say(f"  {title}: {done:,}{of} {unit} in {seconds:.1f} s ({done / seconds:,.1f}/s){more}")
+
+        def left() -> str:
+            if run is None:
+                return ""
+            unfinished = 0.0 if total is None or not done else (now() - started) * (total - done) / done
+            # A stage may have several bars: what it took before says how long those to come take.
+            return about(max(unfinished, run.stage - (now() - began)) + run.later)
 
         def advance(units: int) -> None:
             nonlocal done, told
@@ -57,8 +84,11 @@ class ConsoleReporter:
             bar.update(task, advance=units)
             if is_log and now() - told >= _TOLD_EVERY_S:
                 told = now()
-                tell("" if total is None else f" of {total:,}")
+                tell("" if total is None else f" of {total:,}", f"; run: {left()} left" if run else "")
 
+        times = (_RateColumn(), TimeRemainingColumn(), _RunColumn(left))
+        columns = (TextColumn("  {task.description}"), BarColumn(bar_width=12), MofNCompleteColumn(), *times)
+        bar = Progress(*columns, console=self.console, disable=is_log)
         with bar:
             task = bar.add_task(f"{title} {unit}", total=total)
             yield advance

@@ -57,6 +57,15 @@ def test_a_run_leaves_what_it_promises(finished: Path) -> None:
     assert sorted(path.name for path in finished.iterdir()) == ["runs"], "nothing is written elsewhere"
 
 
+def test_a_run_says_after_each_iteration_how_far_it_is(tmp_path: Path) -> None:
+    begun = selfreward(*SCRIPTED, "loop.iterations=1", cwd=tmp_path).stderr
+    assert "iteration 0 done, 1 of 1 updates\n" in begun
+    assert begun.count(" updates") == 1
+    told = selfreward(*SCRIPTED, cwd=tmp_path).stderr
+    assert "iteration 0 done" not in told, "what was told once is not told again"
+    assert "iteration 1 done, 2 of 3 updates; under a minute left\n" in told
+
+
 def test_the_same_command_again_imports_no_torch_and_makes_nothing(finished: Path) -> None:
     code = (
         "import sys; from selfreward.__main__ import main; sys.argv = ['selfreward', *sys.argv[1:]]; "

@@ -4,6 +4,7 @@ import pytest
 from rich.console import Console
 
 from selfreward.console import ConsoleReporter, table_lines
+from selfreward.reading.time_left import Ahead
 
 
 def test_a_log_file_is_told_each_minute_how_far_a_long_stage_is() -> None:
@@ -19,6 +20,20 @@ def test_a_log_file_is_told_each_minute_how_far_a_long_stage_is() -> None:
         "  update 88f3: 50 of 72 steps in 122.0 s (0.4/s)",
         "  update 88f3: 50 steps in 122.0 s (0.4/s)",
     ]
+
+
+def test_a_log_tells_the_time_left_in_the_run_where_it_is_known() -> None:
+    log = io.StringIO()
+    reporter, clock = ConsoleReporter(), [0.0]
+    reporter.console = Console(file=log, width=140, get_time=lambda: clock[-1])
+    reporter.ahead = lambda: Ahead(stage=200.0, later=600.0)
+    for total, done in ((10, 5), (10, 9), (None, 5)):
+        with reporter.progress("evaluate 88f3", total, "answers") as advance:
+            clock.append(clock[-1] + 61.0)
+            advance(done)
+    told = [line.partition("; ")[2] for line in log.getvalue().splitlines()[::2]]
+    # Of 200 s for the stage 139, 78 and 17 are left; half of the first bar takes less, so the stage counts.
+    assert told == ["run: about 12 min left", "run: about 11 min left", "run: about 10 min left"]
 
 
 def test_what_looks_like_a_style_or_a_picture_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ class Run:
     folder: Path
     store: Store
     seed: int
-    _linked: set[Path] = field(default_factory=set)
+    _linked: dict[Path, Artifact] = field(default_factory=dict)
 
     def source(
         self, name: str, stage: Stage, spec: Spec, *, backend: Engine | None = None, **inputs: Input | None
@@ -50,6 +51,13 @@ class Run:
         artifact = self.store.run(stage, spec, seed=seed, backend=backend, engine=engine, **inputs)
         return self._link(self.folder / f"iter-{iteration:03d}" / stage.__name__, artifact)
 
+    def seconds(self) -> list[dict[str, float]]:
+        """What every stage that this process has come to took to make, whoever made it: by iteration, in order."""
+        made: defaultdict[str, dict[str, float]] = defaultdict(dict)
+        for link, artifact in self._linked.items():
+            made[link.parent.name][link.name] = artifact.manifest.seconds
+        return [stages for folder, stages in made.items() if folder != SOURCES]
+
     def forget_after(self, iteration: int) -> None:
         """Unlinks iterations beyond `iteration`, left by a longer run of the same name."""
         for folder in self.folder.glob("iter-*"):
@@ -60,12 +68,12 @@ class Run:
 
     def forget_rest(self) -> None:
         """Unlinks whatever of an iteration this run has not come to."""
-        for other in set(self.folder.glob("iter-*/*")) - self._linked:
+        for other in set(self.folder.glob("iter-*/*")) - self._linked.keys():
             other.unlink(missing_ok=True)
 
     def _link(self, link: Path, artifact: Artifact) -> Artifact:
         """Points `link` at `artifact` at once. Where it pointed elsewhere, what the run has not come to is unlinked."""
-        self._linked.add(link)
+        self._linked[link] = artifact
         relative = os.path.relpath(artifact.path, link.parent)
         if link.is_symlink():
             if str(link.readlink()) == relative:

@@ -15,6 +15,7 @@ from selfreward.console import ConsoleReporter
 from selfreward.errors import StarvedLoop
 from selfreward.loop import run_loop
 from selfreward.reading.control import find_control
+from selfreward.reading.time_left import after_iteration, ahead
 from selfreward.report.page import REPORT_FILE, render
 from selfreward.shell_quoting import word
 from selfreward.tracking import Tracker
@@ -40,7 +41,14 @@ def run(values: Values) -> None:
     if config.tracker.wandb != "disabled":
         to_wandb = WandbRun(config.tracker, folder, store.root, config.model_dump(mode="json"), reporter.say)
     with to_wandb as wandb:
-        tracker = Tracker(folder, reporter, None if wandb is None else wandb.log)
+        updates = config.loop.iterations
+        tracker = Tracker(
+            folder,
+            reporter,
+            log=None if wandb is None else wandb.log,
+            progress=lambda: after_iteration(current.seconds(), updates),
+        )
+        reporter.ahead = lambda: ahead(current.seconds(), updates)
         try:
             check_models(config, current)
             run_loop(config, current, tracker)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from selfreward.metrics.estimators import distinct_share, pass_at_k
 from selfreward.metrics.evaluation import Gains, MatchedStart, StratumScores
-from selfreward.metrics.intervals import bootstrap_mean, bootstrap_of, matched_weight, paired_difference
+from selfreward.metrics.intervals import Interval, bootstrap_mean, bootstrap_of, matched_weight, paired_difference
 from selfreward.records import Finish, Stratum
 from selfreward.thought import estimated_answer_tokens
 
@@ -47,6 +47,25 @@ class _Sampled:
 
     right_P: NDArray[np.float64]
     distinct_P: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _OnLadder:
+    """A policy beside the start model as it was sampled at each rung, over the same closed prompts."""
+
+    own: _Sampled
+    rungs: Sequence[_Sampled]
+
+    def place(self, chosen_P: NDArray[np.intp]) -> tuple[int, int, float]:
+        """Where on the ladder the start model is as varied, over the chosen prompts."""
+        shares_T = [_mean(rung.distinct_P[chosen_P]) for rung in self.rungs]
+        return matched_weight(_mean(self.own.distinct_P[chosen_P]), shares_T)
+
+    def gain(self, chosen_P: NDArray[np.intp]) -> float:
+        """The gain in pass@1 there."""
+        # Where on the ladder diversity is equal is itself an estimate, so every resample of prompts has its own place.
+        rights_T = [_mean(rung.right_P[chosen_P]) for rung in self.rungs]
+        return _mean(self.own.right_P[chosen_P]) - _between(self.place(chosen_P), rights_T)
 
 
 def stratum_scores(
@@ -87,39 +106,54 @@ def compare_with_start(
     distinct share is read off between two neighbouring rungs, prompt by prompt. Its greedy answer does not depend on
     a temperature, so the greedy difference is the same in both.
     """
-    own = _sampled(answers, temperature)
-    if not len(own.right_P):
+    found = _on_ladder(answers, start, temperature, rungs)
+    own, prompts = found.own, len(found.own.right_P)
+    if not prompts:
         return None
     greedy_P = _right(_by_prompt(answers, "closed", GREEDY))
     start_greedy_P, start_P = (_right(_by_prompt(start, "closed", one)) for one in (GREEDY, temperature))
     greedy = paired_difference(greedy_P, start_greedy_P, seed)
     since_start = Gains(greedy_accuracy=greedy, pass_at_1=paired_difference(own.right_P, start_P, seed))
-    k = sum(one.temperature == temperature for one in answers if one.stratum == "closed") // len(own.right_P)
-    ladder = [_sampled(start, rung, k) for rung in rungs]
-
-    def place_of(chosen_P: NDArray[np.intp]) -> tuple[int, int, float]:
-        shares_T = [_mean(rung.distinct_P[chosen_P]) for rung in ladder]
-        return matched_weight(_mean(own.distinct_P[chosen_P]), shares_T)
-
-    def gained(chosen_P: NDArray[np.intp]) -> float:
-        # Where on the ladder diversity is equal is itself an estimate, so every resample of prompts has its own place.
-        rights_T = [_mean(rung.right_P[chosen_P]) for rung in ladder]
-        return _mean(own.right_P[chosen_P]) - _between(place_of(chosen_P), rights_T)
-
-    place = place_of(np.arange(len(own.right_P)))
+    place = found.place(np.arange(prompts))
     return since_start, MatchedStart(
         temperature=_between(place, rungs),
-        distinct_share=_between(place, [_mean(rung.distinct_P) for rung in ladder]),
+        distinct_share=_between(place, [_mean(rung.distinct_P) for rung in found.rungs]),
         off_ladder=place[0] == place[1],
-        pass_at_1=_between(place, [_mean(rung.right_P) for rung in ladder]),
-        gain=Gains(greedy_accuracy=greedy, pass_at_1=bootstrap_of(gained, len(own.right_P), seed)),
+        pass_at_1=_between(place, [_mean(rung.right_P) for rung in found.rungs]),
+        gain=Gains(greedy_accuracy=greedy, pass_at_1=bootstrap_of(found.gain, prompts, seed)),
     )
+
+
+def matched_difference(
+    answers: Sequence[EvaluatedAnswer],
+    others: Sequence[EvaluatedAnswer],
+    start: Sequence[EvaluatedAnswer],
+    temperature: float,
+    seed: int,
+) -> Interval | None:
+    """How much more the policy of `answers` gains over `start` at equal diversity than that of `others`.
+
+    Each policy is matched by itself, over the same prompts in every resample; None without a scored closed prompt.
+    `start` was sampled on its ladder.
+    """
+    rungs = sorted({one.temperature for one in start if one.stratum == "closed"})
+    own, other = (_on_ladder(one, start, temperature, rungs) for one in (answers, others))
+    return bootstrap_of(lambda chosen_P: own.gain(chosen_P) - other.gain(chosen_P), len(own.own.right_P), seed)
 
 
 def _between(place: tuple[int, int, float], values_T: Sequence[float]) -> float:
     """A value read off the ladder at `place`, between two of its rungs."""
     low, high, weight = place
     return (1 - weight) * values_T[low] + weight * values_T[high]
+
+
+def _on_ladder(
+    answers: Sequence[EvaluatedAnswer], start: Sequence[EvaluatedAnswer], temperature: float, rungs: Sequence[float]
+) -> _OnLadder:
+    own = _sampled(answers, temperature)
+    drawn = sum(one.temperature == temperature for one in answers if one.stratum == "closed")
+    k = drawn // len(own.right_P) if len(own.right_P) else 1
+    return _OnLadder(own, [_sampled(start, rung, k) for rung in rungs])
 
 
 def _sampled(answers: Sequence[EvaluatedAnswer], temperature: float, k: int = 1) -> _Sampled:

@@ -8,7 +8,7 @@ from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.metrics.intervals import Interval, paired_difference
 from selfreward.metrics.probe_rows import PromptMeasure
-from selfreward.metrics.sharpening import EvaluatedAnswer
+from selfreward.metrics.sharpening import EvaluatedAnswer, matched_difference
 from selfreward.reading.rounds import Round
 from selfreward.records import Stratum
 
@@ -36,6 +36,19 @@ def control_gap(view: RunView, control: RunView) -> tuple[int, Interval] | None:
         if (gap := _difference(own, other)) is not None:
             return t, gap
     return None
+
+
+def matched_gap(view: RunView, t: int, other: RunView, other_t: int) -> Interval | None:
+    """How much more M`other_t` of `other` gains over M0 at matched diversity than M`t` of this run, prompt by prompt.
+
+    Both runs have the same evaluation of M0; None without a closed question.
+    """
+    evaluation = Round(t, view.iterations[t]).evaluation
+    if evaluation is None or evaluation.closed is None:
+        return None
+    made = (other.iterations[other_t], view.iterations[t], view.iterations[0])
+    theirs, own, start = (list(stages["evaluate"].records(EvaluatedAnswer)) for stages in made)
+    return matched_difference(theirs, own, start, evaluation.closed.temperature, _SEED)
 
 
 def _difference(a: dict[str, float], b: dict[str, float]) -> Interval | None:

@@ -10,6 +10,7 @@ from selfreward.artifacts.runs import RunView
 from selfreward.reading.metrics import final_values
 from selfreward.reading.monitor_metrics import Metric
 from selfreward.reading.rounds import Cost, cost_of, total
+from selfreward.spec import Json
 
 Row = Mapping[str, Metric]
 State = Literal["done", "unfinished", "failed", "not started"]
@@ -112,6 +113,12 @@ def unswept(comparison: Comparison) -> dict[str, Sequence[str]]:
         if values not in copies and not any(f"{name}.".startswith(f"{one}.") for one in swept):
             found[name] = _ordered(values)
     return found
+
+
+def own_settings(config: Mapping[str, Json], others: Mapping[str, Json]) -> list[str]:
+    """What flat settings have that others have not, as `name=value`."""
+    told = [name for name in config if name.split(".")[0] not in _NEVER_TOLD]
+    return [f"{name}={_setting_text(config[name])}" for name in told if config[name] != others.get(name, ...)]
 
 
 def replicates(comparison: Comparison, wanted: Mapping[str, str]) -> list[Cell]:

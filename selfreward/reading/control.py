@@ -1,5 +1,6 @@
-"""The control of a run: the same run with candidates, or the order in pairs, picked at random, at equal budget."""
+"""Runs to hold beside a run: its control, which picks candidates (or the order in pairs) at random, and other arms."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from selfreward.artifacts.runs import RunView, read_run
@@ -29,14 +30,22 @@ def check_control(view: RunView, control: RunView) -> None:
         raise ConfigError(
             f"--control {control.name} is no control run: it ran without select=random_pick or select.pairs=coin"
         )
-    ours, theirs = ({name: artifact.digest for name, artifact in run.sources.items()} for run in (view, control))
-    differing = [name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]]
-    if differing:
-        # Sources as they were loaded come before what was left of them.
-        first = min(differing, key=lambda name: (name.startswith("clean_"), name))
-        raise ConfigError(f"--control {control.name} has another {first} source than {view.name}")
-    if start_digest(view) != start_digest(control):
-        raise ConfigError(f"--control {control.name} starts from another model than {view.name}")
+    _check_shared(view, control, f"--control {control.name}", view.sources)
+
+
+def check_beside(view: RunView, other: RunView) -> None:
+    """Raises ConfigError if `other` measures on other prompts, has another start model or evaluated it otherwise."""
+    told = f"--beside {other.name}"
+    _check_shared(view, other, told, [name for name in view.sources if name.endswith(("held_out", "probe"))])
+    ours, theirs = (run.iterations[0].get("evaluate") if run.iterations else None for run in (view, other))
+    if ours is None or theirs is None:
+        late = view if ours is None else other
+        raise ConfigError(f"{told}: {late.name} has not evaluated the start model yet, give its command again")
+    if ours.digest != theirs.digest:
+        raise ConfigError(
+            f"{told} evaluated the start model otherwise than {view.name}: give both the same seed, backend, evaluate "
+            "and data.gold_final"
+        )
 
 
 def picks_at_random(config: dict[str, Any]) -> bool:
@@ -61,6 +70,17 @@ def start_digest(view: RunView) -> str | None:
     stages = view.iterations[0] if view.iterations else {}
     policies = (stages[stage].policy for stage in ("measure", "evaluate") if stage in stages)
     return next((one.digest for one in policies if one is not None), None)
+
+
+def _check_shared(view: RunView, other: RunView, told: str, names: Iterable[str]) -> None:
+    ours, theirs = ({name: artifact.digest for name, artifact in run.sources.items()} for run in (view, other))
+    differing = [name for name in names if name in theirs and ours[name] != theirs[name]]
+    if differing:
+        # Sources as they were loaded come before what was left of them.
+        first = min(differing, key=lambda name: (name.startswith("clean_"), name))
+        raise ConfigError(f"{told} has another {first} source than {view.name}")
+    if start_digest(view) != start_digest(other):
+        raise ConfigError(f"{told} starts from another model than {view.name}")
 
 
 def _has_tiers(config: dict[str, Any]) -> bool:

@@ -53,7 +53,7 @@ def scatter(
     *,
     joined: bool = False,
 ) -> Markup:
-    """Quality over diversity, a numbered marker for each run; `joined` by a line in their order, as one path.
+    """Quality over diversity, a numbered marker for each run; `joined` by a line in their order, one for each kind.
 
     `starts` are the start models, each with where it would be if it were only sampled at other temperatures.
     """
@@ -71,8 +71,10 @@ def scatter(
     if lines:
         parts.append(drawing.label("M0", across(x) + 7, up(y) - 6, f"label k{_M0}"))
     places = [(across(one.at.x), up(one.at.value)) for one in marks]
-    if joined:
-        parts.append(drawing.path(places, f"line k{_kind(marks[0].kind)}"))
+    for kind in sorted({one.kind for one in marks}) if joined else ():
+        # All paths begin where the first does, at M0.
+        line = [at for place, at in enumerate(places) if marks[place].kind == kind or place == 0]
+        parts.append(drawing.path(line, f"line k{_kind(kind)}"))
     for one, (x, y), (at_x, at_y) in zip(marks, places, _free_places(places), strict=True):
         tooltip = f"{one.number}: {one.tooltip}: {one.at.tooltip} at {share(one.at.x)}"
         parts += drawing.dot(_kind(one.kind), x, y, tooltip, [up(end) for end in one.at.extent[1:]])

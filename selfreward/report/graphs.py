@@ -1,6 +1,6 @@
 """The graphs of the page over all policies: how good they are, how varied, how human text fares."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from selfreward.metrics.evaluation import Evaluation
 from selfreward.metrics.probe_rows import Measurement
@@ -51,22 +51,27 @@ def over_policies(rounds: Sequence[Round], control: Sequence[Round]) -> tuple[Ch
     )
 
 
-def path_of(rounds: Sequence[Round]) -> ChartFigure:
-    """Quality against diversity, one place for each policy, joined in their order."""
-    found, ratios = _evaluated(rounds), {t: one.sem_ratio for t, one in verdicts_of(rounds)}
-    greedy = any(one.greedy is not None for _, one in found)
+def path_of(rounds: Sequence[Round], beside: Mapping[str, Sequence[Round]]) -> ChartFigure:
+    """Quality against diversity, one place for each policy, joined in their order; those of other runs by name."""
+    greedy = any(one.greedy is not None for _, one in _evaluated(rounds))
     title, y_name = "Quality against diversity", "greedy accuracy" if greedy else "gold accuracy"
-    marks = []
-    for t, one in found:
-        x, y = ratios.get(t), one.greedy if greedy else None if one.gold is None else one.gold.accuracy
-        if x is not None and y is not None:
-            marks.append(PlacedMark(t, f"M{t}", 0, Point(x, y)))
+    marks = list(_placed(rounds, greedy))
     if not marks:
         return ChartFigure(title, None)
+    for kind, (name, others) in enumerate(beside.items(), start=1):
+        marks += _placed(others[1:], greedy, kind, f" of {name}")
     x_name = "open diversity, relative to M0"
     rows = [(one.tooltip, share(one.at.x), share(one.at.value)) for one in marks]
-    drawing = scatter(x_name, y_name, marks, joined=True)
+    drawing = scatter(x_name, y_name, marks, kinds=["this run", *beside] if beside else (), joined=True)
     return ChartFigure(title, drawing, ("policy", x_name, y_name), rows)
+
+
+def _placed(rounds: Sequence[Round], greedy: bool, kind: int = 0, of: str = "") -> Iterator[PlacedMark]:
+    ratios = {t: one.sem_ratio for t, one in verdicts_of(rounds)}
+    for t, one in _evaluated(rounds):
+        x, y = ratios.get(t), one.greedy if greedy else None if one.gold is None else one.gold.accuracy
+        if x is not None and y is not None:
+            yield PlacedMark(t, f"M{t}{of}", kind, Point(x, y))
 
 
 def _evaluated(rounds: Sequence[Round]) -> list[tuple[int, Evaluation]]:

@@ -1,6 +1,7 @@
 """Puts the page of a run together and writes it."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from selfreward.reading.control import control_settings, drops_tiers, picks_at_r
 from selfreward.reading.rounds import rounds_of, verdicts_of
 from selfreward.reading.samples import samples_of
 from selfreward.reading.settings import progress_of, read_config
-from selfreward.report.figures import DASH
+from selfreward.report.beside import arm_of
+from selfreward.report.figures import DASH, below
 from selfreward.report.graphs import over_policies, path_of
 from selfreward.report.health_figures import families, human_data, sight
 from selfreward.report.judging import judge_figures, seen, to_read, weights_line
@@ -26,24 +28,30 @@ from selfreward.shell_quoting import setting
 REPORT_FILE = "report.html"
 
 
-def write_report(view: RunView, control: RunView | None) -> Path:
+def write_report(view: RunView, control: RunView | None, beside: Sequence[RunView] = ()) -> Path:
     """Writes the page of a run from what it has committed so far; its path."""
     path = view.folder / REPORT_FILE
-    write_atomically(path, render(view, control).encode())
+    write_atomically(path, render(view, control, beside).encode())
     return path
 
 
-def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str:
-    """The page as HTML text; without a single prompt or answer unless `texts`."""
+def render(view: RunView, control: RunView | None, beside: Sequence[RunView] = (), *, texts: bool = True) -> str:
+    """The page as HTML text, with the arms `beside` the run; without a single prompt or answer unless `texts`."""
     config, rounds = read_config(view.folder), rounds_of(view)
+    arms = [arm_of(view, rounds, other) for other in beside]
     verdicts, judges = verdicts_of(rounds), seen(rounds)
     measured, samples = families(verdicts, len(rounds)), samples_of(view) if texts else []
     return page(
         "run.html",
         view=view,
         control=control,
+        arms=arms,
         texts=texts,
         rounds=rounds,
+        policies=[
+            *((f"M{one.t}", one) for one in rounds),
+            *((below(f"M{one.t}", arm.name), one) for arm in arms for one in arm.rounds[1:]),
+        ],
         progress=progress_of(config, rounds),
         verdict=judge_run(view, rounds, control),
         graphs=over_policies(rounds, () if control is None else rounds_of(control)),
@@ -55,7 +63,7 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
         never=[family for family in PARTS if family not in measured],
         sight=sight(verdicts),
         survival=survival(view),
-        path=path_of(rounds),
+        path=path_of(rounds, {arm.name: arm.rounds for arm in arms}),
         waterfall=waterfall(rounds),
         human_data=human_data(rounds),
         judges=judges,
@@ -69,7 +77,7 @@ def render(view: RunView, control: RunView | None, *, texts: bool = True) -> str
         per_kept_row=per_kept_row(rounds),
         samples=samples,
         answered=any(answer is not None for one in samples for answer in one.answers),
-        **_provenance(view, control),
+        **_provenance(view, *([] if control is None else [control]), *beside),
         settings=DASH if config is None else json.dumps(config, indent=2, ensure_ascii=False),
     )
 
@@ -81,11 +89,10 @@ def _control_command(config: dict[str, Any] | None) -> str:
     return f"selfreward run ... {settings} {setting('run', name)}"
 
 
-def _provenance(view: RunView, control: RunView | None) -> dict[str, Any]:
+def _provenance(view: RunView, *others: RunView) -> dict[str, Any]:
     """The artifacts that the page is made of, by the names of their links, and who made them."""
     artifacts = view.artifacts()
-    if control is not None:
-        artifacts += [(f"{control.name}/{name}", artifact) for name, artifact in control.artifacts()]
+    artifacts += [(f"{other.name}/{name}", artifact) for other in others for name, artifact in other.artifacts()]
     manifests = [artifact.manifest for _, artifact in artifacts]
     versions = sorted({one.versions.get("selfreward", DASH) for one in manifests})
     commits = sorted({one.commit or "none known" for one in manifests})

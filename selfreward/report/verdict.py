@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
 
 from selfreward.artifacts.runs import RunView
 from selfreward.metrics.evaluation import Evaluation
@@ -11,9 +10,9 @@ from selfreward.reading.changes import control_gap, probe_change, running_minimu
 from selfreward.reading.monitor_standing import blind_spots, headline, standing
 from selfreward.reading.rounds import Round, verdicts_of
 from selfreward.report.figures import change, change_with_limits, limits, plural, share
+from selfreward.report.outcome import TOO_FEW, clear, outcome_of, sentence
 
 _FEW = 100  # prompts; below, only large differences show
-_TOO_FEW = 10  # prompts; below, a bootstrap interval means nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +25,21 @@ class RunVerdict:
 
 def judge_run(view: RunView, rounds: Sequence[Round], control: RunView | None) -> RunVerdict:
     """What the run shows so far about its last policy."""
-    verdicts = verdicts_of(rounds)
-    evaluated = [(one.t, one.evaluation) for one in rounds if one.evaluation is not None]
-    if not evaluated:
-        return RunVerdict("Nothing has been evaluated yet.", {})
-    t, last = evaluated[-1]
-    if t == 0:
-        return RunVerdict("Only the start model has been evaluated, so there is nothing to compare yet.", {})
-    distance, nll = (probe_change(view, "open", name, t) for name in ("pairwise_distance", "human_nll"))
+    verdicts, found = verdicts_of(rounds), outcome_of(view, rounds)
+    if found is None:
+        return RunVerdict(_unjudged(rounds), {})
+    t, last, distance = found.t, found.evaluation, found.distance
     findings = {
         "Closed questions": _closed(rounds[0].evaluation, last),
         "At matched diversity": _beside_matched(t, last),
-        "Open prompts": _open(rounds, t, distance, nll),
+        "Open prompts": _open(rounds, t, distance, found.nll),
         "The monitor": " ".join([*standing(verdicts), *_narrower_when_closed(view, rounds, t)]),
         "Its blind spots": blind_spots(verdicts),
         "Against the control": "" if control is None else _against(view, control),
         "How sure": _how_sure(last, distance),
     }
-    told = f"{_quality(t, last)}; {_openness(distance, nll)}. {headline(verdicts)}".strip()
+    told = f"{sentence(found, f'M{t}')} {headline(verdicts)}".strip()
     return RunVerdict(told, {about: text for about, text in findings.items() if text})
-
-
-def clear(found: Interval | None) -> TypeGuard[Interval]:
-    """Whether an interval leaves 0 out, over enough prompts to mean it."""
-    return found is not None and found.n >= _TOO_FEW and (found.low > 0 or found.high < 0)
 
 
 def sharpening(found: Evaluation) -> str:
@@ -68,27 +58,10 @@ def sharpening(found: Evaluation) -> str:
     return "most of this is sharpening" if gain.high < since.value / 2 else "sharpening may be all of it"
 
 
-def _quality(t: int, last: Evaluation) -> str:
-    since, greedy = last.since_pass_1, last.since_greedy
-    if since is None:
-        return f"M{t} was asked no closed question with a known answer"
-    told = "is neither clearly better nor clearly worse than M0 when sampled"
-    if clear(since):
-        told = f"is right {'more' if since.value > 0 else 'less'} often than M0 when sampled"
-    # The greedy answer does not depend on the temperature, so a change in it is never sharpening alone.
-    greedily = "with no clear change when greedy"
-    if clear(greedy):
-        greedily = f"and right {'more' if greedy.value > 0 else 'less'} often when greedy"
-    return f"M{t} {told} ({sharpening(last)}), {greedily}"
-
-
-def _openness(distance: Interval | None, nll: Interval | None) -> str:
-    if distance is None and nll is None:
-        return "nothing is known about its open answers"
-    told = "its open answers are not clearly more or less varied"
-    if clear(distance):
-        told = f"its open answers grew {'more varied' if distance.value > 0 else 'more alike'}"
-    return f"{told} and it finds human answers {'less' if nll.value > 0 else 'more'} likely" if clear(nll) else told
+def _unjudged(rounds: Sequence[Round]) -> str:
+    if any(one.evaluation is not None for one in rounds):
+        return "Only the start model has been evaluated, so there is nothing to compare yet."
+    return "Nothing has been evaluated yet."
 
 
 def _closed(start: Evaluation | None, last: Evaluation) -> str:
@@ -164,7 +137,7 @@ def _how_sure(last: Evaluation, distance: Interval | None) -> str:
     told = ["This is one run with one seed: intervals say how another draw of prompts would differ, not another run."]
     checked = ((last.since_pass_1, "held-out question", "pass@1"), (distance, "open probe prompt", "pairwise distance"))
     for found, noun, quantity in checked:
-        if found is not None and found.n < _TOO_FEW:
+        if found is not None and found.n < TOO_FEW:
             told.append(f"{plural(found.n, noun)}: far too few for any claim.")
         elif found is not None and found.n < _FEW:
             half = share((found.high - found.low) / 2)

@@ -58,12 +58,14 @@ class SummaryPrinter(Protocol):
 class Tracker:
     """Follows one run. It reads committed artifacts only, so a resumed run logs what an unbroken one does.
 
+    `progress` says how far the run is, once an iteration has trained a policy.
     `log` is given every iteration and the one before it; one may come again, with more of its stages or with the same.
     """
 
     folder: Path
     printer: SummaryPrinter
     log: Callable[[Round, Round | None], None] | None = None
+    progress: Callable[[], str] | None = None
     _rows: list[dict[str, Metric]] = field(default_factory=list, init=False)
 
     def starved(self) -> None:
@@ -92,6 +94,8 @@ class Tracker:
         if new or last:
             shown = [{column: _cell(row.get(name)) for column, name in _SUMMARY.items()} for row in self._rows]
             self.printer.table(_TITLE.format(run=self.folder.name, t=t), list(_SUMMARY), shown)
+        if new and self.progress is not None and one.training is not None:
+            self.printer.say(self.progress())
         if self.log is not None:
             self.log(one, before)
 

@@ -5,7 +5,13 @@ from dataclasses import replace
 import pytest
 
 from selfreward.metrics.evaluation import Gains, MatchedStart
-from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer, compare_with_start, stratum_scores
+from selfreward.metrics.sharpening import (
+    GREEDY,
+    EvaluatedAnswer,
+    compare_with_start,
+    matched_difference,
+    stratum_scores,
+)
 
 
 def drawn(temperature: float, **answers: str) -> list[EvaluatedAnswer]:
@@ -62,6 +68,16 @@ def test_a_policy_narrower_than_the_coolest_rung_is_off_the_ladder() -> None:
     narrow = drawn(GREEDY, p="a", q="b") + drawn(1.0, p="aaaa", q="bbbb")
     assert beside_start(narrow, rungs=(0.5, 1.0))[1].off_ladder
     assert not beside_start(narrow)[1].off_ladder
+
+
+def test_two_policies_are_each_matched_by_themselves() -> None:
+    learned = drawn(GREEDY, p="a", q="a") + drawn(1.0, p="aabc", q="aacb")
+    sharpened = drawn(GREEDY, p="a", q="b") + drawn(1.0, p="aaab", q="bbba")
+    for one, other, gap in ((learned, sharpened, 1 / 8), (sharpened, learned, -1 / 8), (learned, learned, 0)):
+        found = matched_difference(one, other, START, 1.0, seed=0)
+        assert found is not None
+        assert (found.value, found.n) == (gap, 2)
+    assert matched_difference([], [], START, 1.0, seed=0) is None
 
 
 def test_without_closed_prompts_there_is_nothing_to_compare() -> None:

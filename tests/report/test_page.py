@@ -130,16 +130,16 @@ def test_a_run_with_nothing_in_it_has_a_page(tmp_path):
 def test_a_run_without_closed_or_open_prompts_has_a_page(tmp_path):
     closed = ("train_open", "held_out_open", "probe_open")
     view = run_with_config(tmp_path, "run=closed", "loop.iterations=1", *(f"data.{name}=0" for name in closed))
-    assert "nothing is known about its open answers" in Page(render(view, None)).text
+    assert "variety of open answers (not measured)" in Page(render(view, None)).text
     open_ = ("train_closed", "held_out_closed", "probe_closed", "gold_final")
     view = run_with_config(tmp_path, "run=open", "loop.iterations=1", *(f"data.{name}=0" for name in open_))
-    assert "was asked no closed question" in Page(render(view, None)).text
+    assert "whether greedy accuracy (not measured), pass@1 (not measured)" in Page(render(view, None)).text
 
 
 def test_few_prompts_are_said_to_be_few(tmp_path):
     view = run_with_config(tmp_path, "loop.iterations=1", "data.held_out_closed=4", "data.probe_open=4")
     verdict = judge_run(view, rounds_of(view), None)
-    assert "neither clearly better nor clearly worse" in verdict.headline
+    assert "greedy accuracy (4 prompts, too few)" in verdict.headline
     assert "4 held-out questions: far too few for any claim." in verdict.findings["How sure"]
 
 
@@ -177,6 +177,7 @@ def test_a_control_is_found_by_its_settings(runs, tmp_path):
     assert found.name == "lot"
     assert find_control(read_run(runs / "lot")) is None
     alone = run_with_config(tmp_path, "run=alone", "loop.iterations=0")
+    assert judge_run(alone, rounds_of(alone), None).headline.startswith("Only the start model has been evaluated")
     assert find_control(alone) is None
     assert "select=random_pick run=alone-control" in Page(render(alone, None)).text
     broken = tmp_path / "broken/iter-000/measure/manifest.json"
