@@ -10,13 +10,13 @@ from unittest.mock import patch
 import pytest
 
 from selfreward.artifacts.runs import RunView, read_run
-from selfreward.backends.base import Completion
+from selfreward.backends.base import Completion, Request
 from selfreward.backends.candidates import Decoding, draw_candidates
 from selfreward.backends.scripted import ScriptedBackend
 from selfreward.commands.explain import explanation_lines
 from selfreward.metrics.sharpening import EvaluatedAnswer
 from selfreward.reading.chain import explain
-from selfreward.records import Candidate, Example, Judgment, Policy, PreferencePair, Prompt, digest_of
+from selfreward.records import Candidate, Example, Judgment, Policy, PreferencePair, digest_of
 from selfreward.report.page import render
 from selfreward.tracking import metrics_of_run
 from tests.stages.tables import closed_prompt
@@ -189,9 +189,9 @@ def test_a_thought_makes_another_candidate_and_none_changes_no_id() -> None:
 
     def ids(thought: str | None) -> list[str]:
         class Draws:
-            def generate(self, prompts: list[Prompt], *_: object) -> list[list[Completion]]:
+            def generate_all(self, requests: list[Request], *_: object) -> list[list[list[Completion]]]:
                 one = Completion(text="4", finish="stop", token_logprobs=(-1.0,), prompt_tokens=1, thought=thought)
-                return [[one] for _ in prompts]
+                return [[[one] for _ in request.prompts] for request in requests]
 
         backend: Any = Draws()
         drawn = draw_candidates(backend, policy, [prompt], Decoding(k=1), seed=7, advance=lambda _: None)

@@ -23,12 +23,13 @@ def usable_threads() -> int:
 
 
 def most_workers(model: Path) -> int:
-    """How many processes on this CPU can hold the model in a folder: one a thread, in a third of the memory at most.
+    """How many processes share the work on this CPU best: two, if it has two cores and memory for both.
 
-    The weights count as they are stored; those that are computed with in 32 bits may take twice that.
+    What the loop asks at once is a few calls of the model, so more of them would wait. The weights of the model in a
+    folder count as they are stored, and may take a third of the memory; computing in 32 bits may double them.
     """
     size = sum(file.stat().st_size for file in model.glob("*.safetensors"))
-    return max(1, min(usable_threads(), memory_bytes() // (3 * max(size, 1))))
+    return max(1, min(2, usable_threads(), memory_bytes() // (3 * max(size, 1))))
 
 
 def resolve_device(choice: Literal["auto", "cpu", "cuda"]) -> Device:

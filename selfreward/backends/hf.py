@@ -21,6 +21,8 @@ from selfreward.spec import Spec, execution
 
 # Raise it where the last digits of what is drawn or scored may change.
 _NUMERICS = 5
+# What is little is scored in pieces, so that two processes end together; fewer tokens are not worth a call.
+_PIECES, _LEAST = 4, 512
 
 
 class HfSpec(Spec):
@@ -28,8 +30,8 @@ class HfSpec(Spec):
 
     `score_batch_tokens` is how many tokens, padding included, are scored at once; those of a beginning that all of them
     share are computed once, and count half. `dtype: auto` is bfloat16 where the device computes in it, else float32.
-    `workers` processes hold the model and share the work; `auto` is one on a GPU, and on a CPU one for each core while
-    their weights fit in a third of the memory. Each has `threads` threads, None for its share of the cores.
+    `workers` processes hold the model and share the work; `auto` is one on a GPU, and on a CPU two if it has two cores
+    and memory for both. Each has `threads` threads, None for its share of the cores.
     """
 
     kind: Literal["hf"] = "hf"
@@ -109,7 +111,10 @@ class HfBackend(TokenBackend):
             return []
         self._check_known(part for row in rows for part in row)
         pad = self._pad()
-        groups = group_rows(rows, self._spec.score_batch_tokens, share=self._ask_facts().prefix)
+        limit = min(
+            self._spec.score_batch_tokens, max(_LEAST, sum(len(part) for row in rows for part in row) // _PIECES)
+        )
+        groups = group_rows(rows, limit, share=self._ask_facts().prefix)
         batches = [(group.prefix, batch) for group in groups for batch in group.batches]
         jobs = [
             Scoring(rows=[rows[index] for index in batch], prefix=prefix, wanted=wanted, pad=pad)

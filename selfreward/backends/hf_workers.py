@@ -3,6 +3,7 @@
 What a job gives does not depend on who does it. The processes end with this one, also when it is killed.
 """
 
+import atexit
 import gc
 import signal
 import socket
@@ -101,8 +102,10 @@ class Workers:
 
 @cache
 def workers_of(count: int, threads: int) -> Workers:
-    """The processes of this one; backends that hold one policy after another share them."""
-    return Workers(count, threads)
+    """The processes of this one, which end with it; backends that hold one policy after another share them."""
+    workers = Workers(count, threads)
+    atexit.register(workers.end)
+    return workers
 
 
 def serve(connection: Connection, threads: int) -> None:

@@ -1,12 +1,11 @@
 import pytest
 
-from selfreward.backends import forward
-from selfreward.backends.base import Sampling
+from selfreward.backends.drawing import Drawing, Row, draw_tokens
 from selfreward.backends.forward import (
     can_share_prefix,
     compute_prefix,
-    draw_tokens,
     next_token_logprobs,
+    sees_all_places,
     token_logprobs,
 )
 
@@ -76,19 +75,48 @@ def test_a_model_with_recurrent_layers_shares_nothing(model):
     assert not can_share_prefix(recurrent)
 
 
+def drawing(prompts, k, temperature=1.0, prefix=()):
+    rows = [
+        Row(prompt=place, temperature=temperature, limit=6 + 2 * (n % 4), stream=(3, place, n))
+        for place in range(len(prompts))
+        for n in range(k)
+    ]
+    return Drawing(prompts=prompts, rows=rows, prefix=prefix, top_p=1.0, stops=[63, 11, 5, 40], pad=0)
+
+
+def drawn(asked, model, prefix=None):
+    """Tokens up to the first stop, and as many log-probabilities."""
+    rows = []
+    for tokens, logprobs in draw_tokens(model, asked, prefix):
+        end = next((place + 1 for place, token in enumerate(tokens) if token in asked.stops), len(tokens))
+        rows.append((tokens[:end], pytest.approx(logprobs[:end], abs=1e-4)))
+    return rows
+
+
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_reading_each_prompt_once_changes_no_draw(model, monkeypatch, temperature):
+def test_reading_each_prompt_once_and_leaving_ended_rows_out_changes_no_draw(model, monkeypatch, temperature):
     # Prompts of one token up to more than the sliding window holds, in one batch.
-    prompts = [START, START[:3], [7], START[:11]]
-    sampling = Sampling(k=1 if temperature == 0 else 5, temperature=temperature, top_p=1.0, max_new_tokens=12)
-    tokens, logprobs = draw_tokens(model, prompts, sampling, 3, [63], 0)
-    monkeypatch.setattr(forward, "can_share_prefix", lambda _model: False)
-    wanted, wanted_logprobs = draw_tokens(model, prompts, sampling, 3, [63], 0)
-    assert tokens == wanted
-    assert logprobs == [pytest.approx(row, abs=1e-4) for row in wanted_logprobs]
-    assert temperature == 0 or len(set(map(tuple, tokens))) == 20
+    asked = drawing([START, START[:3], [7], START[:11]], 1 if temperature == 0 else 5, temperature)
+    found = drawn(asked, model)
+    monkeypatch.setattr("selfreward.backends.drawing.goes_on", lambda _model: False)
+    generated = drawn(asked, model)
+    assert [tokens for tokens, _ in found] == [tokens for tokens, _ in generated]
+    assert all(one == own.expected for (_, own), (_, one) in zip(found, generated, strict=True))
+    assert temperature == 0 or len({tuple(tokens) for tokens, _ in found}) > 10
+    assert all(len(tokens) <= row.limit for (tokens, _), row in zip(found, asked.rows, strict=True))
+
+
+def test_a_beginning_that_is_known_changes_no_draw(model):
+    prompts = [START + end for end in ([7], [8, 2], [9, 9, 9, 1, 2, 3, 4, 5])]
+    if not sees_all_places(model):
+        pytest.skip("a window would count padding as tokens, so a beginning is not shared")
+    prefix = compute_prefix(model, START)
+    whole = drawn(drawing(prompts, 4), model)
+    for _ in range(2):
+        found = drawn(drawing(prompts, 4, prefix=START), model, prefix)
+        assert [tokens for tokens, _ in found] == [tokens for tokens, _ in whole]
+        assert all(one == own.expected for (_, own), (_, one) in zip(found, whole, strict=True))
 
 
 def test_a_prompt_of_one_token_is_answered(model):
-    tokens, _ = draw_tokens(model, [[7]], Sampling(k=2, temperature=1.0, top_p=1.0, max_new_tokens=4), 0, [63], 0)
-    assert len(tokens) == 2
+    assert len(draw_tokens(model, drawing([[7]], 2), None)) == 2

@@ -110,13 +110,12 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def test_auto_is_one_worker_a_thread_while_the_weights_fit(tmp_path, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+def test_auto_is_two_workers_where_threads_and_memory_allow(tmp_path, monkeypatch):
     monkeypatch.setattr("selfreward.backends.device.memory_bytes", lambda: 9000)
-    assert usable_threads() == 4
-    weights = tmp_path / "model.safetensors"
-    for size, workers in ((100, 4), (1000, 3), (2900, 1), (10**6, 1)):
-        weights.write_bytes(b"0" * size)
+    for threads, size, workers in ((4, 100, 2), (4, 1500, 2), (4, 1501, 1), (1, 100, 1), (4, 10**6, 1)):
+        monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+        (tmp_path / "model.safetensors").write_bytes(b"0" * size)
+        assert usable_threads() == threads
         assert most_workers(tmp_path) == workers
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert usable_threads() == len(os.sched_getaffinity(0))
