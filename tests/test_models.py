@@ -131,7 +131,7 @@ def test_a_round_with_the_likelihood_judge(family: Family, tmp_path: Path) -> No
     assert {one.outcome for one in first["judge"].records(Judgment)} == {"scored"}
 
     prompts = {one.id: one for one in first["prompts"].records(Prompt)}
-    backend = HfBackend(HfSpec(dtype="float32", device="cpu"), policy)
+    backend = HfBackend(HfSpec(dtype="float32", device="cpu", workers=1), policy)
     asked = [Answer(messages=prompts[one.prompt_id].messages, text=one.text, thought=one.thought) for one in drawn]
     scored = backend.score(asked, lambda _: None)
     assert [one.logprob for one in scored] == pytest.approx([one.logprob for one in drawn], abs=1e-3)

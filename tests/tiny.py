@@ -47,6 +47,12 @@ def make_tiny_policy(folder: Path, layers: int = 3, extra_stops: Sequence[int] =
     return Policy(path=folder, key="tiny", digest="tiny")
 
 
+def held(backend):
+    """The model of an HfBackend that holds it in this process."""
+    backend._ask_facts()
+    return backend._held.model
+
+
 def make_tokenizer():
     """Bytes as tokens, two merges, and the control tokens of ChatML."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers

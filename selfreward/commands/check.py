@@ -209,7 +209,7 @@ def _shrunk(config: Any) -> Any:
 
 def _used(folder: Path, options: Collection[Sequence[str]], *, trusted: bool) -> Sequence[object]:
     """What an engine makes of the small model in `folder`; each of `options` is one token each."""
-    spec = HfSpec(dtype="float32", device="cpu", trust_remote_code=trusted)
+    spec = HfSpec(dtype="float32", device="cpu", workers=1, trust_remote_code=trusted)
     sampling = Sampling(k=2, temperature=1.0, top_p=1.0, max_new_tokens=4)
     with HfBackend(spec, Policy(path=folder, key="check", digest="check")) as backend:
         (drawn,) = backend.generate([_QUESTION], sampling, 0, _nobody)

@@ -116,7 +116,9 @@ def copied(whole: Path) -> Path:
 
 
 def use(folder: Path) -> None:
-    with HfBackend(HfSpec(dtype="float32", device="cpu"), Policy(path=folder, key="k", digest="d")) as backend:
+    with HfBackend(
+        HfSpec(dtype="float32", device="cpu", workers=1), Policy(path=folder, key="k", digest="d")
+    ) as backend:
         backend.generate([ask("hello")], Sampling(k=2, temperature=1.0, top_p=1.0, max_new_tokens=4), 0, print)
         backend.score([Answer(messages=ask("a"), text="b")], print)
 

@@ -12,7 +12,7 @@ from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.token_backend import TokenRequest
 from selfreward.errors import BackendError
 from selfreward.records import Policy
-from tests.tiny import ask, completion, make_chat, make_tiny_policy, make_tokenizer
+from tests.tiny import ask, completion, held, make_chat, make_tiny_policy, make_tokenizer
 
 SPEC = HfSpec(dtype="float32", device="cpu", batch_size=6, workers=1)
 PROMPTS = [ask(text) for text in ("hello", "what is the name of it", "a", "why", "say it again, please")]
@@ -33,12 +33,6 @@ def options(backend, answers):
 
 def flat(scores):
     return [number for one in scores for number in (one.logprobs if isinstance(one, OptionScore) else [one.logprob])]
-
-
-def held(backend):
-    """The model of a backend that holds it in this process."""
-    backend._ask_facts()
-    return backend._held.model
 
 
 def counted(backend, call):

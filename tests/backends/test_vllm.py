@@ -20,7 +20,7 @@ from selfreward.backends.vllm import VllmBackend
 from selfreward.errors import BackendError
 from selfreward.records import Policy
 from selfreward.spec import identity
-from tests.tiny import CONTEXT, ask, make_tiny_policy
+from tests.tiny import CONTEXT, ask, held, make_tiny_policy
 
 SPEC = VllmSpec(dtype="float32", kv_cache_gib=0.25)
 PROMPTS = [ask(text) for text in ("hello", "what is the name of it", "a", "why", "say it again, please")]
@@ -46,7 +46,7 @@ def engine(policy):
 
 @pytest.fixture(scope="module")
 def reference(policy):
-    with HfBackend(HfSpec(dtype="float32", device="cpu"), policy) as opened:
+    with HfBackend(HfSpec(dtype="float32", device="cpu", workers=1), policy) as opened:
         yield opened
 
 
@@ -86,7 +86,7 @@ class TestWithAnEngine:
 
         monkeypatch.setattr("selfreward.backends.token_backend.completion_of", spy)
         engine.generate(PROMPTS, Sampling(k=4, temperature=temperature, top_p=top_p, max_new_tokens=20), 3, nothing)
-        scored = list(map(sum, token_logprobs(reference._load_model(), [row for row, _ in drawn], pad=0)))
+        scored = list(map(sum, token_logprobs(held(reference), [row for row, _ in drawn], pad=0)))
         assert len({len(tokens) for (_, tokens), _ in drawn}) > 1
         assert [sum(logprobs) for _, logprobs in drawn] == pytest.approx(scored, abs=1e-3)
 

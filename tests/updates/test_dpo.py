@@ -33,7 +33,7 @@ def train(policy, folder, pairs=PAIRS, reference=None, **changes):
 
 def logprobs(policy):
     """Log-probabilities of the chosen and of the rejected answers, as a backend scores them."""
-    backend = HfBackend(HfSpec(dtype="float32", device="cpu"), policy)
+    backend = HfBackend(HfSpec(dtype="float32", device="cpu", workers=1), policy)
     return [
         [one.logprob for one in backend.score([Answer(messages=p.messages, text=text(p)) for p in PAIRS], len_of)]
         for text in (lambda pair: pair.chosen, lambda pair: pair.rejected)

@@ -27,7 +27,7 @@ def train(policy, folder, examples=EXAMPLES, advance=lambda _step, _steps: None,
 
 
 def logprobs(policy):
-    backend = HfBackend(HfSpec(dtype="float32", device="cpu"), policy)
+    backend = HfBackend(HfSpec(dtype="float32", device="cpu", workers=1), policy)
     answers = [Answer(messages=example.messages, text=example.text) for example in EXAMPLES]
     return [one.logprob for one in backend.score(answers, lambda _done: None)]
 
