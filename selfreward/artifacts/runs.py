@@ -31,8 +31,9 @@ class Run:
         self, name: str, stage: Stage, spec: Spec, *, backend: Engine | None = None, **inputs: Input | None
     ) -> Artifact:
         """An artifact that belongs to no iteration, linked as `sources/<name>`."""
-        artifact = self.store.run(stage, spec, seed=None, backend=backend, engine=None, **inputs)
-        return self._link(self.folder / SOURCES / name, artifact)
+        link = self.folder / SOURCES / name
+        artifact = self.store.run(stage, spec, seed=None, backend=backend, engine=None, before=link, **inputs)
+        return self._link(link, artifact)
 
     def stage(
         self,
@@ -47,8 +48,9 @@ class Run:
     ) -> Artifact:
         """A stage's artifact, linked as `iter-<iteration>/<stage>`; a `random` one is seeded by run and iteration."""
         seed = derive_seed(self.seed, iteration, stage.__name__) if random else None
-        artifact = self.store.run(stage, spec, seed=seed, backend=backend, engine=engine, **inputs)
-        return self._link(self.folder / f"iter-{iteration:03d}" / stage.__name__, artifact)
+        link = self.folder / f"iter-{iteration:03d}" / stage.__name__
+        artifact = self.store.run(stage, spec, seed=seed, backend=backend, engine=engine, before=link, **inputs)
+        return self._link(link, artifact)
 
     def forget_after(self, iteration: int) -> None:
         """Unlinks iterations beyond `iteration`, left by a longer run of the same name."""
