@@ -10,7 +10,7 @@ from typing import Any
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.atomic_files import canonical
-from selfreward.artifacts.parquet import read_rows
+from selfreward.artifacts.parquet import read_table
 from selfreward.artifacts.runs import RunView
 
 DECIMALS = 6
@@ -47,7 +47,7 @@ def golden_of(view: RunView) -> dict[str, tuple[str | None, str]]:
 def rounded_digest(artifact: Artifact) -> str:
     """A digest of the rows and JSON files of an artifact, with floats rounded."""
     tables = {
-        table.name: [row for path in table.paths(artifact.path) for row in read_rows(path)]
+        table.name: [row for path in table.paths(artifact.path) for row in read_table(path).to_pylist()]
         for table in artifact.manifest.tables
     }
     files = {path.stem: artifact.json(path.stem) for path in artifact.path.glob("*.json") if path.stem != "manifest"}

@@ -187,8 +187,8 @@ def _computed(sentence: str) -> str | None:
 def _result(statement: str) -> str | None:
     """The number behind the last equals sign of a cleaned `statement`, where several stand before it."""
     left, equals, right = statement.replace("equals", "=").rpartition("=")
-    result = numbers(right)
-    return result[0] if equals and len(result) == 1 and len(_DIGITS.findall(parts(left)[-1])) > 1 else None
+    result = numbers(right) if equals else ()
+    return result[0] if len(result) == 1 and len(_DIGITS.findall(parts(left)[-1])) > 1 else None
 
 
 def _one_form(answer: str, asked: QuestionContent) -> str | None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.reports import load_report
@@ -77,11 +78,11 @@ class Choice:
         found = list(self.left_out)
         for rank, one in enumerate(self.ranked, start=1):
             mine = one.candidate.id
-            fate = fate_of(one, "selected" if mine in chosen else "over_cluster_cap" if mine in lost else "passed_over")
+            fate = "selected" if mine in chosen else "over_cluster_cap" if mine in lost else "passed_over"
             over = tuple(rejected for better, rejected in pairs if better == mine)
             under = tuple(better for better, rejected in pairs if rejected == mine)
-            found.append(replace(fate, rank=rank, over=over, under=under))
-        return sorted(found, key=lambda fate: fate.index)
+            found.append(fate_of(one, fate, rank=rank, over=over, under=under))
+        return sorted(found, key=attrgetter("index"))
 
     def without(self, over_cap: Sequence[Picked]) -> "Choice":
         """The choice that is left without those of its picks that are `over_cap`."""

@@ -3,7 +3,6 @@
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import combinations, product
 from typing import Literal
 
@@ -118,7 +117,7 @@ def choose_anchored(
     fates = left_out(spec, rated)
     for one in able:
         if one is worst:
-            fates.append(replace(fate_of(one, "selected"), under=(human.id,)))
+            fates.append(fate_of(one, "selected", under=(human.id,)))
         else:
             fates.append(fate_of(one, "passed_over" if one in others else "same_as_human"))
     pair = None if worst is None else pair_of(prompt, human, worst)
