@@ -6,6 +6,7 @@ Marks are a box, a line with ####, "the answer is", bold type and a concluding s
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 
 from selfreward.answers.latex import boxes
@@ -109,6 +110,7 @@ def committed(sentence: str) -> str:
     return "" if _NEGATION.search(said) else said
 
 
+@lru_cache(maxsize=64)
 def without_clause(statement: str) -> str:
     """`statement` up to its trailing clause, which does not start at the "that" of "the letter that follows A is"."""
     verb = _COPULA.search(statement)

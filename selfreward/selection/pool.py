@@ -115,13 +115,25 @@ def why_not(spec: SelectBase, one: Rated) -> str | None:
 
 def eligible(spec: SelectBase, rated: Sequence[Rated]) -> list[Rated]:
     """The candidates that are looked at and may be trained on, by index; the order of `rated` does not matter."""
-    return [one for one in looked_at(spec, rated) if why_not(spec, one) is None]
+    return sifted(spec, rated)[0]
+
+
+def sifted(spec: SelectBase, rated: Sequence[Rated]) -> tuple[list[Rated], list[Fate]]:
+    """The `eligible` candidates, and the fates of the others."""
+    able, fates = [], [fate_of(one, "beyond_k") for one in rated if one.candidate.index >= spec.k]
+    for one in looked_at(spec, rated):
+        why = why_not(spec, one)
+        if why is None:
+            able.append(one)
+        else:
+            fates.append(fate_of(one, why))
+    return able, fates
 
 
 def ranked(spec: SelectBase, prompt: Prompt, rated: Sequence[Rated], order: Order) -> tuple[list[Rated], list[Fate]]:
     """The candidates that may be chosen, in `order`, and the fates of the others; the order of `rated` is nothing."""
-    fates = left_out(spec, rated)
-    allowed = sorted(eligible(spec, rated), key=order)
+    able, fates = sifted(spec, rated)
+    allowed = sorted(able, key=order)
     if not spec.dedup:
         return allowed, fates
     distinct: list[Rated] = []
@@ -131,13 +143,6 @@ def ranked(spec: SelectBase, prompt: Prompt, rated: Sequence[Rated], order: Orde
         else:
             fates.append(fate_of(one, "duplicate", repeats=first.candidate.id))
     return distinct, fates
-
-
-def left_out(spec: SelectBase, rated: Sequence[Rated]) -> list[Fate]:
-    """The fates of the candidates that are not `eligible`."""
-    beyond = [fate_of(one, "beyond_k") for one in rated if one.candidate.index >= spec.k]
-    unfit = [(one, why_not(spec, one)) for one in looked_at(spec, rated)]
-    return [*beyond, *(fate_of(one, why) for one, why in unfit if why is not None)]
 
 
 def fate_of(
