@@ -12,7 +12,7 @@ from selfreward.config import RunConfig, answer_lengths
 from selfreward.data.models import start_policy
 from selfreward.judging_policies import Judges, Policies, TrustedJudge, learned_weights, trusted_judge
 from selfreward.loop_state import First, State
-from selfreward.stages.decide import decide, stop_reason
+from selfreward.stages.decide import decide, decision_of, stop_reason
 from selfreward.stages.diagnose import diagnose
 from selfreward.stages.duel import duel
 from selfreward.stages.evaluate import evaluate
@@ -108,7 +108,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             training=last.training,
             previous=part_of(last.decision, "course"),
         )
-        if (reason := gate_reason(gated) or stop_reason(decision)) is not None:
+        if (reason := gate_reason(gate_of(gated)) or stop_reason(decision_of(decision))) is not None:
             tracker.iteration(t)
             run.store.reporter.say(reason)
             return

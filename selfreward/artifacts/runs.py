@@ -118,8 +118,10 @@ def read_run(folder: Path) -> RunView:
 def check_links(view: RunView) -> None:
     """Raises CorruptArtifact for an artifact that the run links to and that the store does not have."""
     there = {name for name, _ in view.artifacts()}
-    for link in sorted([*view.folder.glob(f"{SOURCES}/*"), *view.folder.glob("iter-*/*")]):
-        if link.is_symlink() and link.relative_to(view.folder).as_posix() not in there:
+    folders = [one for one in (view.folder / SOURCES, *sorted(view.folder.glob("iter-*"))) if one.is_dir()]
+    for folder in folders:
+        missed = [link for link in folder.iterdir() if f"{folder.name}/{link.name}" not in there]
+        for link in sorted(one for one in missed if one.is_symlink()):
             raise CorruptArtifact(
                 f"{link} points to {link.readlink()}, which is no artifact: bring the store back, or give the command "
                 "of the run again to make it anew"
@@ -132,9 +134,23 @@ def read_iteration(folder: Path, iteration: int) -> Mapping[str, Artifact]:
 
 
 def _artifacts_in(folder: Path) -> dict[str, Artifact]:
+    """What the links in `folder` lead to, by name; nothing where there is no such folder."""
+    if not folder.is_dir():
+        return {}
     found: dict[str, Artifact] = {}
-    for link in sorted(folder.glob("*")):
-        manifest = read_manifest(link.resolve())
+    home = folder.resolve()
+    for name in sorted(one.name for one in home.iterdir()):
+        target = _target(home, name)
+        manifest = read_manifest(target)
         if manifest is not None:
-            found[link.name] = Artifact(link.resolve(), manifest)
+            found[name] = Artifact(target, manifest)
     return found
+
+
+def _target(home: Path, name: str) -> Path:
+    """Where the link `name` leads to; resolve() would ask the system about every folder on the way to the store."""
+    link = home / name
+    try:
+        return Path(os.path.normpath(f"{home}/{link.readlink()}"))
+    except OSError:  # a folder, or a link that a run has just replaced
+        return link

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from selfreward.artifacts.atomic_files import canonical, write_atomically
 from selfreward.artifacts.identity import flat_settings
-from selfreward.artifacts.runs import RunView, check_links, read_run
+from selfreward.artifacts.runs import check_links, read_run
 from selfreward.commands.arguments import Values, run_folder
 from selfreward.commands.sweep import STATE_FILE, CellState, read_state
 from selfreward.console import table_lines
@@ -19,16 +19,16 @@ from selfreward.reading.compared_runs import (
     State,
     compare,
     costs_of,
+    rows_to_compare,
     setting,
     shared_seconds,
     unswept,
 )
-from selfreward.reading.rounds import rounds_of
+from selfreward.reading.rounds import Round, rounds_of
 from selfreward.reading.settings import progress_of, read_config
 from selfreward.report.comparison import render_comparison
 from selfreward.report.comparison_table import MEASURES, columns_of, first_alarm, identity, last_policy, notes
 from selfreward.report.figures import change, count, share
-from selfreward.tracking import metrics_of_run
 
 PAGE_FILE = "comparison.html"
 TABLE_FILE = "comparison.csv"
@@ -64,14 +64,14 @@ def read_cell(folder: Path) -> Cell:
     """The run in `folder` with its metrics and costs. Raises StoreError where there is none."""
     view, state = read_run(folder), read_state(folder)
     check_links(view)
-    config = read_config(folder)
+    config, rounds = read_config(folder), rounds_of(view)
     return Cell(
         name=view.name,
         settings=state.cell.settings if state is not None else {},
         config=None if config is None else flat_settings(config),
-        state=_state(config, view, state),
+        state=_state(config, rounds, state),
         error=state.error if state is not None and state.status == "failed" else None,
-        rows=metrics_of_run(folder),
+        rows=rows_to_compare(rounds),
         costs=costs_of(view),
     )
 
@@ -83,17 +83,17 @@ def _members(folder: Path) -> list[Path]:
     return cells or [folder]
 
 
-def _state(config: Values | None, view: RunView, state: CellState | None) -> State:
+def _state(config: Values | None, rounds: Sequence[Round], state: CellState | None) -> State:
     """What is committed tells whether a run is done: a cell that is being looked at again says that it is pending.
 
     A run that the gate or the monitor stopped has come to its end.
     """
     if state is not None and state.status == "failed":
         return "failed"
-    found = progress_of(config, rounds_of(view))
+    found = progress_of(config, rounds)
     if found.complete or found.stop is not None:
         return "done"
-    return "unfinished" if view.iterations else "not started"
+    return "unfinished" if rounds else "not started"
 
 
 def _default_out(asked: Sequence[Path]) -> Path:

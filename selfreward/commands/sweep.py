@@ -48,6 +48,9 @@ class CellState:
     exit_status: int | None = None
 
 
+_READER = TypeAdapter(CellState)
+
+
 def plan_sweep(name: str, runs: Path, overrides: Sequence[Sequence[str]], swept: Collection[str]) -> Sweep:
     """The sweep whose cells are given by `overrides`. Raises ConfigError for settings that no sweep can have."""
     if not re.fullmatch(RUN_NAME, name):
@@ -136,7 +139,7 @@ def read_state(folder: Path) -> CellState | None:
     if not path.exists():
         return None
     try:
-        return TypeAdapter(CellState).validate_json(path.read_bytes())
+        return _READER.validate_json(path.read_bytes())
     except ValidationError as error:
         raise StoreError(f"{path} does not say how a cell ended: delete it and sweep again") from error
 

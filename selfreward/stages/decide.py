@@ -109,9 +109,9 @@ def evidence_of(
     )
 
 
-def stop_reason(decision: Artifact) -> str | None:
+def stop_reason(decision: Decision) -> str | None:
     """Why the run ends here; None where it goes on."""
-    stop = decision_of(decision).course.stop
+    stop = decision.course.stop
     return None if stop is None else f"stopped by the monitor: {stop}"
 
 
