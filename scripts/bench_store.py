@@ -29,7 +29,7 @@ from selfreward.artifacts import Store, recent
 from selfreward.artifacts import manifest as manifests
 from selfreward.artifacts.identity import key_of
 from selfreward.artifacts.runs import read_run
-from selfreward.commands.sweep import CellState, write_state
+from selfreward.commands.cells import CellState, write_state
 from selfreward.config import SweepCell
 from selfreward.spec import Spec
 

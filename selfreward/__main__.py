@@ -18,7 +18,7 @@ USAGE = """usage: selfreward COMMAND ...
   status RUN               what a run has made so far
   report RUN               write the run's page, report.html
   explain RUN [ID]         where a training row comes from; without ID, list the rows
-  verify RUN               read every byte of a run back
+  verify RUN [RUN ...]     read every byte of runs, or of the cells of a sweep, back
   compare RUN [RUN ...]    one table and one page of several runs, or of the cells of a sweep
   monitor ACTION ...       calibrate, check or replay the monitor of diversity
   bench SUBJECT            hold the monitor, or the measures of judges, against cases whose truth is known

@@ -39,9 +39,7 @@ def _objects(columns: Mapping[str, pa.Array], end: str) -> pa.Array:
 def _texts(column: pa.Array) -> pa.Array:
     """The JSON of each value of a column."""
     if pa.types.is_list(column.type):
-        lengths = column.value_lengths().fill_null(0)
-        ends = pa.array(np.concatenate(([0], np.cumsum(lengths))), pa.int32())
-        inner = pa.ListArray.from_arrays(ends, _texts(column.flatten()))
+        inner = pa.ListArray.from_arrays(column.offsets, _texts(column.values))
         texts = pc.binary_join_element_wise("[", pc.binary_join(inner, ","), "]", "")
         return pc.if_else(column.is_null(), "null", texts) if column.null_count else texts
     if pa.types.is_struct(column.type):
@@ -63,7 +61,7 @@ def _escaped(column: pa.Array) -> pa.Array:
         return column
     wanting = pc.match_substring_regex(column, _SPECIAL).fill_null(False)
     escaped = [one[1:-1] for one in _encoded(plain_values(column.filter(wanting)))]
-    return pc.replace_with_mask(column, wanting, pa.array(escaped, pa.string()))
+    return pc.replace_with_mask(column, wanting, _strings(escaped))
 
 
 def _needs_escapes(held: "np.typing.NDArray[np.uint8]") -> bool:
@@ -74,7 +72,14 @@ def _floats(column: pa.Array) -> pa.Array:
     """Floats as Python writes them, each distinct one once; by their bits, so that -0.0 is not 0.0."""
     found = column.view(pa.int64()).dictionary_encode()
     distinct = found.dictionary.view(pa.float64()).to_pylist()
-    return pa.array(_encoded(distinct), pa.string()).take(found.indices)
+    return _strings(_encoded(distinct)).take(found.indices)
+
+
+def _strings(texts: list[str]) -> pa.Array:
+    """The column of `texts`. pa.array() loads pandas first, which takes longer than to check a small run."""
+    held = [one.encode() for one in texts]
+    ends = np.cumsum([0, *map(len, held)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(held), pa.py_buffer(ends), pa.py_buffer(b"".join(held)))
 
 
 def _encoded(values: list[Any]) -> list[str]:

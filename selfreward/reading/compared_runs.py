@@ -62,7 +62,7 @@ class Cell:
         return total(self.costs.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Comparison:
     """Several runs under one name. `axes` are what is swept, with the values in order.
 
@@ -73,6 +73,11 @@ class Comparison:
     cells: Sequence[Cell]
     axes: Mapping[str, Sequence[str]]
     seeds: Sequence[str]
+
+    @cached_property
+    def uses(self) -> Mapping[tuple[str, str], int]:
+        """How many runs use each artifact, by stage and key."""
+        return Counter(key for cell in self.cells for key in cell.costs)
 
     @property
     def columns(self) -> Mapping[str, Sequence[str]]:
@@ -148,8 +153,7 @@ def shared(cells: Sequence[Cell]) -> dict[str, list[int]]:
 
 def shared_seconds(comparison: Comparison, cell: Cell) -> float:
     """How much of what a run cost went into artifacts that other runs use too."""
-    others = {key for other in comparison.cells if other.name != cell.name for key in other.costs}
-    return sum(cost.seconds for key, cost in cell.costs.items() if key in others)
+    return sum(cost.seconds for key, cost in cell.costs.items() if comparison.uses[key] > 1)
 
 
 def rows_to_compare(rounds: Sequence[Round]) -> list[Row]:

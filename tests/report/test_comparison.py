@@ -10,8 +10,8 @@ import pytest
 
 from selfreward.artifacts.runs import read_run
 from selfreward.commands import compare as command
+from selfreward.commands.cells import CellState, cell_run, write_state
 from selfreward.commands.compare import plain_table
-from selfreward.commands.sweep import CellState, cell_run, write_state
 from selfreward.config import SweepCell
 from selfreward.errors import StoreError
 from selfreward.reading.compared_runs import (
