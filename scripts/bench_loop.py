@@ -70,7 +70,14 @@ def run_size(candidates: int, folder: Path) -> dict[str, float]:
         measured = run.stage(0, measure, config.measure, probe=sources.probe, baseline=None, **held)
         people = {"human": sources.human, "human_pairs": sources.human_pairs}
         asked = run.stage(
-            0, choose_prompts, config.prompts, train=sources.train, human=sources.human, previous=None, training=None
+            0,
+            choose_prompts,
+            config.prompts,
+            random=False,
+            train=sources.train,
+            human=sources.human,
+            previous=None,
+            training=None,
         )
         drawn = timed(sample, config.sample, prompts=asked, **held)
         judged = timed(judge, config.judge, candidates=drawn, prompts=asked, **held)

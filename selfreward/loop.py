@@ -71,14 +71,21 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 run.forget_rest()
                 tracker.iteration(t)
                 return
+            draws = config.prompts.draws
             asked = stage(
-                prompts, config.prompts, train=data.train, human=data.human, previous=last.asked, training=last.training
+                prompts,
+                config.prompts,
+                random=draws,
+                train=data.train,
+                human=data.human,
+                previous=last.asked,
+                training=last.training if draws else None,
             )
             candidates = ask(sample, config.sample, prompts=asked)
             with judges:
                 spec, judging = config.judge, last.frozen or judges.named(config.judge)
                 ask_judge = partial(stage, **judges.inputs(spec, judging))
-                trust = ask_judge(health, health_spec(spec), gold=data.gold_gate, final=final_gold)
+                trust = ask_judge(health, health_spec(spec), random=spec.draws, gold=data.gold_gate, final=final_gold)
                 trusted = trusted_judge(config.gate, judging, trust, last.passed)
                 ask_judge = partial(stage, **judges.inputs(spec, trusted.policy))
                 weights = learned_weights(spec, trusted.health)

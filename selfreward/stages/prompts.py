@@ -37,6 +37,11 @@ class PromptsSpec(Spec):
             )
         return self
 
+    @property
+    def draws(self) -> bool:
+        """Whether luck decides which prompts are asked; where it does not, all seeds ask the same ones."""
+        return self.per_round == "without_replacement" or self.human > 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundPrompts:
@@ -57,7 +62,7 @@ def prompts(
     out: Output,
     spec: PromptsSpec,
     *,
-    seed: int,
+    seed: int | None = None,
     train: Artifact,
     human: Artifact,
     previous: Artifact | None,
@@ -66,8 +71,10 @@ def prompts(
     """Table `rows` of Prompt to sample, table `human` of the Examples whose prompts are among them, `prompts.json`.
 
     `previous` is this stage's artifact of the round before, `training` the training set before, with the ledger of
-    human examples spent. Raises StarvedLoop when fewer than `spec.count` prompts are left to draw.
+    human examples spent; it is None, as the `seed` is, where the settings draw nothing. Raises StarvedLoop when fewer
+    than `spec.count` prompts are left to draw.
     """
+    assert (seed is not None) == spec.draws, "a seed where something is drawn, and only there"
     before = None if previous is None else load_report(previous, "prompts", RoundPrompts)
     this_round = 0 if before is None else before.round + 1
     asked, drawn = _own(spec, train, this_round, set() if before is None else set(before.drawn), seed)
@@ -86,7 +93,7 @@ def prompts(
 
 
 def _own(
-    spec: PromptsSpec, train: Artifact, this_round: int, before: set[str], seed: int
+    spec: PromptsSpec, train: Artifact, this_round: int, before: set[str], seed: int | None
 ) -> tuple[list[Prompt], set[str]]:
     """The training prompts of this round, in the order of the source, and the ids drawn so far."""
     known = list(train.records(Prompt))
@@ -106,7 +113,9 @@ def _own(
     return [prompt for prompt in known if prompt.id in chosen], before | chosen
 
 
-def _human(spec: PromptsSpec, human: Artifact, training: Artifact | None, asked: set[str], seed: int) -> list[Example]:
+def _human(
+    spec: PromptsSpec, human: Artifact, training: Artifact | None, asked: set[str], seed: int | None
+) -> list[Example]:
     """Unspent human examples, the least used first and then at random, one a prompt, none of a prompt asked anyway."""
     if spec.human == 0:
         return []
