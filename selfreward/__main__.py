@@ -120,12 +120,14 @@ def _sweep(arguments: list[str], overrides: list[str]) -> int:
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import DictConfig
 
+    from selfreward.commands.sharing import sharing_lines
     from selfreward.commands.sweep import begun, plan_sweep, run_cell, settings_of, summary
     from selfreward.config import SweepCell
 
     with errors_of_hydra(overrides):
         cells, swept, first = expand(overrides)
     sweep = plan_sweep(str(first["run"]), Path(first["store"]["runs"]), cells, swept)
+    print(*sharing_lines(swept), sep="\n", file=sys.stderr)
 
     # This may run in another process: it tells what happened through files alone.
     @hydra.main(config_path=str(conf_folder()), config_name="config", version_base="1.3")

@@ -136,6 +136,13 @@ def test_a_starved_cell_does_not_take_the_others_along(swept) -> None:
     assert told[2].endswith("(exit status 3)")
 
 
+def test_a_sweep_says_first_what_its_cells_share(swept) -> None:
+    _, done = swept
+    first, second = done.stderr.splitlines()[:2]
+    assert first.startswith("shared by all values of mix.min_rows: the data and, of iteration 0, measure")
+    assert "made for each: select, decide, mix, update" in second
+
+
 def test_a_cell_is_a_run_and_knows_its_sweep(swept) -> None:
     folder, _ = swept
     config = json.loads((folder / "runs/s.mix.min_rows=8,select.k=2/config.json").read_text())
