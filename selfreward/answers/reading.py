@@ -73,7 +73,7 @@ def read_answer(text: str, prompt: Prompt) -> Reading:
     found = blocks(lines, bullets=not numeric)
     in_piece = _number_of if numeric else _members_of if of_set else _phrase_of
     in_sentence = _number_in if numeric else _phrase_in
-    marked = marks(found, held, lambda tail: not numeric and not of_set and expression(tail) is not None)
+    marked = marks(found, held, None if numeric or of_set else lambda tail: expression(tail) is not None)
     if of_set:
         marked = [mark for mark in marked if mark.piece is not None]
     if marked:

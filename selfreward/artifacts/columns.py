@@ -91,7 +91,7 @@ def _records(
     for field, hint, nullable in _fields(cast(type, record_type)):
         found = column(field.name)
         values = repeat(_default(field, record_type)) if found is None else _values(found, hint, nullable, field.name)
-        deque(map(object.__setattr__, made, repeat(field.name), values), maxlen=0)
+        deque(map(getattr(record_type, field.name).__set__, made, values), maxlen=0)
     if hasattr(record_type, "__post_init__"):
         for one in made:
             one.__post_init__()  # type: ignore[attr-defined]

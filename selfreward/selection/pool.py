@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, repeat
 from operator import attrgetter
 from statistics import fmean
 
@@ -181,6 +181,9 @@ def first_of_each(prompt: Prompt, ranked: Sequence[Rated]) -> Iterator[Rated]:
 
 def _first_alike(prompt: Prompt, ranked: Sequence[Rated]) -> Iterator[Rated]:
     """For each of `ranked` the first that gives its answer: itself, or an earlier one. Each text is read once."""
+    if len({one.candidate.text for one in ranked}) == 1:  # whatever they say, it is the same
+        yield from repeat(ranked[0], len(ranked))
+        return
     given: dict[str, str] = {}
     first: dict[str, Rated] = {}
     for one in ranked:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfreward.artifacts import Artifact, Output, Part
+from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.monitor.controller import ControllerSpec, Evidence, Intervention, steer
 from selfreward.records import PreferencePair
@@ -37,6 +38,7 @@ class Decision(RoundOrders):
         return bool(self.settings["mode"] == "act")
 
 
+@few_collections()
 def decide(
     out: Output,
     spec: ControllerSpec,

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import PositiveInt, model_validator
 
 from selfreward.artifacts import Artifact, Output, Part
+from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, PreferencePair, TrainingRow
@@ -97,6 +98,7 @@ def mixing_of(training: Artifact) -> Mixing:
     return load_report(training, "mixing", Mixing)
 
 
+@few_collections()
 def mix(
     out: Output,
     spec: MixSpec,
