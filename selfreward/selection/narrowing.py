@@ -1,7 +1,7 @@
 """What selection itself does to the variety of answers, before anything is trained on them."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from selfreward.artifacts import Artifact
 from selfreward.metrics.embed import embed_hashing
 from selfreward.metrics.semantic import cluster_labels, vendi2
-from selfreward.records import Example, PreferencePair, Stratum
+from selfreward.records import STRATA, Example, PreferencePair, Stratum
 from selfreward.selection.novelty import NEAR
 from selfreward.selection.pool import Rated, SelectBase, eligible, pools
 from selfreward.selection.training_rows import training_table
@@ -78,8 +78,12 @@ def narrowing(
 def _sampled_prompts(prompts: Artifact, seed: int, sample: int) -> set[str]:
     """The prompts to look at, at random; those sampled to pair a human answer are not selected from."""
     human = {example.prompt_id for example in prompts.records(Example, "human")}
-    strata = {prompt.id: prompt.stratum for prompt in prompts.records(_Asked) if prompt.id not in human}
-    able = sorted(one for one, stratum in strata.items() if stratum == "open") or sorted(strata)
+
+    def ids(strata: Collection[Stratum]) -> list[str]:
+        known = prompts.records(_Asked)
+        return sorted(one.id for one in known if one.stratum in strata and one.id not in human)
+
+    able = ids(["open"]) or ids(STRATA)
     return set(random.Random(seed).sample(able, min(sample, len(able))))
 
 
