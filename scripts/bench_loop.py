@@ -2,8 +2,8 @@
 """How fast rows go through sample, judge, select, decide and mix, and whether memory grows with them.
 
 Each size runs in a process of its own with the scripted backend, so the figures are those of the loop's own
-machinery: drawing from the script, records, Parquet, digests. Peak memory is the high-water mark of the process. The data
-are loaded, checked for overlap and asked by another one before, as every prompt is compared with every other there.
+machinery: drawing from the script, records, Parquet, digests. Peak memory is the high-water mark of the process.
+Another one has loaded the data, checked them for overlap and asked them before: every prompt is compared there.
 
     python scripts/bench_loop.py                   100,000 and 1,000,000 candidates
 

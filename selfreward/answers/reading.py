@@ -69,7 +69,7 @@ def read_answer(text: str, prompt: Prompt) -> Reading:
     asked = asked_by(prompt.messages[-1].content)
     rest, held = take_boxes(text.replace(BOX, ""))
     numeric, of_set = prompt.match == "numeric", prompt.match == "set"
-    lines = lines_of(plain(BRACKETED.sub(r" \1) ", rest) if asked.choices and not numeric else rest))
+    lines = lines_of(plain(BRACKETED.sub(r" \1) ", rest) if not numeric and asked.choices else rest))
     found = blocks(lines, bullets=not numeric)
     in_piece = _number_of if numeric else _members_of if of_set else _phrase_of
     in_sentence = _number_in if numeric else _phrase_in
