@@ -63,6 +63,13 @@ def test_seeds_share_what_draws_nothing(plain: RunView, tmp_path: Path) -> None:
     assert other.iterations[0]["health"].seed is None
 
 
+def test_a_judge_that_stays_and_draws_nothing_is_asked_about_gold_once(tmp_path: Path) -> None:
+    view = run_scripted(tmp_path, *SMALL, "judge.policy=initial", "loop.iterations=2")
+    first, second = (view.iterations[t] for t in (0, 1))
+    assert first["health"].key == second["health"].key
+    assert first["judge"].key != second["judge"].key
+
+
 def test_every_group_of_settings_has_a_line() -> None:
     for name in ("seed", "update.learning_rate", "data.train_closed", "model", "rubric@judge.rubric", "experiment"):
         (line,) = sharing_lines([name])

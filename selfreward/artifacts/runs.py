@@ -151,6 +151,8 @@ def _target(home: Path, name: str) -> Path:
     """Where the link `name` leads to; resolve() would ask the system about every folder on the way to the store."""
     link = home / name
     try:
-        return Path(os.path.normpath(f"{home}/{link.readlink()}"))
+        target = Path(os.path.normpath(f"{home}/{link.readlink()}"))
     except OSError:  # a folder, or a link that a run has just replaced
         return link
+    # An artifact that is itself a link lies outside the store, which `verify` tells by its name.
+    return target.resolve() if target.is_symlink() else target
