@@ -16,7 +16,9 @@ import pyarrow as pa
 
 Record = TypeVar("Record")
 
-_MANY = 1000
+MANY = 1000
+"""Rows from which Arrow's own functions pay: the first call of one loads pandas, which takes a third of a second."""
+
 _PRIMITIVES: dict[type, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
@@ -134,7 +136,7 @@ def _slices(inner: list[Any], column: pa.ListArray) -> Iterator[list[Any] | None
 
 def plain_values(column: pa.Array) -> list[Any]:
     """The values of a column of text, numbers or truths; what is missing is None."""
-    if len(column) < _MANY or not pa.types.is_string(column.type):
+    if len(column) < MANY or not pa.types.is_string(column.type):
         return cast("list[Any]", column.to_pylist())
-    # Of text this takes a third of the time, and keeps None; but it loads pandas, which few rows are not worth.
+    # Of text this takes a third of the time, and it keeps None.
     return cast("list[Any]", column.to_numpy(zero_copy_only=False).tolist())

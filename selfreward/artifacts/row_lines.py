@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from selfreward.artifacts.columns import plain_values
+from selfreward.artifacts.atomic_files import canonical
+from selfreward.artifacts.columns import MANY, plain_values
 
 _SPECIAL = r'["\\\x00-\x1f]'
 # An encoded value has no line break of its own, so a list of them can be split there.
@@ -20,8 +21,13 @@ def lines_of(table: pa.Table) -> memoryview:
 
     Raises ValueError for NaN and infinity.
     """
-    if not table.num_rows:
-        return memoryview(b"")
+    if table.num_rows < MANY:
+        return memoryview(b"".join(canonical(row) + b"\n" for row in table.to_pylist()))
+    return lines_by_column(table)
+
+
+def lines_by_column(table: pa.Table) -> memoryview:
+    """The lines of a table with one row or more, made by columns."""
     columns = {name: _texts(table[name].combine_chunks()) for name in table.column_names}
     lines = _objects(columns, "}\n")
     # The texts of a new array lie one after the other.
@@ -61,7 +67,7 @@ def _escaped(column: pa.Array) -> pa.Array:
         return column
     wanting = pc.match_substring_regex(column, _SPECIAL).fill_null(False)
     escaped = [one[1:-1] for one in _encoded(plain_values(column.filter(wanting)))]
-    return pc.replace_with_mask(column, wanting, _strings(escaped))
+    return pc.replace_with_mask(column, wanting, pa.array(escaped, pa.string()))
 
 
 def _needs_escapes(held: "np.typing.NDArray[np.uint8]") -> bool:
@@ -72,14 +78,7 @@ def _floats(column: pa.Array) -> pa.Array:
     """Floats as Python writes them, each distinct one once; by their bits, so that -0.0 is not 0.0."""
     found = column.view(pa.int64()).dictionary_encode()
     distinct = found.dictionary.view(pa.float64()).to_pylist()
-    return _strings(_encoded(distinct)).take(found.indices)
-
-
-def _strings(texts: list[str]) -> pa.Array:
-    """The column of `texts`. pa.array() loads pandas first, which takes longer than to check a small run."""
-    held = [one.encode() for one in texts]
-    ends = np.cumsum([0, *map(len, held)], dtype=np.int32)
-    return pa.StringArray.from_buffers(len(held), pa.py_buffer(ends), pa.py_buffer(b"".join(held)))
+    return pa.array(_encoded(distinct), pa.string()).take(found.indices)
 
 
 def _encoded(values: list[Any]) -> list[str]:
