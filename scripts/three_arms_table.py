@@ -35,7 +35,7 @@ def main() -> None:
     print("|---" * (len(COLUMNS) + 3) + "|")
     for folder in folders:
         arm, seed = folder.name.split("-seed")
-        for row in metrics_of_run(folder):
+        for row in metrics_of_run(read_run(folder)):
             if "eval/closed/pass_at_1" in row:
                 cells = [cell(row, name, column in SIGNED) for column, name in COLUMNS.items()]
                 print(f"| {arm} | {seed} | M{row['loop/iteration']} | {' | '.join(cells)} |")

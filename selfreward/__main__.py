@@ -18,7 +18,7 @@ USAGE = """usage: selfreward COMMAND ...
   status RUN               what a run has made so far
   report RUN               write the run's page, report.html
   explain RUN [ID]         where a training row comes from; without ID, list the rows
-  verify RUN               read every byte of a run back
+  verify RUN [RUN ...]     read every byte of runs, or of the cells of a sweep, back
   compare RUN [RUN ...]    one table and one page of several runs, or of the cells of a sweep
   monitor ACTION ...       calibrate, check or replay the monitor of diversity
   bench SUBJECT            hold the monitor, or the measures of judges, against cases whose truth is known
@@ -120,12 +120,14 @@ def _sweep(arguments: list[str], overrides: list[str]) -> int:
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import DictConfig
 
+    from selfreward.commands.sharing import sharing_lines
     from selfreward.commands.sweep import begun, plan_sweep, run_cell, settings_of, summary
     from selfreward.config import SweepCell
 
     with errors_of_hydra(overrides):
         cells, swept, first = expand(overrides)
     sweep = plan_sweep(str(first["run"]), Path(first["store"]["runs"]), cells, swept)
+    print(*sharing_lines(swept), sep="\n", file=sys.stderr)
 
     # This may run in another process: it tells what happened through files alone.
     @hydra.main(config_path=str(conf_folder()), config_name="config", version_base="1.3")

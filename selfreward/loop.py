@@ -12,7 +12,7 @@ from selfreward.config import RunConfig, answer_lengths
 from selfreward.data.models import start_policy
 from selfreward.judging_policies import Judges, Policies, TrustedJudge, learned_weights, trusted_judge
 from selfreward.loop_state import First, State
-from selfreward.stages.decide import decide, stop_reason
+from selfreward.stages.decide import decide, decision_of, stop_reason
 from selfreward.stages.diagnose import diagnose
 from selfreward.stages.duel import duel
 from selfreward.stages.evaluate import evaluate
@@ -71,14 +71,21 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 run.forget_rest()
                 tracker.iteration(t)
                 return
+            draws = config.prompts.draws
             asked = stage(
-                prompts, config.prompts, train=data.train, human=data.human, previous=last.asked, training=last.training
+                prompts,
+                config.prompts,
+                random=draws,
+                train=data.train,
+                human=data.human,
+                previous=last.asked,
+                training=last.training if draws else None,
             )
             candidates = ask(sample, config.sample, prompts=asked)
             with judges:
                 spec, judging = config.judge, last.frozen or judges.named(config.judge)
                 ask_judge = partial(stage, **judges.inputs(spec, judging))
-                trust = ask_judge(health, health_spec(spec), gold=data.gold_gate, final=final_gold)
+                trust = ask_judge(health, health_spec(spec), random=spec.draws, gold=data.gold_gate, final=final_gold)
                 trusted = trusted_judge(config.gate, judging, trust, last.passed)
                 ask_judge = partial(stage, **judges.inputs(spec, trusted.policy))
                 weights = learned_weights(spec, trusted.health)
@@ -108,7 +115,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             training=last.training,
             previous=part_of(last.decision, "course"),
         )
-        if (reason := gate_reason(gated) or stop_reason(decision)) is not None:
+        if (reason := gate_reason(gate_of(gated)) or stop_reason(decision_of(decision))) is not None:
             tracker.iteration(t)
             run.store.reporter.say(reason)
             return

@@ -1,10 +1,10 @@
 """What flows through the loop: frozen rows whose ids come from their content, never from row order."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from json.encoder import JSONEncoder
 from pathlib import Path
 from typing import Literal
 
@@ -19,11 +19,12 @@ Verdict = Literal["first", "second", "tie"]
 SWAPPED: Mapping[Verdict, Verdict] = {"first": "second", "second": "first", "tie": "tie"}
 """What a verdict is called when the two answers change places."""
 
+_encode = JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+
 
 def digest_of(*parts: object) -> str:
     """The first 16 hex digits of the SHA-256 of `parts` in canonical JSON."""
-    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(_encode(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

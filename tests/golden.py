@@ -10,7 +10,7 @@ from typing import Any
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.atomic_files import canonical
-from selfreward.artifacts.parquet import read_rows
+from selfreward.artifacts.parquet import read_table
 from selfreward.artifacts.runs import RunView
 
 DECIMALS = 6
@@ -20,9 +20,9 @@ GOLDEN: dict[str, tuple[str | None, str]] = {
     "measure": ("fb6a615f4d11b8e2", "564eea2d4dceb459"),
     "diagnose": (None, "2e7b5f26f98ff7e8"),
     "evaluate": ("cd86c4a1d2914ad2", "9d4d330df405346c"),
-    "prompts": ("3ac43410a2af8503", "10d2295e92bce7c2"),
+    "prompts": ("008fdb60fb1fbeff", "10d2295e92bce7c2"),
     "sample": ("8101271d7178981c", "54c5f75617c3c725"),
-    "health": ("13aa7d05a0433487", "f3ac0358455e7882"),
+    "health": ("8a53dbcce3391b5a", "09c476c12cc23122"),
     "judge": ("269a0c6fc47377b0", "a421ce4ce632beec"),
     "gate": ("96d9e7a53e72d425", "157764388b0a3a08"),
     "select": ("ad5f2baac9a7e8b1", "b7c11eca1b6e8e5d"),
@@ -47,7 +47,7 @@ def golden_of(view: RunView) -> dict[str, tuple[str | None, str]]:
 def rounded_digest(artifact: Artifact) -> str:
     """A digest of the rows and JSON files of an artifact, with floats rounded."""
     tables = {
-        table.name: [row for path in table.paths(artifact.path) for row in read_rows(path)]
+        table.name: [row for path in table.paths(artifact.path) for row in read_table(path).to_pylist()]
         for table in artifact.manifest.tables
     }
     files = {path.stem: artifact.json(path.stem) for path in artifact.path.glob("*.json") if path.stem != "manifest"}

@@ -88,6 +88,18 @@ def test_status_and_verify_of_a_finished_run(finished: Path) -> None:
     assert "50 artifacts whole, 0 collected" in verify.stdout
 
 
+def test_verify_of_several_runs_reads_what_they_share_once(finished: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(finished, tmp_path / "copied", symlinks=True)
+    shutil.copytree(copied / "runs/scripted", copied / "runs/other", symlinks=True)
+    done = selfreward("verify", "scripted", "other", cwd=copied)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "2 runs: 50 artifacts read, each once"
+    assert "other: 50 artifacts whole, 0 collected" in lines
+    assert any(line.startswith("other/iter-000/sample: ") for line in lines)
+    assert "verify: 50 artifacts" in done.stderr
+
+
 def test_an_unknown_setting_keeps_hydras_words(tmp_path: Path) -> None:
     done = selfreward(*SCRIPTED, "sample.beams=3", cwd=tmp_path)
     assert done.returncode == 2

@@ -62,7 +62,7 @@ def test_fewer_iterations_leave_nothing_of_the_longer_run(tmp_path: Path) -> Non
     run_scripted(tmp_path, "loop.iterations=2")
     shorter = run_scripted(tmp_path, "loop.iterations=1")
     assert [set(stages) for stages in shorter.iterations] == [GOLDEN.keys(), {"measure", "diagnose", "evaluate"}]
-    assert "select/candidates" not in metrics_of_run(shorter.folder)[-1]
+    assert "select/candidates" not in metrics_of_run(shorter)[-1]
 
 
 def test_a_run_with_changed_settings_shows_nothing_of_the_old_one(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_the_scripted_loop_gives_what_it_always_gave(tmp_path: Path) -> None:
 
 def test_self_training_sharpens_and_the_report_of_it_says_so(tmp_path: Path) -> None:
     whole = ["data.held_out_closed=60", "evaluate.ladder=[0.2,0.4,0.65]"]
-    rows = metrics_of_run(run_scripted(tmp_path, "mix.real_share=0", *whole).folder)
+    rows = metrics_of_run(run_scripted(tmp_path, "mix.real_share=0", *whole))
     first, last = rows[0], rows[-1]
     assert last["eval/closed/pass_at_1"] > first["eval/closed/pass_at_1"] + 0.3
     assert last["eval/closed/distinct_share"] < first["eval/closed/distinct_share"] / 2
@@ -263,11 +263,11 @@ def test_cut_answers_are_counted_and_not_trained_on(tmp_path: Path) -> None:
 
 
 def test_a_resumed_run_tracks_what_an_unbroken_one_does(tmp_path: Path) -> None:
-    whole = metrics_of_run(run_scripted(tmp_path / "whole").folder)
+    whole = metrics_of_run(run_scripted(tmp_path / "whole"))
     config = scripted_config()
     for _ in range(2):
         run = Run(tmp_path / "broken" / config.run, Store(tmp_path / "broken" / "store", Silent()), config.seed)
         run_loop(config, run, Tracker(run.folder, Silent()))
-    broken = metrics_of_run(read_run(tmp_path / "broken" / config.run).folder)
+    broken = metrics_of_run(read_run(tmp_path / "broken" / config.run))
     timeless = [[{n: v for n, v in row.items() if "seconds" not in n} for row in rows] for rows in (whole, broken)]
     assert timeless[0] == timeless[1]

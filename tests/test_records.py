@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfreward.artifacts.parquet import read_records, rows_of, schema_of, write_parquet
+from selfreward.artifacts.columns import schema_of, table_of
+from selfreward.artifacts.parquet import read_records, write_parquet
 from selfreward.records import Candidate, Example, GoldPair, Judgment, Message, Prompt, Usage, make_prompt
 
 
@@ -62,7 +63,7 @@ def test_rows_come_back_as_they_were_written(
     prompt = make_prompt(text, system="s", stratum="open", source="t", references=references)
     scored = judgment(raw=text)
     for record, record_type in ((prompt, Prompt), (scored, Judgment)):
-        write_parquet(path, rows_of([record], record_type), record_type)
+        write_parquet(path, table_of([record], record_type))
         assert read_records(path, record_type) == [record]
 
 

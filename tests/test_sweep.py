@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from selfreward.__main__ import expand
 from selfreward.artifacts.runs import read_run
-from selfreward.commands.sweep import cell_run, plan_sweep, read_state, run_cell, settings_of, summary
+from selfreward.commands.cells import cell_run, read_state
+from selfreward.commands.sweep import plan_sweep, run_cell, settings_of, summary
 from selfreward.config import RUN_NAME, SweepCell
 from selfreward.errors import ConfigError
 from tests.support import Done, selfreward
@@ -135,6 +136,13 @@ def test_a_starved_cell_does_not_take_the_others_along(swept) -> None:
     assert told[2].endswith("(exit status 3)")
 
 
+def test_a_sweep_says_first_what_its_cells_share(swept) -> None:
+    _, done = swept
+    first, second = done.stderr.splitlines()[:2]
+    assert first.startswith("shared by all values of mix.min_rows: the data and, of iteration 0, measure")
+    assert "made for each: select, decide, mix, update" in second
+
+
 def test_a_cell_is_a_run_and_knows_its_sweep(swept) -> None:
     folder, _ = swept
     config = json.loads((folder / "runs/s.mix.min_rows=8,select.k=2/config.json").read_text())
@@ -207,7 +215,7 @@ def test_submitit_runs_cells_and_keeps_its_logs_below_the_sweep(tmp_path: Path) 
 
 @pytest.mark.slow
 def test_ctrl_c_stops_the_whole_sweep(tmp_path: Path) -> None:
-    big = [*SMALL, "run=s", "data.train_closed=1500", "sample.shard_prompts=16", "seed=0,1"]
+    big = [*SMALL, "run=s", "data.train_closed=4000", "sample.shard_prompts=16", "seed=0,1"]
     started = subprocess.Popen(
         [sys.executable, "-m", "selfreward", "run", "-m", *big], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     )

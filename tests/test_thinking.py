@@ -57,7 +57,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunView:
 
 def figures(view: RunView) -> list[dict[str, Any]]:
     """The metrics that do not say what was spent, or that anything was thought."""
-    rows = metrics_of_run(view.folder)
+    rows = metrics_of_run(view)
     return [{name: row[name] for name in row if not name.startswith(("cost/", "sample/"))} for row in rows]
 
 
@@ -77,10 +77,10 @@ def test_a_policy_that_thinks_has_the_figures_of_one_that_says_the_same(
     with thinking():
         thoughtful = run_scripted(tmp_path / "thinking", *SMALL, *settings, "run=plain")
     assert figures(thoughtful) == figures(plain)
-    told = metrics_of_run(thoughtful.folder)[0]
+    told = metrics_of_run(thoughtful)[0]
     assert (told["sample/thought_share"], told["sample/thought_cut_share"]) == (1.0, 0.0)
-    assert metrics_of_run(plain.folder)[0]["sample/thought_share"] == 0.0
-    assert told["cost/sample/tokens"] == 4 * metrics_of_run(plain.folder)[0]["cost/sample/tokens"]
+    assert metrics_of_run(plain)[0]["sample/thought_share"] == 0.0
+    assert told["cost/sample/tokens"] == 4 * metrics_of_run(plain)[0]["cost/sample/tokens"]
 
 
 def test_thoughts_stay_with_their_answers(run: RunView) -> None:
@@ -119,7 +119,7 @@ def test_cut_thoughts_are_counted_and_no_right_answers(tmp_path: Path) -> None:
     drawn = list(view.iterations[0]["sample"].records(Candidate))
     cut, silent = ([one for one in drawn if not one.text and one.finish == end] for end in ("length", "stop"))
     assert 0 < len(cut) < len(drawn) and silent
-    row = metrics_of_run(view.folder)[0]
+    row = metrics_of_run(view)[0]
     assert (row["sample/thoughts"], row["sample/thoughts_cut"]) == (len(drawn), len(cut))
     assert row["sample/thought_cut_share"] == len(cut) / len(drawn)
     assert (row["select/cut"], row["select/empty"]) == (len(cut), len(silent))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from selfreward.answers.latex import plain
 from selfreward.answers.numbers import numbers
@@ -15,13 +15,30 @@ BRACKETED = re.compile(r"\(\s?([A-Ja-j])\s?\)")
 """The letter of a choice in brackets, which is no aside."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QuestionContent:
-    """The words and numbers of a question, and the choices that it lists."""
+    """The words and numbers of a question, and the choices that it lists; each is read when it is first asked for."""
 
-    known: frozenset[str]
-    numbers: frozenset[str]
-    choices: Mapping[str, str]
+    question: str
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The words of the question, and those that say nothing."""
+        return words(self._cleaned) | ARTICLES | _POINTERS
+
+    @cached_property
+    def numbers(self) -> frozenset[str]:
+        """The numbers of the question."""
+        return frozenset(numbers(self._cleaned))
+
+    @cached_property
+    def choices(self) -> Mapping[str, str]:
+        """The texts of the choices by their letters, normalised."""
+        return _choices_of(self.question)
+
+    @cached_property
+    def _cleaned(self) -> str:
+        return clean(plain(self.question))
 
     def choice(self, piece: str) -> str | None:
         """The letter of the choice that `piece` names, so that "(B)", "B) Paris" and "Paris" are one; None for none."""
@@ -35,8 +52,7 @@ class QuestionContent:
 @lru_cache(maxsize=256)
 def asked_by(question: str) -> QuestionContent:
     """What `question` says; kept, as all candidates of a prompt share it."""
-    cleaned = clean(plain(question))
-    return QuestionContent(words(cleaned) | ARTICLES | _POINTERS, frozenset(numbers(cleaned)), _choices_of(question))
+    return QuestionContent(question)
 
 
 def _choices_of(question: str) -> Mapping[str, str]:

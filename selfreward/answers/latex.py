@@ -76,7 +76,8 @@ def plain(text: str) -> str:
 
     Notes of a calculator (`<<3*4=12>>`) go. Text without a backslash stays as it is otherwise.
     """
-    text = _NOTE.sub("", text)
+    if "<<" in text:
+        text = _NOTE.sub("", text)
     return _converted(text) if "\\" in text else text
 
 

@@ -6,6 +6,7 @@ Marks are a box, a line with ####, "the answer is", bold type and a concluding s
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 
 from selfreward.answers.latex import boxes
@@ -14,6 +15,7 @@ from selfreward.answers.words import clean, words
 BULLET = re.compile(r"^\s*(?:[-*•+]|\d{1,2}[.)])\s+(?=\S)")
 _STEP = re.compile(r"^[\s*_#-]*step\s\d{1,2}\b[:.)]?", re.IGNORECASE)
 _NUMBERED = re.compile(r"^[\s*_#]*\d{1,2}[.)]\s+(?=\S)")
+_SENTENCE_END = re.compile(r"(?<=[.!?]) ")
 _HEADING = re.compile(r"(?:the )?(?:final |correct |right )?answer")
 _COPULA = re.compile(
     r"=|:(?=\s|$)|\b(?:is|are|was|were|would be|will be|equals|becomes|called|known as|written as|means)\b"
@@ -87,7 +89,7 @@ def _led(lines: Sequence[str]) -> Iterator[list[str]]:
 def _block(group: list[str]) -> Block:
     said = [clean(line) for line in group]
     said = [f"{line}:" if _HEADING.fullmatch(line) else line for line in said[:-1]] + said[-1:]
-    sentences = re.split(r"(?<=[.!?]) ", " ".join(said))
+    sentences = _SENTENCE_END.split(" ".join(said))
     return Block(" ".join(group), tuple(one for one in sentences if not one.endswith("?")))
 
 
@@ -109,6 +111,7 @@ def committed(sentence: str) -> str:
     return "" if _NEGATION.search(said) else said
 
 
+@lru_cache(maxsize=64)
 def without_clause(statement: str) -> str:
     """`statement` up to its trailing clause, which does not start at the "that" of "the letter that follows A is"."""
     verb = _COPULA.search(statement)
@@ -154,11 +157,11 @@ def hashed(text: str) -> list[str]:
     return [tail for tail in found if tail is not None]
 
 
-def marks(found: Sequence[Block], held: Sequence[str], as_piece: Callable[[str], bool]) -> list[Mark]:
+def marks(found: Sequence[Block], held: Sequence[str], as_piece: Callable[[str], bool] | None) -> list[Mark]:
     """The marks of a reply in order: what its boxes hold, #### lines, sentences that say "the answer is" or "answer:".
 
-    What follows "the answer is" is a piece where `as_piece`. A mark that is not final is left out where a final one
-    follows.
+    What follows "the answer is" is a piece where `as_piece` says so. A mark that is not final is left out where a final
+    one follows.
     """
     boxed = iter(held)
     marked: list[Mark] = []
@@ -184,7 +187,7 @@ def is_bare_number(line: str) -> bool:
     return len(line) < 200 and _BARE_NUMBER.fullmatch(line.strip()) is not None
 
 
-def _stated(block: Block, as_piece: Callable[[str], bool]) -> list[Mark]:
+def _stated(block: Block, as_piece: Callable[[str], bool] | None) -> list[Mark]:
     marked: list[Mark] = []
     for sentence in block.said:
         found = _STATED.search(sentence)
@@ -193,7 +196,7 @@ def _stated(block: Block, as_piece: Callable[[str], bool]) -> list[Mark]:
             # "Rome is wrong, so the answer is B": a trailing clause that is the answer is not cut.
             hidden = found.end() > len(without_clause(sentence))
             marked.append(Mark(final, sentence=sentence[found.start() :] if hidden else sentence))
-    if marked:
+    if marked and as_piece is not None:
         ends = [one.end() for one in _BEFORE.finditer(block.raw)] or [len(block.raw)]
         tail = block.raw[ends[-1] :].strip(" *_")
         if BOX not in tail and as_piece(tail):

@@ -39,10 +39,12 @@ def numbers(text: str) -> tuple[str, ...]:
 
 def _forms(found: re.Match[str]) -> list[str]:
     sign = found["sign"] or ""
-    places = sum(_SCALES[scale] for scale in found["scales"].split())
+    places = sum(_SCALES[scale] for scale in found["scales"].split()) if found["scales"] else 0
     if found["over"] is None:
         # Digits of other scripts count too.
-        digits = "".join(one if one == "." else str(int(one)) for one in found["digits"] or _WORDS[found["word"]])
+        digits = found["digits"] or _WORDS[found["word"]]
+        if not digits.isascii():
+            digits = "".join(one if one == "." else str(int(one)) for one in digits)
         return [_one_form(sign, digits, places)]
     whole, over, under = (int(found[name] or 0) for name in ("whole", "over", "under"))
     if under == 0:

@@ -69,11 +69,11 @@ def read_answer(text: str, prompt: Prompt) -> Reading:
     asked = asked_by(prompt.messages[-1].content)
     rest, held = take_boxes(text.replace(BOX, ""))
     numeric, of_set = prompt.match == "numeric", prompt.match == "set"
-    lines = lines_of(plain(BRACKETED.sub(r" \1) ", rest) if asked.choices and not numeric else rest))
+    lines = lines_of(plain(BRACKETED.sub(r" \1) ", rest) if not numeric and asked.choices else rest))
     found = blocks(lines, bullets=not numeric)
     in_piece = _number_of if numeric else _members_of if of_set else _phrase_of
     in_sentence = _number_in if numeric else _phrase_in
-    marked = marks(found, held, lambda tail: not numeric and not of_set and expression(tail) is not None)
+    marked = marks(found, held, None if numeric or of_set else lambda tail: expression(tail) is not None)
     if of_set:
         marked = [mark for mark in marked if mark.piece is not None]
     if marked:
@@ -187,8 +187,8 @@ def _computed(sentence: str) -> str | None:
 def _result(statement: str) -> str | None:
     """The number behind the last equals sign of a cleaned `statement`, where several stand before it."""
     left, equals, right = statement.replace("equals", "=").rpartition("=")
-    result = numbers(right)
-    return result[0] if equals and len(result) == 1 and len(_DIGITS.findall(parts(left)[-1])) > 1 else None
+    result = numbers(right) if equals else ()
+    return result[0] if len(result) == 1 and len(_DIGITS.findall(parts(left)[-1])) > 1 else None
 
 
 def _one_form(answer: str, asked: QuestionContent) -> str | None:

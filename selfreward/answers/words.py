@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import dropwhile
 
 import regex
@@ -12,9 +13,12 @@ LONGEST = 4
 ARTICLES = frozenset({"a", "an", "the"})
 
 
+_WORD = regex.compile(r"(?:[\p{L}\p{N}]\p{M}*)+")
+
+
 def words(text: str) -> frozenset[str]:
     """The distinct words of `text`; a letter and the signs that it carries are one."""
-    return frozenset(regex.findall(r"(?:[\p{L}\p{N}]\p{M}*)+", text))
+    return frozenset(_WORD.findall(text))
 
 
 _LABELS = words(
@@ -55,15 +59,29 @@ _LOOSE = "-+•$"
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 
 
+@lru_cache(maxsize=64)
 def clean(text: str) -> str:
     """`text` in lower case without accents, markdown, quotes, asides, currency, the dots of initials, double spaces."""
+    # Most patterns need a sign that most texts lack, and to look for a sign takes next to no time.
     text = plain_signs(text)
-    text = _TIMES.sub(" × ", text).translate(_MARKS)  # noqa: RUF001
-    text = _INITIALS.sub(lambda found: found[0].replace(".", ""), text)
+    if "*" in text:
+        text = _TIMES.sub(" × ", text)  # noqa: RUF001
+    text = text.translate(_MARKS)
+    if "." in text:
+        text = _INITIALS.sub(lambda found: found[0].replace(".", ""), text)
     text = _unaccented(text.casefold())
-    text = _ASIDE.sub(" ", _ALONE.sub(r"\1\2", text))
-    text = _POINT.sub("0.", _DEGREES.sub(" ", _MONEY.sub("", _THOUSANDS.sub("", text))))
-    text = _HYPHEN.sub(" ", _CONTRACTION.sub(r"\1 is", text))
+    if ")" in text:
+        text = _ASIDE.sub(" ", _ALONE.sub(r"\1\2", text))
+    if "," in text:
+        text = _THOUSANDS.sub("", text)
+    if "$" in text or "%" in text or not text.isascii():
+        text = _DEGREES.sub(" ", _MONEY.sub("", text))
+    if "." in text:
+        text = _POINT.sub("0.", text)
+    if "'" in text:
+        text = _CONTRACTION.sub(r"\1 is", text)
+    if "-" in text:
+        text = _HYPHEN.sub(" ", text)
     return " ".join(text.split())
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from selfreward.artifacts import manifest as manifests
 from selfreward.artifacts.manifest import InputEntry, Manifest, TableEntry
-from selfreward.artifacts.parquet import read_records
+from selfreward.artifacts.parquet import Only, read_records
 from selfreward.errors import CollectedArtifact
 from selfreward.spec import Json
 
@@ -54,15 +54,20 @@ class Artifact:
         counted = [int(count) for name, count in self.manifest.counts.items() if name.endswith("tokens")]
         return sum(counted) if counted else None
 
-    def shards(self, record_type: type[Record], table: str = "rows") -> Iterator[list[Record]]:
-        """The records of a table, one list a shard, in order; one shard is in memory at a time."""
+    def shards(
+        self, record_type: type[Record], table: str = "rows", *, only: Only | None = None
+    ) -> Iterator[list[Record]]:
+        """The records of a table, one list a shard, in order; one shard is in memory at a time.
+
+        Of the columns only those that `record_type` has are read, and of the rows those that hold a value of `only`.
+        """
         if self.manifest.collected:
             raise self.emptied()
-        return (read_records(path, record_type) for path in self._table(table).paths(self.path))
+        return (read_records(path, record_type, only) for path in self._table(table).paths(self.path))
 
-    def records(self, record_type: type[Record], table: str = "rows") -> Iterator[Record]:
-        """The records of a table, in order."""
-        return chain.from_iterable(self.shards(record_type, table))
+    def records(self, record_type: type[Record], table: str = "rows", *, only: Only | None = None) -> Iterator[Record]:
+        """The records of a table, in order, as from `shards`."""
+        return chain.from_iterable(self.shards(record_type, table, only=only))
 
     def has(self, table: str) -> bool:
         """Whether there is a table of this name."""

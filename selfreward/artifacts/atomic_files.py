@@ -7,17 +7,19 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from json.encoder import JSONEncoder
 from pathlib import Path
 
 from selfreward.errors import AssetError, StoreError
 from selfreward.spec import Json
 
 _ABANDONED_S = 3600
+_encode = JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 def canonical(value: Json) -> bytes:
     """`value` as JSON bytes in the one form that digests are taken of; NaN is refused with ValueError."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return _encode(value).encode()
 
 
 def sha256_of(path: Path) -> str:

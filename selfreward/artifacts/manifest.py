@@ -118,15 +118,15 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest in `folder`, or None where nothing was committed."""
     path = folder / NAME
-    if not path.exists():
-        return None
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_bytes())
         parts = {name: {**one, "part": tuple(one.get("part", ()))} for name, one in content["inputs"].items()}
         content["inputs"] = {name: InputEntry(**one) for name, one in parts.items()}
         content["tables"] = tuple(TableEntry(**one) for one in content["tables"])
         content["files"] = tuple(FileEntry(**one) for one in content["files"])
         return Manifest(**content)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptArtifact(f"{path} is not a manifest ({error}): delete the folder {folder}") from error
 

@@ -1,15 +1,19 @@
 """The folder that a stage writes into, while it writes."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+import pyarrow as pa
+
 from selfreward.artifacts.atomic_files import write_json
+from selfreward.artifacts.columns import table_of
 from selfreward.artifacts.manifest import TableEntry, shard_name
-from selfreward.artifacts.parquet import Row, lines_of, read_records, rows_of, write_shard
+from selfreward.artifacts.parquet import read_records, write_shard
+from selfreward.artifacts.row_lines import lines_of
 from selfreward.spec import Json
 
 Advance = Callable[[int], None]
@@ -54,13 +58,13 @@ class Table(Generic[Record]):
         records = read_records(path, self._type)
         if advance is not None:
             advance(len(records))
-        self._take(rows_of(records, self._type))
+        self._take(table_of(records, self._type))
         return records
 
-    def write(self, records: Iterable[Record]) -> None:
+    def write(self, records: Sequence[Record]) -> None:
         """Writes the next shard, whole or not at all."""
-        rows = rows_of(records, self._type)
-        write_shard(self._path(), rows, self._type)
+        rows = table_of(records, self._type)
+        write_shard(self._path(), rows)
         self._take(rows)
 
     def write_all(self, records: Iterable[Record]) -> None:
@@ -89,9 +93,9 @@ class Table(Generic[Record]):
     def _path(self) -> Path:
         return self._folder / shard_name(self._name, self._shards)
 
-    def _take(self, rows: list[Row]) -> None:
+    def _take(self, rows: pa.Table) -> None:
         self._digest.update(lines_of(rows))
-        self._rows += len(rows)
+        self._rows += rows.num_rows
         self._shards += 1
 
 

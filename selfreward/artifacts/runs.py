@@ -32,8 +32,9 @@ class Run:
         self, name: str, stage: Stage, spec: Spec, *, backend: Engine | None = None, **inputs: Input | None
     ) -> Artifact:
         """An artifact that belongs to no iteration, linked as `sources/<name>`."""
-        artifact = self.store.run(stage, spec, seed=None, backend=backend, engine=None, **inputs)
-        return self._link(self.folder / SOURCES / name, artifact)
+        link = self.folder / SOURCES / name
+        artifact = self.store.run(stage, spec, seed=None, backend=backend, engine=None, before=link, **inputs)
+        return self._link(link, artifact)
 
     def stage(
         self,
@@ -48,8 +49,9 @@ class Run:
     ) -> Artifact:
         """A stage's artifact, linked as `iter-<iteration>/<stage>`; a `random` one is seeded by run and iteration."""
         seed = derive_seed(self.seed, iteration, stage.__name__) if random else None
-        artifact = self.store.run(stage, spec, seed=seed, backend=backend, engine=engine, **inputs)
-        return self._link(self.folder / f"iter-{iteration:03d}" / stage.__name__, artifact)
+        link = self.folder / f"iter-{iteration:03d}" / stage.__name__
+        artifact = self.store.run(stage, spec, seed=seed, backend=backend, engine=engine, before=link, **inputs)
+        return self._link(link, artifact)
 
     def seconds(self) -> list[dict[str, float]]:
         """What every stage that this process has come to took to make, whoever made it: by iteration, in order."""
@@ -124,8 +126,10 @@ def read_run(folder: Path) -> RunView:
 def check_links(view: RunView) -> None:
     """Raises CorruptArtifact for an artifact that the run links to and that the store does not have."""
     there = {name for name, _ in view.artifacts()}
-    for link in sorted([*view.folder.glob(f"{SOURCES}/*"), *view.folder.glob("iter-*/*")]):
-        if link.is_symlink() and link.relative_to(view.folder).as_posix() not in there:
+    folders = [one for one in (view.folder / SOURCES, *sorted(view.folder.glob("iter-*"))) if one.is_dir()]
+    for folder in folders:
+        missed = [link for link in folder.iterdir() if f"{folder.name}/{link.name}" not in there]
+        for link in sorted(one for one in missed if one.is_symlink()):
             raise CorruptArtifact(
                 f"{link} points to {link.readlink()}, which is no artifact: bring the store back, or give the command "
                 "of the run again to make it anew"
@@ -138,9 +142,25 @@ def read_iteration(folder: Path, iteration: int) -> Mapping[str, Artifact]:
 
 
 def _artifacts_in(folder: Path) -> dict[str, Artifact]:
+    """What the links in `folder` lead to, by name; nothing where there is no such folder."""
+    if not folder.is_dir():
+        return {}
     found: dict[str, Artifact] = {}
-    for link in sorted(folder.glob("*")):
-        manifest = read_manifest(link.resolve())
+    home = folder.resolve()
+    for name in sorted(one.name for one in home.iterdir()):
+        target = _target(home, name)
+        manifest = read_manifest(target)
         if manifest is not None:
-            found[link.name] = Artifact(link.resolve(), manifest)
+            found[name] = Artifact(target, manifest)
     return found
+
+
+def _target(home: Path, name: str) -> Path:
+    """Where the link `name` leads to; resolve() would ask the system about every folder on the way to the store."""
+    link = home / name
+    try:
+        target = Path(os.path.normpath(f"{home}/{link.readlink()}"))
+    except OSError:  # a folder, or a link that a run has just replaced
+        return link
+    # An artifact that is itself a link lies outside the store, which `verify` tells by its name.
+    return target.resolve() if target.is_symlink() else target

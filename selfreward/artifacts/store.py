@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import selfreward
 from selfreward.artifacts import manifest as manifests
+from selfreward.artifacts import recent
 from selfreward.artifacts.artifact import Artifact, Part
 from selfreward.artifacts.atomic_files import locked, sync
 from selfreward.artifacts.identity import explain_miss, key_of
@@ -77,6 +78,7 @@ class Store:
         seed: int | None = None,
         backend: Engine | None = None,
         engine: Mapping[str, Json] | None = None,
+        before: Path | None = None,
         **inputs: Input | None,
     ) -> Artifact:
         """The artifact of `stage` under `spec`, made now if it is not in the store.
@@ -84,7 +86,8 @@ class Store:
         The stage is called as `stage(out, spec, **inputs)`, with `seed` and `backend` where they are not None. An
         input that is None is no part of the key, and of one that is a `Part` only what it names counts; `engine` names
         what the stage computes with if that is no backend. An artifact that `selfreward gc` emptied is found like any
-        other; it is made again when a stage that has to be made needs its bytes.
+        other; it is made again when a stage that has to be made needs its bytes. What is made is told with what is new
+        about it, against the artifact in the folder `before`, else against the nearest of the last ones.
 
         Raises StoreError where the system refuses something or what was made again is not what it was, CorruptArtifact
         for altered bytes, CollectedArtifact for deleted ones that no call of this store makes, and what the stage does.
@@ -109,7 +112,7 @@ class Store:
                 if found.manifest.collected:
                     self._collected[folder] = work
                 return found
-            self.reporter.say(f"{work.label}: {explain_miss(wanted, self._identities(stage.__name__, given))}")
+            self.reporter.say(f"{work.label}: {explain_miss(wanted, self._known(stage.__name__, given, before))}")
             return self._make(work)
 
     def lock_of(self, stage: str, key: str) -> Path:
@@ -139,6 +142,7 @@ class Store:
                 manifest = manifests.recorded(replace(kept, files=manifest.files, collected=False))
             manifests.write_manifest(folder, manifest)
             sync(folder.parent)
+            recent.note_made(self.root, manifest)
         self._checked.add(folder)
         return Artifact(folder, manifest)
 
@@ -195,15 +199,11 @@ class Store:
             raise CorruptArtifact(f"{folder} has no manifest: run again to make it anew")
         return None if manifest is None else Artifact(folder, manifest)
 
-    def _identities(self, stage: str, inputs: Mapping[str, Input]) -> Iterator[Mapping[str, Json]]:
-        """Identities in the store of the same stage, those with the same inputs first."""
-        for folder in sorted((self.root / stage).glob("*")):
-            try:
-                manifest = manifests.read_manifest(folder)
-            except CorruptArtifact:  # it is not asked for, and an explanation can do without
-                continue
-            if manifest is not None and manifest.inputs.keys() == inputs.keys():
-                yield manifest.identity
+    def _known(self, stage: str, inputs: Collection[str], before: Path | None) -> Iterator[Mapping[str, Json]]:
+        """The identity of the artifact in `before`; where there is none, those of the last ones with like inputs."""
+        earlier = None if before is None else recent.manifest_in(before)
+        known = recent.made_last(self.root, stage, inputs) if earlier is None else [earlier]
+        return (one.identity for one in known)
 
 
 def _manifest(work: _Work, out: Output, inputs: Mapping[str, Input | None], seconds: float) -> Manifest:

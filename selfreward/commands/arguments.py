@@ -20,6 +20,14 @@ def run_parser(command: str, description: str) -> argparse.ArgumentParser:
     return parser
 
 
+def runs_parser(command: str, description: str) -> argparse.ArgumentParser:
+    """A parser for `selfreward <command> RUN [RUN ...] [--runs FOLDER]`."""
+    parser = argparse.ArgumentParser(prog=f"selfreward {command}", description=description)
+    parser.add_argument("run", nargs="+", metavar="RUN", help="the name of a run or of a sweep")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="the folder of runs (default: runs)")
+    return parser
+
+
 def settings_parser(command: str, description: str, epilog: str | None = None) -> argparse.ArgumentParser:
     """A parser for `selfreward <command> [SETTING=VALUE ...]`."""
     parser = argparse.ArgumentParser(prog=f"selfreward {command}", description=description, epilog=epilog)

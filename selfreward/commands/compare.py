@@ -1,6 +1,5 @@
 """`selfreward compare RUN [RUN ...]`: one table and one page of several runs, or of the cells of a sweep."""
 
-import argparse
 import csv
 import hashlib
 import io
@@ -9,9 +8,9 @@ from pathlib import Path
 
 from selfreward.artifacts.atomic_files import canonical, write_atomically
 from selfreward.artifacts.identity import flat_settings
-from selfreward.artifacts.runs import RunView, check_links, read_run
-from selfreward.commands.arguments import Values, run_folder
-from selfreward.commands.sweep import STATE_FILE, CellState, read_state
+from selfreward.artifacts.runs import check_links, read_run
+from selfreward.commands.arguments import Values, run_folder, runs_parser
+from selfreward.commands.cells import CellState, members_of, read_state
 from selfreward.console import table_lines
 from selfreward.reading.compared_runs import (
     Cell,
@@ -19,16 +18,16 @@ from selfreward.reading.compared_runs import (
     State,
     compare,
     costs_of,
+    rows_to_compare,
     setting,
     shared_seconds,
     unswept,
 )
-from selfreward.reading.rounds import rounds_of
+from selfreward.reading.rounds import Round, rounds_of
 from selfreward.reading.settings import progress_of, read_config
 from selfreward.report.comparison import render_comparison
 from selfreward.report.comparison_table import MEASURES, columns_of, first_alarm, identity, last_policy, notes
 from selfreward.report.figures import change, count, share
-from selfreward.tracking import metrics_of_run
 
 PAGE_FILE = "comparison.html"
 TABLE_FILE = "comparison.csv"
@@ -36,21 +35,17 @@ TABLE_FILE = "comparison.csv"
 
 def main(arguments: list[str]) -> int:
     """Prints the table, writes it and the page, prints where. 0; raises StoreError for a run that is not there."""
-    parser = argparse.ArgumentParser(
-        prog="selfreward compare",
-        description="Compare runs by quality, diversity and cost; the name of a sweep stands for all its cells.",
+    parser = runs_parser(
+        "compare", "Compare runs by quality, diversity and cost; the name of a sweep stands for all its cells."
     )
-    parser.add_argument("run", nargs="+", metavar="RUN", help="the name of a run or of a sweep")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="the folder of runs (default: runs)")
     parser.add_argument(
         "--out", type=Path, help="the folder to write into (default: the sweep's, or RUNS/comparison-DIGEST)"
     )
     parsed = parser.parse_args(arguments)
     asked = [run_folder(name, parsed.runs) for name in parsed.run]
-    found = {folder: _members(folder) for folder in dict.fromkeys(asked)}
-    members = dict.fromkeys(one for cells in found.values() for one in cells)
-    comparison = compare(" ".join(folder.name for folder in found), list(map(read_cell, members)))
-    out: Path = parsed.out or _default_out(list(found))
+    named = list(dict.fromkeys(asked))
+    comparison = compare(" ".join(folder.name for folder in named), list(map(read_cell, members_of(named))))
+    out: Path = parsed.out or _default_out(named)
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / TABLE_FILE, csv_text(comparison).encode())
     write_atomically(out / PAGE_FILE, render_comparison(comparison).encode())
@@ -64,36 +59,29 @@ def read_cell(folder: Path) -> Cell:
     """The run in `folder` with its metrics and costs. Raises StoreError where there is none."""
     view, state = read_run(folder), read_state(folder)
     check_links(view)
-    config = read_config(folder)
+    config, rounds = read_config(folder), rounds_of(view)
     return Cell(
         name=view.name,
         settings=state.cell.settings if state is not None else {},
         config=None if config is None else flat_settings(config),
-        state=_state(config, view, state),
+        state=_state(config, rounds, state),
         error=state.error if state is not None and state.status == "failed" else None,
-        rows=metrics_of_run(folder),
+        rows=rows_to_compare(rounds),
         costs=costs_of(view),
     )
 
 
-def _members(folder: Path) -> list[Path]:
-    """The cells of the sweep that `folder` is named after; the folder itself if there is no such sweep."""
-    states = {path.parent: read_state(path.parent) for path in sorted(folder.parent.glob(f"*/{STATE_FILE}"))}
-    cells = [one for one, state in states.items() if state is not None and state.cell.name == folder.name]
-    return cells or [folder]
-
-
-def _state(config: Values | None, view: RunView, state: CellState | None) -> State:
+def _state(config: Values | None, rounds: Sequence[Round], state: CellState | None) -> State:
     """What is committed tells whether a run is done: a cell that is being looked at again says that it is pending.
 
     A run that the gate or the monitor stopped has come to its end.
     """
     if state is not None and state.status == "failed":
         return "failed"
-    found = progress_of(config, rounds_of(view))
+    found = progress_of(config, rounds)
     if found.complete or found.stop is not None:
         return "done"
-    return "unfinished" if view.iterations else "not started"
+    return "unfinished" if rounds else "not started"
 
 
 def _default_out(asked: Sequence[Path]) -> Path:

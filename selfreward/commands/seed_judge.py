@@ -78,7 +78,15 @@ def _rank(config: SeedJudgeConfig, run: Run, backend: Backend, start: Policy, so
             )
         return rank(pairs=sources.human_pairs, prompts=None, candidates=None)
     stage = partial(run.stage, 0)
-    asked = stage(prompts, config.prompts, train=sources.train, human=sources.human, previous=None, training=None)
+    asked = stage(
+        prompts,
+        config.prompts,
+        random=config.prompts.draws,
+        train=sources.train,
+        human=sources.human,
+        previous=None,
+        training=None,
+    )
     drawn = stage(sample, config.sample, backend=backend, policy=start, prompts=asked)
     return rank(pairs=None, prompts=asked, candidates=drawn)
 

@@ -1,28 +1,20 @@
-"""The cells of a sweep: what they are called, how each of them ended, what is told of all of them.
+"""A sweep: its cells are planned, run one after the other, and told about."""
 
-Cells may run in other processes or on other machines, so each one leaves `cell.json` in its run's folder.
-"""
-
-import hashlib
 import re
 import traceback
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
-
-from pydantic import TypeAdapter, ValidationError
 
 from selfreward.artifacts import Store
-from selfreward.artifacts.atomic_files import canonical, locked, write_json
 from selfreward.commands.arguments import Values
+from selfreward.commands.cells import STATE_FILE, CellState, cell_run, read_state, write_state
 from selfreward.commands.gc import collect
 from selfreward.commands.run import run
-from selfreward.config import LONGEST_NAME, RUN_NAME, SweepCell
+from selfreward.config import RUN_NAME, SweepCell
 from selfreward.console import ConsoleReporter
-from selfreward.errors import ConfigError, SelfrewardError, StoreError, of_system
+from selfreward.errors import ConfigError, SelfrewardError, of_system
 
-STATE_FILE = "cell.json"
 _CRASHED = 1
 _MISTAKE = 2
 _LONGEST_SWEEP = 60  # half of a cell's name, so that its settings are seen
@@ -36,16 +28,6 @@ class Sweep:
     name: str
     runs: Path
     cells: tuple[SweepCell, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellState:
-    """How a cell ended. It is `pending` until it has: not reached yet, at work, or stopped on the way."""
-
-    cell: SweepCell
-    status: Literal["pending", "done", "failed"] = "pending"
-    error: str | None = None
-    exit_status: int | None = None
 
 
 def plan_sweep(name: str, runs: Path, overrides: Sequence[Sequence[str]], swept: Collection[str]) -> Sweep:
@@ -66,26 +48,6 @@ def settings_of(overrides: Sequence[str], swept: Collection[str]) -> dict[str, s
     """The swept settings among `overrides`, by name."""
     pairs = (one.lstrip("+").partition("=") for one in overrides)
     return dict(sorted((name, value) for name, _, value in pairs if name in swept))
-
-
-def cell_run(cell: SweepCell) -> str:
-    """The name of a cell's run: the sweep's name and what is swept, whatever order it was typed in.
-
-    A name that had to be shortened, or cleaned of characters that a run's name cannot have, ends with a digest of
-    the settings, so that two cells never share one.
-    """
-    if not cell.settings:
-        return cell.name
-    exact = ",".join(f"{name}={value}" for name, value in sorted(cell.settings.items()))
-    clean = ",".join(
-        f"{re.sub(r'[^A-Za-z0-9._]', '-', name)}={re.sub(r'[^A-Za-z0-9._-]', '-', value)}"
-        for name, value in sorted(cell.settings.items())
-    )
-    whole = f"{cell.name}.{clean}"
-    if clean == exact and len(whole) <= LONGEST_NAME:
-        return whole
-    digest = hashlib.sha256(canonical(dict(cell.settings))).hexdigest()[:8]
-    return f"{whole[: LONGEST_NAME - 9]}-{digest}"
 
 
 def run_cell(compose: Callable[[], Values], sweep: Sweep, cell: SweepCell) -> None:
@@ -121,24 +83,6 @@ def _failed(state: CellState, error: Exception, say: Callable[[str], None]) -> C
     told = "; ".join((str(mistake), *getattr(mistake, "__notes__", ())))
     say(f"selfreward: {told}")
     return replace(state, status="failed", error=told, exit_status=mistake.exit_status)
-
-
-def write_state(folder: Path, state: CellState, *, over: bool = True) -> None:
-    """Writes `cell.json`, `over` one that is there, which another process may have written, or only where none is."""
-    with locked(folder / f".{STATE_FILE}.lock", on_wait=lambda: None):
-        if over or not (folder / STATE_FILE).exists():
-            write_json(folder / STATE_FILE, {**asdict(state), "cell": state.cell.model_dump()})
-
-
-def read_state(folder: Path) -> CellState | None:
-    """How the cell in `folder` ended; None where there is none."""
-    path = folder / STATE_FILE
-    if not path.exists():
-        return None
-    try:
-        return TypeAdapter(CellState).validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise StoreError(f"{path} does not say how a cell ended: delete it and sweep again") from error
 
 
 def summary(sweep: Sweep) -> tuple[list[str], int]:

@@ -1,32 +1,52 @@
-"""`selfreward verify RUN`: every byte read back, every digest taken anew, every link of the chain checked."""
+"""`selfreward verify RUN [RUN ...]`: every byte read back, every digest taken anew, every link of the chain checked."""
+
+from pathlib import Path
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.manifest import NAME, check_bytes, check_key, content_digest, record_digest
 from selfreward.artifacts.parquet import count_and_digest
 from selfreward.artifacts.runs import RunView, check_links, read_run
-from selfreward.commands.arguments import run_folder, run_parser
+from selfreward.commands.arguments import run_folder, runs_parser
+from selfreward.commands.cells import members_of
+from selfreward.console import ConsoleReporter
 from selfreward.errors import CorruptArtifact
 
 
 def main(arguments: list[str]) -> int:
     """Prints one line for each artifact; 0 if all are whole, else CorruptArtifact with what to do about it."""
-    parser = run_parser("verify", "Read every artifact of a run back and compare it with its digests.")
+    parser = runs_parser("verify", "Read every artifact of runs, or of all cells of a sweep, back: those shared, once.")
     parsed = parser.parse_args(arguments)
-    view = read_run(run_folder(parsed.run, parsed.runs))
-    check_links(view)
-    check_chain(view)
-    collected = 0
-    for name, artifact in view.artifacts():
-        check_record(artifact)
-        check_bytes(artifact.path, artifact.manifest)
-        if artifact.manifest.collected:
-            collected += 1
-            print(f"{name}: bytes collected, manifest and small files kept")
-            continue
-        check_rows(artifact)
-        print(f"{name}: {len(artifact.manifest.files)} files whole, content {artifact.digest}")
-    print(f"{view.name}: {len(view.artifacts()) - collected} artifacts whole, {collected} collected")
+    views = [read_run(one) for one in members_of(run_folder(name, parsed.runs) for name in parsed.run)]
+    for view in views:
+        check_links(view)
+        check_chain(view)
+    listed = {artifact.path: artifact for view in views for _, artifact in view.artifacts()}
+    found: dict[Path, str] = {}
+    # Lines are printed at the end: a progress bar would take them for its own.
+    with ConsoleReporter().progress("verify", len(listed), "artifacts") as advance:
+        for path, artifact in listed.items():
+            found[path] = check_artifact(artifact)
+            advance(1)
+    for view in views:
+        place = f"{view.name}/" if len(views) > 1 else ""
+        named = view.artifacts()
+        for name, artifact in named:
+            print(f"{place}{name}: {found[artifact.path]}")
+        collected = sum(artifact.manifest.collected for _, artifact in named)
+        print(f"{view.name}: {len(named) - collected} artifacts whole, {collected} collected")
+    if len(views) > 1:
+        print(f"{len(views)} runs: {len(listed)} artifacts read, each once")
     return 0
+
+
+def check_artifact(artifact: Artifact) -> str:
+    """What can be said of an artifact that is whole. Raises CorruptArtifact for one that is not."""
+    check_record(artifact)
+    check_bytes(artifact.path, artifact.manifest)
+    if artifact.manifest.collected:
+        return "bytes collected, manifest and small files kept"
+    check_rows(artifact)
+    return f"{len(artifact.manifest.files)} files whole, content {artifact.digest}"
 
 
 def check_record(artifact: Artifact) -> None:

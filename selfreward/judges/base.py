@@ -38,6 +38,11 @@ class JudgeBase(Spec):
 
     max_failed_share: float = Field(0.05, ge=0, le=1)
 
+    @property
+    def draws(self) -> bool:
+        """Whether luck has a part in what the judge says: what replies are drawn, or who meets whom."""
+        return True
+
 
 class PolicyJudgeBase(JudgeBase):
     """Settings of a judge that is a policy: which one, and for `external` the model folder and how to talk to it.

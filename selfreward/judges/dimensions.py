@@ -53,6 +53,11 @@ class DimensionsSpec(PromptedJudgeBase):
             self.check_form(dimension.rubric)
         return self
 
+    @property
+    def draws(self) -> bool:
+        """Whether replies are drawn with luck."""
+        return self.method == "sampled" and self.temperature > 0
+
     def build(self, backend: Backend, policy: Policy) -> Judge:
         """The judge over `backend`, which holds the judging `policy`."""
         name = digest_of("dimensions", identity(self), policy.digest)

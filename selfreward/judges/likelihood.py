@@ -16,6 +16,11 @@ class LikelihoodSpec(PolicyJudgeBase):
 
     kind: Literal["likelihood"] = "likelihood"
 
+    @property
+    def draws(self) -> bool:
+        """Nothing is drawn."""
+        return False
+
     def build(self, backend: Backend, policy: Policy) -> Judge:
         """The judge over `backend`, which holds the judging `policy`."""
         name = digest_of("likelihood", identity(self), policy.digest)

@@ -45,6 +45,11 @@ class RubricSpec(PromptedJudgeBase):
         self.check_form(self.rubric)
         return self
 
+    @property
+    def draws(self) -> bool:
+        """Whether replies are drawn with luck."""
+        return self.method == "sampled" and self.temperature > 0
+
     def build(self, backend: Backend, policy: Policy) -> Judge:
         """The judge over `backend`, which holds the judging `policy`."""
         name = digest_of("rubric", identity(self), policy.digest)

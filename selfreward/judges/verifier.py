@@ -16,6 +16,11 @@ class VerifierSpec(JudgeBase):
 
     kind: Literal["verifier"] = "verifier"
 
+    @property
+    def draws(self) -> bool:
+        """Nothing is drawn."""
+        return False
+
     def build(self, backend: Backend | None = None, policy: Policy | None = None) -> Judge:
         """The judge; it uses neither backend nor policy."""
         name = digest_of("verifier", identity(self))

@@ -4,12 +4,13 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from selfreward.artifacts.runs import RunView
-from selfreward.reading.metrics import final_values
+from selfreward.reading.metrics import ending_metrics, final_values, metrics_of_round
 from selfreward.reading.monitor_metrics import Metric
-from selfreward.reading.rounds import Cost, cost_of, total
+from selfreward.reading.rounds import Cost, Round, cost_of, total
 from selfreward.spec import Json
 
 Row = Mapping[str, Metric]
@@ -20,7 +21,7 @@ _UNSET = "\u2013"
 _NEVER_TOLD = ("run", "sweep", "store", "tracker")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Cell:
     """One run: `settings` are what its sweep varies, as typed; `rows` its metrics, one row an iteration.
 
@@ -36,7 +37,7 @@ class Cell:
     rows: Sequence[Row]
     costs: Mapping[tuple[str, str], Cost]
 
-    @property
+    @cached_property
     def last(self) -> Row | None:
         """The metrics of the last policy that was evaluated, and how the run stood then (`final/`)."""
         ends = [t for t, row in enumerate(self.rows, start=1) if any(name.startswith("eval/") for name in row)]
@@ -56,13 +57,13 @@ class Cell:
         spent = [row["mix/human_rows_spent"] for row in before if "mix/human_rows_spent" in row]
         return spent[-1] if spent and isinstance(spent[-1], int) else None
 
-    @property
+    @cached_property
     def cost(self) -> Cost:
         """What it would have cost alone."""
         return total(self.costs.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Comparison:
     """Several runs under one name. `axes` are what is swept, with the values in order.
 
@@ -73,6 +74,11 @@ class Comparison:
     cells: Sequence[Cell]
     axes: Mapping[str, Sequence[str]]
     seeds: Sequence[str]
+
+    @cached_property
+    def uses(self) -> Mapping[tuple[str, str], int]:
+        """How many runs use each artifact, by stage and key."""
+        return Counter(key for cell in self.cells for key in cell.costs)
 
     @property
     def columns(self) -> Mapping[str, Sequence[str]]:
@@ -96,8 +102,11 @@ def compare(name: str, cells: Sequence[Cell]) -> Comparison:
 
 def setting(cell: Cell, name: str) -> str:
     """The value of a swept setting, as typed or else from the run's settings; a dash where neither has it."""
-    known = {**(cell.config or {}), **cell.settings}
-    return _setting_text(next((known[place] for place in (name, f"{name}.kind") if place in known), None))
+    config = cell.config or {}
+    for place in (name, f"{name}.kind"):
+        if place in cell.settings or place in config:
+            return _setting_text(cell.settings.get(place, config.get(place)))
+    return _setting_text(None)
 
 
 def unswept(comparison: Comparison) -> dict[str, Sequence[str]]:
@@ -151,8 +160,15 @@ def shared(cells: Sequence[Cell]) -> dict[str, list[int]]:
 
 def shared_seconds(comparison: Comparison, cell: Cell) -> float:
     """How much of what a run cost went into artifacts that other runs use too."""
-    others = {key for other in comparison.cells if other.name != cell.name for key in other.costs}
-    return sum(cost.seconds for key, cost in cell.costs.items() if key in others)
+    return sum(cost.seconds for key, cost in cell.costs.items() if comparison.uses[key] > 1)
+
+
+def rows_to_compare(rounds: Sequence[Round]) -> list[Row]:
+    """The metrics of the first and the last evaluated policy of a run; of the others, what `final_values` goes by."""
+    evaluated = [one.t for one in rounds if "evaluate" in one.stages]
+    whole = {0, *evaluated[-1:]}
+    pairs = zip(rounds, (None, *rounds), strict=False)
+    return [metrics_of_round(one, before) if one.t in whole else ending_metrics(one) for one, before in pairs]
 
 
 def costs_of(view: RunView) -> dict[tuple[str, str], Cost]:

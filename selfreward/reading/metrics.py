@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 from selfreward.artifacts import Artifact
-from selfreward.artifacts.runs import read_run
+from selfreward.artifacts.runs import RunView
 from selfreward.judge_quality.estimate import Measures
 from selfreward.metrics.evaluation import StratumScores
 from selfreward.metrics.intervals import Interval
@@ -19,13 +18,16 @@ METRICS_FILE = "metrics.jsonl"
 ALARMS = ("ALARM", "SEVERE")
 
 
-def metrics_of_run(folder: Path) -> list[dict[str, Metric]]:
-    """One flat dict of metrics for each iteration of the run in `folder`; see docs/metrics.md for the names."""
-    view = read_run(folder)
-    rounds = rounds_of(view)
+def metrics_of_run(view: RunView) -> list[dict[str, Metric]]:
+    """One flat dict of metrics for each iteration of a run; see docs/metrics.md for the names."""
+    return metrics_of_rounds(rounds_of(view), view.sources)
+
+
+def metrics_of_rounds(rounds: Sequence[Round], sources: Mapping[str, Artifact]) -> list[dict[str, Metric]]:
+    """The metrics of the `rounds` of a run, whose data are `sources`."""
     rows = [metrics_of_round(one, before) for one, before in zip(rounds, (None, *rounds), strict=False)]
     if rows:
-        rows[0] |= data_metrics(view.sources)
+        rows[0] |= data_metrics(sources)
     return rows
 
 
@@ -41,6 +43,18 @@ def final_values(rows: Sequence[Mapping[str, Metric]]) -> dict[str, Metric]:
         "final/human_nll_rise": nlls[-1] - min(nlls[:-1]) if len(nlls) > 1 else None,
         "final/first_alarm": alarms[0] if alarms else None,
         "final/human_rows_spent": spent[-1] if spent else None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def ending_metrics(one: Round) -> dict[str, Metric]:
+    """Those metrics of an iteration that `final_values` goes by; what is not known is left out."""
+    measured, verdict, mixed = one.measurement, one.verdict, one.mixing
+    found: dict[str, Metric] = {
+        "loop/iteration": one.t,
+        "diversity/open/human_nll": None if measured is None else measured.human_nll,
+        "collapse/state": None if verdict is None else verdict.state,
+        "mix/human_rows_spent": None if mixed is None else mixed.human_rows_spent,
     }
     return {name: value for name, value in found.items() if value is not None}
 

@@ -37,7 +37,7 @@ class OpenRun:
     @property
     def metrics(self) -> list[dict[str, Metric]]:
         """The lines of `metrics.jsonl`; docs/metrics.md defines each name."""
-        return metrics_of_run(self.view.folder)
+        return metrics_of_run(self.view)
 
     def tables(self, t: int | None = None) -> tuple[str, ...]:
         """The names of the tables of iteration `t`, as in `select/fates`; without `t`, those of the data."""

@@ -66,8 +66,6 @@ class Round:
     decision = _report("decide", decision_of)
     mixing = _report("mix", mixing_of)
     training = _report("update", training_of)
-    _gate_stop = _report("gate", gate_reason)
-    _monitor_stop = _report("decide", stop_reason)
 
     @property
     def drawn(self) -> int | None:
@@ -107,7 +105,8 @@ class Round:
     @property
     def stop(self) -> str | None:
         """Why the gate or the controller ended the run here; None where neither did."""
-        return self._gate_stop or self._monitor_stop
+        by_gate = None if self.gate is None else gate_reason(self.gate)
+        return by_gate or (None if self.decision is None else stop_reason(self.decision))
 
 
 def rounds_of(view: RunView) -> tuple[Round, ...]:

@@ -11,11 +11,12 @@ from selfreward.selection.pairs import PreferencePairs
 
 AnySelect = BestOfK | RandomPick | PreferencePairs
 SelectSpec = Annotated[AnySelect, Field(discriminator="kind")]
+_READER = TypeAdapter[AnySelect](SelectSpec)
 
 
 def select_spec(selected: Artifact) -> AnySelect:
     """The settings of a selection. Raises CorruptArtifact where they are of no rule that this version knows."""
     try:
-        return TypeAdapter[AnySelect](SelectSpec).validate_python(selected.spec)
+        return _READER.validate_python(selected.spec)
     except ValueError as error:
         raise CorruptArtifact(f"{selected.path} was made by a rule that is not known here: {error}") from error

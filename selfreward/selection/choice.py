@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.reports import load_report
@@ -73,15 +74,17 @@ class Choice:
     def fates(self) -> list[Fate]:
         """One for each candidate, by index."""
         chosen, lost = ({one.candidate.id for pick in picks for one in pick} for picks in (self.picks, self.over_cap))
-        pairs = [(pick[0].candidate.id, pick[1].candidate.id) for pick in self.picks if len(pick) > 1]
+        over: dict[str, tuple[str, ...]] = {}
+        under: dict[str, tuple[str, ...]] = {}
+        for better, worse in ((pick[0].candidate.id, pick[1].candidate.id) for pick in self.picks if len(pick) > 1):
+            over[better] = (*over.get(better, ()), worse)
+            under[worse] = (*under.get(worse, ()), better)
         found = list(self.left_out)
         for rank, one in enumerate(self.ranked, start=1):
             mine = one.candidate.id
-            fate = fate_of(one, "selected" if mine in chosen else "over_cluster_cap" if mine in lost else "passed_over")
-            over = tuple(rejected for better, rejected in pairs if better == mine)
-            under = tuple(better for better, rejected in pairs if rejected == mine)
-            found.append(replace(fate, rank=rank, over=over, under=under))
-        return sorted(found, key=lambda fate: fate.index)
+            fate = "selected" if mine in chosen else "over_cluster_cap" if mine in lost else "passed_over"
+            found.append(fate_of(one, fate, rank=rank, over=over.get(mine, ()), under=under.get(mine, ())))
+        return sorted(found, key=attrgetter("index"))
 
     def without(self, over_cap: Sequence[Picked]) -> "Choice":
         """The choice that is left without those of its picks that are `over_cap`."""
@@ -90,8 +93,8 @@ class Choice:
 
     def count(self, found: Iterable[Fate], counts: Counter[str]) -> None:
         """Adds the prompt and what became of its candidates, whose fates were `found`."""
-        fates = Counter(one.fate for one in found)
-        counts["candidates"] += fates.total() - fates.pop("beyond_k", 0)
+        for fate in (one.fate for one in found if one.fate != "beyond_k"):
+            counts["candidates"] += 1
+            counts[fate] += 1
         counts["prompts"] += 1
         counts["prompts_without_selection"] += not self.picks
-        counts.update(fates)

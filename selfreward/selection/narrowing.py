@@ -1,7 +1,7 @@
 """What selection itself does to the variety of answers, before anything is trained on them."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -11,12 +11,20 @@ from numpy.typing import NDArray
 from selfreward.artifacts import Artifact
 from selfreward.metrics.embed import embed_hashing
 from selfreward.metrics.semantic import cluster_labels, vendi2
-from selfreward.records import Example, PreferencePair, Prompt
+from selfreward.records import STRATA, Example, PreferencePair, Stratum
 from selfreward.selection.novelty import NEAR
 from selfreward.selection.pool import Rated, SelectBase, eligible, pools
 from selfreward.selection.training_rows import training_table
 
 _DRAWS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What tells which prompts to look at."""
+
+    id: str
+    stratum: Stratum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +57,7 @@ def narrowing(
     """
     asked = _sampled_prompts(prompts, seed, sample)
     chosen, margins = _taken(selected, asked)
-    groups = [rated for prompt, rated in pools(prompts, candidates, judgments) if prompt.id in asked]
+    groups = [rated for _, rated in pools(prompts, candidates, judgments, only=asked)]
     able = [eligible(SelectBase(), rated) for rated in groups]
     vectors_ND = embed_hashing([one.candidate.text for group in able for one in group])
     places = _places(able, chosen)
@@ -70,8 +78,12 @@ def narrowing(
 def _sampled_prompts(prompts: Artifact, seed: int, sample: int) -> set[str]:
     """The prompts to look at, at random; those sampled to pair a human answer are not selected from."""
     human = {example.prompt_id for example in prompts.records(Example, "human")}
-    strata = {prompt.id: prompt.stratum for prompt in prompts.records(Prompt) if prompt.id not in human}
-    able = sorted(one for one, stratum in strata.items() if stratum == "open") or sorted(strata)
+
+    def ids(strata: Collection[Stratum]) -> list[str]:
+        known = prompts.records(_Asked)
+        return sorted(one.id for one in known if one.stratum in strata and one.id not in human)
+
+    able = ids(["open"]) or ids(STRATA)
     return set(random.Random(seed).sample(able, min(sample, len(able))))
 
 
@@ -79,11 +91,10 @@ def _taken(selected: Artifact, asked: set[str]) -> tuple[set[str], list[float]]:
     """The ids of the accepted candidates, and the margins of pairs, of the prompts that are asked for."""
     table, row_type = training_table(selected)
     chosen, margins = set(), []
-    for row in selected.records(row_type, table):
-        if row.prompt_id in asked:
-            chosen.add(row.chosen_id if isinstance(row, PreferencePair) else row.candidate_id)
-            if isinstance(row, PreferencePair) and row.margin is not None:
-                margins.append(row.margin)
+    for row in selected.records(row_type, table, only=("prompt_id", asked)):
+        chosen.add(row.chosen_id if isinstance(row, PreferencePair) else row.candidate_id)
+        if isinstance(row, PreferencePair) and row.margin is not None:
+            margins.append(row.margin)
     return {one for one in chosen if one is not None}, margins
 
 

@@ -3,7 +3,6 @@
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import combinations, product
 from typing import Literal
 
@@ -17,7 +16,7 @@ from selfreward.selection.anchors import opposite
 from selfreward.selection.choice import Choice
 from selfreward.selection.fates import Fate
 from selfreward.selection.novelty import NO_ORDERS, most_novel, parted
-from selfreward.selection.pool import Rated, SelectBase, eligible, fate_of, left_out, ranked
+from selfreward.selection.pool import Rated, SelectBase, fate_of, ranked, sifted
 from selfreward.selection.tiers import by_worth, shortest_first, worst_of
 from selfreward.spec import neutral
 
@@ -110,15 +109,14 @@ def choose_anchored(
     the human answer that says the same; the pair is None where none may.
     """
     said = distinct_key(prompt, human.text)
-    able = eligible(spec, rated)
+    able, fates = sifted(spec, rated)
     others = [one for one in able if distinct_key(prompt, one.candidate.text) != said]
     others.sort(key=lambda one: (-one.worth, -one.candidate.index))
     own = worst_of(others, spec.length_tier) if others else None
     worst = opposite(prompt, human.text, first) or own
-    fates = left_out(spec, rated)
     for one in able:
         if one is worst:
-            fates.append(replace(fate_of(one, "selected"), under=(human.id,)))
+            fates.append(fate_of(one, "selected", under=(human.id,)))
         else:
             fates.append(fate_of(one, "passed_over" if one in others else "same_as_human"))
     pair = None if worst is None else pair_of(prompt, human, worst)

@@ -1,15 +1,16 @@
 """The pool of one prompt: its candidates with their scores, and which of them may be trained on."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, repeat
+from operator import attrgetter
 from statistics import fmean
 
 from pydantic import PositiveInt
 
 from selfreward.answers import distinct_key
 from selfreward.artifacts import Artifact
-from selfreward.records import Candidate, Judgment, Prompt
+from selfreward.records import Candidate, Outcome, Prompt
 from selfreward.selection.fates import Fate
 from selfreward.spec import Spec, neutral
 from selfreward.thought import estimated_answer_tokens
@@ -54,24 +55,40 @@ class Rated:
         return self.score - self.penalty
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scored:
+    """What counts here of a Judgment."""
+
+    prompt_id: str
+    candidate_ids: tuple[str, ...]
+    outcome: Outcome
+    score: float | None
+
+
 Order = Callable[[Rated], tuple[float, ...]]
 """What candidates are sorted by."""
 
 
-def pools(prompts: Artifact, candidates: Artifact, judgments: Artifact) -> Iterator[tuple[Prompt, list[Rated]]]:
-    """Every prompt with all its candidates, in the order of `prompts`."""
-    for prompt, (drawn_for, rated) in zip(prompts.records(Prompt), by_prompt(candidates, judgments), strict=True):
+def pools(
+    prompts: Artifact, candidates: Artifact, judgments: Artifact, only: Collection[str] | None = None
+) -> Iterator[tuple[Prompt, list[Rated]]]:
+    """Every prompt, or those with the ids `only`, with all its candidates, in the order of `prompts`."""
+    asked = prompts.records(Prompt, only=None if only is None else ("id", only))
+    for prompt, (drawn_for, rated) in zip(asked, by_prompt(candidates, judgments, only), strict=True):
         assert prompt.id == drawn_for
         yield prompt, rated
 
 
-def by_prompt(candidates: Artifact, judgments: Artifact) -> Iterator[tuple[str, list[Rated]]]:
-    """Every prompt's id with all its candidates, in the order in which they were drawn."""
-    drawn = groupby(candidates.records(Candidate), key=lambda candidate: candidate.prompt_id)
-    judged = groupby(judgments.records(Judgment), key=lambda judgment: judgment.prompt_id)
+def by_prompt(
+    candidates: Artifact, judgments: Artifact, only: Collection[str] | None = None
+) -> Iterator[tuple[str, list[Rated]]]:
+    """Every prompt's id, or those in `only`, with all its candidates, in the order in which they were drawn."""
+    asked, of_prompt = None if only is None else ("prompt_id", only), attrgetter("prompt_id")
+    drawn = groupby(candidates.records(Candidate, only=asked), key=of_prompt)
+    judged = groupby(judgments.records(_Scored, only=asked), key=of_prompt)
     for (drawn_for, group), (judged_for, verdicts) in zip(drawn, judged, strict=True):
         assert drawn_for == judged_for
-        by_candidate: dict[str, list[Judgment]] = {}
+        by_candidate: dict[str, list[_Scored]] = {}
         for judgment in verdicts:
             by_candidate.setdefault(judgment.candidate_ids[0], []).append(judgment)
         yield drawn_for, [_rate(candidate, by_candidate[candidate.id]) for candidate in group]
@@ -80,7 +97,7 @@ def by_prompt(candidates: Artifact, judgments: Artifact) -> Iterator[tuple[str, 
 def looked_at(spec: SelectBase, rated: Sequence[Rated]) -> list[Rated]:
     """The first `spec.k` candidates by index, whatever the order of `rated`, with the penalty on their length."""
     first = sorted((one for one in rated if one.candidate.index < spec.k), key=lambda one: one.candidate.index)
-    return [replace(one, penalty=spec.length_penalty * one.length) for one in first]
+    return [replace(one, penalty=spec.length_penalty * one.length) for one in first] if spec.length_penalty else first
 
 
 def why_not(spec: SelectBase, one: Rated) -> str | None:
@@ -98,29 +115,45 @@ def why_not(spec: SelectBase, one: Rated) -> str | None:
 
 def eligible(spec: SelectBase, rated: Sequence[Rated]) -> list[Rated]:
     """The candidates that are looked at and may be trained on, by index; the order of `rated` does not matter."""
-    return [one for one in looked_at(spec, rated) if why_not(spec, one) is None]
+    return sifted(spec, rated)[0]
+
+
+def sifted(spec: SelectBase, rated: Sequence[Rated]) -> tuple[list[Rated], list[Fate]]:
+    """The `eligible` candidates, and the fates of the others."""
+    able, fates = [], [fate_of(one, "beyond_k") for one in rated if one.candidate.index >= spec.k]
+    for one in looked_at(spec, rated):
+        why = why_not(spec, one)
+        if why is None:
+            able.append(one)
+        else:
+            fates.append(fate_of(one, why))
+    return able, fates
 
 
 def ranked(spec: SelectBase, prompt: Prompt, rated: Sequence[Rated], order: Order) -> tuple[list[Rated], list[Fate]]:
     """The candidates that may be chosen, in `order`, and the fates of the others; the order of `rated` is nothing."""
-    allowed = sorted(eligible(spec, rated), key=order)
-    distinct = list(first_of_each(prompt, allowed)) if spec.dedup else allowed
-    given = {distinct_key(prompt, one.candidate.text): one.candidate.id for one in distinct}
-    again = [one for one in allowed if one not in distinct]
-    duplicates = [
-        replace(fate_of(one, "duplicate"), repeats=given[distinct_key(prompt, one.candidate.text)]) for one in again
-    ]
-    return distinct, [*left_out(spec, rated), *duplicates]
+    able, fates = sifted(spec, rated)
+    allowed = sorted(able, key=order)
+    if not spec.dedup:
+        return allowed, fates
+    distinct: list[Rated] = []
+    for one, first in zip(allowed, _first_alike(prompt, allowed), strict=True):
+        if one is first:
+            distinct.append(one)
+        else:
+            fates.append(fate_of(one, "duplicate", repeats=first.candidate.id))
+    return distinct, fates
 
 
-def left_out(spec: SelectBase, rated: Sequence[Rated]) -> list[Fate]:
-    """The fates of the candidates that are not `eligible`."""
-    beyond = [fate_of(one, "beyond_k") for one in rated if one.candidate.index >= spec.k]
-    unfit = [(one, why_not(spec, one)) for one in looked_at(spec, rated)]
-    return [*beyond, *(fate_of(one, why) for one, why in unfit if why is not None)]
-
-
-def fate_of(one: Rated, fate: str) -> Fate:
+def fate_of(
+    one: Rated,
+    fate: str,
+    *,
+    rank: int | None = None,
+    over: tuple[str, ...] = (),
+    under: tuple[str, ...] = (),
+    repeats: str | None = None,
+) -> Fate:
     """The row that says what became of a candidate."""
     return Fate(
         prompt_id=one.candidate.prompt_id,
@@ -129,6 +162,10 @@ def fate_of(one: Rated, fate: str) -> Fate:
         fate=fate,
         score=one.score,
         worth=None if one.score is None else one.worth,
+        rank=rank,
+        over=over,
+        under=under,
+        repeats=repeats,
     )
 
 
@@ -137,16 +174,26 @@ def best_first(one: Rated) -> tuple[float, int]:
     return -one.worth, one.candidate.index
 
 
-def first_of_each(prompt: Prompt, ranked: Iterable[Rated]) -> Iterator[Rated]:
+def first_of_each(prompt: Prompt, ranked: Sequence[Rated]) -> Iterator[Rated]:
     """`ranked` without the candidates that repeat the answer of an earlier one."""
-    seen: set[str] = set()
+    return (one for one, first in zip(ranked, _first_alike(prompt, ranked), strict=True) if one is first)
+
+
+def _first_alike(prompt: Prompt, ranked: Sequence[Rated]) -> Iterator[Rated]:
+    """For each of `ranked` the first that gives its answer: itself, or an earlier one. Each text is read once."""
+    if len({one.candidate.text for one in ranked}) == 1:  # whatever they say, it is the same
+        yield from repeat(ranked[0], len(ranked))
+        return
+    given: dict[str, str] = {}
+    first: dict[str, Rated] = {}
     for one in ranked:
-        given = distinct_key(prompt, one.candidate.text)
-        if given not in seen:
-            seen.add(given)
-            yield one
+        text = one.candidate.text
+        if text not in given:
+            given[text] = distinct_key(prompt, text)
+        yield first.setdefault(given[text], one)
 
 
-def _rate(candidate: Candidate, judgments: Sequence[Judgment]) -> Rated:
+def _rate(candidate: Candidate, judgments: Sequence[_Scored]) -> Rated:
     scores = [judgment.score for judgment in judgments if judgment.score is not None]
-    return Rated(candidate, fmean(scores) if scores else None, judgments[0].outcome)
+    score = fmean(scores) if len(scores) > 1 else scores[0] if scores else None
+    return Rated(candidate, score, judgments[0].outcome)

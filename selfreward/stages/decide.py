@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfreward.artifacts import Artifact, Output, Part
+from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.monitor.controller import ControllerSpec, Evidence, Intervention, steer
 from selfreward.records import PreferencePair
@@ -37,6 +38,7 @@ class Decision(RoundOrders):
         return bool(self.settings["mode"] == "act")
 
 
+@few_collections()
 def decide(
     out: Output,
     spec: ControllerSpec,
@@ -109,9 +111,9 @@ def evidence_of(
     )
 
 
-def stop_reason(decision: Artifact) -> str | None:
+def stop_reason(decision: Decision) -> str | None:
     """Why the run ends here; None where it goes on."""
-    stop = decision_of(decision).course.stop
+    stop = decision.course.stop
     return None if stop is None else f"stopped by the monitor: {stop}"
 
 

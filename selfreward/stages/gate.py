@@ -100,9 +100,9 @@ def asks_to_freeze(spec: GateSpec, health: Part) -> bool:
     return judge_gate(spec, gate_figures(health).measures).action == "freeze"
 
 
-def gate_reason(gated: Artifact) -> str | None:
+def gate_reason(gated: Gate) -> str | None:
     """Why the run ends here; None where it goes on."""
-    stops = [f"{one.name} {one.why}" for one in gate_of(gated).findings if one.action == "stop"]
+    stops = [f"{one.name} {one.why}" for one in gated.findings if one.action == "stop"]
     return f"stopped by the gate of the judge: {'; '.join(stops)}" if stops else None
 
 

@@ -81,7 +81,7 @@ def health(
     out: Output,
     spec: HealthSpec,
     *,
-    seed: int,
+    seed: int | None = None,
     gold: Artifact,
     final: Artifact | None,
     policy: Policy | None,
@@ -92,14 +92,15 @@ def health(
 
     `policy` is the one that judges, with `jurors` as in the stage `judge`. With `final` pairs there are tables `final`
     and `final_evidence` too. Nothing is asked where the judge has no way to compare answers that people compared.
-    `figures.json`, the part that the gate reads, is a GateFigures.
+    `figures.json`, the part that the gate reads, is a GateFigures. Without a `seed`, as for a judge that draws nothing,
+    intervals are resampled alike in every run, so that all runs share what one has measured.
 
     Of a jury that learns its weights, `weights.json` has those learned on all of `gold`, by member. It is measured on
     `final` with them, and on each pair of `gold` with those learned on the other pairs.
 
     Raises StageError as the stage `judge` does, and DataError where weights are to be learned from no pairs.
     """
-    judge = spec.judge
+    judge, seed = spec.judge, seed or 0
     judging, scale, why = build_judge(judge, backend, policy, jurors), scale_of(judge), why_unmeasured(judge)
     if isinstance(judge, JurySpec) and judge.learns and not gold.rows():
         raise DataError(

@@ -10,6 +10,7 @@ from statistics import fmean, variance
 from typing import get_args
 
 from selfreward.artifacts import Artifact, Output, Part, derive_seed
+from selfreward.artifacts.many_rows import few_collections
 from selfreward.backends.base import Backend
 from selfreward.judge_quality.opinions import weights_of
 from selfreward.judges import AnyJudge
@@ -42,6 +43,7 @@ def judged_of(judged: Artifact) -> Judged:
     )
 
 
+@few_collections()
 def judge(
     out: Output,
     spec: AnyJudge,
@@ -103,7 +105,9 @@ def _count(out: Output, judgments: Sequence[Judgment]) -> None:
 
 def _variances(judgments: Sequence[Judgment]) -> Iterator[float]:
     """The variance of the scores of every candidate that has two or more of the same kind; they stand together."""
-    alone = (one for one in judgments if len(one.candidate_ids) == 1)
+    alone = [one for one in judgments if len(one.candidate_ids) == 1]
+    if len({one.candidate_ids for one in alone}) == len(alone):  # as most are judged: once
+        return
     for _, group in groupby(alone, key=lambda one: (one.candidate_ids, one.judge, one.dimension)):
         scores = [one.score for one in group if one.score is not None]
         if len(scores) > 1:

@@ -4,13 +4,12 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import chain
 from typing import Literal
 
 from pydantic import PositiveInt, model_validator
 
 from selfreward.artifacts import Artifact, Output, Part
+from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, PreferencePair, TrainingRow
@@ -99,6 +98,7 @@ def mixing_of(training: Artifact) -> Mixing:
     return load_report(training, "mixing", Mixing)
 
 
+@few_collections()
 def mix(
     out: Output,
     spec: MixSpec,
@@ -125,19 +125,24 @@ def mix(
     decided = round_orders(decision)
     iteration = 0 if previous is None else mixing_of(previous).iteration + 1
     spent = [] if previous is None else list(previous.records(Spent, "ledger"))
-    own_rows = partial(_own_rows, spec, selected, previous, iteration)
     share, budget = decided.real_share, decided.human_left
-    stayed, uses = _tally(own_rows()), uses_of(spent)
-    wanted = share / (1 - share) * stayed["self_units"] - stayed["human_units"]
-    able = [row for row in pool if uses[ledger_id(row)] < spec.max_uses]
-    there = {entry.example_id for entry in spent if entry.iteration >= _oldest(spec, iteration)}
-    drawn, dry = _draw([row for row in able if ledger_id(row) not in there], uses, wanted, budget, seed)
-    fresh = [replace(row, iteration=iteration) for row in drawn]
+    stayed, uses = Counter[str](), uses_of(spent)
+    with out.table(row_type, table) as rows:
+        for row in _own_rows(spec, selected, previous, iteration):
+            _tally(row, stayed)
+            rows.add(row)
+        wanted = share / (1 - share) * stayed["self_units"] - stayed["human_units"]
+        able = [row for row in pool if uses[ledger_id(row)] < spec.max_uses]
+        there = {entry.example_id for entry in spent if entry.iteration >= _oldest(spec, iteration)}
+        drawn, dry = _draw([row for row in able if ledger_id(row) not in there], uses, wanted, budget, seed)
+        fresh = [replace(row, iteration=iteration) for row in drawn]
+        rows.add(*fresh)
     ledger = spent + [Spent(example_id=ledger_id(row), iteration=iteration, tokens=tokens_of(row)) for row in fresh]
-    out.write_table(row_type, chain(own_rows(), fresh), table)
     with out.table(Spent, "ledger") as kept:
         kept.write(ledger)
-    came, used = _tally(fresh), uses_of(ledger)
+    came, used = Counter[str](), uses_of(ledger)
+    for row in fresh:
+        _tally(row, came)
     human_ids = {*map(ledger_id, pool), *later}
     total = stayed + came
     mixing = Mixing(
@@ -176,14 +181,11 @@ def _human_rows(
     return [*sampled, *human_pairs.records(PreferencePair)], later
 
 
-def _tally(rows: Iterable[TrainingRow]) -> Counter[str]:
-    """Rows, tokens and units of both origins, as `self_rows`, `human_units` and so on."""
-    counts: Counter[str] = Counter()
-    for row in rows:
-        counts[f"{row.origin}_rows"] += 1
-        counts[f"{row.origin}_tokens"] += tokens_of(row)
-        counts[f"{row.origin}_units"] += _units(row)
-    return counts
+def _tally(row: TrainingRow, counts: Counter[str]) -> None:
+    """Adds a row to the rows, tokens and units of both origins: `self_rows`, `human_units` and so on."""
+    counts[f"{row.origin}_rows"] += 1
+    counts[f"{row.origin}_tokens"] += tokens_of(row)
+    counts[f"{row.origin}_units"] += _units(row)
 
 
 def uses_of(ledger: Iterable[Spent]) -> Counter[str]:

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveInt, model_validator
@@ -37,6 +38,11 @@ class PromptsSpec(Spec):
             )
         return self
 
+    @property
+    def draws(self) -> bool:
+        """Whether luck decides which prompts are asked; where it does not, all seeds ask the same ones."""
+        return self.per_round == "without_replacement" or self.human > 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundPrompts:
@@ -53,11 +59,18 @@ class RoundPrompts:
     drawn: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A training prompt, by its id."""
+
+    id: str
+
+
 def prompts(
     out: Output,
     spec: PromptsSpec,
     *,
-    seed: int,
+    seed: int | None = None,
     train: Artifact,
     human: Artifact,
     previous: Artifact | None,
@@ -66,18 +79,21 @@ def prompts(
     """Table `rows` of Prompt to sample, table `human` of the Examples whose prompts are among them, `prompts.json`.
 
     `previous` is this stage's artifact of the round before, `training` the training set before, with the ledger of
-    human examples spent. Raises StarvedLoop when fewer than `spec.count` prompts are left to draw.
+    human examples spent; it is None, as the `seed` is, where the settings draw nothing. Raises StarvedLoop when fewer
+    than `spec.count` prompts are left to draw.
     """
+    assert (seed is not None) == spec.draws, "a seed where something is drawn, and only there"
     before = None if previous is None else load_report(previous, "prompts", RoundPrompts)
     this_round = 0 if before is None else before.round + 1
-    asked, drawn = _own(spec, train, this_round, set() if before is None else set(before.drawn), seed)
-    examples = _human(spec, human, training, {prompt.id for prompt in asked}, seed)
-    out.write_table(Prompt, [*asked, *map(_prompt_of, examples)])
+    chosen, drawn = _own(spec, train, this_round, set() if before is None else set(before.drawn), seed)
+    examples = _human(spec, human, training, train, chosen, seed)
+    asked = (prompt for place, prompt in enumerate(train.records(Prompt)) if chosen is None or place in chosen)
+    written = out.write_table(Prompt, chain(asked, map(_prompt_of, examples)))
     with out.table(Example, "human") as table:
         table.write(examples)
     told = RoundPrompts(
         round=this_round,
-        prompts=len(asked),
+        prompts=written - len(examples),
         prompts_left=train.rows() - len(drawn) if drawn else None,
         human_prompts=len(examples),
         drawn=tuple(sorted(drawn)),
@@ -86,30 +102,41 @@ def prompts(
 
 
 def _own(
-    spec: PromptsSpec, train: Artifact, this_round: int, before: set[str], seed: int
-) -> tuple[list[Prompt], set[str]]:
-    """The training prompts of this round, in the order of the source, and the ids drawn so far."""
-    known = list(train.records(Prompt))
+    spec: PromptsSpec, train: Artifact, this_round: int, before: set[str], seed: int | None
+) -> tuple[set[int] | None, set[str]]:
+    """The places of the training prompts of this round in the source, None for all; and the ids drawn so far."""
     if spec.count is None:
-        return known, set()
+        return None, set()
     if spec.per_round == "slice":
         start = this_round * spec.count
-        places = {(start + offset) % len(known) for offset in range(min(spec.count, len(known)))}
-        return [prompt for place, prompt in enumerate(known) if place in places], set()
-    fresh = [prompt.id for prompt in known if prompt.id not in before]
+        return {(start + offset) % train.rows() for offset in range(min(spec.count, train.rows()))}, set()
+    known = _ids(train)
+    fresh = [one for one in known if one not in before]
     if len(fresh) < spec.count:
         raise StarvedLoop(
             f"{len(fresh)} of {len(known)} training prompts are left in round {this_round}, prompts.count asks for "
             f"{spec.count}: lower prompts.count or loop.iterations, or bring more prompts"
         )
     chosen = set(random.Random(seed).sample(fresh, spec.count))
-    return [prompt for prompt in known if prompt.id in chosen], before | chosen
+    return {place for place, one in enumerate(known) if one in chosen}, before | chosen
 
 
-def _human(spec: PromptsSpec, human: Artifact, training: Artifact | None, asked: set[str], seed: int) -> list[Example]:
+def _ids(train: Artifact) -> list[str]:
+    return [one.id for one in train.records(_Known)]
+
+
+def _human(
+    spec: PromptsSpec,
+    human: Artifact,
+    training: Artifact | None,
+    train: Artifact,
+    chosen: set[int] | None,
+    seed: int | None,
+) -> list[Example]:
     """Unspent human examples, the least used first and then at random, one a prompt, none of a prompt asked anyway."""
     if spec.human == 0:
         return []
+    asked = {one for place, one in enumerate(_ids(train)) if chosen is None or place in chosen}
     uses = uses_of(() if training is None else training.records(Spent, "ledger"))
     most = 1 if training is None else mixing_of(training).max_uses
     pool = [example for example in human.records(Example) if uses[example.id] < most]

@@ -6,6 +6,7 @@ from functools import partial
 from pydantic import PositiveInt
 
 from selfreward.artifacts import Artifact, Output, derive_seed
+from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.parquet import in_batches
 from selfreward.backends.base import Backend
 from selfreward.backends.candidates import Decoding, draw_candidates
@@ -40,6 +41,7 @@ def sampled_of(candidates: Artifact) -> Sampled:
     return Sampled(drawn=candidates.rows(), **{name: int(candidates.manifest.counts[name]) for name in kinds})
 
 
+@few_collections()
 def sample(out: Output, spec: SampleSpec, *, seed: int, backend: Backend, policy: Policy, prompts: Artifact) -> None:
     """Table `rows` of Candidate: `spec.k` for each prompt, in the order of `prompts`, then by index.
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from selfreward.artifacts import Advance, Artifact, Output, Part
+from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.output import Table
 from selfreward.monitor.controller import Orders
 from selfreward.records import Example, PreferencePair, Prompt
@@ -22,6 +23,7 @@ VERSION = 9
 Pools = Iterator[tuple[Prompt, list[Rated]]]
 
 
+@few_collections()
 def select(
     out: Output,
     spec: AnySelect,

@@ -116,7 +116,7 @@ class WandbRun:
             self.attach(DIGESTS, _digests(self._folder))
             if not self._failed:
                 with self._errors_reported():
-                    self._run.summary.update(final_values(metrics_of_run(self._folder)))
+                    self._run.summary.update(final_values(metrics_of_run(read_run(self._folder))))
             with self._errors_reported():
                 self._run.finish(exit_code=0 if error is None else 1)
             if not self._failed:

@@ -166,6 +166,31 @@ def test_a_miss_names_the_setting_that_changed(store: Store) -> None:
     assert reporter.lines[0].endswith("poem.lines 6 -> 5")
 
 
+def test_a_miss_is_told_against_what_the_run_had_in_that_place(store: Store, tmp_path: Path) -> None:
+    Run(tmp_path / "mine", store, seed=0).stage(0, poem, PoemSpec(lines=4, shard_lines=1))
+    Run(tmp_path / "other", store, seed=0).stage(0, poem, PoemSpec(lines=5))
+    reporter = Silent()
+    Run(tmp_path / "mine", Store(store.root, reporter), seed=0).stage(0, poem, PoemSpec(lines=6, shard_lines=1))
+    assert reporter.lines[0].endswith("poem.lines 4 -> 6")
+
+
+@pytest.mark.parametrize("harm", [b"", b"torn", b"\x00\xff ../..\n0123456789abcdef \n", None])
+def test_a_miss_is_explained_whatever_became_of_the_list_of_what_was_made(store: Store, harm: bytes | None) -> None:
+    made = store.run(poem, PoemSpec())
+    listed = store.root / ".made" / "poem"
+    if harm is None:
+        listed.unlink()
+    else:
+        listed.write_bytes(harm)
+    assert store.run(poem, PoemSpec()).digest == made.digest
+    reporter = Silent()
+    fresh = Store(store.root, reporter)
+    assert fresh.run(poem, PoemSpec(lines=5)).rows() == 5
+    assert reporter.lines[0].endswith("poem.lines 6 -> 5" if harm is None else "first of its kind")
+    assert fresh.run(poem, PoemSpec(lines=7)).rows() == 7
+    assert "poem.lines 5 -> 7" in reporter.lines[1] or harm == b"torn", "a torn line takes the next one with it"
+
+
 def test_what_lies_beside_a_model_from_outside_is_not_ours(store: Store, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"name": "of somebody else"}')
     outside = Policy(path=tmp_path / "model", key="d", digest="d")

@@ -50,7 +50,7 @@ def test_a_policy_ratio_needs_diversity_to_compare_with() -> None:
 
 def test_every_number_of_a_verdict_has_its_name(alarming: tuple[RunView, Silent]) -> None:
     view, _ = alarming
-    for t, row in enumerate(metrics_of_run(view.folder)):
+    for t, row in enumerate(metrics_of_run(view)):
         seen = view.iterations[t]["diagnose"].json("diagnosis")
         assert row["collapse/state"] == seen["state"]
         for family, found in seen["findings"].items():
@@ -90,7 +90,7 @@ def test_a_round_without_a_verdict_has_no_code() -> None:
 
 def test_a_lot_moves_nothing_that_a_bound_speaks_of(tmp_path: Path) -> None:
     view = run_scripted(tmp_path, *FEW, "loop.iterations=1", "select=random_pick")
-    assert "policy/kl_bound" not in metrics_of_run(view.folder)[1]
+    assert "policy/kl_bound" not in metrics_of_run(view)[1]
 
 
 def test_each_iteration_says_how_it_stands_and_what_it_could_not_see(alarming: tuple[RunView, Silent]) -> None:

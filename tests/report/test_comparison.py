@@ -10,8 +10,8 @@ import pytest
 
 from selfreward.artifacts.runs import read_run
 from selfreward.commands import compare as command
+from selfreward.commands.cells import CellState, cell_run, write_state
 from selfreward.commands.compare import plain_table
-from selfreward.commands.sweep import CellState, cell_run, write_state
 from selfreward.config import SweepCell
 from selfreward.errors import StoreError
 from selfreward.reading.compared_runs import (
@@ -82,7 +82,7 @@ def _of(comparison: Comparison, **settings: str) -> Cell:
 
 def test_cells_have_the_numbers_of_their_runs(comparison, runs):
     cell = _of(comparison, select__k="2", mix__real_share="0", seed="1")
-    last = metrics_of_run(runs / cell.name)[-1]
+    last = metrics_of_run(read_run(runs / cell.name))[-1]
     for name in ("eval/closed/pass_at_1", "matched/gain/pass_at_1_low", "diversity/open/human_nll"):
         assert cell.metric(name) == last[name]
     assert cell.human_rows == 0
@@ -184,7 +184,7 @@ def test_the_command_compares_a_sweep_by_its_name(runs, capsys):
     assert len(rows) == 7
     for row in rows:
         if row["state"] == "done":
-            last = metrics_of_run(runs / row["run"])[-1]
+            last = metrics_of_run(read_run(runs / row["run"]))[-1]
             assert float(row["eval/closed/pass_at_1"]) == last["eval/closed/pass_at_1"]
             assert float(row["diversity/open/pairwise_distance"]) == last["diversity/open/pairwise_distance"]
     assert (runs / "s/comparison.html").exists()

@@ -26,7 +26,7 @@ def test_every_policy_but_the_first_meets_the_start_model_and_the_one_before(fou
 
 
 def test_right_answers_win_and_equal_ones_tie_unasked(fought: RunView) -> None:
-    row = metrics_of_run(fought.folder)[2]
+    row = metrics_of_run(fought)[2]
     asked = fought.iterations[2]["duel"].rows("start")
     assert asked == row["duel/start/prompts"] - row["duel/start/identical"] > 0
     said = list(fought.iterations[2]["duel"].records(Verdicts, "start"))

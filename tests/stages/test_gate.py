@@ -16,7 +16,7 @@ from selfreward.judge_quality import opinions
 from selfreward.judge_quality.verdicts import Verdicts
 from selfreward.reading.rounds import rounds_of
 from selfreward.records import Example, GoldPair, Judgment, Prompt
-from selfreward.stages.gate import gate_reason
+from selfreward.stages.gate import gate_of, gate_reason
 from selfreward.tracking import metrics_of_run
 from selfreward.tracking.alerts import gate_alerts
 from tests.support import Silent, run_scripted
@@ -67,7 +67,7 @@ def test_a_judge_that_agrees_with_people_passes_in_every_round(tmp_path: Path) -
         (1, "observe", True),
     ]
     assert len([line for line in reporter.lines if "judge on 40 gold pairs: accuracy 1 (0.928 to 1)" in line]) == 2
-    row = metrics_of_run(view.folder)[1]
+    row = metrics_of_run(view)[1]
     assert row["judge/health/accuracy"] == row["judge/health/accuracy_high"] == 1
     assert row["judge/health/accuracy_low"] == pytest.approx(0.05 ** (1 / 40), abs=1e-6)
     assert row["judge/gate/action"] == "observe"
@@ -96,9 +96,9 @@ def test_a_judge_that_never_parses_stops_the_run_and_says_why(tmp_path: Path) ->
     assert reporter.lines[-1].startswith(
         "stopped by the gate of the judge: parse_rate 0 (0 to 0.109) lies wholly below 0.5"
     )
-    (row,) = metrics_of_run(view.folder)
+    (row,) = metrics_of_run(view)
     assert row["judge/gate/action"] == "stop"
-    assert gate_reason(view.iterations[0]["gate"]) == reporter.lines[-1]
+    assert gate_reason(gate_of(view.iterations[0]["gate"])) == reporter.lines[-1]
     assert {one.outcome for one in view.iterations[0]["health"].records(Verdicts)} == {"unparsed"}
 
 
@@ -219,13 +219,13 @@ def test_another_bound_is_decided_anew_and_nobody_is_asked_again(tmp_path: Path)
 def test_final_gold_is_measured_where_asked_for_and_leads_to_nothing(tmp_path: Path) -> None:
     view = run_scripted(tmp_path, "gate.final=true", "loop.iterations=1", "data.gold_final=25")
     assert view.iterations[0]["health"].rows("final") == 25
-    assert metrics_of_run(view.folder)[0]["judge/final/accuracy"] == 1
+    assert metrics_of_run(view)[0]["judge/final/accuracy"] == 1
     assert "final" not in str(gates(view)[0])
 
 
 def test_the_share_of_right_answers_is_told_as_judged_and_corrected(tmp_path: Path) -> None:
     """The scripted judge makes no mistake, so that both are the same; the interval counts that gold is 40 pairs."""
-    row = metrics_of_run(run_scripted(tmp_path, *RUBRIC, "loop.iterations=1").folder)[0]
+    row = metrics_of_run(run_scripted(tmp_path, *RUBRIC, "loop.iterations=1"))[0]
     assert row["judge/health/sensitivity"] == row["judge/health/informedness"] == 1
     right, found = row["judge/round/right_share"], row["judge/round/right_share_corrected"]
     assert isinstance(right, float)

@@ -54,7 +54,7 @@ def test_how_far_people_agree_stands_beside_the_judge(tmp_path: Path) -> None:
             {"fleiss_kappa": 1 / 3, "krippendorff_alpha": 13 / 36, "mean_pairwise_kappa": 1 / 3}
         )
         assert {one["n"] for one in people.values()} == {4}
-    (row,) = [row for row in metrics_of_run(view.folder) if "judge/health/kappa" in row]
+    (row,) = [row for row in metrics_of_run(view) if "judge/health/kappa" in row]
     assert row["judge/people/mean_pairwise_kappa"] == pytest.approx(1 / 3)
     assert row["judge/final_people/fleiss_kappa"] == pytest.approx(1 / 3)
     assert row["judge/people/mean_pairwise_kappa_low"] < 1 / 3 < row["judge/people/mean_pairwise_kappa_high"]
@@ -67,7 +67,7 @@ def test_where_each_pair_was_labelled_once_the_ceiling_is_missing_with_its_reaso
     people = health(view)["people"].values()
     assert {(one["value"], one["why_missing"]) for one in people} == {(None, "fewer than two raters an item")}
     assert health(view)["final_people"] is None
-    assert not [name for row in metrics_of_run(view.folder) for name in row if name.startswith("judge/people")]
+    assert not [name for row in metrics_of_run(view) for name in row if name.startswith("judge/people")]
     assert "mean_pairwise_kappa: fewer than two raters" in Page(render(view, None, texts=False)).text
 
 

@@ -15,7 +15,7 @@ def told(folder: Path, *settings: str) -> tuple[list[int], int]:
     """How many rows each table has that a run shows, and how many training sets it tells of."""
     reporter = Silent()
     view = run_scripted(folder, *settings, reporter=reporter)
-    assert lines(view.folder) == metrics_of_run(view.folder)
+    assert lines(view.folder) == metrics_of_run(view)
     counts = [line for line in reporter.lines if line.startswith("  selected")]
     return [len(table) for table in reporter.tables], len(counts)
 
