@@ -8,6 +8,7 @@ from pathlib import Path
 
 from selfreward.artifacts.atomic_files import canonical, write_atomically
 from selfreward.artifacts.identity import flat_settings
+from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.runs import check_links, read_run
 from selfreward.commands.arguments import Values, run_folder, runs_parser
 from selfreward.commands.cells import CellState, members_of, read_state
@@ -44,7 +45,9 @@ def main(arguments: list[str]) -> int:
     parsed = parser.parse_args(arguments)
     asked = [run_folder(name, parsed.runs) for name in parsed.run]
     named = list(dict.fromkeys(asked))
-    comparison = compare(" ".join(folder.name for folder in named), list(map(read_cell, members_of(named))))
+    with few_collections():
+        cells = [read_cell(folder) for folder in members_of(named)]
+    comparison = compare(" ".join(folder.name for folder in named), cells)
     out: Path = parsed.out or _default_out(named)
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / TABLE_FILE, csv_text(comparison).encode())
