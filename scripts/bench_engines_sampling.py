@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
@@ -24,6 +26,9 @@ SYSTEM = "Answer in one short sentence."
 SAMPLING = Sampling(k=4, temperature=0.9, top_p=1.0, max_new_tokens=32)
 UNSHARED = {"OMP_WAIT_POLICY"}
 """Set by `import selfreward`; a script that calls vLLM as it comes has it not."""
+
+MEMORY = "kv_cache_memory_bytes"
+"""The one setting that `LLM` as it comes is given: it would take nine tenths of the memory, and two are held."""
 
 
 @dataclass(frozen=True)
@@ -110,13 +115,16 @@ def vllm(policy: Policy, pairs: int, prompts: int, python: Path | None) -> None:
         settings, environment = settings_of(backend)
         plainly = {name: value for name, value in os.environ.items() if name not in UNSHARED}
         raw = {
-            "as it comes": ({"model": str(policy.path)}, plainly | {"HF_HUB_OFFLINE": "1"}),
+            "as it comes": (
+                {"model": str(policy.path), MEMORY: settings[MEMORY]},
+                plainly | {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"},
+            ),
             "with the same settings": (settings, {**os.environ, **environment}),
         }
         for what, (arguments, variables) in raw.items():
-            with RawLlm(interpreter, arguments, variables) as llm:
-                llm.draw(asked, pairs)
-                found = in_turn(partial(drawn, backend, asked), partial(llm.draw, asked), pairs)
+            with raw_llm(interpreter, arguments, variables) as draw:
+                draw(asked, pairs)  # loads the model
+                found = in_turn(partial(drawn, backend, asked), partial(draw, asked), pairs)
             name = f"sampling, vLLM beside `LLM.generate` {what}"
             print(row(name, found, "token", Wanted(1), of_time=False), flush=True)
 
@@ -129,32 +137,26 @@ def settings_of(backend: VllmBackend) -> tuple[dict, dict]:
     return settings, environment
 
 
-class RawLlm:
-    """`vllm.LLM` in a process that imports nothing of selfreward."""
-
-    def __init__(self, python: str, arguments: dict, environment: dict) -> None:
-        ours, theirs = socketpair()
+@contextmanager
+def raw_llm(python: str, arguments: dict, environment: dict):
+    """A way that draws with `vllm.LLM`, in a process that imports nothing of selfreward."""
+    ours, theirs = socketpair()
+    with tempfile.TemporaryFile() as log:
         with theirs:
-            script = Path(__file__).with_name("bench_engines_llm.py")
-            self._process = subprocess.Popen(
-                [python, str(script), str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                env=environment,
-                stdout=subprocess.DEVNULL,
-                stderr=None if "BENCH_LOUD" in os.environ else subprocess.DEVNULL,
-            )
-        self._connection = Connection(ours.detach())
-        self._connection.send(arguments)
+            command = [python, str(Path(__file__).with_name("bench_engines_llm.py")), str(theirs.fileno())]
+            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, stdout=log, stderr=log)
+        with Connection(ours.detach()) as connection:
+            connection.send(arguments)
+            yield partial(draw_raw, connection, log)
+        process.wait()
 
-    def draw(self, asked: Asked, seed: int) -> Done:
-        """The tokens that were drawn, and the seconds of `generate`."""
-        params = {"n": SAMPLING.k, "temperature": SAMPLING.temperature, "max_tokens": SAMPLING.max_new_tokens}
-        self._connection.send((asked.rows, params))
-        return Done(*self._connection.recv())
 
-    def __enter__(self) -> "RawLlm":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-        self._process.wait()
+def draw_raw(connection: Connection, log, asked: Asked, _: int) -> Done:
+    """The tokens that were drawn, and the seconds of `generate`."""
+    params = {"n": SAMPLING.k, "temperature": SAMPLING.temperature, "max_tokens": SAMPLING.max_new_tokens}
+    try:
+        connection.send((asked.rows, params))
+        return Done(*connection.recv())
+    except (EOFError, ConnectionError) as error:
+        log.seek(0)
+        raise SystemExit(f"vLLM ended:\n{log.read().decode(errors='replace')[-5000:]}") from error

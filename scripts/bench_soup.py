@@ -1,14 +1,14 @@
 #!/usr/bin/env python
 """The whole loop beside that of Soup (`soup iterative-dpo`): seconds of wall time for each preference pair kept.
 
-One round each, as commands, in turn: 48 everyday questions, 4 answers of at most 64 tokens, one forward pass a
-judgment, DPO with LoRA of rank 64 on the same model folder. Both read the same prompts, with the chat template. What
-differs is printed below the table. Soup gets an environment of its own (`selfreward assets` comes first):
+One round each, as commands, in turn, ours with two settings: 48 everyday questions, 4 answers of at most 64 tokens, one
+forward pass a judgment, DPO with LoRA of rank 64 on the same model folder. Both read the same prompts, with the chat
+template. What differs is printed below the table. Soup gets an environment of its own (`selfreward assets` first):
 
     python -m venv DIR
     DIR/bin/pip install 'soup-cli[train]==0.77.0'
     python scripts/bench_soup.py --soup DIR/bin/soup
-    python scripts/bench_soup.py --soup DIR/bin/soup --small        12 questions, one pair: shows that it runs
+    python scripts/bench_soup.py --soup DIR/bin/soup --small        6 questions, one pair: shows that it runs
 """
 
 import argparse
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pairs import HEAD, Done, Wanted, in_turn, row, timed
+from pairs import HEAD, Done, Wanted, Way, row, timed
 
 from selfreward.artifacts.runs import read_run
 from selfreward.backends.chat import render_prompt
@@ -36,9 +36,10 @@ TOKENS = 64
 # As many rows as a tenth of the prompts each, what `data.split` would take of a file of one's own.
 MEASURED = 5
 BESIDES = ("check", "measure", "diagnose", "evaluate")
-NATURAL: tuple[str, ...] = ()
 # Soup draws the answers to one prompt at once, judges one by one and trains on one pair at a time.
 ONE = ("backend.batch_size=4", "backend.score_batch_tokens=1", "update.batch_size=1")
+SETTINGS: dict[str, tuple[str, ...]] = {"natural settings": (), "batch size 1": ONE}
+WANTED = {"natural settings": 5, "batch size 1": 3}
 DIFFERS = """
 What differs:
 
@@ -60,7 +61,7 @@ class Measured(Done):
 
     besides: float
 
-    def without_measuring(self) -> Done:
+    def without_besides(self) -> Done:
         """The round without them. They begin with loading the model, which is taken off too."""
         return Done(self.units, self.seconds - self.besides)
 
@@ -72,27 +73,34 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--small", action="store_true")
     arguments = parser.parse_args()
-    pairs, count = (1, 12) if arguments.small else (arguments.pairs, 48)
+    pairs, count = (1, 6) if arguments.small else (arguments.pairs, 48)
     with tempfile.TemporaryDirectory(prefix="bench-soup-") as name:
         work = Path(name)
         model = start_policy(HfModel(), work).path
         prompts = load_everyday("train", SYSTEM)[:count]
         write_ours(work, prompts)
         write_theirs(work, prompts, model)
-        soup = partial(run_soup, work, arguments.soup.absolute(), model)
+        sides = {what: partial(run_ours, work, model, settings) for what, settings in SETTINGS.items()}
+        sides["soup"] = partial(run_soup, work, arguments.soup.absolute(), model)
         print(f"{version_of(arguments.soup)}; {count} prompts, {os.cpu_count()} cores\n\n{HEAD}", flush=True)
-        for what, settings, least in (("natural settings", NATURAL, 5), ("batch size 1", ONE, 3)):
-            found = in_turn(partial(run_ours, work, model, settings), soup, pairs)
-            print(row(f"loop, {what}", found, "pair", Wanted(least), of_time=False))
-            bare = [(ours.without_measuring(), theirs) for ours, theirs in found]
-            print(row(f"loop, {what}, our measuring taken off", bare, "pair", Wanted(least), of_time=False), flush=True)
-            print(kept(found), file=sys.stderr)
+        rounds = [in_order(sides, number) for number in range(pairs)]
+    for what, least in WANTED.items():
+        found = [(one[what], one["soup"]) for one in rounds]
+        print(row(f"loop, {what}", found, "pair", Wanted(least), of_time=False))
+        bare = [(ours.without_besides(), theirs) for ours, theirs in found]
+        print(row(f"loop, {what}, without our measuring", bare, "pair", Wanted(least), of_time=False))
     print(DIFFERS.format(batch=64, measured=MEASURED, dtype=resolve_dtype("auto", "cpu")))
 
 
-def kept(found: list[tuple[Done, Done]]) -> str:
-    """What each side kept, and the seconds of it."""
-    return "; ".join(" beside ".join(f"{one.units:g} pairs in {one.seconds:.1f} s" for one in both) for both in found)
+def in_order(sides: dict[str, Way], number: int) -> dict[str, Done]:
+    """What each side did; another one begins with every number. What each kept is told on standard error."""
+    names = [*sides]
+    first = number % len(names)
+    done = {name: sides[name](number) for name in (*names[first:], *names[:first])}
+    print(
+        "; ".join(f"{name}: {one.units:g} pairs in {one.seconds:.1f} s" for name, one in done.items()), file=sys.stderr
+    )
+    return done
 
 
 def write_ours(work: Path, prompts: list[Prompt]) -> None:
@@ -164,6 +172,7 @@ def run_soup(work: Path, soup: Path, model: Path, number: int) -> Done:
 def run_quietly(command: list[str], folder: Path) -> None:
     """Runs a command in `folder`; what it printed is shown where it fails."""
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment.pop("OMP_WAIT_POLICY", None)  # `import selfreward` set it here, and will there
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} ended with status {done.returncode}:\n{done.stdout}\n{done.stderr}")

@@ -81,7 +81,7 @@ def row(what: str, found: Sequence[tuple[Done, Done]], unit: str, wanted: Wanted
     """A Markdown row of `HEAD`: ratios of rates (how many times as fast is ours), or `of_time` of seconds a unit."""
     ratios = [other.rate / own.rate if of_time else own.rate / other.rate for own, other in found]
     shown = [median((1 / one.rate) if of_time else one.rate for one in side) for side in zip(*found, strict=True)]
-    unit = f"s a {unit}" if of_time else f"{unit}s a s"
+    unit = f"s each {unit}" if of_time else f"{unit}s a s"
     return "| " + " | ".join([what, *(f"{one:.3g} {unit}" for one in shown), *_judged(ratios, wanted)]) + " |"
 
 
