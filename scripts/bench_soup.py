@@ -3,7 +3,8 @@
 
 One round each, as commands, in turn, ours with two settings: 48 everyday questions, 4 answers of at most 64 tokens, one
 forward pass a judgment, DPO with LoRA of rank 64 on the same model folder. Both read the same prompts, with the chat
-template. What differs is printed below the table. Soup gets an environment of its own (`selfreward assets` first):
+template; Soup applies none, and `--plain` leaves it so. What differs is printed below the table. Soup gets an
+environment of its own (`selfreward assets` first):
 
     python -m venv DIR
     DIR/bin/pip install 'soup-cli[train]==0.77.0'
@@ -71,6 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--soup", type=Path, required=True, help="the `soup` of an environment that has soup-cli")
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--plain", action="store_true", help="Soup reads the questions without the chat template")
     parser.add_argument("--small", action="store_true")
     arguments = parser.parse_args()
     pairs, count = (1, 6) if arguments.small else (arguments.pairs, 48)
@@ -79,10 +81,11 @@ def main() -> None:
         model = start_policy(HfModel(), work).path
         prompts = load_everyday("train", SYSTEM)[:count]
         write_ours(work, prompts)
-        write_theirs(work, prompts, model)
+        write_theirs(work, prompts, model, plain=arguments.plain)
         sides = {what: partial(run_ours, work, model, settings) for what, settings in SETTINGS.items()}
         sides["soup"] = partial(run_soup, work, arguments.soup.absolute(), model)
-        print(f"{version_of(arguments.soup)}; {count} prompts, {os.cpu_count()} cores\n\n{HEAD}", flush=True)
+        read = "plain for Soup" if arguments.plain else "behind the chat template"
+        print(f"{version_of(arguments.soup)}; {count} prompts, {read}; {os.cpu_count()} cores\n\n{HEAD}", flush=True)
         rounds = [in_order(sides, number) for number in range(pairs)]
     for what, least in WANTED.items():
         found = [(one[what], one["soup"]) for one in rounds]
@@ -96,10 +99,10 @@ def in_order(sides: dict[str, Way], number: int) -> dict[str, Done]:
     """What each side did; another one begins with every number. What each kept is told on standard error."""
     names = [*sides]
     first = number % len(names)
-    done = {name: sides[name](number) for name in (*names[first:], *names[:first])}
-    print(
-        "; ".join(f"{name}: {one.units:g} pairs in {one.seconds:.1f} s" for name, one in done.items()), file=sys.stderr
-    )
+    done: dict[str, Done] = {}
+    for name in (*names[first:], *names[:first]):
+        done[name] = sides[name](number)
+        print(f"{name}: {done[name].units:g} pairs in {done[name].seconds:.1f} s", file=sys.stderr, flush=True)
     return done
 
 
@@ -115,13 +118,15 @@ def write_ours(work: Path, prompts: list[Prompt]) -> None:
         (work / f"{role}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_theirs(work: Path, prompts: list[Prompt], model: Path) -> None:
-    """The prompts as text behind the chat template, and a reward model: the same weights under a head of chance."""
+def write_theirs(work: Path, prompts: list[Prompt], model: Path, *, plain: bool) -> None:
+    """The prompts as text, behind the chat template unless `plain`, and a reward model with a head of chance."""
     import torch
     from transformers import AutoModelForSequenceClassification
 
     chat = load_chat(model, trust_remote_code=False)
-    texts = [chat.tokenizer.decode(render_prompt(chat, one.messages)) for one in prompts]
+    texts = [one.messages[-1].content for one in prompts]
+    if not plain:
+        texts = [chat.tokenizer.decode(render_prompt(chat, one.messages)) for one in prompts]
     (work / "prompts.jsonl").write_text("".join(json.dumps({"prompt": text}) + "\n" for text in texts))
     torch.manual_seed(0)
     with quiet():
