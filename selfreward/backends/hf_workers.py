@@ -17,7 +17,6 @@ from typing import Any
 from selfreward.backends.hf_model import HeldModel, Job, Loading
 from selfreward.errors import BackendError, SelfrewardError
 
-_SECONDS_TO_END = 5
 _START = f"from {__name__} import main; main()"
 
 
@@ -42,7 +41,7 @@ class Workers:
         def hand_over(to: Connection) -> None:
             if (following := next(waiting, None)) is not None:
                 busy[to], job = following
-                to.send((loading, job))
+                self._send(to, (loading, job))
 
         try:
             for connection in self._running:
@@ -61,8 +60,11 @@ class Workers:
 
     def forget(self) -> None:
         """Has every process free its model."""
-        for connection in self._running:
-            connection.send(None)
+        try:
+            for connection in self._running:
+                connection.send(None)
+        except ConnectionError:  # it has ended, and the others hold what nobody needs
+            self.end()
 
     def end(self) -> None:
         """Ends all processes."""
@@ -81,6 +83,12 @@ class Workers:
                 process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
             self._running[Connection(ours.detach())] = process
 
+    def _send(self, connection: Connection, message: tuple[Loading, Job]) -> None:
+        try:
+            connection.send(message)
+        except ConnectionError as error:
+            raise self._ended(connection) from error
+
     def _received(self, connection: Connection) -> Any:
         try:
             result = connection.recv()
@@ -91,8 +99,7 @@ class Workers:
         return result
 
     def _ended(self, connection: Connection) -> BackendError:
-        process = self._running[connection]
-        status = process.wait(_SECONDS_TO_END)
+        status = self._running[connection].wait()
         if status == -signal.SIGKILL:
             why = "was killed, by the system perhaps for want of memory: set backend.workers=1 where that is so"
         else:

@@ -63,12 +63,24 @@ def test_progress_counts_every_answer_once(policy):
 def test_a_worker_that_dies_is_one_line_and_the_next_call_starts_new_ones(policy):
     with opened(policy, WORKERS, threads=1) as shared:
         before = asked_of(shared)
-        for process in workers_of(WORKERS, 1)._running.values():
-            os.kill(process.pid, signal.SIGKILL)
+        kill_workers()
         with pytest.raises(BackendError, match=r"was killed.* set backend\.workers=1") as caught:
             asked_of(shared)
         assert "\n" not in str(caught.value)
         assert asked_of(shared) == before
+
+
+def test_workers_that_ended_are_not_missed_by_a_backend_that_is_done(policy):
+    with opened(policy, WORKERS, threads=1) as shared:
+        shared.score_options(PROMPTS, ["1", "2"], nothing)
+        kill_workers()
+    assert workers_of(WORKERS, 1)._running == {}
+
+
+def kill_workers():
+    for process in workers_of(WORKERS, 1)._running.values():
+        process.send_signal(signal.SIGKILL)
+        process.wait()
 
 
 def test_a_model_that_cannot_be_loaded_is_told_by_its_error(policy, tmp_path):
