@@ -188,7 +188,7 @@ def test_own_files_run_to_the_end(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    big = [*SCRIPTED, "data.train_closed=6000", "sample.shard_prompts=16", "loop.iterations=1"]
+    big = [*SCRIPTED, "data.train_closed=1500", "sample.shard_prompts=16", "loop.iterations=6"]
     started = subprocess.Popen(
         [sys.executable, "-m", "selfreward", *big], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     )

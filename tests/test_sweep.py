@@ -215,7 +215,7 @@ def test_submitit_runs_cells_and_keeps_its_logs_below_the_sweep(tmp_path: Path) 
 
 @pytest.mark.slow
 def test_ctrl_c_stops_the_whole_sweep(tmp_path: Path) -> None:
-    big = [*SMALL, "run=s", "data.train_closed=4000", "sample.shard_prompts=16", "seed=0,1"]
+    big = [*SMALL, "run=s", "data.train_closed=1500", "sample.shard_prompts=16", "loop.iterations=6", "seed=0,1"]
     started = subprocess.Popen(
         [sys.executable, "-m", "selfreward", "run", "-m", *big], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     )

@@ -129,7 +129,7 @@ class HfBackend(TokenBackend):
     def _do(self, jobs: Sequence[Job], done: Callable[[int], None]) -> list[Any]:
         """What each job gives, in order, by this process where it is the only one."""
         loading = Loading(
-            path=self._policy.path,
+            path=self._policy.path.resolve(),  # the workers may have begun in another folder
             digest=self._policy.digest,
             dtype=self._dtype,
             device=self._device,
