@@ -40,6 +40,11 @@ class Drawing:
     stops: list[int]
     pad: int
 
+    @property
+    def steps(self) -> int:
+        """How many tokens the longest answer may have."""
+        return max(row.limit for row in self.rows)
+
 
 def draw_tokens(model: Any, drawing: Drawing, prefix: Prefix | None) -> list[tuple[list[int], list[float]]]:
     """For each row its tokens, and the log-probability in nats of each token at temperature 1.
@@ -78,11 +83,10 @@ def _decoded(model: Any, last_R: Any, mask_RT: Any, cache: Any, sampler: "_Sampl
 
     stops = torch.tensor(drawing.stops, device=last_R.device)
     limits_R = torch.tensor([row.limit for row in drawing.rows], device=last_R.device)
-    steps = max(row.limit for row in drawing.rows)
-    tokens = torch.full((len(last_R), steps), drawing.stops[0], device=last_R.device)
+    tokens = torch.full((len(last_R), drawing.steps), drawing.stops[0], device=last_R.device)
     logprobs = torch.zeros(tokens.shape, device=last_R.device)
     alive, ended = torch.arange(len(last_R), device=last_R.device), torch.zeros_like(last_R, dtype=torch.bool)
-    for step in range(steps):
+    for step in range(drawing.steps):
         places_R = mask_RT.sum(-1, keepdim=True) - 1
         seen = {"attention_mask": mask_RT, "position_ids": places_R, "past_key_values": cache, "use_cache": True}
         logits_RV = model(last_R[:, None], **seen).logits[:, -1].float()
@@ -114,11 +118,7 @@ def _generated(model: Any, ids_RT: Any, mask_RT: Any, sampler: "_Sampler", drawi
         return torch.full_like(scores, -torch.inf).scatter_(1, chosen_R[:, None], 0.0)
 
     # All that could change what is drawn is named.
-    limits = {
-        "max_new_tokens": max(row.limit for row in drawing.rows),
-        "eos_token_id": drawing.stops,
-        "pad_token_id": drawing.pad,
-    }
+    limits = {"max_new_tokens": drawing.steps, "eos_token_id": drawing.stops, "pad_token_id": drawing.pad}
     sequences = model.generate(
         ids_RT,
         attention_mask=mask_RT,
@@ -147,8 +147,7 @@ class _Sampler:
 
         self._temperatures_R1 = torch.tensor([[row.temperature or 1.0] for row in drawing.rows], device=device)
         self._greedy_R = torch.tensor([row.temperature == 0 for row in drawing.rows], device=device)
-        steps = max(row.limit for row in drawing.rows)
-        streams = [uniforms(row.stream, steps) for row in drawing.rows]
+        streams = [uniforms(row.stream, drawing.steps) for row in drawing.rows]
         self._uniforms_RT = torch.tensor(streams, dtype=torch.float64, device=device)
         self._nucleus = TopPLogitsWarper(drawing.top_p) if drawing.top_p < 1 else None
 

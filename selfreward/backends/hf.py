@@ -162,7 +162,8 @@ class HfBackend(TokenBackend):
 
     def _ask_facts(self) -> ModelFacts:
         if self._facts is None:
-            (self._facts,) = self._do([AskFacts()], lambda _: None)
+            # Every process is asked, so that all load the model at the same time.
+            self._facts, *_ = self._do([AskFacts()] * self._shares, lambda _: None)
         return self._facts
 
     def _pad(self) -> int:
