@@ -82,7 +82,8 @@ class Candidate:
 
     `text` is the answer alone; `thought` is what the policy thought before it, markers included, None where it did not.
     `tokens` counts those of both, and the end-of-turn token where the answer ended by itself (`finish == "stop"`).
-    `logprob` is their summed log-probability in nats under the policy itself: at temperature 1, without truncation.
+    `logprob` is their summed log-probability in nats under the policy itself: at temperature 1, without truncation. It
+    is None where the engine does not tell it, or where the answer was drawn behind another prompt.
     `respelled` says that thought and text are scored and trained by other tokens, those they have when read back.
     """
 
@@ -93,7 +94,7 @@ class Candidate:
     text_hash: str
     finish: Finish
     tokens: int
-    logprob: float
+    logprob: float | None
     policy_key: str
     policy_digest: str
     seed: int
@@ -111,7 +112,7 @@ def undrawn(candidate_id: str, prompt_id: str, index: int, text: str, seed: int 
         text_hash=digest_of(text),
         finish="stop",
         tokens=0,
-        logprob=0.0,
+        logprob=None,
         policy_key="",
         policy_digest="",
         seed=seed,
@@ -243,3 +244,23 @@ class Policy:
     path: Path
     key: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A model behind an address that only judges: the name it is served by and the revision that the user declares.
+
+    Both are its identity, since nobody can read its bytes; where it answers is a setting of the engine.
+    """
+
+    model: str
+    revision: str | None
+
+    @property
+    def digest(self) -> str:
+        """What it counts by in keys."""
+        return digest_of("endpoint", self.model, self.revision)
+
+
+Judging = Policy | Endpoint
+"""What may judge."""

@@ -36,14 +36,18 @@ def thinking(*, cut_share: float = 0.0, silent_share: float = 0.0) -> Iterator[N
 
     def think(self: ScriptedBackend, question: str, text: str, logprob: float, luck: list[float]) -> Completion:
         one = draw(self, question, text, logprob, luck)
+        assert one.token_logprobs is not None
         filling = f"{one.text} {TAG} answer 7 {'hm ' * len(one.text)}"
         thought = f"<think>{filling[: 3 * len(one.text) - 15]}</think>"
         surely = (-0.25,) * (3 * one.tokens)
         if luck[0] < cut_share:
-            return replace(one, thought=thought[:-8], text="", finish="length", token_logprobs=surely)
+            return replace(
+                one, thought=thought[:-8], text="", finish="length", tokens=len(surely), token_logprobs=surely
+            )
         if luck[0] > 1 - silent_share:
-            return replace(one, thought=thought, text="", finish="stop", token_logprobs=surely)
-        return replace(one, thought=thought, token_logprobs=(*surely, *one.token_logprobs))
+            return replace(one, thought=thought, text="", finish="stop", tokens=len(surely), token_logprobs=surely)
+        every = (*surely, *one.token_logprobs)
+        return replace(one, thought=thought, tokens=len(every), token_logprobs=every)
 
     with patch.object(ScriptedBackend, "_completion", think):
         yield
@@ -190,7 +194,9 @@ def test_a_thought_makes_another_candidate_and_none_changes_no_id() -> None:
     def ids(thought: str | None) -> list[str]:
         class Draws:
             def generate_all(self, requests: list[Request], *_: object) -> list[list[list[Completion]]]:
-                one = Completion(text="4", finish="stop", token_logprobs=(-1.0,), prompt_tokens=1, thought=thought)
+                one = Completion(
+                    text="4", finish="stop", tokens=1, token_logprobs=(-1.0,), prompt_tokens=1, thought=thought
+                )
                 return [[[one] for _ in request.prompts] for request in requests]
 
         backend: Any = Draws()

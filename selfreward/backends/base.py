@@ -4,10 +4,11 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, cast
 
+from selfreward.backends.abilities import IN_WORDS, Ability, EngineSpec
 from selfreward.errors import BackendError, StageError
-from selfreward.records import Finish, Message, Outcome, Policy
+from selfreward.records import Finish, Judging, Message, Outcome
 from selfreward.sizes import must_fit
 
 Conversation = tuple[Message, ...]
@@ -42,18 +43,20 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One drawn answer, the log-probability in nats of each of its tokens, and the prompt's token count.
+    """One drawn answer, the log-probability in nats of each of its `tokens` tokens, and the prompt's token count.
 
-    `text` is the answer; `thought` is what stands in the tokens before it, markers included, None where nothing does.
-    The tokens are those of `records.Candidate`: with those of the thought, with the end-of-turn token where the answer
-    ended by itself, at temperature 1 and without truncation whatever the sampling settings were. With a pattern, the
-    probabilities are those among the tokens that it allowed. `respelled` says that the text has other tokens when it is
-    read back: white space at an end, a spelling that the tokenizer would not choose, a control token in its midst.
+    `token_logprobs` is None where the engine does not tell them. `text` is the answer; `thought` is what stands in the
+    tokens before it, markers included, None where nothing does. The tokens are those of `records.Candidate`: with those
+    of the thought, with the end-of-turn token where the answer ended by itself, at temperature 1 and without truncation
+    whatever the sampling settings were. With a pattern, the probabilities are those among the tokens that it allowed.
+    `respelled` says that the text has other tokens when it is read back: white space at an end, a spelling that the
+    tokenizer would not choose, a control token in its midst.
     """
 
     text: str
     finish: Finish
-    token_logprobs: tuple[float, ...]
+    tokens: int
+    token_logprobs: tuple[float, ...] | None
     prompt_tokens: int
     thought: str | None = None
     respelled: bool = False
@@ -64,14 +67,9 @@ class Completion:
         return (self.thought or "") + self.text
 
     @property
-    def tokens(self) -> int:
-        """How many tokens were drawn."""
-        return len(self.token_logprobs)
-
-    @property
-    def logprob(self) -> float:
-        """Their summed log-probability in nats."""
-        return sum(self.token_logprobs)
+    def logprob(self) -> float | None:
+        """Their summed log-probability in nats; None where the engine does not tell."""
+        return None if self.token_logprobs is None else sum(self.token_logprobs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,12 +128,14 @@ class Backend(ABC):
     than it was asked for, or a draw whose log-probability is no number.
     """
 
-    takes_patterns = False
-    """Whether the engine can hold answers to a pattern."""
-
-    def __init__(self, spec: Any, policy: Policy) -> None:
+    def __init__(self, spec: Any, policy: Judging) -> None:
         self._spec = spec
         self._policy = policy
+
+    @property
+    def can(self) -> frozenset[Ability]:
+        """What the engine can do."""
+        return cast("EngineSpec", self._spec).can
 
     @property
     @abstractmethod
@@ -146,7 +146,7 @@ class Backend(ABC):
     def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
         """Why no prompt with `room` tokens for an answer can be made of a conversation; None where one can."""
 
-    def holding(self, policy: Policy) -> Self:
+    def holding(self, policy: Judging) -> Self:
         """A backend of the same settings that holds another policy."""
         return type(self)(self._spec, policy)
 
@@ -170,7 +170,7 @@ class Backend(ABC):
         answer in the model's context and for a pattern where the engine cannot hold answers to one, and ConfigError for
         more answers than the memory can hold.
         """
-        if not self.takes_patterns and any(one.sampling.pattern is not None for one in requests):
+        if "patterns" not in self.can and any(one.sampling.pattern is not None for one in requests):
             raise BackendError(
                 "this engine cannot hold an answer to a pattern: set backend=vllm, or judge.constrained=false"
             )
@@ -185,7 +185,7 @@ class Backend(ABC):
         self._counted("lists of answers", drawn, len(request.prompts))
         for completions in drawn:
             self._counted("answers to a prompt", completions, request.sampling.k)
-            if not all(math.isfinite(one.logprob) for one in completions):
+            if not all(one.logprob is None or math.isfinite(one.logprob) for one in completions):
                 raise StageError(
                     f"the engine ({self._name}) drew an answer whose log-probability is no number: give another model, "
                     "or set backend.dtype=float32"
@@ -213,14 +213,17 @@ class Backend(ABC):
     @abstractmethod
     def _generate(self, requests: Sequence[Request], advance: Advance) -> list[list[list[Completion]]]: ...
 
-    @abstractmethod
-    def _score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]: ...
+    def _score(self, answers: Sequence[Answer], advance: Advance) -> list[TextScore | NotScored]:
+        raise self._cannot("score_answers")
 
-    @abstractmethod
-    def _score_options(self, prompts: Prompts, options: Sequence[str], advance: Advance) -> OptionScores: ...
+    def _score_options(self, prompts: Prompts, options: Sequence[str], advance: Advance) -> OptionScores:
+        raise self._cannot("score_options")
 
-    @abstractmethod
-    def _count_tokens(self, texts: Sequence[str]) -> list[int]: ...
+    def _count_tokens(self, texts: Sequence[str]) -> list[int]:
+        raise self._cannot("raw_tokens")
+
+    def _cannot(self, ability: Ability) -> BackendError:
+        return BackendError(f"no engine of kind {self._name} {IN_WORDS[ability]}: set backend=hf or backend=vllm")
 
     @property
     def _name(self) -> str:

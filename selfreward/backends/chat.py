@@ -140,6 +140,7 @@ def completion_of(
         text=text,
         thought=thought,
         finish=finish,
+        tokens=len(drawn),
         token_logprobs=tuple(logprobs[: len(drawn)]),
         prompt_tokens=len(prompt),
         respelled=bool(again.lead) or again.completion != drawn,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import PositiveInt
 
+from selfreward.backends.abilities import EngineSpec
 from selfreward.backends.base import Advance
 from selfreward.backends.chat import pad_id
 from selfreward.backends.device import MOST_THREADS, most_workers, resolve_device, resolve_dtype, usable_threads
@@ -17,7 +18,7 @@ from selfreward.backends.hf_workers import Workers, workers_of
 from selfreward.backends.shared_prefixes import Row, group_rows
 from selfreward.backends.token_backend import Draw, TokenBackend, TokenRequest
 from selfreward.records import Policy
-from selfreward.spec import Spec, execution
+from selfreward.spec import execution
 
 # Raise it where the last digits of what is drawn or scored may change.
 _NUMERICS = 5
@@ -25,7 +26,7 @@ _NUMERICS = 5
 _PIECES, _LEAST = 4, 512
 
 
-class HfSpec(Spec):
+class HfSpec(EngineSpec):
     """`batch_size` counts answers in one call of generate; the draws depend on it by rounding.
 
     `score_batch_tokens` is how many tokens, padding included, are scored at once; those of a beginning that all of them

@@ -20,6 +20,7 @@ from typing import Literal, cast
 from pydantic import Field
 
 from selfreward.artifacts.atomic_files import write_json
+from selfreward.backends.abilities import EngineSpec
 from selfreward.backends.base import (
     Advance,
     Answer,
@@ -37,7 +38,8 @@ from selfreward.backends.base import (
 )
 from selfreward.backends.scripted_judge import CompareTask, JudgeTask, judge_task
 from selfreward.errors import BackendError
-from selfreward.spec import Spec, identity, neutral
+from selfreward.records import Policy
+from selfreward.spec import identity, neutral
 
 OUTCOMES = 16
 STATE_FILE = "scripted.json"
@@ -60,7 +62,7 @@ class ScriptedState:
     modes: float
 
 
-class ScriptedSpec(Spec):
+class ScriptedSpec(EngineSpec):
     """Faults to plant, as shares of answers: cut by the token limit, refused, impossible to score.
 
     `unparsed_share` is that of the judge's replies that state no verdict, `position_bias` that of the comparisons in
@@ -118,6 +120,7 @@ class ScriptedBackend(Backend):
     """The scripted policy as a Backend."""
 
     _spec: ScriptedSpec
+    _policy: Policy
 
     @property
     def identity(self) -> Mapping[str, str | int | float | bool]:
@@ -176,6 +179,7 @@ class ScriptedBackend(Backend):
         return Completion(
             text=text[:-1] if cut else text,
             finish="length" if cut else "stop",
+            tokens=tokens,
             # The first token decides which answer it is, the others follow from it.
             token_logprobs=(logprob, *(0.0,) * (tokens - 1)),
             prompt_tokens=len(question.split()),

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import PositiveInt
 
+from selfreward.backends.abilities import Ability, EngineSpec
 from selfreward.backends.base import Advance, Sampling
 from selfreward.backends.device import MOST_THREADS, Device, resolve_dtype
 from selfreward.backends.model_loading import check_model
@@ -18,14 +19,14 @@ from selfreward.backends.token_backend import Draw, TokenBackend, TokenRequest
 from selfreward.backends.vllm_process import Worker, WorkerReply, versions
 from selfreward.errors import BackendError
 from selfreward.records import Policy
-from selfreward.spec import Spec, execution
+from selfreward.spec import execution
 
 _HOTTEST = 2.0
 _CPU_CACHE_GIB = 4.0
 _CPU_BATCH_TOKENS = 4096
 
 
-class VllmSpec(Spec):
+class VllmSpec(EngineSpec):
     """`python` is the interpreter that has vLLM, None for this one; its build of vLLM decides between CPU and GPU.
 
     `max_model_len` limits prompt and answer together, None for the model's own limit. `kv_cache_gib` is memory for
@@ -44,6 +45,11 @@ class VllmSpec(Spec):
     timeout: float = execution(900, gt=0, le=threading.TIMEOUT_MAX)
     trust_remote_code: bool = False
 
+    @property
+    def can(self) -> frozenset[Ability]:
+        """Besides what every engine here can, it holds answers to a pattern."""
+        return super().can | {"patterns"}
+
 
 def device_of(spec: VllmSpec) -> Device:
     """What the interpreter's build of vLLM computes on. Raises BackendError where vLLM is not installed."""
@@ -59,7 +65,6 @@ class VllmBackend(TokenBackend):
     """
 
     _spec: VllmSpec
-    takes_patterns = True
 
     def __init__(self, spec: VllmSpec, policy: Policy) -> None:
         super().__init__(spec, policy)

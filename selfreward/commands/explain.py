@@ -232,7 +232,8 @@ def _candidate(one: Considered, told: PromptRound, asked: str) -> Iterator[str]:
     yield from ("", f"  #{candidate.index} {fate_in_words(one, told)}{mark}")
     ended = "ended by itself" if candidate.finish == "stop" else "cut by the token limit"
     yield f"     candidate {candidate.id}, {plural(candidate.tokens, 'token')}, {ended}"
-    yield f"     log-probability {candidate.logprob:.4f} nats, seed {candidate.seed}, policy {candidate.policy_digest}"
+    likely = "not told" if candidate.logprob is None else f"{candidate.logprob:.4f} nats"
+    yield f"     log-probability {likely}, seed {candidate.seed}, policy {candidate.policy_digest}"
     if candidate.thought is not None:
         yield "     thought"
         yield from quoted(candidate.thought, 7)

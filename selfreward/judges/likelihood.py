@@ -39,7 +39,7 @@ def judge_likelihood(
     owed = []
     for item in items:
         candidate = item[1]
-        if candidate.policy_digest == policy.digest and candidate.tokens > 0:
+        if candidate.policy_digest == policy.digest and candidate.tokens > 0 and candidate.logprob is not None:
             judgments[candidate.id] = _mean(item, name, candidate.logprob, candidate.tokens, "sampling logprob")
             advance(1)
         else:

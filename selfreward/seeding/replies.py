@@ -77,7 +77,7 @@ def _draw(
         for repeat, reply in enumerate(replies_to):
             score = read_reply(reply, partial(spec.rubric.read, answer=answer.text)).value
             if isinstance(reply, NotScored):
-                reply = Completion(text="", finish="length", token_logprobs=(), prompt_tokens=0)
+                reply = Completion(text="", finish="length", tokens=0, token_logprobs=(), prompt_tokens=0)
             one = JudgeReply(
                 prompt_id=prompt.id,
                 answer_id=answer.id,

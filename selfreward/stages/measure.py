@@ -11,7 +11,7 @@ from pydantic import Field, PositiveInt, model_validator
 from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.artifacts.parquet import in_batches
 from selfreward.artifacts.reports import load_report, save_report
-from selfreward.backends.base import Advance, Answer, Backend, TextScore
+from selfreward.backends.base import Advance, Answer, Backend, Completion, TextScore
 from selfreward.backends.candidates import Asking, Decoding, draw_completions
 from selfreward.data.wheels import asset_model
 from selfreward.metrics.embed import Embedder, embed_hashing, embed_minilm, embed_once
@@ -181,12 +181,17 @@ def _answers(
             index=index,
             text=one.text,
             finish=one.finish,
-            token_logprobs=one.token_logprobs,
+            token_logprobs=_told(one),
             thought=one.thought,
         )
         for prompt, completions in zip(prompts, drawn, strict=True)
         for index, one in enumerate(completions)
     ]
+
+
+def _told(completion: Completion) -> tuple[float, ...]:
+    assert completion.token_logprobs is not None, "the engine of a run tells them"
+    return completion.token_logprobs
 
 
 def _gathered(answers: Iterable[ProbeAnswer]) -> dict[str, list[ProbeAnswer]]:

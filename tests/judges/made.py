@@ -96,7 +96,7 @@ class Told:
 
 
 def reply(text: str, finish: Any = "stop") -> Completion:
-    return Completion(text=text, finish=finish, token_logprobs=(-0.5,) * 6, prompt_tokens=90)
+    return Completion(text=text, finish=finish, tokens=6, token_logprobs=(-0.5,) * 6, prompt_tokens=90)
 
 
 def options(*chances: float) -> OptionScore:

@@ -152,7 +152,10 @@ class Asked:
         self, prompts: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
     ) -> list[list[Completion]]:
         self.conversations += prompts
-        return [[Completion(text="Score: 1", finish="stop", token_logprobs=(-1.0,), prompt_tokens=9)] for _ in prompts]
+        return [
+            [Completion(text="Score: 1", finish="stop", tokens=1, token_logprobs=(-1.0,), prompt_tokens=9)]
+            for _ in prompts
+        ]
 
     def score_options(
         self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
