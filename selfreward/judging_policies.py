@@ -12,11 +12,8 @@ from selfreward.data.models import model_policy
 from selfreward.judges.base import JudgeBase, PolicyJudgeBase
 from selfreward.judges.jury import juror
 from selfreward.monitor.gate_rules import GateSpec
-from selfreward.records import Endpoint, Judging, Policy
+from selfreward.records import Judging, Policy
 from selfreward.stages.gate import asks_to_freeze
-
-Served = dict[AnyBackend, Backend]
-"""The endpoints that were asked, by the engines that settings name; they stay open, so that budgets are of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +37,12 @@ class Judges:
     """The policies that may judge in an iteration, and the engines that hold them.
 
     `backend`, of the run's `engine`, holds the live one. In a `with` block one other policy at a time is held by an
-    engine of its own, which is closed at the end of the block or when the next one is needed. Endpoints stay open in
-    `served`.
+    engine of its own, which is closed at the end of the block or when the next one is needed.
     """
 
-    def __init__(self, engine: AnyBackend, backend: Backend, store: Path, policies: Policies, served: Served) -> None:
+    def __init__(self, engine: AnyBackend, backend: Backend, store: Path, policies: Policies) -> None:
         """Opens nothing; `store` keeps the folders of external models."""
         self._engine, self._backend, self._store, self._policies = engine, backend, store, policies
-        self._served = served
         self._held: tuple[AnyBackend, str, Backend] | None = None
         self._open = ExitStack()
 
@@ -89,7 +84,7 @@ class Judges:
             if named is not None:
                 jurors[juror(name)] = named
             if (own := self._engine_of(member, spec)) != engine:
-                engines[name] = self._opened(own, named or policy)
+                engines[name] = self._open.enter_context(own.open(named or policy))
         return {"policy": policy, "backend": backend, "engines": engines, **jurors}
 
     def _engine_of(self, spec: JudgeBase, jury: JudgeBase | None = None) -> AnyBackend:
@@ -100,13 +95,8 @@ class Judges:
             return self._backend
         if self._held is None or (engine, policy.digest) != self._held[:2]:
             self._open.close()
-            self._held = engine, policy.digest, self._opened(engine, policy)
+            self._held = engine, policy.digest, self._open.enter_context(engine.open(policy))
         return self._held[2]
-
-    def _opened(self, engine: AnyBackend, policy: Judging) -> Backend:
-        if isinstance(policy, Endpoint):
-            return self._served.setdefault(engine, engine.open(policy))
-        return self._open.enter_context(engine.open(policy))
 
 
 def trusted_judge(

@@ -9,7 +9,7 @@ from selfreward.artifacts import part_of
 from selfreward.artifacts.runs import Run
 from selfreward.config import RunConfig, answer_lengths
 from selfreward.data.models import start_policy
-from selfreward.judging_policies import Judges, Policies, Served, TrustedJudge, learned_weights, trusted_judge
+from selfreward.judging_policies import Judges, Policies, TrustedJudge, learned_weights, trusted_judge
 from selfreward.loop_state import First, State
 from selfreward.stages.decide import decide, decision_of, stop_reason
 from selfreward.stages.diagnose import diagnose
@@ -37,12 +37,11 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
     final_gold = data.gold_final if config.gate.final else None
     last = State(policies=Policies(live=start, previous=start, initial=start))
     run.forget_after(config.loop.iterations)
-    served: Served = {}
     for t in range(config.loop.iterations + 1):
         stage, policy, first = partial(run.stage, t), last.policies.live, last.first
         with config.backend.open(policy) as backend:
             ask = partial(stage, backend=backend, policy=policy)
-            judges = Judges(config.backend, backend, run.store.root, last.policies, served)
+            judges = Judges(config.backend, backend, run.store.root, last.policies)
             measured = ask(measure, config.measure, probe=data.probe, baseline=part_of(first.measured, *BASELINE))
             diagnosis = stage(
                 diagnose,

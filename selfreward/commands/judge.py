@@ -93,7 +93,7 @@ def _judge(config: RunConfig, run: Run, pairs: Artifact) -> tuple[Artifact, Judg
     store = run.store.root
     start = start_policy(config.model, store, trusted=config.backend.trusts)
     policies = Policies(live=start, previous=start, initial=start)
-    with config.backend.open(start) as backend, Judges(config.backend, backend, store, policies, {}) as judges:
+    with config.backend.open(start) as backend, Judges(config.backend, backend, store, policies) as judges:
         policy = judges.named(config.judge)
         asked = judges.inputs(config.judge, policy)
         return run.stage(0, calibrate, config.judge, pairs=pairs, **asked), policy
