@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from selfreward.__main__ import compose
 from selfreward.artifacts.artifact import Artifact
+from selfreward.backends.base import NotScored, TextScore
+from selfreward.backends.scripted import ScriptedBackend
 from selfreward.config import validate
 from selfreward.errors import ConfigError
 from selfreward.records import Endpoint
@@ -60,6 +63,30 @@ def test_a_duel_may_be_judged_on_another_engine(tmp_path: Path) -> None:
     apart = run_scripted(tmp_path, *asked, *other).iterations[1]["duel"]
     assert apart.key != plain.key
     assert apart.digest != plain.digest
+
+
+def test_the_model_that_drew_is_freed_before_another_one_judges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log: list[str] = []
+    close, score = ScriptedBackend.close, ScriptedBackend._score
+
+    def closed(backend: ScriptedBackend) -> None:
+        log.append(f"freed {backend._policy.digest}")
+        close(backend)
+
+    def scored(backend: ScriptedBackend, *asked: Any) -> list[TextScore | NotScored]:
+        log.append(f"asked {backend._policy.digest}")
+        return score(backend, *asked)
+
+    monkeypatch.setattr(ScriptedBackend, "close", closed)
+    monkeypatch.setattr(ScriptedBackend, "_score", scored)
+    view = run_scripted(tmp_path, "judge=likelihood", "judge.policy=initial", "loop.iterations=2")
+    drew = view.iterations[0]["update"].digest
+    judged = [line for line in log if line.startswith("asked")]
+    initial = judged[0].removeprefix("asked ")
+    assert drew != initial
+    assert log.index(f"freed {drew}") < len(log) - 1 - log[::-1].index(f"asked {initial}")
 
 
 @pytest.mark.parametrize(
