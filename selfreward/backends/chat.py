@@ -62,12 +62,47 @@ def render_prompt(chat: Chat, messages: Sequence[Message]) -> list[int]:
     where the template refuses the conversation or drops what somebody says.
     """
     turns = _turns_of(chat.rendering, messages)
-    spelled = [text for turn in turns for text in chat.control.findall(turn["content"])]
-    mark = next(
-        mark for number in itertools.count() if not any((mark := f"[[{number}]]") in turn["content"] for turn in turns)
-    )
-    marked = [{**turn, "content": chat.control.sub(lambda _: mark, turn["content"])} for turn in turns]
-    written = _render_turns(chat, marked).split(mark)
+    mark = _unused("[[{}]]", turns)
+    return _unmarked(chat, _render_turns(chat, _marked(chat, turns, mark), prompted=True), turns, mark)
+
+
+def render_answered(chat: Chat, messages: Sequence[Message], answers: Sequence[str]) -> list[list[int]]:
+    """Token ids of the conversation with each of `answers` as its last turn, to the last letter of the template.
+
+    The template is not shown the answer, which it might cut or read something into: it writes a word, which the answer
+    takes the place of. Where it does not write a last answer, the tokens of answers stand behind those of the prompt.
+    Otherwise as `render_prompt`.
+    """
+    turns = _turns_of(chat.rendering, messages)
+    said = [*turns, *({"role": "assistant", "content": answer.strip()} for answer in answers)]
+    mark, place = _unused("[[{}]]", said), _unused("answer{}", said)
+    turns_to_render = [*_marked(chat, turns, mark), {"role": "assistant", "content": place}]
+    before, written, behind = _render_turns(chat, turns_to_render, prompted=False).rpartition(place)
+    if not written:
+        prompt, tokens = render_prompt(chat, messages), [answer_tokens(chat, text, ended=True) for text in answers]
+        return [[*prompt, *one.lead, *one.completion] for one in tokens]
+    rows = []
+    for turn in said[len(turns) :]:
+        text = f"{before}{_marked(chat, [turn], mark)[0]['content']}{behind}"
+        rows.append(_unmarked(chat, text, [*turns, turn], mark))
+    return rows
+
+
+def _unused(form: str, turns: Sequence[Turn]) -> str:
+    """The first text of a form with a number that no turn has."""
+    texts = map(form.format, itertools.count())
+    return next(text for text in texts if not any(text in turn["content"] for turn in turns))
+
+
+def _marked(chat: Chat, turns: Sequence[Turn], mark: str) -> list[dict[str, str]]:
+    """The turns with a mark for every spelled-out control token."""
+    return [{**turn, "content": chat.control.sub(lambda _: mark, turn["content"])} for turn in turns]
+
+
+def _unmarked(chat: Chat, text: str, turns: Sequence[Turn], mark: str) -> list[int]:
+    """Token ids of a text in which marks stand for the control tokens that `turns` spell out."""
+    spelled = [found for turn in turns for found in chat.control.findall(turn["content"])]
+    written = text.split(mark)
     if len(written) != len(spelled) + 1:
         raise BackendError(
             f"{template_file(chat.tokenizer)} drops or repeats parts of a message, so its control tokens cannot be "
@@ -79,10 +114,10 @@ def render_prompt(chat: Chat, messages: Sequence[Message]) -> list[int]:
     return ids
 
 
-def _render_turns(chat: Chat, turns: Sequence[Turn]) -> str:
-    """The text of a prompt. Raises BackendError where the template refuses the turns or drops what one says."""
+def _render_turns(chat: Chat, turns: Sequence[Turn], *, prompted: bool) -> str:
+    """The text of a conversation. Raises BackendError where the template refuses the turns or drops what one says."""
     settled = chat.rendering
-    text = render(chat.tokenizer, turns, settled.template_kwargs, settled.date, settled.content, prompted=True)
+    text = render(chat.tokenizer, turns, settled.template_kwargs, settled.date, settled.content, prompted=prompted)
     for number, turn in enumerate(turns, start=1):
         if turn["role"] != "assistant" and turn["content"].strip() not in text:
             raise BackendError(
@@ -90,7 +125,7 @@ def _render_turns(chat: Chat, turns: Sequence[Turn]) -> str:
                 f"({' '.join(turn['content'].split())[:60]!r}): mend the template, or give another with "
                 "chat_template=FILE"
             )
-    return text + settled.header
+    return text + (settled.header if prompted else "")
 
 
 def answer_tokens(chat: Chat, text: str, *, ended: bool, thought: str | None = None) -> Tokens:
