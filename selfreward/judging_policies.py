@@ -9,10 +9,10 @@ from selfreward.artifacts import Artifact, Part
 from selfreward.backends import AnyBackend, endpoint_of
 from selfreward.backends.base import Backend
 from selfreward.data.models import model_policy
-from selfreward.judges.base import JudgeBase, PolicyJudgeBase
+from selfreward.judges.base import Brought, JudgeBase, PolicyJudgeBase
 from selfreward.judges.jury import juror
 from selfreward.monitor.gate_rules import GateSpec
-from selfreward.records import Judging, Policy
+from selfreward.records import Judging, Policy, RewardModels
 from selfreward.stages.gate import asks_to_freeze
 
 
@@ -56,9 +56,9 @@ class Judges:
         self._open.close()
 
     def named(self, spec: JudgeBase, jury: JudgeBase | None = None) -> Judging | None:
-        """The policy that `spec`, perhaps a member of a `jury`, names in this iteration; None for one that is none."""
+        """What `spec`, perhaps a member of a `jury`, judges with in this iteration; None for what needs no model."""
         if not isinstance(spec, PolicyJudgeBase):
-            return None
+            return None if spec.brings is None else self._brought(spec.brings)
         engine = self._engine_of(spec, jury)
         if spec.policy == "endpoint":
             return endpoint_of(engine)
@@ -73,8 +73,11 @@ class Judges:
 
         Jurors are the policies that members of a jury name; `engines` are the backends of those on another engine.
         """
-        if policy is None:
-            return {"policy": None, "backend": None}
+        if not isinstance(spec, PolicyJudgeBase):
+            if policy is not None:
+                self._make_room()
+            return {"policy": policy, "backend": None}
+        assert policy is not None
         engine = self._engine_of(spec)
         backend = self._backend_of(engine, policy)
         jurors: dict[str, Judging] = {}
@@ -87,6 +90,16 @@ class Judges:
                 engines[name] = self._open.enter_context(own.open(named or policy))
         return {"policy": policy, "backend": backend, "engines": engines, **jurors}
 
+    def _brought(self, brings: Brought) -> RewardModels:
+        members = [model_policy(one, brings.chat, self._store, trusted=False) for one in brings.folders]
+        return RewardModels(members=tuple(members), engine=brings.engine)
+
+    def _make_room(self) -> None:
+        """Frees every model: an accelerator rarely has memory for two, and what is asked later loads its own again."""
+        self._held = None
+        self._open.close()
+        self._backend.close()
+
     def _engine_of(self, spec: JudgeBase, jury: JudgeBase | None = None) -> AnyBackend:
         return spec.engine or (jury and jury.engine) or self._engine
 
@@ -94,9 +107,7 @@ class Judges:
         if engine == self._engine and policy.digest == self._policies.live.digest:
             return self._backend
         if self._held is None or (engine, policy.digest) != self._held[:2]:
-            self._open.close()
-            # An accelerator rarely has memory for two models; what the run's own engine is asked later loads it again.
-            self._backend.close()
+            self._make_room()
             self._held = engine, policy.digest, self._open.enter_context(engine.open(policy))
         return self._held[2]
 

@@ -267,5 +267,23 @@ class Endpoint:
         return self.digest
 
 
-Judging = Policy | Endpoint
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardModels:
+    """Reward models that judge together, and what computes their scores, on which the last digits hang."""
+
+    members: tuple[Policy, ...]
+    engine: Mapping[str, str | int]
+
+    @property
+    def digest(self) -> str:
+        """What they count by in keys."""
+        return digest_of("reward models", [one.digest for one in self.members], dict(self.engine))
+
+    @property
+    def key(self) -> str:
+        """As of every model from outside, its digest."""
+        return self.digest
+
+
+Judging = Policy | Endpoint | RewardModels
 """What may judge."""

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from tests.tiny import make_tiny_policy
+from tests.tiny import CONTEXT, make_tiny_policy
 
 
-def make_tiny_reward_model(folder: Path, *, seed: int = 0, labels: int = 1, pad: int | None = -1) -> Path:
+def make_tiny_reward_model(
+    folder: Path, *, seed: int = 0, labels: int = 1, pad: int | None = -1, context: int = CONTEXT
+) -> Path:
     """The llama of `make_tiny_policy` with a head of `labels` logits, drawn by `seed`.
 
     Its configuration names `pad`; -1 for the end of turn, as many published models do.
@@ -19,6 +21,7 @@ def make_tiny_reward_model(folder: Path, *, seed: int = 0, labels: int = 1, pad:
         torch.manual_seed(seed)
         model = AutoModelForSequenceClassification.from_pretrained(source, num_labels=labels, dtype=torch.float32)
     model.config.pad_token_id = tokenizer.pad_token_id if pad == -1 else pad
+    model.config.max_position_embeddings = context
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

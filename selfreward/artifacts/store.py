@@ -28,7 +28,7 @@ from selfreward.artifacts.manifest import InputEntry, Manifest
 from selfreward.artifacts.output import Output, Reporter
 from selfreward.artifacts.parquet import clear_unfinished
 from selfreward.errors import CorruptArtifact, SelfrewardError, StoreError, of_system
-from selfreward.records import Endpoint, Judging, Policy
+from selfreward.records import Endpoint, Judging, Policy, RewardModels
 from selfreward.spec import Json, Spec, identity
 
 
@@ -195,7 +195,7 @@ class Store:
 
     def _artifact_of(self, value: Input) -> Artifact | None:
         """The artifact that an input came from; None for a model from outside, whose key is its digest."""
-        if isinstance(value, Endpoint):
+        if isinstance(value, Endpoint | RewardModels):
             return None
         if not isinstance(value, Policy):
             return value

@@ -56,6 +56,15 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """Reward models that a judge brings: their folders, how they are talked to, and what computes their scores."""
+
+    folders: tuple[Path, ...]
+    chat: ChatSpec
+    engine: Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """What a judge judges with: the `policy`, and the `backend` that holds it; None where it is no policy.
 
@@ -102,6 +111,11 @@ class JudgeBase(Spec):
     @property
     def engine(self) -> AnyBackend | None:
         """The engine that it names for itself; None where it judges on the run's, or on none."""
+        return None
+
+    @property
+    def brings(self) -> Brought | None:
+        """The models that it judges with and that are no policies; None where it has none."""
         return None
 
     @property

@@ -19,12 +19,13 @@ from selfreward.judges.disagreement import DIGITS, Dispute, Scores, disagreement
 from selfreward.judges.likelihood import LikelihoodSpec
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.pointwise import fields, in_step, pointwise, shared
+from selfreward.judges.reward_model import RewardModelSpec
 from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.verifier import VerifierSpec
-from selfreward.records import Judgment, Outcome, digest_of
+from selfreward.records import Judgment, Outcome, RewardModels, digest_of
 from selfreward.spec import identity
 
-AnyMember = DimensionsSpec | LikelihoodSpec | PairwiseSpec | RubricSpec | VerifierSpec
+AnyMember = DimensionsSpec | LikelihoodSpec | PairwiseSpec | RewardModelSpec | RubricSpec | VerifierSpec
 MemberSpec = Annotated[AnyMember, Field(discriminator="kind")]
 MemberName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Rule = Literal["majority", "mean_rank", "weighted"]
@@ -119,6 +120,9 @@ class JurySpec(PolicyJudgeBase):
         seats = []
         for name, member in sorted(self.members.items()):
             own = policy if member.judges_with_jury else means.jurors[juror(name)]
+            if isinstance(own, RewardModels):
+                seats.append(Juror(name, member.build(Means(policy=own)), None))
+                continue
             if name not in means.engines and own.digest not in backends:
                 backends[own.digest] = backend.holding(own)
             held = means.engines.get(name) or backends[own.digest]
@@ -133,11 +137,11 @@ class JurySpec(PolicyJudgeBase):
 
 @dataclass(frozen=True, slots=True)
 class Juror:
-    """A member of a jury, and the backend it judges with."""
+    """A member of a jury, and the backend it judges with; None for one with reward models of its own."""
 
     member: str
     judge: Judge
-    backend: Backend
+    backend: Backend | None
 
     @property
     def name(self) -> str:
@@ -175,7 +179,7 @@ class Jury:
             turns.setdefault(id(seat.backend), []).append(seat)
         heard: dict[str, list[Judgment]] = {}
         for seats in turns.values():
-            with seats[0].backend if len(turns) > 1 else nullcontext():
+            with (seats[0].backend or nullcontext()) if len(turns) > 1 else nullcontext():
                 for seat in seats:
                     heard[seat.member] = seat.judge.ask(items, derive_seed(seed, seat.member), advance)
         return [replace(one, judge=seat.name) for seat in self.seats for one in heard[seat.member]]
