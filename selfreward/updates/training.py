@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
@@ -35,6 +35,9 @@ class TrainingBase(Spec):
     alone. With `isolate`, training runs in a process of its own; `auto` does so on a GPU, whose memory comes back only
     that way.
     """
+
+    group: ClassVar[str] = "update"
+    """What its settings are typed behind."""
 
     learning_rate: float = Field(5e-5, gt=0)
     batch_size: PositiveInt = 8
@@ -108,9 +111,13 @@ def model_of(spec: TrainingBase, policy: Policy) -> Any:
 
 def model_to_train(spec: TrainingBase, policy: Policy) -> Any:
     """As `model_of`, with gradients where `spec.trainable` wants them. Raises ConfigError for too many `top_layers`."""
+    return with_gradients(spec, model_of(spec, policy))
+
+
+def with_gradients(spec: TrainingBase, model: Any) -> Any:
+    """`model` with gradients where `spec.trainable` wants them. Raises ConfigError for too many `top_layers`."""
     from torch.nn import ModuleList
 
-    model = model_of(spec, policy)
     if spec.trainable != "top_layers":
         return model
     base = model.base_model
@@ -165,7 +172,8 @@ def short_enough(spec: TrainingBase, rows: Sequence[Row], what: str) -> list[Row
     kept = [row for row in rows if len(row) <= spec.max_tokens]
     if not kept:
         raise StarvedLoop(
-            f"0 {what} to train on: all {len(rows)} are longer than update.max_tokens={spec.max_tokens}, so raise it"
+            f"0 {what} to train on: all {len(rows)} are longer than {spec.group}.max_tokens={spec.max_tokens}, so "
+            "raise it"
         )
     return kept
 
@@ -222,7 +230,7 @@ def train(
     if lost is not None or not math.isfinite(outcome.training_loss):
         raise StageError(
             f"after {outcome.global_step} steps {f'the weights {lost}' if lost else 'the loss'} hold values that are "
-            "no numbers: lower update.learning_rate or update.max_grad_norm"
+            f"no numbers: lower {spec.group}.learning_rate or {spec.group}.max_grad_norm"
         )
     trained.config, trained.generation_config = configs
     return trained, {
