@@ -1,0 +1,75 @@
+"""The stage that trains reward models: held out by prompt, an ensemble whose members differ, a report of all of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from selfreward.artifacts import Store
+from selfreward.errors import StarvedLoop
+from selfreward.records import GoldPair, PreferencePair
+from selfreward.stages.reward import members_of, reward, rewarding_of
+from selfreward.updates.reward import RewardSpec
+from tests.stages.tables import artifact
+from tests.support import Silent
+from tests.tiny import ask, make_pair, make_tiny_policy
+
+SPEC = RewardSpec(
+    learning_rate=5e-3,
+    batch_size=4,
+    epochs=2,
+    top_layers=1,
+    compute="float32",
+    device="cpu",
+    members=2,
+    held_out=0.25,
+    min_pairs=10,
+)
+PAIRS = [replace(make_pair(number), id=f"{number}", prompt_id=f"p{number // 2}") for number in range(24)]
+GOLD = [
+    GoldPair(id=f"g{number}", messages=ask(f"who {number}"), right="hello you", wrong="no way out", source="test")
+    for number in range(12)
+]
+
+
+def made(folder, spec=SPEC, pairs=PAIRS, gold=GOLD, seed=3):
+    policy = make_tiny_policy(folder / "policy")
+    store = Store(folder / "store", reporter := Silent())
+    given = {
+        "pairs": artifact(folder, "pairs", {"pairs": (PreferencePair, pairs)}),
+        "gold": artifact(folder, "gold", {"rows": (GoldPair, gold)}) if gold else None,
+    }
+    return store.run(reward, spec, seed=seed, policy=policy, **given), reporter
+
+
+@pytest.fixture(scope="module")
+def ensemble(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("ensemble"))
+
+
+def test_the_report_tells_of_every_pair(ensemble):
+    rewarded, reporter = ensemble
+    report = rewarding_of(rewarded)
+    assert (report.pairs, report.held_out, report.held_out_prompts) == (24, 6, 3)
+    assert [one.rows_trained for one in report.members] == [18, 18]
+    assert report.measures["accuracy"].n == 6
+    assert report.gold["accuracy"].n == 12
+    assert report.gold["accuracy"].low > 0.5
+    assert report.measures["member_agreement"].value is not None
+    assert any("24 pairs are few for a reward model" in line for line in reporter.lines)
+
+
+def test_members_are_folders_of_their_own_that_differ(ensemble):
+    members = members_of(ensemble[0])
+    assert len({one.digest for one in members}) == 2
+    weights = [(one.path / "model.safetensors").read_bytes() for one in members]
+    assert weights[0] != weights[1]
+    assert not list(ensemble[0].path.glob("scratch-*"))
+
+
+def test_the_same_seed_makes_the_same_models(ensemble, tmp_path):
+    assert made(tmp_path)[0].digest == ensemble[0].digest
+
+
+def test_too_few_pairs_end_the_run(tmp_path):
+    with pytest.raises(StarvedLoop, match=r"9 pairs .* reward\.min_pairs=10"):
+        made(tmp_path, pairs=PAIRS[:9])
