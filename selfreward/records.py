@@ -281,8 +281,9 @@ class RewardModels:
 
     @property
     def key(self) -> str:
-        """As of every model from outside, its digest."""
-        return self.digest
+        """That of the artifact which all of them came from; of models from outside, their digest."""
+        first = self.members[0]
+        return self.digest if first.key == first.digest else first.key
 
 
 Judging = Policy | Endpoint | RewardModels

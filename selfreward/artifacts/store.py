@@ -195,8 +195,10 @@ class Store:
 
     def _artifact_of(self, value: Input) -> Artifact | None:
         """The artifact that an input came from; None for a model from outside, whose key is its digest."""
-        if isinstance(value, Endpoint | RewardModels):
+        if isinstance(value, Endpoint):
             return None
+        if isinstance(value, RewardModels):
+            value = value.members[0]
         if not isinstance(value, Policy):
             return value
         folder = value.path.parent

@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 
 from selfreward.artifacts import Store
-from selfreward.errors import StarvedLoop
-from selfreward.records import GoldPair, PreferencePair
+from selfreward.errors import CorruptArtifact, StarvedLoop
+from selfreward.judges.reward_model import RewardModelSpec
+from selfreward.records import Candidate, GoldPair, PreferencePair, Prompt, RewardModels
+from selfreward.stages.judge import judge
 from selfreward.stages.reward import members_of, reward, rewarding_of
 from selfreward.updates.reward import RewardSpec
-from tests.stages.tables import artifact
+from tests.stages.tables import artifact, drawn, open_prompt
 from tests.support import Silent
 from tests.tiny import ask, make_pair, make_tiny_policy
 
@@ -68,6 +70,29 @@ def test_members_are_folders_of_their_own_that_differ(ensemble):
 
 def test_the_same_seed_makes_the_same_models(ensemble, tmp_path):
     assert made(tmp_path)[0].digest == ensemble[0].digest
+
+
+def test_what_was_trained_judges_and_its_bytes_are_looked_after(ensemble, tmp_path):
+    rewarded = ensemble[0]
+    store = Store(rewarded.path.parents[1], Silent())
+    prompt = open_prompt(1)
+    made_up = {
+        "prompts": ("rows", Prompt, [prompt]),
+        "candidates": ("rows", Candidate, [drawn(prompt, 0, "hello you")]),
+    }
+    given = {name: artifact(tmp_path, name, {table: (kind, rows)}) for name, (table, kind, rows) in made_up.items()}
+    spec = RewardModelSpec(models=[one.path for one in members_of(rewarded)], device="cpu", dtype="float32")
+    policy = RewardModels(members=members_of(rewarded), engine={})
+    judged = store.run(judge, spec, seed=1, policy=policy, **given)
+    assert judged.rows("evidence") == 2
+    assert judged.manifest.inputs["policy"].key == rewarded.key
+
+    weights = rewarded.path / "model-2" / "model.safetensors"
+    bytes_ = weights.read_bytes()
+    weights.write_bytes(bytes_[:-4] + b"oops")
+    with pytest.raises(CorruptArtifact):
+        Store(rewarded.path.parents[1], Silent()).run(judge, spec, seed=2, policy=policy, **given)
+    weights.write_bytes(bytes_)
 
 
 def test_too_few_pairs_end_the_run(tmp_path):
