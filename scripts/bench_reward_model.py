@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """What judge=reward_model costs beside a bare batched loop of transformers over the same texts.
 
-    python scripts/bench_reward_model.py [--pairs 5] [--questions 32] [--small]
+    python scripts/bench_reward_model.py [--pairs 5] [--small]
 
 The reward model is the embedded model with a random head, which costs what a trained one does. The bare loop renders
 with the tokenizer's chat template, sorts by length and pads, with as many tokens a batch. Both calculate in float32 and

@@ -8,6 +8,7 @@ from typing import Any, Self
 from selfreward.artifacts import Artifact, Part
 from selfreward.backends import AnyBackend, endpoint_of
 from selfreward.backends.base import Backend
+from selfreward.backends.reward_model import free_reward_models
 from selfreward.data.models import model_policy
 from selfreward.judges.base import Brought, JudgeBase, PolicyJudgeBase
 from selfreward.judges.jury import juror
@@ -51,9 +52,10 @@ class Judges:
         return self
 
     def __exit__(self, *exit: object) -> None:
-        """Closes the engines that this block opened."""
+        """Closes the engines that this block opened, and frees the reward models that it loaded."""
         self._held = None
         self._open.close()
+        free_reward_models()
 
     def named(self, spec: JudgeBase, jury: JudgeBase | None = None) -> Judging | None:
         """What `spec`, perhaps a member of a `jury`, judges with in this iteration; None for what needs no model."""

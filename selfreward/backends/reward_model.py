@@ -5,9 +5,10 @@ and TRL trains it. Where that token ends a turn, it is the token before it. The 
 conversation itself, so it does not depend on what stands beside them in a batch.
 """
 
+import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -45,7 +46,7 @@ class RewardScore:
 
 @dataclass(frozen=True, kw_only=True)
 class RewardModel:
-    """A reward model in a folder, which is loaded when it is first asked.
+    """A reward model in a folder, which is loaded when it is first asked, and held until `free_reward_models`.
 
     Rows of like length are scored together, at most `batch_tokens` tokens with padding.
     """
@@ -55,9 +56,9 @@ class RewardModel:
     dtype: Dtype
     batch_tokens: int
 
-    @cached_property
+    @property
     def _model(self) -> Any:
-        return load_reward_model(self.folder, dtype=self.dtype, device=self.device)
+        return _held(self.folder, self.device, self.dtype)
 
     @cached_property
     def _chat(self) -> Chat:
@@ -81,6 +82,22 @@ class RewardModel:
             found.get(place) or NotScored(outcome="truncated", reason=too_long.format(len(row), limit))
             for place, row in enumerate(rows)
         ]
+
+
+@cache
+def _held(folder: Path, device: Device, dtype: Dtype) -> Any:
+    return load_reward_model(folder, dtype=dtype, device=device)
+
+
+def free_reward_models() -> None:
+    """Frees every reward model and its memory; what is asked later loads its own again."""
+    some = _held.cache_info().currsize > 0
+    _held.cache_clear()
+    if some:
+        import torch
+
+        gc.collect()
+        torch.cuda.empty_cache()  # which does nothing where no GPU is used
 
 
 def reward_engine(device: Device, dtype: Dtype) -> Mapping[str, str | int]:

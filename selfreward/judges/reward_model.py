@@ -77,7 +77,7 @@ class RewardModelSpec(JudgeBase):
         return False
 
     def build(self, means: Means) -> Judge:
-        """The judge over its reward models, each of which is loaded when it is first asked and held from then on."""
+        """The judge over its reward models, each of which is loaded when it is first asked."""
         policy = means.policy
         assert isinstance(policy, RewardModels)
         name = digest_of("reward_model", identity(self), policy.digest)

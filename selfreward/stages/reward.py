@@ -11,7 +11,7 @@ from pathlib import Path
 from selfreward.artifacts import Artifact, Output, derive_seed
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import NotScored
-from selfreward.backends.reward_model import RewardModel, RewardScore, Shown
+from selfreward.backends.reward_model import RewardModel, RewardScore, Shown, free_reward_models
 from selfreward.judge_quality.estimate import Measure
 from selfreward.judge_quality.reward_accuracy import ScoredPair, reward_measures
 from selfreward.records import GoldPair, Message, Policy, PreferencePair, digest_of
@@ -85,6 +85,7 @@ def reward(
         gold=None if gold is None else _measured(models, list(_gold(gold)), seed),
         told=tuple(told),
     )
+    free_reward_models()
     save_report(out, "reward", report)
 
 

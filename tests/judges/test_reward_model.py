@@ -8,7 +8,8 @@ from statistics import fmean, stdev
 import pytest
 
 from selfreward.__main__ import compose
-from selfreward.backends.reward_model import RewardModel, Shown
+from selfreward.backends import reward_model
+from selfreward.backends.reward_model import RewardModel, Shown, free_reward_models, load_reward_model
 from selfreward.config import validate
 from selfreward.errors import ConfigError
 from selfreward.judges.base import Means
@@ -142,6 +143,20 @@ def test_a_run_judges_by_a_reward_model_and_its_bytes_count(wide, tmp_path):
     keys = [one.iterations[0]["judge"].key for one in (view, same, other)]
     assert keys[0] == keys[1] != keys[2]
     assert scripted_config(*settings).judge.scale is None
+
+
+def test_a_model_is_loaded_once_a_round_and_freed(wide, tmp_path, monkeypatch):
+    free_reward_models()
+    loaded = []
+
+    def load(folder, **how):
+        loaded.append(folder)
+        return load_reward_model(folder, **how)
+
+    monkeypatch.setattr(reward_model, "load_reward_model", load)
+    run_scripted(tmp_path, "judge=reward_model", f"judge.models=[{wide[0]}]", *SMALL)
+    assert len(loaded) == 1, "health and judge of one round"
+    assert reward_model._held.cache_info().currsize == 0
 
 
 def test_an_ensemble_judges_a_run_and_its_disputes_are_listed(wide, tmp_path):
