@@ -7,13 +7,24 @@ from pydantic import Field
 from selfreward.backends.base import Backend
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.scripted import ScriptedBackend, ScriptedSpec
+from selfreward.backends.server import ServerSpec
 from selfreward.backends.vllm import VllmBackend, VllmSpec
 from selfreward.records import Policy
 
-AnyBackend = HfSpec | ScriptedSpec | VllmSpec
+AnyBackend = HfSpec | ScriptedSpec | ServerSpec | VllmSpec
 BackendSpec = Annotated[AnyBackend, Field(discriminator="kind")]
 
-__all__ = ["AnyBackend", "Backend", "BackendSpec", "HfSpec", "ScriptedSpec", "VllmSpec", "open_backend", "trusts"]
+__all__ = [
+    "AnyBackend",
+    "Backend",
+    "BackendSpec",
+    "HfSpec",
+    "ScriptedSpec",
+    "ServerSpec",
+    "VllmSpec",
+    "open_backend",
+    "trusts",
+]
 
 
 def open_backend(spec: AnyBackend, policy: Policy) -> Backend:
@@ -23,10 +34,12 @@ def open_backend(spec: AnyBackend, policy: Policy) -> Backend:
             return HfBackend(spec, policy)
         case ScriptedSpec():
             return ScriptedBackend(spec, policy)
+        case ServerSpec():
+            return spec.open(spec.endpoint)
         case VllmSpec():
             return VllmBackend(spec, policy)
 
 
 def trusts(spec: AnyBackend) -> bool:
     """Whether code that a model brings may run."""
-    return not isinstance(spec, ScriptedSpec) and spec.trust_remote_code
+    return isinstance(spec, HfSpec | VllmSpec) and spec.trust_remote_code
