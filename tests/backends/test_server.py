@@ -6,51 +6,21 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from selfreward.backends import ServerSpec
-from selfreward.backends.base import Completion, NotScored, Prompts, Reply, Sampling
-from selfreward.backends.server import ServerBackend
-from selfreward.backends.server_budget import ledger_of
+from selfreward.backends.base import Completion, NotScored, Sampling
 from selfreward.backends.server_failures import seconds_of
 from selfreward.errors import BackendError
-from selfreward.records import Message
 from tests.backends.fake_server import HANG, Act, Body, FakeServer, choice, error, reply, says
+from tests.backends.served import SAMPLING, ask, opened, prompts, text_of
 
-SAMPLING = Sampling(k=1, temperature=0.7, top_p=0.9, max_new_tokens=8)
 CANARY = "sk-canary-0123456789"
 Plan = Callable[[Body, int], Act]
-
-
-@pytest.fixture(autouse=True)
-def _a_budget_of_its_own() -> Iterator[None]:
-    ledger_of.cache_clear()
-    yield
-    ledger_of.cache_clear()
-
-
-def prompts(*texts: str) -> Prompts:
-    return [(Message(role="user", content=text),) for text in texts]
-
-
-def opened(server: FakeServer, **settings: Any) -> ServerBackend:
-    quick = {"urls": [server.url], "key_env": None, "tries": 3, "backoff": 0.001, "timeout": 5.0}
-    spec = ServerSpec(model="judge", **(quick | settings))
-    return spec.open(spec.endpoint)
-
-
-def ask(server: FakeServer, *texts: str, sampling: Sampling = SAMPLING, seed: int = 0, **settings: Any) -> list[Reply]:
-    with opened(server, **settings) as backend:
-        drawn = backend.replies(prompts(*texts), sampling, seed, lambda _: None)
-    return [one for replies in drawn for one in replies]
-
-
-def text_of(body: Body) -> str:
-    return body["messages"][-1]["content"]
 
 
 def only(bad: Act, times: int = 10**9) -> Plan:
