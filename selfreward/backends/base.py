@@ -200,7 +200,7 @@ class Backend(ABC):
             self._check_drawn(one, answers)
         return drawn
 
-    def replies(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[Sequence[Reply]]:
+    def generate_each(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[Sequence[Reply]]:
         """As `generate`; an engine that asks for answers one by one says of each that it did not get why not."""
         return [*self.generate(prompts, sampling, seed, advance)]
 

@@ -126,7 +126,7 @@ class ServerBackend(Backend):
             with runner:
                 runner.run(calls.close())
 
-    def replies(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[Sequence[Reply]]:
+    def generate_each(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[Sequence[Reply]]:
         """`sampling.k` for each prompt; NotScored where its tries came to nothing, or the server refused it.
 
         Raises BackendError where no request can succeed, and where a budget ends.
@@ -151,7 +151,7 @@ class ServerBackend(Backend):
         drawn = []
         for one in requests:
             answers = []
-            for replies in self.replies(one.prompts, one.sampling, one.seed, advance):
+            for replies in self.generate_each(one.prompts, one.sampling, one.seed, advance):
                 missing = next((reply for reply in replies if isinstance(reply, NotScored)), None)
                 if missing is not None:
                     raise BackendError(f"{self._policy.model} gave no answer ({missing.reason})")

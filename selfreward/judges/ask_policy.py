@@ -28,7 +28,7 @@ def ask_for_replies(
     An engine that asks for them one by one says so of each that it did not get.
     """
     try:
-        return backend.replies(conversations, sampling, seed, advance) if conversations else []
+        return backend.generate_each(conversations, sampling, seed, advance) if conversations else []
     except BackendError:
         # An engine draws for all or for none: which conversations are too long is asked only where one is. What a
         # template refuses it refuses whatever the answer: the engine says so.
@@ -41,7 +41,7 @@ def ask_for_replies(
         if not too_long:
             raise
     asked = [messages for place, messages in enumerate(conversations) if place not in too_long]
-    drawn = iter(backend.replies(asked, sampling, seed, advance) if asked else [])
+    drawn = iter(backend.generate_each(asked, sampling, seed, advance) if asked else [])
     advance(len(too_long) * sampling.k)
     return [[too_long[place]] * sampling.k if place in too_long else next(drawn) for place in range(len(conversations))]
 

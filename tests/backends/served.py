@@ -23,7 +23,7 @@ def opened(server: FakeServer, **settings: Any) -> ServerBackend:
 
 def ask(server: FakeServer, *texts: str, sampling: Sampling = SAMPLING, seed: int = 0, **settings: Any) -> list[Reply]:
     with opened(server, **settings) as backend:
-        drawn = backend.replies(prompts(*texts), sampling, seed, lambda _: None)
+        drawn = backend.generate_each(prompts(*texts), sampling, seed, lambda _: None)
     return [one for replies in drawn for one in replies]
 
 

@@ -82,7 +82,7 @@ def test_what_is_used_is_counted_and_without_prices_costs_nothing_that_is_known(
 def test_a_request_that_was_cut_off_counts_at_its_most() -> None:
     with FakeServer(plan=lambda body, number: costs(body, number) if number else HANG) as server:
         with opened(server, timeout=0.2) as backend:
-            ((one,),) = backend.replies(prompts("0"), SAMPLING, 0, lambda _: None)
+            ((one,),) = backend.generate_each(prompts("0"), SAMPLING, 0, lambda _: None)
             assert isinstance(one, Completion)
             assert (backend.spent.untold, backend.spent.prompt_tokens) == (1, 20)
         most = SENT.prompt + SENT.completion
