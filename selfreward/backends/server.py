@@ -24,7 +24,7 @@ from selfreward.backends.base import (
     Spent,
     Unfit,
 )
-from selfreward.backends.server_budget import BudgetSpec, PriceSpec, at_most, ledger_of
+from selfreward.backends.server_budget import BudgetSpec, Ledger, PriceSpec, at_most
 from selfreward.backends.server_calls import Body, Calls, CallSpec
 from selfreward.backends.server_replies import TOP, completion_in, option_score_in
 from selfreward.errors import BackendError
@@ -94,8 +94,7 @@ class ServerBackend(Backend):
 
     def __init__(self, spec: ServerSpec, policy: Endpoint) -> None:
         super().__init__(spec, policy)
-        served = digest_of(policy.model, spec.urls)
-        self._ledger = ledger_of(served, spec.budget, spec.price)
+        self._ledger = Ledger(spec.budget, spec.price)
         self._opened: tuple[asyncio.Runner, Calls] | None = None
         self._ids: dict[tuple[str, ...], list[int]] = {}
 
@@ -112,7 +111,7 @@ class ServerBackend(Backend):
 
     @property
     def spent(self) -> Spent:
-        """What this process has used of the model, whoever asked it."""
+        """What was used since it was opened; closing it in between changes nothing."""
         return self._ledger.spent
 
     def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:

@@ -6,11 +6,11 @@ import pytest
 from pydantic import ValidationError
 
 from selfreward.backends import ServerSpec
-from selfreward.backends.base import Completion
+from selfreward.backends.base import Completion, Spent
 from selfreward.backends.server_budget import BudgetSpec, Ledger, PriceSpec, Used, at_most
 from selfreward.errors import BackendError
 from tests.backends.fake_server import HANG, Act, Body, FakeServer, choice, error, reply
-from tests.backends.served import SAMPLING, ask, opened, prompts
+from tests.backends.served import SAMPLING, opened, prompts
 
 PRICE = {"prompt": 1.0, "completion": 10.0, "currency": "EUR"}
 SENT = at_most(prompts("0")[0], 8)
@@ -20,32 +20,41 @@ def costs(body: Body, number: int) -> Act:
     return Act(body=reply(choice("Score: 3"), prompt_tokens=20, completion_tokens=5), delay=0.005)
 
 
-def stopped(server: FakeServer, requests: int, **settings: Any) -> str:
-    with pytest.raises(BackendError) as caught:
-        ask(server, *(str(number % 10) for number in range(requests)), **settings)
-    return str(caught.value)
+def fails_first(body: Body, number: int) -> Act:
+    return costs(body, number) if number else error(500, "boom")
+
+
+def stopped(server: FakeServer, requests: int, **settings: Any) -> tuple[str, Spent]:
+    """What the engine says as its budget ends, and what it has spent."""
+    backend = opened(server, **settings)
+    with backend, pytest.raises(BackendError) as caught:
+        backend.generate_each(prompts(*(str(n % 10) for n in range(requests))), SAMPLING, 0, lambda _: None)
+    return str(caught.value), backend.spent
 
 
 @pytest.mark.parametrize("limit", [{"requests": 0}, {"tokens": 0}, {"cost": 0.0}])
 def test_a_budget_of_zero_sends_nothing(limit: dict[str, float]) -> None:
     with FakeServer() as server:
-        assert f"budget.{next(iter(limit))}=0 does not allow" in stopped(server, 1, budget=limit, price=PRICE)
+        assert f"budget.{next(iter(limit))}=0 does not allow" in stopped(server, 1, budget=limit, price=PRICE)[0]
     assert not server.asked
 
 
 def test_requests_that_cannot_be_enough_are_not_begun() -> None:
-    with FakeServer(plan=costs) as server:
-        ask(server, "a", "b", budget={"requests": 10})
-        told = stopped(server, 9, budget={"requests": 10})
+    with FakeServer(plan=costs) as server, opened(server, budget={"requests": 10}) as backend:
+        backend.generate_each(prompts("a", "b"), SAMPLING, 0, lambda _: None)
+        backend.close()
+        with pytest.raises(BackendError) as caught:
+            backend.generate_each(prompts(*"123456789"), SAMPLING, 0, lambda _: None)
+        told = str(caught.value)
         assert "budget.requests=10 does not allow 9 requests more: 2 requests used 50 tokens. What is finished" in told
         assert "raise judge.backend.budget.requests and run the same command again" in told
-        assert len(server.asked) == 2, "the count goes on when an engine is opened again"
-        ask(server, *map(str, range(8)), budget={"requests": 10})
+        assert len(server.asked) == 2, "the count goes on where the engine was closed in between"
+        backend.generate_each(prompts(*"12345678"), SAMPLING, 0, lambda _: None)
 
 
 def test_tries_count_as_requests() -> None:
     with FakeServer(plan=lambda body, number: error(500, "boom")) as server:
-        assert "budget.requests=5" in stopped(server, 2, budget={"requests": 5}, concurrency=1)
+        assert "budget.requests=5" in stopped(server, 2, budget={"requests": 5}, concurrency=1)[0]
     assert len(server.asked) == 5
 
 
@@ -53,8 +62,7 @@ def test_tries_count_as_requests() -> None:
 def test_tokens_stop_before_the_limit_whatever_is_under_way(concurrency: int) -> None:
     limit = 1000
     with FakeServer(plan=costs) as server:
-        told = stopped(server, 100, budget={"tokens": limit}, concurrency=concurrency)
-        spent = opened(server, budget={"tokens": limit}).spent
+        told, spent = stopped(server, 100, budget={"tokens": limit}, concurrency=concurrency)
     used = spent.prompt_tokens + spent.completion_tokens
     assert used == 25 * spent.requests == 25 * len(server.asked)
     assert limit - (SENT.prompt + SENT.completion) < used <= limit, "nothing is left unused for what is under way"
@@ -63,18 +71,17 @@ def test_tokens_stop_before_the_limit_whatever_is_under_way(concurrency: int) ->
 
 def test_money_stops_before_the_limit_and_is_told() -> None:
     with FakeServer(plan=costs) as server:
-        told = stopped(server, 100, budget={"cost": 0.001}, price=PRICE)
-        spent = opened(server, budget={"cost": 0.001}, price=PRICE).spent
+        told, spent = stopped(server, 100, budget={"cost": 0.001}, price=PRICE)
     assert spent.cost == pytest.approx(spent.requests * (20 * 1 + 5 * 10) / 1e6)
     assert 0.0005 < spent.cost <= 0.001 and spent.currency == "EUR"
     assert f"tokens, {spent.cost:.4g} EUR" in told
 
 
 def test_what_is_used_is_counted_and_without_prices_costs_nothing_that_is_known() -> None:
-    with FakeServer(plan=lambda body, number: costs(body, number) if number else error(500, "boom")) as server:
-        assert opened(server).spent.requests == 0
-        ask(server, "a", "b")
-        spent = opened(server).spent
+    with FakeServer(plan=fails_first) as server, opened(server) as backend:
+        assert backend.spent.requests == 0
+        backend.generate_each(prompts("a", "b"), SAMPLING, 0, lambda _: None)
+        spent = backend.spent
     assert (spent.requests, spent.retries, spent.untold) == (4, 2, 0)
     assert (spent.prompt_tokens, spent.completion_tokens, spent.cost) == (40, 10, None)
 
@@ -86,7 +93,7 @@ def test_a_request_that_was_cut_off_counts_at_its_most() -> None:
             assert isinstance(one, Completion)
             assert (backend.spent.untold, backend.spent.prompt_tokens) == (1, 20)
         most = SENT.prompt + SENT.completion
-        told = stopped(server, 1, timeout=0.2, budget={"tokens": most - 1})
+        told, _ = stopped(server, 1, timeout=0.2, budget={"tokens": most - 1})
     assert "budget.tokens" in told
 
 
