@@ -24,8 +24,8 @@ from selfreward.backends import ServerSpec
 from selfreward.backends.base import Conversation
 from selfreward.backends.server import ServerBackend
 from selfreward.config import validate
-from selfreward.judges.base import Item
-from selfreward.records import Policy, make_prompt, undrawn
+from selfreward.judges.base import Item, Means
+from selfreward.records import make_prompt, undrawn
 
 FAKE = Path(__file__).parent.parent / "tests/backends/fake_server.py"
 CONCURRENCY = 16
@@ -68,10 +68,7 @@ def made_items(count: int) -> list[Item]:
 
 
 def judged(judge, backend: ServerBackend, items: list[Item], seed: int) -> float:
-    digest = backend._policy.digest
-    judgments = judge.build(backend, Policy(path=Path("endpoint"), key=digest, digest=digest)).ask(
-        items, seed, lambda _: None
-    )
+    judgments = judge.build(Means(policy=backend._policy, backend=backend)).ask(items, seed, lambda _: None)
     failed = [one for one in judgments if one.outcome in ("failed", "truncated")]
     if failed:
         raise SystemExit(f"{len(failed)} of {len(judgments)} requests came to nothing: {failed[0].raw}")

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -28,7 +28,7 @@ from selfreward.backends.server_budget import BudgetSpec, Ledger, PriceSpec, at_
 from selfreward.backends.server_calls import Body, Calls, CallSpec
 from selfreward.backends.server_replies import TOP, completion_in, option_score_in
 from selfreward.errors import BackendError
-from selfreward.records import Endpoint, digest_of
+from selfreward.records import Endpoint, Judging, digest_of
 from selfreward.spec import execution
 
 Result = TypeVar("Result")
@@ -67,18 +67,17 @@ class ServerSpec(CallSpec, EngineSpec):
         """What judges."""
         return Endpoint(model=self.model, revision=self.revision)
 
+    could: ClassVar[frozenset[Ability]] = frozenset({"draw", "score_options", "patterns"})
+
     @property
     def can(self) -> frozenset[Ability]:
-        """It draws, and whatever else the settings say of the server."""
-        given: dict[Ability, bool] = {
-            "draw": True,
-            "score_options": self.options != "none",
-            "patterns": self.patterns != "none",
-        }
-        return frozenset(ability for ability, has in given.items() if has)
+        """It draws; the rest is what the settings say of the server."""
+        lacks = {"score_options": self.options == "none", "patterns": self.patterns == "none"}
+        return frozenset(ability for ability in self.could if not lacks.get(ability, False))
 
-    def open(self, policy: Endpoint) -> "ServerBackend":
-        """The engine; nothing is asked, and no key looked for, until a stage needs it."""
+    def open(self, policy: Judging) -> "ServerBackend":
+        """The engine of an endpoint; nothing is asked, and no key looked for, until a stage needs it."""
+        assert isinstance(policy, Endpoint)
         return ServerBackend(self, policy)
 
 

@@ -11,7 +11,7 @@ from selfreward.artifacts import Artifact, Output, Store
 from selfreward.backends import ServerSpec
 from selfreward.config import validate
 from selfreward.judges.rubric import RubricSpec
-from selfreward.records import Candidate, Policy, Prompt
+from selfreward.records import Candidate, Prompt
 from selfreward.spec import Spec
 from selfreward.stages.judge import judge
 from tests.stages.tables import drawn, open_prompt
@@ -50,12 +50,11 @@ def judge_by_server(folder: Path, url: str, rows: int, **settings: Any) -> Artif
     """The judgments of so many made-up answers in the store of `folder`."""
     quick = {"key_env": KEY, "backoff": 0.001, "timeout": 2.0, "tries": 4, **settings}
     engine = ServerSpec(model="judge", urls=(url,), **quick)
-    digest = engine.endpoint.digest
     store = Store(folder / "store", Silent())
     prompts, candidates = (store.run(stage, Rows(rows=rows)) for stage in (asked, answered))
-    inputs = {"policy": Policy(path=folder / "endpoint", key=digest, digest=digest), "prompts": prompts}
+    inputs = {"policy": engine.endpoint, "prompts": prompts, "candidates": candidates}
     with engine.open(engine.endpoint) as backend:
-        return store.run(judge, rubric(), seed=0, backend=backend, candidates=candidates, **inputs)
+        return store.run(judge, rubric(), seed=0, backend=backend, **inputs)
 
 
 def main(arguments: Sequence[str]) -> None:
