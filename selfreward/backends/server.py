@@ -99,9 +99,11 @@ class ServerBackend(Backend):
 
     @property
     def identity(self) -> Mapping[str, str | int | float | bool]:
-        """How it is asked, and that its draws are not repeatable; the model counts as what judges does."""
+        """What is asked there and how, and that its draws are not repeatable; never where."""
         return {
             "kind": "server",
+            "model": self._policy.model,
+            "revision": self._policy.revision or "not declared",
             "options": self._spec.options,
             "patterns": self._spec.patterns,
             "send_seed": self._spec.send_seed,
@@ -159,7 +161,7 @@ class ServerBackend(Backend):
 
     def _score_options(self, prompts: Prompts, options: Sequence[str], advance: Advance) -> OptionScores:
         if self._spec.options == "none":
-            raise self._cannot("score_options")
+            raise BackendError("judge.backend.options=none gives no probabilities: set top_logprobs or token_ids")
         ids, how = None, Body(top_logprobs=TOP)
         if self._spec.options == "token_ids":
             ids = self._token_ids(tuple(options))

@@ -68,7 +68,7 @@ def test_what_a_server_ignored_is_noticed() -> None:
     with FakeServer(plan=lambda body, number: says("A")) as server:
         with pytest.raises(BackendError, match="gave no log-probabilities.*options=none and judge.method=sampled"):
             score(server, ["A", "B"], *map(str, range(20)))
-        with pytest.raises(BackendError, match="no engine of kind server gives the probabilities"):
+        with pytest.raises(BackendError, match="options=none gives no probabilities: set top_logprobs"):
             score(server, ["A", "B"], "x", options="none")
         server.plan = lambda body, number: listed(LISTED)
         with pytest.raises(BackendError, match="ignored logprob_token_ids.*set judge.backend.options=top_logprobs"):
