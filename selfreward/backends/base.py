@@ -131,6 +131,18 @@ class Spent:
     cost: float | None
     currency: str
 
+    def since(self, earlier: "Spent") -> "Spent":
+        """What was used after the `earlier` count of the same engine."""
+        return Spent(
+            requests=self.requests - earlier.requests,
+            retries=self.retries - earlier.retries,
+            untold=self.untold - earlier.untold,
+            prompt_tokens=self.prompt_tokens - earlier.prompt_tokens,
+            completion_tokens=self.completion_tokens - earlier.completion_tokens,
+            cost=None if self.cost is None or earlier.cost is None else self.cost - earlier.cost,
+            currency=self.currency,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Unfit:

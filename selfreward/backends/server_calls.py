@@ -101,9 +101,10 @@ class Calls:
         """
         import openai
 
+        wait = 0.0
         for number in range(1, self._spec.tries + 1):
             place = self._next_place()
-            await self._wait(place, number)
+            await self._wait(place, wait)
             try:
                 result = await self._try(place, body, most, read, again=number > 1)
             except (openai.OpenAIError, BadReply, TimeoutError) as error:
@@ -112,7 +113,8 @@ class Calls:
                 place.misses = self._failed_in_a_row = 0
                 self._answered = True
                 return result
-            await self._note(place, failure)
+            wait = self._backoff(number)
+            await self._note(place, failure, wait)
             if failure.follows == "leave_it":
                 break
         return self._given_up(failure, number)
@@ -121,15 +123,17 @@ class Calls:
         """The tokens of a conversation by vLLM's /tokenize, which knows the template. Raises BackendError without."""
         import openai
 
-        place = self._places[0]
-        try:
-            content = await self._post(place, place.url.rstrip("/").removesuffix("/v1") + "/tokenize", body)
-            return [int(one) for one in body_of(content)["tokens"]]
-        except (openai.OpenAIError, BadReply, TimeoutError, LookupError, TypeError, ValueError) as error:
-            raise BackendError(
-                f"judge.backend.options=token_ids asks {place.url} for tokens by /tokenize, as vLLM has it "
-                f"({self._hide(one_line(error))}): set judge.backend.options=top_logprobs"
-            ) from error
+        told = ""
+        for place in self._places:
+            try:
+                content = await self._post(place, place.url.rstrip("/").removesuffix("/v1") + "/tokenize", body)
+                return [int(one) for one in body_of(content)["tokens"]]
+            except (openai.OpenAIError, BadReply, TimeoutError, LookupError, TypeError, ValueError) as error:
+                told = self._hide(one_line(error))
+        raise BackendError(
+            f"judge.backend.options=token_ids asks {', '.join(self._spec.urls)} for tokens by vLLM's /tokenize ({told}): "
+            "set judge.backend.options=top_logprobs"
+        )
 
     async def _post(self, place: _Place, path: str, body: Body) -> bytes:
         """The body of the reply, in which a key that is echoed is made unreadable."""
@@ -173,23 +177,28 @@ class Calls:
         now = time.monotonic()
         return min(self._places, key=lambda one: (one.rests_until > now, one.pauses_until > now, one.under_way))
 
-    async def _wait(self, place: _Place, number: int) -> None:
-        """Waits as the server asked, and before a further try; partly at random, so that not all come at once."""
-        pause = place.pauses_until - time.monotonic()
-        if pause > 0:
-            await asyncio.sleep(pause + random.uniform(0, self._spec.backoff))
-        elif number > 1:
-            longest = min(self._spec.backoff * 2 ** min(number - 2, 16), _LONGEST_WAIT_S)
-            await asyncio.sleep(random.uniform(longest / 2, longest))
+    def _backoff(self, tries: int) -> float:
+        """Seconds to wait after so many tries; half of it is random, so that not all come at once."""
+        longest = min(self._spec.backoff * 2 ** min(tries - 1, 16), _LONGEST_WAIT_S)
+        return random.uniform(longest / 2, longest)
 
-    async def _note(self, place: _Place, failure: Failure) -> None:
-        """Remembers what an address asked for, or that it is dead. Raises BackendError for what ends all."""
+    async def _wait(self, place: _Place, seconds: float) -> None:
+        """Waits so long, and longer where the address is to be left alone."""
+        pause = place.pauses_until - time.monotonic()
+        if pause > seconds:
+            seconds = pause + random.uniform(0, self._spec.backoff)
+        if seconds > 0:
+            await asyncio.sleep(seconds)
+
+    async def _note(self, place: _Place, failure: Failure, wait: float) -> None:
+        """Remembers how long to leave an address alone, and that it is dead. Raises BackendError for what ends all."""
         if failure.follows == "stop":
             raise BackendError(f"{place.url}: {self._hide(failure.reason)}")
         if failure.follows == "name_models":
             raise await self._no_such_model(place, failure)
-        if failure.pause is not None:
-            place.pauses_until = max(place.pauses_until, time.monotonic() + failure.pause)
+        if failure.busy:  # whoever else asks there waits as well, so that fewer are refused
+            pause = wait if failure.pause is None else failure.pause
+            place.pauses_until = max(place.pauses_until, time.monotonic() + pause)
         place.misses = place.misses + 1 if failure.unreachable else 0
         if place.misses >= _MISSES and len(self._places) > 1:
             if not place.rests_until:

@@ -26,13 +26,14 @@ _NO_MONEY = re.compile(r"insufficient[ _]quota|insufficient.{0,20}(?:credit|bala
 class Failure:
     """What came of a request that gave nothing: the outcome and `reason` of its row, and what `follows`.
 
-    `pause` is for how many seconds the server asked to be left alone. `unreachable` says that nothing answered.
-    `free` says that it is sure to have cost no tokens.
+    A server that is `busy` is to be left alone, for `pause` seconds where it said how long. `unreachable` says that
+    nothing answered, `free` that it is sure to have cost no tokens.
     """
 
     reason: str
     outcome: Outcome = "failed"
     follows: Follows = "ask_again"
+    busy: bool = False
     pause: float | None = None
     unreachable: bool = False
     free: bool = True
@@ -62,11 +63,11 @@ def _of_status(status: int, said: str, retry_after: str | None, key_env: str | N
     told = f"{status}: {said}" if said else f"status {status}"
     if status == 402 or (status == 429 and _NO_MONEY.search(said)):
         return Failure(reason=f"the server gives no more for this account ({told})", follows="stop")
-    if status == 429 or status in _ASK_AGAIN or status >= 500:
+    if status in _ASK_AGAIN or status >= 500:
         pause = seconds_of(retry_after)
         if pause is not None and pause > _LONGEST_PAUSE_S:
             return Failure(reason=f"{told} (it asks to wait {pause:,.0f} s)", follows="leave_it")
-        return Failure(reason=told, pause=pause)
+        return Failure(reason=told, busy=status == 429 or pause is not None, pause=pause)
     if status != 401 and _MODERATED.search(said):
         return Failure(reason=told, outcome="refused", follows="leave_it")
     if status in (401, 403):

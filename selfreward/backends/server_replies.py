@@ -133,7 +133,7 @@ def _first_logprobs(choice: dict[str, Any]) -> dict[str, float]:
         if not isinstance(token, str) or isinstance(logprob, bool) or not isinstance(logprob, int | float):
             raise BadReply("the log-probabilities are no numbers", again=True)
         if math.isfinite(logprob) and _ABSENT < logprob <= 1e-3:
-            logprobs[token] = max(float(logprob), logprobs.get(token, -math.inf))
+            logprobs[token] = max(min(float(logprob), 0.0), logprobs.get(token, -math.inf))
     return logprobs
 
 

@@ -1,5 +1,6 @@
 """Budgets: never exceeded, not by what is under way either, and told in one line."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,6 +83,10 @@ def test_what_is_used_is_counted_and_without_prices_costs_nothing_that_is_known(
         assert backend.spent.requests == 0
         backend.generate_each(prompts("a", "b"), SAMPLING, 0, lambda _: None)
         spent = backend.spent
+        backend.generate_each(prompts("c"), SAMPLING, 0, lambda _: None)
+        assert backend.spent.since(spent) == replace(
+            spent, requests=2, retries=1, prompt_tokens=20, completion_tokens=5
+        )
     assert (spent.requests, spent.retries, spent.untold) == (4, 2, 0)
     assert (spent.prompt_tokens, spent.completion_tokens, spent.cost) == (40, 10, None)
 
