@@ -131,8 +131,8 @@ class Calls:
             except (openai.OpenAIError, BadReply, TimeoutError, LookupError, TypeError, ValueError) as error:
                 told = self._hide(one_line(error))
         raise BackendError(
-            f"judge.backend.options=token_ids asks {', '.join(self._spec.urls)} for tokens by vLLM's /tokenize ({told}): "
-            "set judge.backend.options=top_logprobs"
+            f"judge.backend.options=token_ids asks {', '.join(self._spec.urls)} for tokens by vLLM's /tokenize "
+            f"({told}): set judge.backend.options=top_logprobs"
         )
 
     async def _post(self, place: _Place, path: str, body: Body) -> bytes:

@@ -77,7 +77,7 @@ def test_what_a_server_ignored_is_noticed() -> None:
 
 def test_a_server_without_tokenize_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.backends.fake_server._tokens", lambda body: None)
-    with FakeServer() as server, pytest.raises(BackendError, match="asks .* for tokens by /tokenize.*top_logprobs"):
+    with FakeServer() as server, pytest.raises(BackendError, match="for tokens by vLLM's /tokenize.*top_logprobs"):
         score(server, ["A", "B"], "x", options="token_ids")
 
 
