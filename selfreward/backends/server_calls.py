@@ -228,7 +228,9 @@ class Calls:
     def _given_up(self, failure: Failure, tries: int) -> NotScored:
         """The row of a request that came to nothing. Raises BackendError where one after another does."""
         reason = self._hide(failure.reason) + (f" ({tries} tries)" if tries > 1 else "")
-        if failure.outcome == "failed":
+        if failure.outcome != "failed":
+            self._failed_in_a_row = 0
+        else:
             self._failed_in_a_row += 1
             if failure.unreachable and not self._answered:
                 raise BackendError(

@@ -183,6 +183,12 @@ def test_a_missing_key_is_told_before_anything_is_sent(monkeypatch: pytest.Monke
     assert not server.asked
 
 
+def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("selfreward.backends.server_calls.find_spec", lambda name: None)
+    with FakeServer() as server:
+        assert nothing_helps(server).endswith("pip install 'selfreward[server]'")
+
+
 def test_a_model_that_is_not_there_is_told_with_those_that_are() -> None:
     with FakeServer(models=("smol", "big\x1b[31m")) as server:
         assert "set judge.backend.model to one of smol, big" in nothing_helps(server)
