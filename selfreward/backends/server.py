@@ -24,7 +24,7 @@ from selfreward.backends.base import (
     Spent,
     Unfit,
 )
-from selfreward.backends.server_budget import BudgetSpec, Ledger, PriceSpec, at_most
+from selfreward.backends.server_budget import BudgetSpec, PriceSpec, at_most, ledger_of
 from selfreward.backends.server_calls import Body, Calls, CallSpec
 from selfreward.backends.server_replies import TOP, completion_in, option_score_in
 from selfreward.errors import BackendError
@@ -93,7 +93,7 @@ class ServerBackend(Backend):
 
     def __init__(self, spec: ServerSpec, policy: Endpoint) -> None:
         super().__init__(spec, policy)
-        self._ledger = Ledger(spec.budget, spec.price)
+        self._ledger = ledger_of(policy.model, spec.urls, spec.budget, spec.price)
         self._opened: tuple[asyncio.Runner, Calls] | None = None
         self._ids: dict[tuple[str, ...], list[int]] = {}
 
@@ -112,7 +112,7 @@ class ServerBackend(Backend):
 
     @property
     def spent(self) -> Spent:
-        """What was used since it was opened; closing it in between changes nothing."""
+        """What this process has used of the model, by all engines with the same addresses, prices and budget."""
         return self._ledger.spent
 
     def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:

@@ -1,6 +1,7 @@
 """What an endpoint may cost in one run of a command, and what it has cost so far."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from pydantic import Field, NonNegativeInt
 
@@ -13,10 +14,7 @@ _TEMPLATE_TOKENS = 64
 
 
 class BudgetSpec(Spec):
-    """The most that an engine may use from when it is opened, which is once in a run of a command.
-
-    They are requests, tokens of prompts and answers together, and money; None is no limit.
-    """
+    """The most that a run of a command may use: requests, tokens of prompts and answers, money. None is no limit."""
 
     requests: NonNegativeInt | None = None
     tokens: NonNegativeInt | None = None
@@ -133,3 +131,9 @@ class Ledger:
             f"{spent.prompt_tokens + spent.completion_tokens:,} tokens{cost}{untold}. What is finished is kept: raise "
             f"judge.backend.budget.{name} and run the same command again, which counts from 0"
         )
+
+
+@cache
+def ledger_of(model: str, urls: tuple[str, ...], limits: BudgetSpec, prices: PriceSpec) -> Ledger:
+    """The one ledger of this process for a model: in a run engines are opened and closed many times."""
+    return Ledger(limits, prices)

@@ -11,7 +11,7 @@ from selfreward.backends.base import Completion, Spent
 from selfreward.backends.server_budget import BudgetSpec, Ledger, PriceSpec, Used, at_most
 from selfreward.errors import BackendError
 from tests.backends.fake_server import HANG, Act, Body, FakeServer, choice, error, reply
-from tests.backends.served import SAMPLING, opened, prompts
+from tests.backends.served import SAMPLING, ask, opened, prompts
 
 PRICE = {"prompt": 1.0, "completion": 10.0, "currency": "EUR"}
 SENT = at_most(prompts("0")[0], 8)
@@ -41,16 +41,13 @@ def test_a_budget_of_zero_sends_nothing(limit: dict[str, float]) -> None:
 
 
 def test_requests_that_cannot_be_enough_are_not_begun() -> None:
-    with FakeServer(plan=costs) as server, opened(server, budget={"requests": 10}) as backend:
-        backend.generate_each(prompts("a", "b"), SAMPLING, 0, lambda _: None)
-        backend.close()
-        with pytest.raises(BackendError) as caught:
-            backend.generate_each(prompts(*"123456789"), SAMPLING, 0, lambda _: None)
-        told = str(caught.value)
+    with FakeServer(plan=costs) as server:
+        ask(server, "a", "b", budget={"requests": 10})
+        told, spent = stopped(server, 9, budget={"requests": 10})
         assert "budget.requests=10 does not allow 9 requests more: 2 requests used 50 tokens. What is finished" in told
         assert "raise judge.backend.budget.requests and run the same command again" in told
-        assert len(server.asked) == 2, "the count goes on where the engine was closed in between"
-        backend.generate_each(prompts(*"12345678"), SAMPLING, 0, lambda _: None)
+        assert spent.requests == len(server.asked) == 2, "the count goes on when an engine is opened again"
+        ask(server, *"12345678", budget={"requests": 10})
 
 
 def test_tries_count_as_requests() -> None:
