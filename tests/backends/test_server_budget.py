@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from selfreward.backends import ServerSpec
@@ -110,6 +112,34 @@ def test_a_ledger_holds_what_nobody_told() -> None:
     ledger.settle(Used(40, 0), Used(40, 0))
     with pytest.raises(BackendError, match="1 requests that told nothing, counted at their most"):
         ledger.hold(Used(1, 0), again=True)
+
+
+TOKENS = st.builds(Used, st.integers(0, 60), st.integers(0, 60))
+
+
+@given(st.lists(st.tuples(TOKENS, st.floats(0, 1), st.booleans(), st.integers(0, 3))), st.integers(0, 300))
+def test_whatever_is_under_way_or_untold_no_limit_is_exceeded(
+    requests: list[tuple[Used, float, bool, int]], limit: int
+) -> None:
+    """Each request uses a share of its most, or tells nothing; some end as others are sent."""
+    ledger = Ledger(BudgetSpec(tokens=limit, cost=limit / 1e6), PriceSpec(prompt=0.5, completion=2.0))
+    under_way: list[tuple[Used, Used, bool]] = []
+    used = Used()
+    for most, share, tells, ending in requests:
+        for most_then, took, told in under_way[:ending]:
+            ledger.settle(most_then, took if told else None)
+        del under_way[:ending]
+        try:
+            sent = ledger.hold(most, again=False)
+        except BackendError:
+            assert not under_way
+            continue
+        if sent:
+            took = Used(int(most.prompt * share), int(most.completion * share))
+            under_way.append((most, took, tells))
+            used = used.plus(took)
+    assert used.prompt + used.completion <= limit
+    assert used.prompt * 0.5 + used.completion * 2.0 <= limit * (1 + 1e-9)
 
 
 def test_a_budget_of_money_needs_prices() -> None:
