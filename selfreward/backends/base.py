@@ -117,7 +117,7 @@ Reply = Completion | NotScored
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What an engine that is paid by use has used in this process.
+    """What an engine that is paid by use has used since it was opened.
 
     `requests` counts every one that was sent, `retries` those that asked again. Tokens are those that were told,
     `untold` requests may have cost what nobody said. `cost` is in `currency`; None where no price is set.

@@ -24,7 +24,7 @@ from selfreward.backends.base import (
     Spent,
     Unfit,
 )
-from selfreward.backends.server_budget import BudgetSpec, PriceSpec, at_most, ledger_of
+from selfreward.backends.server_budget import BudgetSpec, Ledger, PriceSpec, at_most, ledger_of
 from selfreward.backends.server_calls import Body, Calls, CallSpec
 from selfreward.backends.server_replies import TOP, completion_in, option_score_in
 from selfreward.errors import BackendError
@@ -93,7 +93,8 @@ class ServerBackend(Backend):
 
     def __init__(self, spec: ServerSpec, policy: Endpoint) -> None:
         super().__init__(spec, policy)
-        self._ledger = ledger_of(policy.model, spec.urls, spec.budget, spec.price)
+        of_the_run = ledger_of(policy.model, spec.urls, spec.budget, spec.price)
+        self._ledger = Ledger(BudgetSpec(), spec.price, within=of_the_run)
         self._opened: tuple[asyncio.Runner, Calls] | None = None
         self._ids: dict[tuple[str, ...], list[int]] = {}
 
@@ -112,7 +113,7 @@ class ServerBackend(Backend):
 
     @property
     def spent(self) -> Spent:
-        """What this process has used of the model, by all engines with the same addresses, prices and budget."""
+        """What it has used since it was opened; the budget is of all engines of the process that ask the same."""
         return self._ledger.spent
 
     def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:

@@ -57,11 +57,12 @@ class Ledger:
     """Counts what is used, and gives leave to send a request only if nothing can be exceeded by it.
 
     A request that is under way is counted at its most, and one that was cut off without a word of its usage stays so.
+    What is counted here is counted `within` another ledger too, if there is one, and needs its leave.
     """
 
-    def __init__(self, limits: BudgetSpec, prices: PriceSpec) -> None:
+    def __init__(self, limits: BudgetSpec, prices: PriceSpec, within: "Ledger | None" = None) -> None:
         """Nothing is used yet."""
-        self._limits, self._prices = limits, prices
+        self._limits, self._prices, self._within = limits, prices, within
         self._requests = self._retries = self._untold = self._under_way = 0
         self._told, self._held = Used(), Used()
 
@@ -80,6 +81,8 @@ class Ledger:
 
     def check_room(self, requests: int) -> None:
         """Raises BackendError where so many requests are sure to be too many: not one of them need be sent."""
+        if self._within is not None:
+            self._within.check_room(requests)
         most = self._limits.requests
         if most is not None and self._requests + requests > most:
             raise self._stopped("requests", most, f"{requests:,} requests")
@@ -90,18 +93,20 @@ class Ledger:
         Where it may not, those under way may yet turn out smaller. Raises BackendError where there are none.
         """
         tight = self._tight(most)
-        if tight is None:
-            self._requests += 1
-            self._retries += again
-            self._under_way += 1
-            self._held = self._held.plus(most)
-            return True
-        if self._under_way:
+        if tight is not None and not self._under_way:
+            raise self._stopped(*tight, f"a request of up to {most.prompt + most.completion:,} tokens")
+        if tight is not None or (self._within is not None and not self._within.hold(most, again=again)):
             return False
-        raise self._stopped(*tight, f"a request of up to {most.prompt + most.completion:,} tokens")
+        self._requests += 1
+        self._retries += again
+        self._under_way += 1
+        self._held = self._held.plus(most)
+        return True
 
     def settle(self, most: Used, told: Used | None) -> None:
         """A request that was under way has ended, and used what it `told`; None where nobody can say."""
+        if self._within is not None:
+            self._within.settle(most, told)
         self._under_way -= 1
         if told is None:
             self._untold += 1

@@ -48,7 +48,8 @@ def test_requests_that_cannot_be_enough_are_not_begun() -> None:
         told, spent = stopped(server, 9, budget={"requests": 10})
         assert "budget.requests=10 does not allow 9 requests more: 2 requests used 50 tokens. What is finished" in told
         assert "raise judge.backend.budget.requests and run the same command again" in told
-        assert spent.requests == len(server.asked) == 2, "the count goes on when an engine is opened again"
+        assert len(server.asked) == 2, "the budget is not that of the engine, which was opened again"
+        assert spent.requests == 0
         ask(server, *"12345678", budget={"requests": 10})
 
 
