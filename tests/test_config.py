@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from selfreward.__main__ import compose, conf_folder
-from selfreward.backends import HfSpec, ScriptedSpec, VllmSpec
+from selfreward.backends import HfSpec, ScriptedSpec, ServerSpec, VllmSpec
 from selfreward.backends.rendering import ChatSpec
 from selfreward.config import LoopSpec, RunConfig, StoreSpec, validate
 from selfreward.data.models import HfModel, ScriptedModel
@@ -62,7 +62,7 @@ OWN_DEFAULTS |= {"rubric/result_mark", "rubric/score_tag", "rubric/json_score", 
 OWN_DEFAULTS |= {"comparison/letter_mark", "comparison/five_degrees", "comparison/boxed_letter"}
 OWN_DEFAULTS |= {"comparison/two_scores", "comparison/json_ranking"}
 OWN_DEFAULTS |= {"monitor/default", "monitor/act", "measure/hashing", "data/files", "data/hub", "seed_judge/default"}
-OWN_DEFAULTS |= {"gate/default"}
+OWN_DEFAULTS |= {"gate/default", "backend/server"}
 FILES = ("data=files", "data.train=train.jsonl")
 PAIRS = ("update=dpo", "select=preference_pairs")
 EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
@@ -71,6 +71,10 @@ EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("
 @pytest.mark.parametrize("name", SPECS)
 def test_the_yaml_writes_every_field_at_its_default(name: str) -> None:
     assert written_in(name) == SPECS[name]().model_dump(mode="json")
+
+
+def test_the_yaml_of_a_server_leaves_only_its_model_open() -> None:
+    assert written_in("backend/server") | {"model": "m"} == ServerSpec(model="m").model_dump(mode="json")
 
 
 def written_in(name: str) -> dict[str, Any]:

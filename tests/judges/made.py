@@ -86,6 +86,9 @@ class Told:
         advance(len(prompts) * sampling.k)
         return [list(self.replies[: sampling.k]) for _ in prompts]
 
+    def generate_each(self, *given: Any) -> Any:
+        return self.generate(*given)
+
     def score_options(
         self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
     ) -> list[OptionScore | NotScored]:
@@ -120,6 +123,9 @@ class Says:
         self.asked += prompts
         advance(len(prompts))
         return [[reply(str(self.says(one[-1].content)), self.finish)] for one in prompts]
+
+    def generate_each(self, *given: Any) -> Any:
+        return self.generate(*given)
 
     def score_options(
         self, prompts: Sequence[Conversation], options_: Sequence[str], advance: Advance

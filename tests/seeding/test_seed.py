@@ -159,6 +159,9 @@ class Asked:
             for _ in prompts
         ]
 
+    def generate_each(self, *given: object) -> list[list[Completion]]:
+        return self.generate(*given)  # type: ignore[arg-type]
+
     def score_options(
         self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
     ) -> list[OptionScore]:
