@@ -6,6 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from selfreward.artifacts.runs import RunView
+from selfreward.reading.metrics import metrics_of_round
+from selfreward.reading.rounds import Round
+from selfreward.records import Judgment
 from selfreward.stages.judge import judged_of
 from tests.backends.fake_server import FakeServer, listed, says
 from tests.support import run_scripted, selfreward
@@ -91,3 +94,21 @@ def test_a_run_draws_on_no_server(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "backend=server cannot hold the weights of a model folder" in done.stderr
     assert "set backend=hf or backend=vllm" in done.stderr
+
+
+def test_what_a_served_judge_costs_is_in_the_metrics_and_on_the_page(tmp_path: Path) -> None:
+    prices = ("judge.backend.price.prompt=1000000", "judge.backend.price.completion=2000000")
+    with FakeServer() as server:
+        view = run_judged(tmp_path, server, *prices)
+        paid = selfreward("report", view.name, "--runs", str(tmp_path), cwd=tmp_path)
+    judged, asked = Round(0, view.iterations[0]), view.iterations[0]["judge"].manifest.counts
+    told = list(view.iterations[0]["judge"].records(Judgment))
+    money = sum(one.usage.prompt_tokens + 2 * one.usage.completion_tokens for one in told)
+    metrics = metrics_of_round(judged, None)
+    assert money > 0
+    assert metrics["cost/judge/money"] == asked["money"] == pytest.approx(money)
+    assert metrics["judge/requests"] == asked["requests"] > 0
+    assert metrics["judge/retries"] == metrics["judge/untold"] == 0
+    assert "cost/sample/money" not in metrics
+    assert paid.returncode == 0
+    assert f"money {money:.3g}" in Path(paid.stdout.split()[-1]).read_text()

@@ -39,6 +39,10 @@ class Engine(Protocol):
     def identity(self) -> Mapping[str, str | int | float | bool]:
         """Name, version and whatever else decides the results."""
 
+    @property
+    def used(self) -> Mapping[str, int | float]:
+        """Counts of what was used since it was opened, where use is paid for: they go into the manifest."""
+
 
 Input = Artifact | Judging
 Stage = Callable[..., None]
@@ -141,7 +145,9 @@ class Store:
         clear_unfinished(folder, keep, lambda line: self.reporter.say(f"{work.label}: {line}"))
         started = time.monotonic()
         with _located(work.label, folder):
+            before = _used(work.context)
             work.stage(out, work.spec, **inputs, **work.context)
+            out.count(**{name: value - before.get(name, 0) for name, value in _used(work.context).items()})
             manifest = _manifest(work, out, inputs, round(time.monotonic() - started, 3))
             if kept is not None and kept.digest == manifest.digest:
                 manifest = manifests.recorded(replace(kept, files=manifest.files, collected=False))
@@ -211,6 +217,18 @@ class Store:
         earlier = None if before is None else recent.manifest_in(before)
         known = recent.made_last(self.root, stage, inputs) if earlier is None else [earlier]
         return (one.identity for one in known)
+
+
+def _used(context: Mapping[str, Any]) -> dict[str, int | float]:
+    """What the engines that a stage is given have used."""
+    engines: list[Engine] = [*context.get("engines", {}).values()]
+    if "backend" in context:
+        engines.append(context["backend"])
+    total: dict[str, int | float] = {}
+    for engine in {id(one): one for one in engines}.values():
+        for name, value in engine.used.items():
+            total[name] = total.get(name, 0) + value
+    return total
 
 
 def _manifest(work: _Work, out: Output, inputs: Mapping[str, Input | None], seconds: float) -> Manifest:

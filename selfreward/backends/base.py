@@ -182,6 +182,15 @@ class Backend(ABC):
         """What was used up so far; None for an engine that costs time alone."""
         return None
 
+    @property
+    def used(self) -> Mapping[str, int | float]:
+        """The counts of `spent` that no row has: `money` is there only where prices are set."""
+        spent = self.spent
+        if spent is None:
+            return {}
+        counts = {"requests": spent.requests, "retries": spent.retries, "untold": spent.untold}
+        return counts | ({} if spent.cost is None else {"money": spent.cost})
+
     def holding(self, policy: Judging) -> Self:
         """A backend of the same settings that holds another policy."""
         return type(self)(self._spec, policy)

@@ -28,6 +28,10 @@ class Counting:
     def identity(self) -> dict[str, str]:
         return {"name": "counting"}
 
+    @property
+    def used(self) -> dict[str, int]:
+        return {}
+
     def why_unfit(self, messages: tuple[Message, ...], room: int = 1) -> Unfit | None:
         roles = [one.role for one in messages]
         if roles[1:] == roles[:-1] and len(roles) > 1:
