@@ -50,6 +50,19 @@ class Prompt:
     match: Match | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowPrompt(Prompt):
+    """A prompt and the further columns of its row that were asked for, a JSON object; None where none were."""
+
+    columns: str | None = None
+
+
+def prompt_type(prompts: Sequence[object]) -> type[Prompt]:
+    """What a table of `prompts`, or of those that begin so, is written as: RowPrompt where columns were asked for."""
+    columns = (one.columns for one in prompts if isinstance(one, RowPrompt))
+    return Prompt if next(columns, None) is None else RowPrompt
+
+
 def make_prompt(
     asked: str | Sequence[Message],
     *,
