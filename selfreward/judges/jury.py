@@ -17,6 +17,7 @@ from selfreward.errors import ConfigError
 from selfreward.judges.base import Item, Judge, PolicyJudgeBase, fields, in_step, pointwise, shared
 from selfreward.judges.dimensions import DimensionsSpec
 from selfreward.judges.disagreement import DIGITS, Dispute, Scores, disagreement, ranking
+from selfreward.judges.function import FunctionSpec
 from selfreward.judges.likelihood import LikelihoodSpec
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
@@ -24,7 +25,7 @@ from selfreward.judges.verifier import VerifierSpec
 from selfreward.records import Judgment, Outcome, Policy, digest_of
 from selfreward.spec import identity
 
-AnyMember = DimensionsSpec | LikelihoodSpec | PairwiseSpec | RubricSpec | VerifierSpec
+AnyMember = DimensionsSpec | FunctionSpec | LikelihoodSpec | PairwiseSpec | RubricSpec | VerifierSpec
 MemberSpec = Annotated[AnyMember, Field(discriminator="kind")]
 MemberName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Rule = Literal["majority", "mean_rank", "weighted"]
