@@ -11,7 +11,7 @@ from typing import Literal
 Role = Literal["system", "user", "assistant"]
 Stratum = Literal["closed", "open"]
 STRATA: tuple[Stratum, ...] = ("closed", "open")
-Match = Literal["exact", "numeric", "regex", "set"]
+Match = Literal["exact", "numeric", "regex", "set", "math"]
 Finish = Literal["stop", "length"]
 Origin = Literal["self", "human"]
 Outcome = Literal["scored", "unparsed", "refused", "truncated", "failed"]

@@ -23,6 +23,7 @@ from selfreward.answers.marks import (
     take_boxes,
     without_clause,
 )
+from selfreward.answers.mathematical import read_math
 from selfreward.answers.numbers import numbers
 from selfreward.answers.patterns import found_in_time
 from selfreward.answers.words import LONGEST, clean, echoes, normalise, trimmed
@@ -57,7 +58,11 @@ def read_answer(text: str, prompt: Prompt) -> Reading:
     form, exactly: `numbers.numbers`.
     A `set` answer is the bullets, the short lines, or else the chosen part split at commas and "and"; its
     members come sorted, joined by ", ".
+
+    A `math` answer is what math-verify reads, by none of these rules.
     """
+    if prompt.match == "math":
+        return read_math(text, prompt.references)
     asked = asked_by(prompt.messages[-1].content)
     rest, held = take_boxes(text.replace(BOX, ""))
     numeric, of_set = prompt.match == "numeric", prompt.match == "set"
