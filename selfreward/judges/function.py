@@ -28,8 +28,6 @@ from selfreward.judges.base import Item, Judge, JudgeBase, pointwise
 from selfreward.records import Judgment, Policy, Prompt, RowPrompt, digest_of
 from selfreward.spec import Spec, execution, identity
 
-_OURS = ("prompts", "completions", "references")
-
 
 class FunctionFile(Spec):
     """A function in a file, which counts by the function's name and the file's content, wherever that lies."""
@@ -49,9 +47,10 @@ def _read(given: Any) -> Any:
     path, _, name = given.rpartition(":")
     if not path or not name.isidentifier():
         raise ValueError("should be a file and a function in it, as in judge.function=rewards.py:score")
-    if not Path(path).is_file():
-        raise ValueError(f"there is no file {path}: give the path of your Python file")
-    file = FunctionFile(path=Path(path), name=name, content=_digest(Path(path).read_bytes()))
+    try:
+        file = FunctionFile(path=Path(path), name=name, content=_digest(Path(path).read_bytes()))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}): give the path of your Python file") from error
     try:
         loaded(file)
     except StageError as error:
@@ -75,9 +74,12 @@ class FunctionSpec(JudgeBase):
         return False
 
     @property
-    def needs(self) -> tuple[str, ...]:
+    def needs(self) -> frozenset[str]:
         """What of a prompt the function cannot do without: `references`, and columns of its row."""
-        return _needs(loaded(self.function))
+        named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        parameters = inspect.signature(loaded(self.function)).parameters.values()
+        needed = {one.name for one in parameters if one.kind in named and one.default is inspect.Parameter.empty}
+        return frozenset(needed - {"prompts", "completions"})
 
     def build(self, backend: Backend | None = None, policy: Policy | None = None) -> Judge:
         """The judge; it uses neither backend nor policy."""
@@ -92,26 +94,18 @@ def judge_by_function(
 
     An answer is unparsed, and the function not asked, where its prompt lacks what the function needs.
     """
-    function = loaded(spec.function)
+    function, needs = loaded(spec.function), spec.needs
     judgments: dict[str, Judgment] = {}
-    for batch in in_batches(
-        (list(group) for _, group in groupby(items, key=lambda item: item[0].id)), spec.batch_prompts
-    ):
-        if _bytes(spec.function) is None:
-            raise StageError(
-                f"{spec.function.path} was changed while it judged: run the same command again, which judges anew by "
-                "what the file says now"
-            )
-        asked = []
-        for item in (item for group in batch for item in group):
-            if lacking := [one for one in _needs(function) if one not in _offered(item[0])]:
-                raw = f"the prompt has no {' and no '.join(lacking)}"
-                judgments[item[1].id] = pointwise(item, judge=name, outcome="unparsed", raw=raw)
-            else:
-                asked.append(item)
-        for item, given in zip(asked, _scores(function, asked), strict=True):
-            judgments[item[1].id] = _judgment(name, item, given)
-        advance(sum(map(len, batch)))
+    by_prompt = (list(group) for _, group in groupby(items, key=lambda item: item[0].id))
+    for groups in in_batches(by_prompt, spec.batch_prompts):
+        _source(spec.function)
+        batch = [item for group in groups for item in group]
+        asked = [item for item in batch if needs <= _offered(item[0]).keys()]
+        given = dict(zip((candidate.id for _, candidate in asked), _scores(function, asked), strict=True))
+        for item in batch:
+            id_ = item[1].id
+            judgments[id_] = _judgment(name, item, given[id_]) if id_ in given else _unasked(name, item, needs)
+        advance(len(batch))
     return [judgments[candidate.id] for _, candidate in items]
 
 
@@ -126,9 +120,7 @@ def loaded(file: FunctionFile) -> Callable[..., Any]:
 
 @functools.cache
 def _module(file: FunctionFile) -> ModuleType:
-    source = _bytes(file)
-    if source is None:
-        raise StageError(f"{file.path} was changed since the settings were read: run the same command again")
+    source = _source(file)
     module = ModuleType(f"selfreward_function_{file.content[:16]}")
     module.__file__ = str(file.path)
     sys.modules[module.__name__] = module  # where dataclasses and pickle look for it
@@ -142,24 +134,21 @@ def _module(file: FunctionFile) -> ModuleType:
     return module
 
 
-def _bytes(file: FunctionFile) -> bytes | None:
-    """What the file holds; None where that is not what it held when settings were read."""
+def _source(file: FunctionFile) -> bytes:
+    """What the file holds. Raises StageError where that is not what it held when the settings were read."""
     try:
         source = file.path.read_bytes()
     except OSError:
-        return None
-    return source if _digest(source) == file.content else None
+        source = b""
+    if _digest(source) != file.content:
+        raise StageError(
+            f"{file.path} was changed while this command was using it: run the same command again, which judges anew"
+        )
+    return source
 
 
 def _digest(source: bytes) -> str:
     return hashlib.sha256(source).hexdigest()
-
-
-def _needs(function: Callable[..., Any]) -> tuple[str, ...]:
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    parameters = inspect.signature(function).parameters.values()
-    needed = [one.name for one in parameters if one.kind in named and one.default is inspect.Parameter.empty]
-    return tuple(one for one in needed if one not in ("prompts", "completions"))
 
 
 def _offered(prompt: Prompt) -> Mapping[str, Any]:
@@ -209,6 +198,11 @@ def _loop() -> asyncio.Runner:
     runner = asyncio.Runner()
     atexit.register(runner.close)
     return runner
+
+
+def _unasked(name: str, item: Item, needs: frozenset[str]) -> Judgment:
+    lacking = sorted(needs - _offered(item[0]).keys())
+    return pointwise(item, judge=name, outcome="unparsed", raw=f"the prompt has no {' and no '.join(lacking)}")
 
 
 def _judgment(name: str, item: Item, given: Any) -> Judgment:

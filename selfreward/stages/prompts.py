@@ -90,8 +90,8 @@ def prompts(
     chosen, drawn = _own(spec, train, this_round, set() if before is None else set(before.drawn), seed)
     examples = _human(spec, human, training, train, chosen, seed)
     asked = (prompt for place, prompt in enumerate(train.records(RowPrompt)) if chosen is None or place in chosen)
-    record_type = prompt_type([*islice(train.records(RowPrompt), 1)])
-    written = out.write_table(record_type, chain(asked, map(_prompt_of, examples)))
+    first = [*islice(asked, 1)]
+    written = out.write_table(prompt_type(first), chain(first, asked, map(_prompt_of, examples)))
     with out.table(Example, "human") as table:
         table.write(examples)
     told = RoundPrompts(

@@ -144,7 +144,7 @@ def test_an_answer_is_not_asked_about_where_its_prompt_lacks_what_the_function_n
     judgments = asked(tmp_path, code)
     assert told(judgments) == [("unparsed", None), ("unparsed", None), ("scored", 1.0)]
     assert judgments[0].raw == "the prompt has no tests"
-    assert spec(tmp_path, code).needs == ("tests",)
+    assert spec(tmp_path, code).needs == {"tests"}
     assert told(asked(tmp_path, "def score(completions, references):\n    return [1] * len(references)\n")) == [
         ("scored", 1.0),
         ("scored", 1.0),
@@ -194,7 +194,7 @@ def test_a_file_that_changes_during_a_run_leaves_nothing_under_the_old_key(
     ("given", "code", "message"),
     [
         ("rewards.py", "", r"should be a file and a function in it, as in judge\.function=rewards\.py:score"),
-        ("none.py:score", "", r"there is no file none\.py: give the path"),
+        ("none.py:score", "", r"none\.py cannot be read \(No such file or directory\): give the path"),
         ("rewards.py:scroe", "def score(): ...", r"rewards\.py has no function scroe; it has score: name another"),
         ("rewards.py:score", "def score(:", r"rewards\.py cannot be loaded \(SyntaxError: .*mend it"),
         ("rewards.py:score", "import nothing_of_ours", r"cannot be loaded \(ModuleNotFoundError: .*install what it"),
