@@ -9,7 +9,7 @@ import json
 import math
 import reprlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from itertools import groupby
@@ -81,6 +81,14 @@ class FunctionSpec(JudgeBase):
         needed = {one.name for one in parameters if one.kind in named and one.default is inspect.Parameter.empty}
         return frozenset(needed - {"prompts", "completions"})
 
+    def check_columns(self, there: Collection[str]) -> None:
+        """Raises ValueError where the function needs a column of a row that is not among those `there`."""
+        if lacking := sorted(self.needs - {"references", *there}):
+            raise ValueError(
+                f"{self.function} needs {', '.join(lacking)}, which training prompts do not bring: set "
+                f"data.columns.extra=[{','.join(sorted({*there, *lacking}))}], or give the parameter a default"
+            )
+
     def build(self, backend: Backend | None = None, policy: Policy | None = None) -> Judge:
         """The judge; it uses neither backend nor policy."""
         name = digest_of("function", identity(self))
@@ -121,7 +129,7 @@ def loaded(file: FunctionFile) -> Callable[..., Any]:
 @functools.cache
 def _module(file: FunctionFile) -> ModuleType:
     source = _source(file)
-    module = ModuleType(f"selfreward_function_{file.content[:16]}")
+    module = ModuleType(f"selfreward_function_{file.content}")
     module.__file__ = str(file.path)
     sys.modules[module.__name__] = module  # where dataclasses and pickle look for it
     try:
@@ -148,7 +156,7 @@ def _source(file: FunctionFile) -> bytes:
 
 
 def _digest(source: bytes) -> str:
-    return hashlib.sha256(source).hexdigest()
+    return hashlib.sha256(source).hexdigest()[:16]
 
 
 def _offered(prompt: Prompt) -> Mapping[str, Any]:

@@ -12,10 +12,12 @@ from selfreward.answers import accepts, distinct_key, is_right, mathematical, re
 from selfreward.data.matchable import echoed
 from selfreward.errors import DataError
 from selfreward.judges.verifier import VerifierSpec
-from selfreward.records import Prompt, make_prompt
+from selfreward.metrics.sharpening import EvaluatedAnswer
+from selfreward.records import Judgment, Prompt, make_prompt
 from selfreward.seeding.rankings import ranked_by_verifier
 from tests.data.owning import own, write
 from tests.stages.tables import drawn
+from tests.support import run_scripted
 
 HARD = "$9^{9^{9^9}}$"
 
@@ -126,3 +128,17 @@ def test_without_math_verify_the_data_say_what_to_type(tmp_path: Path, monkeypat
     assert isinstance(prompt, Prompt)
     with pytest.raises(DataError, match=r"^match=math is read by math-verify, .*type `pip install math-verify`$"):
         echoed(prompt)
+
+
+def test_the_loop_runs_on_it_and_says_of_sums_what_numeric_says(tmp_path: Path) -> None:
+    found = {}
+    for match in ("numeric", "math"):
+        rows = [{"prompt": f"What is {n} + 3?", "answer": str(n + 3), "match": match} for n in range(40)]
+        train = write(tmp_path / match / "train.jsonl", rows)
+        settings = ("data=files", f"data.train={train}", "judge=verifier", "mix.real_share=0", "loop.iterations=1")
+        stages = run_scripted(tmp_path / match, *settings, "select.threshold=1").iterations[0]
+        scores = [(one.outcome, one.score) for one in stages["judge"].records(Judgment)]
+        rights = [one.right for one in stages["evaluate"].records(EvaluatedAnswer)]
+        found[match] = scores, rights
+    assert found["math"] == found["numeric"]
+    assert {score for _, score in found["math"][0]} == {0.0, 1.0}

@@ -17,6 +17,7 @@ from selfreward.judges.function import FunctionSpec
 from selfreward.judges.judge_shard import judge_shard
 from selfreward.records import Candidate, Judgment, Prompt, RowPrompt
 from selfreward.stages.judge import judge
+from tests.data.owning import own
 from tests.stages.tables import artifact, closed_prompt, drawn, open_prompt
 from tests.support import Silent, run_scripted, selfreward
 
@@ -150,6 +151,14 @@ def test_an_answer_is_not_asked_about_where_its_prompt_lacks_what_the_function_n
         ("scored", 1.0),
         ("unparsed", None),
     ]
+
+
+def test_a_column_that_it_needs_and_the_data_do_not_bring_is_named(tmp_path: Path) -> None:
+    function = spec(tmp_path, "def score(completions, references, tests, level, hint=None): ...\n")
+    data = own(train={"path": "train.jsonl", "columns": {"extra": "level"}}, columns={"extra": ["other"]})
+    with pytest.raises(ValueError, match=r"rewards\.py:score needs tests, .*set data\.columns\.extra=\[level,tests\]"):
+        function.check_columns(data.extra)
+    function.check_columns(own(train="train.jsonl", columns={"extra": ["tests", "level"]}).extra)
 
 
 def test_what_it_prints_is_none_of_our_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
