@@ -74,7 +74,7 @@ class FunctionSpec(JudgeBase):
         return False
 
     @property
-    def needs(self) -> frozenset[str]:
+    def wants(self) -> frozenset[str]:
         """What of a prompt the function cannot do without: `references`, and columns of its row."""
         named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         parameters = inspect.signature(loaded(self.function)).parameters.values()
@@ -83,7 +83,7 @@ class FunctionSpec(JudgeBase):
 
     def check_columns(self, there: Collection[str]) -> None:
         """Raises ValueError where the function needs a column of a row that is not among those `there`."""
-        if lacking := sorted(self.needs - {"references", *there}):
+        if lacking := sorted(self.wants - {"references", *there}):
             raise ValueError(
                 f"{self.function} needs {', '.join(lacking)}, which training prompts do not bring: set "
                 f"data.columns.extra=[{','.join(sorted({*there, *lacking}))}], or give the parameter a default"
@@ -102,17 +102,17 @@ def judge_by_function(
 
     An answer is unparsed, and the function not asked, where its prompt lacks what the function needs.
     """
-    function, needs = loaded(spec.function), spec.needs
+    function, wants = loaded(spec.function), spec.wants
     judgments: dict[str, Judgment] = {}
     by_prompt = (list(group) for _, group in groupby(items, key=lambda item: item[0].id))
     for groups in in_batches(by_prompt, spec.batch_prompts):
         _source(spec.function)
         batch = [item for group in groups for item in group]
-        asked = [item for item in batch if needs <= _offered(item[0]).keys()]
+        asked = [item for item in batch if wants <= _offered(item[0]).keys()]
         given = dict(zip((candidate.id for _, candidate in asked), _scores(function, asked), strict=True))
         for item in batch:
             id_ = item[1].id
-            judgments[id_] = _judgment(name, item, given[id_]) if id_ in given else _unasked(name, item, needs)
+            judgments[id_] = _judgment(name, item, given[id_]) if id_ in given else _unasked(name, item, wants)
         advance(len(batch))
     return [judgments[candidate.id] for _, candidate in items]
 
@@ -208,8 +208,8 @@ def _loop() -> asyncio.Runner:
     return runner
 
 
-def _unasked(name: str, item: Item, needs: frozenset[str]) -> Judgment:
-    lacking = sorted(needs - _offered(item[0]).keys())
+def _unasked(name: str, item: Item, wants: frozenset[str]) -> Judgment:
+    lacking = sorted(wants - _offered(item[0]).keys())
     return pointwise(item, judge=name, outcome="unparsed", raw=f"the prompt has no {' and no '.join(lacking)}")
 
 

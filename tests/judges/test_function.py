@@ -145,7 +145,7 @@ def test_an_answer_is_not_asked_about_where_its_prompt_lacks_what_the_function_n
     judgments = asked(tmp_path, code)
     assert told(judgments) == [("unparsed", None), ("unparsed", None), ("scored", 1.0)]
     assert judgments[0].raw == "the prompt has no tests"
-    assert spec(tmp_path, code).needs == {"tests"}
+    assert spec(tmp_path, code).wants == {"tests"}
     assert told(asked(tmp_path, "def score(completions, references):\n    return [1] * len(references)\n")) == [
         ("scored", 1.0),
         ("scored", 1.0),
