@@ -25,7 +25,6 @@ from quiet import Quiet
 from selfreward.__main__ import compose
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import Run
-from selfreward.backends import open_backend
 from selfreward.config import answer_lengths, validate
 from selfreward.data.models import start_policy
 from selfreward.stages.decide import decide
@@ -61,7 +60,7 @@ def run_size(candidates: int, folder: Path, *, prepare: bool = False) -> dict[st
     )
     run = Run(folder / "bench", Store(folder / "store", Quiet()), config.seed)
     start = start_policy(config.model, run.store.root)
-    with open_backend(config.backend, start) as backend:
+    with config.backend.open(start) as backend:
         sources = load_sources(config.data, run, backend, start, answer_lengths(config))
     seconds: dict[str, float] = {}
 
@@ -71,7 +70,7 @@ def run_size(candidates: int, folder: Path, *, prepare: bool = False) -> dict[st
         seconds[stage.__name__] = time.perf_counter() - began
         return artifact
 
-    with open_backend(config.backend, start) as backend:
+    with config.backend.open(start) as backend:
         held = {"backend": backend, "policy": start}
         measured = run.stage(0, measure, config.measure, probe=sources.probe, baseline=None, **held)
         people = {"human": sources.human, "human_pairs": sources.human_pairs}

@@ -27,13 +27,12 @@ import numpy as np
 
 from selfreward.__main__ import compose
 from selfreward.answers import distinct_key, is_right
-from selfreward.backends import open_backend
 from selfreward.backends.candidates import Decoding, draw_candidates
 from selfreward.commands.seed_judge import GROUP, report_lines, seed_policy
 from selfreward.config import SeedJudgeConfig, validate_as
 from selfreward.data.embedded import load_everyday
 from selfreward.data.models import start_policy
-from selfreward.judges.base import Item
+from selfreward.judges.base import Item, Means
 from selfreward.judges.rubric import RubricSpec
 from selfreward.records import Candidate, Policy, Prompt, digest_of, undrawn
 from selfreward.stages.update import policy_of
@@ -114,8 +113,8 @@ def judged(
 ) -> tuple[list[Scores], str]:
     """For each set the score of every answer; and in words on how many the scores had enough probability."""
     found, masses = [], []
-    with open_backend(config.backend, policy) as backend:
-        judge = spec.build(backend, policy)
+    with config.backend.open(policy) as backend:
+        judge = spec.build(Means(policy=policy, backend=backend))
         for answers in sets:
             print(f"judging {len(answers.items)} {answers.name}", file=sys.stderr)
             judgments = judge.ask(answers.items, 0, lambda _: None)
@@ -180,7 +179,7 @@ def main() -> None:
     spec = RubricSpec(rubric=first.seed_judge.rubric, method="expected", min_mass=0)
     start = start_policy(first.model, first.store.runs / "store")
     prompts = load_everyday("held_out", first.data.system)
-    with open_backend(first.backend, start) as backend:
+    with first.backend.open(start) as backend:
         drawn = draw_candidates(backend, start, prompts, Decoding(k=4), seed=0, advance=lambda _: None)
     sets = [one for one in (references(prompts), own_answers(prompts, drawn)) if one.right]
     scores, enough = judged(spec, first, start, sets)

@@ -1,6 +1,7 @@
 """The whole configuration as one typed tree, and the checks that span its parts."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -8,7 +9,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
 from selfreward.artifacts.identity import flat_settings
-from selfreward.backends import BackendSpec
+from selfreward.backends import AnyBackend, BackendSpec, engines_that
+from selfreward.backends.abilities import OWN_POLICY, in_words
 from selfreward.backends.candidates import AnswerLengths
 from selfreward.backends.rendering import ChatSpec
 from selfreward.data.models import ModelSpec
@@ -16,12 +18,8 @@ from selfreward.data.own import OwnData
 from selfreward.data.roles import Role
 from selfreward.data.sources import DataSpec
 from selfreward.errors import ConfigError
-from selfreward.judges import AnyJudge, JudgeSpec
-from selfreward.judges.base import PolicyJudgeBase
-from selfreward.judges.dimensions import DimensionsSpec
-from selfreward.judges.jury import JurySpec
-from selfreward.judges.pairwise import PairwiseSpec
-from selfreward.judges.rubric import RubricSpec
+from selfreward.judges import JudgeSpec
+from selfreward.judges.base import JudgeBase, PolicyJudgeBase
 from selfreward.monitor.controller import MonitorSpec
 from selfreward.monitor.gate_rules import GateSpec
 from selfreward.seeding.seed import SeedJudgeSpec
@@ -31,7 +29,6 @@ from selfreward.sizes import check_sizes
 from selfreward.spec import Spec, execution
 from selfreward.stages.duel import DuelSpec
 from selfreward.stages.evaluate import EvaluateSpec
-from selfreward.stages.health import why_unmeasured
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
 from selfreward.stages.prompts import PromptsSpec
@@ -103,10 +100,15 @@ class RunConfig(Spec):
                 f"model={self.model.kind}, backend={self.backend.kind} and update={self.update.kind} do not go "
                 "together: scripted goes with scripted alone"
             )
-        for name, judge in judges_of(self).items():
-            self._check_judge(name, judge)
-        if isinstance(self.judge, JurySpec) and self.judge.learns:
-            _check_measured(self.judge)
+        if missing := OWN_POLICY - self.backend.can:
+            raise ValueError(
+                f"backend={self.backend.kind} cannot {in_words(missing)}, as the policies of a run need: set "
+                f"backend={' or backend='.join(engines_that(OWN_POLICY))}; judges may have engines of their own"
+            )
+        for asked in judges_of(self):
+            self._check_judge(asked)
+        if self.judge.learns:
+            _check_measured(self.judge.seats)
         self._check_monitor()
         return self
 
@@ -151,29 +153,47 @@ class RunConfig(Spec):
                 "preference pairs alone, set prompts.human=0"
             )
 
-    def _check_judge(self, name: str, judge: AnyJudge) -> None:
+    def _check_judge(self, asked: "AskedJudge") -> None:
+        name, judge, engine = asked.name, asked.judge, asked.engine
         if isinstance(judge, PolicyJudgeBase):
-            _check_policy(name, judge)
-        if isinstance(judge, PairwiseSpec) and name != "duel.judge":
-            fewest = self.sample.k - 1
-            if judge.budget is not None and judge.budget < fewest:
-                raise ValueError(
-                    f"{name}.budget={judge.budget} leaves some of sample.k={self.sample.k} answers out: set "
-                    f"{name}.budget to {fewest} or more, or null for all comparisons"
-                )
-        constrained = isinstance(judge, RubricSpec | PairwiseSpec | DimensionsSpec) and judge.constrained
-        if constrained and self.backend.kind != "vllm":
+            _check_policy(name, judge, engine)
+        if missing := judge.needs - engine.can:
+            ways = [f"backend={one} or +backend@{name}.backend={one}" for one in engines_that(judge.needs)]
+            ways += [f"{name}.{setting}" for setting in judge.ways_without(missing)]
             raise ValueError(
-                f"{name}.constrained=true with backend={self.backend.kind}, which cannot hold a reply to a form: set "
-                f"backend=vllm, or {name}.constrained=false"
+                f"{name}={judge.called} with backend={engine.kind}, which cannot {in_words(missing)}"
+                f"{' as it is set' if missing <= engine.could else ''}: set {', or '.join(ways)}"
+            )
+        brought = self.data.extra if isinstance(self.data, OwnData) else ()
+        if (why := judge.why_lacking(name, brought)) is not None:
+            raise ValueError(why)
+        if name != "duel.judge" and (why := judge.why_unfit(name, self.sample.k)) is not None:
+            raise ValueError(why)
+        if "weights" in engine.can and (engine.kind == "scripted") != (self.model.kind == "scripted"):
+            raise ValueError(
+                f"{name}.backend={engine.kind} and model={self.model.kind} do not go together: scripted goes with "
+                "scripted alone"
             )
 
 
-def judges_of(config: RunConfig) -> dict[str, AnyJudge]:
-    """The judge, the members of a jury and the judge of duels, by the names of their settings."""
-    members = config.judge.members if isinstance(config.judge, JurySpec) else {}
-    duels = {} if config.duel is None else {"duel.judge": config.duel.judge}
-    return {"judge": config.judge, **{f"judge.members.{name}": one for name, one in members.items()}, **duels}
+@dataclass(frozen=True)
+class AskedJudge:
+    """A judge by the name of its setting, and the engine that it judges on."""
+
+    name: str
+    judge: JudgeBase
+    engine: AnyBackend
+
+
+def judges_of(config: RunConfig) -> list[AskedJudge]:
+    """The judge, the members of a jury and the judge of duels."""
+    engine = config.judge.engine or config.backend
+    found = [AskedJudge("judge", config.judge, engine)]
+    for name, member in config.judge.seats.items():
+        found.append(AskedJudge(f"judge.members.{name}", member, member.engine or engine))
+    if config.duel is not None:
+        found.append(AskedJudge("duel.judge", config.duel.judge, config.duel.judge.engine or config.backend))
+    return found
 
 
 def answer_lengths(config: RunConfig) -> dict[Role, AnswerLengths]:
@@ -183,16 +203,21 @@ def answer_lengths(config: RunConfig) -> dict[Role, AnswerLengths]:
     return lengths | ({"human": drawn} if config.prompts.human else {})
 
 
-def _check_policy(name: str, judge: PolicyJudgeBase) -> None:
+def _check_policy(name: str, judge: PolicyJudgeBase, engine: AnyBackend) -> None:
     if (judge.policy == "external") != (judge.path is not None):
         raise ValueError(
             f"{name}.policy={judge.policy} with {name}.path={judge.path}: an external judge, and no other, needs "
             f"{name}.path=<model folder>"
         )
+    if (judge.policy == "endpoint") != (engine.endpoint is not None):
+        raise ValueError(
+            f"{name}.policy={judge.policy} on backend={engine.kind}: set {name}.policy=endpoint where the engine names "
+            f"the model itself, as +backend@{name}.backend=server does, and only there"
+        )
     if judge.policy != "external" and judge.chat != ChatSpec():
         raise ValueError(
             f"{name}.chat goes with {name}.policy=external: a run's own policies are talked to as model.chat_template, "
-            "model.template_kwargs, model.end_of_turn and model.date say"
+            "model.template_kwargs, model.end_of_turn and model.date say, and an endpoint as its server does"
         )
     if judge.own and name != "judge":
         raise ValueError(
@@ -200,9 +225,9 @@ def _check_policy(name: str, judge: PolicyJudgeBase) -> None:
         )
 
 
-def _check_measured(jury: JurySpec) -> None:
-    for name, member in jury.members.items():
-        if (why := why_unmeasured(member)) is not None:
+def _check_measured(members: Mapping[str, JudgeBase]) -> None:
+    for name, member in members.items():
+        if (why := member.why_not_gold) is not None:
             raise ValueError(
                 f"judge.weights=learned has nothing to learn about judge.members.{name}: {why}; take it out with "
                 f"~judge.members.{name}, or set judge.weights to a weight for every member"

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from selfreward.artifacts import Artifact, Part
-from selfreward.backends import AnyBackend, open_backend, trusts
+from selfreward.backends import AnyBackend, endpoint_of
 from selfreward.backends.base import Backend
 from selfreward.data.models import model_policy
-from selfreward.judges import AnyJudge
-from selfreward.judges.base import PolicyJudgeBase
-from selfreward.judges.jury import JurySpec, juror
+from selfreward.judges.base import JudgeBase, PolicyJudgeBase
+from selfreward.judges.jury import juror
 from selfreward.monitor.gate_rules import GateSpec
-from selfreward.records import Policy
+from selfreward.records import Judging, Policy
 from selfreward.stages.gate import asks_to_freeze
 
 
@@ -21,7 +20,7 @@ from selfreward.stages.gate import asks_to_freeze
 class TrustedJudge:
     """A judging policy, None for a judge that is no policy, and the health that was measured with it."""
 
-    policy: Policy | None
+    policy: Judging | None
     health: Artifact
 
 
@@ -37,14 +36,14 @@ class Policies:
 class Judges:
     """The policies that may judge in an iteration, and the engines that hold them.
 
-    `backend` holds the live one. In a `with` block one other policy at a time is held by an engine of its own, which
-    is closed at the end of the block or when the next one is needed.
+    `backend`, of the run's `engine`, holds the live one. In a `with` block one other policy at a time is held by an
+    engine of its own, which is closed at the end of the block or when the next one is needed.
     """
 
     def __init__(self, engine: AnyBackend, backend: Backend, store: Path, policies: Policies) -> None:
         """Opens nothing; `store` keeps the folders of external models."""
         self._engine, self._backend, self._store, self._policies = engine, backend, store, policies
-        self._held: tuple[str, Backend] | None = None
+        self._held: tuple[AnyBackend, str, Backend] | None = None
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -52,37 +51,59 @@ class Judges:
         return self
 
     def __exit__(self, *exit: object) -> None:
-        """Closes the engine that this block opened."""
+        """Closes the engines that this block opened."""
         self._held = None
         self._open.close()
 
-    def named(self, spec: AnyJudge) -> Policy | None:
-        """The policy that `spec` names as the judge of this iteration; None for a judge that is no policy."""
+    def named(self, spec: JudgeBase, jury: JudgeBase | None = None) -> Judging | None:
+        """The policy that `spec`, perhaps a member of a `jury`, names in this iteration; None for one that is none."""
         if not isinstance(spec, PolicyJudgeBase):
             return None
+        engine = self._engine_of(spec, jury)
+        if spec.policy == "endpoint":
+            return endpoint_of(engine)
         if spec.policy == "external":
             assert spec.path is not None
-            return model_policy(spec.path, spec.chat, self._store, trusted=trusts(self._engine))
+            return model_policy(spec.path, spec.chat, self._store, trusted=engine.trusts)
         policy: Policy = getattr(self._policies, spec.policy)
         return policy
 
-    def inputs(self, spec: AnyJudge, policy: Policy | None) -> dict[str, Any]:
-        """What a stage that asks `spec` is given: the `policy` that judges, a backend that holds it, and jurors."""
-        members = spec.named if isinstance(spec, JurySpec) else {}
-        named = {juror(name): self.named(member) for name, member in members.items()}
-        jurors = {name: one for name, one in named.items() if one is not None}
-        return {"policy": policy, "backend": None if policy is None else self._backend_of(policy), **jurors}
+    def inputs(self, spec: JudgeBase, policy: Judging | None) -> dict[str, Any]:
+        """What a stage that asks `spec` is given: the `policy` that judges, a backend that holds it, and jurors.
 
-    def _backend_of(self, policy: Policy) -> Backend:
-        if policy.digest == self._policies.live.digest:
+        Jurors are the policies that members of a jury name; `engines` are the backends of those on another engine.
+        """
+        if policy is None:
+            return {"policy": None, "backend": None}
+        engine = self._engine_of(spec)
+        backend = self._backend_of(engine, policy)
+        jurors: dict[str, Judging] = {}
+        engines: dict[str, Backend] = {}
+        for name, member in sorted(spec.seats.items()):
+            named = None if member.judges_with_jury else self.named(member, spec)
+            if named is not None:
+                jurors[juror(name)] = named
+            if (own := self._engine_of(member, spec)) != engine:
+                engines[name] = self._open.enter_context(own.open(named or policy))
+        return {"policy": policy, "backend": backend, "engines": engines, **jurors}
+
+    def _engine_of(self, spec: JudgeBase, jury: JudgeBase | None = None) -> AnyBackend:
+        return spec.engine or (jury and jury.engine) or self._engine
+
+    def _backend_of(self, engine: AnyBackend, policy: Judging) -> Backend:
+        if engine == self._engine and policy.digest == self._policies.live.digest:
             return self._backend
-        if self._held is None or policy.digest != self._held[0]:
+        if self._held is None or (engine, policy.digest) != self._held[:2]:
             self._open.close()
-            self._held = policy.digest, self._open.enter_context(open_backend(self._engine, policy))
-        return self._held[1]
+            # An accelerator rarely has memory for two models; what the run's own engine is asked later loads it again.
+            self._backend.close()
+            self._held = engine, policy.digest, self._open.enter_context(engine.open(policy))
+        return self._held[2]
 
 
-def trusted_judge(spec: GateSpec, policy: Policy | None, health: Artifact, passed: TrustedJudge | None) -> TrustedJudge:
+def trusted_judge(
+    spec: GateSpec, policy: Judging | None, health: Artifact, passed: TrustedJudge | None
+) -> TrustedJudge:
     """The judge of this round: `policy`, or the last one that `passed` the gate where gold says to freeze.
 
     A jury then judges by the weights that it learned with that policy; from the next round on it is measured with it
@@ -93,6 +114,6 @@ def trusted_judge(spec: GateSpec, policy: Policy | None, health: Artifact, passe
     return passed
 
 
-def learned_weights(spec: AnyJudge, health: Artifact) -> Part | None:
+def learned_weights(spec: JudgeBase, health: Artifact) -> Part | None:
     """The weights that a jury learned when it was measured; None for a judge that learns none."""
-    return health.part("weights") if isinstance(spec, JurySpec) and spec.learns else None
+    return health.part("weights") if spec.learns else None

@@ -7,7 +7,6 @@ from functools import partial
 
 from selfreward.artifacts import part_of
 from selfreward.artifacts.runs import Run
-from selfreward.backends import open_backend, trusts
 from selfreward.config import RunConfig, answer_lengths
 from selfreward.data.models import start_policy
 from selfreward.judging_policies import Judges, Policies, TrustedJudge, learned_weights, trusted_judge
@@ -32,15 +31,15 @@ from selfreward.updates import engine_of, reference_of
 
 def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
     """Runs `config` to its last iteration. Raises StarvedLoop when there is too little to train on."""
-    start = start_policy(config.model, run.store.root, trusted=trusts(config.backend))
-    with open_backend(config.backend, start) as backend:
+    start = start_policy(config.model, run.store.root, trusted=config.backend.trusts)
+    with config.backend.open(start) as backend:
         data = load_sources(config.data, run, backend, start, answer_lengths(config))
     final_gold = data.gold_final if config.gate.final else None
     last = State(policies=Policies(live=start, previous=start, initial=start))
     run.forget_after(config.loop.iterations)
     for t in range(config.loop.iterations + 1):
         stage, policy, first = partial(run.stage, t), last.policies.live, last.first
-        with open_backend(config.backend, policy) as backend:
+        with config.backend.open(policy) as backend:
             ask = partial(stage, backend=backend, policy=policy)
             judges = Judges(config.backend, backend, run.store.root, last.policies)
             measured = ask(measure, config.measure, probe=data.probe, baseline=part_of(first.measured, *BASELINE))

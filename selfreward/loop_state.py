@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from selfreward.artifacts import Artifact
 from selfreward.judging_policies import Policies, TrustedJudge
-from selfreward.records import Policy
+from selfreward.records import Judging
 from selfreward.stages.gate import gate_of
 
 
@@ -33,7 +33,7 @@ class State:
     training: Artifact | None = None
 
     @property
-    def frozen(self) -> Policy | None:
+    def frozen(self) -> Judging | None:
         """The policy that judges from now on, whatever `judge.policy` says; None where that names it."""
         frozen = self.gated is not None and gate_of(self.gated).frozen
         return self.passed.policy if frozen and self.passed is not None else None

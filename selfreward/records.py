@@ -274,6 +274,11 @@ class Endpoint:
         """What it counts by in keys."""
         return digest_of("endpoint", self.model, self.revision)
 
+    @property
+    def key(self) -> str:
+        """As of every model from outside, its digest."""
+        return self.digest
+
 
 Judging = Policy | Endpoint
 """What may judge."""

@@ -11,7 +11,6 @@ import pytest
 
 from selfreward.__main__ import compose
 from selfreward.artifacts.runs import read_run
-from selfreward.backends import open_backend
 from selfreward.backends.base import Answer, TextScore
 from selfreward.backends.scripted import ScriptedBackend
 from selfreward.commands.seed_judge import GROUP
@@ -211,7 +210,7 @@ def test_a_random_model_learns_nothing_that_is_measured_and_a_run_starts_from_it
     monkeypatch.chdir(folder)
     policy = start_policy(config.model, folder / "store")
     assert policy.digest != start_policy(HfModel(path=folder / "tiny"), folder / "store").digest
-    with open_backend(config.backend, policy) as backend:
+    with config.backend.open(policy) as backend:
         (score,) = backend.score([Answer(messages=answers[1].messages, text="Iron.")], lambda _: None)
     assert isinstance(score, TextScore)
 

@@ -33,7 +33,9 @@ class Run:
     ) -> Artifact:
         """An artifact that belongs to no iteration, linked as `sources/<name>`."""
         link = self.folder / SOURCES / name
-        artifact = self.store.run(stage, spec, seed=None, backend=backend, engine=None, before=link, **inputs)
+        artifact = self.store.run(
+            stage, spec, seed=None, backend=backend, engine=None, engines=None, before=link, **inputs
+        )
         return self._link(link, artifact)
 
     def stage(
@@ -45,12 +47,15 @@ class Run:
         random: bool = True,
         backend: Engine | None = None,
         engine: Mapping[str, Json] | None = None,
+        engines: Mapping[str, Engine] | None = None,
         **inputs: Input | None,
     ) -> Artifact:
         """A stage's artifact, linked as `iter-<iteration>/<stage>`; a `random` one is seeded by run and iteration."""
         seed = derive_seed(self.seed, iteration, stage.__name__) if random else None
         link = self.folder / f"iter-{iteration:03d}" / stage.__name__
-        artifact = self.store.run(stage, spec, seed=seed, backend=backend, engine=engine, before=link, **inputs)
+        artifact = self.store.run(
+            stage, spec, seed=seed, backend=backend, engine=engine, engines=engines, before=link, **inputs
+        )
         return self._link(link, artifact)
 
     def seconds(self) -> list[dict[str, float]]:

@@ -28,7 +28,7 @@ from selfreward.artifacts.manifest import InputEntry, Manifest
 from selfreward.artifacts.output import Output, Reporter
 from selfreward.artifacts.parquet import clear_unfinished
 from selfreward.errors import CorruptArtifact, SelfrewardError, StoreError, of_system
-from selfreward.records import Policy
+from selfreward.records import Endpoint, Judging, Policy
 from selfreward.spec import Json, Spec, identity
 
 
@@ -40,7 +40,7 @@ class Engine(Protocol):
         """Name, version and whatever else decides the results."""
 
 
-Input = Artifact | Policy
+Input = Artifact | Judging
 Stage = Callable[..., None]
 
 
@@ -78,16 +78,18 @@ class Store:
         seed: int | None = None,
         backend: Engine | None = None,
         engine: Mapping[str, Json] | None = None,
+        engines: Mapping[str, Engine] | None = None,
         before: Path | None = None,
         **inputs: Input | None,
     ) -> Artifact:
         """The artifact of `stage` under `spec`, made now if it is not in the store.
 
-        The stage is called as `stage(out, spec, **inputs)`, with `seed` and `backend` where they are not None. An
-        input that is None is no part of the key, and of one that is a `Part` only what it names counts; `engine` names
-        what the stage computes with if that is no backend. An artifact that `selfreward gc` emptied is found like any
-        other; it is made again when a stage that has to be made needs its bytes. What is made is told with what is new
-        about it, against the artifact in the folder `before`, else against the nearest of the last ones.
+        The stage is called as `stage(out, spec, **inputs)`, with `seed`, `backend` and `engines` where there are some.
+        An input that is None is no part of the key, and of one that is a `Part` only what it names counts; `engine`
+        names what the stage computes with if that is no backend, `engines` are backends beside it, by their names. An
+        artifact that `selfreward gc` emptied is found like any other; it is made again when a stage that has to be made
+        needs its bytes. What is made is told with what is new about it, against the artifact in the folder `before`,
+        else against the nearest of the last ones.
 
         Raises StoreError where the system refuses something or what was made again is not what it was, CorruptArtifact
         for altered bytes, CollectedArtifact for deleted ones that no call of this store makes, and what the stage does.
@@ -102,9 +104,12 @@ class Store:
         }
         if engine is not None:
             wanted["engine"] = dict(engine)
+        if engines:
+            wanted["engines"] = {name: dict(one.identity) for name, one in engines.items()}
         if seed is not None:
             wanted["seed"] = seed
-        context = {name: value for name, value in (("seed", seed), ("backend", backend)) if value is not None}
+        passed = (("seed", seed), ("backend", backend), ("engines", engines or None))
+        context = {name: value for name, value in passed if value is not None}
         folder = self.root / stage.__name__ / key_of(wanted)
         work = _Work(stage=stage, spec=spec, folder=folder, identity=wanted, inputs=inputs, context=context)
         with self._lock(work):
@@ -166,7 +171,7 @@ class Store:
         elif artifact.path not in self._checked:
             artifact.check()
             self._checked.add(artifact.path)
-        return value if isinstance(value, Policy) else replace(value, manifest=artifact.manifest)
+        return replace(value, manifest=artifact.manifest) if isinstance(value, Artifact | Part) else value
 
     def _make_again(self, collected: Artifact) -> Artifact:
         """The artifact with the bytes that `selfreward gc` deleted."""
@@ -190,6 +195,8 @@ class Store:
 
     def _artifact_of(self, value: Input) -> Artifact | None:
         """The artifact that an input came from; None for a model from outside, whose key is its digest."""
+        if isinstance(value, Endpoint):
+            return None
         if not isinstance(value, Policy):
             return value
         folder = value.path.parent

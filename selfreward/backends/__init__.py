@@ -1,32 +1,29 @@
 """Engines that hold a policy: one file per kind, one union to choose from."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import Field
 
+from selfreward.backends.abilities import Ability
 from selfreward.backends.base import Backend
-from selfreward.backends.hf import HfBackend, HfSpec
-from selfreward.backends.scripted import ScriptedBackend, ScriptedSpec
-from selfreward.backends.vllm import VllmBackend, VllmSpec
-from selfreward.records import Policy
+from selfreward.backends.hf import HfSpec
+from selfreward.backends.scripted import ScriptedSpec
+from selfreward.backends.vllm import VllmSpec
+from selfreward.records import Endpoint
 
 AnyBackend = HfSpec | ScriptedSpec | VllmSpec
 BackendSpec = Annotated[AnyBackend, Field(discriminator="kind")]
 
-__all__ = ["AnyBackend", "Backend", "BackendSpec", "HfSpec", "ScriptedSpec", "VllmSpec", "open_backend", "trusts"]
+__all__ = ["AnyBackend", "Backend", "BackendSpec", "HfSpec", "ScriptedSpec", "VllmSpec"]
 
 
-def open_backend(spec: AnyBackend, policy: Policy) -> Backend:
-    """A backend holding `policy`; nothing is loaded until a stage needs it."""
-    match spec:
-        case HfSpec():
-            return HfBackend(spec, policy)
-        case ScriptedSpec():
-            return ScriptedBackend(spec, policy)
-        case VllmSpec():
-            return VllmBackend(spec, policy)
+def endpoint_of(spec: AnyBackend) -> Endpoint:
+    """The model that the engine names itself; the settings were checked for one."""
+    assert spec.endpoint is not None
+    return spec.endpoint
 
 
-def trusts(spec: AnyBackend) -> bool:
-    """Whether code that a model brings may run."""
-    return not isinstance(spec, ScriptedSpec) and spec.trust_remote_code
+def engines_that(needs: frozenset[Ability]) -> list[str]:
+    """The kinds of engines for real models that can do all that is needed, at least under some settings."""
+    kinds = [one for one in get_args(AnyBackend) if one is not ScriptedSpec]
+    return sorted(one.model_fields["kind"].default for one in kinds if needs <= one.could)

@@ -223,7 +223,7 @@ class Backend(ABC):
         raise self._cannot("raw_tokens")
 
     def _cannot(self, ability: Ability) -> BackendError:
-        return BackendError(f"no engine of kind {self._name} {IN_WORDS[ability]}: set backend=hf or backend=vllm")
+        return BackendError(f"the engine ({self._name}) cannot {IN_WORDS[ability]}: set backend=hf or backend=vllm")
 
     @property
     def _name(self) -> str:

@@ -17,7 +17,7 @@ from selfreward.backends.hf_model import AskFacts, HeldModel, Job, Loading, Mode
 from selfreward.backends.hf_workers import Workers, workers_of
 from selfreward.backends.shared_prefixes import Row, group_rows
 from selfreward.backends.token_backend import Draw, TokenBackend, TokenRequest
-from selfreward.records import Policy
+from selfreward.records import Judging, Policy
 from selfreward.spec import execution
 
 # Raise it where the last digits of what is drawn or scored may change.
@@ -43,6 +43,16 @@ class HfSpec(EngineSpec):
     trust_remote_code: bool = False
     workers: Literal["auto"] | PositiveInt = execution("auto")
     threads: int | None = execution(None, gt=0, le=MOST_THREADS)
+
+    @property
+    def trusts(self) -> bool:
+        """As it is set."""
+        return self.trust_remote_code
+
+    def open(self, policy: Judging) -> "HfBackend":
+        """A backend that holds a model folder."""
+        assert isinstance(policy, Policy)
+        return HfBackend(self, policy)
 
 
 class HfBackend(TokenBackend):

@@ -38,7 +38,7 @@ from selfreward.backends.base import (
 )
 from selfreward.backends.scripted_judge import CompareTask, JudgeTask, judge_task
 from selfreward.errors import BackendError
-from selfreward.records import Policy
+from selfreward.records import Judging, Policy
 from selfreward.spec import identity, neutral
 
 OUTCOMES = 16
@@ -76,6 +76,11 @@ class ScriptedSpec(EngineSpec):
     unscored_outcome: Literal["unparsed", "refused", "truncated", "failed"] = "truncated"
     unparsed_share: float = neutral(0.0, ge=0, le=1)
     position_bias: float = neutral(0.0, ge=0, le=1)
+
+    def open(self, policy: Judging) -> "ScriptedBackend":
+        """A backend that holds a model folder."""
+        assert isinstance(policy, Policy)
+        return ScriptedBackend(self, policy)
 
 
 def write_state(folder: Path, state: ScriptedState) -> None:

@@ -6,11 +6,11 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import PositiveInt
 
-from selfreward.backends.abilities import Ability, EngineSpec
+from selfreward.backends.abilities import OWN_POLICY, Ability, EngineSpec
 from selfreward.backends.base import Advance, Sampling
 from selfreward.backends.device import MOST_THREADS, Device, resolve_dtype
 from selfreward.backends.model_loading import check_model
@@ -18,7 +18,7 @@ from selfreward.backends.shared_prefixes import Row
 from selfreward.backends.token_backend import Draw, TokenBackend, TokenRequest
 from selfreward.backends.vllm_process import Worker, WorkerReply, versions
 from selfreward.errors import BackendError
-from selfreward.records import Policy
+from selfreward.records import Judging, Policy
 from selfreward.spec import execution
 
 _HOTTEST = 2.0
@@ -45,10 +45,17 @@ class VllmSpec(EngineSpec):
     timeout: float = execution(900, gt=0, le=threading.TIMEOUT_MAX)
     trust_remote_code: bool = False
 
+    could: ClassVar[frozenset[Ability]] = OWN_POLICY | {"score_options", "patterns"}
+
     @property
-    def can(self) -> frozenset[Ability]:
-        """Besides what every engine here can, it holds answers to a pattern."""
-        return super().can | {"patterns"}
+    def trusts(self) -> bool:
+        """As it is set."""
+        return self.trust_remote_code
+
+    def open(self, policy: Judging) -> "VllmBackend":
+        """A backend that holds a model folder."""
+        assert isinstance(policy, Policy)
+        return VllmBackend(self, policy)
 
 
 def device_of(spec: VllmSpec) -> Device:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from selfreward.errors import DataError
-from selfreward.judge_quality.accuracy import Scale
 from selfreward.judge_quality.verdicts import Labelled
+from selfreward.judges.base import Scale
 from selfreward.labels.items import read_items
 from selfreward.records import Message, Verdict
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from selfreward.judge_quality.accuracy import Scale
 from selfreward.judge_quality.estimate import Measures
 from selfreward.judge_quality.measures import BIASES
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, as_candidates, verdicts_on
-from selfreward.judges.base import NO_USAGE, Item, pointwise
+from selfreward.judges.base import NO_USAGE, Item, Scale
+from selfreward.judges.pointwise import pointwise
 from selfreward.records import SWAPPED, Judgment, Verdict, majority
 
 Pair = tuple[Item, Item]

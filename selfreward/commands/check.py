@@ -12,7 +12,6 @@ from typing import Any
 from selfreward.artifacts import Artifact, Output, Store
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.artifacts.runs import Run
-from selfreward.backends import trusts
 from selfreward.backends.base import Answer, NotScored, Sampling
 from selfreward.backends.chat import Chat, option_tokens, stop_ids
 from selfreward.backends.chat_template import render, template_file
@@ -86,11 +85,11 @@ def check_models(config: RunConfig, run: Run) -> list[tuple[str, Artifact]]:
     """The check of the start model and of every external judge, by the names of their settings; none of a script."""
     if not isinstance(config.model, HfModel):
         return []
-    trusted, store = trusts(config.backend), run.store.root
+    trusted, store = config.backend.trusts, run.store.root
     policies = {"model": start_policy(config.model, store, trusted=trusted)}
-    for name, judge in judges_of(config).items():
-        if isinstance(judge, PolicyJudgeBase) and judge.path is not None:
-            policies[name] = model_policy(judge.path, judge.chat, store, trusted=trusted)
+    for one in judges_of(config):
+        if isinstance(one.judge, PolicyJudgeBase) and one.judge.path is not None:
+            policies[one.name] = model_policy(one.judge.path, one.judge.chat, store, trusted=one.engine.trusts)
     libraries = ("torch", "transformers", "tokenizers", "jinja2", "trl")
     spec = CheckSpec(trusted=trusted, libraries={name: version(name) for name in libraries})
     return [(name, run.source(f"check_{name}", check, spec, policy=policy)) for name, policy in policies.items()]

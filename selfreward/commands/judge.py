@@ -7,7 +7,6 @@ from pathlib import Path
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.atomic_files import write_atomically, write_json
 from selfreward.artifacts.runs import Run
-from selfreward.backends import open_backend, trusts
 from selfreward.commands.arguments import Compose, action_of, positive, settings_parser
 from selfreward.commands.number_types import with_types_of_this_machine
 from selfreward.config import RunConfig, validate
@@ -22,18 +21,17 @@ from selfreward.judge_quality.measures import judge_measures, rater_measures
 from selfreward.judge_quality.opinions import weights_of
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.judges.disagreement import Dispute
-from selfreward.judges.jury import JurySpec
 from selfreward.judging_policies import Judges, Policies
 from selfreward.labels.items import read_items, write_items
 from selfreward.labels.judge_calibration import LabelledSpec, calibrate, labelled_pairs
 from selfreward.labels.kinds import KindOfPrompt, with_kinds
 from selfreward.monitor.gate_rules import judge_gate
 from selfreward.reading.calibrated import Calibrated, against_chance, as_json, ceiling, weights_text
-from selfreward.records import Judgment, Policy
+from selfreward.records import Judging, Judgment
 from selfreward.report.judge_page import render
 from selfreward.report.pages import visible
 from selfreward.spec import identity
-from selfreward.stages.health import health_spec, scale_of, why_unmeasured
+from selfreward.stages.health import health_spec
 
 ACTIONS = {
     "calibrate [SETTING=VALUE ...] --gold FILE": "agreement with people, biases, disagreements; a table and a page"
@@ -72,7 +70,7 @@ def calibrate_judge(config: RunConfig, gold: Path, limit: int | None, out: Path 
 
     Artifacts are linked in `<run>/judge/<name of the file>`, which is `out` where none is given.
     """
-    if (why := why_unmeasured(config.judge)) is not None:
+    if (why := config.judge.why_not_gold) is not None:
         raise ConfigError(f"judge={config.judge.kind} cannot be calibrated: {why}; choose another judge or rubric")
     config = with_types_of_this_machine(config)
     store = Store(config.store.runs / "store", ConsoleReporter())
@@ -91,11 +89,11 @@ def calibrate_judge(config: RunConfig, gold: Path, limit: int | None, out: Path 
     return found, out
 
 
-def _judge(config: RunConfig, run: Run, pairs: Artifact) -> tuple[Artifact, Policy | None]:
+def _judge(config: RunConfig, run: Run, pairs: Artifact) -> tuple[Artifact, Judging | None]:
     store = run.store.root
-    start = start_policy(config.model, store, trusted=trusts(config.backend))
+    start = start_policy(config.model, store, trusted=config.backend.trusts)
     policies = Policies(live=start, previous=start, initial=start)
-    with open_backend(config.backend, start) as backend, Judges(config.backend, backend, store, policies) as judges:
+    with config.backend.open(start) as backend, Judges(config.backend, backend, store, policies) as judges:
         policy = judges.named(config.judge)
         asked = judges.inputs(config.judge, policy)
         return run.stage(0, calibrate, config.judge, pairs=pairs, **asked), policy
@@ -109,14 +107,14 @@ def _check_own(own: Sequence[str], gold: Path, pairs: Artifact) -> None:
         raise DataError(f"judge.own={unknown[0]}: {gold} has no answer by that author; it has {there}")
 
 
-def _measured(config: RunConfig, gold: Path, pairs: Artifact, artifact: Artifact, policy: Policy | None) -> Calibrated:
+def _measured(config: RunConfig, gold: Path, pairs: Artifact, artifact: Artifact, policy: Judging | None) -> Calibrated:
     labelled, verdicts = list(pairs.records(Labelled)), list(artifact.records(Verdicts))
     of_file = {item.id: item for item in read_items(gold)[0]}
     said = {one.id: one for one in verdicts}
     disputed = {one.id: one.disagreement for one in artifact.records(Dispute, "disputes")}
     items = [replace(of_file[id_], judge=one, disagreement=disputed.get(id_)) for id_, one in said.items()]
     own = health_spec(config.judge).own
-    measures = judge_measures(labelled, verdicts, own=own, scale=scale_of(config.judge), seed=config.seed)
+    measures = judge_measures(labelled, verdicts, own=own, scale=config.judge.scale, seed=config.seed)
     counts = pairs.manifest.counts
     return Calibrated(
         gold=gold.name,
@@ -131,7 +129,7 @@ def _measured(config: RunConfig, gold: Path, pairs: Artifact, artifact: Artifact
         gate=judge_gate(config.gate, measures),
         left_out={name.removeprefix(_LEFT_OUT): int(n) for name, n in counts.items() if name.startswith(_LEFT_OUT)},
         not_asked=int(counts["pairs"]) - len(items),
-        weights=weights_of(artifact) if isinstance(config.judge, JurySpec) and config.judge.learns else None,
+        weights=weights_of(artifact) if config.judge.learns else None,
     )
 
 

@@ -5,7 +5,6 @@ from math import ceil
 
 from selfreward.artifacts import Artifact, Part, Store
 from selfreward.artifacts.runs import Run
-from selfreward.backends import open_backend, trusts
 from selfreward.commands.arguments import Values
 from selfreward.commands.number_types import with_types_of_this_machine
 from selfreward.config import RunConfig, answer_lengths, validate
@@ -51,8 +50,8 @@ def measure_twice(config: RunConfig) -> tuple[Artifact, Artifact, Artifact]:
     config = with_types_of_this_machine(config)
     store = Store(config.store.runs / "store", ConsoleReporter())
     run = Run(config.store.runs / config.run / FOLDER, store, config.seed)
-    start = start_policy(config.model, store.root, trusted=trusts(config.backend))
-    with open_backend(config.backend, start) as backend:
+    start = start_policy(config.model, store.root, trusted=config.backend.trusts)
+    with config.backend.open(start) as backend:
         probe = load_sources(config.data, run, backend, start, answer_lengths(config)).probe
 
         def measured(t: int, baseline: Part | None) -> Artifact:

@@ -5,7 +5,6 @@ from functools import partial
 
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import Run
-from selfreward.backends import open_backend, trusts
 from selfreward.backends.base import Backend
 from selfreward.commands.arguments import Compose, settings_parser
 from selfreward.commands.number_types import with_types_of_this_machine
@@ -51,9 +50,9 @@ def seed_policy(config: SeedJudgeConfig) -> tuple[Artifact, Artifact, Artifact]:
     config = with_types_of_this_machine(config)
     store = Store(config.store.runs / "store", ConsoleReporter())
     run = Run(config.store.runs / config.run / FOLDER, store, config.seed)
-    start = start_policy(config.model, store.root, trusted=trusts(config.backend))
+    start = start_policy(config.model, store.root, trusted=config.backend.trusts)
     stage = partial(run.stage, 0)
-    with open_backend(config.backend, start) as backend:
+    with config.backend.open(start) as backend:
         sources = load_sources(config.data, run, backend, start, answer_lengths(config))
         ranked = _rank(config, run, backend, start, sources)
         drawn = None

@@ -13,10 +13,9 @@ import numpy as np
 from selfreward.judge_quality.agreement import kendall, quadratic_kappa, spearman, table_kappa
 from selfreward.judge_quality.estimate import Array, Measure, mean_of, measure_of, missing, share_of
 from selfreward.judge_quality.verdicts import Judged, prompts_of
+from selfreward.judges.base import Scale
 from selfreward.judges.both_orders import verdict_of
 from selfreward.records import SWAPPED, Verdict, majority
-
-Scale = tuple[float, float]
 
 _BINS = 10
 _NO_DECIDED = "no item has both a preference of the judge and a side that most people took"

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfreward.judge_quality.accuracy import Scale, scores_of
+from selfreward.judge_quality.accuracy import scores_of
 from selfreward.judge_quality.estimate import Array, Measure, Statistic, mean_of, measure_of, missing, share_of
 from selfreward.judge_quality.verdicts import Judged, Labelled, prompts_of
+from selfreward.judges.base import Scale
 from selfreward.records import Message, majority
 
 _ONE_ORDER = "the judge was not asked in both orders"

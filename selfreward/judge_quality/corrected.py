@@ -7,9 +7,9 @@ can be taken out (Rogan and Gladen 1978; of judges that are models, Lee et al. 2
 from collections.abc import Sequence
 from statistics import fmean
 
-from selfreward.judge_quality.accuracy import Scale
 from selfreward.judge_quality.estimate import Measure, mean_of, missing, share_of
 from selfreward.judge_quality.verdicts import Judged, prompts_of
+from selfreward.judges.base import Scale
 from selfreward.records import majority
 
 RATES = ("sensitivity", "specificity", "informedness")

@@ -5,11 +5,11 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from selfreward.judge_quality import accuracy, bias
-from selfreward.judge_quality.accuracy import Scale
 from selfreward.judge_quality.agreement import fleiss_kappa, krippendorff_alpha, mean_pairwise_kappa
 from selfreward.judge_quality.corrected import right_rates
 from selfreward.judge_quality.estimate import Measure, Measures, Prompts
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
+from selfreward.judges.base import Scale
 from selfreward.records import SWAPPED, Verdict
 
 BIASES = (

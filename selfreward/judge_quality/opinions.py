@@ -15,11 +15,9 @@ from selfreward.artifacts.parquet import in_batches
 from selfreward.artifacts.reports import load_report
 from selfreward.judge_quality.accuracy import hit
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, as_candidates, judged, verdicts_on
-from selfreward.judges import AnyJudge
-from selfreward.judges.base import Conclude, Item, Judge
+from selfreward.judges.base import Conclude, Item, Judge, JudgeBase, Panel, Weights
 from selfreward.judges.disagreement import Dispute
 from selfreward.judges.judge_shard import judge_shard, tell_items
-from selfreward.judges.jury import Jury, Weights
 from selfreward.records import Judgment
 
 _SHARD_ITEMS = 16
@@ -37,8 +35,8 @@ class Opinions:
 
 def write_opinions(
     out: Output,
-    spec: AnyJudge,
-    judging: Judge | Jury,
+    spec: JudgeBase,
+    judging: Judge,
     items: Sequence[Labelled],
     *,
     rows: str,
@@ -63,25 +61,25 @@ def write_opinions(
             out.count(tokens=sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in judgments))
             shards.append((batch, answers, judgments))
         conclude, weights = judging.conclude, None
-        if isinstance(judging, Jury) and judging.weights is None:
-            conclude, weights = _learned(judging, shards)
+        if judging.panel is not None:
+            conclude, weights = _learned(judging.panel, shards)
         for batch, answers, judgments in shards:
             conclusions = judgments if conclude is None else conclude(answers, judgments)
             said += concluded.shard(partial(verdicts_on, batch, judgments, conclusions))
-            disputes += judging.disputes(answers, judgments) if isinstance(judging, Jury) else []
+            disputes += [] if judging.disputes is None else judging.disputes(answers, judgments)
     return Opinions(said=said, disputes=disputes, weights=weights)
 
 
-def _learned(jury: Jury, shards: Sequence[_Shard]) -> tuple[Conclude, Weights]:
-    """How `jury` concludes on each item by the weights learned on the others, and the weights learned on all."""
+def _learned(panel: Panel, shards: Sequence[_Shard]) -> tuple[Conclude, Weights]:
+    """How `panel` concludes on each item by the weights learned on the others, and the weights learned on all."""
     items = [item for batch, _, _ in shards for item in batch]
-    said: dict[str, list[Verdicts]] = {seat.member: [] for seat in jury.seats}
+    said: dict[str, list[Verdicts]] = {name: [] for name in panel.says}
     for batch, answers, judgments in shards:
-        for seat in jury.seats:
-            said[seat.member] += verdicts_on(batch, *seat.verdicts(answers, judgments))
+        for name, says in panel.says.items():
+            said[name] += verdicts_on(batch, *says(answers, judgments))
     of_all, of_others = learned(items, said)
     # The prompt that an item is asked about as has the item's id.
-    return partial(jury.conclude_by, of_others.__getitem__), of_all
+    return partial(panel.conclude_by, of_others.__getitem__), of_all
 
 
 def save_weights(out: Output, weights: Weights) -> None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from selfreward.artifacts import derive_seed
-from selfreward.judges.base import Item, by_prompt
+from selfreward.judges.base import Item
 from selfreward.judges.both_orders import comparisons, higher, preference_of
+from selfreward.judges.pointwise import by_prompt
 from selfreward.records import GoldPair, Judgment, Message, Outcome, Prompt, Verdict, digest_of, undrawn
 
 Judged = tuple["Labelled", "Verdicts"]

@@ -1,23 +1,42 @@
 """What every judge is: what it asks, what it concludes from that, and what all kinds of judges need."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from selfreward.backends.base import Advance, Sampling
+from selfreward.backends import AnyBackend, BackendSpec
+from selfreward.backends.abilities import Ability
+from selfreward.backends.base import Advance, Backend, Sampling
 from selfreward.backends.rendering import ChatSpec
+from selfreward.judges.disagreement import Dispute
 from selfreward.judges.prompting import JudgeTexts, Rubric
-from selfreward.records import Candidate, Judgment, Outcome, Prompt, Usage
+from selfreward.records import Candidate, Judging, Judgment, Prompt, Usage
 from selfreward.spec import Spec, execution, neutral
 
 Item = tuple[Prompt, Candidate]
 Ask = Callable[[Sequence[Item], int, Advance], list[Judgment]]
 Conclude = Callable[[Sequence[Item], Sequence[Judgment]], list[Judgment]]
-JudgingPolicy = Literal["live", "previous", "initial", "external"]
+JudgingPolicy = Literal["live", "previous", "initial", "external", "endpoint"]
 NO_USAGE = Usage(prompt_tokens=0, completion_tokens=0)
+Scale = tuple[float, float]
+"""The lowest and the highest score."""
+Weights = Mapping[str, float]
+"""How much the vote of each member of a jury weighs, by its name; one of weight 0 has no say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Members whose weights are still to be learned: what each says by itself, and what they conclude by weights.
+
+    `says` gives what a member was asked and what it concludes from that; the weights are given for the id of a prompt.
+    """
+
+    says: Mapping[str, Callable[[Sequence[Item], Sequence[Judgment]], tuple[list[Judgment], list[Judgment]]]]
+    conclude_by: Callable[[Callable[[str], Weights], Sequence[Item], Sequence[Judgment]], list[Judgment]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,36 +44,159 @@ class Judge:
     """`ask` makes judgments of items, with a seed, and is what costs; all candidates of a prompt come in one call.
 
     `name` is the `judge` of what it asks. `conclude` is pure: it makes one judgment of each item, in order, from what
-    was asked. It is None where that is already about one candidate at a time.
+    was asked. It is None where that is already about one candidate at a time. `disputes`, of several judges, says how
+    far they disagree on every prompt on which they can; `panel` are those whose weights nobody has given.
     """
 
     name: str
     ask: Ask
     conclude: Conclude | None = None
+    disputes: Callable[[Sequence[Item], Sequence[Judgment]], list[Dispute]] | None = None
+    panel: Panel | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a judge judges with: the `policy`, and the `backend` that holds it; None where it is no policy.
+
+    Of a jury, `jurors` are the policies that members name (`judges.jury.juror`), `engines` the backends of members that
+    name an engine of their own, by member, and `weights` those that were learned.
+    """
+
+    policy: Judging | None = None
+    backend: Backend | None = None
+    jurors: Mapping[str, Judging] = field(default_factory=dict)
+    engines: Mapping[str, Backend] = field(default_factory=dict)
+    weights: Weights | None = None
+
+    @property
+    def held(self) -> tuple[Backend, Judging]:
+        """The backend and the policy that it holds, of a judge that is one."""
+        assert self.backend is not None
+        assert self.policy is not None
+        return self.backend, self.policy
 
 
 class JudgeBase(Spec):
-    """Settings of every judge. A shard with more than `max_failed_share` failed judgments stops the stage."""
+    """Settings of every judge, and what it declares of itself.
+
+    A shard with more than `max_failed_share` failed judgments stops the stage.
+    """
 
     max_failed_share: float = Field(0.05, ge=0, le=1)
+
+    @abstractmethod
+    def build(self, means: Means) -> Judge:
+        """The judge that judges with `means`."""
+
+    @property
+    def called(self) -> str:
+        """Its kind, as it is typed."""
+        return str(type(self).model_fields["kind"].default)
 
     @property
     def draws(self) -> bool:
         """Whether luck has a part in what the judge says: what replies are drawn, or who meets whom."""
         return True
 
+    @property
+    def engine(self) -> AnyBackend | None:
+        """The engine that it names for itself; None where it judges on the run's, or on none."""
+        return None
+
+    @property
+    def needs(self) -> frozenset[Ability]:
+        """What its engine must be able to do."""
+        return frozenset()
+
+    @property
+    def scale(self) -> Scale | None:
+        """The lowest and the highest score that it gives to an answer; None where there are no such bounds."""
+        return None
+
+    @property
+    def relative(self) -> bool:
+        """Whether a score only tells how an answer stands among those of its prompt."""
+        return False
+
+    @property
+    def uses_references(self) -> str | None:
+        """What it needs the references of a prompt for, in words; None where it judges without."""
+        return None
+
+    @property
+    def why_not_gold(self) -> str | None:
+        """Why it cannot be asked about gold pairs; None where it can."""
+        uses = self.uses_references
+        return None if uses is None else f"{uses}, and gold pairs have none"
+
+    def why_lacking(self, name: str, columns: Collection[str]) -> str | None:
+        """Why it, the setting `name`, cannot judge by these `columns` of a prompt's row; None where it can."""
+        return None
+
+    @property
+    def writes_as(self) -> tuple[str, ...]:
+        """The authors in gold whose answers count as its own."""
+        return ()
+
+    @property
+    def judges_with_jury(self) -> bool:
+        """Whether, as a member of a jury, it judges with the policy of that, or with none."""
+        return True
+
+    @property
+    def learns(self) -> bool:
+        """Whether it learns the weights of its members on gold pairs."""
+        return False
+
+    @property
+    def seats(self) -> Mapping[str, "JudgeBase"]:
+        """The members of a jury, by name."""
+        return {}
+
+    def ways_without(self, abilities: Collection[Ability]) -> list[str]:
+        """Settings under which it does not need some of these abilities, as they are typed behind its name."""
+        return []
+
+    def why_unfit(self, name: str, answers: int) -> str | None:
+        """Why it, the setting `name`, cannot judge so many answers of a prompt, and what to set; None where it can."""
+        return None
+
 
 class PolicyJudgeBase(JudgeBase):
     """Settings of a judge that is a policy: which one, and for `external` the model folder and how to talk to it.
 
-    The policy counts by its digest, not by how it was named. `own` names the authors in gold whose answers count as
-    the judge's own, for `health` alone.
+    The policy counts by its digest, not by how it was named. `backend` is the engine that holds it, None for the run's;
+    a judge whose `policy` is `endpoint` is the model that this engine names. `own` names the authors in gold whose
+    answers count as the judge's own, for `health` alone.
     """
 
     policy: JudgingPolicy = execution("live")
     path: Path | None = execution(None)
     chat: ChatSpec = execution(ChatSpec())
+    backend: BackendSpec | None = execution(None)
     own: tuple[str, ...] = execution(())
+
+    @property
+    def engine(self) -> AnyBackend | None:
+        """As it is set."""
+        return self.backend
+
+    @property
+    def needs(self) -> frozenset[Ability]:
+        """A folder has to be held; one that is talked to in a way of its own has to be given tokens."""
+        found: set[Ability] = set() if self.policy == "endpoint" else {"weights"}
+        return frozenset(found | ({"raw_tokens"} if self.chat != ChatSpec() else set()))
+
+    @property
+    def writes_as(self) -> tuple[str, ...]:
+        """As it is set."""
+        return self.own
+
+    @property
+    def judges_with_jury(self) -> bool:
+        """Only where it names no policy of its own."""
+        return self.policy == "live"
 
 
 class PromptedJudgeBase(PolicyJudgeBase):
@@ -81,6 +223,17 @@ class PromptedJudgeBase(PolicyJudgeBase):
             )
         return self
 
+    @property
+    def needs(self) -> frozenset[Ability]:
+        """Replies are drawn, or the probabilities of the verdicts read."""
+        asked: Ability = "draw" if self.method == "sampled" else "score_options"
+        return super().needs | {asked} | ({"patterns"} if self.constrained else set())
+
+    def ways_without(self, abilities: Collection[Ability]) -> list[str]:
+        """A reply need not be held to a form; a verdict can be read from a reply, or from its probability."""
+        method = ["method=sampled"] if "score_options" in abilities else []
+        return method + (["constrained=false"] if "patterns" in abilities else [])
+
     def check_form(self, texts: JudgeTexts) -> None:
         """Raises ValueError where the method cannot have the verdict in the form that `texts` give it."""
         if self.constrained and texts.reads.kind != "line":
@@ -103,83 +256,3 @@ class PromptedJudgeBase(PolicyJudgeBase):
             max_new_tokens=self.max_new_tokens,
             pattern=pattern if self.constrained else None,
         )
-
-
-def pointwise(
-    item: Item,
-    *,
-    judge: str,
-    outcome: Outcome = "scored",
-    score: float | None = None,
-    raw: str,
-    usage: Usage = NO_USAGE,
-    rubric: str | None = None,
-    repeat: int = 0,
-) -> Judgment:
-    """A judgment of one candidate by itself."""
-    prompt, candidate = item
-    return Judgment(
-        prompt_id=prompt.id,
-        candidate_ids=(candidate.id,),
-        order=(0,),
-        judge=judge,
-        rubric=rubric,
-        repeat=repeat,
-        outcome=outcome,
-        score=score,
-        raw=raw,
-        usage=usage,
-    )
-
-
-def fields(items: Sequence[Item]) -> dict[str, list[Item]]:
-    """By the id of its prompt, every prompt's candidates whose texts differ, by index: of the same text the first."""
-    found: dict[str, dict[str, Item]] = {}
-    for item in _first_alike(items).values():
-        found.setdefault(item[0].id, {})[item[1].id] = item
-    return {id_: sorted(field.values(), key=lambda item: item[1].index) for id_, field in found.items()}
-
-
-def by_prompt(judgments: Iterable[Judgment]) -> dict[str, list[Judgment]]:
-    """The judgments of each prompt, by its id; they need not stand together."""
-    found: dict[str, list[Judgment]] = {}
-    for one in judgments:
-        found.setdefault(one.prompt_id, []).append(one)
-    return found
-
-
-def shared(items: Sequence[Item], judgments: Iterable[Judgment]) -> list[Judgment]:
-    """The judgments of each item, in order: its own or, at no cost, those of the first candidate with its text."""
-    made: dict[str, list[Judgment]] = {}
-    for one in judgments:
-        made.setdefault(one.candidate_ids[0], []).append(one)
-    firsts = _first_alike(items)
-    return [
-        one if one.candidate_ids == (candidate.id,) else replace(one, candidate_ids=(candidate.id,), usage=NO_USAGE)
-        for _, candidate in items
-        for one in made[firsts[candidate.id][1].id]
-    ]
-
-
-def _first_alike(items: Sequence[Item]) -> dict[str, Item]:
-    """For the id of each candidate, the first candidate by index of the same prompt with the same text."""
-    firsts: dict[tuple[str, str], Item] = {}
-    for item in sorted(items, key=lambda item: item[1].index):
-        firsts.setdefault((item[0].id, item[1].text), item)
-    return {candidate.id: firsts[prompt.id, candidate.text] for prompt, candidate in items}
-
-
-def in_step(steps: int, whole: int, advance: Advance) -> Advance:
-    """A function that is told of `steps` in all, and tells `advance` of `whole` in proportion."""
-    if steps == 0:
-        advance(whole)
-        return lambda _: None
-    done = 0
-
-    def tell(more: int) -> None:
-        nonlocal done
-        before = done * whole // steps
-        done += more
-        advance(done * whole // steps - before)
-
-    return tell

@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from selfreward.backends.base import Advance, Backend
-from selfreward.judges.base import Item, Judge, PromptedJudgeBase, in_step, pointwise
+from selfreward.judges.base import Item, Judge, Means, PromptedJudgeBase, Scale
+from selfreward.judges.pointwise import in_step, pointwise
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.rubric import RubricSpec, judge_by_rubric
-from selfreward.records import Judgment, Policy, digest_of
+from selfreward.records import Judgment, digest_of
 from selfreward.spec import Spec, identity
 
 DimensionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -58,8 +59,20 @@ class DimensionsSpec(PromptedJudgeBase):
         """Whether replies are drawn with luck."""
         return self.method == "sampled" and self.temperature > 0
 
-    def build(self, backend: Backend, policy: Policy) -> Judge:
-        """The judge over `backend`, which holds the judging `policy`."""
+    @property
+    def scale(self) -> Scale:
+        """Scores are shares of the dimensions' scales."""
+        return 0.0, 1.0
+
+    @property
+    def uses_references(self) -> str | None:
+        """To show one, where a rubric does."""
+        shown = any(one.rubric.needs("reference") for one in self.dimensions.values())
+        return "a rubric shows a reference" if shown else None
+
+    def build(self, means: Means) -> Judge:
+        """The judge over the backend that holds the judging policy."""
+        backend, policy = means.held
         name = digest_of("dimensions", identity(self), policy.digest)
         ask = partial(judge_dimensions, self, name, backend)
         return Judge(name, ask, partial(weigh, dict(sorted(self.dimensions.items())), name))

@@ -21,11 +21,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, PositiveInt
 
 from selfreward.artifacts.parquet import in_batches
-from selfreward.backends.base import Advance, Backend
+from selfreward.backends.base import Advance
 from selfreward.backends.one_line import plain
 from selfreward.errors import StageError
-from selfreward.judges.base import Item, Judge, JudgeBase, pointwise
-from selfreward.records import Judgment, Policy, Prompt, RowPrompt, digest_of
+from selfreward.judges.base import Item, Judge, JudgeBase, Means
+from selfreward.judges.pointwise import pointwise
+from selfreward.records import Judgment, Prompt, RowPrompt, digest_of
 from selfreward.spec import Spec, execution, identity
 
 
@@ -78,19 +79,26 @@ class FunctionSpec(JudgeBase):
         """What of a prompt the function cannot do without: `references`, and columns of its row."""
         named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         parameters = inspect.signature(loaded(self.function)).parameters.values()
-        needed = {one.name for one in parameters if one.kind in named and one.default is inspect.Parameter.empty}
-        return frozenset(needed - {"prompts", "completions"})
+        wanted = {one.name for one in parameters if one.kind in named and one.default is inspect.Parameter.empty}
+        return frozenset(wanted - {"prompts", "completions"})
 
-    def check_columns(self, there: Collection[str]) -> None:
-        """Raises ValueError where the function needs a column of a row that is not among those `there`."""
-        if lacking := sorted(self.wants - {"references", *there}):
-            raise ValueError(
-                f"{self.function} needs {', '.join(lacking)}, which training prompts do not bring: set "
-                f"data.columns.extra=[{','.join(sorted({*there, *lacking}))}], or give the parameter a default"
-            )
+    @property
+    def why_not_gold(self) -> str | None:
+        """Gold pairs have neither references nor columns."""
+        wants = ", ".join(sorted(self.wants))
+        return f"{self.function} needs {wants}, and gold pairs have none" if wants else None
 
-    def build(self, backend: Backend | None = None, policy: Policy | None = None) -> Judge:
-        """The judge; it uses neither backend nor policy."""
+    def why_lacking(self, name: str, columns: Collection[str]) -> str | None:
+        """The columns that the function wants and nobody brings, and what to set."""
+        if not (lacking := self.wants - {"references", *columns}):
+            return None
+        return (
+            f"{name}.function={self.function} needs {', '.join(sorted(lacking))}, which training prompts do not bring: "
+            f"set data.columns.extra=[{','.join(sorted(lacking | {*columns}))}], or give the parameter a default"
+        )
+
+    def build(self, means: Means) -> Judge:
+        """The judge; it uses no policy."""
         name = digest_of("function", identity(self))
         return Judge(name, functools.partial(judge_by_function, name, self))
 

@@ -6,7 +6,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
 from statistics import fmean, pstdev
-from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
@@ -14,23 +13,22 @@ from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
 from selfreward.artifacts import derive_seed
 from selfreward.backends.base import Advance, Backend
 from selfreward.errors import ConfigError
-from selfreward.judges.base import Item, Judge, PolicyJudgeBase, fields, in_step, pointwise, shared
+from selfreward.judges.base import Item, Judge, JudgeBase, Means, Panel, PolicyJudgeBase, Weights
 from selfreward.judges.dimensions import DimensionsSpec
 from selfreward.judges.disagreement import DIGITS, Dispute, Scores, disagreement, ranking
 from selfreward.judges.function import FunctionSpec
 from selfreward.judges.likelihood import LikelihoodSpec
 from selfreward.judges.pairwise import PairwiseSpec
+from selfreward.judges.pointwise import fields, in_step, pointwise, shared
 from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.verifier import VerifierSpec
-from selfreward.records import Judgment, Outcome, Policy, digest_of
+from selfreward.records import Judgment, Outcome, digest_of
 from selfreward.spec import identity
 
 AnyMember = DimensionsSpec | FunctionSpec | LikelihoodSpec | PairwiseSpec | RubricSpec | VerifierSpec
 MemberSpec = Annotated[AnyMember, Field(discriminator="kind")]
 MemberName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Rule = Literal["majority", "mean_rank", "weighted"]
-Weights = Mapping[str, float]
-"""How much each member's vote weighs, by its name; one of weight 0 has no say."""
 
 
 def _form(given: object) -> str | None:
@@ -90,37 +88,48 @@ class JurySpec(PolicyJudgeBase):
         return self.weights == "learned"
 
     @property
+    def seats(self) -> Mapping[str, JudgeBase]:
+        """The members, by name."""
+        return self.members
+
+    @property
+    def relative(self) -> bool:
+        """Votes rank the answers of a prompt."""
+        return True
+
+    @property
+    def why_not_gold(self) -> str | None:
+        """Members that cannot be asked have no say."""
+        return None
+
+    def why_unfit(self, name: str, answers: int) -> str | None:
+        """One answer alone has nobody to be ranked with."""
+        if answers < 2:
+            return f"{name} ranks the answers of a prompt, and there is one: draw 2 or more, sample.k=2"
+        return None
+
+    @property
     def equal(self) -> str:
         """The weights that say that all members weigh the same."""
         return "{" + ",".join(f"{name}:1" for name in sorted(self.members)) + "}"
 
-    @property
-    def named(self) -> dict[str, AnyMember]:
-        """The members that name a policy of their own, and do not judge with the jury's."""
-        return {
-            name: member
-            for name, member in sorted(self.members.items())
-            if isinstance(member, PolicyJudgeBase) and member.policy != "live"
-        }
-
-    def build(
-        self,
-        backend: Backend,
-        policy: Policy,
-        jurors: Mapping[str, Policy] = MappingProxyType({}),
-        weights: Weights | None = None,
-    ) -> "Jury":
-        """The jury over `backend`, which holds the judging `policy`; `jurors` are the policies that members name."""
+    def build(self, means: Means) -> Judge:
+        """The jury over the backend that holds its policy; a member judges with the policy and engine it names."""
+        backend, policy = means.held
         backends = {policy.digest: backend}
         seats = []
         for name, member in sorted(self.members.items()):
-            own = jurors[juror(name)] if name in self.named else policy
-            if own.digest not in backends:
+            own = policy if member.judges_with_jury else means.jurors[juror(name)]
+            if name not in means.engines and own.digest not in backends:
                 backends[own.digest] = backend.holding(own)
-            seats.append(Juror(name, member.build(backends[own.digest], own), backends[own.digest]))
-        told = digest_of("jury", identity(self), policy.digest, {name: one.digest for name, one in jurors.items()})
-        by_hand = weights if isinstance(self.weights, str) else self.weights or dict.fromkeys(self.members, 1.0)
-        return Jury(self, told, seats, by_hand)
+            held = means.engines.get(name) or backends[own.digest]
+            seats.append(Juror(name, member.build(Means(policy=own, backend=held)), held))
+        guests = {name: one.digest for name, one in means.jurors.items()}
+        told = digest_of("jury", identity(self), policy.digest, guests)
+        by_hand = means.weights if isinstance(self.weights, str) else self.weights or dict.fromkeys(self.members, 1.0)
+        jury = Jury(self, told, seats, by_hand)
+        panel = Panel({seat.member: seat.verdicts for seat in seats}, jury.conclude_by) if by_hand is None else None
+        return Judge(told, jury.ask, jury.conclude, jury.disputes, panel)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
+from selfreward.backends.abilities import Ability
 from selfreward.backends.base import Advance, Answer, Backend, TextScore
-from selfreward.judges.base import NO_USAGE, Item, Judge, PolicyJudgeBase, pointwise
-from selfreward.records import Judgment, Policy, Usage, digest_of
+from selfreward.judges.base import NO_USAGE, Item, Judge, Means, PolicyJudgeBase
+from selfreward.judges.pointwise import pointwise
+from selfreward.records import Judging, Judgment, Usage, digest_of
 from selfreward.spec import identity
 
 
@@ -17,18 +19,24 @@ class LikelihoodSpec(PolicyJudgeBase):
     kind: Literal["likelihood"] = "likelihood"
 
     @property
+    def needs(self) -> frozenset[Ability]:
+        """Answers that another policy drew are scored."""
+        return super().needs | {"score_answers"}
+
+    @property
     def draws(self) -> bool:
         """Nothing is drawn."""
         return False
 
-    def build(self, backend: Backend, policy: Policy) -> Judge:
-        """The judge over `backend`, which holds the judging `policy`."""
+    def build(self, means: Means) -> Judge:
+        """The judge over the backend that holds the judging policy."""
+        backend, policy = means.held
         name = digest_of("likelihood", identity(self), policy.digest)
         return Judge(name, partial(judge_likelihood, name, backend, policy))
 
 
 def judge_likelihood(
-    name: str, backend: Backend, policy: Policy, items: Sequence[Item], seed: int, advance: Advance
+    name: str, backend: Backend, policy: Judging, items: Sequence[Item], seed: int, advance: Advance
 ) -> list[Judgment]:
     """One judgment for each item, in order.
 

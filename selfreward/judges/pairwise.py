@@ -11,13 +11,14 @@ from pydantic import Field, PositiveInt, model_validator
 from selfreward.artifacts import derive_seed
 from selfreward.backends.base import Advance, Backend, Conversation
 from selfreward.judges.ask_policy import ask_for_means, ask_for_replies, read_reply
-from selfreward.judges.base import Item, Judge, PromptedJudgeBase, by_prompt, fields, in_step, pointwise, shared
+from selfreward.judges.base import Item, Judge, Means, PromptedJudgeBase
 from selfreward.judges.both_orders import PREFERENCES, comparisons, verdict_of
+from selfreward.judges.pointwise import by_prompt, fields, in_step, pointwise, shared
 from selfreward.judges.prompting import ComparisonTexts, question_of
 from selfreward.judges.reads import LETTER_PREFERENCES
 from selfreward.judges.reply import LETTERS, explained_pattern
 from selfreward.judges.tournament import Strength, bradley_terry, schedule
-from selfreward.records import Judgment, Policy, digest_of
+from selfreward.records import Judgment, digest_of
 from selfreward.spec import Spec, identity
 
 
@@ -69,8 +70,25 @@ class PairwiseSpec(PromptedJudgeBase):
         """Whether a reply explains its verdict before it."""
         return self.reasoning and self.method == "sampled"
 
-    def build(self, backend: Backend, policy: Policy) -> Judge:
-        """The judge over `backend`, which holds the judging `policy`."""
+    @property
+    def relative(self) -> bool:
+        """Strengths have mean 0 on every prompt."""
+        return True
+
+    def why_unfit(self, name: str, answers: int) -> str | None:
+        """A budget has to reach all answers, and one alone has nothing to be compared with."""
+        if answers < 2:
+            return f"{name} compares answers of a prompt, and there is one: draw 2 or more, sample.k=2"
+        if self.budget is not None and self.budget < answers - 1:
+            return (
+                f"{name}.budget={self.budget} leaves some of sample.k={answers} answers out: set {name}.budget to "
+                f"{answers - 1} or more, or null for all comparisons"
+            )
+        return None
+
+    def build(self, means: Means) -> Judge:
+        """The judge over the backend that holds the judging policy."""
+        backend, policy = means.held
         name = digest_of("pairwise", identity(self), policy.digest)
         return Judge(name, partial(compare, self, name, backend), partial(rank, name, self.comparison.name))
 

@@ -9,11 +9,12 @@ from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.backends.base import Advance, Backend
 from selfreward.judges.ask_policy import ask_for_means, ask_for_replies, read_reply
-from selfreward.judges.base import Item, Judge, PromptedJudgeBase, fields, in_step, pointwise, shared
+from selfreward.judges.base import Item, Judge, Means, PromptedJudgeBase, Scale
+from selfreward.judges.pointwise import fields, in_step, pointwise, shared
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.reply import explained_pattern
 from selfreward.judges.scale import spelled
-from selfreward.records import Judgment, Policy, digest_of
+from selfreward.records import Judgment, digest_of
 from selfreward.spec import identity
 
 _NO_REFERENCE = "the prompt has no reference to show"
@@ -50,8 +51,19 @@ class RubricSpec(PromptedJudgeBase):
         """Whether replies are drawn with luck."""
         return self.method == "sampled" and self.temperature > 0
 
-    def build(self, backend: Backend, policy: Policy) -> Judge:
-        """The judge over `backend`, which holds the judging `policy`."""
+    @property
+    def scale(self) -> Scale:
+        """That of the rubric."""
+        return self.rubric.scale.lowest, self.rubric.scale.highest
+
+    @property
+    def uses_references(self) -> str | None:
+        """To show one, where the rubric does."""
+        return "the rubric shows a reference" if self.rubric.needs("reference") else None
+
+    def build(self, means: Means) -> Judge:
+        """The judge over the backend that holds the judging policy."""
+        backend, policy = means.held
         name = digest_of("rubric", identity(self), policy.digest)
         return Judge(name, partial(judge_by_rubric, self, name, backend))
 

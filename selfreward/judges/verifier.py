@@ -5,9 +5,10 @@ from functools import partial
 from typing import Literal
 
 from selfreward.answers import accepts, read_answer
-from selfreward.backends.base import Advance, Backend
-from selfreward.judges.base import Item, Judge, JudgeBase, pointwise
-from selfreward.records import Judgment, Policy, digest_of
+from selfreward.backends.base import Advance
+from selfreward.judges.base import Item, Judge, JudgeBase, Means
+from selfreward.judges.pointwise import pointwise
+from selfreward.records import Judgment, digest_of
 from selfreward.spec import identity
 
 
@@ -20,12 +21,17 @@ class VerifierSpec(JudgeBase):
     kind: Literal["verifier"] = "verifier"
 
     @property
+    def uses_references(self) -> str:
+        """To compare with."""
+        return "a verifier compares with references"
+
+    @property
     def draws(self) -> bool:
         """Nothing is drawn."""
         return False
 
-    def build(self, backend: Backend | None = None, policy: Policy | None = None) -> Judge:
-        """The judge; it uses neither backend nor policy."""
+    def build(self, means: Means) -> Judge:
+        """The judge; it uses no policy."""
         name = digest_of("verifier", identity(self))
         return Judge(name, partial(judge_verifier, name))
 

@@ -1,6 +1,7 @@
 """Calibrate: what a judge says of the pairs of a file that people labelled, outside of any loop."""
 
 import heapq
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import PositiveInt
@@ -10,10 +11,10 @@ from selfreward.backends.base import Backend
 from selfreward.judge_quality.opinions import save_weights, write_opinions
 from selfreward.judge_quality.verdicts import Labelled
 from selfreward.judges import AnyJudge
+from selfreward.judges.base import Means
 from selfreward.judges.disagreement import Dispute
-from selfreward.judges.judge_shard import build_judge
 from selfreward.labels.items import Item, read_items
-from selfreward.records import Policy, digest_of
+from selfreward.records import Judging, digest_of
 from selfreward.spec import Spec, execution
 
 VERSION = 5
@@ -49,9 +50,10 @@ def calibrate(
     *,
     seed: int,
     pairs: Artifact,
-    policy: Policy | None,
+    policy: Judging | None,
     backend: Backend | None = None,
-    **jurors: Policy,
+    engines: Mapping[str, Backend] | None = None,
+    **jurors: Judging,
 ) -> None:
     """Tables `rows` of Verdicts, one for each of `pairs`, `evidence` of Judgment and, of a jury, `disputes` of Dispute.
 
@@ -59,7 +61,7 @@ def calibrate(
     `policy` judges, with `jurors` as in the stage `judge`. Raises StageError as that does.
     """
     items = list(pairs.records(Labelled))
-    judging = build_judge(spec, backend, policy, jurors)
+    judging = spec.build(Means(policy=policy, backend=backend, jurors=jurors, engines=engines or {}))
     with out.progress(2 * len(items), "answers judged") as advance:
         found = write_opinions(out, spec, judging, items, rows="rows", evidence="evidence", seed=seed, advance=advance)
     out.write_table(Dispute, found.disputes, "disputes")

@@ -9,11 +9,11 @@ from selfreward.artifacts import Artifact
 from selfreward.judge_quality.bias import ScoreBin
 from selfreward.judge_quality.estimate import Measure, Measures
 from selfreward.judge_quality.verdicts import Judged
-from selfreward.judges.jury import Weights
+from selfreward.judges.base import Weights
 from selfreward.labels.items import Item
 from selfreward.labels.kinds import KindOfPrompt, by_kind
 from selfreward.monitor.gate_rules import GateDecision
-from selfreward.records import Judgment, Policy
+from selfreward.records import Judging, Judgment
 from selfreward.spec import Json
 
 # The one measure of a judge that people have too, in the same unit.
@@ -32,7 +32,7 @@ class Calibrated:
 
     gold: str
     judge: Mapping[str, Json]
-    policy: Policy | None
+    policy: Judging | None
     artifact: Artifact
     items: Sequence[Item]
     judgments: Sequence[Judgment]

@@ -15,8 +15,9 @@ from selfreward.judge_quality.measures import rounded
 from selfreward.judge_quality.opinions import write_opinions
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.judge_quality.winrate import length_controlled_win_rate, win_rate
+from selfreward.judges.base import Means
 from selfreward.judges.pairwise import PairwiseSpec
-from selfreward.records import Policy, Prompt
+from selfreward.records import Judging, Prompt
 from selfreward.spec import Spec
 from selfreward.stages.evaluate import greedy_answers
 
@@ -31,9 +32,10 @@ class DuelSpec(Spec):
 
     @model_validator(mode="after")
     def _judge_never_changes(self) -> "DuelSpec":
-        if self.judge.policy not in ("initial", "external"):
+        if self.judge.policy in ("live", "previous"):
             raise ValueError(
-                f"duel.judge.policy={self.judge.policy} would change from round to round: set it to initial or external"
+                f"duel.judge.policy={self.judge.policy} would change from round to round: set it to initial, external "
+                "or endpoint"
             )
         return self
 
@@ -68,7 +70,7 @@ def duel(
     *,
     seed: int,
     backend: Backend,
-    policy: Policy,
+    policy: Judging,
     held_out: Artifact,
     evaluated: Artifact,
     start: Artifact,
@@ -80,7 +82,7 @@ def duel(
     policy's, and what it was asked in `..._evidence`. Identical answers are ties that nobody is asked about. Where the
     policy before is the start model, nothing is asked twice. `figures.json`, a DuelFigures, is the part for the gate.
     """
-    judging = spec.judge.build(backend, policy)
+    judging = spec.judge.build(Means(policy=policy, backend=backend))
     prompts, own = {one.id: one for one in held_out.records(Prompt)}, greedy_answers(evaluated)
     met: dict[str, Met] = {}
     for name, opponent in {"start": start, "previous": previous}.items():

@@ -9,7 +9,7 @@ from selfreward.judge_quality.bias import ScoreBin, score_histogram, top_share
 from selfreward.judge_quality.corrected import RATES, called_right, corrected_share
 from selfreward.judge_quality.estimate import Measure, Measures, mean_of, missing, share_of
 from selfreward.judge_quality.measures import rounded
-from selfreward.judges.base import by_prompt
+from selfreward.judges.pointwise import by_prompt
 from selfreward.monitor.gate_rules import Action, GateFinding, GateSpec, decide, judge_gate, overoptimised
 from selfreward.records import Judgment
 from selfreward.stages.duel import duel_figures

@@ -14,12 +14,11 @@ from selfreward.artifacts.many_rows import few_collections
 from selfreward.backends.base import Backend
 from selfreward.judge_quality.opinions import weights_of
 from selfreward.judges import AnyJudge
-from selfreward.judges.base import Item
+from selfreward.judges.base import Item, Means
 from selfreward.judges.both_orders import comparisons
 from selfreward.judges.disagreement import Dispute
-from selfreward.judges.judge_shard import build_judge, judge_shard, tell_items
-from selfreward.judges.jury import Jury
-from selfreward.records import Candidate, Judgment, Outcome, Policy, Prompt, RowPrompt
+from selfreward.judges.judge_shard import judge_shard, tell_items
+from selfreward.records import Candidate, Judging, Judgment, Outcome, Prompt, RowPrompt
 
 VERSION = 8
 
@@ -51,15 +50,16 @@ def judge(
     seed: int,
     candidates: Artifact,
     prompts: Artifact,
-    policy: Policy | None,
+    policy: Judging | None,
     weights: Part | None = None,
     backend: Backend | None = None,
-    **jurors: Policy,
+    engines: Mapping[str, Backend] | None = None,
+    **jurors: Judging,
 ) -> None:
     """Table `rows` of Judgment, in the order of the candidates; `policy` is the one that judges.
 
-    `jurors` are the policies that members of a jury name (`judges.jury.juror`), `weights` the part `weights` of
-    the health artifact that learned theirs, None where none are to be learned.
+    `jurors` are the policies and `engines` the backends that members of a jury name (`judges.base.Means`); `weights` is
+    the part `weights` of the health artifact that learned theirs, None where none are to be learned.
 
     Where the judge concludes from what it asked, such as comparisons, `rows` are its conclusions, and what it asked is
     table `evidence`. Each shard of evidence is written before its rows, so that nothing is asked twice. Of a jury,
@@ -72,11 +72,11 @@ def judge(
     Raises StageError, leaving the finished shards, when more than `spec.max_failed_share` of a shard failed.
     """
     learned = None if weights is None else weights_of(weights)
-    judging = build_judge(spec, backend, policy, jurors, learned)
+    judging = spec.build(Means(policy=policy, backend=backend, jurors=jurors, engines=engines or {}, weights=learned))
     with ExitStack() as tables, out.progress(candidates.rows(), "judgments") as advance:
         asked = tables.enter_context(out.table(Judgment, "rows" if judging.conclude is None else "evidence"))
         rows = None if judging.conclude is None else tables.enter_context(out.table(Judgment))
-        disputes = tables.enter_context(out.table(Dispute, "disputes")) if isinstance(judging, Jury) else None
+        disputes = tables.enter_context(out.table(Dispute, "disputes")) if judging.disputes is not None else None
         spreads: list[float] = []
         disputed: list[float] = []
         for shard, items in enumerate(_items(prompts, candidates)):
@@ -84,7 +84,7 @@ def judge(
             judgments = asked.shard(make, partial(tell_items, advance, len(items)))
             if rows is not None and judging.conclude is not None:
                 rows.shard(partial(judging.conclude, items, judgments))
-            if disputes is not None and isinstance(judging, Jury):
+            if disputes is not None and judging.disputes is not None:
                 found = disputes.shard(partial(judging.disputes, items, judgments))
                 disputed += [one.disagreement for one in found]
             spreads += _variances(judgments)

@@ -11,6 +11,7 @@ import pytest
 from selfreward.answers import accepts, distinct_key, is_right, mathematical, read_answer
 from selfreward.data.matchable import echoed
 from selfreward.errors import DataError
+from selfreward.judges.base import Means
 from selfreward.judges.verifier import VerifierSpec
 from selfreward.metrics.sharpening import EvaluatedAnswer
 from selfreward.records import Judgment, Prompt, make_prompt
@@ -87,7 +88,7 @@ def test_a_hard_expression_is_failed_for_a_verifier_and_never_wrong_and_the_next
     prompt = asking("5")
     items = [(prompt, drawn(prompt, index, text)) for index, text in enumerate([HARD, "5", "1e99999", "6"])]
     started = time.monotonic()
-    judgments = VerifierSpec().build().ask(items, 0, lambda _: None)
+    judgments = VerifierSpec().build(Means()).ask(items, 0, lambda _: None)
     assert [(one.outcome, one.score) for one in judgments] == [
         ("failed", None),
         ("scored", 1.0),
@@ -95,7 +96,7 @@ def test_a_hard_expression_is_failed_for_a_verifier_and_never_wrong_and_the_next
         ("scored", 0.0),
     ]
     assert judgments[0].raw == "too hard for math-verify: takes more than 1 s"
-    VerifierSpec().build().ask(items, 0, lambda _: None)
+    VerifierSpec().build(Means()).ask(items, 0, lambda _: None)
     assert time.monotonic() - started < 60, "it is not tried again"
     assert is_right(prompt, HARD) is None
     assert distinct_key(prompt, HARD) == HARD

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from selfreward.backends import Backend, HfSpec, ScriptedSpec, VllmSpec, open_backend
+from selfreward.backends import Backend, HfSpec, ScriptedSpec, VllmSpec
 from selfreward.backends.base import Answer, NotScored, Sampling, TextScore
 from selfreward.backends.scripted import ScriptedState, write_state
 from selfreward.errors import BackendError
@@ -17,19 +17,18 @@ from tests.tiny import make_tiny_policy
 
 def scripted(folder: Path) -> Backend:
     write_state(folder, ScriptedState(skill=0.3, modes=6.0))
-    return open_backend(ScriptedSpec(), Policy(path=folder, key="p", digest="p"))
+    return ScriptedSpec().open(Policy(path=folder, key="p", digest="p"))
 
 
 def hf(folder: Path) -> Backend:
     # Every byte that spells a space or a letter e ends an answer now and then, so that some end by themselves.
-    return open_backend(
-        HfSpec(dtype="float32", device="cpu", workers=1), make_tiny_policy(folder, extra_stops=[68, 220])
-    )
+    policy = make_tiny_policy(folder, extra_stops=[68, 220])
+    return HfSpec(dtype="float32", device="cpu", workers=1).open(policy)
 
 
 def vllm(folder: Path) -> Backend:
     policy = make_tiny_policy(folder, extra_stops=[68, 220], head_size=32)
-    return open_backend(VllmSpec(dtype="float32", kv_cache_gib=0.25), policy)
+    return VllmSpec(dtype="float32", kv_cache_gib=0.25).open(policy)
 
 
 BACKENDS: dict[str, Callable[[Path], Backend]] = {"scripted": scripted, "hf": hf, "vllm": vllm}
@@ -137,7 +136,7 @@ def test_identity_is_plain_and_stable(backend: Backend) -> None:
 
 def test_what_cannot_be_scored_says_why(tmp_path: Path) -> None:
     write_state(tmp_path / "s", ScriptedState(skill=0.3, modes=6.0))
-    faulty = open_backend(ScriptedSpec(unscored_share=1.0), Policy(path=tmp_path / "s", key="p", digest="p"))
+    faulty = ScriptedSpec(unscored_share=1.0).open(Policy(path=tmp_path / "s", key="p", digest="p"))
     tiny = hf(tmp_path / "t")
     too_long = Answer(messages=PROMPTS[0], text="word " * 200)
     for engine in (faulty, tiny):

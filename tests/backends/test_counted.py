@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from selfreward.backends import ScriptedSpec, open_backend
+from selfreward.backends import ScriptedSpec
 from selfreward.backends.base import Answer, Sampling
 from selfreward.backends.scripted import ScriptedBackend, ScriptedState, write_state
 from selfreward.errors import ConfigError, StageError
@@ -49,7 +49,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch, method: str, change: Change) -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_results_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     write_state(tmp_path, ScriptedState(skill=0.3, modes=6.0))
-    with open_backend(ScriptedSpec(), Policy(path=tmp_path, key="p", digest="p")) as opened:
+    with ScriptedSpec().open(Policy(path=tmp_path, key="p", digest="p")) as opened:
         backend = opened.holding(Policy(path=tmp_path, key="q", digest="q"))
         calls: dict[str, Callable[[], Any]] = {
             "generate": lambda: backend.generate(PROMPTS, SAMPLING, 0, lambda _: None),
@@ -87,7 +87,7 @@ def test_a_faulty_engine_poisons_nothing(tmp_path: Path, monkeypatch: pytest.Mon
 def test_answers_that_no_memory_holds_are_refused_before_they_are_drawn(tmp_path: Path) -> None:
     write_state(tmp_path, ScriptedState(skill=0.3, modes=6.0))
     with (
-        open_backend(ScriptedSpec(), Policy(path=tmp_path, key="p", digest="p")) as backend,
+        ScriptedSpec().open(Policy(path=tmp_path, key="p", digest="p")) as backend,
         pytest.raises(ConfigError, match=r"k=1000000000 makes 3,000,000,000 answers to hold at once, .* or less"),
     ):
         backend.generate(PROMPTS, replace(SAMPLING, k=10**9), 0, print)

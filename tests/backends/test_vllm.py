@@ -127,7 +127,7 @@ class TestWithAnEngine:
         code = (
             "import sys; from pathlib import Path; from selfreward.backends import *; from selfreward.records import *;"
             f"policy = Policy(path=Path({str(policy.path)!r}), key='k', digest='d');"
-            "print(open_backend(VllmSpec(), policy).identity['kind']);"
+            "print(VllmSpec().open(policy).identity['kind']);"
             "assert not {'torch', 'transformers', 'vllm'} & set(sys.modules)"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

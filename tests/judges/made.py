@@ -9,7 +9,7 @@ from typing import Any
 from selfreward.backends.base import Advance, Completion, Conversation, NotScored, OptionScore, Sampling, Unfit
 from selfreward.errors import BackendError
 from selfreward.judges import AnyJudge
-from selfreward.judges.base import NO_USAGE, Item
+from selfreward.judges.base import NO_USAGE, Item, Means
 from selfreward.records import Candidate, Judgment, Policy, Verdict, make_prompt
 
 
@@ -137,6 +137,6 @@ def judged(spec: AnyJudge, backend: Any, *items: Item) -> list[Judgment]:
     """What a judge over `backend` asks of items, having told of progress with every one."""
     steps: list[int] = []
     policy = Policy(path=Path("p"), key="p", digest="p")
-    judgments = spec.build(backend, policy).ask(items, 5, steps.append)
+    judgments = spec.build(Means(policy=policy, backend=backend)).ask(items, 5, steps.append)
     assert sum(steps) == len(items)
     return judgments

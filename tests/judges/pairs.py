@@ -7,12 +7,15 @@ from pathlib import Path
 
 from selfreward.__main__ import compose
 from selfreward.config import validate
-from selfreward.judges.base import Item
+from selfreward.judges.base import Item, Means
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.records import Judgment, Policy
 from tests.judges.made import Says, judged
 
 CONSTITUTION = "constitution@judge.constitution=helpful_honest_harmless"
+
+
+MEANS = Means(policy=Policy(path=Path("p"), key="p", digest="p"), backend=Says(str))  # type: ignore[arg-type]
 
 
 @cache
@@ -34,7 +37,7 @@ def shown(message: str) -> tuple[str, str]:
 
 
 def concluded(spec: PairwiseSpec, evidence: list[Judgment], *items: Item) -> list[Judgment]:
-    conclude = spec.build(Says(str), Policy(path=Path("p"), key="p", digest="p")).conclude  # type: ignore[arg-type]
+    conclude = spec.build(MEANS).conclude
     assert conclude is not None
     judgments = conclude(items, evidence)
     assert [one.candidate_ids for one in judgments] == [(candidate.id,) for _, candidate in items]

@@ -7,8 +7,8 @@ import pytest
 
 from selfreward.__main__ import compose
 from selfreward.config import validate
-from selfreward.judges.base import pointwise
 from selfreward.judges.dimensions import DimensionsSpec, weigh
+from selfreward.judges.pointwise import pointwise
 from selfreward.records import Judgment
 from tests.judges.made import Says, item, judged
 

@@ -13,11 +13,11 @@ from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import RunView
 from selfreward.config import validate
 from selfreward.errors import ConfigError, StageError
+from selfreward.judges.base import Means
 from selfreward.judges.function import FunctionSpec
 from selfreward.judges.judge_shard import judge_shard
 from selfreward.records import Candidate, Judgment, Prompt, RowPrompt
 from selfreward.stages.judge import judge
-from tests.data.owning import own
 from tests.stages.tables import artifact, closed_prompt, drawn, open_prompt
 from tests.support import Silent, run_scripted, selfreward
 
@@ -40,7 +40,7 @@ def spec(folder: Path, code: str, **settings: Any) -> FunctionSpec:
 
 
 def asked(folder: Path, code: str, **settings: Any) -> list[Judgment]:
-    return spec(folder, code, **settings).build().ask(ITEMS, 0, lambda _: None)
+    return spec(folder, code, **settings).build(Means()).ask(ITEMS, 0, lambda _: None)
 
 
 def told(judgments: list[Judgment]) -> list[tuple[str, float | None]]:
@@ -137,7 +137,7 @@ def test_a_wrong_number_of_scores_is_a_failure_of_all_that_were_asked_about(
 def test_a_function_that_always_raises_stops_the_stage(tmp_path: Path) -> None:
     function = spec(tmp_path, "def score(completions):\n    raise ValueError('no \\x1b[31mkey')\n")
     with pytest.raises(StageError, match=r"3 of 3 judgments failed \(ValueError: no key\).*judge\.max_failed_share"):
-        judge_shard(function, function.build().ask, list(ITEMS), 0, lambda _: None)
+        judge_shard(function, function.build(Means()).ask, list(ITEMS), 0, lambda _: None)
 
 
 def test_an_answer_is_not_asked_about_where_its_prompt_lacks_what_the_function_needs(tmp_path: Path) -> None:
@@ -153,12 +153,15 @@ def test_an_answer_is_not_asked_about_where_its_prompt_lacks_what_the_function_n
     ]
 
 
-def test_a_column_that_it_needs_and_the_data_do_not_bring_is_named(tmp_path: Path) -> None:
-    function = spec(tmp_path, "def score(completions, references, tests, level, hint=None): ...\n")
-    data = own(train={"path": "train.jsonl", "columns": {"extra": "level"}}, columns={"extra": ["other"]})
-    with pytest.raises(ValueError, match=r"rewards\.py:score needs tests, .*set data\.columns\.extra=\[level,tests\]"):
-        function.check_columns(data.extra)
-    function.check_columns(own(train="train.jsonl", columns={"extra": ["tests", "level"]}).extra)
+def test_a_column_that_it_needs_and_the_data_do_not_bring_is_named_before_anything_runs(tmp_path: Path) -> None:
+    function = spec(tmp_path, "def score(completions, references, tests, level, hint=None): ...\n").function
+    settings = ["experiment=scripted", "data=files", "mix.real_share=0", "judge=function", f"judge.function={function}"]
+    with pytest.raises(
+        ConfigError, match=r"rewards\.py:score needs tests, .*set data\.columns\.extra=\[level,tests\], or give"
+    ):
+        validate(compose([*settings, "data.train={path: train.jsonl, columns: {extra: level}}"]))
+    config = validate(compose([*settings, "data.train=train.jsonl", "data.columns.extra=[tests,level]"]))
+    assert config.judge.why_not_gold == f"{function} needs level, references, tests, and gold pairs have none"
 
 
 def test_what_it_prints_is_none_of_our_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,7 @@
 """The jury: how its members are asked, what they conclude, who abstains, and how far they disagree."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from selfreward.__main__ import compose
 from selfreward.config import validate
 from selfreward.errors import ConfigError
-from selfreward.judges.base import Item, pointwise
+from selfreward.judges.base import Item, Judge, Means
 from selfreward.judges.disagreement import Dispute
-from selfreward.judges.jury import Jury, JurySpec
+from selfreward.judges.jury import JurySpec
+from selfreward.judges.pointwise import pointwise
 from selfreward.judges.rubric import RubricSpec
 from selfreward.records import Judgment, Policy
 from tests.judges.made import Says, item, judged
@@ -41,8 +42,11 @@ def jury(names: Sequence[str], rule: str = "majority", **settings: Any) -> JuryS
     return JurySpec(members=dict.fromkeys(names, RUBRIC), rule=rule, **settings)
 
 
-def sat(spec: JurySpec, weights: dict[str, float] | None = None) -> Jury:
-    return spec.build(Says(lambda _: None), Policy(path=Path("p"), key="p", digest="p"), weights=weights)
+MEANS = Means(policy=Policy(path=Path("p"), key="p", digest="p"), backend=Says(lambda _: None))  # type: ignore[arg-type]
+
+
+def sat(spec: JurySpec, weights: dict[str, float] | None = None) -> Judge:
+    return spec.build(replace(MEANS, weights=weights))
 
 
 def asked(spec: JurySpec, scores: Given, items: Sequence[Item] | None = None) -> tuple[Sequence[Item], list[Judgment]]:
@@ -51,12 +55,12 @@ def asked(spec: JurySpec, scores: Given, items: Sequence[Item] | None = None) ->
     evidence = [
         pointwise(
             one,
-            judge=seat.name,
-            outcome="unparsed" if (score := scores[seat.member][one[1].index]) is None else "scored",
+            judge=f"{name}:{member.build(MEANS).name}",
+            outcome="unparsed" if (score := scores[name][one[1].index]) is None else "scored",
             score=score,
             raw="",
         )
-        for seat in sat(spec).seats
+        for name, member in sorted(spec.members.items())
         for one in items
     ]
     return items, evidence
@@ -242,12 +246,13 @@ def test_members_are_asked_policy_by_policy_and_one_is_loaded_at_a_time() -> Non
         members={"a": of_policy("live"), "b": of_policy("external"), "c": of_policy("live"), "d": of_policy("initial")}
     )
     live, guest = (Policy(path=Path(name), key=name, digest=name) for name in ("live", "guest"))
-    judge = spec.build(backend, live, {"juror_b": guest, "juror_d": guest})
+    means = Means(policy=live, backend=backend, jurors={"juror_b": guest, "juror_d": guest})  # type: ignore[arg-type]
+    judge = spec.build(means)
     evidence = judge.ask([item("one")], 5, lambda _: None)
     assert backend.log == ["live asked", "live asked", "live freed", "guest asked", "guest asked", "guest freed"]
     assert [one.judge.split(":")[0] for one in evidence] == ["a", "b", "c", "d"]
     with pytest.raises(KeyError, match="juror_b"):
-        spec.build(backend, live)
+        spec.build(replace(means, jurors={}))
 
 
 def test_members_of_the_same_settings_draw_with_luck_of_their_own_and_nothing_is_freed() -> None:

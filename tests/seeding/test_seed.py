@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from selfreward.__main__ import compose
 from selfreward.backends.base import Advance, Completion, Conversation, OptionScore, Sampling
 from selfreward.config import SeedJudgeConfig, validate, validate_as
 from selfreward.errors import ConfigError
+from selfreward.judges.base import Means
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.reply import read_score
 from selfreward.judges.rubric import RubricSpec
@@ -170,7 +172,8 @@ def test_what_is_learned_is_asked_as_the_judge_asks(method: str, explained: bool
     judge = validate(compose(overrides)).judge
     assert isinstance(judge, RubricSpec)
     backend, prompt = Asked(), closed_prompt(2)
-    building = judge.build(backend, Policy(path=None, key="p", digest="p"))  # type: ignore[arg-type]
+    policy = Policy(path=Path("p"), key="p", digest="p")
+    building = judge.build(Means(policy=policy, backend=backend))  # type: ignore[arg-type]
     building.ask([(prompt, drawn(prompt, 0, "It is 4."))], 0, lambda _: None)
     assert backend.conversations == [judge.rubric.ask_about(prompt, "It is 4.", explained=explained)]
 

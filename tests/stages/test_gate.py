@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from selfreward.artifacts.runs import RunView
-from selfreward.backends import ScriptedBackend
+from selfreward.backends.scripted import ScriptedBackend
 from selfreward.backends.scripted_judge import JudgeTask
 from selfreward.data.roles import HumanAnswer, Row, WhyUnfit
 from selfreward.data.sources import ScriptedData

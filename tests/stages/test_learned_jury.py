@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from selfreward.artifacts.runs import RunView
-from selfreward.backends import ScriptedBackend
-from selfreward.backends.scripted import outcome_of
+from selfreward.backends.scripted import ScriptedBackend, outcome_of
 from selfreward.backends.scripted_judge import CompareTask
 from selfreward.errors import DataError
 from selfreward.judge_quality import opinions
