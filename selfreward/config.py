@@ -164,6 +164,9 @@ class RunConfig(Spec):
                 f"{name}={judge.called} with backend={engine.kind}, which cannot {in_words(missing)}"
                 f"{' as it is set' if missing <= engine.could else ''}: set {', or '.join(ways)}"
             )
+        brought = self.data.extra if isinstance(self.data, OwnData) else ()
+        if (why := judge.why_lacking(name, brought)) is not None:
+            raise ValueError(why)
         if name != "duel.judge" and (why := judge.why_unfit(name, self.sample.k)) is not None:
             raise ValueError(why)
         if "weights" in engine.can and (engine.kind == "scripted") != (self.model.kind == "scripted"):

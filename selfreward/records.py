@@ -11,7 +11,7 @@ from typing import Literal
 Role = Literal["system", "user", "assistant"]
 Stratum = Literal["closed", "open"]
 STRATA: tuple[Stratum, ...] = ("closed", "open")
-Match = Literal["exact", "numeric", "regex", "set"]
+Match = Literal["exact", "numeric", "regex", "set", "math"]
 Finish = Literal["stop", "length"]
 Origin = Literal["self", "human"]
 Outcome = Literal["scored", "unparsed", "refused", "truncated", "failed"]
@@ -48,6 +48,19 @@ class Prompt:
     source: str
     references: tuple[str, ...]
     match: Match | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowPrompt(Prompt):
+    """A prompt and the further columns of its row that were asked for, a JSON object; None where none were."""
+
+    columns: str | None = None
+
+
+def prompt_type(prompts: Sequence[object]) -> type[Prompt]:
+    """What a table of `prompts`, or of those that begin so, is written as: RowPrompt where columns were asked for."""
+    columns = (one.columns for one in prompts if isinstance(one, RowPrompt))
+    return Prompt if next(columns, None) is None else RowPrompt
 
 
 def make_prompt(

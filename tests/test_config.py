@@ -62,7 +62,7 @@ OWN_DEFAULTS |= {"rubric/result_mark", "rubric/score_tag", "rubric/json_score", 
 OWN_DEFAULTS |= {"comparison/letter_mark", "comparison/five_degrees", "comparison/boxed_letter"}
 OWN_DEFAULTS |= {"comparison/two_scores", "comparison/json_ranking"}
 OWN_DEFAULTS |= {"monitor/default", "monitor/act", "measure/hashing", "data/files", "data/hub", "seed_judge/default"}
-OWN_DEFAULTS |= {"gate/default", "backend/server"}
+OWN_DEFAULTS |= {"gate/default", "backend/server", "judge/function"}
 FILES = ("data=files", "data.train=train.jsonl")
 PAIRS = ("update=dpo", "select=preference_pairs")
 EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))

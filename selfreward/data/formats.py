@@ -54,6 +54,7 @@ def columns_read(role: Role, row: Cells, columns: Columns) -> dict[str, str]:
         "authors": pairs and role != "human_pairs",
         "answers": pairs or compares,
         "turn": compares,
+        "extra": role == "train",
         "liked": not pairs and not compares and says_whether_liked(row, columns),
         "answer": not pairs and not compares,
         "choices": not compares and bool(shown_choices(row, columns)),

@@ -134,6 +134,12 @@ class OwnData(Spec):
             raise ValueError("data.probe is data.held_out: leave both out, or give each its own file")
         return self
 
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """The columns that training prompts bring."""
+        extra = (self.train.columns or self.columns).extra
+        return (extra,) if isinstance(extra, str) else extra or ()
+
     def fingerprint(self, role: Role) -> str:
         """What stands for the content behind the rows of `role`."""
         source = self._source(role)

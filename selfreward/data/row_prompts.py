@@ -1,6 +1,7 @@
 """A prompt with its references, read from a row of any data set."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any, cast, get_args
 
 import regex
@@ -9,11 +10,12 @@ from selfreward.answers import is_right
 from selfreward.answers.latex import boxes
 from selfreward.answers.marks import hashed
 from selfreward.answers.patterns import PatternTooSlow, found_in_time
+from selfreward.artifacts.atomic_files import canonical
 from selfreward.data.columns import Cells, Columns, RowError, find, first_of, get, get_all, key_of
 from selfreward.data.messages import decoded, is_conversation, text_of, text_value
 from selfreward.data.question import shown_choices
 from selfreward.data.roles import Role
-from selfreward.records import Match, Message, Prompt, Stratum, make_prompt
+from selfreward.records import Match, Message, Prompt, RowPrompt, Stratum, make_prompt
 from selfreward.thought import answer_of
 
 _DISLIKED = ("false", "0", "-1", "no", "down", "bad", "negative", "disliked", "thumbs_down")
@@ -41,7 +43,20 @@ def read_prompt(
         match=(match or "exact") if stratum == "closed" else None,
     )
     _check_references(prompt)
-    return prompt
+    return _with_columns(prompt, row, columns) if role == "train" else prompt
+
+
+def _with_columns(prompt: Prompt, row: Cells, columns: Columns) -> Prompt:
+    """`prompt` with the columns of `row` that `columns.extra` names. Raises RowError for a value that is no JSON."""
+    names = find(columns, "extra", row)
+    if names is None:
+        return prompt
+    try:
+        held = canonical({name: get(row, name) for name in names}).decode()
+    except (TypeError, ValueError) as error:
+        told = f"has a value in {', '.join(names)} that is no JSON ({error}): take it out of columns.extra"
+        raise RowError(told, "no_json") from error
+    return RowPrompt(**{field.name: getattr(prompt, field.name) for field in fields(prompt)}, columns=held)
 
 
 def says_whether_liked(row: Cells, columns: Columns) -> bool:

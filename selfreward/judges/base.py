@@ -130,6 +130,10 @@ class JudgeBase(Spec):
         uses = self.uses_references
         return None if uses is None else f"{uses}, and gold pairs have none"
 
+    def why_lacking(self, name: str, columns: Collection[str]) -> str | None:
+        """Why it, the setting `name`, cannot judge by these `columns` of a prompt's row; None where it can."""
+        return None
+
     @property
     def writes_as(self) -> tuple[str, ...]:
         """The authors in gold whose answers count as its own."""

@@ -13,7 +13,7 @@ from selfreward.data.roles import question_text
 from selfreward.errors import DataError
 from selfreward.metrics.embed import embed_hashing
 from selfreward.metrics.two_sample import two_sample
-from selfreward.records import Example, GoldPair, PreferencePair, Prompt
+from selfreward.records import Example, GoldPair, PreferencePair, Prompt, RowPrompt, prompt_type
 from selfreward.spec import Spec
 
 VERSION = 2
@@ -22,7 +22,7 @@ _PERMUTATIONS = 199
 
 TrainedRole = Literal["train", "human", "human_pairs"]
 RECORDS: Mapping[TrainedRole, type[Prompt] | type[Example] | type[PreferencePair]] = {
-    "train": Prompt,
+    "train": RowPrompt,
     "human": Example,
     "human_pairs": PreferencePair,
 }
@@ -115,7 +115,7 @@ def clean(
             )
         others = {"held_out": held_out, "target": target}
         out.write_json("prompts", {name: asdict(_likeness(kept, one)) for name, one in others.items() if one.rows()})
-    out.write_table(RECORDS[spec.role], kept)
+    out.write_table(prompt_type(kept) if spec.role == "train" else RECORDS[spec.role], kept)
     out.write_table(Dropped, dropped, "dropped")
 
 

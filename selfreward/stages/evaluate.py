@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from selfreward.answers import accepts, extract_answer
+from selfreward.answers import Reading, accepts, read_answer
 from selfreward.artifacts import Artifact, Output, derive_seed
 from selfreward.artifacts.parquet import in_batches
 from selfreward.artifacts.reports import load_report, save_report
@@ -112,15 +112,15 @@ def _answers(backend: Backend, askings: Sequence[Asking], advance: Advance) -> l
 
 
 def _evaluated(prompt: Prompt, temperature: float, index: int, completion: Completion) -> EvaluatedAnswer:
-    answer = extract_answer(completion.text, prompt) if prompt.stratum == "closed" else None
+    found = read_answer(completion.text, prompt) if prompt.stratum == "closed" else Reading(None)
     return EvaluatedAnswer(
         prompt_id=prompt.id,
         stratum=prompt.stratum,
         temperature=temperature,
         index=index,
         text=completion.text,
-        answer=answer,
-        right=None if prompt.match is None else accepts(prompt, answer),
+        answer=found.answer,
+        right=None if prompt.match is None else accepts(prompt, found),
         finish=completion.finish,
         tokens=completion.tokens,
         thought=completion.thought,

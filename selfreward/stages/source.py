@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TypeVar, cast
 
 from selfreward.artifacts import Artifact, Output
@@ -15,7 +16,7 @@ from selfreward.data.own import OwnData
 from selfreward.data.roles import PROMPT_ROLES, ColumnsSeen, HumanAnswer, HumanPair, Kept, LeftOut, Role, prompt_of
 from selfreward.data.sources import AnyData, DataSpec
 from selfreward.errors import DataError
-from selfreward.records import Example, GoldPair, Policy, PreferencePair, Prompt, digest_of
+from selfreward.records import Example, GoldPair, Policy, PreferencePair, Prompt, digest_of, prompt_type
 from selfreward.spec import Spec
 from selfreward.stages.clean import RECORDS, CleanSpec, TrainedRole, clean, cleaning_line, likeness_line
 
@@ -119,7 +120,7 @@ def counted(counts: Mapping[str, int | float], prefix: str) -> dict[str, int]:
 
 
 def source(out: Output, spec: SourceSpec, *, backend: Backend, policy: Policy) -> None:
-    """Table `rows`: Prompt, or by role Example (human), PreferencePair (human_pairs), GoldPair (gold_...).
+    """Table `rows`: Prompt or RowPrompt, or by role Example (human), PreferencePair (human_pairs), GoldPair (gold_...).
 
     `backend` holds the `policy` whose chat template must take every conversation, and counts the tokens of human
     answers. Rows that are empty, repeated or of no use are counted as `left_out:<reason>`. The rows in which a column
@@ -134,7 +135,9 @@ def source(out: Output, spec: SourceSpec, *, backend: Backend, policy: Policy) -
 
     rows = (row for row in spec.data.rows(spec.role, why_unfit) if not _counted_only(out, row))
     if spec.role in PROMPT_ROLES:
-        written = out.write_table(Prompt, counting_references(out, cast(Iterator[Prompt], rows)))
+        prompts = counting_references(out, cast(Iterator[Prompt], rows))
+        first = [*islice(prompts, 1)]
+        written = out.write_table(prompt_type(first), chain(first, prompts))
     elif spec.role == "human":
         written = out.write_table(Example, _examples(backend, cast(Iterator[HumanAnswer], rows)))
     elif spec.role == "human_pairs":

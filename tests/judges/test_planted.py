@@ -25,6 +25,7 @@ from tests.support import Silent
 JUDGES = {
     "likelihood": ("judge=likelihood",),
     "verifier": ("judge=verifier",),
+    "function": ("judge=function", f"judge.function={Path(__file__).with_name('rewards.py')}:right"),
     "rubric, sampled": ("judge=rubric", "judge.temperature=0"),
     "rubric, expected": ("judge=rubric", "judge.method=expected"),
     "pairwise, sampled": ("judge=pairwise",),
