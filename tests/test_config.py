@@ -18,15 +18,17 @@ from selfreward.errors import ConfigError
 from selfreward.judges.likelihood import LikelihoodSpec
 from selfreward.judges.verifier import VerifierSpec
 from selfreward.monitor.controller import MonitorSpec
+from selfreward.selection.examples import BestOfK, RandomPick
+from selfreward.selection.pairs import PreferencePairs
 from selfreward.spec import Spec, identity
 from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
 from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.sample import SampleSpec
-from selfreward.stages.select import BestOfK, PreferencePairs, RandomPick
 from selfreward.tracking import TrackerSpec
 from selfreward.updates import DpoSpec, RftSpec, ScriptedUpdate
+from selfreward.updates.training import TrainingBase
 
 SPECS: dict[str, type[Spec]] = {
     "model/smollm2": HfModel,
@@ -48,6 +50,7 @@ SPECS: dict[str, type[Spec]] = {
     "select/random_pick": RandomPick,
     "select/preference_pairs": PreferencePairs,
     "mix/default": MixSpec,
+    "training/default": TrainingBase,
     "update/rft": RftSpec,
     "update/dpo": DpoSpec,
     "update/scripted": ScriptedUpdate,
