@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
@@ -24,9 +24,9 @@ from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
 from selfreward.monitor.controller import MonitorSpec
 from selfreward.monitor.gate_rules import GateSpec
+from selfreward.row_kinds import EXAMPLES, ROW_KINDS, RowKind
 from selfreward.seeding.seed import SeedJudgeSpec
-from selfreward.selection import SelectSpec
-from selfreward.selection.pairs import PreferencePairs
+from selfreward.selection import AnySelect, SelectSpec
 from selfreward.sizes import check_sizes
 from selfreward.spec import Spec, execution
 from selfreward.stages.duel import DuelSpec
@@ -37,7 +37,7 @@ from selfreward.stages.mix import MixSpec
 from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.sample import SampleSpec
 from selfreward.tracking import TrackerSpec
-from selfreward.updates import DpoSpec, RftSpec, UpdateSpec
+from selfreward.updates import AnyUpdate, UpdateSpec
 
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._=,-]*$"
 LONGEST_NAME = 120  # a folder's name may hold 255 bytes; this leaves a screen's line readable
@@ -123,32 +123,25 @@ class RunConfig(Spec):
             )
         acts = self.monitor.mode == "act"
         name, share = ("monitor.ceiling", self.monitor.ceiling) if acts else ("mix.real_share", self.monitor.real_share)
-        pairs = isinstance(self.select, PreferencePairs)
-        if share > 0 and isinstance(self.data, OwnData) and not (self.data.human or (pairs and self.data.human_pairs)):
-            also = " or data.human_pairs" if pairs else ""
-            raise ValueError(f"{name}={share} needs human answers: give data.human{also} a file")
+        roles = self.select.makes.people
+        if share > 0 and isinstance(self.data, OwnData) and not any(getattr(self.data, role) for role in roles):
+            some = " or ".join(f"data.{role}" for role in roles)
+            raise ValueError(f"{name}={share} needs human answers: give {some} a file")
 
     def _check_select(self) -> None:
-        pairs = isinstance(self.select, PreferencePairs)
-        if isinstance(self.select, PreferencePairs):
-            if self.select.k < 2:
-                raise ValueError("select.k=1 makes no preference pair: set select.k to 2 or more")
-            if self.select.pairs == "coin" and isinstance(self.update, DpoSpec) and self.update.margin_weight > 0:
-                raise ValueError(
-                    f"update.margin_weight={self.update.margin_weight} with select.pairs=coin: the margins would tell "
-                    "what the lot hides, set update.margin_weight=0"
-                )
-        elif self.select.top > self.select.k:
-            raise ValueError(f"select.top={self.select.top} is more than select.k={self.select.k}")
-        if (isinstance(self.update, DpoSpec) and not pairs) or (isinstance(self.update, RftSpec) and pairs):
+        select, update = self.select, self.update
+        if select.by_lot and update.margins is not None:
             raise ValueError(
-                f"update={self.update.kind} with select={self.select.kind}: update=dpo goes with "
-                "select=preference_pairs, update=rft with select=best_of_k or random_pick"
+                f"{update.margins} with {select.by_lot}: the margins would tell what the lot hides, set "
+                f"{update.margins.partition('=')[0]}=0"
             )
-        if self.prompts.human > 0 and not pairs:
+        if select.makes not in update.trains_on:
+            raise ValueError(f"update={update.kind} with select={select.kind}: {_what_goes_together()}")
+        if self.prompts.human > 0 and not select.anchors:
+            able = " or ".join(f"select={rule.model_fields['kind'].default}" for rule in _RULES if rule.anchors)
             raise ValueError(
-                f"prompts.human={self.prompts.human} with select={self.select.kind}: human prompts are sampled for "
-                "preference pairs alone, set prompts.human=0"
+                f"prompts.human={self.prompts.human} with select={select.kind}: human prompts are sampled for {able} "
+                "alone, set prompts.human=0"
             )
 
     def _check_judge(self, name: str, judge: AnyJudge) -> None:
@@ -167,6 +160,25 @@ class RunConfig(Spec):
                 f"{name}.constrained=true with backend={self.backend.kind}, which cannot hold a reply to a form: set "
                 f"backend=vllm, or {name}.constrained=false"
             )
+
+
+_RULES: tuple[type[AnySelect], ...] = get_args(AnySelect)
+_UPDATES: tuple[type[AnyUpdate], ...] = get_args(AnyUpdate)
+
+
+def _learning_from(kind: RowKind) -> tuple[list[str], list[str]]:
+    """The updates that train on rows of this kind alone and the selection rules that make them, as they are typed."""
+    updates = [f"update={one.model_fields['kind'].default}" for one in _UPDATES if one.trains_on == (kind,)]
+    return updates, [f"select={rule.model_fields['kind'].default}" for rule in _RULES if rule.makes is kind]
+
+
+def _what_goes_together() -> str:
+    """Each update that trains on one kind of row, with the rules that make it."""
+    return "; ".join(
+        f"{update} goes with {' or '.join(rules)}"
+        for updates, rules in map(_learning_from, ROW_KINDS)
+        for update in updates
+    )
 
 
 def judges_of(config: RunConfig) -> dict[str, AnyJudge]:
@@ -216,8 +228,13 @@ class SeedJudgeConfig(RunConfig):
 
     @model_validator(mode="after")
     def _update_learns_answers(self) -> "SeedJudgeConfig":
-        if self.update.kind == "dpo":
-            raise ValueError("update=dpo learns from pairs, seed-judge makes answers: set update=rft select=best_of_k")
+        if EXAMPLES not in self.update.trains_on:
+            learns = " or ".join(kind.many for kind in self.update.trains_on)
+            updates, rules = _learning_from(EXAMPLES)
+            raise ValueError(
+                f"update={self.update.kind} learns from {learns}, seed-judge makes {EXAMPLES.many}: set {updates[0]} "
+                f"{rules[0]}"
+            )
         return self
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.selection.choice import selection_counts
-from selfreward.selection.training_rows import training_table
+from selfreward.selection.training_rows import row_kind
 from selfreward.stages.decide import Decision, decision_of, stop_reason
 from selfreward.stages.diagnose import Verdict, verdict_of
 from selfreward.stages.duel import duel_of
@@ -84,7 +84,7 @@ class Round:
         if "mix" not in self.stages:
             return None
         selected = self.stages["select"]
-        return selected.rows(training_table(selected)[0])
+        return selected.rows(row_kind(selected).table)
 
     @cached_property
     def costs(self) -> Mapping[str, Cost]:

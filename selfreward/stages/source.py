@@ -17,7 +17,7 @@ from selfreward.data.sources import AnyData, DataSpec
 from selfreward.errors import DataError
 from selfreward.records import Example, GoldPair, Policy, PreferencePair, Prompt, digest_of
 from selfreward.spec import Spec
-from selfreward.stages.clean import RECORDS, CleanSpec, TrainedRole, clean, cleaning_line, likeness_line
+from selfreward.stages.clean import TRAINED, CleanSpec, TrainedRole, clean, cleaning_line, likeness_line
 
 VERSION = 5
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
@@ -74,7 +74,7 @@ def load_sources(
         return table
 
     measured = {role: load(role) for role in _MEASURED}
-    trained: dict[TrainedRole, Artifact] = {role: load(role) for role in RECORDS}
+    trained: dict[TrainedRole, Artifact] = {role: load(role) for role in TRAINED}
     make: Callable[..., Artifact] = run.source
     checked = {
         role: make(f"clean_{role}", clean, CleanSpec(role=role, overlap=data.overlap), table=table, **measured)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -18,10 +18,10 @@ from selfreward.backends.chat import Chat, answer_tokens, render_prompt
 from selfreward.backends.forward import token_logprobs
 from selfreward.backends.model_loading import load_chat, quiet
 from selfreward.records import Policy, PreferencePair
+from selfreward.row_kinds import PAIRS, RowKind
 from selfreward.spec import neutral
+from selfreward.updates.base import StepAdvance, Task, Training
 from selfreward.updates.training import (
-    StepAdvance,
-    Training,
     TrainingBase,
     compute_of,
     device_of,
@@ -56,6 +56,8 @@ class DpoSpec(TrainingBase):
     calls it even: -log sigmoid(beta * delta - margin_weight * margin). Pairs that carry no margin are asked for none.
     """
 
+    trains_on: ClassVar[tuple[RowKind, ...]] = (PAIRS,)
+
     kind: Literal["dpo"] = "dpo"
     learning_rate: float = Field(5e-6, gt=0)
     loss: tuple[Loss, ...] = Field(("sigmoid",), min_length=1)
@@ -86,12 +88,26 @@ class DpoSpec(TrainingBase):
             )
         return self
 
+    @property
+    def margins(self) -> str | None:
+        """The setting that weighs the margins of pairs, as it is typed; None where they weigh nothing."""
+        return f"update.margin_weight={self.margin_weight}" if self.margin_weight else None
 
-def with_sft(spec: DpoSpec, weight: float) -> DpoSpec:
-    """`spec` with the likelihood of the chosen answer added to its loss at `weight`, unless it is 0 or there is one."""
-    if weight == 0 or "sft" in spec.loss:
-        return spec
-    return spec.model_copy(update={"loss": (*spec.loss, "sft"), "loss_weights": (*_weights(spec), weight)})
+    def tied_to(self, *, policy: Policy, initial: Policy) -> Policy:
+        """The policy that `beta` ties to: the one that drew the candidates, or the first."""
+        return initial if self.reference == "initial" else policy
+
+    def with_sft(self, weight: float) -> Self:
+        """The likelihood of the chosen answer added to the loss at `weight`, unless it is 0 or there is one."""
+        if weight == 0 or "sft" in self.loss:
+            return self
+        return self.model_copy(update={"loss": (*self.loss, "sft"), "loss_weights": (*_weights(self), weight)})
+
+    def train(self, task: Task, scratch: Path, advance: StepAdvance) -> Training:
+        """What training on the pairs of `task` saw and did."""
+        assert task.reference is not None
+        pairs = [row for row in task.rows if isinstance(row, PreferencePair)]
+        return train_dpo(self, task.policy, task.reference, pairs, task.out, scratch, task.seed, advance)
 
 
 def _weights(spec: DpoSpec) -> tuple[float, ...]:
