@@ -125,6 +125,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             decision=decision.part("orders"),
             human=data.human,
             human_pairs=data.human_pairs,
+            feedback=data.feedback,
             previous=last.training,
         )
         trained = stage(

@@ -197,7 +197,28 @@ class PreferencePair:
     rejected_thought: str | None = None
 
 
-TrainingRow = Example | PreferencePair
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """An answer that is right or wanted, or is not (`desirable`); nothing says what stands against it.
+
+    The rest is as in `Example`.
+    """
+
+    id: str
+    prompt_id: str
+    messages: tuple[Message, ...]
+    text: str
+    desirable: bool
+    origin: Origin
+    stratum: Stratum
+    tokens: int
+    score: float | None = None
+    candidate_id: str | None = None
+    iteration: int | None = None
+    thought: str | None = None
+
+
+TrainingRow = Example | PreferencePair | Feedback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

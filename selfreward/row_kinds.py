@@ -4,13 +4,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from selfreward.records import Example, PreferencePair, TrainingRow
+from selfreward.records import Example, Feedback, PreferencePair, TrainingRow
 from selfreward.thought import estimated_answer_tokens
 
-RowName = Literal["example", "pair"]
+RowName = Literal["example", "pair", "feedback"]
 Unit = Literal["tokens", "pairs"]
-HumanRole = Literal["human", "human_pairs"]
-HUMAN_ROWS: Mapping[HumanRole, type[TrainingRow]] = {"human": Example, "human_pairs": PreferencePair}
+HumanRole = Literal["human", "human_pairs", "feedback"]
+HUMAN_ROWS: Mapping[HumanRole, type[TrainingRow]] = {
+    "human": Example,
+    "human_pairs": PreferencePair,
+    "feedback": Feedback,
+}
 """What people's rows are, by the role of data in which they come."""
 
 
@@ -49,7 +53,16 @@ PAIRS = RowKind(
     unit="pairs",
     people=("human", "human_pairs"),
 )
-ROW_KINDS = (EXAMPLES, PAIRS)
+FEEDBACK = RowKind(
+    name="feedback",
+    many="unpaired rows",
+    told="one answer to make likelier, or less likely",
+    table="feedback",
+    record=Feedback,
+    unit="tokens",
+    people=("human", "feedback"),
+)
+ROW_KINDS = (EXAMPLES, PAIRS, FEEDBACK)
 _BY_RECORD = {kind.record: kind for kind in ROW_KINDS}
 
 
@@ -74,7 +87,9 @@ def kind_of(row: TrainingRow) -> RowKind:
 
 
 def as_kind(row: TrainingRow, kind: RowKind) -> TrainingRow | None:
-    """A person's row as one of `kind`; None where it makes none by itself."""
+    """A person's row as one of `kind`; None where it makes none by itself. An answer by itself is desirable."""
+    if kind is FEEDBACK and isinstance(row, Example):
+        return Feedback(desirable=True, **{name: getattr(row, name) for name in Example.__slots__})
     return row if isinstance(row, kind.record) else None
 
 
@@ -88,6 +103,8 @@ def answers_of(row: TrainingRow) -> tuple[Answer, ...]:
                 _answer("chosen", row.chosen, row.chosen_thought, row.chosen_tokens, row.chosen_id),
                 _answer("rejected", row.rejected, row.rejected_thought, row.rejected_tokens, row.rejected_id, False),
             )
+        case Feedback():
+            return (_answer("answer", row.text, row.thought, row.tokens, row.candidate_id, row.desirable),)
 
 
 def margin_of(row: TrainingRow) -> float | None:
@@ -118,7 +135,9 @@ def ledger_id(row: TrainingRow) -> str:
 def facts_of(row: TrainingRow) -> Iterator[tuple[str, str | float | None]]:
     """What there is to say of a row beside its texts, by name; a score or a margin may be missing."""
     match row:
-        case Example():
+        case Example() | Feedback():
+            if isinstance(row, Feedback):
+                yield "label", "desirable" if row.desirable else "undesirable"
             if row.candidate_id is not None:
                 yield "candidate", row.candidate_id
             yield from (("score", row.score), ("tokens", f"{row.tokens}"))

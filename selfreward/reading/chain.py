@@ -158,4 +158,6 @@ def _human_origin(view: RunView, row: TrainingRow) -> HumanOrigin:
 def _holds(view: RunView, iteration: int, role: HumanRole, row_id: str) -> bool:
     """Whether the people's rows of a role that this round's training set could draw hold this one."""
     mixed = view.iterations[iteration]["mix"]
+    if role not in mixed.manifest.inputs:
+        return False
     return bool(records_where(input_of(view, iteration, mixed, role), HUMAN_ROWS[role], "id", row_id))

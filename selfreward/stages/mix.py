@@ -113,6 +113,7 @@ def mix(
     decision: Part,
     human: Artifact,
     human_pairs: Artifact,
+    feedback: Artifact | None = None,
     previous: Artifact | None,
 ) -> None:
     """The table of the rows to train on, of the kind that was selected; `ledger` of Spent so far; `mixing.json`.
@@ -120,13 +121,14 @@ def mix(
     Human rows are drawn until they hold the real share that was decided, of all answer tokens or of all pairs; rows
     that stay from earlier rounds count. Tokens of thoughts do not, since people rarely write any and `update.thought`
     may drop them. The least used come first, at random; a row is in a training set once. Human pairs come from
-    `human_pairs` and from the human prompts that were sampled along. `decision` is the part `orders` of that of this
-    round; its `human_left` is never exceeded. Raises StarvedLoop with fewer than `spec.min_rows` own rows this round.
+    `human_pairs` and from the human prompts that were sampled along; unpaired rows are those of `feedback`, and human
+    answers as desirable ones. `decision` is the part `orders` of that of this round; its `human_left` is never
+    exceeded. Raises StarvedLoop with fewer than `spec.min_rows` own rows this round.
     """
     kind = row_kind(selected)
     if selected.rows(kind.table) < spec.min_rows:
         raise StarvedLoop(_starved(spec, selected, kind))
-    pool, later = _human_rows(kind, selected, {"human": human, "human_pairs": human_pairs})
+    pool, later = _human_rows(kind, selected, {"human": human, "human_pairs": human_pairs, "feedback": feedback})
     decided = round_orders(decision)
     iteration = 0 if previous is None else mixing_of(previous).iteration + 1
     spent = [] if previous is None else list(previous.records(Spent, "ledger"))
@@ -175,14 +177,15 @@ def mix(
 
 
 def _human_rows(
-    kind: RowKind, selected: Artifact, people: Mapping[HumanRole, Artifact]
+    kind: RowKind, selected: Artifact, people: Mapping[HumanRole, Artifact | None]
 ) -> tuple[Sequence[TrainingRow], Sequence[str]]:
     """The human rows that can be had this round, and the ids of those that another round may have."""
     sampled = list(selected.records(kind.record, HUMAN_TABLE)) if selected.has(HUMAN_TABLE) else []
-    written = (row for role in kind.people for row in people[role].records(HUMAN_ROWS[role]))
+    tables = [(table, HUMAN_ROWS[role]) for role in kind.people if (table := people[role]) is not None]
+    written = [row for table, record_type in tables for row in table.records(record_type)]
     pool = [*sampled, *(made for row in written if (made := as_kind(row, kind)) is not None)]
     # Where human prompts are sampled along, those that were not this round may be in another.
-    return pool, [row.id for row in people["human"].records(Example)] if sampled else []
+    return pool, [row.id for row in written if isinstance(row, Example)] if sampled else []
 
 
 def _tally(row: TrainingRow, counts: Counter[str]) -> None:
