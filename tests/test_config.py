@@ -20,6 +20,7 @@ from selfreward.judges.verifier import VerifierSpec
 from selfreward.monitor.controller import MonitorSpec
 from selfreward.selection.examples import BestOfK, RandomPick
 from selfreward.selection.pairs import PreferencePairs
+from selfreward.selection.unpaired import Unpaired
 from selfreward.spec import Spec, identity
 from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
@@ -49,6 +50,7 @@ SPECS: dict[str, type[Spec]] = {
     "select/best_of_k": BestOfK,
     "select/random_pick": RandomPick,
     "select/preference_pairs": PreferencePairs,
+    "select/unpaired": Unpaired,
     "mix/default": MixSpec,
     "training/default": TrainingBase,
     "update/rft": RftSpec,

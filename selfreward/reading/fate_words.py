@@ -49,9 +49,9 @@ def fate_in_words(one: Considered, told: PromptRound) -> str:
     rank = "" if fate.rank is None else f", rank {fate.rank} of {_ranked(told)}"
     match fate.fate:
         case "selected":
-            return f"{_selected(fate, told)}{score}{rank}"
+            return f"{_in_pairs(fate, told) or spec.taken_as(fate)}{score}{rank}"
         case "passed_over":
-            return f"passed over{score}{rank}: {spec.why_passed_over(_facts(told))}"
+            return f"passed over{score}{rank}: {spec.why_passed_over(fate, _facts(told))}"
         case "duplicate":
             return f"duplicate{score}: gives the answer of {_named(told, fate.repeats)} again, which ranks higher"
         case "same_as_human":
@@ -78,14 +78,14 @@ def _score(fate: Fate, spec: AnySelect) -> str:
     return f", score {fate.score:.4f}" + (f" ({fate.worth:.4f} after the penalty)" if spec.length_penalty else "")
 
 
-def _selected(fate: Fate, told: PromptRound) -> str:
-    """`selected`, or over and under which others a candidate stands in pairs."""
+def _in_pairs(fate: Fate, told: PromptRound) -> str:
+    """Over and under which others a candidate stands in pairs; empty where it stands in none."""
     outside = "an answer of iteration 0" if told.rule is not None and told.rule.orders.anchored else "the human answer"
     sides = (
         ("chosen over", [_named(told, other, outside) for other in fate.over]),
         ("rejected for", [_named(told, other) for other in fate.under]),
     )
-    return "; ".join(f"{word} {', '.join(others)}" for word, others in sides if others) or "selected"
+    return "; ".join(f"{word} {', '.join(others)}" for word, others in sides if others)
 
 
 def _facts(told: PromptRound) -> PromptFates:

@@ -12,7 +12,7 @@ from selfreward.monitor.controller import Orders
 from selfreward.records import Example, Prompt, TrainingRow, digest_of
 from selfreward.row_kinds import EXAMPLES, RowKind
 from selfreward.selection.choice import Choice
-from selfreward.selection.fates import PromptFates
+from selfreward.selection.fates import Fate, PromptFates
 from selfreward.selection.novelty import NO_ORDERS, most_novel
 from selfreward.selection.pool import Order, Rated, SelectBase, ranked
 from selfreward.selection.tiers import SHORTEST, by_worth, shortest_first
@@ -52,7 +52,7 @@ class ExamplesBase(SelectBase):
         """The rows that the picks of a prompt make."""
         return (example_of(choice.prompt, *pick) for pick in choice.picks)
 
-    def why_passed_over(self, told: PromptFates) -> str:
+    def why_passed_over(self, fate: Fate, told: PromptFates) -> str:
         """Why a candidate that could be chosen was not."""
         why = "others were preferred, novel ones first" if told.orders.novelty else self.preferred()
         return f"select.top={self.top} and {why}"

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
 from typing import ClassVar, Literal, Self
 
@@ -89,13 +89,17 @@ class PreferencePairs(SelectBase):
         """The rows that the picks of a prompt make."""
         return (pair_of(choice.prompt, *pick) for pick in choice.picks)
 
+    def tally(self, made: Sequence[TrainingRow]) -> Mapping[str, int]:
+        """How many pairs were made."""
+        return {"pairs": len(made)}
+
     def in_words(self, width: str) -> str:
         """What is chosen; `width` says how wide a tier is."""
         most = "all of them" if self.per_prompt is None else f"at most {self.per_prompt} a prompt"
         rule = _PAIRS[self.pairs] if self.length_tier is None else f"{SHORTEST} over {LONGEST}{width}"
         return f"pairs whose scores differ by more than {self.margin:g}: {rule}; {most}"
 
-    def why_passed_over(self, told: PromptFates) -> str:
+    def why_passed_over(self, fate: Fate, told: PromptFates) -> str:
         """Why a candidate that could be chosen is in no pair."""
         if told.anchors:
             if not told.taken:

@@ -1,6 +1,6 @@
 """The pool of one prompt: its candidates with their scores, and which of them may be trained on."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, repeat
 from operator import attrgetter
@@ -11,7 +11,7 @@ from pydantic import PositiveInt
 
 from selfreward.answers import distinct_key
 from selfreward.artifacts import Artifact
-from selfreward.records import Candidate, Outcome, Prompt
+from selfreward.records import Candidate, Outcome, Prompt, TrainingRow
 from selfreward.selection.fates import Fate
 from selfreward.spec import Spec, neutral
 from selfreward.thought import estimated_answer_tokens
@@ -51,6 +51,14 @@ class SelectBase(Spec):
     def takes_best(self) -> bool:
         """Whether the best of the first `k` are taken, whatever their scores."""
         return False
+
+    def tally(self, made: Sequence[TrainingRow]) -> Mapping[str, int]:
+        """What the rows of a prompt add to what is `counted`."""
+        return {}
+
+    def taken_as(self, fate: Fate) -> str:
+        """What a selected candidate that stands in no pair was taken as."""
+        return "selected"
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,7 @@ def select(
             made = list(spec.rows(choice))
             rows.add(*made)
             _tell(choice, fates, counts)
-            if spec.makes.many in counts:
-                counts[spec.makes.many] += len(made)
+            counts.update(spec.tally(made))
             counts.update({"anchored": sum(not before.isdisjoint(candidates_of(row)) for row in made)} if first else {})
     save_counts(out, counts)
 
