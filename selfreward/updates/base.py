@@ -56,6 +56,10 @@ class Training:
     (likelihood displacement, 2410.08847). `sft_weight` is that of the likelihood of the chosen answer in the loss, 0
     without. `rows_without_margin` counts the pairs that carry none, where a margin weighs.
 
+    Of unpaired rows, `*_weight` are the weights of desirable and undesirable ones in the loss, `*_logprob_*` as of
+    pairs, and `kl` is the estimate of the divergence from the reference that the loss took, in nats a row, the mean
+    over the steps.
+
     `skill` and `modes` are the state of a scripted policy.
     """
 
@@ -74,5 +78,15 @@ class Training:
     rejected_logprob_after: float | None = None
     margin_growth: float | None = None
     displaced_share: float | None = None
+    rows_desirable: int | None = None
+    rows_undesirable: int | None = None
+    desirable_share: float | None = None
+    desirable_weight: float | None = None
+    undesirable_weight: float | None = None
+    kl: float | None = None
+    desirable_logprob_before: float | None = None
+    desirable_logprob_after: float | None = None
+    undesirable_logprob_before: float | None = None
+    undesirable_logprob_after: float | None = None
     skill: float | None = None
     modes: float | None = None

@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from selfreward.backends.chat import Chat, answer_tokens, render_prompt
-from selfreward.backends.forward import token_logprobs
 from selfreward.backends.model_loading import load_chat, quiet
 from selfreward.records import Policy, PreferencePair
 from selfreward.row_kinds import PAIRS, RowKind
@@ -23,8 +22,7 @@ from selfreward.spec import neutral
 from selfreward.updates.base import StepAdvance, Task, Training
 from selfreward.updates.training import (
     TrainingBase,
-    compute_of,
-    device_of,
+    answer_logprobs,
     model_of,
     model_to_train,
     save_policy,
@@ -191,17 +189,9 @@ def tokenize_pairs(chat: Chat, pairs: Sequence[PreferencePair]) -> list[_Row]:
 
 
 def _logprobs(spec: DpoSpec, model: Any, rows: Sequence[_Row]) -> list[_Logprobs]:
-    """What the model gives to both answers of each row, in the number type that the steps calculate in."""
-    import torch
-
-    found = []
-    with torch.autocast(device_of(spec), dtype=torch.bfloat16, enabled=compute_of(spec) == "bfloat16"):
-        for start in range(0, len(rows), spec.batch_size):
-            batch = rows[start : start + spec.batch_size]
-            asked = [(row.prompt, answer) for row in batch for answer in (row.chosen, row.rejected)]
-            flat = token_logprobs(model, asked, pad=0)
-            found += [_Logprobs(*pair) for pair in zip(flat[::2], flat[1::2], strict=True)]
-    return found
+    """What the model gives to both answers of each row."""
+    flat = answer_logprobs(spec, model, [(row.prompt, answer) for row in rows for answer in (row.chosen, row.rejected)])
+    return [_Logprobs(*pair) for pair in zip(flat[::2], flat[1::2], strict=True)]
 
 
 def _columns(spec: DpoSpec, rows: Sequence[_Row], referred: Sequence[_Logprobs]) -> dict[str, list[Any]]:

@@ -12,6 +12,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from selfreward.backends.chat import Chat, pad_id
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
+from selfreward.backends.forward import token_logprobs
 from selfreward.backends.model_folder import first_without_numbers
 from selfreward.backends.model_loading import load_model
 from selfreward.backends.rendering import write_rendering
@@ -134,6 +135,17 @@ def _trainer_settings(spec: TrainingBase, rows: int, scratch: Path, seed: int) -
         "report_to": "none",
         "disable_tqdm": True,
     }
+
+
+def answer_logprobs(spec: TrainingBase, model: Any, asked: Sequence[tuple[list[int], list[int]]]) -> list[list[float]]:
+    """What the model gives to the tokens of each (prompt, answer), in nats, in the type that the steps calculate in."""
+    import torch
+
+    found: list[list[float]] = []
+    with torch.autocast(device_of(spec), dtype=torch.bfloat16, enabled=compute_of(spec) == "bfloat16"):
+        for start in range(0, len(asked), 2 * spec.batch_size):
+            found += token_logprobs(model, asked[start : start + 2 * spec.batch_size], pad=0)
+    return found
 
 
 def short_enough(spec: TrainingBase, rows: Sequence[Row], what: str) -> list[Row]:
