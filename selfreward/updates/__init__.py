@@ -6,10 +6,11 @@ from pydantic import Field
 
 from selfreward.updates.base import Training
 from selfreward.updates.dpo import DpoSpec
+from selfreward.updates.kto import KtoSpec
 from selfreward.updates.rft import RftSpec
 from selfreward.updates.scripted_update import ScriptedUpdate
 
-AnyUpdate = RftSpec | DpoSpec | ScriptedUpdate
+AnyUpdate = RftSpec | DpoSpec | KtoSpec | ScriptedUpdate
 UpdateSpec = Annotated[AnyUpdate, Field(discriminator="kind")]
 
 # What other files define.
