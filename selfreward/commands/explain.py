@@ -57,6 +57,7 @@ def listing_lines(view: RunView, iteration: int | None) -> Iterator[str]:
         for row in rows:
             score, prompt, answer = _in_short(row)
             told = "-" if score is None else f"{score:.4f}"
+            answer = answer if answers_of(row)[0].wanted else f"undesirable: {answer}"
             kept = "" if row.iteration == t else f"  (from iteration {row.iteration})"
             yield f"  {row.id}  {row.origin:<5}  {told:>9}  {_first(prompt):<{_WORDS}}  {_first(answer)}{kept}"
             listed += 1
@@ -97,7 +98,8 @@ def _listing_json(view: RunView, iteration: int | None) -> str:
 
 
 def _row_json(row: TrainingRow) -> dict[str, Json]:
-    told = dict(zip(("score", "prompt", "answer"), _in_short(row), strict=True))
+    label = {name: value for name, value in facts_of(row) if name == "label"}
+    told = {**dict(zip(("score", "prompt", "answer"), _in_short(row), strict=True)), **label}
     return {"id": row.id, "origin": row.origin, "iteration": row.iteration, **told}
 
 

@@ -10,7 +10,7 @@ from selfreward.backends.scripted import outcome_text
 from selfreward.data.embedded import EVERYDAY, load_everyday, load_piqa, load_truthfulqa
 from selfreward.data.overlap import OverlapSpec
 from selfreward.data.own import OwnData
-from selfreward.data.roles import HumanAnswer, HumanFeedback, HumanPair, Role, Row, WhyUnfit, takes_any
+from selfreward.data.roles import HumanAnswer, HumanPair, Role, Row, WhyUnfit, takes_any
 from selfreward.data.wheels import asset_data
 from selfreward.records import GoldPair, Prompt, digest_of, make_prompt
 from selfreward.spec import Spec, execution, neutral
@@ -18,12 +18,7 @@ from selfreward.spec import Spec, execution, neutral
 # The outcomes that people give in the scripted world: one that most give, and some of the policy's tail.
 _PEOPLE_SAY = (1, 1, 5, 10)
 # The numbers that the questions of a scripted role differ by from those of all others.
-_SCRIPTED = {
-    role: number
-    for number, role in enumerate(
-        ("train", "held_out", "probe", "human", "gold_gate", "gold_final", "human_pairs", "feedback")
-    )
-}
+_SCRIPTED = {"train": 0, "held_out": 1, "probe": 2, "human": 3, "gold_gate": 4, "gold_final": 5, "human_pairs": 6}
 
 
 class SizedData(Spec):
@@ -83,7 +78,6 @@ class ScriptedData(SizedData):
     overlap: OverlapSpec = execution(OverlapSpec(near=None))
     human: NonNegativeInt = 200
     human_pairs: NonNegativeInt = neutral(0)
-    feedback: NonNegativeInt = neutral(0)
 
     def fingerprint(self, _: Role) -> str:
         """Nothing is read, so nothing can change."""
@@ -104,10 +98,6 @@ class ScriptedData(SizedData):
                     prompt = self._sum(role, number)
                     right, wrong = _answers(prompt, -1)
                     yield HumanPair(prompt=prompt, chosen=right, rejected=wrong, margin=None)
-            case "feedback":
-                for number in range(self.feedback):
-                    prompt, up = self._sum(role, number), number % 2 == 0
-                    yield HumanFeedback(prompt=prompt, text=_answers(prompt, 1)[0 if up else 1], desirable=up)
             case "gold_gate" | "gold_final":
                 for number in range(getattr(self, role)):
                     prompt = self._sum(role, number)

@@ -1,5 +1,6 @@
 """Unpaired rows: what a score makes of an answer, what is mixed in beside them, and how it is told."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +19,15 @@ from selfreward.selection.novelty import NO_ORDERS
 from selfreward.selection.pool import Rated
 from selfreward.selection.unpaired import Unpaired
 from selfreward.stages.mix import MixSpec, Spent, mix, mixing_of
-from tests.explained import SMALL, rounds, shown
+from tests.explained import rounds, shown
+from tests.explained import told as explained
 from tests.selection.test_examples import PROMPT, rated
 from tests.stages.tables import artifact, human_example, open_prompt, ordered, selected
 from tests.support import Silent, run_scripted
 
 OWN = [(open_prompt(number), [(f"Answer {number}.", 1.0), (f"Other {number}.", 0.0)]) for number in range(4)]
 """Eight own rows of five tokens, half of them desirable."""
+ROLES = ("train", "held_out", "probe", "human", "feedback")
 WIDE = Unpaired(k=8, desirable=4, undesirable=2, dedup=False)
 
 
@@ -103,9 +106,19 @@ def test_without_thumbs_human_answers_are_drawn_alone(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunView:
+    """Sums of files, labelled by a verifier; a third of the tokens are people's thumbs and answers to other sums."""
     folder = tmp_path_factory.mktemp("unpaired")
-    settings = ("judge=verifier", "data.train_open=0", "data.feedback=30", "mix.real_share=0.3", "select=unpaired")
-    return run_scripted(folder, *SMALL, *settings, "select.per_prompt=1")
+    for digit, name in enumerate(ROLES):
+        lines = []
+        for left in range(0, 300, 10):
+            total = left + 2 * digit
+            row = {"prompt": f"What is {left + digit} + {digit}?", "answer": f"The answer is {total}."}
+            more = {"train": {"answer": f"{total}", "match": "numeric"}, "feedback": {"label": left % 20 == 0}}
+            lines.append(json.dumps({**row, **more.get(name, {})}))
+        (folder / f"{name}.jsonl").write_text("\n".join(lines))
+    files = ("data=files", "data.overlap.near=null", *(f"data.{name}={folder / name}.jsonl" for name in ROLES))
+    settings = ("judge=verifier", "mix.real_share=0.3", "select=unpaired", "select.per_prompt=1", "loop.iterations=2")
+    return run_scripted(folder, *files, *settings)
 
 
 def test_every_row_of_a_run_is_told(run: RunView) -> None:
@@ -128,3 +141,10 @@ def test_a_candidate_says_what_it_was_taken_as(run: RunView) -> None:
     assert any("selected as undesirable, score 0.0000" in line for line in told)
     assert any("passed over, score" in line and "select.per_prompt=1 and others come first" in line for line in told)
     assert any("chosen: desirable at a score of 1 or more, undesirable at 0 or less" in line for line in told)
+
+
+def test_the_list_of_rows_says_which_are_undesirable(run: RunView, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = sum(not row.desirable for row in run.iterations[0]["mix"].records(Feedback, FEEDBACK.table))
+    assert explained(run, capsys, "--iteration", "0").count("  undesirable: ") == bad > 0
+    (told,) = json.loads(explained(run, capsys, "--iteration", "0", "--json"))["iterations"]
+    assert Counter(row["label"] for row in told["feedback"])["undesirable"] == bad
