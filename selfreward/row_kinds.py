@@ -119,7 +119,10 @@ def rating_of(row: TrainingRow) -> float | None:
 
 def tokens_of(row: TrainingRow) -> int:
     """The tokens of the answers of a row, without those of thoughts before them; of a pair, both."""
-    return sum(estimated_answer_tokens(one.tokens, one.thought, one.text) for one in answers_of(row))
+    if isinstance(row, PreferencePair):  # told apart here, not by `answers_of`: every row of every round is counted
+        chosen = estimated_answer_tokens(row.chosen_tokens, row.chosen_thought, row.chosen)
+        return chosen + estimated_answer_tokens(row.rejected_tokens, row.rejected_thought, row.rejected)
+    return estimated_answer_tokens(row.tokens, row.thought, row.text)
 
 
 def units_of(row: TrainingRow) -> int:

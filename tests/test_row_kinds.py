@@ -4,7 +4,20 @@ from dataclasses import replace
 
 from selfreward.__main__ import compose
 from selfreward.config import validate
-from selfreward.row_kinds import EXAMPLES, PAIRS, ROW_KINDS, answers_of, as_kind, candidates_of, kind_of, units_of
+from selfreward.records import Feedback
+from selfreward.row_kinds import (
+    EXAMPLES,
+    FEEDBACK,
+    PAIRS,
+    ROW_KINDS,
+    answers_of,
+    as_kind,
+    candidates_of,
+    facts_of,
+    kind_of,
+    units_of,
+    wanted_candidates,
+)
 from tests.tiny import make_example, make_pair
 
 
@@ -33,3 +46,15 @@ def test_an_answer_alone_makes_no_pair() -> None:
 def test_an_update_takes_the_rules_that_make_its_rows() -> None:
     update = validate(compose(["update=dpo", "select=preference_pairs"])).update
     assert update.trains_on == (PAIRS,)
+
+
+def test_an_unpaired_row_is_wanted_or_not_and_a_persons_answer_is_a_desirable_one() -> None:
+    human = replace(make_example(0), origin="human", tokens=7)
+    made = as_kind(human, FEEDBACK)
+    assert isinstance(made, Feedback)
+    assert (made.desirable, made.id, kind_of(made), units_of(made)) == (True, human.id, FEEDBACK, 7)
+    down = replace(made, desirable=False, origin="self", candidate_id="a")
+    assert [one.wanted for one in answers_of(down)] == [False]
+    assert (candidates_of(down), list(wanted_candidates(down))) == ({"a"}, [])
+    assert ("label", "undesirable") in list(facts_of(down))
+    assert as_kind(made, EXAMPLES) is None
