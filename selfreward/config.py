@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
@@ -24,9 +24,9 @@ from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.rubric import RubricSpec
 from selfreward.monitor.controller import MonitorSpec
 from selfreward.monitor.gate_rules import GateSpec
-from selfreward.row_kinds import EXAMPLES, ROW_KINDS, RowKind
 from selfreward.seeding.seed import SeedJudgeSpec
-from selfreward.selection import AnySelect, SelectSpec
+from selfreward.selection import SelectSpec
+from selfreward.selection.goes_with import check_human_prompts, check_learns_examples, check_rows
 from selfreward.sizes import check_sizes
 from selfreward.spec import Spec, execution
 from selfreward.stages.duel import DuelSpec
@@ -37,7 +37,7 @@ from selfreward.stages.mix import MixSpec
 from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.sample import SampleSpec
 from selfreward.tracking import TrackerSpec
-from selfreward.updates import AnyUpdate, UpdateSpec
+from selfreward.updates import UpdateSpec
 
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._=,-]*$"
 LONGEST_NAME = 120  # a folder's name may hold 255 bytes; this leaves a screen's line readable
@@ -97,7 +97,8 @@ class RunConfig(Spec):
                 f"select.k={self.select.k} is more than sample.k={self.sample.k}: draw as many as you use, sample.k="
                 f"{self.select.k}"
             )
-        self._check_select()
+        check_rows(self.select, self.update)
+        check_human_prompts(self.select, self.prompts.human)
         if len({part.kind == "scripted" for part in (self.model, self.backend, self.update)}) > 1:
             raise ValueError(
                 f"model={self.model.kind}, backend={self.backend.kind} and update={self.update.kind} do not go "
@@ -128,22 +129,6 @@ class RunConfig(Spec):
             some = " or ".join(f"data.{role}" for role in roles)
             raise ValueError(f"{name}={share} needs human answers: give {some} a file")
 
-    def _check_select(self) -> None:
-        select, update = self.select, self.update
-        if select.by_lot and update.margins is not None:
-            raise ValueError(
-                f"{update.margins} with {select.by_lot}: the margins would tell what the lot hides, set "
-                f"{update.margins.partition('=')[0]}=0"
-            )
-        if select.makes not in update.trains_on:
-            raise ValueError(f"update={update.kind} with select={select.kind}: {_what_goes_together()}")
-        if self.prompts.human > 0 and not select.anchors:
-            able = " or ".join(f"select={rule.model_fields['kind'].default}" for rule in _RULES if rule.anchors)
-            raise ValueError(
-                f"prompts.human={self.prompts.human} with select={select.kind}: human prompts are sampled for {able} "
-                "alone, set prompts.human=0"
-            )
-
     def _check_judge(self, name: str, judge: AnyJudge) -> None:
         if isinstance(judge, PolicyJudgeBase):
             _check_policy(name, judge)
@@ -160,25 +145,6 @@ class RunConfig(Spec):
                 f"{name}.constrained=true with backend={self.backend.kind}, which cannot hold a reply to a form: set "
                 f"backend=vllm, or {name}.constrained=false"
             )
-
-
-_RULES: tuple[type[AnySelect], ...] = get_args(AnySelect)
-_UPDATES: tuple[type[AnyUpdate], ...] = get_args(AnyUpdate)
-
-
-def _learning_from(kind: RowKind) -> tuple[list[str], list[str]]:
-    """The updates that train on rows of this kind alone and the selection rules that make them, as they are typed."""
-    updates = [f"update={one.model_fields['kind'].default}" for one in _UPDATES if one.trains_on == (kind,)]
-    return updates, [f"select={rule.model_fields['kind'].default}" for rule in _RULES if rule.makes is kind]
-
-
-def _what_goes_together() -> str:
-    """Each update that trains on one kind of row, with the rules that make it."""
-    return "; ".join(
-        f"{update} goes with {' or '.join(rules)}"
-        for updates, rules in map(_learning_from, ROW_KINDS)
-        for update in updates
-    )
 
 
 def judges_of(config: RunConfig) -> dict[str, AnyJudge]:
@@ -228,13 +194,7 @@ class SeedJudgeConfig(RunConfig):
 
     @model_validator(mode="after")
     def _update_learns_answers(self) -> "SeedJudgeConfig":
-        if EXAMPLES not in self.update.trains_on:
-            learns = " or ".join(kind.many for kind in self.update.trains_on)
-            updates, rules = _learning_from(EXAMPLES)
-            raise ValueError(
-                f"update={self.update.kind} learns from {learns}, seed-judge makes {EXAMPLES.many}: set {updates[0]} "
-                f"{rules[0]}"
-            )
+        check_learns_examples(self.update)
         return self
 
 
