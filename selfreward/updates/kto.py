@@ -122,23 +122,14 @@ def train_kto(
     others = [kept[place] for place in _partners([len(batch) for batch in batches])]
     weights = spec.weights(sum(signs), len(signs) - sum(signs))
     kls: list[float] = []
+    matched = [(row.prompt, row.answer) for row in kept]
+    asked = matched + [(row.prompt, other.answer) for row, other in zip(kept, others, strict=True)]
     with quiet():
-        matched = [(row.prompt, row.answer) for row in kept]
-        mismatched = [(row.prompt, other.answer) for row, other in zip(kept, others, strict=True)]
         same = reference.digest == policy.digest
-        tied = model_of(spec, policy if same else reference)
-        referred, referred_kl = (_sums(spec, tied, asked) for asked in (matched, mismatched))
-        del tied
+        away = None if same else _sums(spec, model_of(spec, reference), asked)
         model = model_to_train(spec, policy)
-        before = referred if same else _sums(spec, model, matched)
-        columns: dict[str, list[Any]] = {
-            "prompt_ids": [row.prompt for row in kept],
-            "completion_ids": [row.answer for row in kept],
-            "KL_completion_ids": [other.answer for other in others],
-            "label": [row.desirable for row in kept],
-            "ref_logps": referred,
-            "ref_KL_logps": referred_kl,
-        }
+        before = _sums(spec, model, asked if same else matched)
+        columns = _columns(kept, others, before if away is None else away)
         make = partial(_make_trainer, spec, weights, kls)
         trained, result = train(spec, make, model, chat, columns, scratch, seed, advance)
         after = _sums(spec, trained.eval(), matched)
@@ -154,7 +145,7 @@ def train_kto(
         undesirable_weight=weights[1],
         kl=fmean(kls),
         **result,
-        **_moved(kept, before, after),
+        **_moved(kept, before[: len(kept)], after),
     )
 
 
@@ -213,6 +204,18 @@ def _check_signs(signs: Sequence[bool]) -> None:
             f"0 of {len(signs)} unpaired rows are {lack}, all are {have}, and KTO learns from both: {way} "
             f"select.{lack}, or give data.feedback with thumbs {thumb}"
         )
+
+
+def _columns(rows: Sequence[_Row], others: Sequence[_Row], referred: Sequence[float]) -> dict[str, list[Any]]:
+    """What the trainer reads of each row; `referred` is the reference's, of all answers and then of all others."""
+    return {
+        "prompt_ids": [row.prompt for row in rows],
+        "completion_ids": [row.answer for row in rows],
+        "KL_completion_ids": [other.answer for other in others],
+        "label": [row.desirable for row in rows],
+        "ref_logps": list(referred[: len(rows)]),
+        "ref_KL_logps": list(referred[len(rows) :]),
+    }
 
 
 def _sums(spec: KtoSpec, model: Any, asked: Sequence[tuple[list[int], list[int]]]) -> list[float]:
