@@ -12,7 +12,7 @@ from selfreward.data.models import model_policy
 from selfreward.judges.base import JudgeBase, PolicyJudgeBase
 from selfreward.judges.jury import juror
 from selfreward.monitor.gate_rules import GateSpec
-from selfreward.records import Judging, Policy
+from selfreward.policies import Judging, Policy
 from selfreward.stages.gate import asks_to_freeze
 
 

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from json.encoder import JSONEncoder
-from pathlib import Path
 from typing import Literal
 
 Role = Literal["system", "user", "assistant"]
@@ -210,7 +209,28 @@ class PreferencePair:
     rejected_thought: str | None = None
 
 
-TrainingRow = Example | PreferencePair
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """An answer that is right or wanted, or is not (`desirable`); nothing says what stands against it.
+
+    The rest is as in `Example`.
+    """
+
+    id: str
+    prompt_id: str
+    messages: tuple[Message, ...]
+    text: str
+    desirable: bool
+    origin: Origin
+    stratum: Stratum
+    tokens: int
+    score: float | None = None
+    candidate_id: str | None = None
+    iteration: int | None = None
+    thought: str | None = None
+
+
+TrainingRow = Example | PreferencePair | Feedback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,37 +268,3 @@ def majority(verdicts: Sequence[Verdict]) -> Verdict | None:
     if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
         return None
     return ranked[0][0]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """A model on disk: its folder, the key of the artifact it came from, and the digest of its bytes."""
-
-    path: Path
-    key: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """A model behind an address that only judges: the name it is served by and the revision that the user declares.
-
-    Both are its identity, since nobody can read its bytes; where it answers is a setting of the engine.
-    """
-
-    model: str
-    revision: str | None
-
-    @property
-    def digest(self) -> str:
-        """What it counts by in keys."""
-        return digest_of("endpoint", self.model, self.revision)
-
-    @property
-    def key(self) -> str:
-        """As of every model from outside, its digest."""
-        return self.digest
-
-
-Judging = Policy | Endpoint
-"""What may judge."""

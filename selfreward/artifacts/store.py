@@ -28,7 +28,7 @@ from selfreward.artifacts.manifest import InputEntry, Manifest
 from selfreward.artifacts.output import Output, Reporter
 from selfreward.artifacts.parquet import clear_unfinished
 from selfreward.errors import CorruptArtifact, SelfrewardError, StoreError, of_system
-from selfreward.records import Endpoint, Judging, Policy
+from selfreward.policies import Endpoint, Judging, Policy
 from selfreward.spec import Json, Spec, identity
 
 

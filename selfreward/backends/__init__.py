@@ -10,7 +10,7 @@ from selfreward.backends.hf import HfSpec
 from selfreward.backends.scripted import ScriptedSpec
 from selfreward.backends.server import ServerSpec
 from selfreward.backends.vllm import VllmSpec
-from selfreward.records import Endpoint
+from selfreward.policies import Endpoint
 
 AnyBackend = HfSpec | ScriptedSpec | ServerSpec | VllmSpec
 BackendSpec = Annotated[AnyBackend, Field(discriminator="kind")]

@@ -8,7 +8,8 @@ from typing import Any, Literal, Self, TypeVar, cast
 
 from selfreward.backends.abilities import IN_WORDS, Ability, EngineSpec
 from selfreward.errors import BackendError, StageError
-from selfreward.records import Finish, Judging, Message, Outcome
+from selfreward.policies import Judging
+from selfreward.records import Finish, Message, Outcome
 from selfreward.sizes import must_fit
 
 Conversation = tuple[Message, ...]

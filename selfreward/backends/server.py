@@ -28,7 +28,8 @@ from selfreward.backends.server_budget import BudgetSpec, Ledger, PriceSpec, at_
 from selfreward.backends.server_calls import Body, Calls, CallSpec
 from selfreward.backends.server_replies import TOP, completion_in, option_score_in
 from selfreward.errors import BackendError
-from selfreward.records import Endpoint, Judging, digest_of
+from selfreward.policies import Endpoint, Judging
+from selfreward.records import digest_of
 from selfreward.spec import execution
 
 Result = TypeVar("Result")

@@ -26,9 +26,10 @@ from selfreward.labels.items import read_items, write_items
 from selfreward.labels.judge_calibration import LabelledSpec, calibrate, labelled_pairs
 from selfreward.labels.kinds import KindOfPrompt, with_kinds
 from selfreward.monitor.gate_rules import judge_gate
+from selfreward.policies import Judging
 from selfreward.reading.calibrated import Calibrated, against_chance, as_json, ceiling, weights_text
 from selfreward.reading.rounds import cost_of
-from selfreward.records import Judging, Judgment
+from selfreward.records import Judgment
 from selfreward.report.judge_page import render
 from selfreward.report.pages import visible
 from selfreward.spec import identity

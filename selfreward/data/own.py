@@ -116,6 +116,7 @@ class OwnData(Spec):
     target: Source | None = None
     human: Source | None = None
     human_pairs: Source | None = None
+    feedback: Source | None = neutral(None)
     gold_gate: Source | None = None
     gold_final: Source | None = None
     columns: Columns = Columns()

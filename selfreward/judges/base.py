@@ -14,7 +14,8 @@ from selfreward.backends.base import Advance, Backend, Sampling
 from selfreward.backends.rendering import ChatSpec
 from selfreward.judges.disagreement import Dispute
 from selfreward.judges.prompting import JudgeTexts, Rubric
-from selfreward.records import Candidate, Judging, Judgment, Prompt, Usage
+from selfreward.policies import Judging
+from selfreward.records import Candidate, Judgment, Prompt, Usage
 from selfreward.spec import Spec, execution, neutral
 
 Item = tuple[Prompt, Candidate]

@@ -8,7 +8,7 @@ from typing import TypeVar
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.selection.choice import selection_counts
-from selfreward.selection.training_rows import training_table
+from selfreward.selection.training_rows import row_kind
 from selfreward.stages.decide import Decision, decision_of, stop_reason
 from selfreward.stages.diagnose import Verdict, verdict_of
 from selfreward.stages.duel import duel_of
@@ -86,7 +86,7 @@ class Round:
         if "mix" not in self.stages:
             return None
         selected = self.stages["select"]
-        return selected.rows(training_table(selected)[0])
+        return selected.rows(row_kind(selected).table)
 
     @cached_property
     def costs(self) -> Mapping[str, Cost]:
@@ -128,7 +128,7 @@ def decisions_of(rounds: Iterable[Round]) -> list[tuple[int, Decision]]:
 
 def cost_of(artifact: Artifact) -> Cost:
     """What an artifact took to make."""
-    return Cost(artifact.manifest.seconds, artifact.tokens, artifact.manifest.counts.get("money"))
+    return Cost(artifact.manifest.seconds, artifact.tokens, artifact.money)
 
 
 def total(costs: Iterable[Cost]) -> Cost:

@@ -15,7 +15,8 @@ from selfreward.backends.candidates import Asking, Decoding, draw_completions
 from selfreward.judge_quality.estimate import share_of
 from selfreward.metrics.evaluation import Evaluation, GoldAccuracy
 from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer, compare_with_start, stratum_scores
-from selfreward.records import GoldPair, Policy, Prompt
+from selfreward.policies import Policy
+from selfreward.records import GoldPair, Prompt
 
 VERSION = 7
 _SHARD = 32  # prompts

@@ -18,7 +18,8 @@ from selfreward.judges.base import Item, Means
 from selfreward.judges.both_orders import comparisons
 from selfreward.judges.disagreement import Dispute
 from selfreward.judges.judge_shard import judge_shard, tell_items
-from selfreward.records import Candidate, Judging, Judgment, Outcome, Prompt, RowPrompt
+from selfreward.policies import Judging
+from selfreward.records import Candidate, Judgment, Outcome, Prompt, RowPrompt
 
 VERSION = 8
 

@@ -11,7 +11,7 @@ from selfreward.backends.draw_plan import plan_drawings
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.token_backend import TokenRequest
 from selfreward.errors import BackendError
-from selfreward.records import Policy
+from selfreward.policies import Policy
 from tests.tiny import ask, completion, held, make_chat, make_tiny_policy, make_tokenizer
 
 SPEC = HfSpec(dtype="float32", device="cpu", batch_size=6, workers=1)

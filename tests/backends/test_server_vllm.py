@@ -20,7 +20,7 @@ import pytest
 from selfreward.backends import HfSpec, ServerSpec
 from selfreward.backends.base import Completion, OptionScore, Sampling
 from selfreward.errors import BackendError
-from selfreward.records import Policy
+from selfreward.policies import Policy
 from tests.tiny import CONTEXT, ask, make_tiny_policy
 
 pytestmark = [pytest.mark.vllm, pytest.mark.skipif(find_spec("vllm") is None, reason="run scripts/setup_vllm.sh")]

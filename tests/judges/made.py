@@ -10,7 +10,8 @@ from selfreward.backends.base import Advance, Completion, Conversation, NotScore
 from selfreward.errors import BackendError
 from selfreward.judges import AnyJudge
 from selfreward.judges.base import NO_USAGE, Item, Means
-from selfreward.records import Candidate, Judgment, Policy, Verdict, make_prompt
+from selfreward.policies import Policy
+from selfreward.records import Candidate, Judgment, Verdict, make_prompt
 
 
 def compared(

@@ -18,7 +18,7 @@ from selfreward.judges.prompting import Rubric
 from selfreward.judges.reply import read_score
 from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.scale import Scale
-from selfreward.records import Policy
+from selfreward.policies import Policy
 from selfreward.seeding.rankings import RankedAnswer, Ranking
 from selfreward.seeding.replies import JudgeReply
 from selfreward.seeding.seed import SeedJudgeSpec, agreeing, balanced, label_of
