@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -58,6 +59,15 @@ class _Work:
     identity: dict[str, Json]
     inputs: Mapping[str, Input | None]
     context: Mapping[str, Any]
+
+    @property
+    def used(self) -> dict[str, int | float]:
+        """What the engines that it is given have used."""
+        given = [self.context.get("backend"), *self.context.get("engines", {}).values()]
+        total = Counter[str]()
+        for engine in {id(one): one for one in given if one is not None}.values():
+            total.update(engine.used)
+        return dict(total)
 
     @property
     def label(self) -> str:
@@ -145,9 +155,9 @@ class Store:
         clear_unfinished(folder, keep, lambda line: self.reporter.say(f"{work.label}: {line}"))
         started = time.monotonic()
         with _located(work.label, folder):
-            before = _used(work.context)
+            before = work.used
             work.stage(out, work.spec, **inputs, **work.context)
-            out.count(**{name: value - before.get(name, 0) for name, value in _used(work.context).items()})
+            out.count(**{name: value - before.get(name, 0) for name, value in work.used.items()})
             manifest = _manifest(work, out, inputs, round(time.monotonic() - started, 3))
             if kept is not None and kept.digest == manifest.digest:
                 manifest = manifests.recorded(replace(kept, files=manifest.files, collected=False))
@@ -217,18 +227,6 @@ class Store:
         earlier = None if before is None else recent.manifest_in(before)
         known = recent.made_last(self.root, stage, inputs) if earlier is None else [earlier]
         return (one.identity for one in known)
-
-
-def _used(context: Mapping[str, Any]) -> dict[str, int | float]:
-    """What the engines that a stage is given have used."""
-    engines: list[Engine] = [*context.get("engines", {}).values()]
-    if "backend" in context:
-        engines.append(context["backend"])
-    total: dict[str, int | float] = {}
-    for engine in {id(one): one for one in engines}.values():
-        for name, value in engine.used.items():
-            total[name] = total.get(name, 0) + value
-    return total
 
 
 def _manifest(work: _Work, out: Output, inputs: Mapping[str, Input | None], seconds: float) -> Manifest:

@@ -157,7 +157,7 @@ def test_an_answer_cannot_spell_its_own_end():
 def test_reading_the_identity_imports_no_torch(policy):
     code = (
         "import sys; from pathlib import Path; from selfreward.backends.hf import HfBackend, HfSpec;"
-        "from selfreward.records import Policy;"
+        "from selfreward.policies import Policy;"
         f"print(HfBackend(HfSpec(), Policy(path=Path({str(policy.path)!r}), key='k', digest='d')).identity['kind']);"
         "assert not {'torch', 'transformers', 'trl', 'peft', 'datasets'} & set(sys.modules)"
     )

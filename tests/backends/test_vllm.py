@@ -125,7 +125,8 @@ class TestWithAnEngine:
 
     def test_reading_the_identity_imports_nothing_heavy(self, policy):
         code = (
-            "import sys; from pathlib import Path; from selfreward.backends import *; from selfreward.policies import *;"
+            "import sys; from pathlib import Path;"
+            "from selfreward.backends import *; from selfreward.policies import *;"
             f"policy = Policy(path=Path({str(policy.path)!r}), key='k', digest='d');"
             "print(VllmSpec().open(policy).identity['kind']);"
             "assert not {'torch', 'transformers', 'vllm'} & set(sys.modules)"
