@@ -239,7 +239,7 @@ def _make_trainer(
             return dataset
 
         def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-            kls.extend(self._metrics["train"]["kl"])
+            kls.extend(self._metrics["train"].get("kl", ()))
             super().log(logs, start_time)
 
     desirable, undesirable = weights
