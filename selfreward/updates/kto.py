@@ -19,8 +19,7 @@ from pydantic import Field, field_validator
 from selfreward.backends.chat import Chat, answer_tokens, render_prompt
 from selfreward.backends.model_loading import load_chat, quiet
 from selfreward.errors import StarvedLoop
-from selfreward.policies import Policy
-from selfreward.records import Feedback
+from selfreward.records import Feedback, Policy
 from selfreward.row_kinds import FEEDBACK, RowKind
 from selfreward.updates.base import StepAdvance, Task, Training
 from selfreward.updates.training import (
@@ -240,7 +239,7 @@ def _make_trainer(
             return dataset
 
         def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-            kls.extend(self._metrics["train"].get("kl", ()))  # looking it up would leave an empty list
+            kls.extend(self._metrics["train"].get("kl", ()))
             super().log(logs, start_time)
 
     desirable, undesirable = weights
