@@ -19,7 +19,8 @@ from pydantic import Field, field_validator
 from selfreward.backends.chat import Chat, answer_tokens, render_prompt
 from selfreward.backends.model_loading import load_chat, quiet
 from selfreward.errors import StarvedLoop
-from selfreward.records import Feedback, Policy
+from selfreward.policies import Policy
+from selfreward.records import Feedback
 from selfreward.row_kinds import FEEDBACK, RowKind
 from selfreward.updates.base import StepAdvance, Task, Training
 from selfreward.updates.training import (
