@@ -53,7 +53,8 @@ def listing_lines(view: RunView, iteration: int | None) -> Iterator[str]:
     listed = 0
     for t, mixed, rows in _training_sets(view, iteration):
         table = row_kind(mixed).table
-        yield f"iteration {t} (M{t} → M{t + 1}): {mixed.rows(table):,} {table} to train on, mix/{mixed.key}"
+        held = f"{mixed.rows(table):,} {table.replace('_', ' ')}"
+        yield f"iteration {t} (M{t} → M{t + 1}): {held} to train on, mix/{mixed.key}"
         for row in rows:
             score, prompt, answer = _in_short(row)
             told = "-" if score is None else f"{score:.4f}"

@@ -147,4 +147,4 @@ def test_the_list_of_rows_says_which_are_undesirable(run: RunView, capsys: pytes
     bad = sum(not row.desirable for row in run.iterations[0]["mix"].records(Feedback, FEEDBACK.table))
     assert explained(run, capsys, "--iteration", "0").count("  undesirable: ") == bad > 0
     (told,) = json.loads(explained(run, capsys, "--iteration", "0", "--json"))["iterations"]
-    assert Counter(row["label"] for row in told["feedback"])["undesirable"] == bad
+    assert Counter(row["label"] for row in told[FEEDBACK.table])["undesirable"] == bad
