@@ -37,11 +37,14 @@ def main() -> None:
     parser.add_argument("--model", default="judge")
     parser.add_argument("--key-env", default=None, help="the variable that holds the key")
     parser.add_argument("--requests", type=int, default=1000)
+    parser.add_argument("--tokens", type=int, default=128, help="the most of a reply")
     parser.add_argument("--latency", type=float, default=0.02, help="seconds, of the server that is started")
     parser.add_argument("--pairs", type=int, default=5)
     given = parser.parse_args()
     with served(given.latency) if given.url is None else running(given.url) as url:
-        judge = validate(compose(["judge=rubric", "rubric@judge.rubric=right_or_wrong"])).judge
+        judge = validate(
+            compose(["judge=rubric", "rubric@judge.rubric=right_or_wrong", f"judge.max_new_tokens={given.tokens}"])
+        ).judge
         spec = ServerSpec(model=given.model, urls=(url,), key_env=given.key_env, concurrency=CONCURRENCY)
         items = made_items(given.requests)
         conversations = [judge.rubric.ask_about(prompt, one.text, explained=True) for prompt, one in items]
@@ -69,7 +72,7 @@ def made_items(count: int) -> list[Item]:
 
 def judged(judge, backend: ServerBackend, items: list[Item], seed: int) -> float:
     judgments = judge.build(Means(policy=backend._policy, backend=backend)).ask(items, seed, lambda _: None)
-    failed = [one for one in judgments if one.outcome in ("failed", "truncated")]
+    failed = [one for one in judgments if one.outcome == "failed"]
     if failed:
         raise SystemExit(f"{len(failed)} of {len(judgments)} requests came to nothing: {failed[0].raw}")
     return len(judgments)

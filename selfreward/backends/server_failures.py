@@ -96,6 +96,6 @@ def _said(error: Any) -> str:
     """What the server says in an error, with the name that it has for it."""
     body = error.body
     if isinstance(body, dict):
-        told = [str(body[name]) for name in ("message", "code") if body.get(name)]
+        told = [text for name in ("message", "code") if isinstance(text := body.get(name), str)]
         return plain(" ".join(told) or str(body.get("detail", "")))
     return plain(body if isinstance(body, str) else "")
