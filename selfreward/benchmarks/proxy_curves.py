@@ -16,7 +16,7 @@ from selfreward.benchmarks.tilted_policies import (
     Floats,
     Truth,
     blind_spot,
-    logistic,
+    chance_right,
     over_optimised,
     tilted,
     truth_of,
@@ -212,11 +212,11 @@ def _answers(own_LV: Floats, initial_LV: Floats, rng: np.random.Generator) -> di
 def _ensemble(shared: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """The scores of all members and the chance that an answer is right."""
     shape = (_ENSEMBLE_PROMPTS, _ENSEMBLE_ANSWERS)
-    quality_PA, hardness_P1 = rng.standard_normal(shape), rng.standard_normal((shape[0], 1))
+    quality_PA, ease_P1 = rng.standard_normal(shape), rng.standard_normal((shape[0], 1))
     common_PA = _phrases(shared, shape, rng)
     own_IPA = np.stack([_phrases(_PHRASES - shared, shape, rng) for _ in range(_MEMBERS)])
     any_PA = (common_PA + own_IPA.sum(axis=0)) > 0
-    return quality_PA + _LIKED * (common_PA + own_IPA), logistic(2.5 * quality_PA + hardness_P1 - _HARM * any_PA)
+    return quality_PA + _LIKED * (common_PA + own_IPA), chance_right(quality_PA, ease_P1, _HARM * any_PA)
 
 
 def _phrases(count: int, shape: tuple[int, int], rng: np.random.Generator) -> Floats:

@@ -21,7 +21,7 @@ PROMPTS, QUALITIES, TRAITS = 512, 16, 16
 GAIN, LOSS = 0.2, 0.1
 BLIND_SPOTS = ("length", "a phrase", "a kind of question")
 
-_SLOPE = 2.5
+_SLOPE, _EASE = 3.0, 2.0
 _PHRASE_HARM = 8.0
 _LENGTH_HARM = 2.0
 _STRONGEST = 100.0
@@ -79,7 +79,7 @@ def blind_spot(name: str, rng: np.random.Generator) -> Answers:
     The proxy is quality, and besides: `length` is liked, but past its mean does harm; `a phrase` in one answer of 16 is
     liked and makes it wrong; of `a kind of question`, half of the prompts, the worse answers are liked.
     """
-    quality_PA, trait_PA, hardness_P1 = _grid(rng)
+    quality_PA, trait_PA, ease_P1 = _grid(rng)
     phrase_PA = np.tile(np.arange(TRAITS) == 0, (PROMPTS, QUALITIES)).astype(np.float64)
     reversed_P1 = (np.arange(PROMPTS) % 2)[:, None]
     liked_PA, harm_PA = {
@@ -88,7 +88,7 @@ def blind_spot(name: str, rng: np.random.Generator) -> Answers:
         "a kind of question": (-reversed_P1 * quality_PA, np.zeros_like(quality_PA)),
     }[name]
     known_PA = quality_PA * (1 - reversed_P1) if name == "a kind of question" else quality_PA
-    gold_PA = logistic(_SLOPE * quality_PA + hardness_P1 - harm_PA)
+    gold_PA = chance_right(quality_PA, ease_P1, harm_PA)
 
     def with_fault(size: float) -> Answers:
         return Answers(known_PA + size * liked_PA, gold_PA)
@@ -115,8 +115,8 @@ def harmless(name: str, rounds: int, rng: np.random.Generator) -> Course:
     `both rise`: the proxy is quality, and gold gains `GAIN`. `gold levels off`: it has done so halfway, and then the
     proxy alone rises, by a trait that gold knows nothing of. `gold stands still`: that is so from the start.
     """
-    quality_PA, trait_PA, hardness_P1 = _grid(rng)
-    gold_PA = logistic(_SLOPE * quality_PA + hardness_P1)
+    quality_PA, trait_PA, ease_P1 = _grid(rng)
+    gold_PA = chance_right(quality_PA, ease_P1)
     by_quality = Answers(quality_PA, gold_PA)
     end = _where(lambda strength: _gold(by_quality, strength), _gold(by_quality, 0.0) + GAIN, 0.0, _STRONGEST)
     part_T = np.linspace(0, 1, rounds + 1)
@@ -166,16 +166,17 @@ def _drawn(
 
 
 def _grid(rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
-    """Qualities and traits, both P x A with A the product of their numbers, and how hard prompts are, P x 1."""
+    """Qualities and traits, both P x A with A the product of their numbers, and how easy prompts are, P x 1."""
     quality_PQ1, trait_P1S = rng.standard_normal((PROMPTS, QUALITIES, 1)), rng.standard_normal((PROMPTS, 1, TRAITS))
     shape = (PROMPTS, QUALITIES, TRAITS)
     quality_PA, trait_PA = (np.broadcast_to(one, shape).reshape(PROMPTS, -1) for one in (quality_PQ1, trait_P1S))
     return quality_PA, trait_PA, rng.standard_normal((PROMPTS, 1))
 
 
-def logistic(logits: Floats) -> Floats:
-    """The chances of these log odds."""
-    return np.asarray(1 / (1 + np.exp(-logits)))
+def chance_right(quality_PA: Floats, ease_P1: Floats, harm_PA: Floats | float = 0.0) -> Floats:
+    """The chance that gold says right: log odds of quality and of how easy the prompt is, less those of the harm."""
+    logits_PA = _SLOPE * quality_PA + _EASE * ease_P1 - harm_PA
+    return np.asarray(1 / (1 + np.exp(-logits_PA)))
 
 
 def _gold(answers: Answers, strength: float) -> float:

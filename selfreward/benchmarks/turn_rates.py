@@ -62,20 +62,22 @@ def false_section(luck: np.random.SeedSequence, runs: int) -> Section:
     kinds = [(name, rounds) for name in _HARMLESS for rounds in _ROUNDS]
     for (name, rounds), lot in zip(kinds, luck.spawn(len(kinds)), strict=True):
         rng = np.random.default_rng(lot)
-        drawn = list(drawn_runs(harmless(name, rounds, rng), rng, runs, ASKED_AT, ASKED_ANSWERS))
+        # Short runs are cheap, and the payment for few looks is the tightest.
+        count = runs * _ROUNDS[-1] // rounds
+        drawn = list(drawn_runs(harmless(name, rounds, rng), rng, count, ASKED_AT, ASKED_ANSWERS))
         for prompts, answers in ((24, 1), (ASKED_AT, 1), (ASKED_AT, ASKED_ANSWERS)):
             rows.append(_false(name, rounds, prompts, answers, drawn))
     return Section(
         title="False stops",
         reading=(
-            f"In which share of {runs} runs a turn is told in any round although gold never falls, with its 95% "
-            "interval. Gold says right or wrong of an answer; prompts are drawn anew for each run and are the same for "
+            "In which share of runs a turn is told in any round although gold never falls, with its 95% interval. Gold "
+            "says right or wrong of an answer; prompts are drawn anew for each run and are the same for "
             "all of its policies. `both rise`: the proxy is quality itself, and gold gains "
             f"{GAIN:g}. In the other rows the proxy goes on to rise by what gold knows nothing of, after half of the "
             "run or from its start, and gold stands still exactly: the hardest case. A row holds if at most "
             f"{MOST_FALSE:.0%} of the runs are stopped. `Looks unpaid`: every look takes the whole error for itself."
         ),
-        columns=("rounds", "prompts", "answers a prompt", "stopped", "interval", "looks unpaid"),
+        columns=("runs", "rounds", "prompts", "answers a prompt", "stopped", "interval", "looks unpaid"),
         rows=tuple(rows),
     )
 
@@ -143,7 +145,7 @@ def _false(name: str, rounds: int, prompts: int, answers: int, drawn: Sequence[D
     paid, unpaid = (
         fmean(first_told(paired(GateSpec(looks=looks), one)) is not None for one in seen) for looks in (rounds, 1)
     )
-    cells = (rounds, prompts, answers, paid, _interval(paid, len(seen)), unpaid)
+    cells = (len(seen), rounds, prompts, answers, paid, _interval(paid, len(seen)), unpaid)
     return Row(name=name, cells=cells, passed=paid <= MOST_FALSE)
 
 
