@@ -95,8 +95,9 @@ class Judges:
             return self._backend
         if self._held is None or (engine, policy.digest) != self._held[:2]:
             self._open.close()
-            # An accelerator rarely has memory for two models; what the run's own engine is asked later loads it again.
-            self._backend.close()
+            if "weights" in engine.can:
+                # An accelerator rarely has memory for two models; the run's own engine loads its own again when asked.
+                self._backend.close()
             self._held = engine, policy.digest, self._open.enter_context(engine.open(policy))
         return self._held[2]
 
