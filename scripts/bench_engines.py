@@ -29,7 +29,7 @@ from selfreward.backends.device import resolve_dtype, usable_threads
 from selfreward.backends.vllm_process import versions
 from selfreward.data.models import HfModel, start_policy
 from selfreward.errors import BackendError
-from selfreward.records import Policy
+from selfreward.policies import Policy
 
 PARTS = ("sampling", "judging", "vllm", "training", "orchestration")
 

@@ -25,7 +25,8 @@ from selfreward.data.embedded import load_everyday
 from selfreward.judges.base import Item
 from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.scale import spelled
-from selfreward.records import Candidate, Judgment, Policy, Prompt, digest_of, undrawn
+from selfreward.policies import Policy
+from selfreward.records import Candidate, Judgment, Prompt, digest_of, undrawn
 from selfreward.spec import Spec
 from selfreward.stages.judge import judge
 

@@ -17,7 +17,7 @@ from pairs import Wanted, share_row
 from quiet import Quiet
 
 import selfreward.stages.measure
-from selfreward import updates
+import selfreward.stages.update
 from selfreward.__main__ import compose
 from selfreward.artifacts import Store
 from selfreward.artifacts.runs import Run
@@ -28,7 +28,7 @@ from selfreward.tracking import Tracker
 
 LIBRARY = (
     *((HfBackend, name) for name in ("_generate", "_score", "_score_options", "_count_tokens")),
-    (updates, "train_in_scratch"),
+    (selfreward.stages.update, "run_update"),
     (selfreward.stages.measure, "embed_minilm"),
 )
 

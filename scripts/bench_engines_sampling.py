@@ -20,7 +20,7 @@ from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.model_loading import load_chat, load_configs, load_model, quiet
 from selfreward.backends.vllm import VllmBackend, VllmSpec
 from selfreward.data.embedded import load_everyday
-from selfreward.records import Policy
+from selfreward.policies import Policy
 
 SYSTEM = "Answer in one short sentence."
 SAMPLING = Sampling(k=4, temperature=0.9, top_p=1.0, max_new_tokens=32)

@@ -11,7 +11,8 @@ from pairs import Done, Wanted, in_turn, row, timed
 from selfreward.backends.chat import answer_tokens
 from selfreward.backends.model_loading import load_chat, quiet
 from selfreward.data.embedded import load_everyday
-from selfreward.records import Example, Policy, PreferencePair, digest_of
+from selfreward.policies import Policy
+from selfreward.records import Example, PreferencePair, digest_of
 from selfreward.updates.dpo import DpoSpec, tokenize_pairs, train_dpo
 from selfreward.updates.rft import RftSpec, tokenize_examples, train_rft
 from selfreward.updates.training import TrainingBase, _trainer_settings, compute_of

@@ -28,7 +28,8 @@ from selfreward.backends.reward_model import RewardModel, Shown
 from selfreward.data.embedded import load_everyday
 from selfreward.data.models import HfModel, start_policy
 from selfreward.metrics.intervals import bootstrap_mean
-from selfreward.records import Candidate, Policy, PreferencePair, Prompt, digest_of
+from selfreward.policies import Policy
+from selfreward.records import Candidate, PreferencePair, Prompt, digest_of
 from selfreward.spec import Spec
 from selfreward.stages.reward import members_of, reward, rewarding_of
 from selfreward.updates.reward import RewardSpec

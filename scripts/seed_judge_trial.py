@@ -34,7 +34,8 @@ from selfreward.data.embedded import load_everyday
 from selfreward.data.models import start_policy
 from selfreward.judges.base import Item, Means
 from selfreward.judges.rubric import RubricSpec
-from selfreward.records import Candidate, Policy, Prompt, digest_of, undrawn
+from selfreward.policies import Policy
+from selfreward.records import Candidate, Prompt, digest_of, undrawn
 from selfreward.stages.update import policy_of
 
 SETTINGS = [

@@ -1,5 +1,8 @@
 #!/usr/bin/env python
-"""The tables of docs/log.md from the runs of scripts/three_arms.sh: python scripts/three_arms_table.py [RUNS]."""
+"""The tables of docs/log.md from the runs of scripts/three_arms.sh or update_arms.sh.
+
+python scripts/three_arms_table.py [RUNS [ONE-OTHER ...]], the arms to set against each other
+"""
 
 import sys
 from collections import defaultdict
@@ -24,13 +27,15 @@ COLUMNS = {
     "human NLL": "diversity/open/human_nll",
 }
 SIGNED = {"gain over matched M0", "greedy gain"}
-PAIRS = [("likelihood", "random"), ("verifier", "likelihood"), ("verifier", "random")]
+PAIRS = ["likelihood-random", "verifier-likelihood", "verifier-random"]
 
 
 def main() -> None:
     """Prints one Markdown row for each policy of each run, then the arms against each other over all seeds."""
     runs = Path(sys.argv[1] if len(sys.argv) > 1 else "runs")
-    folders = sorted(path for path in runs.iterdir() if "-seed" in path.name)
+    pairs = [pair.split("-") for pair in sys.argv[2:] or PAIRS]
+    arms = {arm for pair in pairs for arm in pair}
+    folders = sorted(path for path in runs.iterdir() if path.name.split("-seed")[0] in arms)
     print(f"| arm | seed | policy | {' | '.join(COLUMNS)} |")
     print("|---" * (len(COLUMNS) + 3) + "|")
     for folder in folders:
@@ -41,7 +46,7 @@ def main() -> None:
                 print(f"| {arm} | {seed} | M{row['loop/iteration']} | {' | '.join(cells)} |")
     print("\n| last policy, mean over seeds | greedy | pass@1 |\n|---|---|---|")
     right = {folder.name: right_by_prompt(folder) for folder in folders}
-    for one, other in PAIRS:
+    for one, other in pairs:
         seeds = [name.split("-seed")[1] for name in right if name.startswith(one) and name.replace(one, other) in right]
         found = [
             difference(

@@ -21,7 +21,7 @@ USAGE = """usage: selfreward COMMAND ...
   verify RUN [RUN ...]     read every byte of runs, or of the cells of a sweep, back
   compare RUN [RUN ...]    one table and one page of several runs, or of the cells of a sweep
   monitor ACTION ...       calibrate, check or replay the monitor of diversity
-  bench SUBJECT            hold the monitor, or the measures of judges, against cases whose truth is known
+  bench SUBJECT            hold the monitor, measures of judges, or over-optimisation, against a known truth
   seed-judge [SETTING ...] train a policy to judge, from answers that people ranked
   judge calibrate ...      how far a judge can be trusted, on a file of labelled pairs
   labels ACTION ...        pairs of answers out to people, and what they said back as data

@@ -24,7 +24,7 @@ from selfreward.monitor.controller import MonitorSpec
 from selfreward.monitor.gate_rules import GateSpec
 from selfreward.seeding.seed import SeedJudgeSpec
 from selfreward.selection import SelectSpec
-from selfreward.selection.pairs import PreferencePairs
+from selfreward.selection.goes_with import check_human_prompts, check_learns_examples, check_rows
 from selfreward.sizes import check_sizes
 from selfreward.spec import Spec, execution
 from selfreward.stages.duel import DuelSpec
@@ -34,7 +34,7 @@ from selfreward.stages.mix import MixSpec
 from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.sample import SampleSpec
 from selfreward.tracking import TrackerSpec
-from selfreward.updates import DpoSpec, RftSpec, UpdateSpec
+from selfreward.updates import UpdateSpec
 
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._=,-]*$"
 LONGEST_NAME = 120  # a folder's name may hold 255 bytes; this leaves a screen's line readable
@@ -94,7 +94,8 @@ class RunConfig(Spec):
                 f"select.k={self.select.k} is more than sample.k={self.sample.k}: draw as many as you use, sample.k="
                 f"{self.select.k}"
             )
-        self._check_select()
+        check_rows(self.select, self.update)
+        check_human_prompts(self.select, self.prompts.human)
         if len({part.kind == "scripted" for part in (self.model, self.backend, self.update)}) > 1:
             raise ValueError(
                 f"model={self.model.kind}, backend={self.backend.kind} and update={self.update.kind} do not go "
@@ -125,33 +126,10 @@ class RunConfig(Spec):
             )
         acts = self.monitor.mode == "act"
         name, share = ("monitor.ceiling", self.monitor.ceiling) if acts else ("mix.real_share", self.monitor.real_share)
-        pairs = isinstance(self.select, PreferencePairs)
-        if share > 0 and isinstance(self.data, OwnData) and not (self.data.human or (pairs and self.data.human_pairs)):
-            also = " or data.human_pairs" if pairs else ""
-            raise ValueError(f"{name}={share} needs human answers: give data.human{also} a file")
-
-    def _check_select(self) -> None:
-        pairs = isinstance(self.select, PreferencePairs)
-        if isinstance(self.select, PreferencePairs):
-            if self.select.k < 2:
-                raise ValueError("select.k=1 makes no preference pair: set select.k to 2 or more")
-            if self.select.pairs == "coin" and isinstance(self.update, DpoSpec) and self.update.margin_weight > 0:
-                raise ValueError(
-                    f"update.margin_weight={self.update.margin_weight} with select.pairs=coin: the margins would tell "
-                    "what the lot hides, set update.margin_weight=0"
-                )
-        elif self.select.top > self.select.k:
-            raise ValueError(f"select.top={self.select.top} is more than select.k={self.select.k}")
-        if (isinstance(self.update, DpoSpec) and not pairs) or (isinstance(self.update, RftSpec) and pairs):
-            raise ValueError(
-                f"update={self.update.kind} with select={self.select.kind}: update=dpo goes with "
-                "select=preference_pairs, update=rft with select=best_of_k or random_pick"
-            )
-        if self.prompts.human > 0 and not pairs:
-            raise ValueError(
-                f"prompts.human={self.prompts.human} with select={self.select.kind}: human prompts are sampled for "
-                "preference pairs alone, set prompts.human=0"
-            )
+        roles = self.select.makes.people
+        if share > 0 and isinstance(self.data, OwnData) and not any(getattr(self.data, role) for role in roles):
+            some = " or ".join(f"data.{role}" for role in roles)
+            raise ValueError(f"{name}={share} needs human answers: give {some} a file")
 
     def _check_judge(self, asked: "AskedJudge") -> None:
         name, judge, engine = asked.name, asked.judge, asked.engine
@@ -164,6 +142,9 @@ class RunConfig(Spec):
                 f"{name}={judge.called} with backend={engine.kind}, which cannot {in_words(missing)}"
                 f"{' as it is set' if missing <= engine.could else ''}: set {', or '.join(ways)}"
             )
+        brought = self.data.extra if isinstance(self.data, OwnData) else ()
+        if (why := judge.why_lacking(name, brought)) is not None:
+            raise ValueError(why)
         if name != "duel.judge" and (why := judge.why_unfit(name, self.sample.k)) is not None:
             raise ValueError(why)
         if "weights" in engine.can and (engine.kind == "scripted") != (self.model.kind == "scripted"):
@@ -238,8 +219,7 @@ class SeedJudgeConfig(RunConfig):
 
     @model_validator(mode="after")
     def _update_learns_answers(self) -> "SeedJudgeConfig":
-        if self.update.kind == "dpo":
-            raise ValueError("update=dpo learns from pairs, seed-judge makes answers: set update=rft select=best_of_k")
+        check_learns_examples(self.update)
         return self
 
 

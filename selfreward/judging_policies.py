@@ -13,7 +13,7 @@ from selfreward.data.models import model_policy
 from selfreward.judges.base import Brought, JudgeBase, PolicyJudgeBase
 from selfreward.judges.jury import juror
 from selfreward.monitor.gate_rules import GateSpec
-from selfreward.records import Judging, Policy, RewardModels
+from selfreward.policies import Judging, Policy, RewardModels
 from selfreward.stages.gate import asks_to_freeze
 
 
@@ -77,7 +77,7 @@ class Judges:
         """
         if not isinstance(spec, PolicyJudgeBase):
             if policy is not None:
-                self._make_room()
+                self._make_room(whole=True)
             return {"policy": policy, "backend": None}
         assert policy is not None
         engine = self._engine_of(spec)
@@ -96,11 +96,15 @@ class Judges:
         members = [model_policy(one, brings.chat, self._store, trusted=False) for one in brings.folders]
         return RewardModels(members=tuple(members), engine=brings.engine)
 
-    def _make_room(self) -> None:
-        """Frees every model: an accelerator rarely has memory for two, and what is asked later loads its own again."""
+    def _make_room(self, *, whole: bool) -> None:
+        """Frees every model that judges, and with `whole` the one that draws, which is loaded again when it is asked.
+
+        An accelerator rarely has memory for two. An endpoint needs none.
+        """
         self._held = None
         self._open.close()
-        self._backend.close()
+        if whole:
+            self._backend.close()
 
     def _engine_of(self, spec: JudgeBase, jury: JudgeBase | None = None) -> AnyBackend:
         return spec.engine or (jury and jury.engine) or self._engine
@@ -109,7 +113,7 @@ class Judges:
         if engine == self._engine and policy.digest == self._policies.live.digest:
             return self._backend
         if self._held is None or (engine, policy.digest) != self._held[:2]:
-            self._make_room()
+            self._make_room(whole="weights" in engine.can)
             self._held = engine, policy.digest, self._open.enter_context(engine.open(policy))
         return self._held[2]
 

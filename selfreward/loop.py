@@ -26,7 +26,6 @@ from selfreward.stages.select import select
 from selfreward.stages.source import load_sources
 from selfreward.stages.update import policy_of, update
 from selfreward.tracking import Tracker
-from selfreward.updates import engine_of, reference_of
 
 
 def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
@@ -125,14 +124,15 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             decision=decision.part("orders"),
             human=data.human,
             human_pairs=data.human_pairs,
+            feedback=data.feedback,
             previous=last.training,
         )
         trained = stage(
             update,
             config.update,
-            engine=engine_of(config.update),
+            engine=config.update.engine(),
             policy=start if config.update.init == "initial" else policy,
-            reference=reference_of(config.update, policy=policy, initial=start),
+            reference=config.update.tied_to(policy=policy, initial=start),
             training=training,
         )
         tracker.iteration(t)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from selfreward.artifacts import Artifact
 from selfreward.judging_policies import Policies, TrustedJudge
-from selfreward.records import Judging
+from selfreward.policies import Judging
 from selfreward.stages.gate import gate_of
 
 

@@ -5,13 +5,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from json.encoder import JSONEncoder
-from pathlib import Path
 from typing import Literal
 
 Role = Literal["system", "user", "assistant"]
 Stratum = Literal["closed", "open"]
 STRATA: tuple[Stratum, ...] = ("closed", "open")
-Match = Literal["exact", "numeric", "regex", "set"]
+Match = Literal["exact", "numeric", "regex", "set", "math"]
 Finish = Literal["stop", "length"]
 Origin = Literal["self", "human"]
 Outcome = Literal["scored", "unparsed", "refused", "truncated", "failed"]
@@ -48,6 +47,19 @@ class Prompt:
     source: str
     references: tuple[str, ...]
     match: Match | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowPrompt(Prompt):
+    """A prompt and the further columns of its row that were asked for, a JSON object; None where none were."""
+
+    columns: str | None = None
+
+
+def prompt_type(prompts: Sequence[object]) -> type[Prompt]:
+    """What a table of `prompts`, or of those that begin so, is written as: RowPrompt where columns were asked for."""
+    columns = (one.columns for one in prompts if isinstance(one, RowPrompt))
+    return Prompt if next(columns, None) is None else RowPrompt
 
 
 def make_prompt(
@@ -197,7 +209,28 @@ class PreferencePair:
     rejected_thought: str | None = None
 
 
-TrainingRow = Example | PreferencePair
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """An answer that is right or wanted, or is not (`desirable`); nothing says what stands against it.
+
+    The rest is as in `Example`.
+    """
+
+    id: str
+    prompt_id: str
+    messages: tuple[Message, ...]
+    text: str
+    desirable: bool
+    origin: Origin
+    stratum: Stratum
+    tokens: int
+    score: float | None = None
+    candidate_id: str | None = None
+    iteration: int | None = None
+    thought: str | None = None
+
+
+TrainingRow = Example | PreferencePair | Feedback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,56 +268,3 @@ def majority(verdicts: Sequence[Verdict]) -> Verdict | None:
     if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
         return None
     return ranked[0][0]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """A model on disk: its folder, the key of the artifact it came from, and the digest of its bytes."""
-
-    path: Path
-    key: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """A model behind an address that only judges: the name it is served by and the revision that the user declares.
-
-    Both are its identity, since nobody can read its bytes; where it answers is a setting of the engine.
-    """
-
-    model: str
-    revision: str | None
-
-    @property
-    def digest(self) -> str:
-        """What it counts by in keys."""
-        return digest_of("endpoint", self.model, self.revision)
-
-    @property
-    def key(self) -> str:
-        """As of every model from outside, its digest."""
-        return self.digest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RewardModels:
-    """Reward models that judge together, and what computes their scores, on which the last digits hang."""
-
-    members: tuple[Policy, ...]
-    engine: Mapping[str, str | int]
-
-    @property
-    def digest(self) -> str:
-        """What they count by in keys."""
-        return digest_of("reward models", [one.digest for one in self.members], dict(self.engine))
-
-    @property
-    def key(self) -> str:
-        """That of the artifact which all of them came from; of models from outside, their digest."""
-        first = self.members[0]
-        return self.digest if first.key == first.digest else first.key
-
-
-Judging = Policy | Endpoint | RewardModels
-"""What may judge."""

@@ -15,7 +15,8 @@ from selfreward.backends.rendering import ChatSpec, read_rendering
 from selfreward.commands.check import findings
 from selfreward.data.models import model_policy
 from selfreward.errors import BackendError, ConfigError
-from selfreward.records import Message, Policy
+from selfreward.policies import Policy
+from selfreward.records import Message
 from tests.families import FAMILIES, by_name, write_model
 from tests.support import selfreward
 from tests.tiny import ask, make_tiny_policy

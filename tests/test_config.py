@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from selfreward.__main__ import compose, conf_folder
-from selfreward.backends import HfSpec, ScriptedSpec, VllmSpec
+from selfreward.backends import HfSpec, ScriptedSpec, ServerSpec, VllmSpec
 from selfreward.backends.rendering import ChatSpec
 from selfreward.config import LoopSpec, RunConfig, StoreSpec, validate
 from selfreward.data.models import HfModel, ScriptedModel
@@ -18,15 +18,19 @@ from selfreward.errors import ConfigError
 from selfreward.judges.likelihood import LikelihoodSpec
 from selfreward.judges.verifier import VerifierSpec
 from selfreward.monitor.controller import MonitorSpec
+from selfreward.selection.examples import BestOfK, RandomPick
+from selfreward.selection.pairs import PreferencePairs
+from selfreward.selection.unpaired import Unpaired
 from selfreward.spec import Spec, identity
 from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
 from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.sample import SampleSpec
-from selfreward.stages.select import BestOfK, PreferencePairs, RandomPick
 from selfreward.tracking import TrackerSpec
 from selfreward.updates import DpoSpec, RftSpec, ScriptedUpdate
+from selfreward.updates.kto import KtoSpec
+from selfreward.updates.training import TrainingBase
 
 SPECS: dict[str, type[Spec]] = {
     "model/smollm2": HfModel,
@@ -47,9 +51,12 @@ SPECS: dict[str, type[Spec]] = {
     "select/best_of_k": BestOfK,
     "select/random_pick": RandomPick,
     "select/preference_pairs": PreferencePairs,
+    "select/unpaired": Unpaired,
     "mix/default": MixSpec,
+    "training/default": TrainingBase,
     "update/rft": RftSpec,
     "update/dpo": DpoSpec,
+    "update/kto": KtoSpec,
     "update/scripted": ScriptedUpdate,
     "store/default": StoreSpec,
     "tracker/default": TrackerSpec,
@@ -62,15 +69,20 @@ OWN_DEFAULTS |= {"rubric/result_mark", "rubric/score_tag", "rubric/json_score", 
 OWN_DEFAULTS |= {"comparison/letter_mark", "comparison/five_degrees", "comparison/boxed_letter"}
 OWN_DEFAULTS |= {"comparison/two_scores", "comparison/json_ranking"}
 OWN_DEFAULTS |= {"monitor/default", "monitor/act", "measure/hashing", "data/files", "data/hub", "seed_judge/default"}
-OWN_DEFAULTS |= {"gate/default", "judge/reward_model"}
+OWN_DEFAULTS |= {"gate/default", "backend/server", "judge/function", "judge/reward_model"}
 FILES = ("data=files", "data.train=train.jsonl")
 PAIRS = ("update=dpo", "select=preference_pairs")
+UNPAIRED = ("update=kto", "select=unpaired", "judge=verifier")
 EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", SPECS)
 def test_the_yaml_writes_every_field_at_its_default(name: str) -> None:
     assert written_in(name) == SPECS[name]().model_dump(mode="json")
+
+
+def test_the_yaml_of_a_server_leaves_only_its_model_open() -> None:
+    assert written_in("backend/server") | {"model": "m"} == ServerSpec(model="m").model_dump(mode="json")
 
 
 def written_in(name: str) -> dict[str, Any]:
@@ -144,6 +156,10 @@ def test_the_real_share_is_set_in_one_place_and_the_monitor_has_its_defaults_oth
         (["prompts.count=3"], r"needs prompts\.count"),
         (["prompts.per_round=slice"], r"needs prompts\.count"),
         (["prompts.human=4"], r"prompts\.human=4 with select=best_of_k"),
+        (["update=kto"], r"update=kto with select=best_of_k: .*update=kto goes with select=unpaired"),
+        ([*UNPAIRED, "update.batch_size=1"], r"update\.batch_size=1: .*set update\.batch_size to 2 or more"),
+        ([*UNPAIRED, "select.undesirable=1"], r"select\.undesirable=1\.0 is not below select\.desirable=1\.0"),
+        ([*FILES, *UNPAIRED], r"needs human answers: give data\.human or data\.feedback a file"),
         (["update=dpo"], r"update=dpo goes with select=preference_pairs"),
         (["select=preference_pairs"], r"update=dpo goes with select=preference_pairs"),
         ([*PAIRS, "select.k=1"], r"makes no preference pair"),

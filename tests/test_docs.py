@@ -24,6 +24,7 @@ _PLACEHOLDERS = {
     "{opponent}": "(start|previous)",
     "*": r"\w+",
 }
+_PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -72,7 +73,9 @@ def commands() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("page", "command"), commands())
-def test_every_run_command_composes(page: str, command: str) -> None:
+def test_every_run_command_composes(page: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "rewards.py").write_text("\n".join(_PYTHON.findall((ROOT / "docs/judges.md").read_text())))
+    monkeypatch.chdir(tmp_path)
     overrides = shlex.split(command)[2:]
     if "-m" not in overrides:
         validate(compose(overrides))

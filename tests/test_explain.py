@@ -12,7 +12,7 @@ from selfreward.records import Candidate, Example, Judgment, PreferencePair, Pro
 from selfreward.selection.examples import BestOfK, choose
 from selfreward.selection.fates import Fate
 from selfreward.selection.pool import Rated
-from selfreward.selection.training_rows import training_table
+from selfreward.selection.training_rows import row_kind
 from tests.explained import SMALL, rounds, rows_of, shown
 from tests.support import run_scripted
 
@@ -130,9 +130,9 @@ def test_what_the_monitor_ordered_is_followed_when_it_is_told(ordered: RunView, 
         orders = view.iterations[2]["decide"].json("decision")["orders"]
         assert orders["novelty"], "otherwise this shows nothing"
         told = [one for t, one in rounds(view) if t == 3]
-        table, row_type = training_table(view.iterations[3]["select"])
+        kind = row_kind(view.iterations[3]["select"])
         assert all(one.rule is not None and one.rule.orders.novelty for one in told)
-        text = shown(view, next(iter(view.iterations[3]["select"].records(row_type, table))).id)
+        text = shown(view, next(iter(view.iterations[3]["select"].records(kind.record, kind.table))).id)
         assert "ordered by the monitor: " in text and "the most novel first" in text
     assert "an answer of iteration 0" in "\n".join(
         line for one in told[:40] for line in [fate_in_words(considered, one) for considered in one.candidates]

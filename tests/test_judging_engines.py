@@ -12,7 +12,7 @@ from selfreward.backends.base import NotScored, TextScore
 from selfreward.backends.scripted import ScriptedBackend
 from selfreward.config import validate
 from selfreward.errors import ConfigError
-from selfreward.records import Endpoint
+from selfreward.policies import Endpoint
 from selfreward.stages.judge import judged_of
 from tests.support import run_scripted
 

@@ -22,7 +22,8 @@ from selfreward.backends.rendering import ChatSpec
 from selfreward.config import validate
 from selfreward.data.models import model_policy
 from selfreward.loop import run_loop
-from selfreward.records import Candidate, Example, Judgment, Policy, PreferencePair, Prompt
+from selfreward.policies import Policy
+from selfreward.records import Candidate, Example, Judgment, PreferencePair, Prompt
 from selfreward.stages.update import training_of
 from selfreward.tracking import Tracker
 from selfreward.updates.dpo import tokenize_pairs

@@ -15,8 +15,9 @@ from selfreward.backends.candidates import Decoding, draw_candidates
 from selfreward.backends.scripted import ScriptedBackend
 from selfreward.commands.explain import explanation_lines
 from selfreward.metrics.sharpening import EvaluatedAnswer
+from selfreward.policies import Policy
 from selfreward.reading.chain import explain
-from selfreward.records import Candidate, Example, Judgment, Policy, PreferencePair, digest_of
+from selfreward.records import Candidate, Example, Judgment, PreferencePair, digest_of
 from selfreward.report.page import render
 from selfreward.tracking import metrics_of_run
 from tests.stages.tables import closed_prompt

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from selfreward.records import Example, Message, Policy, PreferencePair
+from selfreward.policies import Policy
+from selfreward.records import Example, Message, PreferencePair
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"

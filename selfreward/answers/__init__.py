@@ -4,6 +4,7 @@ A reply is judged by the answer it commits to, never by the words it mentions. T
 the accepted answers play no part in them, so a ramble cannot be right by luck.
 """
 
+from selfreward.answers.found import Reading
 from selfreward.answers.reading import accepts, distinct_key, extract_answer, is_right, read_answer
 
-__all__ = ["accepts", "distinct_key", "extract_answer", "is_right", "read_answer"]
+__all__ = ["Reading", "accepts", "distinct_key", "extract_answer", "is_right", "read_answer"]

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from selfreward.answers.asked import BRACKETED, QuestionContent, asked_by
+from selfreward.answers.found import Reading
 from selfreward.answers.latex import expression, plain
 from selfreward.answers.marks import (
     BOX,
@@ -23,6 +23,7 @@ from selfreward.answers.marks import (
     take_boxes,
     without_clause,
 )
+from selfreward.answers.mathematical import read_math
 from selfreward.answers.numbers import numbers
 from selfreward.answers.patterns import found_in_time
 from selfreward.answers.words import LONGEST, clean, echoes, normalise, trimmed
@@ -31,14 +32,6 @@ from selfreward.records import Prompt
 _DIGITS = re.compile(r"\d[\d.]*")
 _LETTER = re.compile(r"\b[a-j]\)")
 _SEPARATOR = re.compile(r"[,;&/\n]|\band\b")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The short answer of a reply, normalised; None where it has none, or final answers that are `at_odds`."""
-
-    answer: str | None
-    at_odds: tuple[str, ...] = ()
 
 
 def read_answer(text: str, prompt: Prompt) -> Reading:
@@ -65,7 +58,11 @@ def read_answer(text: str, prompt: Prompt) -> Reading:
     form, exactly: `numbers.numbers`.
     A `set` answer is the bullets, the short lines, or else the chosen part split at commas and "and"; its
     members come sorted, joined by ", ".
+
+    A `math` answer is what math-verify reads, by none of these rules.
     """
+    if prompt.match == "math":
+        return read_math(text, prompt.references)
     asked = asked_by(prompt.messages[-1].content)
     rest, held = take_boxes(text.replace(BOX, ""))
     numeric, of_set = prompt.match == "numeric", prompt.match == "set"
@@ -92,13 +89,15 @@ def extract_answer(text: str, prompt: Prompt) -> str | None:
 
 
 def is_right(prompt: Prompt, text: str) -> bool | None:
-    """Whether the answer in `text` is accepted; False for none, None without a `match`. Raises PatternTooSlow."""
-    return None if prompt.match is None else accepts(prompt, extract_answer(text, prompt))
+    """Whether the answer in `text` is accepted: as `accepts`, and None without a `match`. Raises PatternTooSlow."""
+    return None if prompt.match is None else accepts(prompt, read_answer(text, prompt))
 
 
-def accepts(prompt: Prompt, answer: str | None) -> bool:
-    """Whether `answer`, as it was extracted, is an accepted one; False for None. Raises PatternTooSlow."""
-    if answer is None:
+def accepts(prompt: Prompt, found: Reading) -> bool | None:
+    """Whether what was `found` is accepted; False for no answer, None where it is undecided. Raises PatternTooSlow."""
+    if found.right is not None or found.undecided is not None:
+        return found.right
+    if (answer := found.answer) is None:
         return False
     if prompt.match == "numeric":
         return any(numbers(clean(plain(reference))) == (answer,) for reference in prompt.references)

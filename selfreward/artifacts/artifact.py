@@ -49,6 +49,11 @@ class Artifact:
         return self.manifest.inputs.get("policy")
 
     @property
+    def money(self) -> float | None:
+        """What servers that have prices were paid for it; None where none was."""
+        return self.manifest.counts.get("money")
+
+    @property
     def tokens(self) -> int | None:
         """Tokens drawn or read in making it; None for a stage that counts none."""
         counted = [int(count) for name, count in self.manifest.counts.items() if name.endswith("tokens")]

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -28,7 +29,7 @@ from selfreward.artifacts.manifest import InputEntry, Manifest
 from selfreward.artifacts.output import Output, Reporter
 from selfreward.artifacts.parquet import clear_unfinished
 from selfreward.errors import CorruptArtifact, SelfrewardError, StoreError, of_system
-from selfreward.records import Endpoint, Judging, Policy, RewardModels
+from selfreward.policies import Endpoint, Judging, Policy, RewardModels
 from selfreward.spec import Json, Spec, identity
 
 
@@ -38,6 +39,10 @@ class Engine(Protocol):
     @property
     def identity(self) -> Mapping[str, str | int | float | bool]:
         """Name, version and whatever else decides the results."""
+
+    @property
+    def used(self) -> Mapping[str, int | float]:
+        """Counts of what was used since it was opened, where use is paid for: they go into the manifest."""
 
 
 Input = Artifact | Judging
@@ -54,6 +59,15 @@ class _Work:
     identity: dict[str, Json]
     inputs: Mapping[str, Input | None]
     context: Mapping[str, Any]
+
+    @property
+    def used(self) -> dict[str, int | float]:
+        """What the engines that it is given have used."""
+        given = [self.context.get("backend"), *self.context.get("engines", {}).values()]
+        total = Counter[str]()
+        for engine in {id(one): one for one in given if one is not None}.values():
+            total.update(engine.used)
+        return dict(total)
 
     @property
     def label(self) -> str:
@@ -141,7 +155,9 @@ class Store:
         clear_unfinished(folder, keep, lambda line: self.reporter.say(f"{work.label}: {line}"))
         started = time.monotonic()
         with _located(work.label, folder):
+            before = work.used
             work.stage(out, work.spec, **inputs, **work.context)
+            out.count(**{name: value - before.get(name, 0) for name, value in work.used.items()})
             manifest = _manifest(work, out, inputs, round(time.monotonic() - started, 3))
             if kept is not None and kept.digest == manifest.digest:
                 manifest = manifests.recorded(replace(kept, files=manifest.files, collected=False))

@@ -8,13 +8,14 @@ from selfreward.backends.abilities import Ability
 from selfreward.backends.base import Backend
 from selfreward.backends.hf import HfSpec
 from selfreward.backends.scripted import ScriptedSpec
+from selfreward.backends.server import ServerSpec
 from selfreward.backends.vllm import VllmSpec
-from selfreward.records import Endpoint
+from selfreward.policies import Endpoint
 
-AnyBackend = HfSpec | ScriptedSpec | VllmSpec
+AnyBackend = HfSpec | ScriptedSpec | ServerSpec | VllmSpec
 BackendSpec = Annotated[AnyBackend, Field(discriminator="kind")]
 
-__all__ = ["AnyBackend", "Backend", "BackendSpec", "HfSpec", "ScriptedSpec", "VllmSpec"]
+__all__ = ["AnyBackend", "Backend", "BackendSpec", "HfSpec", "ScriptedSpec", "ServerSpec", "VllmSpec"]
 
 
 def endpoint_of(spec: AnyBackend) -> Endpoint:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import ClassVar, Literal
 
-from selfreward.records import Endpoint
+from selfreward.policies import Endpoint
 from selfreward.spec import Spec
 
 Ability = Literal["draw", "token_logprobs", "raw_tokens", "score_answers", "score_options", "patterns", "weights"]

@@ -8,7 +8,8 @@ from typing import Any, Literal, Self, TypeVar, cast
 
 from selfreward.backends.abilities import IN_WORDS, Ability, EngineSpec
 from selfreward.errors import BackendError, StageError
-from selfreward.records import Finish, Judging, Message, Outcome
+from selfreward.policies import Judging
+from selfreward.records import Finish, Message, Outcome
 from selfreward.sizes import must_fit
 
 Conversation = tuple[Message, ...]
@@ -111,6 +112,37 @@ class NotScored:
 
 
 OptionScores = list[OptionScore | NotScored]
+Reply = Completion | NotScored
+"""One drawn answer, or why an engine that draws them one by one has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What an engine that is paid by use has used since it was opened.
+
+    `requests` counts every one that was sent, `retries` those that asked again. Tokens are those that were told,
+    `untold` requests may have cost what nobody said. `cost` is in `currency`; None where no price is set.
+    """
+
+    requests: int
+    retries: int
+    untold: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+    currency: str
+
+    def since(self, earlier: "Spent") -> "Spent":
+        """What was used after the `earlier` count of the same engine."""
+        return Spent(
+            requests=self.requests - earlier.requests,
+            retries=self.retries - earlier.retries,
+            untold=self.untold - earlier.untold,
+            prompt_tokens=self.prompt_tokens - earlier.prompt_tokens,
+            completion_tokens=self.completion_tokens - earlier.completion_tokens,
+            cost=None if self.cost is None or earlier.cost is None else self.cost - earlier.cost,
+            currency=self.currency,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +178,20 @@ class Backend(ABC):
     def why_unfit(self, messages: Conversation, room: int = 1) -> Unfit | None:
         """Why no prompt with `room` tokens for an answer can be made of a conversation; None where one can."""
 
+    @property
+    def spent(self) -> Spent | None:
+        """What was used up so far; None for an engine that costs time alone."""
+        return None
+
+    @property
+    def used(self) -> Mapping[str, int | float]:
+        """The counts of `spent` that no row has: `money` is there only where prices are set."""
+        spent = self.spent
+        if spent is None:
+            return {}
+        counts = {"requests": spent.requests, "retries": spent.retries, "untold": spent.untold}
+        return counts | ({} if spent.cost is None else {"money": spent.cost})
+
     def holding(self, policy: Judging) -> Self:
         """A backend of the same settings that holds another policy."""
         return type(self)(self._spec, policy)
@@ -170,22 +216,30 @@ class Backend(ABC):
         answer in the model's context and for a pattern where the engine cannot hold answers to one, and ConfigError for
         more answers than the memory can hold.
         """
+        self._check_asked(requests)
+        drawn = self._counted("replies to requests", self._generate(requests, advance), len(requests))
+        for one, answers in zip(requests, drawn, strict=True):
+            self._check_drawn(one, answers)
+        return drawn
+
+    def generate_each(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[Sequence[Reply]]:
+        """As `generate`; an engine that asks for answers one by one says of each that it did not get why not."""
+        return [*self.generate(prompts, sampling, seed, advance)]
+
+    def _check_asked(self, requests: Sequence[Request]) -> None:
         if "patterns" not in self.can and any(one.sampling.pattern is not None for one in requests):
             raise BackendError(
                 "this engine cannot hold an answer to a pattern: set backend=vllm, or judge.constrained=false"
             )
         for one in requests:
             must_fit("k", one.sampling.k, len(one.prompts), "answers")
-        drawn = self._counted("replies to requests", self._generate(requests, advance), len(requests))
-        for one, answers in zip(requests, drawn, strict=True):
-            self._check_drawn(one, answers)
-        return drawn
 
-    def _check_drawn(self, request: Request, drawn: list[list[Completion]]) -> None:
+    def _check_drawn(self, request: Request, drawn: Sequence[Sequence[Reply]]) -> None:
         self._counted("lists of answers", drawn, len(request.prompts))
-        for completions in drawn:
-            self._counted("answers to a prompt", completions, request.sampling.k)
-            if not all(one.logprob is None or math.isfinite(one.logprob) for one in completions):
+        for replies in drawn:
+            self._counted("answers to a prompt", replies, request.sampling.k)
+            logprobs = [one.logprob for one in replies if isinstance(one, Completion)]
+            if not all(one is None or math.isfinite(one) for one in logprobs):
                 raise StageError(
                     f"the engine ({self._name}) drew an answer whose log-probability is no number: give another model, "
                     "or set backend.dtype=float32"

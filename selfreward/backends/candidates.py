@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pydantic import Field, PositiveInt
 
 from selfreward.backends.base import Advance, Backend, Completion, Request, Sampling
-from selfreward.records import STRATA, Candidate, Policy, Prompt, Stratum, digest_of
+from selfreward.policies import Policy
+from selfreward.records import STRATA, Candidate, Prompt, Stratum, digest_of
 from selfreward.spec import Spec
 
 

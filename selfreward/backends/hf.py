@@ -17,7 +17,7 @@ from selfreward.backends.hf_model import AskFacts, HeldModel, Job, Loading, Mode
 from selfreward.backends.hf_workers import Workers, workers_of
 from selfreward.backends.shared_prefixes import Row, group_rows
 from selfreward.backends.token_backend import Draw, TokenBackend, TokenRequest
-from selfreward.records import Judging, Policy
+from selfreward.policies import Judging, Policy
 from selfreward.spec import execution
 
 # Raise it where the last digits of what is drawn or scored may change.

@@ -38,7 +38,7 @@ from selfreward.backends.base import (
 )
 from selfreward.backends.scripted_judge import CompareTask, JudgeTask, judge_task
 from selfreward.errors import BackendError
-from selfreward.records import Judging, Policy
+from selfreward.policies import Judging, Policy
 from selfreward.spec import identity, neutral
 
 OUTCOMES = 16

@@ -24,7 +24,7 @@ from selfreward.backends.chat import Chat, answer_tokens, completion_of, option_
 from selfreward.backends.model_loading import context_length, load_chat, load_configs
 from selfreward.backends.shared_prefixes import Row
 from selfreward.errors import BackendError
-from selfreward.records import Policy
+from selfreward.policies import Policy
 from selfreward.thought import split_thought
 
 Draw = tuple[Sequence[int], Sequence[float]]

@@ -18,7 +18,7 @@ from selfreward.backends.shared_prefixes import Row
 from selfreward.backends.token_backend import Draw, TokenBackend, TokenRequest
 from selfreward.backends.vllm_process import Worker, WorkerReply, versions
 from selfreward.errors import BackendError
-from selfreward.records import Judging, Policy
+from selfreward.policies import Judging, Policy
 from selfreward.spec import execution
 
 _HOTTEST = 2.0

@@ -1,4 +1,4 @@
-"""`selfreward bench`: the monitor, and the measures of judges, on cases whose truth is known."""
+"""`selfreward bench`: the monitor, measures of judges, and over-optimisation, on cases whose truth is known."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from selfreward.benchmarks import over_optimisation_bench as over_optimisation
 from selfreward.benchmarks.bench_table import Section, failures, markdown
 from selfreward.benchmarks.detector_bench import FULL, QUICK, detector_bench
 from selfreward.benchmarks.judge_bench import judge_bench
@@ -21,6 +22,9 @@ def main(arguments: list[str]) -> int:
     parsed = _parser().parse_args(arguments)
     if parsed.subject == "detector":
         return _tell(detector_bench(parsed.seed, QUICK if parsed.quick else FULL))
+    if parsed.subject == "overoptimisation":
+        runs = over_optimisation.QUICK if parsed.quick else over_optimisation.FULL
+        return _tell(over_optimisation.over_optimisation_bench(parsed.seed, runs))
     gold = made_gold(parsed.items) if parsed.gold is None else read_gold(parsed.gold, parsed.items)
     return _tell(judge_bench(gold, parsed.seed, parsed.seeds))
 
@@ -48,11 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     subjects = parser.add_subparsers(dest="subject", required=True)
     detector = subjects.add_parser("detector", help="the alarm and what the controller does of it")
     judges = subjects.add_parser("judges", help="which bias measures judges with a known fault move")
-    for one in (detector, judges):
+    proxies = subjects.add_parser("overoptimisation", help="whether a proxy that turns harmful is told, and when")
+    for one in (detector, judges, proxies):
         one.add_argument("--seed", type=int, default=0, help="the same seed gives the same tables (default: 0)")
-    detector.add_argument(
-        "--quick", action="store_true", help="a tenth of the runs: shows that it works, proves little"
-    )
+    for one in (detector, proxies):
+        one.add_argument("--quick", action="store_true", help="a tenth of the runs: shows that it works, proves little")
     judges.add_argument(
         "--gold", type=Path, metavar="FILE", help="labelled pairs, see docs/labels.md (default: made at random)"
     )

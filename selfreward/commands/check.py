@@ -25,7 +25,8 @@ from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, model_policy, start_policy
 from selfreward.errors import BackendError
 from selfreward.judges.base import PolicyJudgeBase
-from selfreward.records import Message, Policy
+from selfreward.policies import Policy
+from selfreward.records import Message
 from selfreward.spec import Spec
 from selfreward.updates.training import save_policy
 

@@ -14,14 +14,15 @@ from selfreward.artifacts.identity import flat_settings
 from selfreward.artifacts.manifest import Manifest
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
-from selfreward.reading.chain import Explanation, HumanOrigin, RowStory, TrainingSet, candidates_of, explain
+from selfreward.reading.chain import Explanation, HumanOrigin, RowStory, TrainingSet, explain
 from selfreward.reading.fate_words import fate_in_words, rule_in_words
 from selfreward.reading.lookup import iterations_of
 from selfreward.reading.prompt_rounds import Considered, PolicyName, PromptRound
-from selfreward.records import Example, Judgment, PreferencePair, Prompt, TrainingRow
+from selfreward.records import Judgment, Prompt, TrainingRow
 from selfreward.report.figures import plural
 from selfreward.report.pages import visible
-from selfreward.selection.training_rows import training_table
+from selfreward.row_kinds import answers_of, candidates_of, facts_of, kind_of, rating_of
+from selfreward.selection.training_rows import row_kind
 from selfreward.spec import Json, Spec
 
 _BAR = "│ "
@@ -51,11 +52,13 @@ def listing_lines(view: RunView, iteration: int | None) -> Iterator[str]:
     """One line for each training row, under a line for its training set."""
     listed = 0
     for t, mixed, rows in _training_sets(view, iteration):
-        table, _ = training_table(mixed)
-        yield f"iteration {t} (M{t} → M{t + 1}): {mixed.rows(table):,} {table} to train on, mix/{mixed.key}"
+        table = row_kind(mixed).table
+        held = f"{mixed.rows(table):,} {table.replace('_', ' ')}"
+        yield f"iteration {t} (M{t} → M{t + 1}): {held} to train on, mix/{mixed.key}"
         for row in rows:
             score, prompt, answer = _in_short(row)
             told = "-" if score is None else f"{score:.4f}"
+            answer = answer if answers_of(row)[0].wanted else f"undesirable: {answer}"
             kept = "" if row.iteration == t else f"  (from iteration {row.iteration})"
             yield f"  {row.id}  {row.origin:<5}  {told:>9}  {_first(prompt):<{_WORDS}}  {_first(answer)}{kept}"
             listed += 1
@@ -69,15 +72,14 @@ def _training_sets(view: RunView, asked: int | None) -> Iterator[tuple[int, Arti
     """Every training set of the run with the rows that came in then; of the iteration asked for, with all its rows."""
     for t in iterations_of(view, asked):
         if (mixed := view.iterations[t].get("mix")) is not None:
-            table, record_type = training_table(mixed)
-            records = mixed.records(record_type, table)
+            kind = row_kind(mixed)
+            records = mixed.records(kind.record, kind.table)
             yield t, mixed, (row for row in records if asked is not None or row.iteration == t)
 
 
 def _in_short(row: TrainingRow) -> tuple[float | None, str, str]:
     """The score of a training row, of a pair its margin, the last turn of its prompt, and the answer to prefer."""
-    score, answer = (row.score, row.text) if isinstance(row, Example) else (row.margin, row.chosen)
-    return score, row.messages[-1].content, answer
+    return rating_of(row), row.messages[-1].content, answers_of(row)[0].text
 
 
 def _first(text: str) -> str:
@@ -89,7 +91,7 @@ def _first(text: str) -> str:
 def _listing_json(view: RunView, iteration: int | None) -> str:
     sets = []
     for t, mixed, rows in _training_sets(view, iteration):
-        table, _ = training_table(mixed)
+        table = row_kind(mixed).table
         listed = [_row_json(row) for row in rows]
         sets.append({"iteration": t, "key": mixed.key, "total": mixed.rows(table), table: listed})
     # ASCII only: what a terminal would obey is written as an escape.
@@ -97,7 +99,8 @@ def _listing_json(view: RunView, iteration: int | None) -> str:
 
 
 def _row_json(row: TrainingRow) -> dict[str, Json]:
-    told = dict(zip(("score", "prompt", "answer"), _in_short(row), strict=True))
+    label = {name: value for name, value in facts_of(row) if name == "label"}
+    told = {**dict(zip(("score", "prompt", "answer"), _in_short(row), strict=True)), **label}
     return {"id": row.id, "origin": row.origin, "iteration": row.iteration, **told}
 
 
@@ -132,22 +135,19 @@ def quoted(text: str, indent: int) -> Iterator[str]:
 def _row(story: RowStory) -> Iterator[str]:
     row, human = story.row, story.human
     by_people = human is not None and not candidates_of(row)
-    is_example = isinstance(row, Example)
+    kind = kind_of(row)
     yield from ("", f"Training row {row.id}")
-    yield _fact("kind", "example: one answer to train on" if is_example else "pair: one answer over another")
+    yield _fact("kind", f"{kind.name}: {kind.told}")
     yield _fact("origin", _origin(row))
     yield _fact("came in", f"iteration {row.iteration}")
     yield from (_fact("trained", _training_set(one)) for one in story.sets)
-    yield from _amounts(row)
+    yield from (_fact(name, _told(value)) for name, value in facts_of(row))
     if human is not None:
         yield from _human(human)
     if by_people:
         yield from _texts((message.role, message.content) for message in row.messages)
-    if isinstance(row, Example):
-        yield from _answer("answer", row.text, row.thought)
-    else:
-        yield from _answer("chosen", row.chosen, row.chosen_thought)
-        yield from _answer("rejected", row.rejected, row.rejected_thought)
+    for one in answers_of(row):
+        yield from _answer(one.name, one.text, one.thought)
     if by_people and human is not None:
         yield from _artifacts(human.spent.iteration, human.chain)
 
@@ -164,24 +164,10 @@ def _answer(name: str, text: str, thought: str | None) -> Iterator[str]:
     yield from _texts([(name, text)])
 
 
-def _origin(row: Example | PreferencePair) -> str:
+def _origin(row: TrainingRow) -> str:
     if row.origin == "self":
         return "self: the policy's own"
-    if isinstance(row, PreferencePair) and row.rejected_id is not None:
-        return "human: a person's answer over one of the policy"
-    return "human: written by people"
-
-
-def _amounts(row: Example | PreferencePair) -> Iterator[str]:
-    if isinstance(row, PreferencePair):
-        yield _fact("chosen", f"{row.chosen_id or 'by people'}, {row.chosen_tokens} tokens")
-        yield _fact("rejected", f"{row.rejected_id or 'by people'}, {row.rejected_tokens} tokens")
-        yield _fact("margin", _score(row.margin))
-        return
-    if row.candidate_id is not None:
-        yield _fact("candidate", row.candidate_id)
-    yield _fact("score", _score(row.score))
-    yield _fact("tokens", f"{row.tokens}")
+    return "human: a person's answer over one of the policy" if candidates_of(row) else "human: written by people"
 
 
 def _training_set(one: TrainingSet) -> str:
@@ -283,6 +269,10 @@ def _policy(one: PolicyName) -> str:
 
 def _fact(name: str, value: str) -> str:
     return f"  {name:<11}{value}"
+
+
+def _told(value: str | float | None) -> str:
+    return value if isinstance(value, str) else _score(value)
 
 
 def _score(value: float | None) -> str:

@@ -26,8 +26,10 @@ from selfreward.labels.items import read_items, write_items
 from selfreward.labels.judge_calibration import LabelledSpec, calibrate, labelled_pairs
 from selfreward.labels.kinds import KindOfPrompt, with_kinds
 from selfreward.monitor.gate_rules import judge_gate
+from selfreward.policies import Judging
 from selfreward.reading.calibrated import Calibrated, against_chance, as_json, ceiling, weights_text
-from selfreward.records import Judging, Judgment
+from selfreward.reading.rounds import cost_of
+from selfreward.records import Judgment
 from selfreward.report.judge_page import render
 from selfreward.report.pages import visible
 from selfreward.spec import identity
@@ -152,13 +154,18 @@ def report_lines(found: Calibrated, out: Path) -> Iterator[str]:
     yield from ("", *table_lines([_kind_row(one) for one in found.kinds]))
     yield from (f"scores: {_scores(found)}", "") if found.scores else ("",)
     yield f"judgments: {', '.join(f'{name} {count:,}' for name, count in found.outcomes.items())}"
-    yield f"cost: {found.artifact.manifest.seconds:,.1f} s, {found.artifact.tokens or 0:,} tokens"
+    yield f"cost: {found.artifact.manifest.seconds:,.1f} s, {found.artifact.tokens or 0:,} tokens{_money(found)}"
     for finding in found.gate.findings:
         if finding.bound is not None:
             yield f"gate {finding.action}: {finding.name} {finding.why}"
     yield f"gate: {found.gate.action} is what a run would do with this judge; nothing is stopped here"
     yield f"{out / PAGE}"
     yield f"{out / ITEMS}: the pairs with the judge's verdicts, for `selfreward labels export`"
+
+
+def _money(found: Calibrated) -> str:
+    money = cost_of(found.artifact).money
+    return "" if money is None else f", money {money:.3g}"
 
 
 def _without(found: Calibrated) -> str:

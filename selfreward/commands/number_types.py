@@ -16,8 +16,7 @@ from selfreward.backends.device import Dtype, resolve_device, resolve_dtype
 from selfreward.backends.vllm import device_of as device_of_vllm
 from selfreward.config import RunConfig
 from selfreward.errors import StoreError
-from selfreward.updates import DpoSpec, RftSpec
-from selfreward.updates.training import compute_of
+from selfreward.updates.training import TrainingBase, compute_of
 
 FILE = "number_types.json"
 
@@ -54,7 +53,7 @@ def _types_here(config: RunConfig) -> Types:
     if isinstance(backend, HfSpec | VllmSpec) and backend.dtype == "auto":
         device = resolve_device(backend.device) if isinstance(backend, HfSpec) else device_of_vllm(backend)
         found["backend.dtype"] = resolve_dtype("auto", device)
-    if isinstance(update, RftSpec | DpoSpec) and update.compute == "auto":
+    if isinstance(update, TrainingBase) and update.compute == "auto":
         found["update.compute"] = compute_of(update)
     return found
 

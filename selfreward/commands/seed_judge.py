@@ -12,7 +12,7 @@ from selfreward.config import SeedJudgeConfig, answer_lengths, validate_as
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, start_policy
 from selfreward.errors import DataError
-from selfreward.records import Policy
+from selfreward.policies import Policy
 from selfreward.seeding.rankings import RankingsSpec, ranking_counts, rankings
 from selfreward.seeding.replies import RepliesSpec, replies
 from selfreward.seeding.seed import SeedSpec, seed, seeding_of
@@ -22,7 +22,8 @@ from selfreward.stages.prompts import prompts
 from selfreward.stages.sample import sample
 from selfreward.stages.source import Sources, load_sources
 from selfreward.stages.update import training_of, update
-from selfreward.updates import RftSpec, Training, engine_of
+from selfreward.updates import Training
+from selfreward.updates.training import TrainingBase
 
 FOLDER = "seed"
 GROUP = "+seed_judge=default"
@@ -61,8 +62,7 @@ def seed_policy(config: SeedJudgeConfig) -> tuple[Artifact, Artifact, Artifact]:
                 replies, part_of(config.seed_judge, RepliesSpec), backend=backend, policy=start, rankings=ranked
             )
         seeds = stage(seed, part_of(config.seed_judge, SeedSpec), backend=backend, rankings=ranked, replies=drawn)
-    engine = engine_of(config.update)
-    trained = stage(update, config.update, engine=engine, policy=start, reference=None, training=seeds)
+    trained = stage(update, config.update, engine=config.update.engine(), policy=start, reference=None, training=seeds)
     return ranked, seeds, trained
 
 
@@ -119,7 +119,7 @@ def report_lines(config: SeedJudgeConfig, ranking: Artifact, seeds: Artifact, tr
 
 def _too_long(config: SeedJudgeConfig, training: Training) -> str:
     """How many rows were too long to train on; a scripted update counts no tokens."""
-    if not isinstance(config.update, RftSpec):
+    if not isinstance(config.update, TrainingBase):
         return ""
     hint = ": judge prompts are long, raise it" if training.rows_too_long else ""
     return f", {training.rows_too_long} longer than update.max_tokens={config.update.max_tokens}{hint}"

@@ -54,6 +54,7 @@ class Columns(Spec):
     order: `best_first` where nothing but the place of `answers` says how good they are.
     turn: which answer of two conversations was compared, 1 the first; what follows it is dropped.
     authors: the model or person that wrote each answer, chosen before rejected.
+    extra: what a judge that is a function of yours is given beside the prompt, each under its name.
     group: rows with the same value here are one row, with lists of what each of them says of its answer.
     """
 
@@ -79,6 +80,7 @@ class Columns(Spec):
     order: Literal["best_first"] | None = neutral(None)
     turn: Column | None = neutral(None)
     authors: Column | None = neutral(None)
+    extra: Column | None = neutral(None)
     group: str | None = neutral(None)
 
     @field_validator("reference_pattern")
@@ -96,6 +98,14 @@ class Columns(Spec):
                 )
         return pattern
 
+    @field_validator("extra")
+    @classmethod
+    def _leaves_our_own_names(cls, extra: Column | None) -> Column | None:
+        names = (extra,) if isinstance(extra, str) else extra or ()
+        if taken := sorted({"prompts", "completions", "references"} & set(names)):
+            raise ValueError(f"{taken[0]} is what a function is given of ours under that name: rename the column")
+        return extra
+
     @field_validator("winner_values", mode="before")
     @classmethod
     def _values_as_text(cls, values: Any) -> Any:
@@ -110,7 +120,7 @@ def key_of(value: Any) -> str:
 
 Name = Literal[
     "prompt", "system", "history", "choices", "answer", "liked", "chosen", "rejected", "answers", "ratings", "ranks",
-    "winner", "strength", "verdicts", "turn", "authors",
+    "winner", "strength", "verdicts", "turn", "authors", "extra",
 ]  # fmt: skip
 
 _ANSWERS = ("response", "answer", "output", "completion", "conversation", "candidate")
@@ -139,6 +149,7 @@ _USUAL: Mapping[Name, str] = {
     "strength": "",
     "verdicts": "verdicts",
     "turn": "turn",
+    "extra": "",
     "authors": "chosen_author+rejected_author right_author+wrong_author chosen_model+rejected_model "
     "first_author+second_author model_a+model_b",
 }

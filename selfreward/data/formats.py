@@ -14,12 +14,15 @@ from selfreward.data.question import (
     says_something,
     shown_choices,
 )
-from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, HumanPair, Kept, LeftOut, Role
-from selfreward.data.row_prompts import is_disliked, read_prompt, says_whether_liked, stratum_of
+from selfreward.data.roles import PROMPT_ROLES, HumanAnswer, HumanFeedback, HumanPair, Kept, LeftOut, Role
+from selfreward.data.row_prompts import is_disliked, read_prompt, says_whether_liked, stratum_of, thumb_of
 from selfreward.data.stated_order import stated_order
 from selfreward.data.winners import ORDERING, verdicts_of, winner_columns
 from selfreward.records import SWAPPED, GoldPair, Verdict, digest_of, majority, make_prompt
 from selfreward.thought import split_thought
+
+_ALONE = ("human", "feedback")
+"""Roles whose rows hold one answer each, which nothing is compared with."""
 
 
 def read_row(role: Role, row: Cells, columns: Columns, system: str, *, skip: bool = False) -> Iterator[Kept | LeftOut]:
@@ -38,7 +41,10 @@ def read_row(role: Role, row: Cells, columns: Columns, system: str, *, skip: boo
         else:
             yield LeftOut("empty")
     elif role == "human":
-        yield _human(row, columns, system)
+        told = _human(role, row, columns, system)
+        yield LeftOut("disliked") if isinstance(told, HumanAnswer) and is_disliked(row, columns) else told
+    elif role == "feedback":
+        yield _feedback(role, row, columns, system)
     else:
         yield from _pairs(role, row, columns, system, skip=skip)
 
@@ -46,15 +52,16 @@ def read_row(role: Role, row: Cells, columns: Columns, system: str, *, skip: boo
 def columns_read(role: Role, row: Cells, columns: Columns) -> dict[str, str]:
     """What `read_row` reads each column of `row` as; a column that it does not read is left out."""
     asks = role in PROMPT_ROLES
-    pairs = not asks and role != "human"
-    compares = role != "human" and compares_conversations(row, columns)
+    pairs = not asks and role not in _ALONE
+    compares = role not in _ALONE and compares_conversations(row, columns)
     judged = pairs and not is_explicit(row, columns)
     wanted: dict[Name, bool] = {
         **dict.fromkeys((*ORDERING, "strength"), pairs),
         "authors": pairs and role != "human_pairs",
         "answers": pairs or compares,
         "turn": compares,
-        "liked": not pairs and not compares and says_whether_liked(row, columns),
+        "extra": role == "train",
+        "liked": role == "feedback" or (not pairs and not compares and says_whether_liked(row, columns)),
         "answer": not pairs and not compares,
         "choices": not compares and bool(shown_choices(row, columns)),
         "system": True,
@@ -86,7 +93,17 @@ def compares_conversations(row: Cells, columns: Columns) -> bool:
     return turns_of(get(row, name), name) is not None
 
 
-def _human(row: Cells, columns: Columns, system: str) -> HumanAnswer | LeftOut:
+def _feedback(role: Role, row: Cells, columns: Columns, system: str) -> HumanFeedback | LeftOut:
+    """An answer with its thumb. Raises RowError."""
+    thumb, told = thumb_of(row, columns), _human(role, row, columns, system)
+    if isinstance(told, LeftOut):
+        return told
+    if thumb is None:
+        return LeftOut("without_thumb")
+    return HumanFeedback(prompt=told.prompt, text=told.text, thought=told.thought, desirable=thumb)
+
+
+def _human(role: Role, row: Cells, columns: Columns, system: str) -> HumanAnswer | LeftOut:
     turns, answer = asked_turns(row, columns)
     if not says_something(turns):
         return LeftOut("empty")
@@ -101,9 +118,7 @@ def _human(row: Cells, columns: Columns, system: str) -> HumanAnswer | LeftOut:
     thought, text = split_thought(answer or "")
     if not text.strip():
         return LeftOut("no_answer")
-    if is_disliked(row, columns):
-        return LeftOut("disliked")
-    prompt = make_prompt(turns, system=system, stratum=stratum_of(row, columns), source="human")
+    prompt = make_prompt(turns, system=system, stratum=stratum_of(row, columns), source=role)
     return HumanAnswer(prompt=prompt, text=text, thought=thought)
 
 

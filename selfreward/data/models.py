@@ -14,7 +14,8 @@ from selfreward.backends.rendering import FILE, ChatSpec, write_rendering
 from selfreward.backends.scripted import STATE_FILE, ScriptedState, write_state
 from selfreward.data.wheels import asset_model, model_names
 from selfreward.errors import AssetError
-from selfreward.records import Policy, digest_of
+from selfreward.policies import Policy
+from selfreward.records import digest_of
 from selfreward.spec import Spec, identity, part_of
 
 _WEIGHTS = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "*.py"]

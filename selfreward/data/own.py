@@ -116,6 +116,7 @@ class OwnData(Spec):
     target: Source | None = None
     human: Source | None = None
     human_pairs: Source | None = None
+    feedback: Source | None = neutral(None)
     gold_gate: Source | None = None
     gold_final: Source | None = None
     columns: Columns = Columns()
@@ -133,6 +134,12 @@ class OwnData(Spec):
         if len(set(places.values())) < len(places):
             raise ValueError("data.probe is data.held_out: leave both out, or give each its own file")
         return self
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """The columns that training prompts bring."""
+        extra = (self.train.columns or self.columns).extra
+        return (extra,) if isinstance(extra, str) else extra or ()
 
     def fingerprint(self, role: Role) -> str:
         """What stands for the content behind the rows of `role`."""

@@ -1,8 +1,8 @@
 """What a source of data gives for each role; roles never overlap.
 
 Roles: `train` prompts to sample, `held_out` prompts to evaluate on, `probe` prompts to measure on, `target` prompts
-like those that the model is meant for, `human` answers to mix in, `human_pairs` preferences to mix in, `gold_gate` and
-`gold_final` pairs of a right and a wrong answer.
+like those that the model is meant for, `human` answers to mix in, `human_pairs` preferences to mix in, `feedback`
+answers with a thumb up or down to mix in, `gold_gate` and `gold_final` pairs of a right and a wrong answer.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Literal
 from selfreward.backends.base import Unfit
 from selfreward.records import GoldPair, Message, Prompt, Stratum, digest_of
 
-Role = Literal["train", "held_out", "probe", "target", "human", "human_pairs", "gold_gate", "gold_final"]
+Role = Literal["train", "held_out", "probe", "target", "human", "human_pairs", "feedback", "gold_gate", "gold_final"]
 PROMPT_ROLES: tuple[Role, ...] = ("train", "held_out", "probe", "target")
 
 
@@ -33,6 +33,19 @@ class HumanAnswer:
     def identity(self) -> tuple[str, ...]:
         """What makes it this answer and no other: the prompt's id and its texts."""
         return self.prompt.id, self.text, *(() if self.thought is None else (self.thought,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HumanFeedback(HumanAnswer):
+    """An answer, whoever wrote it, that a person found good (`desirable`) or not."""
+
+    desirable: bool
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What makes it this verdict and no other: what makes the answer, and the verdict."""
+        thought = () if self.thought is None else (self.thought,)
+        return self.prompt.id, self.text, *thought, "up" if self.desirable else "down"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

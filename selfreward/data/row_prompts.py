@@ -1,6 +1,7 @@
 """A prompt with its references, read from a row of any data set."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any, cast, get_args
 
 import regex
@@ -9,14 +10,16 @@ from selfreward.answers import is_right
 from selfreward.answers.latex import boxes
 from selfreward.answers.marks import hashed
 from selfreward.answers.patterns import PatternTooSlow, found_in_time
-from selfreward.data.columns import Cells, Columns, RowError, find, first_of, get, get_all, key_of
+from selfreward.artifacts.atomic_files import canonical
+from selfreward.data.columns import Cells, Columns, RowError, find, first_of, get, get_all, key_of, need
 from selfreward.data.messages import decoded, is_conversation, text_of, text_value
 from selfreward.data.question import shown_choices
 from selfreward.data.roles import Role
-from selfreward.records import Match, Message, Prompt, Stratum, make_prompt
+from selfreward.records import Match, Message, Prompt, RowPrompt, Stratum, make_prompt
 from selfreward.thought import answer_of
 
-_DISLIKED = ("false", "0", "-1", "no", "down", "bad", "negative", "disliked", "thumbs_down")
+_LIKED = ("true", "1", "+1", "yes", "up", "good", "positive", "liked", "thumbs_up", "desirable")
+_DISLIKED = ("false", "0", "-1", "no", "down", "bad", "negative", "disliked", "thumbs_down", "undesirable")
 
 
 def read_prompt(
@@ -41,7 +44,20 @@ def read_prompt(
         match=(match or "exact") if stratum == "closed" else None,
     )
     _check_references(prompt)
-    return prompt
+    return _with_columns(prompt, row, columns) if role == "train" else prompt
+
+
+def _with_columns(prompt: Prompt, row: Cells, columns: Columns) -> Prompt:
+    """`prompt` with the columns of `row` that `columns.extra` names. Raises RowError for a value that is no JSON."""
+    names = find(columns, "extra", row)
+    if names is None:
+        return prompt
+    try:
+        held = canonical({name: get(row, name) for name in names}).decode()
+    except (TypeError, ValueError) as error:
+        told = f"has a value in {', '.join(names)} that is no JSON ({error}): take it out of columns.extra"
+        raise RowError(told, "no_json") from error
+    return RowPrompt(**{field.name: getattr(prompt, field.name) for field in fields(prompt)}, columns=held)
 
 
 def says_whether_liked(row: Cells, columns: Columns) -> bool:
@@ -53,6 +69,21 @@ def says_whether_liked(row: Cells, columns: Columns) -> bool:
 def is_disliked(row: Cells, columns: Columns) -> bool:
     """Whether a row says that its answer is no good."""
     return says_whether_liked(row, columns) and key_of(first_of(columns, "liked", row)[1]) in _DISLIKED
+
+
+def thumb_of(row: Cells, columns: Columns) -> bool | None:
+    """Whether the answer of a row was liked; None where nobody said. Raises RowError for a value that says neither."""
+    (column,) = need(columns, "liked", row)[:1]
+    value = get(row, column)
+    if value is None or key_of(value) in ("", "none", "null", "nan"):
+        return None
+    if key_of(value) not in (*_LIKED, *_DISLIKED):
+        raise RowError(
+            f"has {column}={str(value)[:40]!r}, which is no thumb up or down: give true or false, 1 or 0, up or down, "
+            "or set columns.liked",
+            "thumb_not_told",
+        )
+    return key_of(value) in _LIKED
 
 
 def stratum_of(row: Cells, columns: Columns) -> Stratum:

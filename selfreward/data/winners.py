@@ -126,7 +126,7 @@ def settled(role: Role, columns: Columns, first: Sequence[Cells], rows: Callable
         # The number 0 is none of 1 to n, the number n is none of 0 to n - 1.
         ends = union(_choice_at_an_end)
         return columns.model_copy(update={"first_choice": ends.pop()}) if len(ends) == 1 else columns
-    if role not in PROMPT_ROLES and role != "human" and columns.winner_values is None:
+    if role not in (*PROMPT_ROLES, "human", "feedback") and columns.winner_values is None:
         return columns.model_copy(update={"winner_values": _values_of(union(_numbered_verdicts))})
     return columns
 

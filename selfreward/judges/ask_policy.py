@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from selfreward.backends.base import Advance, Backend, Completion, Conversation, NotScored, OptionScore, Sampling
+from selfreward.backends.base import Advance, Backend, Conversation, NotScored, OptionScore, Reply, Sampling
 from selfreward.errors import BackendError
 from selfreward.judges.base import NO_USAGE
 from selfreward.records import Outcome, Usage
@@ -22,10 +22,13 @@ class ReplyReading:
 
 def ask_for_replies(
     backend: Backend, conversations: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
-) -> list[Sequence[Completion | NotScored]]:
-    """`sampling.k` replies to each conversation, in order; NotScored where it leaves no room for one in the context."""
+) -> list[Sequence[Reply]]:
+    """`sampling.k` replies to each conversation, in order; NotScored where it leaves no room for one in the context.
+
+    An engine that asks for them one by one says so of each that it did not get.
+    """
     try:
-        return [*backend.generate(conversations, sampling, seed, advance)] if conversations else []
+        return backend.generate_each(conversations, sampling, seed, advance) if conversations else []
     except BackendError:
         # An engine draws for all or for none: which conversations are too long is asked only where one is. What a
         # template refuses it refuses whatever the answer: the engine says so.
@@ -38,12 +41,12 @@ def ask_for_replies(
         if not too_long:
             raise
     asked = [messages for place, messages in enumerate(conversations) if place not in too_long]
-    drawn = iter(backend.generate(asked, sampling, seed, advance) if asked else [])
+    drawn = iter(backend.generate_each(asked, sampling, seed, advance) if asked else [])
     advance(len(too_long) * sampling.k)
     return [[too_long[place]] * sampling.k if place in too_long else next(drawn) for place in range(len(conversations))]
 
 
-def read_reply(reply: Completion | NotScored, read: Callable[[str], float | None]) -> ReplyReading:
+def read_reply(reply: Reply, read: Callable[[str], float | None]) -> ReplyReading:
     """What a reply states, by `read` of its text; one that was cut states nothing."""
     if isinstance(reply, NotScored):
         return ReplyReading(outcome=reply.outcome, raw=reply.reason)

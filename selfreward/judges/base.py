@@ -14,7 +14,8 @@ from selfreward.backends.base import Advance, Backend, Sampling
 from selfreward.backends.rendering import ChatSpec
 from selfreward.judges.disagreement import Dispute
 from selfreward.judges.prompting import JudgeTexts, Rubric
-from selfreward.records import Candidate, Judging, Judgment, Prompt, Usage
+from selfreward.policies import Judging
+from selfreward.records import Candidate, Judgment, Prompt, Usage
 from selfreward.spec import Spec, execution, neutral
 
 Item = tuple[Prompt, Candidate]
@@ -143,6 +144,10 @@ class JudgeBase(Spec):
         """Why it cannot be asked about gold pairs; None where it can."""
         uses = self.uses_references
         return None if uses is None else f"{uses}, and gold pairs have none"
+
+    def why_lacking(self, name: str, columns: Collection[str]) -> str | None:
+        """Why it, the setting `name`, cannot judge by these `columns` of a prompt's row; None where it can."""
+        return None
 
     @property
     def writes_as(self) -> tuple[str, ...]:

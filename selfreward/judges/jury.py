@@ -16,16 +16,18 @@ from selfreward.errors import ConfigError
 from selfreward.judges.base import Item, Judge, JudgeBase, Means, Panel, PolicyJudgeBase, Weights
 from selfreward.judges.dimensions import DimensionsSpec
 from selfreward.judges.disagreement import DIGITS, Dispute, Scores, disagreement, ranking
+from selfreward.judges.function import FunctionSpec
 from selfreward.judges.likelihood import LikelihoodSpec
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.pointwise import fields, in_step, pointwise, shared
 from selfreward.judges.reward_model import RewardModelSpec
 from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.verifier import VerifierSpec
-from selfreward.records import Judgment, Outcome, RewardModels, digest_of
+from selfreward.policies import RewardModels
+from selfreward.records import Judgment, Outcome, digest_of
 from selfreward.spec import identity
 
-AnyMember = DimensionsSpec | LikelihoodSpec | PairwiseSpec | RewardModelSpec | RubricSpec | VerifierSpec
+AnyMember = DimensionsSpec | FunctionSpec | LikelihoodSpec | PairwiseSpec | RewardModelSpec | RubricSpec | VerifierSpec
 MemberSpec = Annotated[AnyMember, Field(discriminator="kind")]
 MemberName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Rule = Literal["majority", "mean_rank", "weighted"]

@@ -9,7 +9,8 @@ from selfreward.backends.abilities import Ability
 from selfreward.backends.base import Advance, Answer, Backend, TextScore
 from selfreward.judges.base import NO_USAGE, Item, Judge, Means, PolicyJudgeBase
 from selfreward.judges.pointwise import pointwise
-from selfreward.records import Judging, Judgment, Usage, digest_of
+from selfreward.policies import Judging
+from selfreward.records import Judgment, Usage, digest_of
 from selfreward.spec import identity
 
 

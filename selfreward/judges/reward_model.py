@@ -22,7 +22,8 @@ from selfreward.backends.reward_model import RewardModel, RewardScore, Shown, re
 from selfreward.judges.base import Brought, Item, Judge, JudgeBase, Means
 from selfreward.judges.disagreement import Dispute, disagreement
 from selfreward.judges.pointwise import fields, in_step, pointwise, shared
-from selfreward.records import Judgment, RewardModels, Usage, digest_of
+from selfreward.policies import RewardModels
+from selfreward.records import Judgment, Usage, digest_of
 from selfreward.spec import execution, identity
 
 Scored = Mapping[str, Judgment]

@@ -13,7 +13,10 @@ from selfreward.spec import identity
 
 
 class VerifierSpec(JudgeBase):
-    """Scores 1 for a right answer and 0 for a wrong one; a prompt without a way to compare is `unparsed`."""
+    """Scores 1 for a right answer and 0 for a wrong one; a prompt without a way to compare is `unparsed`.
+
+    An answer of which nobody can tell in time whether it is right is `failed`.
+    """
 
     kind: Literal["verifier"] = "verifier"
 
@@ -44,7 +47,10 @@ def judge_verifier(name: str, items: Sequence[Item], seed: int, advance: Advance
             found = read_answer(candidate.text, prompt)
             unread = f"answers at odds: {' | '.join(found.at_odds)}"[:200] if found.at_odds else "no answer found"
             raw = unread if found.answer is None else found.answer
-            judgment = pointwise(item, judge=name, score=float(accepts(prompt, found.answer)), raw=raw)
+            if (right := accepts(prompt, found)) is None:
+                judgment = pointwise(item, judge=name, outcome="failed", raw=found.undecided or raw)
+            else:
+                judgment = pointwise(item, judge=name, score=float(right), raw=raw)
         judgments.append(judgment)
         advance(1)
     return judgments

@@ -14,7 +14,8 @@ from selfreward.judges import AnyJudge
 from selfreward.judges.base import Means
 from selfreward.judges.disagreement import Dispute
 from selfreward.labels.items import Item, read_items
-from selfreward.records import Judging, digest_of
+from selfreward.policies import Judging
+from selfreward.records import digest_of
 from selfreward.spec import Spec, execution
 
 VERSION = 5

@@ -26,7 +26,8 @@ class EvaluatedAnswer:
     """One answer to a held-out prompt. Temperature 0 is greedy.
 
     `answer` is the extracted short answer (closed prompts; None where the text commits to none), `right` whether it
-    matches a reference; None where there is nothing to compare with. `thought` and `tokens` as in `records.Candidate`.
+    matches a reference; None where there is nothing to compare with, or nobody can tell in time. `thought` and `tokens`
+    as in `records.Candidate`.
     """
 
     prompt_id: str
@@ -77,7 +78,7 @@ def stratum_scores(
     if not sampled:
         return None
     drawn = [one for group in sampled.values() for one in group]
-    judged = [group for group in sampled.values() if group[0].right is not None]
+    judged = [group for group in sampled.values() if _is_decided(group)]
     of_k = [pass_at_k(sum(bool(one.right) for one in group), len(group), k) for group in judged]
     return StratumScores(
         prompts=len(sampled),
@@ -106,6 +107,7 @@ def compare_with_start(
     distinct share is read off between two neighbouring rungs, prompt by prompt. Its greedy answer does not depend on
     a temperature, so the greedy difference is the same in both.
     """
+    answers, start = _all_decided(answers, start)
     found = _on_ladder(answers, start, temperature, rungs)
     own, prompts = found.own, len(found.own.right_P)
     if not prompts:
@@ -136,6 +138,7 @@ def matched_difference(
     Each policy is matched by itself, over the same prompts in every resample; None without a scored closed prompt.
     `start` was sampled on its ladder.
     """
+    answers, others, start = _all_decided(answers, others, start)
     rungs = sorted({one.temperature for one in start if one.stratum == "closed"})
     own, other = (_on_ladder(one, start, temperature, rungs) for one in (answers, others))
     return bootstrap_of(lambda chosen_P: own.gain(chosen_P) - other.gain(chosen_P), len(own.own.right_P), seed)
@@ -180,10 +183,18 @@ def _by_prompt(
 
 
 def _right(groups: dict[str, list[EvaluatedAnswer]]) -> list[float]:
-    """The share of right answers for each prompt that has something to compare with."""
-    return [
-        fmean(bool(one.right) for one in group) for group in groups.values() if group and group[0].right is not None
-    ]
+    """The share of right answers for each prompt of which every answer is known to be right or wrong."""
+    return [fmean(bool(one.right) for one in group) for group in groups.values() if group and _is_decided(group)]
+
+
+def _is_decided(group: Sequence[EvaluatedAnswer]) -> bool:
+    return all(one.right is not None for one in group)
+
+
+def _all_decided(*several: Sequence[EvaluatedAnswer]) -> list[list[EvaluatedAnswer]]:
+    """Each without the closed prompts that have an undecided answer in any, so that they stay paired by prompt."""
+    undecided = {one.prompt_id for some in several for one in some if one.stratum == "closed" and one.right is None}
+    return [[one for one in some if one.prompt_id not in undecided] for some in several]
 
 
 def _distinct_shares(groups: dict[str, list[EvaluatedAnswer]]) -> list[float]:

@@ -13,7 +13,8 @@ from selfreward.judges.base import Weights
 from selfreward.labels.items import Item
 from selfreward.labels.kinds import KindOfPrompt, by_kind
 from selfreward.monitor.gate_rules import GateDecision
-from selfreward.records import Judging, Judgment
+from selfreward.policies import Judging
+from selfreward.records import Judgment
 from selfreward.spec import Json
 
 # The one measure of a judge that people have too, in the same unit.

@@ -1,17 +1,17 @@
 """From a training row, a candidate or a prompt back to everything that led to it."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from selfreward.artifacts.manifest import Manifest
 from selfreward.artifacts.runs import RunView
 from selfreward.reading.lookup import Kind, find, input_of, iterations_of, records_where
 from selfreward.reading.prompt_rounds import PromptRound, chain_of, explain_round, prompt_of, tables_behind
-from selfreward.records import Candidate, Example, PreferencePair, Prompt, TrainingRow
-from selfreward.selection.training_rows import training_table
+from selfreward.records import Candidate, Prompt, TrainingRow
+from selfreward.row_kinds import HUMAN_ROWS, HumanRole, RowName, candidates_of, kind_of, ledger_id
+from selfreward.selection.training_rows import row_kind
 from selfreward.spec import Json
 from selfreward.stages.decide import decision_of
-from selfreward.stages.mix import Mixing, Spent, ledger_id, mixing_of
+from selfreward.stages.mix import Mixing, Spent, mixing_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class HumanOrigin:
 class RowStory:
     """A training row, every training set it is in, and its human origin if it has one."""
 
-    kind: Literal["example", "pair"]
+    kind: RowName
     row: TrainingRow
     sets: tuple[TrainingSet, ...]
     human: HumanOrigin | None
@@ -75,9 +75,6 @@ def explain(view: RunView, asked: str, iteration: int | None = None) -> Explanat
     """
     place = find(view, asked, iteration)
     match place.kind:
-        case "example" | "pair":
-            rows = _rows(view, place.iteration, "id", place.id)
-            prompt_id, sampled = rows[0].prompt_id, [_made_in(rows[0])] if candidates_of(rows[0]) else []
         case "candidate":
             drawn = records_where(view.iterations[place.iteration]["sample"], Candidate, "id", place.id)
             prompt_id, sampled = drawn[0].prompt_id, [place.iteration]
@@ -88,6 +85,9 @@ def explain(view: RunView, asked: str, iteration: int | None = None) -> Explanat
             sampled = [t for t in iterations_of(view, iteration) if "sample" in view.iterations[t]]
             found = [row for t in sampled for row in _rows(view, t, "prompt_id", prompt_id)]
             rows = list({row.id: row for row in found}.values())
+        case _:
+            rows = _rows(view, place.iteration, "id", place.id)
+            prompt_id, sampled = rows[0].prompt_id, [_made_in(rows[0])] if candidates_of(rows[0]) else []
     prompts = [(t, prompt) for t in sampled if (prompt := prompt_of(view, t, prompt_id)) is not None]
     return Explanation(
         run=view.name,
@@ -99,13 +99,6 @@ def explain(view: RunView, asked: str, iteration: int | None = None) -> Explanat
     )
 
 
-def candidates_of(row: TrainingRow) -> set[str]:
-    """The candidates that a training row is made of; none for one that people wrote."""
-    ids = {row.candidate_id} if isinstance(row, Example) else {row.chosen_id, row.rejected_id}
-    human = {row.chosen_id} if isinstance(row, PreferencePair) and row.origin == "human" else set()
-    return {one for one in ids - human if one is not None}
-
-
 def _made_in(row: TrainingRow) -> int:
     assert row.iteration is not None, "a mix says of every row when it came in"
     return row.iteration
@@ -115,14 +108,14 @@ def _rows(view: RunView, iteration: int, column: str, value: str) -> list[Traini
     mixed = view.iterations[iteration].get("mix")
     if mixed is None:
         return []
-    table, record_type = training_table(mixed)
-    return list(records_where(mixed, record_type, column, value, table))
+    kind = row_kind(mixed)
+    return list(records_where(mixed, kind.record, column, value, kind.table))
 
 
 def _story(view: RunView, row: TrainingRow) -> RowStory:
     later = range(_made_in(row), len(view.iterations))
     return RowStory(
-        kind="example" if isinstance(row, Example) else "pair",
+        kind=kind_of(row).name,
         row=row,
         sets=tuple(_training_set(view, t, _made_in(found)) for t in later for found in _rows(view, t, "id", row.id)),
         human=_human_origin(view, row) if row.origin == "human" else None,
@@ -131,13 +124,12 @@ def _story(view: RunView, row: TrainingRow) -> RowStory:
 
 def _training_set(view: RunView, iteration: int, came_in: int) -> TrainingSet:
     mixed, updated = view.iterations[iteration]["mix"], view.iterations[iteration].get("update")
-    table, _ = training_table(mixed)
     return TrainingSet(
         iteration=iteration,
         came_in=came_in,
         key=mixed.key,
         digest=mixed.digest,
-        rows=mixed.rows(table),
+        rows=mixed.rows(row_kind(mixed).table),
         policy_key=None if updated is None else updated.key,
         policy_digest=None if updated is None else updated.digest,
     )
@@ -147,7 +139,7 @@ def _human_origin(view: RunView, row: TrainingRow) -> HumanOrigin:
     """Where a human row was drawn from: the pool of the source, or the prompts that were sampled along."""
     iteration = _made_in(row)
     mixed = view.iterations[iteration]["mix"]
-    role = "human" if isinstance(row, Example) or candidates_of(row) else "human_pairs"
+    role = next(role for role in kind_of(row).people if _holds(view, iteration, role, ledger_id(row)))
     tables = tables_behind(view, iteration, mixed, role)
     spent = records_where(mixed, Spent, "example_id", ledger_id(row), "ledger")
     return HumanOrigin(
@@ -161,3 +153,11 @@ def _human_origin(view: RunView, row: TrainingRow) -> HumanOrigin:
             *(link for link in chain_of(view, iteration) if link.stage in ("decide", "mix", "update")),
         ),
     )
+
+
+def _holds(view: RunView, iteration: int, role: HumanRole, row_id: str) -> bool:
+    """Whether the people's rows of a role that this round's training set could draw hold this one."""
+    mixed = view.iterations[iteration]["mix"]
+    if role not in mixed.manifest.inputs:
+        return False
+    return bool(records_where(input_of(view, iteration, mixed, role), HUMAN_ROWS[role], "id", row_id))

@@ -3,17 +3,8 @@
 from selfreward.monitor.controller import Orders
 from selfreward.reading.prompt_rounds import Considered, PromptRound
 from selfreward.selection import AnySelect
-from selfreward.selection.examples import BestOfK, RandomPick
-from selfreward.selection.fates import Fate
-from selfreward.selection.pairs import PreferencePairs
-
-_SHORTEST, _LONGEST = "the shortest of the top tier", "the longest of the bottom tier"
-_PAIRS = {
-    "best_worst": "the best over the worst",
-    "all": "every better one over every worse one, widest margin first",
-    "random": "random pairs, the better over the worse",
-    "coin": "random pairs, in a random order",
-}
+from selfreward.selection.fates import Fate, PromptFates
+from selfreward.selection.tiers import LONGEST
 
 
 def rule_in_words(told: PromptRound) -> list[str]:
@@ -24,13 +15,13 @@ def rule_in_words(told: PromptRound) -> list[str]:
     enough = "" if spec.threshold is None else f" of at least {spec.threshold:g}"
     once = "; of equal answers, the first in rank" if spec.dedup and not told.anchors else ""
     less = f"; each token of an answer takes {spec.length_penalty:g} off its score" if spec.length_penalty else ""
-    tier = None if isinstance(spec, RandomPick) else spec.length_tier
+    tier = spec.tier
     width = "" if tier is None else f", a tier being {tier:.0%} of the way between the best and the worst score"
-    anchored = f"the human answer over {'the worst of them' if tier is None else _LONGEST}{width}"
+    anchored = f"the human answer over {'the worst of them' if tier is None else LONGEST}{width}"
     return [
         f"rule select={spec.kind}, seed {told.rule.seed}",
         f"eligible: those of the first {spec.k} that end by themselves, say something and have a score{enough}{once}",
-        f"chosen: {anchored if told.anchors else _choice(spec, width)}{less}",
+        f"chosen: {anchored if told.anchors else spec.in_words(width)}{less}",
         *_ordered(told.rule.orders),
     ]
 
@@ -49,20 +40,6 @@ def _ordered(orders: Orders) -> list[str]:
     return [f"ordered by the monitor: {'; '.join(parts)}"] if parts else []
 
 
-def _choice(spec: AnySelect, width: str) -> str:
-    match spec:
-        case BestOfK(length_tier=float()):
-            return f"{spec.top}, {_SHORTEST} first and then the highest score{width}"
-        case BestOfK():
-            return f"the {spec.top} with the highest score; at equal scores, the one drawn first"
-        case RandomPick():
-            return f"{spec.top} at random"
-        case PreferencePairs():
-            most = "all of them" if spec.per_prompt is None else f"at most {spec.per_prompt} a prompt"
-            rule = _PAIRS[spec.pairs] if spec.length_tier is None else f"{_SHORTEST} over {_LONGEST}{width}"
-            return f"pairs whose scores differ by more than {spec.margin:g}: {rule}; {most}"
-
-
 def fate_in_words(one: Considered, told: PromptRound) -> str:
     """What became of a candidate of a round, and why."""
     if one.fate is None or told.rule is None:
@@ -72,9 +49,9 @@ def fate_in_words(one: Considered, told: PromptRound) -> str:
     rank = "" if fate.rank is None else f", rank {fate.rank} of {_ranked(told)}"
     match fate.fate:
         case "selected":
-            return f"{_selected(fate, told)}{score}{rank}"
+            return f"{_in_pairs(fate, told) or spec.taken_as(fate)}{score}{rank}"
         case "passed_over":
-            return f"passed over{score}{rank}: {_passed_over(told)}"
+            return f"passed over{score}{rank}: {spec.why_passed_over(fate, _facts(told))}"
         case "duplicate":
             return f"duplicate{score}: gives the answer of {_named(told, fate.repeats)} again, which ranks higher"
         case "same_as_human":
@@ -101,47 +78,20 @@ def _score(fate: Fate, spec: AnySelect) -> str:
     return f", score {fate.score:.4f}" + (f" ({fate.worth:.4f} after the penalty)" if spec.length_penalty else "")
 
 
-def _selected(fate: Fate, told: PromptRound) -> str:
-    """`selected`, or over and under which others a candidate stands in pairs."""
+def _in_pairs(fate: Fate, told: PromptRound) -> str:
+    """Over and under which others a candidate stands in pairs; empty where it stands in none."""
     outside = "an answer of iteration 0" if told.rule is not None and told.rule.orders.anchored else "the human answer"
     sides = (
         ("chosen over", [_named(told, other, outside) for other in fate.over]),
         ("rejected for", [_named(told, other) for other in fate.under]),
     )
-    return "; ".join(f"{word} {', '.join(others)}" for word, others in sides if others) or "selected"
+    return "; ".join(f"{word} {', '.join(others)}" for word, others in sides if others)
 
 
-def _passed_over(told: PromptRound) -> str:
+def _facts(told: PromptRound) -> PromptFates:
     assert told.rule is not None
-    spec = told.rule.spec
-    match spec:
-        case BestOfK(top=top) | RandomPick(top=top) if told.rule.orders.novelty:
-            return f"select.top={top} and others were preferred, novel ones first"
-        case BestOfK(top=top, length_tier=float()):
-            return f"select.top={top} and others come first, the shortest of the top tier before all"
-        case BestOfK(top=top):
-            return f"select.top={top} and others rank higher"
-        case RandomPick(top=top):
-            return f"select.top={top} and the lot fell on others"
-        case PreferencePairs():
-            return _in_no_pair(spec, told.rule.orders, told)
-
-
-def _in_no_pair(spec: PreferencePairs, orders: Orders, told: PromptRound) -> str:
     taken = any(one.fate is not None and one.fate.fate == "selected" for one in told.candidates)
-    if told.anchors:
-        if not taken:
-            return "an answer of iteration 0 stands against the human one"
-        return "it is not the worst" if spec.length_tier is None else f"it is not {_LONGEST}"
-    if taken:
-        if spec.pairs != "best_worst" or orders.novelty or orders.anchored:
-            return "the pairs that were kept are of others"
-        return "neither the best nor the worst" if spec.length_tier is None else f"neither {_SHORTEST} nor {_LONGEST}"
-    return (
-        "there is no other to compare it with"
-        if _ranked(told) == 1
-        else f"no two compared differ by more than {spec.margin:g}"
-    )
+    return PromptFates(ranked=_ranked(told), taken=taken, anchors=told.anchors, orders=told.rule.orders)
 
 
 def _ranked(told: PromptRound) -> int:

@@ -11,10 +11,11 @@ from selfreward.artifacts import Artifact
 from selfreward.artifacts.parquet import read_records
 from selfreward.artifacts.runs import RunView
 from selfreward.errors import CollectedArtifact, CorruptArtifact, StoreError
-from selfreward.selection.training_rows import training_table
+from selfreward.row_kinds import RowName
+from selfreward.selection.training_rows import row_kind
 
 Record = TypeVar("Record")
-Kind = Literal["example", "pair", "candidate", "prompt"]
+Kind = RowName | Literal["candidate", "prompt"]
 
 SHORTEST = 4
 _WHOLE = 16  # hex digits of an id
@@ -84,8 +85,8 @@ def _places(view: RunView, prefix: str, iteration: int | None) -> Iterator[Place
     asked = [(t, view.iterations[t]) for t in iterations_of(view, iteration)]
     for t, stages in asked:
         if (mixed := stages.get("mix")) is not None:
-            table, _ = training_table(mixed)
-            yield from (Place(one, "pair" if table == "pairs" else "example", t) for one in _ids(mixed, table, prefix))
+            kind = row_kind(mixed)
+            yield from (Place(one, kind.name, t) for one in _ids(mixed, kind.table, prefix))
     for t, stages in asked:
         if (sampled := stages.get("sample")) is not None:
             yield from (Place(one, "candidate", t) for one in _ids(sampled, "rows", prefix))

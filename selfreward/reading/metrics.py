@@ -75,7 +75,9 @@ def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
     row |= monitor_metrics(one, before)
     row |= _sampled(one.sampled)
     if (judged := one.stages.get("judge")) is not None:
-        row |= {f"judge/{name}": value for name, value in judged.manifest.counts.items() if name != "tokens"}
+        row |= {
+            f"judge/{name}": value for name, value in judged.manifest.counts.items() if name not in ("tokens", "money")
+        }
     row |= _judge_metrics(one)
     row |= (
         _flat("select", one.selection and one.selection.by_name)
@@ -146,9 +148,8 @@ def _yield_metrics(one: Round) -> dict[str, Metric]:
         "yield/kept_share": share_of(one.kept, one.drawn),
     }
     for name, cost in one.costs_per_row.items():
-        row |= {f"cost/{name}/seconds_per_row": cost.seconds, f"cost/{name}/tokens_per_row": cost.tokens}
-    if (made := one.making_per_row) is not None:
-        row |= {"cost/per_row/seconds": made.seconds, "cost/per_row/tokens": made.tokens}
+        row |= {f"{key}_per_row": value for key, value in _flat(f"cost/{name}", cost).items()}
+    row |= _flat("cost/per_row", one.making_per_row)
     return {name: value for name, value in row.items() if value is not None}
 
 

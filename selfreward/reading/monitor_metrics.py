@@ -7,7 +7,6 @@ from dataclasses import asdict
 from selfreward.monitor.detector import State
 from selfreward.reading.rounds import Round
 from selfreward.selection import select_spec
-from selfreward.selection.examples import BestOfK
 from selfreward.stages.diagnose import Verdict
 
 Metric = int | float | bool | str | None
@@ -85,5 +84,4 @@ def _bound(t: int, before: Round | None) -> float | None:
     if before is None or "select" not in before.stages:
         return None
     spec = select_spec(before.stages["select"])
-    best = isinstance(spec, BestOfK) and spec.threshold is None and spec.length_tier is None
-    return kl_bound(spec.k, t) if best else None
+    return kl_bound(spec.k, t) if spec.takes_best else None

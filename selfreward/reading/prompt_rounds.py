@@ -12,7 +12,6 @@ from selfreward.records import Candidate, Example, Judgment, Prompt
 from selfreward.selection import AnySelect, select_spec
 from selfreward.selection.fates import Fate
 from selfreward.selection.novelty import NO_ORDERS, lowered
-from selfreward.selection.pairs import PreferencePairs
 from selfreward.stages.decide import decision_of
 
 Record = TypeVar("Record")
@@ -81,8 +80,8 @@ def explain_round(view: RunView, iteration: int, prompt: Prompt) -> PromptRound:
     drawn = _rows_of(prompt, sampled, Candidate)
     judgments = [*_rows_of(prompt, judged, Judgment, "evidence"), *_rows_of(prompt, judged, Judgment)]
     rule = None if selected is None else _rule(view, iteration, selected)
-    paired = rule is not None and isinstance(rule.spec, PreferencePairs)
-    human = _rows_of(prompt, input_of(view, iteration, sampled, "prompts"), Example, "human") if paired else []
+    anchors = rule is not None and rule.spec.anchors
+    human = _rows_of(prompt, input_of(view, iteration, sampled, "prompts"), Example, "human") if anchors else []
     fate_of = {one.candidate_id: one for one in _rows_of(prompt, selected, Fate, "fates")}
     return PromptRound(
         iteration=iteration,

@@ -8,7 +8,7 @@ from typing import TypeVar
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.selection.choice import selection_counts
-from selfreward.selection.training_rows import training_table
+from selfreward.selection.training_rows import row_kind
 from selfreward.stages.decide import Decision, decision_of, stop_reason
 from selfreward.stages.diagnose import Verdict, verdict_of
 from selfreward.stages.duel import duel_of
@@ -29,14 +29,16 @@ Report = TypeVar("Report")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Wall time in seconds and the tokens that were drawn or read, None where none are counted."""
+    """Wall time in seconds, the tokens that were drawn or read, and money; None where none are counted."""
 
     seconds: float
     tokens: float | None
+    money: float | None = None
 
     def per(self, rows: int) -> "Cost":
         """The share of one of `rows`."""
-        return Cost(self.seconds / rows, None if self.tokens is None else self.tokens / rows)
+        tokens, money = (None if one is None else one / rows for one in (self.tokens, self.money))
+        return Cost(self.seconds / rows, tokens, money)
 
 
 def _report(stage: str, read: Callable[[Artifact], Report]) -> "cached_property[Report | None]":
@@ -84,7 +86,7 @@ class Round:
         if "mix" not in self.stages:
             return None
         selected = self.stages["select"]
-        return selected.rows(training_table(selected)[0])
+        return selected.rows(row_kind(selected).table)
 
     @cached_property
     def costs(self) -> Mapping[str, Cost]:
@@ -126,14 +128,15 @@ def decisions_of(rounds: Iterable[Round]) -> list[tuple[int, Decision]]:
 
 def cost_of(artifact: Artifact) -> Cost:
     """What an artifact took to make."""
-    return Cost(artifact.manifest.seconds, artifact.tokens)
+    return Cost(artifact.manifest.seconds, artifact.tokens, artifact.money)
 
 
 def total(costs: Iterable[Cost]) -> Cost:
-    """The sum of costs; tokens are None if none of them counts any."""
+    """The sum of costs; tokens and money are None if none of them counts any."""
     listed = list(costs)
-    counted = [one.tokens for one in listed if one.tokens is not None]
-    return Cost(sum(one.seconds for one in listed), sum(counted) if counted else None)
+    tokens = [one.tokens for one in listed if one.tokens is not None]
+    money = [one.money for one in listed if one.money is not None]
+    return Cost(sum(one.seconds for one in listed), sum(tokens) if tokens else None, sum(money) if money else None)
 
 
 def share_of(part: int | None, whole: int | None) -> float | None:

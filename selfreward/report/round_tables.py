@@ -107,15 +107,15 @@ def _bar(name: str, number: int, note: str = "") -> Bar:
 
 
 def cost(found: Cost | None, *, of_row: bool = False) -> str:
-    """Time and tokens; `of_row` writes parts of tokens and of a second, which one row takes."""
+    """Time, tokens and money; `of_row` writes parts of tokens and of a second, which one row takes."""
     if found is None:
         return DASH
     # Of 99.5 ms and more, two digits would be 1e+02.
     brief = of_row and found.seconds < 0.0995
     time = f"{1000 * found.seconds:.2g} ms" if brief else seconds(found.seconds)
-    if found.tokens is None:
-        return time
-    return below(time, f"{found.tokens:,.1f} tokens" if of_row else f"{found.tokens:,} tokens")
+    told = [] if found.tokens is None else [f"{found.tokens:,.1f} tokens" if of_row else f"{found.tokens:,} tokens"]
+    told += [] if found.money is None else [f"money {found.money:.3g}"]
+    return below(time, ", ".join(told)) if told else time
 
 
 def _together(found: Iterable[Cost | None]) -> Cost | None:

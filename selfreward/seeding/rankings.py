@@ -126,7 +126,8 @@ def ranked_by_verifier(
 ) -> Iterator[Ranking]:
     """The ranking of every prompt with right and wrong answers, the right ones above the wrong ones.
 
-    Answers that were cut or are empty do not count, nor does one that gives an answer given before.
+    Answers that were cut or are empty do not count, nor does one that gives an answer given before, or one of which
+    nobody can tell whether it is right.
     """
     drawn = groupby(candidates, key=lambda candidate: candidate.prompt_id)
     for prompt, (drawn_for, group) in zip(prompts, drawn, strict=True):
@@ -142,7 +143,8 @@ def ranked_by_verifier(
         right: list[Candidate] = []
         wrong: list[Candidate] = []
         for one in distinct.values():
-            (right if is_right(prompt, one.text) else wrong).append(one)
+            if (accepted := is_right(prompt, one.text)) is not None:
+                (right if accepted else wrong).append(one)
         if not right or not wrong:
             counts["no_right_answer" if not right else "no_wrong_answer"] += 1
             continue

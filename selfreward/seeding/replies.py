@@ -11,7 +11,8 @@ from selfreward.artifacts.parquet import in_batches
 from selfreward.backends.base import Backend, Completion, NotScored, Sampling
 from selfreward.judges.ask_policy import ask_for_replies, read_reply
 from selfreward.judges.prompting import Rubric
-from selfreward.records import Finish, Policy
+from selfreward.policies import Policy
+from selfreward.records import Finish
 from selfreward.seeding.rankings import Ranking, ranking_counts
 from selfreward.spec import Spec
 

@@ -8,8 +8,9 @@ from selfreward.artifacts import Artifact
 from selfreward.errors import CorruptArtifact
 from selfreward.selection.examples import BestOfK, RandomPick
 from selfreward.selection.pairs import PreferencePairs
+from selfreward.selection.unpaired import Unpaired
 
-AnySelect = BestOfK | RandomPick | PreferencePairs
+AnySelect = BestOfK | RandomPick | PreferencePairs | Unpaired
 SelectSpec = Annotated[AnySelect, Field(discriminator="kind")]
 _READER = TypeAdapter[AnySelect](SelectSpec)
 

@@ -1,25 +1,65 @@
 """Which candidates of a prompt become examples to train on."""
 
 import random
-from collections.abc import Sequence
-from typing import Literal
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Literal, Self
 
-from pydantic import PositiveInt
+from pydantic import PositiveInt, model_validator
 
 from selfreward.artifacts import derive_seed
 from selfreward.monitor.controller import Orders
-from selfreward.records import Example, Prompt, digest_of
+from selfreward.records import Example, Prompt, TrainingRow, digest_of
+from selfreward.row_kinds import EXAMPLES, RowKind
 from selfreward.selection.choice import Choice
+from selfreward.selection.fates import Fate, PromptFates
 from selfreward.selection.novelty import NO_ORDERS, most_novel
-from selfreward.selection.pool import Rated, SelectBase, ranked
-from selfreward.selection.tiers import by_worth, shortest_first
+from selfreward.selection.pool import Order, Rated, SelectBase, ranked
+from selfreward.selection.tiers import SHORTEST, by_worth, shortest_first
 from selfreward.spec import neutral
 
 
 class ExamplesBase(SelectBase):
     """`top` candidates of each prompt are kept."""
 
+    makes: ClassVar[RowKind] = EXAMPLES
+
     top: PositiveInt = 1
+
+    @model_validator(mode="after")
+    def _top_is_of_k(self) -> Self:
+        if self.top > self.k:
+            raise ValueError(f"select.top={self.top} is more than select.k={self.k}")
+        return self
+
+    def order(self, seed: int) -> Order:
+        """What candidates are ranked by: their scores."""
+        return by_worth(self.tier)
+
+    def choose(
+        self,
+        prompt: Prompt,
+        rated: Sequence[Rated],
+        seed: int,
+        counts: Counter[str],
+        orders: Orders,
+        first: Sequence[Rated],
+    ) -> Choice:
+        """The candidates of one prompt to train on."""
+        return choose(self, prompt, rated, seed, orders)
+
+    def rows(self, choice: Choice) -> Iterator[TrainingRow]:
+        """The rows that the picks of a prompt make."""
+        return (example_of(choice.prompt, *pick) for pick in choice.picks)
+
+    def why_passed_over(self, fate: Fate, told: PromptFates) -> str:
+        """Why a candidate that could be chosen was not."""
+        why = "others were preferred, novel ones first" if told.orders.novelty else self.preferred()
+        return f"select.top={self.top} and {why}"
+
+    def preferred(self) -> str:
+        """What others were preferred for."""
+        return "others rank higher"
 
 
 class BestOfK(ExamplesBase):
@@ -32,6 +72,27 @@ class BestOfK(ExamplesBase):
     kind: Literal["best_of_k"] = "best_of_k"
     length_tier: float | None = neutral(None, ge=0, lt=1)
 
+    @property
+    def tier(self) -> float | None:
+        """The width of the tier in which the shortest come first; None without."""
+        return self.length_tier
+
+    @property
+    def takes_best(self) -> bool:
+        """Whether the best of the first `k` are taken, whatever their scores."""
+        return self.threshold is None and self.length_tier is None
+
+    def in_words(self, width: str) -> str:
+        """What is chosen; `width` says how wide a tier is."""
+        if self.length_tier is None:
+            return f"the {self.top} with the highest score; at equal scores, the one drawn first"
+        return f"{self.top}, {SHORTEST} first and then the highest score{width}"
+
+    def preferred(self) -> str:
+        """What others were preferred for."""
+        tiered = "others come first, the shortest of the top tier before all"
+        return "others rank higher" if self.length_tier is None else tiered
+
 
 class RandomPick(ExamplesBase):
     """Random candidates from those that best-of-k could have chosen: the control at equal budget.
@@ -41,23 +102,28 @@ class RandomPick(ExamplesBase):
 
     kind: Literal["random_pick"] = "random_pick"
 
+    def order(self, seed: int) -> Order:
+        """What candidates are ranked by: luck."""
+        return lambda one: (random.Random(derive_seed(seed, one.candidate.id)).random(), one.candidate.index)
 
-def choose(
-    spec: BestOfK | RandomPick, prompt: Prompt, rated: Sequence[Rated], seed: int, orders: Orders = NO_ORDERS
-) -> Choice:
+    def in_words(self, width: str) -> str:
+        """What is chosen."""
+        return f"{self.top} at random"
+
+    def preferred(self) -> str:
+        """What others were preferred for."""
+        return "the lot fell on others"
+
+
+def choose(spec: ExamplesBase, prompt: Prompt, rated: Sequence[Rated], seed: int, orders: Orders = NO_ORDERS) -> Choice:
     """The candidates of one prompt to train on, at most `spec.top`, best or luckiest first.
 
     The order of `rated` does not matter. Equal scores are ranked by index, the order they were drawn in, or with tiers
     by length. Where novelty is ordered, the most novel come first, under any rule, and none below the quantile comes
     at all.
     """
-
-    def by_luck(one: Rated) -> tuple[float, int]:
-        return random.Random(derive_seed(seed, one.candidate.id)).random(), one.candidate.index
-
-    tier = spec.length_tier if isinstance(spec, BestOfK) else None
-    able, left_out = ranked(spec, prompt, rated, by_worth(tier) if isinstance(spec, BestOfK) else by_luck)
-    chosen = (most_novel(able, orders) if orders.novelty else shortest_first(able, tier))[: spec.top]
+    able, left_out = ranked(spec, prompt, rated, spec.order(seed))
+    chosen = (most_novel(able, orders) if orders.novelty else shortest_first(able, spec.tier))[: spec.top]
     return Choice(prompt=prompt, ranked=able, left_out=left_out, picks=[(one,) for one in chosen])
 
 

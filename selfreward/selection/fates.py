@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from selfreward.monitor.controller import Orders
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fate:
@@ -26,3 +28,17 @@ class Fate:
     over: tuple[str, ...] = ()
     under: tuple[str, ...] = ()
     repeats: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptFates:
+    """What a rule is told of one prompt to say why a candidate was passed over.
+
+    `ranked` candidates could be chosen and `taken` says whether any was; `anchors` says that a human answer was set
+    against the policy's, `orders` what the monitor ordered.
+    """
+
+    ranked: int
+    taken: bool
+    anchors: bool
+    orders: Orders

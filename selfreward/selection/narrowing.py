@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from selfreward.artifacts import Artifact
 from selfreward.metrics.embed import embed_hashing
 from selfreward.metrics.semantic import cluster_labels, vendi2
-from selfreward.records import STRATA, Example, PreferencePair, Stratum
+from selfreward.records import STRATA, Example, Stratum
+from selfreward.row_kinds import margin_of, wanted_candidates
 from selfreward.selection.novelty import NEAR
 from selfreward.selection.pool import Rated, SelectBase, eligible, pools
-from selfreward.selection.training_rows import training_table
+from selfreward.selection.training_rows import row_kind
 
 _DRAWS = 16
 
@@ -64,7 +65,7 @@ def narrowing(
     accepted = [place for mine, _ in places for place in mine]
     scores = [[one.score for one in rated if one.score is not None] for rated in groups]
     flat = [len(set(one)) == 1 for one in scores if len(one) > 1]
-    gaps = margins if selected.has("pairs") else list(_gaps(groups, chosen))
+    gaps = margins or list(_gaps(groups, chosen))
     return Narrowing(
         prompts=len(groups),
         accepted=len(accepted),
@@ -89,13 +90,10 @@ def _sampled_prompts(prompts: Artifact, seed: int, sample: int) -> set[str]:
 
 def _taken(selected: Artifact, asked: set[str]) -> tuple[set[str], list[float]]:
     """The ids of the accepted candidates, and the margins of pairs, of the prompts that are asked for."""
-    table, row_type = training_table(selected)
-    chosen, margins = set(), []
-    for row in selected.records(row_type, table, only=("prompt_id", asked)):
-        chosen.add(row.chosen_id if isinstance(row, PreferencePair) else row.candidate_id)
-        if isinstance(row, PreferencePair) and row.margin is not None:
-            margins.append(row.margin)
-    return {one for one in chosen if one is not None}, margins
+    kind = row_kind(selected)
+    rows = list(selected.records(kind.record, kind.table, only=("prompt_id", asked)))
+    margins = [margin for row in rows if (margin := margin_of(row)) is not None]
+    return {one for row in rows for one in wanted_candidates(row)}, margins
 
 
 def _places(able: Sequence[Sequence[Rated]], chosen: set[str]) -> list[tuple[list[int], list[int]]]:

@@ -2,23 +2,31 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.answers import distinct_key
 from selfreward.artifacts import derive_seed
 from selfreward.monitor.controller import Orders
-from selfreward.records import Example, PreferencePair, Prompt, digest_of
+from selfreward.records import Example, PreferencePair, Prompt, TrainingRow, digest_of
+from selfreward.row_kinds import PAIRS, RowKind
 from selfreward.selection.anchors import opposite
 from selfreward.selection.choice import Choice
-from selfreward.selection.fates import Fate
+from selfreward.selection.fates import Fate, PromptFates
 from selfreward.selection.novelty import NO_ORDERS, most_novel, parted
 from selfreward.selection.pool import Rated, SelectBase, fate_of, ranked, sifted
-from selfreward.selection.tiers import by_worth, shortest_first, worst_of
+from selfreward.selection.tiers import LONGEST, SHORTEST, by_worth, shortest_first, worst_of
 from selfreward.spec import neutral
+
+_PAIRS = {
+    "best_worst": "the best over the worst",
+    "all": "every better one over every worse one, widest margin first",
+    "random": "random pairs, the better over the worse",
+    "coin": "random pairs, in a random order",
+}
 
 
 class PreferencePairs(SelectBase):
@@ -34,6 +42,10 @@ class PreferencePairs(SelectBase):
     candidate, which is a tie.
     """
 
+    makes: ClassVar[RowKind] = PAIRS
+    anchors: ClassVar[bool] = True
+    counted: ClassVar[tuple[str, ...]] = ("pairs", "ties", "below_margin", "human_pairs", "human_prompts_without_pair")
+
     kind: Literal["preference_pairs"] = "preference_pairs"
     pairs: Literal["best_worst", "all", "random", "coin"] = "best_worst"
     margin: float = Field(0.0, ge=0)
@@ -41,13 +53,65 @@ class PreferencePairs(SelectBase):
     length_tier: float | None = neutral(None, ge=0, lt=1)
 
     @model_validator(mode="after")
-    def _tiers_make_one_pair(self) -> "PreferencePairs":
+    def _pairs_can_be_made(self) -> Self:
+        if self.k < 2:
+            raise ValueError("select.k=1 makes no preference pair: set select.k to 2 or more")
         if self.length_tier is not None and self.pairs != "best_worst":
             raise ValueError(
                 f"select.length_tier={self.length_tier} with select.pairs={self.pairs}: tiers have one best and one "
                 "worst, set select.pairs=best_worst"
             )
         return self
+
+    @property
+    def tier(self) -> float | None:
+        """The width of the tiers of which the shortest is best and the longest worst; None without."""
+        return self.length_tier
+
+    @property
+    def by_lot(self) -> str | None:
+        """The setting by which a lot decides which answer is preferred, as it is typed; None where scores decide."""
+        return "select.pairs=coin" if self.pairs == "coin" else None
+
+    def choose(
+        self,
+        prompt: Prompt,
+        rated: Sequence[Rated],
+        seed: int,
+        counts: Counter[str],
+        orders: Orders,
+        first: Sequence[Rated],
+    ) -> Choice:
+        """The pairs of one prompt to train on."""
+        return choose_pairs(self, prompt, rated, seed, counts, orders, first)
+
+    def rows(self, choice: Choice) -> Iterator[TrainingRow]:
+        """The rows that the picks of a prompt make."""
+        return (pair_of(choice.prompt, *pick) for pick in choice.picks)
+
+    def tally(self, made: Sequence[TrainingRow]) -> Mapping[str, int]:
+        """How many pairs were made."""
+        return {"pairs": len(made)}
+
+    def in_words(self, width: str) -> str:
+        """What is chosen; `width` says how wide a tier is."""
+        most = "all of them" if self.per_prompt is None else f"at most {self.per_prompt} a prompt"
+        rule = _PAIRS[self.pairs] if self.length_tier is None else f"{SHORTEST} over {LONGEST}{width}"
+        return f"pairs whose scores differ by more than {self.margin:g}: {rule}; {most}"
+
+    def why_passed_over(self, fate: Fate, told: PromptFates) -> str:
+        """Why a candidate that could be chosen is in no pair."""
+        if told.anchors:
+            if not told.taken:
+                return "an answer of iteration 0 stands against the human one"
+            return "it is not the worst" if self.length_tier is None else f"it is not {LONGEST}"
+        if told.taken:
+            if self.pairs != "best_worst" or told.orders.novelty or told.orders.anchored:
+                return "the pairs that were kept are of others"
+            return "neither the best nor the worst" if self.length_tier is None else f"neither {SHORTEST} nor {LONGEST}"
+        if told.ranked == 1:
+            return "there is no other to compare it with"
+        return f"no two compared differ by more than {self.margin:g}"
 
 
 def choose_pairs(
@@ -101,7 +165,7 @@ def pair_of(prompt: Prompt, chosen: Rated | Example, rejected: Rated) -> Prefere
 
 
 def choose_anchored(
-    spec: PreferencePairs, prompt: Prompt, human: Example, rated: Sequence[Rated], first: Sequence[Rated] = ()
+    spec: SelectBase, prompt: Prompt, human: Example, rated: Sequence[Rated], first: Sequence[Rated] = ()
 ) -> tuple[PreferencePair | None, list[Fate]]:
     """The human answer over the policy's own worst, of the bottom tier the longest, and the candidates' fates.
 
@@ -112,7 +176,7 @@ def choose_anchored(
     able, fates = sifted(spec, rated)
     others = [one for one in able if distinct_key(prompt, one.candidate.text) != said]
     others.sort(key=lambda one: (-one.worth, -one.candidate.index))
-    own = worst_of(others, spec.length_tier) if others else None
+    own = worst_of(others, spec.tier) if others else None
     worst = opposite(prompt, human.text, first) or own
     for one in able:
         if one is worst:

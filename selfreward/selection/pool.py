@@ -1,16 +1,17 @@
 """The pool of one prompt: its candidates with their scores, and which of them may be trained on."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, repeat
 from operator import attrgetter
 from statistics import fmean
+from typing import ClassVar
 
 from pydantic import PositiveInt
 
 from selfreward.answers import distinct_key
 from selfreward.artifacts import Artifact
-from selfreward.records import Candidate, Outcome, Prompt
+from selfreward.records import Candidate, Outcome, Prompt, TrainingRow
 from selfreward.selection.fates import Fate
 from selfreward.spec import Spec, neutral
 from selfreward.thought import estimated_answer_tokens
@@ -23,12 +24,41 @@ class SelectBase(Spec):
     before. `length_penalty` is what each token of an answer takes off its score, in the judge's unit: the rest is what
     candidates are ranked and compared by. Tokens of a thought take off nothing. The threshold is of the score that the
     judge gave.
+
+    What a rule says of itself: it `anchors` where human prompts may be sampled along, to set the human answer against
+    the policy's; `counted` are the counts that it keeps beside those of every rule.
     """
+
+    anchors: ClassVar[bool] = False
+    counted: ClassVar[tuple[str, ...]] = ()
 
     k: PositiveInt = 4
     threshold: float | None = None
     dedup: bool = True
     length_penalty: float = neutral(0.0, ge=0, allow_inf_nan=False)
+
+    @property
+    def tier(self) -> float | None:
+        """The width of the tiers in which length decides; None without."""
+        return None
+
+    @property
+    def by_lot(self) -> str | None:
+        """The setting by which a lot decides which answer of a pair is preferred, as it is typed; None without one."""
+        return None
+
+    @property
+    def takes_best(self) -> bool:
+        """Whether the best of the first `k` are taken, whatever their scores."""
+        return False
+
+    def tally(self, made: Sequence[TrainingRow]) -> Mapping[str, int]:
+        """What the rows of a prompt add to what is `counted`."""
+        return {}
+
+    def taken_as(self, fate: Fate) -> str:
+        """What a selected candidate that stands in no pair was taken as."""
+        return "selected"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from selfreward.selection.pool import Order, Rated, best_first
 
+SHORTEST, LONGEST = "the shortest of the top tier", "the longest of the bottom tier"
+
 
 def by_worth(tier: float | None) -> Order:
     """The order by worth; where there are tiers, of equal ones the shorter first."""

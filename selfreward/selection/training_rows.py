@@ -1,11 +1,12 @@
-"""What the rows of a selection or a training set are: examples, or preference pairs."""
-
-from typing import Literal
+"""What the rows of a selection or a training set are."""
 
 from selfreward.artifacts import Artifact
-from selfreward.records import Example, PreferencePair
+from selfreward.row_kinds import ROW_KINDS, RowKind
+
+HUMAN_TABLE = "human_pairs"
+"""The table of a selection for the rows that set people's answers against the policy's."""
 
 
-def training_table(artifact: Artifact) -> tuple[Literal["rows", "pairs"], type[Example] | type[PreferencePair]]:
-    """The table of a selection or a training set, and its record type."""
-    return ("pairs", PreferencePair) if artifact.has("pairs") else ("rows", Example)
+def row_kind(artifact: Artifact) -> RowKind:
+    """The kind of rows that a selection or a training set holds, told by its tables."""
+    return next(kind for kind in ROW_KINDS if artifact.has(kind.table))

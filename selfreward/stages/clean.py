@@ -13,19 +13,16 @@ from selfreward.data.roles import question_text
 from selfreward.errors import DataError
 from selfreward.metrics.embed import embed_hashing
 from selfreward.metrics.two_sample import two_sample
-from selfreward.records import Example, GoldPair, PreferencePair, Prompt
+from selfreward.records import GoldPair, Prompt, RowPrompt, TrainingRow, prompt_type
+from selfreward.row_kinds import HUMAN_ROWS, HumanRole
 from selfreward.spec import Spec
 
 VERSION = 2
 _COMPARED = 500
 _PERMUTATIONS = 199
 
-TrainedRole = Literal["train", "human", "human_pairs"]
-RECORDS: Mapping[TrainedRole, type[Prompt] | type[Example] | type[PreferencePair]] = {
-    "train": Prompt,
-    "human": Example,
-    "human_pairs": PreferencePair,
-}
+TrainedRole = Literal["train"] | HumanRole
+TRAINED: tuple[TrainedRole, ...] = ("train", *HUMAN_ROWS)
 
 
 class CleanSpec(Spec):
@@ -84,7 +81,8 @@ def clean(
     ]
     for name, artifact in (("gold_gate", gold_gate), ("gold_final", gold_final)):
         measured += [(name, row) for row in artifact.records(GoldPair)]
-    rows = list(table.records(RECORDS[spec.role]))
+    record_type: type[Prompt | TrainingRow] = RowPrompt if spec.role == "train" else HUMAN_ROWS[spec.role]
+    rows = list(table.records(record_type))
     found = find_overlaps(
         [question_text(row.messages) for row in rows],
         [question_text(row.messages) for _, row in measured],
@@ -115,11 +113,11 @@ def clean(
             )
         others = {"held_out": held_out, "target": target}
         out.write_json("prompts", {name: asdict(_likeness(kept, one)) for name, one in others.items() if one.rows()})
-    out.write_table(RECORDS[spec.role], kept)
+    out.write_table(prompt_type(kept) if spec.role == "train" else record_type, kept)
     out.write_table(Dropped, dropped, "dropped")
 
 
-def _likeness(train: Sequence[Prompt | Example | PreferencePair], other: Artifact) -> Likeness:
+def _likeness(train: Sequence[Prompt | TrainingRow], other: Artifact) -> Likeness:
     """How like the prompts of two tables are; of large ones a sample is compared."""
     draw = random.Random(0)
     texts = [[question_text(row.messages) for row in rows] for rows in (train, other.records(Prompt))]

@@ -7,11 +7,11 @@ from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.monitor.controller import ControllerSpec, Evidence, Intervention, steer
-from selfreward.records import PreferencePair
+from selfreward.row_kinds import PAIRS
 from selfreward.selection import select_spec
 from selfreward.selection.narrowing import Narrowing, narrowing
 from selfreward.selection.orders import RoundOrders, save_orders
-from selfreward.selection.training_rows import training_table
+from selfreward.selection.training_rows import row_kind
 from selfreward.stages.diagnose import RoundedVerdict, rounded_verdict_of
 from selfreward.stages.mix import Spent, mixing_of
 
@@ -80,7 +80,7 @@ def decide(
         evidence=evidence,
         previous=before,
         selection=narrowing(selected, candidates, judgments, prompts, seed),
-        rows_selected=selected.rows(training_table(selected)[0]),
+        rows_selected=selected.rows(row_kind(selected).table),
     )
     save_report(out, "decision", decision)
 
@@ -103,7 +103,7 @@ def evidence_of(
         alarms=verdict.alarms,
         calm=verdict.calm,
         human_nll=verdict.human_nll,
-        pairs=training_table(selected)[1] is PreferencePair,
+        pairs=row_kind(selected) is PAIRS,
         # The setting, whatever an order has made of it.
         select_k=select_spec(selected).k,
         human_left=0 if mixed is not None and mixed.human_rows_left == 0 else budget_left,
@@ -124,5 +124,5 @@ def _budget_left(spec: ControllerSpec, training: Artifact | None) -> int | None:
     if training is None:
         return spec.budget
     spent = list(training.records(Spent, "ledger"))
-    units = len(spent) if training_table(training)[1] is PreferencePair else sum(one.tokens for one in spent)
+    units = len(spent) if row_kind(training).unit == "pairs" else sum(one.tokens for one in spent)
     return max(0, spec.budget - units)

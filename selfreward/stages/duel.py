@@ -17,7 +17,8 @@ from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.judge_quality.winrate import length_controlled_win_rate, win_rate
 from selfreward.judges.base import Means
 from selfreward.judges.pairwise import PairwiseSpec
-from selfreward.records import Judging, Prompt
+from selfreward.policies import Judging
+from selfreward.records import Prompt
 from selfreward.spec import Spec
 from selfreward.stages.evaluate import greedy_answers
 

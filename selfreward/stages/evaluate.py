@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from selfreward.answers import accepts, extract_answer
+from selfreward.answers import Reading, accepts, read_answer
 from selfreward.artifacts import Artifact, Output, derive_seed
 from selfreward.artifacts.parquet import in_batches
 from selfreward.artifacts.reports import load_report, save_report
@@ -15,7 +15,8 @@ from selfreward.backends.candidates import Asking, Decoding, draw_completions
 from selfreward.judge_quality.estimate import share_of
 from selfreward.metrics.evaluation import Evaluation, GoldAccuracy
 from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer, compare_with_start, stratum_scores
-from selfreward.records import GoldPair, Policy, Prompt
+from selfreward.policies import Policy
+from selfreward.records import GoldPair, Prompt
 
 VERSION = 7
 _SHARD = 32  # prompts
@@ -112,15 +113,15 @@ def _answers(backend: Backend, askings: Sequence[Asking], advance: Advance) -> l
 
 
 def _evaluated(prompt: Prompt, temperature: float, index: int, completion: Completion) -> EvaluatedAnswer:
-    answer = extract_answer(completion.text, prompt) if prompt.stratum == "closed" else None
+    found = read_answer(completion.text, prompt) if prompt.stratum == "closed" else Reading(None)
     return EvaluatedAnswer(
         prompt_id=prompt.id,
         stratum=prompt.stratum,
         temperature=temperature,
         index=index,
         text=completion.text,
-        answer=answer,
-        right=None if prompt.match is None else accepts(prompt, answer),
+        answer=found.answer,
+        right=None if prompt.match is None else accepts(prompt, found),
         finish=completion.finish,
         tokens=completion.tokens,
         thought=completion.thought,

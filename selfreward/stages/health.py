@@ -15,7 +15,8 @@ from selfreward.judge_quality.opinions import save_weights, write_opinions
 from selfreward.judge_quality.verdicts import Judged, judged, labelled
 from selfreward.judges import AnyJudge, JudgeSpec
 from selfreward.judges.base import Judge, Means, Scale, Weights
-from selfreward.records import GoldPair, Judging
+from selfreward.policies import Judging
+from selfreward.records import GoldPair
 from selfreward.spec import Spec
 
 VERSION = 7

@@ -18,7 +18,8 @@ from selfreward.judges.base import Item, Means
 from selfreward.judges.both_orders import comparisons
 from selfreward.judges.disagreement import Dispute
 from selfreward.judges.judge_shard import judge_shard, tell_items
-from selfreward.records import Candidate, Judging, Judgment, Outcome, Prompt
+from selfreward.policies import Judging
+from selfreward.records import Candidate, Judgment, Outcome, Prompt, RowPrompt
 
 VERSION = 8
 
@@ -116,7 +117,7 @@ def _variances(judgments: Sequence[Judgment]) -> Iterator[float]:
 
 def _items(prompts: Artifact, candidates: Artifact) -> Iterator[list[Item]]:
     """Candidates with their prompts, one list for each shard of candidates; both come in the same order."""
-    following = prompts.records(Prompt)
+    following = prompts.records(RowPrompt)
     for shard in candidates.shards(Candidate):
         wanted = {candidate.prompt_id for candidate in shard}
         found: dict[str, Prompt] = {}

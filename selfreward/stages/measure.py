@@ -26,7 +26,8 @@ from selfreward.metrics.probe_rows import (
     tail_nll,
 )
 from selfreward.metrics.variety_summary import across_prompts, beside_people, within_prompts
-from selfreward.records import STRATA, Policy, Prompt, Stratum, digest_of
+from selfreward.policies import Policy
+from selfreward.records import STRATA, Prompt, Stratum, digest_of
 
 VERSION = 8
 BASELINE = ("rows", "human")

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,12 +12,12 @@ from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.errors import StarvedLoop
-from selfreward.records import Example, PreferencePair, TrainingRow
+from selfreward.records import Example, TrainingRow
+from selfreward.row_kinds import HUMAN_ROWS, HumanRole, RowKind, Unit, as_kind, ledger_id, tokens_of, units_of
 from selfreward.selection.choice import selection_counts
 from selfreward.selection.orders import round_orders
-from selfreward.selection.training_rows import training_table
+from selfreward.selection.training_rows import HUMAN_TABLE, row_kind
 from selfreward.spec import Spec, execution
-from selfreward.thought import estimated_answer_tokens
 
 VERSION = 6
 
@@ -68,7 +68,7 @@ class Mixing:
     """
 
     iteration: int
-    unit: Literal["tokens", "pairs"]
+    unit: Unit
     self_rows: int
     self_tokens: int
     human_rows: int
@@ -98,6 +98,11 @@ def mixing_of(training: Artifact) -> Mixing:
     return load_report(training, "mixing", Mixing)
 
 
+def sft_weight_of(training: Artifact) -> float:
+    """The weight that was ordered for the likelihood of preferred answers; 0 for rows that are no mix."""
+    return mixing_of(training).sft_weight if training.manifest.stage == mix.__name__ else 0.0
+
+
 @few_collections()
 def mix(
     out: Output,
@@ -108,26 +113,28 @@ def mix(
     decision: Part,
     human: Artifact,
     human_pairs: Artifact,
+    feedback: Artifact | None = None,
     previous: Artifact | None,
 ) -> None:
-    """Table `rows` of Example, or `pairs` of PreferencePair, to train on; `ledger` of Spent so far; `mixing.json`.
+    """The table of the rows to train on, of the kind that was selected; `ledger` of Spent so far; `mixing.json`.
 
-    Human rows are drawn until they hold the real share that was decided of all answer tokens, or of all pairs; rows
+    Human rows are drawn until they hold the real share that was decided, of all answer tokens or of all pairs; rows
     that stay from earlier rounds count. Tokens of thoughts do not, since people rarely write any and `update.thought`
     may drop them. The least used come first, at random; a row is in a training set once. Human pairs come from
-    `human_pairs` and from the human prompts that were sampled along. `decision` is the part `orders` of that of this
-    round; its `human_left` is never exceeded. Raises StarvedLoop with fewer than `spec.min_rows` own rows this round.
+    `human_pairs` and from the human prompts that were sampled along; unpaired rows are those of `feedback`, and human
+    answers as desirable ones. `decision` is the part `orders` of that of this round; its `human_left` is never
+    exceeded. Raises StarvedLoop with fewer than `spec.min_rows` own rows this round.
     """
-    table, row_type = training_table(selected)
-    if selected.rows(table) < spec.min_rows:
-        raise StarvedLoop(_starved(spec, selected, table))
-    pool, later = _human_rows(selected, human, human_pairs)
+    kind = row_kind(selected)
+    if selected.rows(kind.table) < spec.min_rows:
+        raise StarvedLoop(_starved(spec, selected, kind))
+    pool, later = _human_rows(kind, selected, {"human": human, "human_pairs": human_pairs, "feedback": feedback})
     decided = round_orders(decision)
     iteration = 0 if previous is None else mixing_of(previous).iteration + 1
     spent = [] if previous is None else list(previous.records(Spent, "ledger"))
     share, budget = decided.real_share, decided.human_left
     stayed, uses = Counter[str](), uses_of(spent)
-    with out.table(row_type, table) as rows:
+    with out.table(kind.record, kind.table) as rows:
         for row in _own_rows(spec, selected, previous, iteration):
             _tally(row, stayed)
             rows.add(row)
@@ -147,7 +154,7 @@ def mix(
     total = stayed + came
     mixing = Mixing(
         iteration=iteration,
-        unit="pairs" if table == "pairs" else "tokens",
+        unit=kind.unit,
         self_rows=total["self_rows"],
         self_tokens=total["self_tokens"],
         human_rows=total["human_rows"],
@@ -170,22 +177,22 @@ def mix(
 
 
 def _human_rows(
-    selected: Artifact, human: Artifact, human_pairs: Artifact
+    kind: RowKind, selected: Artifact, people: Mapping[HumanRole, Artifact | None]
 ) -> tuple[Sequence[TrainingRow], Sequence[str]]:
     """The human rows that can be had this round, and the ids of those that another round may have."""
-    if not selected.has("pairs"):
-        return list(human.records(Example)), ()
-    sampled = list(selected.records(PreferencePair, "human_pairs"))
+    sampled = list(selected.records(kind.record, HUMAN_TABLE)) if selected.has(HUMAN_TABLE) else []
+    tables = [(table, HUMAN_ROWS[role]) for role in kind.people if (table := people[role]) is not None]
+    written = [row for table, record_type in tables for row in table.records(record_type)]
+    pool = [*sampled, *(made for row in written if (made := as_kind(row, kind)) is not None)]
     # Where human prompts are sampled along, those that were not this round may be in another.
-    later = [row.id for row in human.records(Example)] if sampled else []
-    return [*sampled, *human_pairs.records(PreferencePair)], later
+    return pool, [row.id for row in written if isinstance(row, Example)] if sampled else []
 
 
 def _tally(row: TrainingRow, counts: Counter[str]) -> None:
     """Adds a row to the rows, tokens and units of both origins: `self_rows`, `human_units` and so on."""
     counts[f"{row.origin}_rows"] += 1
     counts[f"{row.origin}_tokens"] += tokens_of(row)
-    counts[f"{row.origin}_units"] += _units(row)
+    counts[f"{row.origin}_units"] += units_of(row)
 
 
 def uses_of(ledger: Iterable[Spent]) -> Counter[str]:
@@ -193,33 +200,15 @@ def uses_of(ledger: Iterable[Spent]) -> Counter[str]:
     return Counter(entry.example_id for entry in ledger)
 
 
-def tokens_of(row: TrainingRow) -> int:
-    """The tokens of the answers of a row, without those of thoughts before them; of a pair, both."""
-    if isinstance(row, Example):
-        return estimated_answer_tokens(row.tokens, row.thought, row.text)
-    chosen = estimated_answer_tokens(row.chosen_tokens, row.chosen_thought, row.chosen)
-    return chosen + estimated_answer_tokens(row.rejected_tokens, row.rejected_thought, row.rejected)
-
-
-def _units(row: TrainingRow) -> int:
-    """What the real share counts: the tokens of an answer, or the pair."""
-    return tokens_of(row) if isinstance(row, Example) else 1
-
-
-def ledger_id(row: TrainingRow) -> str:
-    """The human row that is spent: the example behind a pair, if there is one, else the row itself."""
-    return row.chosen_id if isinstance(row, PreferencePair) and row.chosen_id is not None else row.id
-
-
 def _own_rows(spec: MixSpec, selected: Artifact, previous: Artifact | None, iteration: int) -> Iterator[TrainingRow]:
     """The rows that stay from earlier rounds, then this round's own."""
-    table, row_type = training_table(selected)
+    kind = row_kind(selected)
     if previous is not None and spec.data != "replace":
         oldest = _oldest(spec, iteration)
-        for row in previous.records(row_type, table):
+        for row in previous.records(kind.record, kind.table):
             if row.iteration is not None and row.iteration >= oldest:
                 yield row
-    for row in selected.records(row_type, table):
+    for row in selected.records(kind.record, kind.table):
         yield replace(row, iteration=iteration)
 
 
@@ -248,18 +237,18 @@ def _draw(
     drawn: list[TrainingRow] = []
     units, passed_over = 0, False
     for row in sorted(shuffled, key=lambda one: uses[ledger_id(one)]):
-        if units + _units(row) / 2 > wanted:
+        if units + units_of(row) / 2 > wanted:
             passed_over = True
             continue
-        if budget is not None and units + _units(row) > budget:
+        if budget is not None and units + units_of(row) > budget:
             return drawn, True
         drawn.append(row)
-        units += _units(row)
+        units += units_of(row)
     return drawn, not passed_over and units < wanted
 
 
-def _starved(spec: MixSpec, selected: Artifact, table: str) -> str:
+def _starved(spec: MixSpec, selected: Artifact, kind: RowKind) -> str:
     counts = {name: value for name, value in selection_counts(selected).by_name.items() if value}
     told = ", ".join(f"{name} {value}" for name, value in sorted(counts.items()))
-    own = "pairs" if table == "pairs" else "examples"
-    return f"{selected.rows(table)} own {own} to train on, mix.min_rows asks for {spec.min_rows}; of all: {told}"
+    rows = f"{selected.rows(kind.table)} own {kind.many}"
+    return f"{rows} to train on, mix.min_rows asks for {spec.min_rows}; of all: {told}"

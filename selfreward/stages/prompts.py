@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveInt, model_validator
@@ -10,7 +10,7 @@ from pydantic import NonNegativeInt, PositiveInt, model_validator
 from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.errors import StarvedLoop
-from selfreward.records import Example, Prompt
+from selfreward.records import Example, RowPrompt, prompt_type
 from selfreward.spec import Spec
 from selfreward.stages.mix import Spent, mixing_of, uses_of
 
@@ -78,6 +78,8 @@ def prompts(
 ) -> None:
     """Table `rows` of Prompt to sample, table `human` of the Examples whose prompts are among them, `prompts.json`.
 
+    Where prompts of `train` have columns of their row, `rows` is of RowPrompt.
+
     `previous` is this stage's artifact of the round before, `training` the training set before, with the ledger of
     human examples spent; it is None, as the `seed` is, where the settings draw nothing. Raises StarvedLoop when fewer
     than `spec.count` prompts are left to draw.
@@ -87,8 +89,9 @@ def prompts(
     this_round = 0 if before is None else before.round + 1
     chosen, drawn = _own(spec, train, this_round, set() if before is None else set(before.drawn), seed)
     examples = _human(spec, human, training, train, chosen, seed)
-    asked = (prompt for place, prompt in enumerate(train.records(Prompt)) if chosen is None or place in chosen)
-    written = out.write_table(Prompt, chain(asked, map(_prompt_of, examples)))
+    asked = (prompt for place, prompt in enumerate(train.records(RowPrompt)) if chosen is None or place in chosen)
+    first = [*islice(asked, 1)]
+    written = out.write_table(prompt_type(first), chain(first, asked, map(_prompt_of, examples)))
     with out.table(Example, "human") as table:
         table.write(examples)
     told = RoundPrompts(
@@ -149,8 +152,8 @@ def _human(
     return list(one_each.values())
 
 
-def _prompt_of(example: Example) -> Prompt:
-    return Prompt(
+def _prompt_of(example: Example) -> RowPrompt:
+    return RowPrompt(
         id=example.prompt_id,
         messages=example.messages,
         stratum=example.stratum,

@@ -14,7 +14,8 @@ from selfreward.backends.base import NotScored
 from selfreward.backends.reward_model import RewardModel, RewardScore, Shown, free_reward_models
 from selfreward.judge_quality.estimate import Measure
 from selfreward.judge_quality.reward_accuracy import ScoredPair, reward_measures
-from selfreward.records import GoldPair, Message, Policy, PreferencePair, digest_of
+from selfreward.policies import Policy
+from selfreward.records import GoldPair, Message, PreferencePair, digest_of
 from selfreward.updates.reward import RewardSpec, RewardTraining, train_reward
 from selfreward.updates.reward_pairs import LabelledPair, check_pairs, resampled, split_by_prompt
 from selfreward.updates.training import device_of

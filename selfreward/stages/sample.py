@@ -10,7 +10,8 @@ from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.parquet import in_batches
 from selfreward.backends.base import Backend
 from selfreward.backends.candidates import Decoding, draw_candidates
-from selfreward.records import Candidate, Policy, Prompt
+from selfreward.policies import Policy
+from selfreward.records import Candidate, Prompt
 
 VERSION = 2
 

@@ -2,21 +2,23 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 
 from selfreward.artifacts import Advance, Artifact, Output, Part
 from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.output import Table
 from selfreward.monitor.controller import Orders
 from selfreward.records import Example, PreferencePair, Prompt
+from selfreward.row_kinds import candidates_of
 from selfreward.selection import AnySelect
 from selfreward.selection.anchors import worst_at_first
 from selfreward.selection.choice import Choice, save_counts
-from selfreward.selection.examples import BestOfK, RandomPick, choose, example_of
 from selfreward.selection.fates import Fate
 from selfreward.selection.novelty import NO_ORDERS, lowered, within_cap
 from selfreward.selection.orders import round_orders
-from selfreward.selection.pairs import PreferencePairs, choose_anchored, choose_pairs, pair_of
+from selfreward.selection.pairs import choose_anchored
 from selfreward.selection.pool import Rated, pools
+from selfreward.selection.training_rows import HUMAN_TABLE
 
 VERSION = 9
 
@@ -36,7 +38,7 @@ def select(
     first_candidates: Artifact | None,
     first_judgments: Artifact | None,
 ) -> None:
-    """Table `rows` of Example, or `pairs` and `human_pairs` of PreferencePair, `fates` of Fate, and `selection.json`.
+    """The table of the rows that the rule makes, `fates` of Fate, and `selection.json`; of pairs `human_pairs` too.
 
     Every candidate has one fate. `selection.json` counts them: every candidate that is looked at once, as selected, as
     passed over, or under the first reason that took it out. Human prompts that were sampled along make human pairs
@@ -51,63 +53,54 @@ def select(
     counts: Counter[str] = Counter(
         prompts=0, prompts_without_selection=0, candidates=0, selected=0, passed_over=0, cut=0, duplicate=0
     )
-    with out.progress(prompts.rows(), "prompts") as advance, out.table(Fate, "fates") as fates:
+    counts.update(dict.fromkeys(spec.counted, 0))
+    first: Mapping[str, Sequence[Rated]] = {}
+    if orders.anchored:
+        assert first_candidates is not None, "no orders reach iteration 0"
+        assert first_judgments is not None
+        first = worst_at_first(spec, prompts, first_candidates, first_judgments)
+        counts["anchored"] = 0
+    with ExitStack() as opened:
+        advance = opened.enter_context(out.progress(prompts.rows(), "prompts"))
+        fates = opened.enter_context(out.table(Fate, "fates"))
         rated = _advancing(pools(prompts, candidates, judgments), advance)
-        match spec:
-            case PreferencePairs():
-                human = {example.prompt_id: example for example in prompts.records(Example, "human")}
-                first: Mapping[str, Sequence[Rated]] = {}
-                if orders.anchored:
-                    assert first_candidates is not None, "no orders reach iteration 0"
-                    assert first_judgments is not None
-                    first = worst_at_first(spec, prompts, first_candidates, first_judgments)
-                _write_pairs(out, spec, rated, human, first, seed, orders, counts, fates)
-            case BestOfK() | RandomPick():
-                choices = (choose(spec, prompt, group, seed, orders) for prompt, group in rated)
-                with out.table(Example) as rows:
-                    for choice in _capped(choices, orders, counts):
-                        rows.add(*(example_of(choice.prompt, *pick) for pick in choice.picks))
-                        _tell(choice, fates, counts)
+        if spec.anchors:
+            pairs = opened.enter_context(out.table(PreferencePair, HUMAN_TABLE))
+            human = {example.prompt_id: example for example in prompts.records(Example, "human")}
+            rated = _not_anchored(spec, rated, human, first, pairs, fates, counts)
+        rows = opened.enter_context(out.table(spec.makes.record, spec.makes.table))
+        choices = (spec.choose(asked, group, seed, counts, orders, first.get(asked.id, ())) for asked, group in rated)
+        before = {one.candidate.id for worst in first.values() for one in worst}
+        for choice in _capped(choices, orders, counts):
+            made = list(spec.rows(choice))
+            rows.add(*made)
+            _tell(choice, fates, counts)
+            counts.update(spec.tally(made))
+            counts.update({"anchored": sum(not before.isdisjoint(candidates_of(row)) for row in made)} if first else {})
     save_counts(out, counts)
 
 
-def _write_pairs(
-    out: Output,
-    spec: PreferencePairs,
+def _not_anchored(
+    spec: AnySelect,
     rated: Pools,
     human: Mapping[str, Example],
     first: Mapping[str, Sequence[Rated]],
-    seed: int,
-    orders: Orders,
-    counts: Counter[str],
+    pairs: Table[PreferencePair],
     fates: Table[Fate],
-) -> None:
-    counts.update(pairs=0, ties=0, below_margin=0, human_pairs=0, human_prompts_without_pair=0)
-    if orders.anchored:
-        counts["anchored"] = 0
+    counts: Counter[str],
+) -> Pools:
+    """The prompts without a human answer; of the others, that answer is set against the policy's worst."""
     before = {one.candidate.id for worst in first.values() for one in worst}
-    with out.table(PreferencePair, "human_pairs") as human_pairs, out.table(PreferencePair, "pairs") as pairs:
-
-        def own() -> Iterator[Choice]:
-            for prompt, group in rated:
-                worst = first.get(prompt.id, ())
-                if prompt.id not in human:
-                    yield choose_pairs(spec, prompt, group, seed, counts, orders, worst)
-                    continue
-                pair, found = choose_anchored(spec, prompt, human[prompt.id], group, worst)
-                fates.add(*found)
-                counts["human_prompts_without_pair" if pair is None else "human_pairs"] += 1
-                if pair is not None:
-                    human_pairs.add(pair)
-                    counts.update({"anchored": 1} if pair.rejected_id in before else {})
-
-        for choice in _capped(own(), orders, counts):
-            made = [pair_of(choice.prompt, *pick) for pick in choice.picks]
-            pairs.add(*made)
-            _tell(choice, fates, counts)
-            counts["pairs"] += len(made)
-            if orders.anchored:
-                counts["anchored"] += sum(not before.isdisjoint((pair.chosen_id, pair.rejected_id)) for pair in made)
+    for prompt, group in rated:
+        if prompt.id not in human:
+            yield prompt, group
+            continue
+        pair, found = choose_anchored(spec, prompt, human[prompt.id], group, first.get(prompt.id, ()))
+        fates.add(*found)
+        counts["human_prompts_without_pair" if pair is None else "human_pairs"] += 1
+        if pair is not None:
+            pairs.add(pair)
+            counts.update({"anchored": 1} if pair.rejected_id in before else {})
 
 
 def _tell(choice: Choice, fates: Table[Fate], counts: Counter[str]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TypeVar, cast
 
 from selfreward.artifacts import Artifact, Output
@@ -12,12 +13,23 @@ from selfreward.backends.base import Backend, Unfit
 from selfreward.backends.candidates import AnswerLengths
 from selfreward.data.matchable import counting_references, references_line
 from selfreward.data.own import OwnData
-from selfreward.data.roles import PROMPT_ROLES, ColumnsSeen, HumanAnswer, HumanPair, Kept, LeftOut, Role, prompt_of
+from selfreward.data.roles import (
+    PROMPT_ROLES,
+    ColumnsSeen,
+    HumanAnswer,
+    HumanFeedback,
+    HumanPair,
+    Kept,
+    LeftOut,
+    Role,
+    prompt_of,
+)
 from selfreward.data.sources import AnyData, DataSpec
 from selfreward.errors import DataError
-from selfreward.records import Example, GoldPair, Policy, PreferencePair, Prompt, digest_of
+from selfreward.policies import Policy
+from selfreward.records import Example, Feedback, GoldPair, PreferencePair, Prompt, digest_of, prompt_type
 from selfreward.spec import Spec
-from selfreward.stages.clean import RECORDS, CleanSpec, TrainedRole, clean, cleaning_line, likeness_line
+from selfreward.stages.clean import TRAINED, CleanSpec, TrainedRole, clean, cleaning_line, likeness_line
 
 VERSION = 5
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
@@ -50,6 +62,7 @@ class Sources:
     human_pairs: Artifact
     gold_gate: Artifact
     gold_final: Artifact
+    feedback: Artifact | None = None
 
 
 def load_sources(
@@ -74,7 +87,7 @@ def load_sources(
         return table
 
     measured = {role: load(role) for role in _MEASURED}
-    trained: dict[TrainedRole, Artifact] = {role: load(role) for role in RECORDS}
+    trained: dict[TrainedRole, Artifact] = {role: load(role) for role in TRAINED if _is_given(data, role)}
     make: Callable[..., Artifact] = run.source
     checked = {
         role: make(f"clean_{role}", clean, CleanSpec(role=role, overlap=data.overlap), table=table, **measured)
@@ -85,6 +98,11 @@ def load_sources(
     # A check that drops nothing gives the table as it was, so that no key hangs on how the check is made.
     cleaned = {role: checked[role] if checked[role].rows("dropped") else table for role, table in trained.items()}
     return Sources(**cleaned, **measured)
+
+
+def _is_given(data: AnyData, role: TrainedRole) -> bool:
+    """Whether there is a table of a role; data without feedback have none, empty ones of other roles are there."""
+    return role != "feedback" or bool(getattr(data, role, None))
 
 
 def left_out_line(role: str, table: Artifact) -> str | None:
@@ -119,7 +137,7 @@ def counted(counts: Mapping[str, int | float], prefix: str) -> dict[str, int]:
 
 
 def source(out: Output, spec: SourceSpec, *, backend: Backend, policy: Policy) -> None:
-    """Table `rows`: Prompt, or by role Example (human), PreferencePair (human_pairs), GoldPair (gold_...).
+    """Table `rows`: Prompt or RowPrompt, or by role Example (human), PreferencePair (human_pairs), Feedback, GoldPair.
 
     `backend` holds the `policy` whose chat template must take every conversation, and counts the tokens of human
     answers. Rows that are empty, repeated or of no use are counted as `left_out:<reason>`. The rows in which a column
@@ -134,11 +152,15 @@ def source(out: Output, spec: SourceSpec, *, backend: Backend, policy: Policy) -
 
     rows = (row for row in spec.data.rows(spec.role, why_unfit) if not _counted_only(out, row))
     if spec.role in PROMPT_ROLES:
-        written = out.write_table(Prompt, counting_references(out, cast(Iterator[Prompt], rows)))
+        prompts = counting_references(out, cast(Iterator[Prompt], rows))
+        first = [*islice(prompts, 1)]
+        written = out.write_table(prompt_type(first), chain(first, prompts))
     elif spec.role == "human":
         written = out.write_table(Example, _examples(backend, cast(Iterator[HumanAnswer], rows)))
     elif spec.role == "human_pairs":
         written = out.write_table(PreferencePair, _pairs(backend, cast(Iterator[HumanPair], rows)))
+    elif spec.role == "feedback":
+        written = out.write_table(Feedback, _feedback(backend, cast(Iterator[HumanFeedback], rows)))
     else:
         written = out.write_table(GoldPair, cast(Iterator[GoldPair], rows))
     if written == 0 and spec.role in _NEEDED:
@@ -169,6 +191,21 @@ def _examples(backend: Backend, answers: Iterator[HumanAnswer]) -> Iterator[Exam
             prompt_id=answer.prompt.id,
             messages=answer.prompt.messages,
             text=answer.text,
+            origin="human",
+            stratum=answer.prompt.stratum,
+            tokens=tokens,
+            thought=answer.thought,
+        )
+
+
+def _feedback(backend: Backend, answers: Iterator[HumanFeedback]) -> Iterator[Feedback]:
+    for answer, (tokens,) in _counted(backend, answers, lambda one: [one.raw]):
+        yield Feedback(
+            id=digest_of("feedback", *answer.identity),
+            prompt_id=answer.prompt.id,
+            messages=answer.prompt.messages,
+            text=answer.text,
+            desirable=answer.desirable,
             origin="human",
             stratum=answer.prompt.stratum,
             tokens=tokens,

@@ -4,11 +4,12 @@ from dataclasses import asdict
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.reports import load_report
-from selfreward.records import Policy, TrainingRow
-from selfreward.selection.training_rows import training_table
-from selfreward.stages.mix import mixing_of
-from selfreward.updates import AnyUpdate, DpoSpec, Training, run_update
-from selfreward.updates.dpo import with_sft
+from selfreward.policies import Policy
+from selfreward.selection.training_rows import row_kind
+from selfreward.stages.mix import sft_weight_of
+from selfreward.updates import AnyUpdate, Training
+from selfreward.updates.base import Task
+from selfreward.updates.training_process import run_update
 
 VERSION = 3
 
@@ -18,14 +19,13 @@ def update(
 ) -> None:
     """Folder `model` with the trained policy; `training.json` is a Training without what it does not have.
 
-    Where the mixture orders a weight for the likelihood of chosen answers, DPO trains on that too.
+    Where the mixture orders a weight for the likelihood of chosen answers, an update that compares trains on that too.
     """
-    if isinstance(spec, DpoSpec):
-        spec = with_sft(spec, mixing_of(training).sft_weight)
-    table, row_type = training_table(training)
-    rows: list[TrainingRow] = [*training.records(row_type, table)]
+    kind = row_kind(training)
+    rows = list(training.records(kind.record, kind.table))
+    task = Task(policy=policy, reference=reference, rows=rows, out=out.path / "model", seed=seed)
     with out.progress(None, "steps") as advance:
-        found = run_update(spec, policy, reference, rows, out.path / "model", seed, advance)
+        found = run_update(spec.with_sft(sft_weight_of(training)), task, advance)
     out.write_json("training", {name: value for name, value in asdict(found).items() if value is not None})
 
 

@@ -88,6 +88,9 @@ def training_counts(row: Mapping[str, Metric]) -> list[str]:
         lines.append(f"  {why}: {row['mix/short']} {row['mix/unit']} short of the share asked for")
     if row.get("train/rows_too_long"):
         lines.append(f"  {row['train/rows_too_long']} rows were too long to train on (update.max_tokens)")
+    if (good := row.get("train/rows_desirable")) is not None:
+        weights = f"{row['train/desirable_weight']:.3g} to {row['train/undesirable_weight']:.3g}"
+        lines.append(f"  {good} of {row['train/rows_trained']} rows trained on were desirable; weights {weights}")
     if row.get("train/displaced_share"):
         lines.append(
             f"  in {row['train/displaced_share']:.0%} of the pairs the chosen answer became less likely while its "

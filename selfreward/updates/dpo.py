@@ -10,21 +10,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from selfreward.backends.chat import Chat, answer_tokens, render_prompt
-from selfreward.backends.forward import token_logprobs
 from selfreward.backends.model_loading import load_chat, quiet
-from selfreward.records import Policy, PreferencePair
+from selfreward.policies import Policy
+from selfreward.records import PreferencePair
+from selfreward.row_kinds import PAIRS, RowKind
 from selfreward.spec import neutral
+from selfreward.updates.base import StepAdvance, Task, Training
 from selfreward.updates.training import (
-    StepAdvance,
-    Training,
     TrainingBase,
-    compute_of,
-    device_of,
+    answer_logprobs,
     model_of,
     model_to_train,
     save_policy,
@@ -56,6 +55,8 @@ class DpoSpec(TrainingBase):
     calls it even: -log sigmoid(beta * delta - margin_weight * margin). Pairs that carry no margin are asked for none.
     """
 
+    trains_on: ClassVar[tuple[RowKind, ...]] = (PAIRS,)
+
     kind: Literal["dpo"] = "dpo"
     learning_rate: float = Field(5e-6, gt=0)
     loss: tuple[Loss, ...] = Field(("sigmoid",), min_length=1)
@@ -86,12 +87,26 @@ class DpoSpec(TrainingBase):
             )
         return self
 
+    @property
+    def margins(self) -> str | None:
+        """The setting that weighs the margins of pairs, as it is typed; None where they weigh nothing."""
+        return f"update.margin_weight={self.margin_weight}" if self.margin_weight else None
 
-def with_sft(spec: DpoSpec, weight: float) -> DpoSpec:
-    """`spec` with the likelihood of the chosen answer added to its loss at `weight`, unless it is 0 or there is one."""
-    if weight == 0 or "sft" in spec.loss:
-        return spec
-    return spec.model_copy(update={"loss": (*spec.loss, "sft"), "loss_weights": (*_weights(spec), weight)})
+    def tied_to(self, *, policy: Policy, initial: Policy) -> Policy:
+        """The policy that `beta` ties to: the one that drew the candidates, or the first."""
+        return initial if self.reference == "initial" else policy
+
+    def with_sft(self, weight: float) -> Self:
+        """The likelihood of the chosen answer added to the loss at `weight`, unless it is 0 or there is one."""
+        if weight == 0 or "sft" in self.loss:
+            return self
+        return self.model_copy(update={"loss": (*self.loss, "sft"), "loss_weights": (*_weights(self), weight)})
+
+    def train(self, task: Task, scratch: Path, advance: StepAdvance) -> Training:
+        """What training on the pairs of `task` saw and did."""
+        assert task.reference is not None
+        pairs = [row for row in task.rows if isinstance(row, PreferencePair)]
+        return train_dpo(self, task.policy, task.reference, pairs, task.out, scratch, task.seed, advance)
 
 
 def _weights(spec: DpoSpec) -> tuple[float, ...]:
@@ -175,17 +190,9 @@ def tokenize_pairs(chat: Chat, pairs: Sequence[PreferencePair]) -> list[_Row]:
 
 
 def _logprobs(spec: DpoSpec, model: Any, rows: Sequence[_Row]) -> list[_Logprobs]:
-    """What the model gives to both answers of each row, in the number type that the steps calculate in."""
-    import torch
-
-    found = []
-    with torch.autocast(device_of(spec), dtype=torch.bfloat16, enabled=compute_of(spec) == "bfloat16"):
-        for start in range(0, len(rows), spec.batch_size):
-            batch = rows[start : start + spec.batch_size]
-            asked = [(row.prompt, answer) for row in batch for answer in (row.chosen, row.rejected)]
-            flat = token_logprobs(model, asked, pad=0)
-            found += [_Logprobs(*pair) for pair in zip(flat[::2], flat[1::2], strict=True)]
-    return found
+    """What the model gives to both answers of each row."""
+    flat = answer_logprobs(spec, model, [(row.prompt, answer) for row in rows for answer in (row.chosen, row.rejected)])
+    return [_Logprobs(*pair) for pair in zip(flat[::2], flat[1::2], strict=True)]
 
 
 def _columns(spec: DpoSpec, rows: Sequence[_Row], referred: Sequence[_Logprobs]) -> dict[str, list[Any]]:

@@ -18,10 +18,11 @@ from selfreward.backends.model_loading import load_chat, quiet
 from selfreward.backends.rendering import write_rendering
 from selfreward.backends.reward_model import HEAD, Shown, load_reward_model, read_classifier, reward_rows
 from selfreward.errors import BackendError, StageError
-from selfreward.records import Policy
+from selfreward.policies import Policy
 from selfreward.spec import execution, neutral
+from selfreward.updates.base import StepAdvance
 from selfreward.updates.reward_pairs import LabelledPair
-from selfreward.updates.training import StepAdvance, TrainingBase, device_of, short_enough, train, with_gradients
+from selfreward.updates.training import TrainingBase, device_of, short_enough, train, with_gradients
 
 
 class RewardSpec(TrainingBase):

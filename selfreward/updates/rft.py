@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from selfreward.backends.chat import Chat, answer_tokens, render_prompt
 from selfreward.backends.model_loading import load_chat, quiet
-from selfreward.records import Example, Policy
+from selfreward.policies import Policy
+from selfreward.records import Example
+from selfreward.row_kinds import EXAMPLES, RowKind
+from selfreward.updates.base import StepAdvance, Task, Training
 from selfreward.updates.training import (
-    StepAdvance,
-    Training,
     TrainingBase,
     model_to_train,
     save_policy,
@@ -24,7 +25,14 @@ _NO_LOSS = -100
 class RftSpec(TrainingBase):
     """How to train on chosen answers: the loss is the mean over the tokens of thoughts and answers."""
 
+    trains_on: ClassVar[tuple[RowKind, ...]] = (EXAMPLES,)
+
     kind: Literal["rft"] = "rft"
+
+    def train(self, task: Task, scratch: Path, advance: StepAdvance) -> Training:
+        """What training on the examples of `task` saw and did."""
+        examples = [row for row in task.rows if isinstance(row, Example)]
+        return train_rft(self, task.policy, examples, task.out, scratch, task.seed, advance)
 
 
 @dataclass(frozen=True, slots=True)

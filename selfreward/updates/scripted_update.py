@@ -4,34 +4,46 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from selfreward.backends.scripted import ScriptedState, outcome_of, read_state, write_state
-from selfreward.records import Example, Policy, TrainingRow
-from selfreward.spec import Spec
-from selfreward.updates.training import Training
+from selfreward.policies import Policy
+from selfreward.records import TrainingRow
+from selfreward.row_kinds import ROW_KINDS, RowKind, answers_of
+from selfreward.spec import Json
+from selfreward.updates.base import StepAdvance, Task, Training, UpdateBase
 
 
-class ScriptedUpdate(Spec):
+class ScriptedUpdate(UpdateBase):
     """`rate` is how far one update goes from the old state towards the training set."""
+
+    trains_on: ClassVar[tuple[RowKind, ...]] = ROW_KINDS
 
     kind: Literal["scripted"] = "scripted"
     rate: float = Field(0.5, gt=0, le=1)
     init: Literal["previous", "initial"] = "previous"
 
+    def engine(self) -> dict[str, Json]:
+        """What decides the outcome besides the settings."""
+        return {"version": 1}
+
+    def train(self, task: Task, scratch: Path, advance: StepAdvance) -> Training:
+        """What training on the rows of `task` saw and did."""
+        return train_scripted(self, task.policy, task.rows, task.out)
+
 
 def train_scripted(spec: ScriptedUpdate, policy: Policy, rows: Sequence[TrainingRow], out: Path) -> Training:
-    """What the training saw; writes the new policy to `out`. Of a preference pair, the chosen answer is shown.
+    """What the training saw; writes the new policy to `out`. Of a row, the answer to prefer is shown.
 
     Skill moves towards the share of outcome 0 among closed examples. `modes` moves towards the effective number
     (exponential of the entropy) of the outcomes shown; an answer that no outcome gives, such as a human one, counts
     as an outcome of its own.
     """
     state = read_state(policy.path)
-    texts = [row.text if isinstance(row, Example) else row.chosen for row in rows]
-    shown = [(outcome_of(row.messages[-1].content, text), row, text) for row, text in zip(rows, texts, strict=True)]
+    wanted = [(row, one.text) for row in rows for one in answers_of(row) if one.wanted]
+    shown = [(outcome_of(row.messages[-1].content, text), row, text) for row, text in wanted]
     closed = [outcome == 0 for outcome, row, _ in shown if row.stratum == "closed"]
     skill = sum(closed) / len(closed) if closed else state.skill
     counts = Counter(text if outcome is None else str(outcome) for outcome, _, text in shown)

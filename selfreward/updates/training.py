@@ -1,10 +1,10 @@
-"""What every training with TRL shares: settings, what is reported and frozen, how the trained policy is saved."""
+"""What every training with TRL shares: settings, what is frozen, how the trained policy is saved."""
 
 import copy
 import math
 import shutil
 from collections.abc import Callable, Sequence, Sized
-from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -12,19 +12,20 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from selfreward.backends.chat import Chat, pad_id
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
+from selfreward.backends.forward import token_logprobs
 from selfreward.backends.model_folder import first_without_numbers
 from selfreward.backends.model_loading import load_model
 from selfreward.backends.rendering import write_rendering
 from selfreward.errors import ConfigError, StageError, StarvedLoop
-from selfreward.records import Policy
-from selfreward.spec import Spec, execution, neutral
+from selfreward.policies import Policy
+from selfreward.spec import Json, execution, neutral
+from selfreward.updates.base import StepAdvance, UpdateBase
 
-StepAdvance = Callable[[int, int], None]
 MakeTrainer = Callable[[dict[str, Any], dict[str, Any]], Any]
 Row = TypeVar("Row", bound=Sized)
 
 
-class TrainingBase(Spec):
+class TrainingBase(UpdateBase):
     """How to train. Weights are float32; `compute` is the type that the steps calculate in.
 
     `trainable` is all weights, the last `top_layers` decoder layers with the final norm, or LoRA adapters on every
@@ -59,39 +60,15 @@ class TrainingBase(Spec):
     trust_remote_code: bool = False
     isolate: Literal["auto", "always", "never"] = execution("auto")
 
+    def engine(self) -> dict[str, Json]:
+        """What decides the outcome besides the settings; reading it loads nothing."""
+        versions: dict[str, Json] = {name: version(name) for name in ("torch", "transformers", "trl", "peft")}
+        return {**versions, "device": device_of(self), "compute": compute_of(self)}
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """What an update saw and did; None of what its kind does not have.
-
-    `tokens_trained` counts the tokens of thoughts and answers that bore loss, once for each epoch. `mean_loss` is
-    averaged over the steps, in nats: per such token of RFT, per pair of DPO.
-
-    Of pairs, `*_logprob_*` are means of the summed log-probability of an answer, in nats, before and after.
-    `displaced_share` is the share whose chosen answer became less likely although its margin over the rejected one grew
-    (likelihood displacement, 2410.08847). `sft_weight` is that of the likelihood of the chosen answer in the loss, 0
-    without. `rows_without_margin` counts the pairs that carry none, where a margin weighs.
-
-    `skill` and `modes` are the state of a scripted policy.
-    """
-
-    rows_trained: int
-    rows_too_long: int | None = None
-    tokens_trained: int | None = None
-    steps: int | None = None
-    mean_loss: float | None = None
-    trainable_parameters: int | None = None
-    total_parameters: int | None = None
-    sft_weight: float | None = None
-    rows_without_margin: int | None = None
-    chosen_logprob_before: float | None = None
-    chosen_logprob_after: float | None = None
-    rejected_logprob_before: float | None = None
-    rejected_logprob_after: float | None = None
-    margin_growth: float | None = None
-    displaced_share: float | None = None
-    skill: float | None = None
-    modes: float | None = None
+    @property
+    def apart(self) -> bool:
+        """Whether training runs in a process of its own."""
+        return self.isolate == "always" or (self.isolate == "auto" and device_of(self) == "cuda")
 
 
 def device_of(spec: TrainingBase) -> Device:
@@ -165,6 +142,17 @@ def _trainer_settings(spec: TrainingBase, rows: int, scratch: Path, seed: int) -
         "report_to": "none",
         "disable_tqdm": True,
     }
+
+
+def answer_logprobs(spec: TrainingBase, model: Any, asked: Sequence[tuple[list[int], list[int]]]) -> list[list[float]]:
+    """What the model gives to the tokens of each (prompt, answer), in nats, in the type that the steps calculate in."""
+    import torch
+
+    found: list[list[float]] = []
+    with torch.autocast(device_of(spec), dtype=torch.bfloat16, enabled=compute_of(spec) == "bfloat16"):
+        for start in range(0, len(asked), 2 * spec.batch_size):
+            found += token_logprobs(model, asked[start : start + 2 * spec.batch_size], pad=0)
+    return found
 
 
 def short_enough(spec: TrainingBase, rows: Sequence[Row], what: str) -> list[Row]:

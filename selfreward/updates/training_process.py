@@ -8,7 +8,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,55 +16,38 @@ from pydantic import TypeAdapter
 
 from selfreward import errors
 from selfreward.artifacts import Advance
-from selfreward.backends.device import resolve_device
-from selfreward.records import Example, Policy, PreferencePair, TrainingRow
-from selfreward.updates.dpo import DpoSpec, train_dpo
-from selfreward.updates.rft import RftSpec, train_rft
-from selfreward.updates.training import StepAdvance, Training
+from selfreward.updates import AnyUpdate, UpdateSpec
+from selfreward.updates.base import Task, Training
 
 _ERROR = "error.json"
 _RESULT = "result.json"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """A training: `reference` is the policy that a preference loss ties to; rows suit the kind of `spec`."""
+@dataclass(frozen=True)
+class _Job:
+    """What a child process is told."""
 
-    spec: RftSpec | DpoSpec
-    policy: Policy
-    reference: Policy | None
-    rows: Sequence[TrainingRow]
-    out: Path
-    seed: int
+    spec: UpdateSpec
+    task: Task
 
 
-_TASK = TypeAdapter(Task)
+_JOB = TypeAdapter(_Job)
 
 
-def train_in_scratch(task: Task, advance: Advance) -> Training:
-    """What the training saw. It runs in a folder that does not outlive it; in a child process where a GPU is used."""
-    isolate = task.spec.isolate
-    apart = isolate == "always" or (isolate == "auto" and resolve_device(task.spec.device) == "cuda")
+def run_update(spec: AnyUpdate, task: Task, advance: Advance) -> Training:
+    """Trains as `spec` says; what the training saw.
+
+    It runs in a folder that does not outlive it; in a child process where its memory comes back only that way.
+    """
     with tempfile.TemporaryDirectory(prefix="scratch-", dir=task.out.parent) as scratch:
-        if apart:
-            return _train_apart(task, Path(scratch))
-        return _train(task, Path(scratch), lambda step, steps: advance(1))
+        if spec.apart:
+            return _train_apart(_Job(spec, task), Path(scratch))
+        return spec.train(task, Path(scratch), lambda step, steps: advance(1))
 
 
-def _train(task: Task, scratch: Path, advance: StepAdvance) -> Training:
-    match task.spec:
-        case RftSpec():
-            examples = [row for row in task.rows if isinstance(row, Example)]
-            return train_rft(task.spec, task.policy, examples, task.out, scratch, task.seed, advance)
-        case DpoSpec():
-            assert task.reference is not None
-            pairs = [row for row in task.rows if isinstance(row, PreferencePair)]
-            return train_dpo(task.spec, task.policy, task.reference, pairs, task.out, scratch, task.seed, advance)
-
-
-def _train_apart(task: Task, scratch: Path) -> Training:
+def _train_apart(job: _Job, scratch: Path) -> Training:
     path = scratch / "task.json"
-    path.write_bytes(_TASK.dump_json(task))
+    path.write_bytes(_JOB.dump_json(job))
     child = subprocess.run([sys.executable, "-m", "selfreward.updates.training_process", str(path)], check=False)
     if (told := scratch / _ERROR).exists():
         kind, message = json.loads(told.read_text())
@@ -79,10 +61,10 @@ def _train_apart(task: Task, scratch: Path) -> Training:
 def main() -> None:
     """Runs the task in the file named on the command line; writes `result.json` or what was wrong with it beside it."""
     path = Path(sys.argv[1])
-    task = _TASK.validate_json(path.read_bytes())
+    job = _JOB.validate_json(path.read_bytes())
     try:
-        result = _train(
-            task, path.parent / "trainer", lambda step, steps: print(f"  step {step} of {steps}", file=sys.stderr)
+        result = job.spec.train(
+            job.task, path.parent / "trainer", lambda step, steps: print(f"  step {step} of {steps}", file=sys.stderr)
         )
     except Exception as error:
         mistake = error if isinstance(error, errors.SelfrewardError) else errors.of_system(error)

@@ -38,7 +38,7 @@ def test_solutions_of_four_models_are_judged_as_published() -> None:
         prompt = asking(row["question"], row["ground_truth"].rsplit("A: ")[-1], match="numeric")
         for model in ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification"):
             found = read_answer(row[model]["solution"], prompt)
-            seen[row[model]["is_correct"], accepts(prompt, found.answer)] += 1
+            seen[row[model]["is_correct"], accepts(prompt, found)] += 1
             unread += found.answer is None
     assert seen == {(True, True): 2001, (False, False): 3275}
     assert unread == 5

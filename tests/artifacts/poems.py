@@ -3,7 +3,8 @@
 from functools import partial
 
 from selfreward.artifacts import Artifact, Output, Part
-from selfreward.records import Message, Policy
+from selfreward.policies import Policy
+from selfreward.records import Message
 from selfreward.spec import Spec, execution, neutral
 
 VERSION = 1

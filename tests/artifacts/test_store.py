@@ -13,7 +13,8 @@ from selfreward.artifacts.atomic_files import folder_digest
 from selfreward.artifacts.manifest import read_manifest
 from selfreward.artifacts.runs import Run, read_run
 from selfreward.errors import CorruptArtifact, StoreError
-from selfreward.records import Message, Policy
+from selfreward.policies import Policy
+from selfreward.records import Message
 from tests.artifacts.poems import PoemSpec, broken_poem, calls, poem
 from tests.support import Silent
 

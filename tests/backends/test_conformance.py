@@ -11,7 +11,8 @@ from selfreward.backends import Backend, HfSpec, ScriptedSpec, VllmSpec
 from selfreward.backends.base import Answer, NotScored, Sampling, TextScore
 from selfreward.backends.scripted import ScriptedState, write_state
 from selfreward.errors import BackendError
-from selfreward.records import Message, Policy
+from selfreward.policies import Policy
+from selfreward.records import Message
 from tests.tiny import make_tiny_policy
 
 

@@ -11,7 +11,7 @@ from selfreward.backends import ScriptedSpec
 from selfreward.backends.base import Answer, Sampling
 from selfreward.backends.scripted import ScriptedBackend, ScriptedState, write_state
 from selfreward.errors import ConfigError, StageError
-from selfreward.records import Policy
+from selfreward.policies import Policy
 from tests.support import run_scripted
 from tests.tiny import ask
 

@@ -18,7 +18,7 @@ from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.model_loading import load_chat
 from selfreward.backends.one_line import one_line, plain
 from selfreward.errors import BackendError
-from selfreward.records import Policy
+from selfreward.policies import Policy
 from tests.tiny import ask, make_tiny_policy
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"

@@ -11,7 +11,7 @@ from selfreward.backends.draw_plan import plan_drawings
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.token_backend import TokenRequest
 from selfreward.errors import BackendError
-from selfreward.records import Policy
+from selfreward.policies import Policy
 from tests.tiny import ask, completion, held, make_chat, make_tiny_policy, make_tokenizer
 
 SPEC = HfSpec(dtype="float32", device="cpu", batch_size=6, workers=1)
@@ -157,7 +157,7 @@ def test_an_answer_cannot_spell_its_own_end():
 def test_reading_the_identity_imports_no_torch(policy):
     code = (
         "import sys; from pathlib import Path; from selfreward.backends.hf import HfBackend, HfSpec;"
-        "from selfreward.records import Policy;"
+        "from selfreward.policies import Policy;"
         f"print(HfBackend(HfSpec(), Policy(path=Path({str(policy.path)!r}), key='k', digest='d')).identity['kind']);"
         "assert not {'torch', 'transformers', 'trl', 'peft', 'datasets'} & set(sys.modules)"
     )

@@ -96,7 +96,8 @@ import os, time
 from pathlib import Path
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.hf_workers import workers_of
-from selfreward.records import Policy, Message
+from selfreward.policies import Policy
+from selfreward.records import Message
 policy = Policy(path=Path({str(policy.path)!r}), key="tiny", digest="tiny")
 backend = HfBackend(HfSpec(dtype="float32", device="cpu", workers=2, threads=1), policy)
 backend._ask_facts()

@@ -18,7 +18,7 @@ from selfreward.backends.forward import token_logprobs
 from selfreward.backends.hf import HfBackend
 from selfreward.backends.vllm import VllmBackend
 from selfreward.errors import BackendError
-from selfreward.records import Policy
+from selfreward.policies import Policy
 from selfreward.spec import identity
 from tests.tiny import CONTEXT, ask, held, make_tiny_policy
 
@@ -125,7 +125,8 @@ class TestWithAnEngine:
 
     def test_reading_the_identity_imports_nothing_heavy(self, policy):
         code = (
-            "import sys; from pathlib import Path; from selfreward.backends import *; from selfreward.records import *;"
+            "import sys; from pathlib import Path;"
+            "from selfreward.backends import *; from selfreward.policies import *;"
             f"policy = Policy(path=Path({str(policy.path)!r}), key='k', digest='d');"
             "print(VllmSpec().open(policy).identity['kind']);"
             "assert not {'torch', 'transformers', 'vllm'} & set(sys.modules)"
@@ -178,7 +179,7 @@ class TestWithAnEngine:
     def test_a_killed_parent_leaves_no_worker(self, policy, tmp_path):
         code = (
             "from pathlib import Path; from selfreward.backends import *; from selfreward.backends.base import *;"
-            "from selfreward.records import *;"
+            "from selfreward.policies import *; from selfreward.records import *;"
             f"spec, path = VllmSpec.model_validate({SPEC.model_dump()!r}), Path({str(policy.path)!r});"
             "from selfreward.backends.vllm import VllmBackend;"
             "backend = VllmBackend(spec, Policy(path=path, key='k', digest='d'));"

@@ -26,6 +26,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "train": {"prompt": "Why?"},
     "human": {"prompt": "Why?", "answer": "So."},
     "human_pairs": {"prompt": "Why?", "chosen": "So.", "rejected": "No."},
+    "feedback": {"prompt": "Why?", "answer": "So.", "label": False},
     "gold_gate": {"prompt": "Why?", "right": "So.", "wrong": "No."},
 }
 IMAGE = [{"type": "text", "text": "See"}, {"type": "image_url", "image_url": "x"}]
@@ -39,6 +40,8 @@ BAD: list[tuple[Role, dict[str, Any], str]] = [
     ("train", {"messages": [said(IMAGE, "user")]}, "turn_without_text"),
     ("train", {"text": "x"}, "without_prompt"),
     ("human", {"prompt": "Why?"}, "without_answer"),
+    ("feedback", {"prompt": "Why?", "answer": "So."}, "without_liked"),
+    ("feedback", {"prompt": "Why?", "answer": "So.", "label": 4}, "thumb_not_told"),
     ("human_pairs", {"prompt": "Why?", "chosen": "So."}, "without_rejected"),
     ("human_pairs", {"prompt": "Why?", "answers": ["a", "b"], "winner": "x"}, "winner_not_told"),
     ("train", {"messages": [HI, said("x", "system")]}, "last_turn_not_of_the_user"),

@@ -267,3 +267,24 @@ def test_two_answers_that_differ_in_thoughts_alone_are_the_same() -> None:
     row = {"prompt": "Why?", "chosen": f"{THOUGHT}a", "rejected": "a"}
     assert read("human_pairs", row) == [LeftOut("same_answers")]
     assert read("human_pairs", {**row, "rejected": THOUGHT}) == [LeftOut("no_answer")]
+
+
+@pytest.mark.parametrize(
+    ("row", "desirable"),
+    [
+        ({"prompt": "P", "completion": "a", "label": True}, True),
+        ({"prompt": "P", "completion": [{"role": "assistant", "content": "a"}], "label": 0}, False),
+        ({"question": "P", "response": "a", "thumbs_up": "Down"}, False),
+        ({"instruction": "P", "output": "a", "liked": "yes"}, True),
+    ],
+)
+def test_a_thumb_says_whether_an_answer_is_desirable(row: dict[str, Any], desirable: bool) -> None:
+    (one,) = read("feedback", row)
+    assert (one.prompt.messages[-1].content, one.text, one.desirable) == ("P", "a", desirable)
+
+
+def test_thumbs_that_differ_are_two_rows_and_a_missing_one_is_none() -> None:
+    row = {"prompt": "P", "completion": "a"}
+    up, down = (read("feedback", {**row, "label": label})[0] for label in (1, 0))
+    assert up.identity != down.identity
+    assert read("feedback", {**row, "label": None}) == [LeftOut("without_thumb")]

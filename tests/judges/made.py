@@ -10,7 +10,8 @@ from selfreward.backends.base import Advance, Completion, Conversation, NotScore
 from selfreward.errors import BackendError
 from selfreward.judges import AnyJudge
 from selfreward.judges.base import NO_USAGE, Item, Means
-from selfreward.records import Candidate, Judgment, Policy, Verdict, make_prompt
+from selfreward.policies import Policy
+from selfreward.records import Candidate, Judgment, Verdict, make_prompt
 
 
 def compared(
@@ -86,6 +87,9 @@ class Told:
         advance(len(prompts) * sampling.k)
         return [list(self.replies[: sampling.k]) for _ in prompts]
 
+    def generate_each(self, *given: Any) -> Any:
+        return self.generate(*given)
+
     def score_options(
         self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance
     ) -> list[OptionScore | NotScored]:
@@ -120,6 +124,9 @@ class Says:
         self.asked += prompts
         advance(len(prompts))
         return [[reply(str(self.says(one[-1].content)), self.finish)] for one in prompts]
+
+    def generate_each(self, *given: Any) -> Any:
+        return self.generate(*given)
 
     def score_options(
         self, prompts: Sequence[Conversation], options_: Sequence[str], advance: Advance

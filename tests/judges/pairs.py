@@ -9,7 +9,8 @@ from selfreward.__main__ import compose
 from selfreward.config import validate
 from selfreward.judges.base import Item, Means
 from selfreward.judges.pairwise import PairwiseSpec
-from selfreward.records import Judgment, Policy
+from selfreward.policies import Policy
+from selfreward.records import Judgment
 from tests.judges.made import Says, judged
 
 CONSTITUTION = "constitution@judge.constitution=helpful_honest_harmless"

@@ -17,7 +17,8 @@ from selfreward.judges.disagreement import Dispute
 from selfreward.judges.jury import JurySpec
 from selfreward.judges.pointwise import pointwise
 from selfreward.judges.rubric import RubricSpec
-from selfreward.records import Judgment, Policy
+from selfreward.policies import Policy
+from selfreward.records import Judgment
 from tests.judges.made import Says, item, judged
 from tests.support import run_scripted
 

@@ -15,7 +15,8 @@ from selfreward.artifacts.identity import derive_seed
 from selfreward.backends.scripted import ScriptedBackend, ScriptedSpec, ScriptedState, outcome_text, write_state
 from selfreward.config import RunConfig, validate
 from selfreward.judges.base import PolicyJudgeBase
-from selfreward.records import Candidate, Judgment, Policy, PreferencePair, Prompt
+from selfreward.policies import Policy
+from selfreward.records import Candidate, Judgment, PreferencePair, Prompt
 from selfreward.selection.pairs import PreferencePairs
 from selfreward.stages.judge import judge
 from selfreward.stages.select import select
@@ -25,6 +26,7 @@ from tests.support import Silent
 JUDGES = {
     "likelihood": ("judge=likelihood",),
     "verifier": ("judge=verifier",),
+    "function": ("judge=function", f"judge.function={Path(__file__).with_name('rewards.py')}:right"),
     "rubric, sampled": ("judge=rubric", "judge.temperature=0"),
     "rubric, expected": ("judge=rubric", "judge.method=expected"),
     "pairwise, sampled": ("judge=pairwise",),

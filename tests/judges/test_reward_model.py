@@ -15,7 +15,8 @@ from selfreward.errors import ConfigError
 from selfreward.judges.base import Means
 from selfreward.judges.disagreement import disagreement
 from selfreward.judges.reward_model import RewardModelSpec
-from selfreward.records import Judgment, Policy, RewardModels
+from selfreward.policies import Policy, RewardModels
+from selfreward.records import Judgment
 from selfreward.report.page import render
 from selfreward.stages.gate import gate_of
 from selfreward.stages.health import health_of

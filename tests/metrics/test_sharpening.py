@@ -111,3 +111,14 @@ def test_that_the_place_on_the_ladder_is_an_estimate_is_in_the_interval() -> Non
     # The share of varied prompts, .5 with a standard error of .11.
     assert gain.low == pytest.approx(0.5 - 1.96 * 0.112, abs=0.05)
     assert gain.high == pytest.approx(0.5 + 1.96 * 0.112, abs=0.05)
+
+
+def test_a_prompt_of_which_an_answer_is_undecided_is_left_out_of_every_figure_and_not_counted_as_wrong() -> None:
+    policy = drawn(GREEDY, p="a", q="a") + drawn(1.0, p="aaab", q="aaaa")
+    undecided = [replace(one, right=None) if (one.prompt_id, one.index) == ("q", 0) else one for one in policy]
+    found = stratum_scores(undecided, "closed", 2, 1.0, seed=0)
+    assert found is not None and found.pass_at_1 is not None and found.greedy_accuracy is not None
+    assert (found.prompts, found.greedy_accuracy.value, found.pass_at_1.value) == (2, 1.0, 0.75)
+    alone = [one for one in policy if one.prompt_id == "p"]
+    start = [one for one in START if one.prompt_id == "p"]
+    assert beside_start(undecided) == compare_with_start(alone, start, 1.0, RUNGS, seed=0)

@@ -18,7 +18,7 @@ from selfreward.judges.prompting import Rubric
 from selfreward.judges.reply import read_score
 from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.scale import Scale
-from selfreward.records import Policy
+from selfreward.policies import Policy
 from selfreward.seeding.rankings import RankedAnswer, Ranking
 from selfreward.seeding.replies import JudgeReply
 from selfreward.seeding.seed import SeedJudgeSpec, agreeing, balanced, label_of
@@ -158,6 +158,9 @@ class Asked:
             [Completion(text="Score: 1", finish="stop", tokens=1, token_logprobs=(-1.0,), prompt_tokens=9)]
             for _ in prompts
         ]
+
+    def generate_each(self, *given: object) -> list[list[Completion]]:
+        return self.generate(*given)  # type: ignore[arg-type]
 
     def score_options(
         self, prompts: Sequence[Conversation], options: Sequence[str], advance: Advance

@@ -95,7 +95,7 @@ def test_the_order_of_candidates_changes_nothing(kind: type, scores: list[float 
 @given(scores=SCORES, top=st.integers(1, 3), k=st.integers(1, 8))
 def test_every_candidate_is_counted_once(scores: list[float | None], top: int, k: int) -> None:
     counts: Counter[str] = Counter()
-    choice = choose(BestOfK(k=k, top=top, threshold=-2.0), PROMPT, rated(*scores), 0)
+    choice = choose(BestOfK(k=k, top=min(top, k), threshold=-2.0), PROMPT, rated(*scores), 0)
     choice.count(choice.fates(), counts)
     assert [one.index for one in choice.fates()] == list(range(len(scores)))
     reasons = {name: value for name, value in counts.items() if not name.startswith(("prompts", "candidates"))}

@@ -8,9 +8,10 @@ import pytest
 
 from selfreward.artifacts import Artifact, Part, Store
 from selfreward.records import Example, PreferencePair, Prompt
+from selfreward.row_kinds import tokens_of
 from selfreward.selection.examples import BestOfK
 from selfreward.selection.pairs import PreferencePairs
-from selfreward.stages.mix import MixSpec, Spent, mix, tokens_of
+from selfreward.stages.mix import MixSpec, Spent, mix
 from selfreward.stages.prompts import PromptsSpec, prompts
 from tests.stages.tables import artifact, human_example, open_prompt, ordered, selected
 from tests.support import Silent

@@ -7,7 +7,8 @@ import pytest
 from selfreward.artifacts import Store
 from selfreward.errors import CorruptArtifact, StarvedLoop
 from selfreward.judges.reward_model import RewardModelSpec
-from selfreward.records import Candidate, GoldPair, PreferencePair, Prompt, RewardModels
+from selfreward.policies import RewardModels
+from selfreward.records import Candidate, GoldPair, PreferencePair, Prompt
 from selfreward.stages.judge import judge
 from selfreward.stages.reward import members_of, reward, rewarding_of
 from selfreward.updates.reward import RewardSpec

@@ -14,8 +14,9 @@ from selfreward.data.own import OwnData
 from selfreward.data.roles import Role
 from selfreward.data.sources import ScriptedData
 from selfreward.errors import DataError
+from selfreward.policies import Policy
 from selfreward.reading.metrics import data_metrics
-from selfreward.records import Example, Message, Policy, PreferencePair, Prompt
+from selfreward.records import Example, Feedback, Message, PreferencePair, Prompt
 from selfreward.stages.clean import Dropped
 from selfreward.stages.source import Sources, load_sources
 from tests.support import Silent
@@ -27,6 +28,10 @@ class Counting:
     @property
     def identity(self) -> dict[str, str]:
         return {"name": "counting"}
+
+    @property
+    def used(self) -> dict[str, int]:
+        return {}
 
     def why_unfit(self, messages: tuple[Message, ...], room: int = 1) -> Unfit | None:
         roles = [one.role for one in messages]
@@ -73,6 +78,26 @@ def test_human_pairs_become_a_table_with_tokens_of_the_policy(tmp_path: Path) ->
     assert {row.origin for row in rows} == {"human"}
     assert {(row.chosen_id, row.rejected_id, row.iteration) for row in rows} == {(None, None, None)}
     assert len({row.id for row in rows}) == 2
+
+
+def test_thumbs_become_a_table_without_what_is_measured(tmp_path: Path) -> None:
+    thumbs = [
+        {"prompt": "Name a river.", "completion": "The Loire.", "label": True},
+        {"prompt": "Name a river.", "completion": "Mont Blanc.", "label": "down"},
+        {"prompt": "Name a river.", "completion": "Mont Blanc.", "label": False},
+        {"prompt": "Name a river.", "completion": "Oslo.", "label": None},
+        {"prompt": "What is the capital of Peru?", "completion": "Lima.", "label": 1},
+    ]
+    sources = load(tmp_path, reporter := Silent(), train=TRAIN, held_out=HELD, probe=PROBE, feedback=thumbs)
+    assert sources.feedback is not None
+    rows = list(sources.feedback.records(Feedback))
+    assert [(row.text, row.desirable, row.tokens, row.origin) for row in rows] == [
+        ("The Loire.", True, 3, "human"),
+        ("Mont Blanc.", False, 3, "human"),
+    ]
+    assert "  feedback: 3 of 5 rows; left out: repeated 1, without thumb 1" in reporter.lines
+    assert "1 of 3 feedback (held_out 1)" in "\n".join(reporter.lines)
+    assert load(tmp_path, train=TRAIN, held_out=HELD, probe=PROBE).feedback is None, "no table, so that no key moves"
 
 
 def test_roles_without_data_are_empty_tables(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ import pytest
 from selfreward.artifacts.atomic_files import sha256_of
 from selfreward.backends.device import resolve_device, resolve_dtype
 from selfreward.errors import BackendError, StarvedLoop
-from selfreward.updates import DpoSpec, RftSpec, engine_of, run_update
+from selfreward.updates import DpoSpec, RftSpec
+from selfreward.updates.base import Task
+from selfreward.updates.training_process import run_update
 from tests.tiny import make_example, make_pair, make_tiny_policy
 
 PAIRS = [make_pair(n) for n in range(6)]
@@ -24,7 +26,8 @@ def test_a_child_process_trains_the_same_policy(tmp_path: Path) -> None:
         folder = tmp_path / isolate
         folder.mkdir()
         spec = SPEC.model_copy(update={"isolate": isolate})
-        results.append(run_update(spec, policy, policy, PAIRS, folder / "model", 3, steps.append))
+        task = Task(policy=policy, reference=policy, rows=PAIRS, out=folder / "model", seed=3)
+        results.append(run_update(spec, task, steps.append))
         weights.append(sha256_of(folder / "model" / "model.safetensors"))
         assert sorted(path.name for path in folder.iterdir()) == ["model"], "the scratch folder is gone"
     assert results[0] == results[1]
@@ -37,16 +40,17 @@ def test_what_is_wrong_in_a_child_is_what_would_be_wrong_here(
 ) -> None:
     policy = make_tiny_policy(tmp_path / "policy")
     spec = RftSpec(device="cpu", isolate="always", max_tokens=1)
+    task = Task(policy=policy, reference=None, rows=[make_example(0)], out=tmp_path / "model", seed=3)
     with pytest.raises(StarvedLoop, match="all 1 are longer than update.max_tokens=1"):
-        run_update(spec, policy, None, [make_example(0)], tmp_path / "model", 3, print)
+        run_update(spec, task, print)
     assert "Traceback" not in capfd.readouterr().err
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(BackendError, match="training ended with status 1"):
-        run_update(spec, policy, None, [make_example(0)], tmp_path / "model", 3, print)
+        run_update(spec, task, print)
 
 
 def test_where_it_trains_is_part_of_the_engine() -> None:
-    engine = engine_of(RftSpec())
+    engine = RftSpec().engine()
     assert engine["device"] == resolve_device("auto")
     assert engine["compute"] == resolve_dtype("auto", resolve_device("auto"))
     assert {"torch", "transformers", "trl", "peft"} <= engine.keys()

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from selfreward.backends.base import Answer
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.errors import StarvedLoop
-from selfreward.records import Policy
+from selfreward.policies import Policy
 from selfreward.spec import identity
-from selfreward.updates.dpo import SMOOTHED, DpoSpec, Loss, train_dpo, with_sft
+from selfreward.updates.dpo import SMOOTHED, DpoSpec, Loss, train_dpo
 from tests.tiny import completion, make_pair, make_tiny_policy
 
 SPEC = DpoSpec(learning_rate=5e-3, batch_size=4, epochs=3, top_layers=1, lora_rank=4, compute="float32", device="cpu")
@@ -108,7 +108,7 @@ def test_an_ordered_sft_term_enters_the_loss_at_its_weight(policy, tmp_path):
     plain, _ = train(policy, tmp_path / "plain", **still)
     losses = []
     for weight in (1.0, 0.25):
-        spec = with_sft(SPEC.model_copy(update=still), weight)
+        spec = SPEC.model_copy(update=still).with_sft(weight)
         result, _ = train(policy, tmp_path / str(weight), **still, loss=spec.loss, loss_weights=spec.loss_weights)
         assert result.sft_weight == weight
         losses.append(result.mean_loss - plain.mean_loss)
@@ -156,9 +156,9 @@ def test_pairs_with_wider_margins_are_pushed_further_apart(policy, tmp_path):
 
 def test_a_loss_that_has_an_sft_term_keeps_its_own():
     own = DpoSpec(loss=("sigmoid", "sft"), loss_weights=(1.0, 0.2))
-    assert with_sft(own, 1.0) == own
-    assert with_sft(SPEC, 0.0) == SPEC
-    weighted = with_sft(DpoSpec(loss=("ipo",), loss_weights=(2.0,)), 0.5)
+    assert own.with_sft(1.0) == own
+    assert SPEC.with_sft(0.0) == SPEC
+    weighted = DpoSpec(loss=("ipo",), loss_weights=(2.0,)).with_sft(0.5)
     assert (weighted.loss, weighted.loss_weights) == (("ipo", "sft"), (2.0, 0.5))
 
 

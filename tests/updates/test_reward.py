@@ -10,7 +10,7 @@ import pytest
 from selfreward.backends.model_loading import load_chat
 from selfreward.backends.reward_model import RewardModel, Shown, read_position, reward_rows, rewards_of
 from selfreward.errors import BackendError, DataError, StageError, StarvedLoop
-from selfreward.records import Policy
+from selfreward.policies import Policy
 from selfreward.updates import reward
 from selfreward.updates.reward import RewardSpec, train_reward
 from selfreward.updates.reward_pairs import LabelledPair, check_pairs, resampled, split_by_prompt

@@ -7,7 +7,7 @@ from selfreward.backends.base import Answer
 from selfreward.backends.chat import render_prompt
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.errors import ConfigError, StarvedLoop
-from selfreward.records import Policy
+from selfreward.policies import Policy
 from selfreward.spec import identity
 from selfreward.updates import rft
 from selfreward.updates.rft import RftSpec, train_rft

@@ -1,0 +1,93 @@
+"""What the loop asks of any update, what an update is given, and what it reports."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from selfreward.policies import Policy
+from selfreward.records import TrainingRow
+from selfreward.spec import Spec
+
+StepAdvance = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is trained besides how: `rows` are of a kind that the update trains on, `reference` is what it ties to."""
+
+    policy: Policy
+    reference: Policy | None
+    rows: Sequence[TrainingRow]
+    out: Path
+    seed: int
+
+
+class UpdateBase(Spec):
+    """What the loop asks of an update; a kind says otherwise where it does otherwise."""
+
+    @property
+    def margins(self) -> str | None:
+        """The setting that weighs the margins of pairs, as it is typed; None where none does."""
+        return None
+
+    def tied_to(self, *, policy: Policy, initial: Policy) -> Policy | None:
+        """The policy that the update ties to: the one that drew the candidates, or the first; None without one."""
+        return None
+
+    def with_sft(self, weight: float) -> Self:
+        """The update with the likelihood of the preferred answer at this weight, where it is one that has it not."""
+        return self
+
+    @property
+    def apart(self) -> bool:
+        """Whether training runs in a process of its own."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """What an update saw and did; None of what its kind does not have.
+
+    `tokens_trained` counts the tokens of thoughts and answers that bore loss, once for each epoch. `mean_loss` is
+    averaged over the steps, in nats: per such token of RFT, per pair of DPO.
+
+    Of pairs, `*_logprob_*` are means of the summed log-probability of an answer, in nats, before and after.
+    `displaced_share` is the share whose chosen answer became less likely although its margin over the rejected one grew
+    (likelihood displacement, 2410.08847). `sft_weight` is that of the likelihood of the chosen answer in the loss, 0
+    without. `rows_without_margin` counts the pairs that carry none, where a margin weighs.
+
+    Of unpaired rows, `*_weight` are the weights of desirable and undesirable ones in the loss, `*_logprob_*` as of
+    pairs, and `kl` is the estimate of the divergence from the reference that the loss took, in nats a row, the mean
+    over the steps.
+
+    `skill` and `modes` are the state of a scripted policy.
+    """
+
+    rows_trained: int
+    rows_too_long: int | None = None
+    tokens_trained: int | None = None
+    steps: int | None = None
+    mean_loss: float | None = None
+    trainable_parameters: int | None = None
+    total_parameters: int | None = None
+    sft_weight: float | None = None
+    rows_without_margin: int | None = None
+    chosen_logprob_before: float | None = None
+    chosen_logprob_after: float | None = None
+    rejected_logprob_before: float | None = None
+    rejected_logprob_after: float | None = None
+    margin_growth: float | None = None
+    displaced_share: float | None = None
+    rows_desirable: int | None = None
+    rows_undesirable: int | None = None
+    desirable_share: float | None = None
+    desirable_weight: float | None = None
+    undesirable_weight: float | None = None
+    kl: float | None = None
+    desirable_logprob_before: float | None = None
+    desirable_logprob_after: float | None = None
+    undesirable_logprob_before: float | None = None
+    undesirable_logprob_after: float | None = None
+    skill: float | None = None
+    modes: float | None = None
