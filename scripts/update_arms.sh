@@ -6,8 +6,8 @@ set -euo pipefail
 for seed in 0 1 2; do
   # No human rows: each arm would draw others, and DPO would sample prompts for them. Three passes in every arm.
   arm() {
-    selfreward run experiment=three_arms judge=verifier loop.iterations=1 data.train_open=0 mix.real_share=0 \
-      update.epochs=3 "seed=$seed" "run=$1-seed$seed" "${@:2}"
+    selfreward run experiment=three_arms judge=verifier loop.iterations=1 data.train_closed=64 data.train_open=0 \
+      data.held_out_closed=80 evaluate.ladder=[] mix.real_share=0 update.epochs=3 "seed=$seed" "run=$1-seed$seed" "${@:2}"
   }
   arm rft select.threshold=1 select.top=4 select.dedup=false
   arm dpo update=dpo select=preference_pairs select.pairs=all select.per_prompt=null select.dedup=false \
