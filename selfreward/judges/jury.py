@@ -181,7 +181,8 @@ class Jury:
             turns.setdefault(id(seat.backend), []).append(seat)
         heard: dict[str, list[Judgment]] = {}
         for seats in turns.values():
-            with (seats[0].backend or nullcontext()) if len(turns) > 1 else nullcontext():
+            held = seats[0].backend if len(turns) > 1 else None
+            with held or nullcontext():
                 for seat in seats:
                     heard[seat.member] = seat.judge.ask(items, derive_seed(seed, seat.member), advance)
         return [replace(one, judge=seat.name) for seat in self.seats for one in heard[seat.member]]

@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.backends.base import Advance, NotScored
-from selfreward.backends.device import resolve_device, resolve_dtype
+from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
 from selfreward.backends.rendering import ChatSpec
 from selfreward.backends.reward_model import RewardModel, RewardScore, Shown, reward_engine
 from selfreward.judges.base import Brought, Item, Judge, JudgeBase, Means
@@ -63,9 +63,13 @@ class RewardModelSpec(JudgeBase):
     @property
     def brings(self) -> Brought:
         """The reward models."""
+        return Brought(folders=self.models, chat=self.chat, engine=reward_engine(*self.computes_on))
+
+    @property
+    def computes_on(self) -> tuple[Device, Dtype]:
+        """The device, and the type that it calculates in."""
         device = resolve_device(self.device)
-        engine = reward_engine(device, resolve_dtype(self.dtype, device))
-        return Brought(folders=self.models, chat=self.chat, engine=engine)
+        return device, resolve_dtype(self.dtype, device)
 
     @property
     def draws(self) -> bool:
@@ -82,8 +86,7 @@ class RewardModelSpec(JudgeBase):
         policy = means.policy
         assert isinstance(policy, RewardModels)
         name = digest_of("reward_model", identity(self), policy.digest)
-        device = resolve_device(self.device)
-        dtype = resolve_dtype(self.dtype, device)
+        device, dtype = self.computes_on
         members = {
             f"model_{number}": RewardModel(folder=one.path, device=device, dtype=dtype, batch_tokens=self.batch_tokens)
             for number, one in enumerate(policy.members, start=1)

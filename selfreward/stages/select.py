@@ -1,14 +1,14 @@
 """Select: which candidates become training rows, and a count of why the others did not."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 from selfreward.artifacts import Advance, Artifact, Output, Part
 from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.output import Table
 from selfreward.monitor.controller import Orders
-from selfreward.records import Example, PreferencePair, Prompt
+from selfreward.records import Example, PreferencePair, Prompt, TrainingRow
 from selfreward.row_kinds import candidates_of
 from selfreward.selection import AnySelect
 from selfreward.selection.anchors import worst_at_first
@@ -60,6 +60,7 @@ def select(
         assert first_judgments is not None
         first = worst_at_first(spec, prompts, first_candidates, first_judgments)
         counts["anchored"] = 0
+    before = {one.candidate.id for worst in first.values() for one in worst}
     with ExitStack() as opened:
         advance = opened.enter_context(out.progress(prompts.rows(), "prompts"))
         fates = opened.enter_context(out.table(Fate, "fates"))
@@ -67,16 +68,15 @@ def select(
         if spec.anchors:
             pairs = opened.enter_context(out.table(PreferencePair, HUMAN_TABLE))
             human = {example.prompt_id: example for example in prompts.records(Example, "human")}
-            rated = _not_anchored(spec, rated, human, first, pairs, fates, counts)
+            rated = _not_anchored(spec, rated, human, first, before, pairs, fates, counts)
         rows = opened.enter_context(out.table(spec.makes.record, spec.makes.table))
         choices = (spec.choose(asked, group, seed, counts, orders, first.get(asked.id, ())) for asked, group in rated)
-        before = {one.candidate.id for worst in first.values() for one in worst}
         for choice in _capped(choices, orders, counts):
             made = list(spec.rows(choice))
             rows.add(*made)
             _tell(choice, fates, counts)
             counts.update(spec.tally(made))
-            counts.update({"anchored": sum(not before.isdisjoint(candidates_of(row)) for row in made)} if first else {})
+            _count_anchored(made, before, counts)
     save_counts(out, counts)
 
 
@@ -85,12 +85,12 @@ def _not_anchored(
     rated: Pools,
     human: Mapping[str, Example],
     first: Mapping[str, Sequence[Rated]],
+    before: Collection[str],
     pairs: Table[PreferencePair],
     fates: Table[Fate],
     counts: Counter[str],
 ) -> Pools:
     """The prompts without a human answer; of the others, that answer is set against the policy's worst."""
-    before = {one.candidate.id for worst in first.values() for one in worst}
     for prompt, group in rated:
         if prompt.id not in human:
             yield prompt, group
@@ -100,7 +100,13 @@ def _not_anchored(
         counts["human_prompts_without_pair" if pair is None else "human_pairs"] += 1
         if pair is not None:
             pairs.add(pair)
-            counts.update({"anchored": 1} if pair.rejected_id in before else {})
+            _count_anchored([pair], before, counts)
+
+
+def _count_anchored(rows: Sequence[TrainingRow], before: Collection[str], counts: Counter[str]) -> None:
+    """Adds the rows with a candidate that was there `before`, at iteration 0; nothing is said where none could be."""
+    if before:
+        counts["anchored"] += sum(not candidates_of(row).isdisjoint(before) for row in rows)
 
 
 def _tell(choice: Choice, fates: Table[Fate], counts: Counter[str]) -> None:
