@@ -42,42 +42,29 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             ask = partial(stage, backend=backend, policy=policy)
             judges = Judges(config.backend, backend, run.store.root, last.policies)
             measured = ask(measure, config.measure, probe=data.probe, baseline=part_of(first.measured, *BASELINE))
-            diagnosis = stage(
-                diagnose,
-                config.monitor.detector,
-                random=False,
-                measured=measured,
-                baseline=first.measured or measured,
-                previous=last.diagnosis,
-            )
+            gauged = {"measured": measured, "baseline": first.measured or measured}
+            diagnosis = stage(diagnose, config.monitor.detector, random=False, **gauged, previous=last.diagnosis)
             evaluated = ask(
                 evaluate, config.evaluate, held_out=data.held_out, gold=data.gold_final, baseline=first.evaluated
             )
             dueled = None
             if config.duel is not None and last.evaluated is not None:
                 with judges:
-                    dueled = stage(
-                        duel,
-                        config.duel,
-                        held_out=data.held_out,
-                        evaluated=evaluated,
-                        start=first.evaluated,
-                        previous=last.evaluated,
-                        **judges.inputs(config.duel.judge, judges.named(config.duel.judge)),
-                    )
+                    ask_judge = partial(stage, **judges.inputs(config.duel.judge, judges.named(config.duel.judge)))
+                    answered = {"evaluated": evaluated, "start": first.evaluated, "previous": last.evaluated}
+                    dueled = ask_judge(duel, config.duel, held_out=data.held_out, **answered)
             if t == config.loop.iterations:
                 run.forget_rest()
                 tracker.iteration(t)
                 return
-            draws = config.prompts.draws
             asked = stage(
                 prompts,
                 config.prompts,
-                random=draws,
+                random=config.prompts.draws,
                 train=data.train,
                 human=data.human,
                 previous=last.asked,
-                training=last.training if draws else None,
+                training=last.training if config.prompts.draws else None,
             )
             candidates = ask(sample, config.sample, prompts=asked)
             with judges:
@@ -88,16 +75,13 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 ask_judge = partial(stage, **judges.inputs(spec, trusted.policy))
                 weights = learned_weights(spec, trusted.health)
                 judgments = ask_judge(judge, spec, candidates=candidates, prompts=asked, weights=weights)
-        figures = trust.part("figures")
-        gated = stage(
-            gate, config.gate, health=figures, judgments=judgments, duel=part_of(dueled, "figures"), previous=last.gated
-        )
+        figures = {"health": trust.part("figures"), "duel": part_of(dueled, "figures")}
+        gated = stage(gate, config.gate, **figures, judgments=judgments, previous=last.gated)
+        judged = {"candidates": candidates, "judgments": judgments, "prompts": asked}
         selected = stage(
             select,
             config.select,
-            candidates=candidates,
-            judgments=judgments,
-            prompts=asked,
+            **judged,
             decision=part_of(last.decision, "orders"),
             first_candidates=first.candidates,
             first_judgments=first.judgments,
@@ -105,11 +89,9 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
         decision = stage(
             decide,
             config.monitor.controller,
+            **judged,
             diagnosis=diagnosis.part("verdict"),
             selected=selected,
-            candidates=candidates,
-            judgments=judgments,
-            prompts=asked,
             training=last.training,
             previous=part_of(last.decision, "course"),
         )
@@ -117,16 +99,9 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             tracker.iteration(t)
             run.store.reporter.say(reason)
             return
-        training = stage(
-            mix,
-            config.mix,
-            selected=selected,
-            decision=decision.part("orders"),
-            human=data.human,
-            human_pairs=data.human_pairs,
-            feedback=data.feedback,
-            previous=last.training,
-        )
+        people = {"human": data.human, "human_pairs": data.human_pairs, "feedback": data.feedback}
+        orders = decision.part("orders")
+        training = stage(mix, config.mix, selected=selected, decision=orders, **people, previous=last.training)
         trained = stage(
             update,
             config.update,
