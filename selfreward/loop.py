@@ -42,8 +42,8 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             ask = partial(stage, backend=backend, policy=policy)
             judges = Judges(config.backend, backend, run.store.root, last.policies)
             measured = ask(measure, config.measure, probe=data.probe, baseline=part_of(first.measured, *BASELINE))
-            gauged = {"measured": measured, "baseline": first.measured or measured}
-            diagnosis = stage(diagnose, config.monitor.detector, random=False, **gauged, previous=last.diagnosis)
+            gauged = partial(stage, measured=measured, baseline=first.measured or measured)
+            diagnosis = gauged(diagnose, config.monitor.detector, random=False, previous=last.diagnosis)
             evaluated = ask(
                 evaluate, config.evaluate, held_out=data.held_out, gold=data.gold_final, baseline=first.evaluated
             )
@@ -51,8 +51,8 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             if config.duel is not None and last.evaluated is not None:
                 with judges:
                     ask_judge = partial(stage, **judges.inputs(config.duel.judge, judges.named(config.duel.judge)))
-                    answered = {"evaluated": evaluated, "start": first.evaluated, "previous": last.evaluated}
-                    dueled = ask_judge(duel, config.duel, held_out=data.held_out, **answered)
+                    answered = partial(ask_judge, evaluated=evaluated, start=first.evaluated, previous=last.evaluated)
+                    dueled = answered(duel, config.duel, held_out=data.held_out)
             if t == config.loop.iterations:
                 run.forget_rest()
                 tracker.iteration(t)
@@ -75,21 +75,19 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 ask_judge = partial(stage, **judges.inputs(spec, trusted.policy))
                 weights = learned_weights(spec, trusted.health)
                 judgments = ask_judge(judge, spec, candidates=candidates, prompts=asked, weights=weights)
-        figures = {"health": trust.part("figures"), "duel": part_of(dueled, "figures")}
-        gated = stage(gate, config.gate, **figures, judgments=judgments, previous=last.gated)
-        judged = {"candidates": candidates, "judgments": judgments, "prompts": asked}
-        selected = stage(
+        figured = partial(stage, health=trust.part("figures"), duel=part_of(dueled, "figures"))
+        gated = figured(gate, config.gate, judgments=judgments, previous=last.gated)
+        judged = partial(stage, candidates=candidates, judgments=judgments, prompts=asked)
+        selected = judged(
             select,
             config.select,
-            **judged,
             decision=part_of(last.decision, "orders"),
             first_candidates=first.candidates,
             first_judgments=first.judgments,
         )
-        decision = stage(
+        decision = judged(
             decide,
             config.monitor.controller,
-            **judged,
             diagnosis=diagnosis.part("verdict"),
             selected=selected,
             training=last.training,
@@ -99,9 +97,9 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             tracker.iteration(t)
             run.store.reporter.say(reason)
             return
-        people = {"human": data.human, "human_pairs": data.human_pairs, "feedback": data.feedback}
+        mixed = partial(stage, human=data.human, human_pairs=data.human_pairs, feedback=data.feedback)
         orders = decision.part("orders")
-        training = stage(mix, config.mix, selected=selected, decision=orders, **people, previous=last.training)
+        training = mixed(mix, config.mix, selected=selected, decision=orders, previous=last.training)
         trained = stage(
             update,
             config.update,
