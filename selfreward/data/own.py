@@ -148,7 +148,7 @@ class OwnData(Spec):
         given = {
             role if name is None else f"{role}.{name}": source
             for role in _SPLIT_OFF
-            for name, source in self._given(role).items()
+            for name, source in self._given(role)
         }
         taken = {_place(self.train): "train"}
         for name, source in given.items():
@@ -169,9 +169,9 @@ class OwnData(Spec):
     def fingerprint(self, role: Role) -> str:
         """What stands for the content behind the rows of `role`."""
         sources = self._sources(role)
-        if set(sources) <= {None}:
-            return next((source.digest() for source in sources.values()), "none")
-        return digest_of("sets", [(name, source.digest()) for name, source in sources.items()])
+        if all(name is None for name, _ in sources):
+            return next((source.digest() for _, source in sources), "none")
+        return digest_of("sets", [(name, source.digest()) for name, source in sources])
 
     def rows(self, role: Role, why_unfit: WhyUnfit = takes_any) -> Iterator[Row]:
         """The rows of a role, and last which columns were read; a repeated row is left out.
@@ -181,7 +181,7 @@ class OwnData(Spec):
         skipped: then where there is no other row.
         """
         earlier: set[str] = set()
-        for name, source in self._sources(role).items():
+        for name, source in self._sources(role):
             rows = self._rows_of(role, source, earlier, why_unfit)
             yield from rows if name is None else rows_in_set(name, rows, earlier)
 
@@ -204,16 +204,16 @@ class OwnData(Spec):
                     kept.append(row)
         yield from heapq.nsmallest(source.limit or 0, kept, key=said_of)
 
-    def _given(self, role: Role) -> dict[str | None, FileSource | HubSource]:
-        """The sources that a role was given, by the name of their set; None is that of a source without one."""
+    def _given(self, role: Role) -> list[tuple[str | None, FileSource | HubSource]]:
+        """The sources that a role was given, behind the name of their set; None for a source without one."""
         given: FileSource | HubSource | dict[str, FileSource | HubSource] | None = getattr(self, role)
         if isinstance(given, dict):
-            return {**given}
-        return {} if given is None else {None: given}
+            return [*given.items()]
+        return [] if given is None else [(None, given)]
 
-    def _sources(self, role: Role) -> dict[str | None, FileSource | HubSource]:
+    def _sources(self, role: Role) -> list[tuple[str | None, FileSource | HubSource]]:
         """As `_given`, or the train rows where a share of them stands in."""
-        return self._given(role) or ({None: self.train} if role in _SPLIT_OFF else {})
+        return self._given(role) or ([(None, self.train)] if role in _SPLIT_OFF else [])
 
     def _read(self, role: Role, source: FileSource | HubSource, why_unfit: WhyUnfit) -> Iterator[Row]:
         columns = source.columns or self.columns

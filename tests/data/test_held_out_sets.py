@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from selfreward.__main__ import compose
 from selfreward.config import validate
+from selfreward.data.own import OwnData
 from selfreward.data.roles import ColumnsSeen, LeftOut
 from selfreward.errors import ConfigError, DataError
 from selfreward.records import HeldOutPrompt
@@ -134,3 +135,14 @@ def test_sets_that_are_typed_one_by_one_are_given_back_as_one_setting(tmp_path: 
     assert config.data == own(
         train="t.jsonl", held_out={"near": "a.jsonl", "far": "b.jsonl"}, system=config.data.system
     )
+
+
+def test_a_set_may_be_of_the_hub_and_be_called_by_a_number() -> None:
+    near = "{name: someone/things, revision: 0123456789abcdef0123456789abcdef01234567, split: test}"
+    typed = ["data=files", "data.train=t.jsonl", "mix.real_share=0", f"data.held_out={{1: {near}, 2: b.jsonl}}"]
+    data = validate(compose(typed)).data
+    assert isinstance(data, OwnData) and isinstance(data.held_out, dict)
+    assert {name: type(source).__name__ for name, source in data.held_out.items()} == {
+        "1": "HubSource",
+        "2": "FileSource",
+    }
