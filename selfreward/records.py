@@ -56,8 +56,20 @@ class RowPrompt(Prompt):
     columns: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutPrompt(Prompt):
+    """A held-out prompt and the name of its set; None where the held-out prompts are one set without a name."""
+
+    set_name: str | None = None
+
+
 def prompt_type(prompts: Sequence[object]) -> type[Prompt]:
-    """What a table of `prompts`, or of those that begin so, is written as: RowPrompt where columns were asked for."""
+    """What a table of `prompts`, or of those that begin so, is written as.
+
+    HeldOutPrompt where sets have names, RowPrompt where columns were asked for, else Prompt.
+    """
+    if prompts and isinstance(prompts[0], HeldOutPrompt):
+        return HeldOutPrompt
     columns = (one.columns for one in prompts if isinstance(one, RowPrompt))
     return Prompt if next(columns, None) is None else RowPrompt
 

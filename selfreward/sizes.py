@@ -26,7 +26,7 @@ def check_sizes(settings: Mapping[str, Json]) -> None:
     scripted = settings.get("data.kind") == "scripted"
     prompts = dict.fromkeys(_ROLES, 0)
     for role in _ROLES if scripted else ():
-        for name in (f"data.{role}", f"data.{role}_closed", f"data.{role}_open"):
+        for name in (f"data.{role}", f"data.{role}_closed", f"data.{role}_open", f"data.{role}_shifted"):
             rows = _count(settings.get(name), 0)
             must_fit(name, rows, 1, f"{role.replace('_', ' ')} rows")
             prompts[role] += rows

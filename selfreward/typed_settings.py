@@ -116,10 +116,14 @@ def _of_role(says: str, overrides: Sequence[str]) -> str | None:
     found = re.search(rf"Could not override '({_ROLE.pattern})'", says)
     if found is None or found[3] is None:
         return None
+    from selfreward.data.own import SOURCE_FIELDS
+
     role = f"data.{found[2]}"
     typed = (one.lstrip("+").partition("=") for one in overrides)
     given = {name: value for name, _, value in typed if name == role or name.startswith(f"{role}.")}
     parts = {name.removeprefix(role).removeprefix("."): value for name, value in given.items()}
+    if found[2] == "held_out" and not {name.partition(".")[0] for name in parts} & {"", *SOURCE_FIELDS}:
+        return f"{found[1]} is one of the sets of {role}, which are one setting: type {word(f'{role}={_dict(parts)}')}"
     tree = {"path": parts.pop("", parts.pop("path", "FILE"))}
     columns = {name.removeprefix("columns."): parts.pop(name) for name in list(parts) if name.startswith("columns.")}
     tree |= parts

@@ -78,6 +78,10 @@ class Artifact:
         """Whether there is a table of this name."""
         return any(entry.name == table for entry in self.manifest.tables)
 
+    def has_json(self, name: str) -> bool:
+        """Whether there is a `<name>.json`."""
+        return any(entry.path == f"{name}.json" for entry in self.manifest.files)
+
     def _table(self, name: str) -> TableEntry:
         return {entry.name: entry for entry in self.manifest.tables}[name]
 

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, mo
 from selfreward.data.columns import Cells, Columns, RowError
 from selfreward.data.formats import columns_read, read_row
 from selfreward.data.gathered import gathered
+from selfreward.data.held_out_sets import check_names, rows_in_set
 from selfreward.data.overlap import OverlapSpec, normal_form
 from selfreward.data.readers import Broken, Rows, content_digest, numbered, read_rows, stop
 from selfreward.data.roles import ColumnsSeen, Kept, LeftOut, Role, Row, WhyUnfit, question_text, said_of, takes_any
@@ -83,6 +84,23 @@ Source = Annotated[
     BeforeValidator(lambda value: {"path": value} if isinstance(value, str | Path) else value),
 ]
 
+_SPLIT_OFF: tuple[Role, ...] = ("held_out", "probe")
+SOURCE_FIELDS = FileSource.model_fields.keys() | HubSource.model_fields.keys()
+
+
+def _is_of_sets(value: Any) -> str:
+    # No name of a setting looks like these, which pydantic puts between those where something is wrong.
+    return "by name" if isinstance(value, dict) and not value.keys() & SOURCE_FIELDS else "a source"
+
+
+def _named(sets: dict[Any, Any]) -> dict[str, Any]:
+    check_names(map(str, sets))
+    return {str(name): source for name, source in sets.items()}
+
+
+Sets = Annotated[dict[str, Source], BeforeValidator(_named)]
+HeldOut = Annotated[Annotated[Source, Tag("a source")] | Annotated[Sets, Tag("by name")], Discriminator(_is_of_sets)]
+
 
 class SplitSpec(Spec):
     """The shares of the `train` rows that stand in for a role without data of its own; train keeps the rest.
@@ -103,6 +121,7 @@ class SplitSpec(Spec):
 class OwnData(Spec):
     """For each role a path, or {path, columns, limit}, or {name, revision, split, subset, columns, limit} of the hub.
 
+    `held_out` may be several of these by name: sets that every policy is evaluated on together and each by itself.
     `columns` says where things stand in every source that has none of its own; `system` is the system turn of
     conversations that bring none, empty for none. `on_bad_row` says whether a row that cannot be read stops the run or
     is left out and counted.
@@ -111,7 +130,7 @@ class OwnData(Spec):
     kind: Literal["files"] = "files"
     system: str = ""
     train: Source
-    held_out: Source | None = None
+    held_out: HeldOut | None = None
     probe: Source | None = None
     target: Source | None = None
     human: Source | None = None
@@ -126,13 +145,19 @@ class OwnData(Spec):
 
     @model_validator(mode="after")
     def _two_roles_of_one_source_are_split(self) -> "OwnData":
-        measured = {"held_out": self.held_out, "probe": self.probe}
-        places = {role: _place(source) for role, source in measured.items() if source is not None}
-        for role, place in places.items():
-            if place == _place(self.train):
-                raise ValueError(f"data.{role} is data.train: leave data.{role} out and set data.split.{role}")
-        if len(set(places.values())) < len(places):
-            raise ValueError("data.probe is data.held_out: leave both out, or give each its own file")
+        given = {
+            role if name is None else f"{role}.{name}": source
+            for role in _SPLIT_OFF
+            for name, source in self._given(role)
+        }
+        taken = {_place(self.train): "train"}
+        for name, source in given.items():
+            other = taken.setdefault(_place(source), name)
+            if other == "train" and name in _SPLIT_OFF:
+                raise ValueError(f"data.{name} is data.train: leave data.{name} out and set data.split.{name}")
+            if other != name:
+                either = "leave both out, or " if {name, other} == {*_SPLIT_OFF} else ""
+                raise ValueError(f"data.{name} is data.{other}: {either}give each its own file")
         return self
 
     @property
@@ -143,25 +168,34 @@ class OwnData(Spec):
 
     def fingerprint(self, role: Role) -> str:
         """What stands for the content behind the rows of `role`."""
-        source = self._source(role)
-        return "none" if source is None else source.digest()
+        sources = self._sources(role)
+        if all(name is None for name, _ in sources):
+            return next((source.digest() for _, source in sources), "none")
+        return digest_of("sets", [(name, source.digest()) for name, source in sources])
 
     def rows(self, role: Role, why_unfit: WhyUnfit = takes_any) -> Iterator[Row]:
         """The rows of a role, and last which columns were read; a repeated row is left out.
 
-        Raises DataError, naming the place of a row that is unfit or cannot be read, unless bad rows are skipped: then
-        where there is no other row.
+        Held-out sets with names come one by one, each prompt in the first set that it stands in. Raises DataError for a
+        set that gives no prompt, and, naming the place, for a row that is unfit or cannot be read, unless bad rows are
+        skipped: then where there is no other row.
         """
-        source = self._source(role)
-        if source is None:
-            return
+        earlier: set[str] = set()
+        for name, source in self._sources(role):
+            rows = self._rows_of(role, source, earlier, why_unfit)
+            yield from rows if name is None else rows_in_set(name, rows, earlier)
+
+    def _rows_of(self, role: Role, source: FileSource | HubSource, earlier: set[str], why: WhyUnfit) -> Iterator[Row]:
+        """The rows of one source of a role without those of `earlier` sets."""
         seen: set[str] = set()
         kept: list[Kept] = []
-        for row in self._read(role, source, why_unfit):
+        for row in self._read(role, source, why):
             if isinstance(row, LeftOut | ColumnsSeen):
                 yield row
             elif (digest := said_of(row)) in seen:
                 yield LeftOut("repeated")
+            elif digest in earlier:
+                yield LeftOut("in_an_earlier_set")
             else:
                 seen.add(digest)
                 if source.limit is None:
@@ -170,9 +204,16 @@ class OwnData(Spec):
                     kept.append(row)
         yield from heapq.nsmallest(source.limit or 0, kept, key=said_of)
 
-    def _source(self, role: Role) -> FileSource | HubSource | None:
-        source: FileSource | HubSource | None = getattr(self, role)
-        return self.train if source is None and role in ("held_out", "probe") else source
+    def _given(self, role: Role) -> list[tuple[str | None, FileSource | HubSource]]:
+        """The sources that a role was given, behind the name of their set; None for a source without one."""
+        given: FileSource | HubSource | dict[str, FileSource | HubSource] | None = getattr(self, role)
+        if isinstance(given, dict):
+            return [*given.items()]
+        return [] if given is None else [(None, given)]
+
+    def _sources(self, role: Role) -> list[tuple[str | None, FileSource | HubSource]]:
+        """As `_given`, or the train rows where a share of them stands in."""
+        return self._given(role) or ([(None, self.train)] if role in _SPLIT_OFF else [])
 
     def _read(self, role: Role, source: FileSource | HubSource, why_unfit: WhyUnfit) -> Iterator[Row]:
         columns = source.columns or self.columns

@@ -81,10 +81,14 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class ColumnsSeen:
-    """In how many rows of a source each column was read, by what it was read as, and in how many it was not."""
+    """In how many rows of a source each column was read, by what it was read as, and in how many it was not.
+
+    `set_name` is that of the held-out set that the source is; None for any other source.
+    """
 
     read: Mapping[tuple[str, str], int]
     unread: Mapping[str, int]
+    set_name: str | None = None
 
 
 Kept = Prompt | HumanAnswer | HumanPair | GoldPair

@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeInt
 from selfreward.artifacts.atomic_files import sha256_of
 from selfreward.backends.scripted import outcome_text
 from selfreward.data.embedded import EVERYDAY, load_everyday, load_piqa, load_truthfulqa
+from selfreward.data.held_out_sets import in_set
 from selfreward.data.overlap import OverlapSpec
 from selfreward.data.own import OwnData
 from selfreward.data.roles import HumanAnswer, HumanPair, Role, Row, WhyUnfit, takes_any
@@ -71,13 +72,18 @@ class EmbeddedData(SizedData):
 
 
 class ScriptedData(SizedData):
-    """Sums and made-up topics without end, for tests, benchmarks and documentation; no file is read."""
+    """Sums and made-up topics without end, for tests, benchmarks and documentation; no file is read.
+
+    With `held_out_shifted`, held-out prompts are two sets: `in_distribution`, those that there are without it, and
+    `shifted`, so many sums of three numbers, of which the scripted policy adds up the first two.
+    """
 
     kind: Literal["scripted"] = "scripted"
     # Its topics differ in their numbers alone, and no two roles share one.
     overlap: OverlapSpec = execution(OverlapSpec(near=None))
     human: NonNegativeInt = 200
     human_pairs: NonNegativeInt = neutral(0)
+    held_out_shifted: NonNegativeInt = neutral(0)
 
     def fingerprint(self, _: Role) -> str:
         """Nothing is read, so nothing can change."""
@@ -86,9 +92,11 @@ class ScriptedData(SizedData):
     def rows(self, role: Role, _: WhyUnfit = takes_any) -> Iterator[Row]:
         """The rows of a role; roles use different numbers, and there is no `target`."""
         match role:
+            case "held_out" if self.held_out_shifted:
+                yield from (in_set(prompt, "in_distribution") for prompt in self._asked(role))
+                yield from (in_set(self._sum(role, n, 1), "shifted") for n in range(self.held_out_shifted))
             case "train" | "held_out" | "probe":
-                yield from (self._sum(role, number) for number in range(getattr(self, f"{role}_closed")))
-                yield from (self._topic(role, number) for number in range(getattr(self, f"{role}_open")))
+                yield from self._asked(role)
             case "human":
                 for number in range(self.human):
                     prompt = self._topic(role, number)
@@ -105,14 +113,18 @@ class ScriptedData(SizedData):
                     id_ = digest_of("gold", prompt.id)
                     yield GoldPair(id=id_, messages=prompt.messages, right=right, wrong=wrong, source="scripted")
 
-    def _sum(self, role: Role, number: int) -> Prompt:
-        left, right = number + 1, 10 * _SCRIPTED[role] + number % 10
+    def _asked(self, role: Role) -> Iterator[Prompt]:
+        yield from (self._sum(role, number) for number in range(getattr(self, f"{role}_closed")))
+        yield from (self._topic(role, number) for number in range(getattr(self, f"{role}_open")))
+
+    def _sum(self, role: Role, number: int, *more: int) -> Prompt:
+        terms = (number + 1, 10 * _SCRIPTED[role] + number % 10, *more)
         return make_prompt(
-            f"What is {left} + {right}?",
+            f"What is {' + '.join(map(str, terms))}?",
             system=self.system,
             stratum="closed",
             source="scripted/sums",
-            references=(str(left + right),),
+            references=(str(sum(terms)),),
             match="numeric",
         )
 

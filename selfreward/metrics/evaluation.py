@@ -93,3 +93,18 @@ class Evaluation:
     def since_pass_1(self) -> Interval | None:
         """How much oftener a sampled answer is right than the start model's."""
         return None if self.since_start is None else self.since_start.pass_at_1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetEvaluation:
+    """What the held-out prompts of one set say of a policy; `gold` is None there, as gold pairs are of no set."""
+
+    name: str
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluatedSets:
+    """What each held-out set with a name says of one policy, in the order of the settings."""
+
+    sets: tuple[SetEvaluation, ...]

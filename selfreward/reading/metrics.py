@@ -7,7 +7,7 @@ from typing import Any
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.judge_quality.estimate import Measures
-from selfreward.metrics.evaluation import StratumScores
+from selfreward.metrics.evaluation import Evaluation, StratumScores
 from selfreward.metrics.intervals import Interval
 from selfreward.reading.monitor_metrics import Metric, monitor_metrics
 from selfreward.reading.rounds import Round, rounds_of, share_of
@@ -66,9 +66,9 @@ def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
     """
     row: dict[str, Metric] = {"loop/iteration": one.t}
     if (evaluated := one.evaluation) is not None:
-        row |= _scores("eval/closed", evaluated.closed) | _scores("eval/open", evaluated.open)
-        row |= _flat("eval/gold", evaluated.gold)
-        row |= _flat("since_start", evaluated.since_start) | _flat("matched", evaluated.matched)
+        row |= _evaluated("eval", "", evaluated) | _flat("eval/gold", evaluated.gold)
+    for name, of_set in (one.evaluation_by_set or {}).items():
+        row |= _evaluated(f"eval/set/{name}", f"eval/set/{name}/", of_set)
     row |= _flat("diversity", one.measurement)
     # The policy's own words: no number, and W&B is sent no text.
     row.pop("diversity/open/matched/opening", None)
@@ -96,6 +96,12 @@ def data_metrics(sources: Mapping[str, Artifact]) -> dict[str, Metric]:
         for role, table in sources.items()
         for reason, count in sorted(counted(table.manifest.counts, LEFT_OUT).items())
     }
+
+
+def _evaluated(scores: str, gains: str, found: Evaluation) -> dict[str, Metric]:
+    """The scores of both strata below `scores`, and behind `gains` what is gained over the start model."""
+    row = _scores(f"{scores}/closed", found.closed) | _scores(f"{scores}/open", found.open)
+    return row | _flat(f"{gains}since_start", found.since_start) | _flat(f"{gains}matched", found.matched)
 
 
 def _scores(prefix: str, found: StratumScores | None) -> dict[str, Metric]:

@@ -12,7 +12,7 @@ from selfreward.selection.training_rows import row_kind
 from selfreward.stages.decide import Decision, decision_of, stop_reason
 from selfreward.stages.diagnose import Verdict, verdict_of
 from selfreward.stages.duel import duel_of
-from selfreward.stages.evaluate import evaluation_of
+from selfreward.stages.evaluate import evaluation_by_set, evaluation_of
 from selfreward.stages.gate import gate_of, gate_reason
 from selfreward.stages.health import health_of
 from selfreward.stages.judge import judged_of
@@ -59,6 +59,7 @@ class Round:
     measurement = _report("measure", measurement_of)
     verdict = _report("diagnose", verdict_of)
     evaluation = _report("evaluate", evaluation_of)
+    evaluation_by_set = _report("evaluate", evaluation_by_set)
     duel = _report("duel", duel_of)
     sampled = _report("sample", sampled_of)
     health = _report("health", health_of)

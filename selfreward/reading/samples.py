@@ -1,11 +1,12 @@
 """Sample answers for W&B and the page: what people look at first when a number surprises them. All text is hostile."""
 
 from dataclasses import dataclass
+from itertools import product
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
 from selfreward.metrics.sharpening import EvaluatedAnswer
-from selfreward.records import STRATA, Prompt
+from selfreward.records import STRATA, HeldOutPrompt
 from selfreward.stages.evaluate import greedy_answers
 
 COLUMNS: list[str | int] = ["prompt", "stratum", "answer", "right", "finish"]
@@ -16,12 +17,12 @@ _PER_STRATUM = 3
 class Sample:
     """A held-out prompt and what each policy answers when greedy; None where a policy was not evaluated."""
 
-    prompt: Prompt
+    prompt: HeldOutPrompt
     answers: tuple[EvaluatedAnswer | None, ...]
 
 
 def samples_of(view: RunView) -> list[Sample]:
-    """The first held-out prompts of both strata, closed ones first, with the greedy answers of all policies."""
+    """The first held-out prompts of both strata in each set, closed ones first, with all policies' greedy answers."""
     if "held_out" not in view.sources:
         return []
     evaluated = [stages.get("evaluate") for stages in view.iterations]
@@ -40,6 +41,8 @@ def sample_rows(held_out: Artifact, evaluated: Artifact) -> list[list[str | bool
     return rows
 
 
-def _first_prompts(held_out: Artifact) -> list[Prompt]:
-    prompts = list(held_out.records(Prompt))
-    return [one for stratum in STRATA for one in [one for one in prompts if one.stratum == stratum][:_PER_STRATUM]]
+def _first_prompts(held_out: Artifact) -> list[HeldOutPrompt]:
+    prompts = list(held_out.records(HeldOutPrompt))
+    kinds = product(STRATA, dict.fromkeys(one.set_name for one in prompts))
+    alike = [[one for one in prompts if (one.stratum, one.set_name) == kind] for kind in kinds]
+    return [one for some in alike for one in some[:_PER_STRATUM]]

@@ -20,6 +20,7 @@ from selfreward.report.health_figures import families, human_data, sight
 from selfreward.report.judging import judge_figures, seen, to_read, weights_line
 from selfreward.report.pages import page
 from selfreward.report.round_tables import costs, data_read, funnels, per_kept_row
+from selfreward.report.set_table import set_table
 from selfreward.report.survival import survival
 from selfreward.report.verdict import judge_run
 from selfreward.report.waterfall import waterfall
@@ -40,6 +41,10 @@ def render(view: RunView, control: RunView | None, beside: Sequence[RunView] = (
     config, rounds = read_config(view.folder), rounds_of(view)
     arms = [arm_of(view, rounds, other) for other in beside]
     verdicts, judges = verdicts_of(rounds), seen(rounds)
+    policies = [
+        *((f"M{one.t}", one) for one in rounds),
+        *((below(f"M{one.t}", arm.name), one) for arm in arms for one in arm.rounds[1:]),
+    ]
     measured, samples = families(verdicts, len(rounds)), samples_of(view) if texts else []
     return page(
         "run.html",
@@ -48,10 +53,8 @@ def render(view: RunView, control: RunView | None, beside: Sequence[RunView] = (
         arms=arms,
         texts=texts,
         rounds=rounds,
-        policies=[
-            *((f"M{one.t}", one) for one in rounds),
-            *((below(f"M{one.t}", arm.name), one) for arm in arms for one in arm.rounds[1:]),
-        ],
+        policies=policies,
+        sets=set_table(policies),
         progress=progress_of(config, rounds),
         verdict=judge_run(view, rounds, control),
         graphs=over_policies(rounds, () if control is None else rounds_of(control)),

@@ -1,6 +1,6 @@
 """The verdict in plain words, computed from committed numbers; it claims no more than the intervals allow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from selfreward.artifacts.runs import RunView
@@ -32,6 +32,7 @@ def judge_run(view: RunView, rounds: Sequence[Round], control: RunView | None) -
     findings = {
         "Closed questions": _closed(rounds[0].evaluation, last),
         "At matched diversity": _beside_matched(t, last),
+        "Set by set": _by_set(rounds[t].evaluation_by_set or {}),
         "Open prompts": _open(rounds, t, distance, found.nll),
         "The monitor": " ".join([*standing(verdicts), *_narrower_when_closed(view, rounds, t)]),
         "Its blind spots": blind_spots(verdicts),
@@ -87,6 +88,16 @@ def _beside_matched(t: int, last: Evaluation) -> str:
         f"{place}, and a pass@1 of {share(matched.pass_at_1)}. Against that, "
         f"{change_with_limits(matched.gain.pass_at_1)} of the {change(since.value)} remains: {sharpening(last)}."
     )
+
+
+def _by_set(sets: Mapping[str, Evaluation]) -> str:
+    told = []
+    for name, found in sets.items():
+        if found.since_greedy is not None and found.since_pass_1 is not None:
+            moved = (("greedy accuracy", found.since_greedy), ("pass@1", found.since_pass_1))
+            changes = [f"{what} {_clearly(since)}, {change_with_limits(since)}" for what, since in moved]
+            told.append(f"{name}: {'; '.join(changes)}; {plural(found.since_pass_1.n, 'question')}.")
+    return " ".join(told)
 
 
 def _open(rounds: Sequence[Round], t: int, distance: Interval | None, nll: Interval | None) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.reports import load_report
+from selfreward.data.held_out_sets import sets_by_prompt
 from selfreward.data.overlap import OverlapSpec, find_overlaps
 from selfreward.data.roles import question_text
 from selfreward.errors import DataError
@@ -70,7 +71,7 @@ def clean(
 ) -> None:
     """Table `rows` of `table` without overlaps, in order; table `dropped` of Dropped; counts for both.
 
-    For train prompts `prompts.json` says how far they are from those of `held_out` and `target`.
+    For train prompts `prompts.json` says how far they are from those of `held_out`, each of its sets and `target`.
 
     Raises DataError where no training prompt is left.
     """
@@ -111,16 +112,19 @@ def clean(
                 f"all {len(rows)} train prompts are asked in the roles that are measured, the first in "
                 f"{dropped[0].against} ({dropped[0].text[:60]!r}): give data.train other prompts"
             )
-        others = {"held_out": held_out, "target": target}
-        out.write_json("prompts", {name: asdict(_likeness(kept, one)) for name, one in others.items() if one.rows()})
+        others = {name: list(one.records(Prompt)) for name, one in (("held_out", held_out), ("target", target))}
+        sets = sets_by_prompt(held_out)
+        for name in dict.fromkeys(sets.values()):
+            others[f"held_out/{name}"] = [one for one in others["held_out"] if sets[one.id] == name]
+        out.write_json("prompts", {name: asdict(_likeness(kept, one)) for name, one in others.items() if one})
     out.write_table(prompt_type(kept) if spec.role == "train" else record_type, kept)
     out.write_table(Dropped, dropped, "dropped")
 
 
-def _likeness(train: Sequence[Prompt | TrainingRow], other: Artifact) -> Likeness:
+def _likeness(train: Sequence[Prompt | TrainingRow], other: Sequence[Prompt]) -> Likeness:
     """How like the prompts of two tables are; of large ones a sample is compared."""
     draw = random.Random(0)
-    texts = [[question_text(row.messages) for row in rows] for rows in (train, other.records(Prompt))]
+    texts = [[question_text(row.messages) for row in rows] for rows in (train, other)]
     samples = [draw.sample(some, min(_COMPARED, len(some))) for some in texts]
     found = two_sample(*map(embed_hashing, samples), seed=0, permutations=_PERMUTATIONS)
     assert found is not None

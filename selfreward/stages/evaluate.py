@@ -1,6 +1,7 @@
 """Evaluate: held-out prompts and the final gold set. Nothing here feeds the loop."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -12,8 +13,9 @@ from selfreward.artifacts.parquet import in_batches
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.backends.base import Advance, Answer, Backend, Completion, TextScore
 from selfreward.backends.candidates import Asking, Decoding, draw_completions
+from selfreward.data.held_out_sets import sets_by_prompt
 from selfreward.judge_quality.estimate import share_of
-from selfreward.metrics.evaluation import Evaluation, GoldAccuracy
+from selfreward.metrics.evaluation import EvaluatedSets, Evaluation, GoldAccuracy, SetEvaluation
 from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer, compare_with_start, stratum_scores
 from selfreward.policies import Policy
 from selfreward.records import GoldPair, Prompt
@@ -44,6 +46,13 @@ def evaluation_of(evaluated: Artifact) -> Evaluation:
     return load_report(evaluated, "metrics", Evaluation)
 
 
+def evaluation_by_set(evaluated: Artifact) -> dict[str, Evaluation]:
+    """The report of each held-out set by its name, in the order of the settings; empty where sets have no names."""
+    if not evaluated.has_json("sets"):
+        return {}
+    return {one.name: one.evaluation for one in load_report(evaluated, "sets", EvaluatedSets).sets}
+
+
 def greedy_answers(evaluated: Artifact) -> dict[str, EvaluatedAnswer]:
     """The greedy answer to each held-out prompt, by the prompt's id."""
     return {one.prompt_id: one for one in evaluated.records(EvaluatedAnswer) if one.temperature == GREEDY}
@@ -62,6 +71,7 @@ def evaluate(
 ) -> None:
     """Table `rows` of EvaluatedAnswer; `metrics.json` is an Evaluation.
 
+    Where held-out sets have names, `sets.json` is an EvaluatedSets: the same of the answers to each set by itself.
     Without a `baseline` this is the start model, sampled on the whole ladder. With one, the metrics hold the paired
     differences from it and from the start model at matched diversity.
     """
@@ -74,20 +84,40 @@ def evaluate(
         for shard in shards:
             answers += table.shard(partial(_answers, backend, shard, advance), advance)
     out.count(completion_tokens=sum(answer.tokens for answer in answers))
-    compared = None
-    if baseline is not None:
-        start = list(baseline.records(EvaluatedAnswer))
-        rungs = (GREEDY, *spec.ladder, spec.temperature)
-        compared = compare_with_start(answers, start, spec.temperature, rungs, seed)
+    start = None if baseline is None else list(baseline.records(EvaluatedAnswer))
+    found = _evaluation(spec, answers, start, seed)
+    save_report(out, "metrics", replace(found, gold=_gold(out, backend, list(gold.records(GoldPair)))))
+    if of_prompt := sets_by_prompt(held_out):
+        base = None if start is None else _by_set(start, of_prompt)
+        sets = [
+            SetEvaluation(name=name, evaluation=_evaluation(spec, own, None if base is None else base[name], seed))
+            for name, own in _by_set(answers, of_prompt).items()
+        ]
+        save_report(out, "sets", EvaluatedSets(sets=tuple(sets)))
+
+
+def _evaluation(
+    spec: EvaluateSpec, answers: Sequence[EvaluatedAnswer], start: Sequence[EvaluatedAnswer] | None, seed: int
+) -> Evaluation:
+    """What `answers` say of a policy beside those of the start model, None for that itself; nothing of gold."""
+    rungs = (GREEDY, *spec.ladder, spec.temperature)
+    compared = None if start is None else compare_with_start(answers, start, spec.temperature, rungs, seed)
     since_start, matched = compared or (None, None)
-    found = Evaluation(
+    return Evaluation(
         closed=stratum_scores(answers, "closed", spec.k, spec.temperature, seed),
         open=stratum_scores(answers, "open", spec.k, spec.temperature, seed),
-        gold=_gold(out, backend, list(gold.records(GoldPair))),
+        gold=None,
         since_start=since_start,
         matched=matched,
     )
-    save_report(out, "metrics", found)
+
+
+def _by_set(answers: Sequence[EvaluatedAnswer], of_prompt: Mapping[str, str]) -> dict[str, list[EvaluatedAnswer]]:
+    """The answers to the prompts of each set, by its name, in the order of the settings."""
+    found: dict[str, list[EvaluatedAnswer]] = {name: [] for name in of_prompt.values()}
+    for one in answers:
+        found[of_prompt[one.prompt_id]].append(one)
+    return found
 
 
 def _askings(spec: EvaluateSpec, ladder: Sequence[float], prompts: Sequence[Prompt], seed: int) -> list[Asking]:

@@ -1,5 +1,6 @@
 """Source: prompts, human answers and pairs as tables, what is no use left out and counted, overlaps dropped."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -35,6 +36,7 @@ VERSION = 5
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
 _MEASURED: tuple[Role, ...] = ("held_out", "probe", "target", "gold_gate", "gold_final")
 LEFT_OUT, _READ, _UNREAD = "left_out:", "read:", "unread:"
+_OF_SET = re.compile(rf"(\w+)/(?:{_READ}|{_UNREAD})")
 Given = TypeVar("Given")
 
 
@@ -117,9 +119,17 @@ def left_out_line(role: str, table: Artifact) -> str | None:
 def columns_line(table: Artifact) -> str | None:
     """Which columns of a source were read, as what, and which were not; None where there are no columns.
 
-    A column that was read in some rows alone stands with their number.
+    A column that was read in some rows alone stands with their number; held-out sets with names come one by one.
     """
-    read, unread = counted(table.manifest.counts, _READ), counted(table.manifest.counts, _UNREAD)
+    counts = table.manifest.counts
+    sets = dict.fromkeys(found[1] for name in counts if (found := _OF_SET.match(name)))
+    told = {name: _columns_told(counted(counts, f"{name}/")) for name in sets}
+    by_set = [f"{name}: {line}" for name, line in told.items() if line]
+    return "; ".join(by_set) if by_set else _columns_told(counts)
+
+
+def _columns_told(counts: Mapping[str, int | float]) -> str | None:
+    read, unread = counted(counts, _READ), counted(counts, _UNREAD)
     if not read and not unread:
         return None
     rows = max([*read.values(), *unread.values()])
@@ -137,13 +147,14 @@ def counted(counts: Mapping[str, int | float], prefix: str) -> dict[str, int]:
 
 
 def source(out: Output, spec: SourceSpec, *, backend: Backend, policy: Policy) -> None:
-    """Table `rows`: Prompt or RowPrompt, or by role Example (human), PreferencePair (human_pairs), Feedback, GoldPair.
+    """Table `rows`: prompts of their `prompt_type`, or by role Example, PreferencePair, Feedback or GoldPair.
 
     `backend` holds the `policy` whose chat template must take every conversation, and counts the tokens of human
     answers. Rows that are empty, repeated or of no use are counted as `left_out:<reason>`. The rows in which a column
-    was read are counted as `read:<as what>:<column>`, those in which it was not as `unread:<column>`; references of
-    closed prompts as `references` and, where a reply that repeats them is right, as `references_echoed`. Raises
-    DataError for a row that cannot be read or asked, and for a role without the rows that the loop cannot do without.
+    was read are counted as `read:<as what>:<column>`, those in which it was not as `unread:<column>`, both behind
+    `<set>/` where held-out sets have names; references of closed prompts as `references` and, where a reply that
+    repeats them is right, as `references_echoed`. Raises DataError for a row that cannot be read or asked, and for a
+    role or a set without the rows that the loop cannot do without.
     """
 
     def why_unfit(row: Kept) -> Unfit | None:
@@ -177,8 +188,9 @@ def _counted_only(out: Output, row: object) -> bool:
         case LeftOut():
             out.count(**{f"{LEFT_OUT}{row.reason}": 1})
         case ColumnsSeen():
-            out.count(**{f"{_READ}{name}:{column}": count for (column, name), count in row.read.items()})
-            out.count(**{f"{_UNREAD}{column}": count for column, count in row.unread.items()})
+            of_set = "" if row.set_name is None else f"{row.set_name}/"
+            out.count(**{f"{of_set}{_READ}{name}:{column}": count for (column, name), count in row.read.items()})
+            out.count(**{f"{of_set}{_UNREAD}{column}": count for column, count in row.unread.items()})
         case _:
             return False
     return True

@@ -42,6 +42,15 @@ def _action(decision: Decision) -> Iterator[str]:
         yield f"  controller {course.action}{exhausted}: {course.why}"
 
 
+def set_lines(one: Round) -> list[str]:
+    """The accuracy of the policy on each held-out set with a name; nothing without such sets."""
+    told = []
+    for name, found in (one.evaluation_by_set or {}).items():
+        greedy, sampled = ("-" if of is None else f"{of.value:.3f}" for of in (found.greedy, found.pass_1))
+        told.append(f"{name} greedy {greedy}, pass@1 {sampled}")
+    return [f"  held-out sets: {'; '.join(told)}"] if told else []
+
+
 def drawn_lines(row: Mapping[str, Metric]) -> list[str]:
     """How many candidates think, were cut in their thought, or do not give back their tokens; nothing if none."""
     lines = []

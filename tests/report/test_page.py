@@ -18,6 +18,7 @@ from selfreward.metrics.intervals import Interval
 from selfreward.reading.control import control_settings, drops_tiers, find_control, picks_at_random
 from selfreward.reading.rounds import Cost, rounds_of
 from selfreward.report.drawing import mark
+from selfreward.report.figures import change
 from selfreward.report.page import render
 from selfreward.report.pages import visible
 from selfreward.report.round_tables import cost, selection_bars
@@ -76,6 +77,20 @@ def test_the_page_writes_what_the_stages_committed(runs):
         assert f"{mixing['self_rows']:,} own, then {mixing['human_rows']:,} human" in text
         assert f"{mixing['real_share_tokens']:.3f}" in text
     assert all(artifact.key in text and artifact.digest in text for _, artifact in view.artifacts())
+
+
+def test_each_held_out_set_has_its_rows_and_its_answers(tmp_path, runs):
+    view = run_with_config(tmp_path, "data.held_out_shifted=12", "loop.iterations=1")
+    html = render(view, None)
+    text = harmless(html).text
+    sets = rounds_of(view)[1].evaluation_by_set
+    for name, one in sets.items():
+        assert f'<th scope="row">{name}</th><td>M1</td>' in html
+        assert f"closed: one right answer, {name}" in text
+        for found in (one.since_pass_1, one.since_greedy):
+            assert f"{change(found.value)}[{change(found.low)}, {change(found.high)}]" in text
+    assert "shifted: greedy accuracy did not clearly change, +0.000 [+0.000, +0.000]; pass@1" in text
+    assert "Set by set" not in render(read_run(runs / "main"), None)
 
 
 def test_a_funnel_ends_at_the_rows_that_were_selected(runs):

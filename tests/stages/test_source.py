@@ -1,15 +1,18 @@
 """Source: the table of each role, what is left out and said, and what the loop cannot do without."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from selfreward.artifacts import Store
+from selfreward.artifacts.parquet import read_table
 from selfreward.artifacts.runs import Run, read_run
 from selfreward.backends.base import Backend, Unfit
 from selfreward.backends.candidates import AnswerLengths
+from selfreward.data.held_out_sets import sets_by_prompt
 from selfreward.data.own import OwnData
 from selfreward.data.roles import Role
 from selfreward.data.sources import ScriptedData
@@ -17,6 +20,7 @@ from selfreward.errors import DataError
 from selfreward.policies import Policy
 from selfreward.reading.metrics import data_metrics
 from selfreward.records import Example, Feedback, Message, PreferencePair, Prompt
+from selfreward.spec import identity
 from selfreward.stages.clean import Dropped
 from selfreward.stages.source import Sources, load_sources
 from tests.support import Silent
@@ -50,12 +54,20 @@ COUNTING: Backend = Counting()  # type: ignore[assignment]
 
 
 def load(
-    folder: Path, reporter: Silent | None = None, on_bad_row: str = "stop", **roles: list[dict[str, Any]]
+    folder: Path,
+    reporter: Silent | None = None,
+    on_bad_row: str = "stop",
+    sets: dict[str, list[dict[str, Any]]] | None = None,
+    **roles: list[dict[str, Any]],
 ) -> Sources:
-    paths = {}
-    for role, rows in roles.items():
-        paths[role] = folder / f"{role}.jsonl"
-        paths[role].write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    def written(name: str, rows: list[dict[str, Any]]) -> Path:
+        path = folder / f"{name}.jsonl"
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        return path
+
+    paths: dict[str, Any] = {role: written(role, rows) for role, rows in roles.items()}
+    if sets is not None:
+        paths["held_out"] = {name: written(name, rows) for name, rows in sets.items()}
     data = OwnData.model_validate({"system": "", "on_bad_row": on_bad_row, **paths})
     run = Run(folder / "run", Store(folder / "store", reporter or Silent()), 0)
     return load_sources(data, run, COUNTING, POLICY, ROOMS)
@@ -64,6 +76,7 @@ def load(
 TRAIN = [{"prompt": f"Why is stone {number} heavy?"} for number in range(5)]
 HELD = [{"prompt": "What is the capital of Peru?"}, {"prompt": "How do whales sleep?"}]
 PROBE = [{"prompt": "When do owls hunt?"}]
+OWLS = [{"prompt": "How heavy is a barn owl?"}]
 
 
 def test_human_pairs_become_a_table_with_tokens_of_the_policy(tmp_path: Path) -> None:
@@ -191,6 +204,35 @@ def test_prompts_unlike_those_that_are_measured_are_told(tmp_path: Path) -> None
     assert told.startswith("  train prompts beside held_out at energy distance") and told.endswith("p 0.005 (unlike)")
 
 
+def test_held_out_sets_are_one_table_that_says_which_prompt_is_of_which(tmp_path: Path) -> None:
+    far = [{"question": row["prompt"]} for row in (*PROBE, HELD[0])]
+    reporter = Silent()
+    sources = load(tmp_path, reporter, train=TRAIN, sets={"near": HELD, "far": far}, probe=OWLS)
+    rows = list(sources.held_out.records(Prompt))
+    assert [row.messages[-1].content for row in rows] == [*(row["prompt"] for row in HELD), PROBE[0]["prompt"]]
+    assert list(sets_by_prompt(sources.held_out).items()) == [
+        (row.id, name) for row, name in zip(rows, ("near", "near", "far"), strict=True)
+    ]
+    assert "  held_out: 3 of 4 rows; left out: in an earlier set 1" in reporter.lines
+    columns = "near: read prompt (prompt); not read: nothing; far: read question (prompt); not read: nothing"
+    assert f"  held_out: {columns}" in reporter.lines
+    told = reporter.lines[-1]
+    assert all(f"{name} at energy distance" in told for name in ("held_out", "held_out/near", "held_out/far"))
+
+
+def test_one_set_without_a_name_is_written_as_ever(tmp_path: Path) -> None:
+    held_out = load(tmp_path, train=TRAIN, held_out=HELD, probe=PROBE).held_out
+    assert sets_by_prompt(held_out) == {}
+    assert read_table(held_out.path / "rows-00000.parquet").column_names == list(Prompt.__dataclass_fields__)
+
+
+def test_no_set_is_trained_on(tmp_path: Path) -> None:
+    train = [*TRAIN, {"prompt": "Tell me the capital of Peru?"}, {"prompt": "When do owls hunt?"}]
+    sources = load(tmp_path, train=train, sets={"near": HELD, "far": PROBE}, probe=OWLS)
+    assert [row.messages[-1].content for row in sources.train.records(Prompt)] == [row["prompt"] for row in TRAIN]
+    assert {one.against for one in sources.train.records(Dropped, "dropped")} == {"held_out"}
+
+
 def test_a_conversation_that_the_model_cannot_be_given_names_its_row(tmp_path: Path) -> None:
     twice = {"prompt": [{"role": "user", "content": "one"}, {"role": "user", "content": "two"}]}
     with pytest.raises(DataError, match=r"train\.jsonl:6 \(train\) makes no prompt .*: turns must alternate"):
@@ -229,6 +271,13 @@ def test_scripted_pairs_are_there_when_they_are_asked_for(tmp_path: Path) -> Non
     run = Run(tmp_path / "run", Store(tmp_path / "store", Silent()), 0)
     assert load_sources(ScriptedData(), run, COUNTING, POLICY, ROOMS).human_pairs.rows() == 0
     assert load_sources(ScriptedData(human_pairs=7), run, COUNTING, POLICY, ROOMS).human_pairs.rows() == 7
+
+
+def test_scripted_prompts_are_of_two_sets_where_some_are_shifted(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", Store(tmp_path / "store", Silent()), 0)
+    held_out = load_sources(ScriptedData(held_out_shifted=3), run, COUNTING, POLICY, ROOMS).held_out
+    assert Counter(sets_by_prompt(held_out).values()) == {"in_distribution": 72, "shifted": 3}
+    assert identity(ScriptedData()) == identity(ScriptedData(held_out_shifted=0))
 
 
 def test_thoughts_of_people_are_kept_and_counted_among_the_tokens(tmp_path: Path) -> None:
