@@ -21,6 +21,7 @@ _PLACEHOLDERS = {
     "{reason}": r"\w+",
     "{stage}": r"\w+",
     "{measure}": r"\w+",
+    "{member}": r"\w+",
     "{opponent}": "(start|previous)",
     "*": r"\w+",
 }

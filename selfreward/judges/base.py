@@ -16,7 +16,7 @@ from selfreward.judges.disagreement import Dispute
 from selfreward.judges.prompting import JudgeTexts, Rubric
 from selfreward.policies import Judging
 from selfreward.records import Candidate, Judgment, Prompt, Usage
-from selfreward.spec import Spec, execution, neutral
+from selfreward.spec import Json, Spec, execution, neutral
 
 Item = tuple[Prompt, Candidate]
 Ask = Callable[[Sequence[Item], int, Advance], list[Judgment]]
@@ -98,6 +98,14 @@ class JudgeBase(Spec):
     @abstractmethod
     def build(self, means: Means) -> Judge:
         """The judge that judges with `means`."""
+
+    @classmethod
+    def concluding(cls, settings: Mapping[str, Json]) -> Conclude | None:
+        """How a judge with these `settings`, as a key has them, concludes from what it asked; None where it does not.
+
+        It concludes as the judge that `build` gives, under no name.
+        """
+        return None
 
     @property
     def called(self) -> str:

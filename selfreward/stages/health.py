@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.artifacts.reports import load_report, save_report
@@ -17,7 +18,7 @@ from selfreward.judges import AnyJudge, JudgeSpec
 from selfreward.judges.base import Judge, Means, Scale, Weights
 from selfreward.policies import Judging
 from selfreward.records import GoldPair
-from selfreward.spec import Spec
+from selfreward.spec import Json, Spec
 
 VERSION = 7
 
@@ -59,6 +60,11 @@ class GateFigures:
 def health_of(measured: Artifact) -> Health:
     """The report on a judge."""
     return load_report(measured, "health", Health)
+
+
+def asked_judge(measured: Artifact) -> Mapping[str, Json]:
+    """The settings of the judge that was measured, as they count in the key."""
+    return cast("Mapping[str, Json]", measured.spec["judge"])
 
 
 def gate_figures(part: Part) -> GateFigures:
