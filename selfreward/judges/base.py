@@ -87,6 +87,17 @@ class Means:
         return self.backend, self.policy
 
 
+def means_of(
+    policy: Judging | None,
+    backend: Backend | None,
+    engines: Mapping[str, Backend] | None,
+    jurors: Mapping[str, Judging],
+    weights: Weights | None = None,
+) -> Means:
+    """What a judge judges with, of what a stage was given; `engines` is None where no member names one."""
+    return Means(policy=policy, backend=backend, engines=engines or {}, jurors=jurors, weights=weights)
+
+
 class JudgeBase(Spec):
     """Settings of every judge, and what it declares of itself.
 

@@ -15,7 +15,7 @@ from selfreward.judge_quality.measures import judge_measures, rater_measures, ro
 from selfreward.judge_quality.opinions import save_weights, write_opinions
 from selfreward.judge_quality.verdicts import Judged, judged, labelled
 from selfreward.judges import AnyJudge, JudgeSpec
-from selfreward.judges.base import Judge, Means, Scale, Weights
+from selfreward.judges.base import Judge, Scale, Weights, means_of
 from selfreward.policies import Judging
 from selfreward.records import GoldPair
 from selfreward.spec import Json, Spec
@@ -104,7 +104,7 @@ def health(
     Raises StageError as the stage `judge` does, and DataError where weights are to be learned from no pairs.
     """
     judge, seed = spec.judge, seed or 0
-    means = Means(policy=policy, backend=backend, jurors=jurors, engines=engines or {})
+    means = means_of(policy, backend, engines, jurors)
     judging, why = judge.build(means), judge.why_not_gold
     if judge.learns and not gold.rows():
         raise DataError(
