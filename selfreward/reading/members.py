@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from selfreward.artifacts import Artifact
+from selfreward.backends.one_line import plain
 from selfreward.errors import CorruptArtifact
 from selfreward.judge_quality.accuracy import accuracy
 from selfreward.judge_quality.bias import parse_rate
@@ -112,7 +113,7 @@ def _on_gold(health: Artifact, gold: Artifact) -> dict[str, OnGold]:
 def _why_unasked(said: list[Judgment]) -> str | None:
     """Why a member could not be asked, in words of its own: it says the same of every answer, and looked at none."""
     unasked = all(one.outcome == "unparsed" and one.usage == NO_USAGE for one in said)
-    return said[0].raw if unasked and len({one.raw for one in said}) == 1 else None
+    return plain(said[0].raw) if unasked and len({one.raw for one in said}) == 1 else None
 
 
 def _in_round(judgments: Artifact) -> dict[str, InRound]:
