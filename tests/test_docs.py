@@ -22,6 +22,7 @@ _PLACEHOLDERS = {
     "{set}": r"\w+",
     "{stage}": r"\w+",
     "{measure}": r"\w+",
+    "{member}": r"\w+",
     "{opponent}": "(start|previous)",
     "*": r"\w+",
 }

@@ -9,11 +9,12 @@ from selfreward.artifacts.runs import RunView
 from selfreward.reading.chain import explain
 from selfreward.reading.fate_words import fate_in_words
 from selfreward.records import Candidate, Example, Judgment, PreferencePair, Prompt, make_prompt
-from selfreward.selection.examples import BestOfK, choose
+from selfreward.selection.examples import BestOfK
 from selfreward.selection.fates import Fate
 from selfreward.selection.pool import Rated
 from selfreward.selection.training_rows import row_kind
 from tests.explained import SMALL, rounds, rows_of, shown
+from tests.stages.tables import choice_of
 from tests.support import run_scripted
 
 
@@ -168,7 +169,7 @@ def test_every_reason_is_told_in_words(examples: RunView) -> None:
 def test_an_empty_answer_is_left_out_as_empty() -> None:
     prompt = make_prompt("Why?", system="", stratum="open", source="test")
     rated = [Rated(candidate(prompt, index, text), -1.0, "scored") for index, text in enumerate(["  ", "Because."])]
-    assert [one.fate for one in choose(BestOfK(), prompt, rated, seed=0).fates()] == ["empty", "selected"]
+    assert [one.fate for one in choice_of(BestOfK(), prompt, rated).fates()] == ["empty", "selected"]
 
 
 def candidate(prompt: Prompt, index: int, text: str) -> Candidate:

@@ -101,7 +101,7 @@ def test_what_a_served_judge_costs_is_in_the_metrics_and_on_the_page(tmp_path: P
     with FakeServer() as server:
         view = run_judged(tmp_path, server, *prices)
         paid = selfreward("report", view.name, "--runs", str(tmp_path), cwd=tmp_path)
-    judged, asked = Round(0, view.iterations[0]), view.iterations[0]["judge"].manifest.counts
+    judged, asked = Round(0, view.iterations[0], view.sources), view.iterations[0]["judge"].manifest.counts
     told = list(view.iterations[0]["judge"].records(Judgment))
     money = sum(one.usage.prompt_tokens + 2 * one.usage.completion_tokens for one in told)
     metrics = metrics_of_round(judged, None)

@@ -61,5 +61,5 @@ class Told(Round):
     """A round that says what it is given, without artifacts."""
 
     def __init__(self, t: int, *, verdict: Verdict | None = None, decision: Decision | None = None) -> None:
-        super().__init__(t, {})
+        super().__init__(t, {}, {})
         self.__dict__.update(verdict=verdict, decision=decision)

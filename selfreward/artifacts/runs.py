@@ -123,7 +123,7 @@ def read_run(folder: Path) -> RunView:
     numbered = [path for path in folder.glob("iter-*") if _ITERATION.fullmatch(path.name) and any(path.iterdir())]
     return RunView(
         folder=folder,
-        sources=_artifacts_in(folder / SOURCES),
+        sources=read_sources(folder),
         iterations=tuple(_artifacts_in(path) for path in sorted(numbered, key=lambda path: int(path.name[5:]))),
     )
 
@@ -139,6 +139,11 @@ def check_links(view: RunView) -> None:
                 f"{link} points to {link.readlink()}, which is no artifact: bring the store back, or give the command "
                 "of the run again to make it anew"
             )
+
+
+def read_sources(folder: Path) -> Mapping[str, Artifact]:
+    """The data that the run in `folder` has read so far, by role."""
+    return _artifacts_in(folder / SOURCES)
 
 
 def read_iteration(folder: Path, iteration: int) -> Mapping[str, Artifact]:

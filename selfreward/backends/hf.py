@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from pydantic import PositiveInt
 
-from selfreward.backends.abilities import EngineSpec
 from selfreward.backends.base import Advance
 from selfreward.backends.chat import pad_id
 from selfreward.backends.device import MOST_THREADS, most_workers, resolve_device, resolve_dtype, usable_threads
@@ -16,7 +15,7 @@ from selfreward.backends.draw_plan import Owner, cost_of, plan_drawings
 from selfreward.backends.hf_model import AskFacts, HeldModel, Job, Loading, ModelFacts, Scoring, check_known
 from selfreward.backends.hf_workers import Workers, workers_of
 from selfreward.backends.shared_prefixes import Row, group_rows
-from selfreward.backends.token_backend import Draw, TokenBackend, TokenRequest
+from selfreward.backends.token_backend import Draw, TokenBackend, TokenEngineSpec, TokenRequest
 from selfreward.policies import Judging, Policy
 from selfreward.spec import execution
 
@@ -26,7 +25,7 @@ _NUMERICS = 5
 _PIECES, _LEAST = 4, 512
 
 
-class HfSpec(EngineSpec):
+class HfSpec(TokenEngineSpec):
     """`batch_size` counts answers in one call of generate; the draws depend on it by rounding.
 
     `score_batch_tokens` is how many tokens, padding included, are scored at once; those of a beginning that all of them
@@ -40,14 +39,8 @@ class HfSpec(EngineSpec):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch_size: PositiveInt = 64
     score_batch_tokens: PositiveInt = 4096
-    trust_remote_code: bool = False
     workers: Literal["auto"] | PositiveInt = execution("auto")
     threads: int | None = execution(None, gt=0, le=MOST_THREADS)
-
-    @property
-    def trusts(self) -> bool:
-        """As it is set."""
-        return self.trust_remote_code
 
     def open(self, policy: Judging) -> "HfBackend":
         """A backend that holds a model folder."""

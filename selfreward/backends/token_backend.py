@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from selfreward.backends.abilities import EngineSpec
 from selfreward.backends.base import (
     Advance,
     Answer,
@@ -38,6 +39,17 @@ class TokenRequest:
     prompts: list[list[int]]
     sampling: Sampling
     seed: int
+
+
+class TokenEngineSpec(EngineSpec):
+    """Settings of an engine that loads model folders; `trust_remote_code` lets the code that a model brings run."""
+
+    trust_remote_code: bool = False
+
+    @property
+    def trusts(self) -> bool:
+        """As it is set."""
+        return self.trust_remote_code
 
 
 class TokenBackend(Backend):

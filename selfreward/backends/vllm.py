@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import PositiveInt
 
-from selfreward.backends.abilities import OWN_POLICY, Ability, EngineSpec
+from selfreward.backends.abilities import OWN_POLICY, Ability
 from selfreward.backends.base import Advance, Sampling
 from selfreward.backends.device import MOST_THREADS, Device, resolve_dtype
 from selfreward.backends.model_loading import check_model
 from selfreward.backends.shared_prefixes import Row
-from selfreward.backends.token_backend import Draw, TokenBackend, TokenRequest
+from selfreward.backends.token_backend import Draw, TokenBackend, TokenEngineSpec, TokenRequest
 from selfreward.backends.vllm_process import Worker, WorkerReply, versions
 from selfreward.errors import BackendError
 from selfreward.policies import Judging, Policy
@@ -26,7 +26,7 @@ _CPU_CACHE_GIB = 4.0
 _CPU_BATCH_TOKENS = 4096
 
 
-class VllmSpec(EngineSpec):
+class VllmSpec(TokenEngineSpec):
     """`python` is the interpreter that has vLLM, None for this one; its build of vLLM decides between CPU and GPU.
 
     `max_model_len` limits prompt and answer together, None for the model's own limit. `kv_cache_gib` is memory for
@@ -43,14 +43,8 @@ class VllmSpec(EngineSpec):
     kv_cache_gib: float | None = execution(None, gt=0)
     threads: int | None = execution(None, gt=0, le=MOST_THREADS)
     timeout: float = execution(900, gt=0, le=threading.TIMEOUT_MAX)
-    trust_remote_code: bool = False
 
     could: ClassVar[frozenset[Ability]] = OWN_POLICY | {"score_options", "patterns"}
-
-    @property
-    def trusts(self) -> bool:
-        """As it is set."""
-        return self.trust_remote_code
 
     def open(self, policy: Judging) -> "VllmBackend":
         """A backend that holds a model folder."""

@@ -166,6 +166,10 @@ class OwnData(Spec):
         extra = (self.train.columns or self.columns).extra
         return (extra,) if isinstance(extra, str) else extra or ()
 
+    def has(self, role: Role) -> bool:
+        """Whether there is a table of a role: of feedback where some is given, of others at least an empty one."""
+        return role != "feedback" or self.feedback is not None
+
     def fingerprint(self, role: Role) -> str:
         """What stands for the content behind the rows of `role`."""
         sources = self._sources(role)

@@ -37,6 +37,10 @@ class SizedData(Spec):
     gold_final: NonNegativeInt = 40
     overlap: OverlapSpec = execution(OverlapSpec())
 
+    def has(self, role: Role) -> bool:
+        """Whether there is a table of a role, perhaps an empty one: of all but feedback."""
+        return role != "feedback"
+
 
 class EmbeddedData(SizedData):
     """Everyday questions (closed), TruthfulQA questions and human answers (open), PIQA pairs (gold)."""

@@ -16,7 +16,7 @@ from selfreward.judges.disagreement import Dispute
 from selfreward.judges.prompting import JudgeTexts, Rubric
 from selfreward.policies import Judging
 from selfreward.records import Candidate, Judgment, Prompt, Usage
-from selfreward.spec import Spec, execution, neutral
+from selfreward.spec import Json, Spec, execution, neutral
 
 Item = tuple[Prompt, Candidate]
 Ask = Callable[[Sequence[Item], int, Advance], list[Judgment]]
@@ -87,6 +87,17 @@ class Means:
         return self.backend, self.policy
 
 
+def means_of(
+    policy: Judging | None,
+    backend: Backend | None,
+    engines: Mapping[str, Backend] | None,
+    jurors: Mapping[str, Judging],
+    weights: Weights | None = None,
+) -> Means:
+    """What a judge judges with, of what a stage was given; `engines` is None where no member names one."""
+    return Means(policy=policy, backend=backend, engines=engines or {}, jurors=jurors, weights=weights)
+
+
 class JudgeBase(Spec):
     """Settings of every judge, and what it declares of itself.
 
@@ -98,6 +109,14 @@ class JudgeBase(Spec):
     @abstractmethod
     def build(self, means: Means) -> Judge:
         """The judge that judges with `means`."""
+
+    @classmethod
+    def concluding(cls, settings: Mapping[str, Json]) -> Conclude | None:
+        """How a judge with these `settings`, as a key has them, concludes from what it asked; None where it does not.
+
+        It concludes as the judge that `build` gives, under no name.
+        """
+        return None
 
     @property
     def called(self) -> str:

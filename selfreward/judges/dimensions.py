@@ -6,15 +6,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from selfreward.backends.base import Advance, Backend
-from selfreward.judges.base import Item, Judge, Means, PromptedJudgeBase, Scale
+from selfreward.judges.base import Conclude, Item, Judge, Means, PromptedJudgeBase, Scale
 from selfreward.judges.pointwise import in_step, pointwise
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.rubric import RubricSpec, judge_by_rubric
 from selfreward.records import Judgment, digest_of
-from selfreward.spec import Spec, identity
+from selfreward.spec import Json, Spec, identity
 
 DimensionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -35,6 +35,9 @@ class Dimension(Spec):
                 f"{scale.lowest} and to {scale.highest} at most, or to null"
             )
         return self
+
+
+_READER = TypeAdapter(dict[DimensionName, Dimension])
 
 
 class DimensionsSpec(PromptedJudgeBase):
@@ -69,6 +72,11 @@ class DimensionsSpec(PromptedJudgeBase):
         """To show one, where a rubric does."""
         shown = any(one.rubric.needs("reference") for one in self.dimensions.values())
         return "a rubric shows a reference" if shown else None
+
+    @classmethod
+    def concluding(cls, settings: Mapping[str, Json]) -> Conclude:
+        """By the weighted mean."""
+        return partial(weigh, _READER.validate_python(settings["dimensions"]), "")
 
     def build(self, means: Means) -> Judge:
         """The judge over the backend that holds the judging policy."""

@@ -6,18 +6,19 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
 from statistics import fmean, pstdev
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast, get_args
 
 from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
 
 from selfreward.artifacts import derive_seed
 from selfreward.backends.base import Advance, Backend
 from selfreward.errors import ConfigError
-from selfreward.judges.base import Item, Judge, JudgeBase, Means, Panel, PolicyJudgeBase, Weights
+from selfreward.judges.base import Conclude, Item, Judge, JudgeBase, Means, Panel, PolicyJudgeBase, Weights
 from selfreward.judges.dimensions import DimensionsSpec
 from selfreward.judges.disagreement import DIGITS, Dispute, Scores, disagreement, ranking
 from selfreward.judges.function import FunctionSpec
 from selfreward.judges.likelihood import LikelihoodSpec
+from selfreward.judges.members import number, seat_name, told_scores
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.pointwise import fields, in_step, pointwise, shared
 from selfreward.judges.reward_model import RewardModelSpec
@@ -25,7 +26,7 @@ from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.verifier import VerifierSpec
 from selfreward.policies import RewardModels
 from selfreward.records import Judgment, Outcome, digest_of
-from selfreward.spec import identity
+from selfreward.spec import Json, identity
 
 AnyMember = DimensionsSpec | FunctionSpec | LikelihoodSpec | PairwiseSpec | RewardModelSpec | RubricSpec | VerifierSpec
 MemberSpec = Annotated[AnyMember, Field(discriminator="kind")]
@@ -147,8 +148,8 @@ class Juror:
 
     @property
     def name(self) -> str:
-        """The `judge` of what this member was asked: members may be the same judge."""
-        return f"{self.member}:{self.judge.name}"
+        """The `judge` of what this member was asked."""
+        return seat_name(self.member, self.judge.name)
 
     def verdicts(self, items: Sequence[Item], evidence: Sequence[Judgment]) -> tuple[list[Judgment], list[Judgment]]:
         """What this member was asked, and what it concludes from that."""
@@ -159,6 +160,13 @@ class Juror:
 def juror(name: str) -> str:
     """What the policy that member `name` names is called among the inputs of a stage."""
     return f"juror_{name}"
+
+
+def concluding(settings: Mapping[str, Json]) -> dict[str, Conclude | None]:
+    """How each member of a jury concludes, as `JudgeBase.concluding`; nothing where `settings` are those of no jury."""
+    kinds = {one.model_fields["kind"].default: one for one in get_args(AnyMember)}
+    members = cast("Mapping[str, dict[str, Json]]", settings.get("members", {}))
+    return {name: kinds[member["kind"]].concluding(member) for name, member in members.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +246,7 @@ def _verdicts(jury: Jury, field: Sequence[Item], here: Mapping[str, Scores], wei
     with_say = [member for member in here if weights[member] > 0]
     needed = jury.spec.quorum or max(1, math.ceil(len(with_say) / 2))
     votes = {member: _RULES[rule](here[member]) for member in with_say if len(here[member]) > 1}
-    disputed = _number(disagreement(here.values()))
+    disputed = number(disagreement(here.values()))
     nobody = "" if with_say else ", none of a weight above 0"
     judgments = []
     for item in field:
@@ -248,16 +256,11 @@ def _verdicts(jury: Jury, field: Sequence[Item], here: Mapping[str, Scores], wei
         if len(heard) >= needed:
             weighed = math.fsum(weights[member] * vote for member, vote in heard.items())
             score = round(weighed / math.fsum(weights[member] for member in heard), DIGITS) + 0.0
-        own = " ".join(f"{member}={_number(scores.get(id_))}" for member, scores in here.items())
-        told = f"{rule}={_number(score)} members={len(heard)} of {len(here)}{nobody}; {own}"
+        told = f"disagreement={disputed} {rule}={number(score)} members={len(heard)} of {len(here)}{nobody}"
         outcome: Outcome = "unparsed" if score is None else "scored"
-        raw = f"disagreement={disputed} {told}"
+        raw = told_scores(told, id_, here)
         judgments.append(pointwise(item, judge=jury.name, outcome=outcome, score=score, raw=raw))
     return judgments
-
-
-def _number(value: float | None) -> str:
-    return "null" if value is None else f"{value:.6g}"
 
 
 def _first_places(scores: Scores) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """A policy that compares answers two at a time, always in both orders, and how strong that shows each to be."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Literal
@@ -11,7 +11,7 @@ from pydantic import Field, PositiveInt, model_validator
 from selfreward.artifacts import derive_seed
 from selfreward.backends.base import Advance, Backend, Conversation
 from selfreward.judges.ask_policy import ask_for_means, ask_for_replies, read_reply
-from selfreward.judges.base import Item, Judge, Means, PromptedJudgeBase
+from selfreward.judges.base import Conclude, Item, Judge, Means, PromptedJudgeBase
 from selfreward.judges.both_orders import PREFERENCES, comparisons, verdict_of
 from selfreward.judges.pointwise import by_prompt, fields, in_step, pointwise, shared
 from selfreward.judges.prompting import ComparisonTexts, question_of
@@ -19,7 +19,7 @@ from selfreward.judges.reads import LETTER_PREFERENCES
 from selfreward.judges.reply import LETTERS, explained_pattern
 from selfreward.judges.tournament import Strength, bradley_terry, schedule
 from selfreward.records import Judgment, digest_of
-from selfreward.spec import Spec, identity
+from selfreward.spec import Json, Spec, identity
 
 
 class Constitution(Spec):
@@ -85,6 +85,11 @@ class PairwiseSpec(PromptedJudgeBase):
                 f"{answers - 1} or more, or null for all comparisons"
             )
         return None
+
+    @classmethod
+    def concluding(cls, settings: Mapping[str, Json]) -> Conclude:
+        """By strengths."""
+        return partial(rank, "", "")
 
     def build(self, means: Means) -> Judge:
         """The judge over the backend that holds the judging policy."""

@@ -19,22 +19,31 @@ from selfreward.backends.base import Advance, NotScored
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
 from selfreward.backends.rendering import ChatSpec
 from selfreward.backends.reward_model import RewardModel, RewardScore, Shown, reward_engine
-from selfreward.judges.base import Brought, Item, Judge, JudgeBase, Means
+from selfreward.judges.base import Brought, Conclude, Item, Judge, JudgeBase, Means
 from selfreward.judges.disagreement import Dispute, disagreement
 from selfreward.judges.pointwise import fields, in_step, pointwise, shared
 from selfreward.policies import RewardModels
 from selfreward.records import Judgment, Usage, digest_of
-from selfreward.spec import execution, identity
+from selfreward.spec import Json, Spec, execution, identity
 
 Scored = Mapping[str, Judgment]
 """What each member said of one answer, by its name."""
 
 
-class RewardModelSpec(JudgeBase):
+class Aggregation(Spec):
+    """What the scores of an ensemble's members, as they are, become.
+
+    Their `mean`, the least of them, or `lower`, their mean less `deviations` standard deviations (of n - 1).
+    """
+
+    aggregate: Literal["mean", "min", "lower"] = "mean"
+    deviations: float = Field(1.0, gt=0)
+
+
+class RewardModelSpec(JudgeBase, Aggregation):
     """Scores an answer by the logit of a reward model: a folder that AutoModelForSequenceClassification loads.
 
-    Several `models` are an ensemble, and `aggregate` says what the scores of its members, as they are, become: their
-    `mean`, the least of them, or `lower`, their mean less `deviations` standard deviations (of n - 1). Models count by
+    Several `models` are an ensemble, whose scores become one as `Aggregation` says. Models count by
     their digests, and are talked to as `chat` says, where their own templates do not. A thought before an answer is not
     shown, and an answer that was cut is shown as if it had ended. `batch_tokens` is how many tokens are scored at once,
     padding included; `device`, `dtype` and the versions of the libraries count with the models.
@@ -43,8 +52,6 @@ class RewardModelSpec(JudgeBase):
     kind: Literal["reward_model"] = "reward_model"
     models: tuple[Path, ...] = execution(..., min_length=1)
     chat: ChatSpec = execution(ChatSpec())
-    aggregate: Literal["mean", "min", "lower"] = "mean"
-    deviations: float = Field(1.0, gt=0)
     batch_tokens: PositiveInt = 4096
     dtype: Literal["auto", "float32", "bfloat16"] = execution("auto")
     device: Literal["auto", "cpu", "cuda"] = execution("auto")
@@ -80,6 +87,12 @@ class RewardModelSpec(JudgeBase):
     def judges_with_jury(self) -> bool:
         """It judges with models of its own."""
         return False
+
+    @classmethod
+    def concluding(cls, settings: Mapping[str, Json]) -> Conclude:
+        """By the aggregate, where there are several."""
+        kept = {name: settings[name] for name in Aggregation.model_fields}
+        return partial(_aggregate_several, Aggregation.model_validate(kept))
 
     def build(self, means: Means) -> Judge:
         """The judge over its reward models, each of which is loaded when it is first asked."""
@@ -126,13 +139,18 @@ def _judgment(item: Item, name: str, found: RewardScore | NotScored) -> Judgment
     return pointwise(item, judge=name, score=found.score, raw=f"{found.score:.6g}", usage=usage)
 
 
-def aggregate(spec: RewardModelSpec, name: str, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
+def aggregate(spec: Aggregation, name: str, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
     """One judgment of each item, in order; one that a member could not score has that one's outcome."""
     said = _by_answer(evidence)
     return [_together(spec, name, item, said[item[1].id]) for item in items]
 
 
-def _together(spec: RewardModelSpec, name: str, item: Item, said: Scored) -> Judgment:
+def _aggregate_several(spec: Aggregation, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
+    """As `aggregate`; one model alone has nothing to conclude."""
+    return aggregate(spec, "", items, evidence) if any(one.dimension for one in evidence) else [*evidence]
+
+
+def _together(spec: Aggregation, name: str, item: Item, said: Scored) -> Judgment:
     if missing := [member for member, one in said.items() if one.score is None]:
         outcome = said[missing[0]].outcome
         return pointwise(item, judge=name, outcome=outcome, raw=f"no score by {', '.join(missing)}")

@@ -11,7 +11,7 @@ from selfreward.backends.base import Backend
 from selfreward.judge_quality.opinions import save_weights, write_opinions
 from selfreward.judge_quality.verdicts import Labelled
 from selfreward.judges import AnyJudge
-from selfreward.judges.base import Means
+from selfreward.judges.base import means_of
 from selfreward.judges.disagreement import Dispute
 from selfreward.labels.items import Item, read_items
 from selfreward.policies import Judging
@@ -62,7 +62,7 @@ def calibrate(
     `policy` judges, with `jurors` as in the stage `judge`. Raises StageError as that does.
     """
     items = list(pairs.records(Labelled))
-    judging = spec.build(Means(policy=policy, backend=backend, jurors=jurors, engines=engines or {}))
+    judging = spec.build(means_of(policy, backend, engines, jurors))
     with out.progress(2 * len(items), "answers judged") as advance:
         found = write_opinions(out, spec, judging, items, rows="rows", evidence="evidence", seed=seed, advance=advance)
     out.write_table(Dispute, found.disputes, "disputes")

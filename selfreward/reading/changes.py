@@ -43,7 +43,7 @@ def matched_gap(view: RunView, t: int, other: RunView, other_t: int) -> Interval
 
     Both runs have the same evaluation of M0; None without a closed question.
     """
-    evaluation = Round(t, view.iterations[t]).evaluation
+    evaluation = Round(t, view.iterations[t], view.sources).evaluation
     if evaluation is None or evaluation.closed is None:
         return None
     made = (other.iterations[other_t], view.iterations[t], view.iterations[0])
@@ -58,7 +58,7 @@ def _difference(a: dict[str, float], b: dict[str, float]) -> Interval | None:
 
 def _right_shares(view: RunView, t: int) -> dict[str, float]:
     """The share of right sampled answers of policy `t` to each held-out question."""
-    evaluation = Round(t, view.iterations[t]).evaluation
+    evaluation = Round(t, view.iterations[t], view.sources).evaluation
     if evaluation is None or evaluation.closed is None:
         return {}
     right: dict[str, list[bool]] = {}

@@ -9,6 +9,7 @@ from selfreward.artifacts.runs import RunView
 from selfreward.judge_quality.estimate import Measures
 from selfreward.metrics.evaluation import Evaluation, StratumScores
 from selfreward.metrics.intervals import Interval
+from selfreward.reading.members import Member
 from selfreward.reading.monitor_metrics import Metric, monitor_metrics
 from selfreward.reading.rounds import Round, rounds_of, share_of
 from selfreward.stages.sample import Sampled
@@ -133,6 +134,7 @@ def _judge_metrics(one: Round) -> dict[str, Metric]:
     if (health := one.health) is not None:
         row |= _figures("judge/health", health.measures) | _figures("judge/people", health.people)
         row |= _figures("judge/final", health.final or {}) | _figures("judge/final_people", health.final_people or {})
+    row |= _member_metrics(one.members)
     if (gate := one.gate) is not None:
         row |= _figures("judge/round", gate.measures)
         row |= {"judge/gate/action": gate.action, "judge/gate/healthy": gate.healthy, "judge/gate/frozen": gate.frozen}
@@ -141,6 +143,20 @@ def _judge_metrics(one: Round) -> dict[str, Metric]:
             row |= {f"duel/{name}/prompts": met.prompts, f"duel/{name}/identical": met.identical}
             row |= _figures(f"duel/{name}", met.measures)
     return row
+
+
+def _member_metrics(members: Mapping[str, Member]) -> dict[str, Metric]:
+    """What each member of a jury is by itself, on gold and in the round."""
+    row: dict[str, Metric] = {}
+    for name, member in members.items():
+        prefix = f"judge/member/{name}"
+        if (gold := member.on_gold) is not None:
+            row |= _figures(prefix, {"accuracy": gold.accuracy, "parse_rate": gold.parse_rate})
+            row |= {f"{prefix}/pairs_scored": gold.scored}
+        if (here := member.in_round) is not None:
+            row |= {f"{prefix}/scored_share": share_of(here.scored, here.candidates)}
+            row |= {f"{prefix}/mean_score": here.mean_score, f"{prefix}/tokens": here.tokens}
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _yield_metrics(one: Round) -> dict[str, Metric]:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
+from selfreward.reading.members import Member, members_of
 from selfreward.selection.choice import selection_counts
 from selfreward.selection.training_rows import row_kind
 from selfreward.stages.decide import Decision, decision_of, stop_reason
@@ -50,11 +51,13 @@ def _report(stage: str, read: Callable[[Artifact], Report]) -> "cached_property[
 class Round:
     """Iteration `t`: the policy M`t`, and the round that trains the next one.
 
-    Every figure is read when it is first asked for, and is None where its stage has not run.
+    Every figure is read when it is first asked for, and is None where its stage has not run. `sources` are the data of
+    the run.
     """
 
     t: int
     stages: Mapping[str, Artifact]
+    sources: Mapping[str, Artifact]
 
     measurement = _report("measure", measurement_of)
     verdict = _report("diagnose", verdict_of)
@@ -90,6 +93,11 @@ class Round:
         return selected.rows(row_kind(selected).table)
 
     @cached_property
+    def members(self) -> Mapping[str, Member]:
+        """The members of the jury that judges, by name; nothing where one alone does."""
+        return members_of(self.stages.get("health"), self.stages.get("judge"), self.sources.get("gold_gate"))
+
+    @cached_property
     def costs(self) -> Mapping[str, Cost]:
         """What each stage took to make, whichever run made it."""
         return {name: cost_of(artifact) for name, artifact in self.stages.items()}
@@ -114,7 +122,7 @@ class Round:
 
 def rounds_of(view: RunView) -> tuple[Round, ...]:
     """Every iteration of a run, however far it came."""
-    return tuple(Round(t, stages) for t, stages in enumerate(view.iterations))
+    return tuple(Round(t, stages, view.sources) for t, stages in enumerate(view.iterations))
 
 
 def verdicts_of(rounds: Iterable[Round]) -> list[tuple[int, Verdict]]:

@@ -26,6 +26,7 @@ _LETTERS: Mapping[Action, str] = {"warn": "W", "freeze": "F", "stop": "stop"}
 _COIN = {"accuracy": 0.5, "kappa": 0.0}
 _JUDGE, _CHANCE, _ROUND = 0, 2, 3
 _DISPUTED = 6
+_KINDS = 8  # colours and markers
 _OVER = "is over-optimisation, and the gate then says so."
 _CALLED = {"right_share": ("called right", _JUDGE), "right_share_corrected": ("corrected", _ROUND)}
 # Figures of the round's own judgments: title, unit, and the line of each measure; captions by the first of them.
@@ -90,6 +91,22 @@ def judge_figures(rounds: Sequence[Seen]) -> list[tuple[ChartFigure, str]]:
     if gate is not None and (scores := histogram(gate.scores)) is not None:
         figures.append((scores, "How often candidates of the last round got each score, in the judge's own unit."))
     return figures
+
+
+def member_figures(rounds: Sequence[Round]) -> list[tuple[ChartFigure, str]]:
+    """The accuracy of each member of a jury over the rounds, with its caption; nothing of one judge."""
+    found = [(one.t, one.members) for one in rounds if one.members]
+    names = dict.fromkeys(name for _, members in found for name in members)
+    gold = [(t, name, one.on_gold) for t, members in found for name, one in members.items() if one.on_gold is not None]
+    series = [
+        Series(name, number % _KINDS, points((t, one.accuracy.interval) for t, of, one in gold if of == name))
+        for number, name in enumerate(names)
+    ]
+    drawn = [one for one in series if one.points]
+    if not drawn:
+        return []
+    figure = line_figure("Accuracy of its members", "on gold", drawn, policies(found[-1][0] + 1), axis="round")
+    return [(figure, "Each by itself, on the pairs of which it has a verdict.")]
 
 
 def to_read(view: RunView, last: int) -> tuple[Flips, list[tuple[str, str]], Replies]:

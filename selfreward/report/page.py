@@ -17,7 +17,7 @@ from selfreward.report.beside import arm_of
 from selfreward.report.figures import DASH, below
 from selfreward.report.graphs import over_policies, path_of
 from selfreward.report.health_figures import families, human_data, sight
-from selfreward.report.judging import judge_figures, seen, to_read, weights_line
+from selfreward.report.judging import judge_figures, member_figures, seen, to_read, weights_line
 from selfreward.report.pages import page
 from selfreward.report.round_tables import costs, data_read, funnels, per_kept_row
 from selfreward.report.set_table import set_table
@@ -71,7 +71,8 @@ def render(view: RunView, control: RunView | None, beside: Sequence[RunView] = (
         human_data=human_data(rounds),
         judges=judges,
         weights=weights_line(rounds[judges[-1].t]) if judges else None,
-        judge_figures=judge_figures(judges) if judges else [],
+        members=list(rounds[judges[-1].t].members.items()) if judges else [],
+        judge_figures=[*judge_figures(judges), *member_figures(rounds)] if judges else [],
         missing={**judges[-1].health.measures, CEILINGS["kappa"]: judges[-1].people} if judges else {},
         to_read=to_read(view, judges[-1].t) if judges and texts else None,
         funnels=funnels(rounds),

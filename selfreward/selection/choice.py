@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
 from selfreward.artifacts import Artifact, Output
@@ -62,7 +62,7 @@ class Choice:
     """The candidates of a prompt that are trained on, and the others.
 
     `ranked` are those that could be chosen, in the order of their rank; `left_out` are the fates of the others.
-    `over_cap` are picks that a cap on the whole round took away.
+    `over_cap` are picks that a cap on the whole round took away, `compared` counts pairs that were looked at in vain.
     """
 
     prompt: Prompt
@@ -70,6 +70,7 @@ class Choice:
     left_out: Sequence[Fate]
     picks: Sequence[Picked]
     over_cap: Sequence[Picked] = ()
+    compared: Mapping[str, int] = field(default_factory=dict)
 
     def fates(self) -> list[Fate]:
         """One for each candidate, by index."""
@@ -92,9 +93,10 @@ class Choice:
         return replace(self, picks=left, over_cap=over_cap)
 
     def count(self, found: Iterable[Fate], counts: Counter[str]) -> None:
-        """Adds the prompt and what became of its candidates, whose fates were `found`."""
+        """Adds the prompt, what was compared, and what became of its candidates, whose fates were `found`."""
         for fate in (one.fate for one in found if one.fate != "beyond_k"):
             counts["candidates"] += 1
             counts[fate] += 1
         counts["prompts"] += 1
         counts["prompts_without_selection"] += not self.picks
+        counts.update(self.compared)

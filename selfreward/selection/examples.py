@@ -1,19 +1,18 @@
 """Which candidates of a prompt become examples to train on."""
 
 import random
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import ClassVar, Literal, Self
 
 from pydantic import PositiveInt, model_validator
 
 from selfreward.artifacts import derive_seed
-from selfreward.monitor.controller import Orders
 from selfreward.records import Example, Prompt, TrainingRow, digest_of
 from selfreward.row_kinds import EXAMPLES, RowKind
+from selfreward.selection.asked import Asked
 from selfreward.selection.choice import Choice
 from selfreward.selection.fates import Fate, PromptFates
-from selfreward.selection.novelty import NO_ORDERS, most_novel
+from selfreward.selection.novelty import most_novel
 from selfreward.selection.pool import Order, Rated, SelectBase, ranked
 from selfreward.selection.tiers import SHORTEST, by_worth, shortest_first
 from selfreward.spec import neutral
@@ -36,17 +35,16 @@ class ExamplesBase(SelectBase):
         """What candidates are ranked by: their scores."""
         return by_worth(self.tier)
 
-    def choose(
-        self,
-        prompt: Prompt,
-        rated: Sequence[Rated],
-        seed: int,
-        counts: Counter[str],
-        orders: Orders,
-        first: Sequence[Rated],
-    ) -> Choice:
-        """The candidates of one prompt to train on."""
-        return choose(self, prompt, rated, seed, orders)
+    def choose(self, asked: Asked) -> Choice:
+        """The candidates of one prompt to train on, at most `top`, best or luckiest first.
+
+        Equal scores are ranked by index, the order they were drawn in, or with tiers by length. Where novelty is
+        ordered, the most novel come first, under any rule, and none below the quantile comes at all.
+        """
+        able, left_out = ranked(self, asked.prompt, asked.rated, self.order(asked.seed))
+        novel = asked.orders.novelty
+        chosen = (most_novel(able, asked.orders) if novel else shortest_first(able, self.tier))[: self.top]
+        return Choice(prompt=asked.prompt, ranked=able, left_out=left_out, picks=[(one,) for one in chosen])
 
     def rows(self, choice: Choice) -> Iterator[TrainingRow]:
         """The rows that the picks of a prompt make."""
@@ -113,18 +111,6 @@ class RandomPick(ExamplesBase):
     def preferred(self) -> str:
         """What others were preferred for."""
         return "the lot fell on others"
-
-
-def choose(spec: ExamplesBase, prompt: Prompt, rated: Sequence[Rated], seed: int, orders: Orders = NO_ORDERS) -> Choice:
-    """The candidates of one prompt to train on, at most `spec.top`, best or luckiest first.
-
-    The order of `rated` does not matter. Equal scores are ranked by index, the order they were drawn in, or with tiers
-    by length. Where novelty is ordered, the most novel come first, under any rule, and none below the quantile comes
-    at all.
-    """
-    able, left_out = ranked(spec, prompt, rated, spec.order(seed))
-    chosen = (most_novel(able, orders) if orders.novelty else shortest_first(able, spec.tier))[: spec.top]
-    return Choice(prompt=prompt, ranked=able, left_out=left_out, picks=[(one,) for one in chosen])
 
 
 def example_of(prompt: Prompt, chosen: Rated) -> Example:

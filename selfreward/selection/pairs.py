@@ -10,13 +10,13 @@ from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.answers import distinct_key
 from selfreward.artifacts import derive_seed
-from selfreward.monitor.controller import Orders
 from selfreward.records import Example, PreferencePair, Prompt, TrainingRow, digest_of
 from selfreward.row_kinds import PAIRS, RowKind
 from selfreward.selection.anchors import opposite
+from selfreward.selection.asked import Asked
 from selfreward.selection.choice import Choice
 from selfreward.selection.fates import Fate, PromptFates
-from selfreward.selection.novelty import NO_ORDERS, most_novel, parted
+from selfreward.selection.novelty import most_novel, parted
 from selfreward.selection.pool import Rated, SelectBase, fate_of, ranked, sifted
 from selfreward.selection.tiers import LONGEST, SHORTEST, by_worth, shortest_first, worst_of
 from selfreward.spec import neutral
@@ -73,17 +73,21 @@ class PreferencePairs(SelectBase):
         """The setting by which a lot decides which answer is preferred, as it is typed; None where scores decide."""
         return "select.pairs=coin" if self.pairs == "coin" else None
 
-    def choose(
-        self,
-        prompt: Prompt,
-        rated: Sequence[Rated],
-        seed: int,
-        counts: Counter[str],
-        orders: Orders,
-        first: Sequence[Rated],
-    ) -> Choice:
-        """The pairs of one prompt to train on."""
-        return choose_pairs(self, prompt, rated, seed, counts, orders, first)
+    def choose(self, asked: Asked) -> Choice:
+        """The pairs (chosen, rejected) of one prompt. A candidate is selected if it is in a pair.
+
+        Counted are, of the pairs looked at, `ties` of equal scores and those `below_margin`.
+
+        Where novelty is ordered, the most novel at or above the quantile stand against the least novel of the others,
+        in that order under every rule, and tiers do not count.
+        """
+        able, left_out = ranked(self, asked.prompt, asked.rated, by_worth(self.length_tier))
+        luck = random.Random(derive_seed(asked.seed, asked.prompt.id))
+        compared: Counter[str] = Counter()
+        chosen = list(_far_enough(self, _compared(self, asked, able, luck), compared))[: self.per_prompt]
+        if self.pairs == "coin":
+            chosen = [pair if luck.random() < 0.5 else pair[::-1] for pair in chosen]
+        return Choice(prompt=asked.prompt, ranked=able, left_out=left_out, picks=chosen, compared=compared)
 
     def rows(self, choice: Choice) -> Iterator[TrainingRow]:
         """The rows that the picks of a prompt make."""
@@ -112,32 +116,6 @@ class PreferencePairs(SelectBase):
         if told.ranked == 1:
             return "there is no other to compare it with"
         return f"no two compared differ by more than {self.margin:g}"
-
-
-def choose_pairs(
-    spec: PreferencePairs,
-    prompt: Prompt,
-    rated: Sequence[Rated],
-    seed: int,
-    compared: Counter[str],
-    orders: Orders = NO_ORDERS,
-    first: Sequence[Rated] = (),
-) -> Choice:
-    """The pairs (chosen, rejected) of one prompt. The order of `rated` does not matter.
-
-    A candidate is selected if it is in a pair. To `compared` are added, of the pairs looked at, `ties` of equal scores
-    and those `below_margin`.
-
-    Where novelty is ordered, the most novel at or above the quantile stand against the least novel of the others, in
-    that order under every rule, and tiers do not count. `first` are the worst answers of iteration 0 where pairs are
-    ordered to reject them; their scores are those of their own round's judge.
-    """
-    able, left_out = ranked(spec, prompt, rated, by_worth(spec.length_tier))
-    luck = random.Random(derive_seed(seed, prompt.id))
-    chosen = list(_far_enough(spec, _compared(spec, prompt, able, luck, orders, first), compared))[: spec.per_prompt]
-    if spec.pairs == "coin":
-        chosen = [pair if luck.random() < 0.5 else pair[::-1] for pair in chosen]
-    return Choice(prompt=prompt, ranked=able, left_out=left_out, picks=chosen)
 
 
 def pair_of(prompt: Prompt, chosen: Rated | Example, rejected: Rated) -> PreferencePair:
@@ -188,18 +166,14 @@ def choose_anchored(
 
 
 def _compared(
-    spec: PreferencePairs,
-    prompt: Prompt,
-    able: Sequence[Rated],
-    luck: random.Random,
-    orders: Orders,
-    first: Sequence[Rated],
+    spec: PreferencePairs, asked: Asked, able: Sequence[Rated], luck: random.Random
 ) -> list[tuple[Rated, Rated]]:
     """The pairs (better or equal, worse) to look at, in the order in which they are taken."""
     tiered = shortest_first(able, spec.length_tier)
     best_worst = [(tiered[0], worst_of(able, spec.length_tier))] if len(able) > 1 else []
+    orders = asked.orders
     better = most_novel(able, orders) if orders.novelty else tiered
-    answered = ((one, opposite(prompt, one.candidate.text, first)) for one in better)
+    answered = ((one, opposite(asked.prompt, one.candidate.text, asked.first)) for one in better)
     anchored = [(one, worst) for one, worst in answered if worst is not None]
     if orders.novelty:
         pairs = anchored or list(product(*parted(able, orders))) or best_worst

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import PositiveInt, model_validator
 
-from selfreward.monitor.controller import Orders
 from selfreward.records import Feedback, Prompt, TrainingRow, digest_of
 from selfreward.row_kinds import FEEDBACK, RowKind
+from selfreward.selection.asked import Asked
 from selfreward.selection.choice import Choice
 from selfreward.selection.fates import Fate, PromptFates
 from selfreward.selection.novelty import most_novel
@@ -45,24 +45,16 @@ class Unpaired(SelectBase):
             )
         return self
 
-    def choose(
-        self,
-        prompt: Prompt,
-        rated: Sequence[Rated],
-        seed: int,
-        counts: Counter[str],
-        orders: Orders,
-        first: Sequence[Rated],
-    ) -> Choice:
+    def choose(self, asked: Asked) -> Choice:
         """The candidates of one prompt to train on: the best desirable ones, then the worst undesirable ones.
 
         Where novelty is ordered, the most novel desirable ones come first, and none below the quantile comes at all.
         """
-        able, left_out = ranked(self, prompt, rated, best_first)
-        better = most_novel(able, orders) if orders.novelty else able
+        able, left_out = ranked(self, asked.prompt, asked.rated, best_first)
+        better = most_novel(able, asked.orders) if asked.orders.novelty else able
         good = [one for one in better if self.is_desirable(one.score)][: self.per_prompt]
         bad = [one for one in reversed(able) if self.is_desirable(one.score) is False][: self.per_prompt]
-        return Choice(prompt=prompt, ranked=able, left_out=left_out, picks=[(one,) for one in (*good, *bad)])
+        return Choice(prompt=asked.prompt, ranked=able, left_out=left_out, picks=[(one,) for one in (*good, *bad)])
 
     def rows(self, choice: Choice) -> Iterator[TrainingRow]:
         """The rows that the picks of a prompt make."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.artifacts.reports import load_report, save_report
@@ -14,10 +15,10 @@ from selfreward.judge_quality.measures import judge_measures, rater_measures, ro
 from selfreward.judge_quality.opinions import save_weights, write_opinions
 from selfreward.judge_quality.verdicts import Judged, judged, labelled
 from selfreward.judges import AnyJudge, JudgeSpec
-from selfreward.judges.base import Judge, Means, Scale, Weights
+from selfreward.judges.base import Judge, Scale, Weights, means_of
 from selfreward.policies import Judging
 from selfreward.records import GoldPair
-from selfreward.spec import Spec
+from selfreward.spec import Json, Spec
 
 VERSION = 7
 
@@ -61,6 +62,11 @@ def health_of(measured: Artifact) -> Health:
     return load_report(measured, "health", Health)
 
 
+def asked_judge(measured: Artifact) -> Mapping[str, Json]:
+    """The settings of the judge that was measured, as they count in the key."""
+    return cast("Mapping[str, Json]", measured.spec["judge"])
+
+
 def gate_figures(part: Part) -> GateFigures:
     """The part `figures` of it."""
     return load_report(part, "figures", GateFigures)
@@ -98,7 +104,7 @@ def health(
     Raises StageError as the stage `judge` does, and DataError where weights are to be learned from no pairs.
     """
     judge, seed = spec.judge, seed or 0
-    means = Means(policy=policy, backend=backend, jurors=jurors, engines=engines or {})
+    means = means_of(policy, backend, engines, jurors)
     judging, why = judge.build(means), judge.why_not_gold
     if judge.learns and not gold.rows():
         raise DataError(

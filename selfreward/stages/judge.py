@@ -14,7 +14,7 @@ from selfreward.artifacts.many_rows import few_collections
 from selfreward.backends.base import Backend
 from selfreward.judge_quality.opinions import weights_of
 from selfreward.judges import AnyJudge
-from selfreward.judges.base import Item, Means
+from selfreward.judges.base import Item, means_of
 from selfreward.judges.both_orders import comparisons
 from selfreward.judges.disagreement import Dispute
 from selfreward.judges.judge_shard import judge_shard, tell_items
@@ -73,7 +73,7 @@ def judge(
     Raises StageError, leaving the finished shards, when more than `spec.max_failed_share` of a shard failed.
     """
     learned = None if weights is None else weights_of(weights)
-    judging = spec.build(Means(policy=policy, backend=backend, jurors=jurors, engines=engines or {}, weights=learned))
+    judging = spec.build(means_of(policy, backend, engines, jurors, learned))
     with ExitStack() as tables, out.progress(candidates.rows(), "judgments") as advance:
         asked = tables.enter_context(out.table(Judgment, "rows" if judging.conclude is None else "evidence"))
         rows = None if judging.conclude is None else tables.enter_context(out.table(Judgment))

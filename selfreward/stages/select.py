@@ -12,6 +12,7 @@ from selfreward.records import Example, PreferencePair, Prompt, TrainingRow
 from selfreward.row_kinds import candidates_of
 from selfreward.selection import AnySelect
 from selfreward.selection.anchors import worst_at_first
+from selfreward.selection.asked import Asked
 from selfreward.selection.choice import Choice, save_counts
 from selfreward.selection.fates import Fate
 from selfreward.selection.novelty import NO_ORDERS, lowered, within_cap
@@ -70,7 +71,11 @@ def select(
             human = {example.prompt_id: example for example in prompts.records(Example, "human")}
             rated = _not_anchored(spec, rated, human, first, before, pairs, fates, counts)
         rows = opened.enter_context(out.table(spec.makes.record, spec.makes.table))
-        choices = (spec.choose(asked, group, seed, counts, orders, first.get(asked.id, ())) for asked, group in rated)
+        asked = (
+            Asked(prompt=prompt, rated=group, seed=seed, orders=orders, first=first.get(prompt.id, ()))
+            for prompt, group in rated
+        )
+        choices = map(spec.choose, asked)
         for choice in _capped(choices, orders, counts):
             made = list(spec.rows(choice))
             rows.add(*made)

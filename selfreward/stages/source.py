@@ -89,7 +89,7 @@ def load_sources(
         return table
 
     measured = {role: load(role) for role in _MEASURED}
-    trained: dict[TrainedRole, Artifact] = {role: load(role) for role in TRAINED if _is_given(data, role)}
+    trained: dict[TrainedRole, Artifact] = {role: load(role) for role in TRAINED if data.has(role)}
     make: Callable[..., Artifact] = run.source
     checked = {
         role: make(f"clean_{role}", clean, CleanSpec(role=role, overlap=data.overlap), table=table, **measured)
@@ -100,11 +100,6 @@ def load_sources(
     # A check that drops nothing gives the table as it was, so that no key hangs on how the check is made.
     cleaned = {role: checked[role] if checked[role].rows("dropped") else table for role, table in trained.items()}
     return Sources(**cleaned, **measured)
-
-
-def _is_given(data: AnyData, role: TrainedRole) -> bool:
-    """Whether there is a table of a role; data without feedback have none, empty ones of other roles are there."""
-    return role != "feedback" or bool(getattr(data, role, None))
 
 
 def left_out_line(role: str, table: Artifact) -> str | None:

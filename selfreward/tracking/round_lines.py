@@ -6,6 +6,7 @@ Each count stands with what it is out of. `diagnosis.json` has the monitor's par
 from collections.abc import Iterator, Mapping
 
 from selfreward.monitor.verdict_words import blind, moved, reason
+from selfreward.reading.members import Member
 from selfreward.reading.monitor_metrics import Metric
 from selfreward.reading.rounds import Round
 from selfreward.stages.decide import Decision
@@ -67,6 +68,25 @@ def drawn_lines(row: Mapping[str, Metric]) -> list[str]:
             "scored and trained by those"
         )
     return lines
+
+
+def member_lines(members: Mapping[str, Member]) -> list[str]:
+    """What each member of a jury is by itself, a line each; nothing of one judge."""
+    return [f"  judge {name}: {', '.join((*_gold_words(one), *_round_words(one)))}" for name, one in members.items()]
+
+
+def _gold_words(one: Member) -> Iterator[str]:
+    if (gold := one.on_gold) is not None:
+        if (found := gold.accuracy.interval) is None:
+            yield f"not measured on gold ({gold.accuracy.why_missing})"
+        else:
+            yield f"accuracy {found.value:.3g} ({found.low:.3g} to {found.high:.3g}) on gold"
+            yield f"{gold.scored} of {gold.pairs} pairs have its verdict"
+
+
+def _round_words(one: Member) -> Iterator[str]:
+    if (here := one.in_round) is not None:
+        yield f"{here.scored} of {here.candidates} candidates have its score"
 
 
 def training_counts(row: Mapping[str, Metric]) -> list[str]:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from selfreward.artifacts.atomic_files import write_atomically
-from selfreward.artifacts.runs import read_iteration, read_run
+from selfreward.artifacts.runs import read_iteration, read_sources
 from selfreward.reading.metrics import METRICS_FILE, data_metrics, metrics_of_round
 from selfreward.reading.monitor_metrics import Metric
 from selfreward.reading.rounds import Round
 from selfreward.spec import Spec, execution
-from selfreward.tracking.round_lines import drawn_lines, monitor_lines, set_lines, training_counts
+from selfreward.tracking.round_lines import drawn_lines, member_lines, monitor_lines, set_lines, training_counts
 
 _SUMMARY = {
     "t": "loop/iteration",
@@ -78,7 +78,7 @@ class Tracker:
         """Writes the metrics of iteration `t`, the next one, to metrics.jsonl; shows what is new, and the end."""
         assert t == len(self._rows), "iterations come in order"
         one, before = self._round(t), self._round(t - 1) if t else None
-        self._rows.append(metrics_of_round(one, before) | ({} if t else data_metrics(read_run(self.folder).sources)))
+        self._rows.append(metrics_of_round(one, before) | ({} if t else data_metrics(one.sources)))
         lines = [json.dumps(row, sort_keys=True, allow_nan=False) for row in self._rows]
         path = self.folder / METRICS_FILE
         known = path.read_text().splitlines() if path.exists() else []
@@ -89,7 +89,8 @@ class Tracker:
         if new:
             row = self._rows[t]
             gate_lines = () if one.gate is None else one.gate.told
-            for line in (*set_lines(one), *monitor_lines(one), *drawn_lines(row), *gate_lines, *training_counts(row)):
+            told = (*drawn_lines(row), *gate_lines, *member_lines(one.members), *training_counts(row))
+            for line in (*set_lines(one), *monitor_lines(one), *told):
                 self.printer.say(line)
         if new or last:
             shown = [{column: _cell(row.get(name)) for column, name in _SUMMARY.items()} for row in self._rows]
@@ -100,7 +101,7 @@ class Tracker:
             self.log(one, before)
 
     def _round(self, t: int) -> Round:
-        return Round(t, read_iteration(self.folder, t))
+        return Round(t, read_iteration(self.folder, t), read_sources(self.folder))
 
 
 def _cell(value: Metric) -> str:

@@ -15,6 +15,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -76,13 +77,13 @@ class WandbRun:
                 return
             row: dict[str, Any] = dict(metrics_of_round(one, before))
             of_policy = {name: one.stages[name] for name in _POLICY_STAGES if name in one.stages}
-            known = metrics_of_round(Round(one.t, of_policy), before)
+            known = metrics_of_round(replace(one, stages=of_policy), before)
             alerts = [*gate_alerts(one, before), *decision_alerts(one)]
             if 2 * one.t < self._next:
                 row = {name: value for name, value in row.items() if name not in known} | {AXIS: one.t}
             else:
                 if one.t == 0:
-                    row |= data_metrics(read_run(self._folder).sources)
+                    row |= data_metrics(one.sources)
                 alerts = [*policy_alerts(one, before), *alerts]
                 if self._spec.log_text:
                     row["samples"] = self._samples(one.stages)

@@ -16,6 +16,7 @@ from selfreward.judges.base import Means
 from selfreward.judges.disagreement import disagreement
 from selfreward.judges.reward_model import RewardModelSpec
 from selfreward.policies import Policy, RewardModels
+from selfreward.reading.rounds import rounds_of
 from selfreward.records import Judgment
 from selfreward.report.page import render
 from selfreward.stages.gate import gate_of
@@ -162,16 +163,26 @@ def test_a_model_is_loaded_once_a_round_and_freed(wide, tmp_path, monkeypatch):
 
 def test_an_ensemble_judges_a_run_and_its_disputes_are_listed(wide, tmp_path):
     settings = ("judge=reward_model", f"judge.models=[{','.join(map(str, wide))}]", "judge.aggregate=lower", *SMALL)
-    judged = run_scripted(tmp_path, *settings).iterations[0]["judge"]
+    view = run_scripted(tmp_path, *settings)
+    judged = view.iterations[0]["judge"]
     assert judged.rows("evidence") == 3 * judged.rows()
     assert judged.manifest.counts["jury_disagreement"] > 0
+    members = rounds_of(view)[0].members
+    assert members.keys() == {"model_1", "model_2", "model_3"}
+    assert {one.in_round.scored for one in members.values()} == {judged.rows()}
+    assert len({one.in_round.mean_score for one in members.values()}) == 3
 
 
-def test_it_is_a_member_of_a_jury_with_models_of_its_own(wide, tmp_path):
-    member = ("+judge@judge.members.reward=reward_model", f"judge.members.reward.models=[{wide[0]}]")
+@pytest.mark.parametrize("models", [1, 3])
+def test_it_is_a_member_of_a_jury_with_models_of_its_own(wide, tmp_path, models):
+    folders = ",".join(map(str, wide[:models]))
+    member = ("+judge@judge.members.reward=reward_model", f"judge.members.reward.models=[{folders}]")
     places = [f"judge.members.reward.{one.removeprefix('judge.')}" for one in SMALL[1:]]
     out = ("~judge.members.pairwise", "~judge.members.rubric")
-    judged = run_scripted(tmp_path, "judge=jury", *member, *places, *out, SMALL[0]).iterations[0]["judge"]
+    view = run_scripted(tmp_path, "judge=jury", *member, *places, *out, SMALL[0])
+    judged = view.iterations[0]["judge"]
     said = Counter(one.judge.partition(":")[0] for one in judged.records(Judgment, "evidence"))
-    assert said["reward"] == said["likelihood"] == judged.rows()
+    assert said["reward"] == models * said["likelihood"] == models * judged.rows()
+    alone = rounds_of(run_scripted(tmp_path, "judge=reward_model", f"judge.models=[{folders}]", *SMALL, "run=alone"))[0]
+    assert rounds_of(view)[0].members["reward"].on_gold.accuracy == alone.health.measures["accuracy"]
     assert "juror_reward" in judged.manifest.inputs

@@ -13,7 +13,7 @@ from selfreward.report.round_tables import per_kept_row
 def test_yield_and_cost_agree_with_the_manifests(examples: RunView, pairs: RunView) -> None:
     for view, table in ((examples, "rows"), (pairs, "pairs")):
         for t, stages in enumerate(view.iterations[:2]):
-            found = Round(t, stages)
+            found = Round(t, stages, view.sources)
             assert found.judged is not None and found.selection is not None and found.kept is not None
             assert found.drawn == stages["sample"].rows()
             assert found.judged.scored == sum(j.outcome == "scored" for j in stages["judge"].records(Judgment))
@@ -46,8 +46,11 @@ def test_status_and_page_tell_the_yield(examples: RunView, capsys: pytest.Captur
 
 def test_no_kept_row_gives_no_cost(examples: RunView) -> None:
     last = examples.iterations[-1]
-    assert Round(2, last).costs_per_row == {}
-    assert not any(name.startswith("yield/") or "per_row" in name for name in metrics_of_round(Round(2, last), None))
+    assert Round(2, last, examples.sources).costs_per_row == {}
+    assert not any(
+        name.startswith("yield/") or "per_row" in name
+        for name in metrics_of_round(Round(2, last, examples.sources), None)
+    )
     started = {name: examples.iterations[0][name] for name in ("sample", "judge")}
-    assert "yield/kept_rows" not in metrics_of_round(Round(0, started), None)
-    assert "yield/drawn" in metrics_of_round(Round(0, started), None)
+    assert "yield/kept_rows" not in metrics_of_round(Round(0, started, examples.sources), None)
+    assert "yield/drawn" in metrics_of_round(Round(0, started, examples.sources), None)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfreward.records import Candidate, Finish
-from selfreward.selection.examples import BestOfK, RandomPick, choose
+from selfreward.selection.examples import BestOfK, RandomPick
 from selfreward.selection.pool import Rated
-from tests.stages.tables import closed_prompt, drawn
+from tests.stages.tables import choice_of, closed_prompt, drawn
 
 PROMPT = closed_prompt(2)
 
@@ -27,7 +27,7 @@ def rated(*scores: float | None) -> list[Rated]:
 
 
 def ids(spec: BestOfK | RandomPick, pool: list[Rated], counts: Counter[str] | None = None, seed: int = 0) -> list[str]:
-    choice = choose(spec, PROMPT, pool, seed)
+    choice = choice_of(spec, PROMPT, pool, seed=seed)
     choice.count(choice.fates(), Counter() if counts is None else counts)
     return [one.candidate.id for (one,) in choice.picks]
 
@@ -95,7 +95,7 @@ def test_the_order_of_candidates_changes_nothing(kind: type, scores: list[float 
 @given(scores=SCORES, top=st.integers(1, 3), k=st.integers(1, 8))
 def test_every_candidate_is_counted_once(scores: list[float | None], top: int, k: int) -> None:
     counts: Counter[str] = Counter()
-    choice = choose(BestOfK(k=k, top=min(top, k), threshold=-2.0), PROMPT, rated(*scores), 0)
+    choice = choice_of(BestOfK(k=k, top=min(top, k), threshold=-2.0), PROMPT, rated(*scores))
     choice.count(choice.fates(), counts)
     assert [one.index for one in choice.fates()] == list(range(len(scores)))
     reasons = {name: value for name, value in counts.items() if not name.startswith(("prompts", "candidates"))}

@@ -11,13 +11,14 @@ from pydantic import ValidationError
 from selfreward.reading.fate_words import fate_in_words, rule_in_words
 from selfreward.reading.prompt_rounds import Considered, PolicyName, PromptRound, SelectionRule
 from selfreward.selection import AnySelect
-from selfreward.selection.examples import BestOfK, RandomPick, choose
+from selfreward.selection.examples import BestOfK, RandomPick
 from selfreward.selection.novelty import NO_ORDERS
-from selfreward.selection.pairs import PreferencePairs, choose_anchored, choose_pairs, pair_of
+from selfreward.selection.pairs import PreferencePairs, choose_anchored, pair_of
 from selfreward.selection.pool import Rated, looked_at
 from selfreward.spec import identity
 from tests.selection.test_examples import PROMPT, candidate
 from tests.selection.test_pairs import HUMAN
+from tests.stages.tables import choice_of
 
 Sizes = list[tuple[float, int]]
 """The score and the tokens of each candidate."""
@@ -32,14 +33,14 @@ def pool(*sizes: tuple[float | None, int]) -> list[Rated]:
 
 def pair(spec: PreferencePairs, rated: list[Rated], counts: Counter[str] | None = None) -> str | None:
     counts = Counter() if counts is None else counts
-    choice = choose_pairs(spec, PROMPT, rated, 0, counts)
+    choice = choice_of(spec, PROMPT, rated)
     choice.count(choice.fates(), counts)
     found = choice.picks
     return f"{found[0][0].candidate.id}>{found[0][1].candidate.id}" if found else None
 
 
 def picks(spec: BestOfK, rated: list[Rated]) -> list[str]:
-    return [one.candidate.id for (one,) in choose(spec, PROMPT, rated, 0).picks]
+    return [one.candidate.id for (one,) in choice_of(spec, PROMPT, rated).picks]
 
 
 SIZES = st.lists(st.tuples(st.sampled_from([0.0, 1.0, 2.0, 3.0, 4.0, 5.0]), st.integers(1, 9)), min_size=1, max_size=8)
@@ -63,9 +64,9 @@ def test_no_shorter_one_is_as_good_and_no_longer_one_as_bad(sizes: Sizes, tier: 
     best, worst = max(scores), min(scores)
     good = [one.candidate.tokens for one in rated if one.worth >= best - tier * (best - worst)]
     bad = [one.candidate.tokens for one in rated if one.worth <= worst + tier * (best - worst)]
-    ((taken,),) = choose(BestOfK(length_tier=tier, **WIDE), PROMPT, rated, 0).picks
+    ((taken,),) = choice_of(BestOfK(length_tier=tier, **WIDE), PROMPT, rated).picks
     assert taken.candidate.tokens == min(good)
-    found = choose_pairs(PreferencePairs(length_tier=tier, **WIDE), PROMPT, rated, 0, Counter()).picks
+    found = choice_of(PreferencePairs(length_tier=tier, **WIDE), PROMPT, rated).picks
     assert len(found) == (best > worst)
     for chosen, rejected in found:
         assert (chosen, rejected.candidate.tokens) == (taken, max(bad))
@@ -76,7 +77,7 @@ def test_no_shorter_one_is_as_good_and_no_longer_one_as_bad(sizes: Sizes, tier: 
 def test_a_tier_of_nothing_takes_the_best_and_the_worst(sizes: Sizes) -> None:
     rated = pool(*sizes)
     scores = [score for score, _ in sizes]
-    for chosen, rejected in choose_pairs(PreferencePairs(length_tier=0.0, **WIDE), PROMPT, rated, 0, Counter()).picks:
+    for chosen, rejected in choice_of(PreferencePairs(length_tier=0.0, **WIDE), PROMPT, rated).picks:
         assert (chosen.score, rejected.score) == (max(scores), min(scores))
     even = pool(*((score, 5) for score in scores))
     assert pair(PreferencePairs(length_tier=0.0, **WIDE), even) == pair(PreferencePairs(**WIDE), even)
@@ -101,9 +102,9 @@ def test_the_order_of_candidates_changes_nothing(sizes: Sizes, tier: float | Non
 @given(sizes=SIZES, tier=TIERS, penalty=st.sampled_from([0.25, 0.5]))
 def test_a_penalty_is_a_judge_that_takes_so_much_off_for_each_token(sizes: Sizes, tier, penalty: float) -> None:
     by_hand = pool(*((score - penalty * tokens, tokens) for score, tokens in sizes))
-    left = choose_pairs(PreferencePairs(length_tier=tier, **WIDE), PROMPT, by_hand, 0, Counter()).picks
+    left = choice_of(PreferencePairs(length_tier=tier, **WIDE), PROMPT, by_hand).picks
     spec = PreferencePairs(length_tier=tier, length_penalty=penalty, **WIDE)
-    found = choose_pairs(spec, PROMPT, pool(*sizes), 0, Counter()).picks
+    found = choice_of(spec, PROMPT, pool(*sizes)).picks
     assert [pair_of(PROMPT, *both) for both in found] == [pair_of(PROMPT, *both) for both in left]
     best = BestOfK(length_tier=tier, top=3, **WIDE)
     assert picks(best.model_copy(update={"length_penalty": penalty}), pool(*sizes)) == picks(best, by_hand)
@@ -112,7 +113,7 @@ def test_a_penalty_is_a_judge_that_takes_so_much_off_for_each_token(sizes: Sizes
 def test_the_margin_is_of_what_the_penalty_leaves_and_the_threshold_of_the_score() -> None:
     rated = pool((3.0, 10), (2.0, 2))
     spec = PreferencePairs(k=2, length_penalty=0.25)
-    (found,) = choose_pairs(spec, PROMPT, rated, 0, Counter()).picks
+    (found,) = choice_of(spec, PROMPT, rated).picks
     assert pair_of(PROMPT, *found).margin == (2.0 - 0.5) - (3.0 - 2.5)
     counts: Counter[str] = Counter()
     assert pair(spec.model_copy(update={"margin": 1.0}), rated, counts) is None
@@ -160,8 +161,7 @@ def test_settings_at_rest_are_no_part_of_a_key_and_a_tier_makes_one_pair() -> No
 
 def told(spec: AnySelect, rated: list[Rated]) -> list[str]:
     """The rule and the fate of every candidate, in words."""
-    pairs = isinstance(spec, PreferencePairs)
-    choice = choose_pairs(spec, PROMPT, rated, 0, Counter()) if pairs else choose(spec, PROMPT, rated, 0)
+    choice = choice_of(spec, PROMPT, rated)
     considered = tuple(
         Considered(candidate=one.candidate, judgments=(), fate=fate)
         for one, fate in zip(rated, choice.fates(), strict=True)

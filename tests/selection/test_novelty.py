@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from selfreward.monitor.controller import Orders
 from selfreward.records import Example, PreferencePair
 from selfreward.selection import AnySelect
-from selfreward.selection.examples import BestOfK, RandomPick, choose
+from selfreward.selection.examples import BestOfK, RandomPick
 from selfreward.selection.fates import Fate
-from selfreward.selection.pairs import PreferencePairs, choose_pairs
+from selfreward.selection.pairs import PreferencePairs
 from selfreward.selection.pool import Rated
-from tests.stages.tables import closed_prompt, drawn, human_example, open_prompt, ordered, selected
+from tests.stages.tables import choice_of, closed_prompt, drawn, human_example, open_prompt, ordered, selected
 
 PROMPT = open_prompt(0)
 NOVEL = Orders(novelty=True, novelty_quantile=0.5)
@@ -34,26 +34,26 @@ def index_of(one: Rated) -> int:
 
 def test_the_most_novel_of_the_good_ones_is_taken() -> None:
     pool = rated([5.0, 4.0, 1.0, 3.0, 2.0])
-    assert [index_of(one) for (one,) in choose(BestOfK(k=5), PROMPT, pool, 0).picks] == [0]
-    assert [index_of(one) for (one,) in choose(BestOfK(k=5), PROMPT, pool, 0, NOVEL).picks] == [3]
-    assert [index_of(one) for (one,) in choose(RandomPick(k=5), PROMPT, pool, 0, NOVEL).picks] == [3]
+    assert [index_of(one) for (one,) in choice_of(BestOfK(k=5), PROMPT, pool).picks] == [0]
+    assert [index_of(one) for (one,) in choice_of(BestOfK(k=5), PROMPT, pool, NOVEL).picks] == [3]
+    assert [index_of(one) for (one,) in choice_of(RandomPick(k=5), PROMPT, pool, NOVEL).picks] == [3]
 
 
 def test_the_most_novel_good_one_stands_over_the_least_novel_bad_one() -> None:
     pool = rated([3.0, 1.0, 2.0, 4.0])
-    ((chosen, rejected),) = choose_pairs(PreferencePairs(), PROMPT, pool, 0, Counter()).picks
+    ((chosen, rejected),) = choice_of(PreferencePairs(), PROMPT, pool).picks
     assert (index_of(chosen), index_of(rejected)) == (3, 1)
     pool = rated([5.0, 2.0, 1.0, 4.0])
-    ((chosen, rejected),) = choose_pairs(PreferencePairs(), PROMPT, pool, 0, Counter(), NOVEL).picks
+    ((chosen, rejected),) = choice_of(PreferencePairs(), PROMPT, pool, NOVEL).picks
     assert (index_of(chosen), index_of(rejected)) == (3, 1)
 
 
 def test_where_most_answers_share_the_lowest_score_the_others_are_preferred() -> None:
     pool = rated([1.0, 1.0, 2.0, 1.0])
-    ((chosen, rejected),) = choose_pairs(PreferencePairs(), PROMPT, pool, 0, Counter(), NOVEL).picks
+    ((chosen, rejected),) = choice_of(PreferencePairs(), PROMPT, pool, NOVEL).picks
     assert (index_of(chosen), index_of(rejected)) == (2, 0)
     counts: Counter[str] = Counter()
-    choice = choose_pairs(PreferencePairs(), PROMPT, rated([1.0] * 4), 0, counts, NOVEL)
+    choice = choice_of(PreferencePairs(), PROMPT, rated([1.0] * 4), NOVEL)
     choice.count(choice.fates(), counts)
     assert choice.picks == []
     assert (counts["ties"], counts["prompts_without_selection"]) == (1, 1)
@@ -69,7 +69,7 @@ def test_novelty_never_picks_below_the_quantile(scores, quantile, top, random) -
     orders = Orders(novelty=True, novelty_quantile=quantile)
     pool, counts = rated(scores), Counter()
     able = [one.worth for one in pool if one.score is not None and one.candidate.text.strip()]
-    choice = choose(spec, PROMPT, pool, 0, orders)
+    choice = choice_of(spec, PROMPT, pool, orders)
     choice.count(choice.fates(), counts)
     chosen = [one for (one,) in choice.picks]
     assert bool(chosen) == bool(able)
@@ -86,8 +86,8 @@ def test_whatever_is_ordered_the_order_of_candidates_changes_nothing(rule, score
     shuffled = list(pool)
     order.shuffle(shuffled)
     counts, again = Counter(), Counter()
-    choice = choose_pairs(spec, PROMPT, pool, 0, counts, orders, before)
-    found, same = choice.picks, choose_pairs(spec, PROMPT, shuffled, 0, again, orders, before)
+    choice = choice_of(spec, PROMPT, pool, orders, before)
+    found, same = choice.picks, choice_of(spec, PROMPT, shuffled, orders, before)
     assert (found, choice.fates()) == (same.picks, same.fates())
     choice.count(choice.fates(), counts)
     same.count(same.fates(), again)

@@ -8,14 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfreward.records import Example
-from selfreward.selection.pairs import PreferencePairs, choose_anchored, choose_pairs, pair_of
+from selfreward.selection.pairs import PreferencePairs, choose_anchored, pair_of
 from selfreward.selection.pool import Rated
 from tests.selection.test_examples import PROMPT, candidate, rated
+from tests.stages.tables import choice_of
 
 
 def pairs(spec: PreferencePairs, pool: list[Rated], counts: Counter[str] | None = None, seed: int = 0) -> list[str]:
     counts = Counter() if counts is None else counts
-    choice = choose_pairs(spec, PROMPT, pool, seed, counts)
+    choice = choice_of(spec, PROMPT, pool, seed=seed)
     choice.count(choice.fates(), counts)
     return [f"{chosen.candidate.id}>{rejected.candidate.id}" for chosen, rejected in choice.picks]
 
@@ -79,7 +80,7 @@ SCORES = st.lists(st.one_of(st.none(), st.sampled_from([0.0, 1.0, 2.0, 3.0, 4.0,
 @given(scores=SCORES, margin=st.floats(0, 3), cap=st.one_of(st.none(), st.integers(1, 5)))
 def test_a_pair_is_always_better_by_more_than_the_margin(rule, scores, margin, cap) -> None:
     spec = PreferencePairs(k=8, pairs=rule, margin=margin, per_prompt=cap)
-    found = choose_pairs(spec, PROMPT, rated(*scores), 0, Counter()).picks
+    found = choice_of(spec, PROMPT, rated(*scores)).picks
     assert all(chosen.worth - rejected.worth > margin for chosen, rejected in found)
     assert cap is None or len(found) <= cap
     assert len({(a.candidate.id, b.candidate.id) for a, b in found}) == len(found)
@@ -90,7 +91,7 @@ def test_a_pair_is_always_better_by_more_than_the_margin(rule, scores, margin, c
 def test_every_candidate_is_counted_once(rule, scores, k) -> None:
     counts: Counter[str] = Counter()
     spec = PreferencePairs(k=k, pairs=rule, threshold=1.0, per_prompt=2)
-    choice = choose_pairs(spec, PROMPT, rated(*scores), 0, counts)
+    choice = choice_of(spec, PROMPT, rated(*scores))
     choice.count(choice.fates(), counts)
     assert [one.index for one in choice.fates()] == list(range(len(scores)))
     sides = [(one.candidate_id, other) for one in choice.fates() for other in one.over]
@@ -102,7 +103,7 @@ def test_every_candidate_is_counted_once(rule, scores, k) -> None:
 
 
 def test_a_pair_knows_where_it_comes_from() -> None:
-    (both,) = choose_pairs(PreferencePairs(), PROMPT, rated(1.0, 4.0), 0, Counter()).picks
+    (both,) = choice_of(PreferencePairs(), PROMPT, rated(1.0, 4.0)).picks
     pair = pair_of(PROMPT, *both)
     assert (pair.chosen, pair.rejected) == ("The answer is 1.", "The answer is 0.")
     assert (pair.chosen_id, pair.rejected_id, pair.margin, pair.origin) == ("c1", "c0", 3.0, "self")

@@ -15,14 +15,13 @@ from selfreward.artifacts.runs import RunView
 from selfreward.records import Example, Feedback, PreferencePair
 from selfreward.row_kinds import FEEDBACK
 from selfreward.selection.choice import selection_counts
-from selfreward.selection.novelty import NO_ORDERS
 from selfreward.selection.pool import Rated
 from selfreward.selection.unpaired import Unpaired
 from selfreward.stages.mix import MixSpec, Spent, mix, mixing_of
 from tests.explained import rounds, shown
 from tests.explained import told as explained
 from tests.selection.test_examples import PROMPT, rated
-from tests.stages.tables import artifact, human_example, open_prompt, ordered, selected
+from tests.stages.tables import artifact, choice_of, human_example, open_prompt, ordered, selected
 from tests.support import Silent, run_scripted
 
 OWN = [(open_prompt(number), [(f"Answer {number}.", 1.0), (f"Other {number}.", 0.0)]) for number in range(4)]
@@ -32,7 +31,7 @@ WIDE = Unpaired(k=8, desirable=4, undesirable=2, dedup=False)
 
 
 def signs(spec: Unpaired, pool: list[Rated]) -> dict[str, bool]:
-    choice = spec.choose(PROMPT, pool, 0, Counter(), NO_ORDERS, ())
+    choice = choice_of(spec, PROMPT, pool)
     rows = [row for row in spec.rows(choice) if isinstance(row, Feedback)]
     return {str(row.candidate_id): row.desirable for row in rows}
 

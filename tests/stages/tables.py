@@ -4,8 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from selfreward.artifacts import Artifact, Output, Part, Store
+from selfreward.monitor.controller import Orders
 from selfreward.records import Candidate, Example, Judgment, Prompt, Usage, make_prompt
 from selfreward.selection import AnySelect
+from selfreward.selection.asked import Asked
+from selfreward.selection.choice import Choice
+from selfreward.selection.novelty import NO_ORDERS
+from selfreward.selection.pool import Rated
 from selfreward.spec import Json, Spec
 from selfreward.stages.select import select
 from tests.support import Silent
@@ -31,6 +36,19 @@ def artifact(folder: Path, name: str, tables: Mapping[str, tuple[type, Sequence[
             out.write_json(file, value)
 
     return Store(folder, Silent()).run(stage, Made(name=name))
+
+
+def choice_of(
+    spec: AnySelect,
+    prompt: Prompt,
+    rated: Sequence[Rated],
+    orders: Orders = NO_ORDERS,
+    first: Sequence[Rated] = (),
+    *,
+    seed: int = 0,
+) -> Choice:
+    """What a rule chooses of the candidates of one prompt."""
+    return spec.choose(Asked(prompt=prompt, rated=rated, seed=seed, orders=orders, first=first))
 
 
 def open_prompt(number: int) -> Prompt:

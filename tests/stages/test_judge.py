@@ -43,7 +43,7 @@ def test_a_judge_that_concludes_keeps_what_it_asked_beside_its_rows(tmp_path: Pa
     assert counts["undecided"] == sum(one.preference is None for one in found) > 0
     assert counts["tokens"] == sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in evidence)
     assert "score_variance" not in counts
-    found = Round(0, stages).judged
+    found = Round(0, stages, {}).judged
     assert found is not None and found.judgments == len(evidence)
 
 

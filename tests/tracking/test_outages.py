@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from selfreward.artifacts.runs import read_iteration
+from selfreward.artifacts.runs import read_iteration, read_sources
 from selfreward.reading.rounds import Round
 from selfreward.tracking import Tracker, TrackerSpec
 from selfreward.tracking.wandb import WandbRun
@@ -159,7 +159,7 @@ def test_what_was_left_out_of_the_data_is_sent_with_the_first_iteration(
     manifest = next(run.glob("sources/train/manifest.json"))
     whole = json.loads(manifest.read_text())
     manifest.write_text(json.dumps({**whole, "counts": {**whole["counts"], "left_out:turn_without_text": 2}}))
-    first, second = (Round(t, read_iteration(run, t)) for t in (0, 1))
+    first, second = (Round(t, read_iteration(run, t), read_sources(run)) for t in (0, 1))
     with WandbRun(
         TrackerSpec(wandb="online"), run, tmp_path, json.loads((run / "config.json").read_text()), str
     ) as one:
