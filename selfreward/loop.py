@@ -82,6 +82,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             select,
             config.select,
             **judged,
+            weights=weights if config.select.labelled else None,
             decision=part_of(last.decision, "orders"),
             first_candidates=first.candidates,
             first_judgments=first.judgments,
