@@ -186,7 +186,7 @@ def test_training_on_a_policy_reads_the_last_token_whatever_pads(tmp_path):
     _, folder = train(policy, tmp_path, epochs=1)
     chat = load_chat(folder, trust_remote_code=False)
     config = json.loads((folder / "config.json").read_text())
-    (row,) = reward_rows(chat, [Shown(messages=PAIRS[0].pair.messages, text="hello")])
+    (row,) = reward_rows(chat, [Shown(messages=PAIRS[0].messages, text="hello")])
     assert row[-1] == chat.end_of_turn != config["pad_token_id"]
     assert read_position(row, config["pad_token_id"]) == len(row) - 1
     assert chat.tokenizer.pad_token_id == config["pad_token_id"]
