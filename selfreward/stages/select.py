@@ -67,9 +67,9 @@ def select(
         first = worst_at_first(spec, prompts, first_candidates, first_judgments)
         counts["anchored"] = 0
     before = {one.candidate.id for worst in first.values() for one in worst}
-    asked = None
+    said = None
     if spec.labelled:
-        asked = preferences(candidates, judgments, None if weights is None else weights_of(weights))
+        said = preferences(candidates, judgments, None if weights is None else weights_of(weights))
         counts.update(pairs_without_label=0, labels_below_half=0)
     with ExitStack() as opened:
         advance = opened.enter_context(out.progress(prompts.rows(), "prompts"))
@@ -80,11 +80,11 @@ def select(
             human = {example.prompt_id: example for example in prompts.records(Example, "human")}
             rated = _not_anchored(spec, rated, human, first, before, pairs, fates, counts)
         rows = opened.enter_context(out.table(written_as(spec.makes.record, spec.labelled), spec.makes.table))
-        choices = (spec.choose(one, group, seed, counts, orders, first.get(one.id, ())) for one, group in rated)
+        choices = (spec.choose(asked, group, seed, counts, orders, first.get(asked.id, ())) for asked, group in rated)
         for choice in _capped(choices, orders, counts):
             made = list(spec.rows(choice))
-            if asked is not None:
-                preference = next(found for id_, found in asked if id_ == choice.prompt.id)
+            if said is not None:
+                preference = next(found for id_, found in said if id_ == choice.prompt.id)
                 made = labelled(made, preference, counts)
             rows.add(*made)
             _tell(choice, fates, counts)
