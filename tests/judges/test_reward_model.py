@@ -16,7 +16,7 @@ from selfreward.judges.base import Means
 from selfreward.judges.disagreement import disagreement
 from selfreward.judges.reward_model import RewardModelSpec
 from selfreward.policies import Policy, RewardModels
-from selfreward.records import Judgment
+from selfreward.records import Judgment, PreferencePair
 from selfreward.report.page import render
 from selfreward.stages.gate import gate_of
 from selfreward.stages.health import health_of
@@ -165,6 +165,17 @@ def test_an_ensemble_judges_a_run_and_its_disputes_are_listed(wide, tmp_path):
     judged = run_scripted(tmp_path, *settings).iterations[0]["judge"]
     assert judged.rows("evidence") == 3 * judged.rows()
     assert judged.manifest.counts["jury_disagreement"] > 0
+
+
+def test_the_models_of_an_ensemble_vote_on_the_label_of_a_pair(wide, tmp_path):
+    settings = ("judge=reward_model", f"judge.models=[{','.join(map(str, wide))}]", "select=preference_pairs", *SMALL)
+    stages = run_scripted(tmp_path, *settings, "select.labels=soft").iterations[0]
+    scores = {(one.dimension, one.candidate_ids[0]): one.score for one in stages["judge"].records(Judgment, "evidence")}
+    pairs = list(stages["select"].records(PreferencePair, "pairs"))
+    assert len(pairs) > 3
+    for one in pairs:
+        gaps = [scores[f"model_{n}", one.chosen_id] - scores[f"model_{n}", one.rejected_id] for n in (1, 2, 3)]
+        assert one.label == pytest.approx(sum(1.0 if gap > 0 else 0.5 if gap == 0 else 0.0 for gap in gaps) / 3)
 
 
 def test_it_is_a_member_of_a_jury_with_models_of_its_own(wide, tmp_path):
