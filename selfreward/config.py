@@ -24,7 +24,7 @@ from selfreward.monitor.controller import MonitorSpec
 from selfreward.monitor.gate_rules import GateSpec
 from selfreward.seeding.seed import SeedJudgeSpec
 from selfreward.selection import SelectSpec
-from selfreward.selection.goes_with import check_human_prompts, check_learns_examples, check_rows
+from selfreward.selection.goes_with import check_human_prompts, check_labels, check_learns_examples, check_rows
 from selfreward.sizes import check_sizes
 from selfreward.spec import Spec, execution
 from selfreward.stages.duel import DuelSpec
@@ -95,6 +95,7 @@ class RunConfig(Spec):
                 f"{self.select.k}"
             )
         check_rows(self.select, self.update)
+        check_labels(self.select, self.judge)
         check_human_prompts(self.select, self.prompts.human)
         if len({part.kind == "scripted" for part in (self.model, self.backend, self.update)}) > 1:
             raise ValueError(

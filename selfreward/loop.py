@@ -81,6 +81,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
         selected = judged(
             select,
             config.select,
+            weights=weights if config.select.labelled else None,
             decision=part_of(last.decision, "orders"),
             first_candidates=first.candidates,
             first_judgments=first.judgments,

@@ -196,7 +196,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreferencePair:
+class UnlabelledPair:
     """Two answers to one prompt, the first preferred. Tokens and thoughts as in `Example`.
 
     `margin` is how much better the chosen one is, in the judge's (or the raters') own unit; None where nobody said.
@@ -219,6 +219,16 @@ class PreferencePair:
     iteration: int | None = None
     chosen_thought: str | None = None
     rejected_thought: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreferencePair(UnlabelledPair):
+    """A pair, and its `label`: the probability that the chosen answer is the better one, None for a plain verdict.
+
+    A table of pairs of which none has a label is written as UnlabelledPair (`row_kinds.written_as`).
+    """
+
+    label: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from selfreward.records import Example, Feedback, PreferencePair, TrainingRow
+from selfreward.records import Example, Feedback, PreferencePair, TrainingRow, UnlabelledPair
 from selfreward.thought import estimated_answer_tokens
 
 RowName = Literal["example", "pair", "feedback"]
@@ -112,6 +112,16 @@ def margin_of(row: TrainingRow) -> float | None:
     return row.margin if isinstance(row, PreferencePair) else None
 
 
+def label_of(row: TrainingRow) -> float | None:
+    """The label of a pair; None of other rows, and where nobody said."""
+    return row.label if isinstance(row, PreferencePair) else None
+
+
+def written_as(record: type[TrainingRow], labelled: bool) -> type[TrainingRow | UnlabelledPair]:
+    """What a table of such rows is written as: pairs have a column for labels only where one may be `labelled`."""
+    return UnlabelledPair if record is PreferencePair and not labelled else record
+
+
 def rating_of(row: TrainingRow) -> float | None:
     """The score of a row's answer, of a pair the margin; None where there is none."""
     return row.margin if isinstance(row, PreferencePair) else row.score
@@ -147,6 +157,8 @@ def facts_of(row: TrainingRow) -> Iterator[tuple[str, str | float | None]]:
         case PreferencePair():
             yield from ((one.name, f"{one.id or 'by people'}, {one.tokens} tokens") for one in answers_of(row))
             yield "margin", row.margin
+            if row.label is not None:
+                yield "label", row.label
 
 
 def candidates_of(row: TrainingRow) -> set[str]:

@@ -15,6 +15,7 @@ from selfreward.row_kinds import (
     candidates_of,
     facts_of,
     kind_of,
+    label_of,
     units_of,
     wanted_candidates,
 )
@@ -29,6 +30,13 @@ def test_a_row_is_told_by_its_record() -> None:
 def test_tokens_or_pairs_are_the_unit() -> None:
     assert units_of(replace(make_example(0), tokens=7)) == 7
     assert units_of(replace(make_pair(0), chosen_tokens=7)) == 1
+
+
+def test_a_pair_tells_its_label_where_it_has_one() -> None:
+    assert (label_of(make_pair(0)), label_of(make_example(0))) == (None, None)
+    assert "label" not in dict(facts_of(make_pair(0)))
+    labelled = replace(make_pair(0), label=0.75)
+    assert (label_of(labelled), dict(facts_of(labelled))["label"], kind_of(labelled)) == (0.75, 0.75, PAIRS)
 
 
 def test_what_people_wrote_is_made_of_no_candidate() -> None:

@@ -161,6 +161,7 @@ def _pairs(
                     margin=margin,
                     chosen_thought=thoughts[chosen],
                     rejected_thought=thoughts[rejected],
+                    label=_share_for_first(verdicts),
                 )
             else:
                 authors = _authors(row, columns, len(texts))
@@ -174,6 +175,13 @@ def _pairs(
                     right_author=authors[chosen],
                     wrong_author=authors[rejected],
                 )
+
+
+def _share_for_first(verdicts: Sequence[Verdict]) -> float | None:
+    """The share of several people who prefer the first answer, a tie half; None of one verdict or none."""
+    if len(verdicts) < 2:
+        return None
+    return (verdicts.count("first") + verdicts.count("tie") / 2) / len(verdicts)
 
 
 def _authors(row: Cells, columns: Columns, answers: int) -> list[str | None]:

@@ -50,7 +50,10 @@ class HumanFeedback(HumanAnswer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HumanPair:
-    """Two answers to a prompt, the first preferred by people; margin and thoughts as in `records.PreferencePair`."""
+    """Two answers to a prompt, the first preferred by people; the rest as in `records.PreferencePair`.
+
+    `label` is the share of people who prefer the chosen one, a tie half; None unless two or more said so.
+    """
 
     prompt: Prompt
     chosen: str
@@ -58,6 +61,7 @@ class HumanPair:
     margin: float | None
     chosen_thought: str | None = None
     rejected_thought: str | None = None
+    label: float | None = None
 
     @property
     def raw(self) -> tuple[str, str]:

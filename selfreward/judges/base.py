@@ -164,6 +164,14 @@ class JudgeBase(Spec):
         uses = self.uses_references
         return None if uses is None else f"{uses}, and gold pairs have none"
 
+    @property
+    def why_no_labels(self) -> str | None:
+        """Why it does not say how sure it is that one answer is better, and what to set; None where it does."""
+        return (
+            "it scores each answer by itself: set judge=pairwise, judge=jury, or judge=reward_model with two "
+            "judge.models or more"
+        )
+
     def why_lacking(self, name: str, columns: Collection[str]) -> str | None:
         """Why it, the setting `name`, cannot judge by these `columns` of a prompt's row; None where it can."""
         return None

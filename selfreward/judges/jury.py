@@ -24,6 +24,7 @@ from selfreward.judges.pointwise import fields, in_step, pointwise, shared
 from selfreward.judges.reward_model import RewardModelSpec
 from selfreward.judges.rubric import RubricSpec
 from selfreward.judges.verifier import VerifierSpec
+from selfreward.judges.votes import scores_of
 from selfreward.policies import RewardModels
 from selfreward.records import Judgment, Outcome, digest_of
 from selfreward.spec import Json, identity
@@ -105,6 +106,11 @@ class JurySpec(PolicyJudgeBase):
         """Members that cannot be asked have no say."""
         return None
 
+    @property
+    def why_no_labels(self) -> None:
+        """Its members vote."""
+        return None
+
     def why_unfit(self, name: str, answers: int) -> str | None:
         """One answer alone has nobody to be ranked with."""
         if answers < 2:
@@ -155,6 +161,12 @@ class Juror:
         """What this member was asked, and what it concludes from that."""
         own = [one for one in evidence if one.judge == self.name]
         return own, own if self.judge.conclude is None else self.judge.conclude(items, own)
+
+
+def weights_by_hand(judge: Mapping[str, Json]) -> Weights | None:
+    """The weights of the members, in settings of a judge as its artifact keeps them; None where none were given."""
+    given = judge.get("weights")
+    return {name: float(str(one)) for name, one in given.items()} if isinstance(given, dict) else None
 
 
 def juror(name: str) -> str:
@@ -224,20 +236,11 @@ class Jury:
         self, items: Sequence[Item], evidence: Sequence[Judgment]
     ) -> Iterator[tuple[str, list[Item], Mapping[str, Scores]]]:
         """Every prompt with its candidates, and each member's scores of those that it has a verdict on."""
-        given = {seat.member: _scores(seat.verdicts(items, evidence)[1]) for seat in self.seats}
+        given = {seat.member: scores_of(seat.verdicts(items, evidence)[1]) for seat in self.seats}
         for id_, field in fields(items).items():
             ids = [candidate.id for _, candidate in field]
             here = {name: {one: scores[one] for one in ids if one in scores} for name, scores in given.items()}
             yield id_, field, here
-
-
-def _scores(concluded: Sequence[Judgment]) -> dict[str, float]:
-    """A member's score of each candidate it has a verdict on: the mean, where it judged repeatedly."""
-    found: dict[str, list[float]] = {}
-    for one in concluded:
-        if one.score is not None:
-            found.setdefault(one.candidate_ids[0], []).append(one.score)
-    return {candidate_id: fmean(scores) for candidate_id, scores in found.items()}
 
 
 def _verdicts(jury: Jury, field: Sequence[Item], here: Mapping[str, Scores], weights: Weights) -> list[Judgment]:

@@ -75,6 +75,11 @@ class PairwiseSpec(PromptedJudgeBase):
         """Strengths have mean 0 on every prompt."""
         return True
 
+    @property
+    def why_no_labels(self) -> None:
+        """It compares answers in both orders."""
+        return None
+
     def why_unfit(self, name: str, answers: int) -> str | None:
         """A budget has to reach all answers, and one alone has nothing to be compared with."""
         if answers < 2:

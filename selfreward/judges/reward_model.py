@@ -84,6 +84,11 @@ class RewardModelSpec(JudgeBase, Aggregation):
         return False
 
     @property
+    def why_no_labels(self) -> str | None:
+        """The models of an ensemble vote."""
+        return "one model has one opinion: give judge.models two folders or more" if len(self.models) < 2 else None
+
+    @property
     def judges_with_jury(self) -> bool:
         """It judges with models of its own."""
         return False

@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+from selfreward.judges.base import JudgeBase
 from selfreward.row_kinds import EXAMPLES, ROW_KINDS, RowKind
 from selfreward.selection import AnySelect
 from selfreward.updates import AnyUpdate
@@ -31,6 +32,15 @@ def check_human_prompts(select: AnySelect, prompts: int) -> None:
         raise ValueError(
             f"prompts.human={prompts} with select={select.kind}: human prompts are sampled for {able} alone, set "
             "prompts.human=0"
+        )
+
+
+def check_labels(select: AnySelect, judge: JudgeBase) -> None:
+    """Labels that say how sure the judge is are asked for only of one that says so."""
+    if select.labelled and (why := judge.why_no_labels) is not None:
+        raise ValueError(
+            f"select.labels=soft with judge={judge.called}, which does not say how sure it is that one answer is "
+            f"better: {why}; or set select.labels=hard"
         )
 
 

@@ -40,6 +40,9 @@ class PreferencePairs(SelectBase):
     With `length_tier`, the best is the shortest of those whose scores lie within that share of the way from the best
     to the worst, and the worst the longest of those as near to the worst. Where the tiers overlap, the two may be one
     candidate, which is a tie.
+
+    `labels` says what a pair carries for a reward model to learn from: no label, which is a plain verdict (`hard`), or
+    how far the judge's comparisons, or the votes of its members, prefer the chosen answer (`soft`), where they say.
     """
 
     makes: ClassVar[RowKind] = PAIRS
@@ -51,6 +54,7 @@ class PreferencePairs(SelectBase):
     margin: float = Field(0.0, ge=0)
     per_prompt: PositiveInt | None = 1
     length_tier: float | None = neutral(None, ge=0, lt=1)
+    labels: Literal["hard", "soft"] = neutral("hard")
 
     @model_validator(mode="after")
     def _pairs_can_be_made(self) -> Self:
@@ -61,7 +65,17 @@ class PreferencePairs(SelectBase):
                 f"select.length_tier={self.length_tier} with select.pairs={self.pairs}: tiers have one best and one "
                 "worst, set select.pairs=best_worst"
             )
+        if self.labels == "soft" and self.by_lot:
+            raise ValueError(
+                f"select.labels=soft with {self.by_lot}: the labels would tell what the lot hides, set "
+                "select.labels=hard"
+            )
         return self
+
+    @property
+    def labelled(self) -> bool:
+        """Whether labels are soft."""
+        return self.labels == "soft"
 
     @property
     def tier(self) -> float | None:

@@ -48,6 +48,11 @@ class SelectBase(Spec):
         return None
 
     @property
+    def labelled(self) -> bool:
+        """Whether its rows are pairs that say how sure the judge was."""
+        return False
+
+    @property
     def takes_best(self) -> bool:
         """Whether the best of the first `k` are taken, whatever their scores."""
         return False

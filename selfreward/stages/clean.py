@@ -15,7 +15,7 @@ from selfreward.errors import DataError
 from selfreward.metrics.embed import embed_hashing
 from selfreward.metrics.two_sample import two_sample
 from selfreward.records import GoldPair, Prompt, RowPrompt, TrainingRow, prompt_type
-from selfreward.row_kinds import HUMAN_ROWS, HumanRole
+from selfreward.row_kinds import HUMAN_ROWS, HumanRole, label_of, written_as
 from selfreward.spec import Spec
 
 VERSION = 2
@@ -117,8 +117,15 @@ def clean(
         for name in dict.fromkeys(sets.values()):
             others[f"held_out/{name}"] = [one for one in others["held_out"] if sets[one.id] == name]
         out.write_json("prompts", {name: asdict(_likeness(kept, one)) for name, one in others.items() if one})
-    out.write_table(prompt_type(kept) if spec.role == "train" else record_type, kept)
+    out.write_table(_written_as(spec.role, kept), kept)
     out.write_table(Dropped, dropped, "dropped")
+
+
+def _written_as(role: TrainedRole, kept: Sequence[Prompt | TrainingRow]) -> type[object]:
+    """What the rows of a role that are left are written as."""
+    if role == "train":
+        return prompt_type(kept)
+    return written_as(HUMAN_ROWS[role], any(not isinstance(row, Prompt) and label_of(row) is not None for row in kept))
 
 
 def _likeness(train: Sequence[Prompt | TrainingRow], other: Sequence[Prompt]) -> Likeness:

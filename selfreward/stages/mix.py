@@ -13,10 +13,21 @@ from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, TrainingRow
-from selfreward.row_kinds import HUMAN_ROWS, HumanRole, RowKind, Unit, as_kind, ledger_id, tokens_of, units_of
+from selfreward.row_kinds import (
+    HUMAN_ROWS,
+    HumanRole,
+    RowKind,
+    Unit,
+    as_kind,
+    label_of,
+    ledger_id,
+    tokens_of,
+    units_of,
+    written_as,
+)
 from selfreward.selection.choice import selection_counts
 from selfreward.selection.orders import round_orders
-from selfreward.selection.training_rows import HUMAN_TABLE, row_kind
+from selfreward.selection.training_rows import HUMAN_TABLE, has_labels, row_kind
 from selfreward.spec import Spec, execution
 
 VERSION = 6
@@ -134,7 +145,9 @@ def mix(
     spent = [] if previous is None else list(previous.records(Spent, "ledger"))
     share, budget = decided.real_share, decided.human_left
     stayed, uses = Counter[str](), uses_of(spent)
-    with out.table(kind.record, kind.table) as rows:
+    own = [selected] if previous is None or spec.data == "replace" else [selected, previous]
+    labelled = any(label_of(row) is not None for row in pool) or has_labels(own, kind.table)
+    with out.table(written_as(kind.record, labelled), kind.table) as rows:
         for row in _own_rows(spec, selected, previous, iteration):
             _tally(row, stayed)
             rows.add(row)

@@ -17,7 +17,7 @@ from selfreward.judge_quality.reward_accuracy import ScoredPair, reward_measures
 from selfreward.policies import Policy
 from selfreward.records import GoldPair, Message, PreferencePair, digest_of
 from selfreward.updates.reward import RewardSpec, RewardTraining, train_reward
-from selfreward.updates.reward_pairs import LabelledPair, check_pairs, resampled, split_by_prompt
+from selfreward.updates.reward_pairs import check_pairs, resampled, split_by_prompt
 from selfreward.updates.training import device_of
 
 VERSION = 1
@@ -60,7 +60,7 @@ def reward(
 
     Raises StarvedLoop for fewer pairs than `spec.min_pairs` or of a single prompt, and what `train_reward` does.
     """
-    there = [LabelledPair(pair=one) for one in pairs.records(PreferencePair, _table(pairs))]
+    there = list(pairs.records(PreferencePair, _table(pairs)))
     told = check_pairs(there, spec.min_pairs)
     for line in told:
         out.reporter.say(f"  {line}")
@@ -76,7 +76,7 @@ def reward(
             folder = _folder(out.path, number)
             trained.append(train_reward(spec, policy, rows, folder, Path(scratch), own, lambda *_: advance(1)))
     models = [_model(spec, _folder(out.path, number)) for number in range(1, spec.members + 1)]
-    compared = [_Compared(p.prompt_id, p.messages, p.chosen, p.rejected) for p in (one.pair for one in held_out)]
+    compared = [_Compared(one.prompt_id, one.messages, one.chosen, one.rejected) for one in held_out]
     report = Rewarding(
         pairs=len(there),
         held_out=len(held_out),

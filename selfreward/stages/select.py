@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from selfreward.artifacts import Advance, Artifact, Output, Part
 from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.output import Table
+from selfreward.judge_quality.opinions import weights_of
 from selfreward.monitor.controller import Orders
-from selfreward.records import Example, PreferencePair, Prompt, TrainingRow
-from selfreward.row_kinds import candidates_of
+from selfreward.records import Example, Prompt, TrainingRow, UnlabelledPair
+from selfreward.row_kinds import candidates_of, written_as
 from selfreward.selection import AnySelect
 from selfreward.selection.anchors import worst_at_first
 from selfreward.selection.asked import Asked
@@ -19,6 +20,7 @@ from selfreward.selection.novelty import NO_ORDERS, lowered, within_cap
 from selfreward.selection.orders import round_orders
 from selfreward.selection.pairs import choose_anchored
 from selfreward.selection.pool import Rated, pools
+from selfreward.selection.soft_labels import labelled, preferences
 from selfreward.selection.training_rows import HUMAN_TABLE
 
 VERSION = 9
@@ -35,6 +37,7 @@ def select(
     candidates: Artifact,
     judgments: Artifact,
     prompts: Artifact,
+    weights: Part | None = None,
     decision: Part | None,
     first_candidates: Artifact | None,
     first_judgments: Artifact | None,
@@ -44,6 +47,9 @@ def select(
     Every candidate has one fate. `selection.json` counts them: every candidate that is looked at once, as selected, as
     passed over, or under the first reason that took it out. Human prompts that were sampled along make human pairs
     alone, and only those are counted.
+
+    Where the rule labels its pairs, they carry how far the judge prefers the chosen answer (`judges.votes`), None where
+    it compared no such two: `weights` are those that a jury learned.
 
     `decision` is the part `orders` of that of the round before, which are followed; the `first_` tables are those of
     iteration 0, read where pairs are ordered to reject its answers. A round is streamed, prompt by prompt, unless a cap
@@ -62,15 +68,19 @@ def select(
         first = worst_at_first(spec, prompts, first_candidates, first_judgments)
         counts["anchored"] = 0
     before = {one.candidate.id for worst in first.values() for one in worst}
+    said = None
+    if spec.labelled:
+        said = preferences(candidates, judgments, None if weights is None else weights_of(weights))
+        counts.update(pairs_without_label=0, labels_below_half=0)
     with ExitStack() as opened:
         advance = opened.enter_context(out.progress(prompts.rows(), "prompts"))
         fates = opened.enter_context(out.table(Fate, "fates"))
         rated = _advancing(pools(prompts, candidates, judgments), advance)
         if spec.anchors:
-            pairs = opened.enter_context(out.table(PreferencePair, HUMAN_TABLE))
+            pairs = opened.enter_context(out.table(UnlabelledPair, HUMAN_TABLE))
             human = {example.prompt_id: example for example in prompts.records(Example, "human")}
             rated = _not_anchored(spec, rated, human, first, before, pairs, fates, counts)
-        rows = opened.enter_context(out.table(spec.makes.record, spec.makes.table))
+        rows = opened.enter_context(out.table(written_as(spec.makes.record, spec.labelled), spec.makes.table))
         asked = (
             Asked(prompt=prompt, rated=group, seed=seed, orders=orders, first=first.get(prompt.id, ()))
             for prompt, group in rated
@@ -78,6 +88,9 @@ def select(
         choices = map(spec.choose, asked)
         for choice in _capped(choices, orders, counts):
             made = list(spec.rows(choice))
+            if said is not None:
+                preference = next(found for id_, found in said if id_ == choice.prompt.id)
+                made = labelled(made, preference, counts)
             rows.add(*made)
             _tell(choice, fates, counts)
             counts.update(spec.tally(made))
@@ -91,7 +104,7 @@ def _not_anchored(
     human: Mapping[str, Example],
     first: Mapping[str, Sequence[Rated]],
     before: Collection[str],
-    pairs: Table[PreferencePair],
+    pairs: Table[UnlabelledPair],
     fates: Table[Fate],
     counts: Counter[str],
 ) -> Pools:

@@ -29,10 +29,11 @@ from selfreward.data.sources import AnyData, DataSpec
 from selfreward.errors import DataError
 from selfreward.policies import Policy
 from selfreward.records import Example, Feedback, GoldPair, PreferencePair, Prompt, digest_of, prompt_type
+from selfreward.row_kinds import written_as
 from selfreward.spec import Spec
 from selfreward.stages.clean import TRAINED, CleanSpec, TrainedRole, clean, cleaning_line, likeness_line
 
-VERSION = 5
+VERSION = 6
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
 _MEASURED: tuple[Role, ...] = ("held_out", "probe", "target", "gold_gate", "gold_final")
 LEFT_OUT, _READ, _UNREAD = "left_out:", "read:", "unread:"
@@ -164,7 +165,8 @@ def source(out: Output, spec: SourceSpec, *, backend: Backend, policy: Policy) -
     elif spec.role == "human":
         written = out.write_table(Example, _examples(backend, cast(Iterator[HumanAnswer], rows)))
     elif spec.role == "human_pairs":
-        written = out.write_table(PreferencePair, _pairs(backend, cast(Iterator[HumanPair], rows)))
+        pairs = list(_pairs(backend, cast(Iterator[HumanPair], rows)))
+        written = out.write_table(written_as(PreferencePair, any(one.label is not None for one in pairs)), pairs)
     elif spec.role == "feedback":
         written = out.write_table(Feedback, _feedback(backend, cast(Iterator[HumanFeedback], rows)))
     else:
@@ -235,6 +237,7 @@ def _pairs(backend: Backend, pairs: Iterator[HumanPair]) -> Iterator[PreferenceP
             margin=pair.margin,
             chosen_thought=pair.chosen_thought,
             rejected_thought=pair.rejected_thought,
+            label=pair.label,
         )
 
 

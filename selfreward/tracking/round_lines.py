@@ -110,6 +110,9 @@ def training_counts(row: Mapping[str, Metric]) -> list[str]:
     ]
     if row.get("select/ties") or row.get("select/below_margin"):
         lines.append(f"  no pairs: {row['select/ties']} ties, {row['select/below_margin']} within select.margin")
+    if (without := row.get("select/pairs_without_label")) is not None:
+        against = f"{row['select/labels_below_half']} with one below one half"
+        lines.append(f"  labels: {without} of {row['select/pairs']} pairs without one, {against}")
     if row["mix/short"]:
         why = "the human pool is dry"
         if row["mix/human_rows_left"]:

@@ -19,9 +19,10 @@ from selfreward.backends.rendering import write_rendering
 from selfreward.backends.reward_model import HEAD, Shown, load_reward_model, read_classifier, reward_rows
 from selfreward.errors import BackendError, StageError
 from selfreward.policies import Policy
+from selfreward.records import PreferencePair
 from selfreward.spec import execution, neutral
 from selfreward.updates.base import StepAdvance
-from selfreward.updates.reward_pairs import LabelledPair
+from selfreward.updates.reward_pairs import chance
 from selfreward.updates.training import TrainingBase, device_of, short_enough, train, with_gradients
 
 
@@ -30,9 +31,9 @@ class RewardSpec(TrainingBase):
 
     It starts as a policy (`init`) with a head of one logit that is drawn at random, or as the reward model in the
     folder `path`. The loss of a pair whose rewards differ by d is -p log s(d - m) - (1 - p) log s(-d), with the sigmoid
-    s: m is `margin_weight` times the margin of the pair, 0 where it carries none, and p its label, of which
-    `label_smoothing` is the share of pairs that may be the wrong way round. `centering` times the mean square of the
-    sum of both rewards is added, which keeps their mean near 0.
+    s: m is `margin_weight` times the margin of the pair, 0 where it carries none, and p its label, 1 where it carries
+    none, of which `label_smoothing` is the share of pairs that may be the wrong way round. `centering` times the mean
+    square of the sum of both rewards is added, which keeps their mean near 0.
 
     All pairs of a share of `held_out` prompts are kept out of training. An ensemble has `members`, each with a head and
     a resample of the prompts of its own. Fewer pairs than `min_pairs` end the run.
@@ -80,7 +81,7 @@ class _Row:
 def train_reward(
     spec: RewardSpec,
     policy: Policy,
-    pairs: Sequence[LabelledPair],
+    pairs: Sequence[PreferencePair],
     out: Path,
     scratch: Path,
     seed: int,
@@ -109,14 +110,14 @@ def train_reward(
     )
 
 
-def tokenize_labelled(chat: Chat, pairs: Sequence[LabelledPair]) -> list[_Row]:
+def tokenize_labelled(chat: Chat, pairs: Sequence[PreferencePair]) -> list[_Row]:
     """One row for each pair, with the tokens that are scored."""
-    answers = [text for one in pairs for text in (one.pair.chosen, one.pair.rejected)]
-    asked = [one.pair.messages for one in pairs for _ in range(2)]
+    answers = [text for one in pairs for text in (one.chosen, one.rejected)]
+    asked = [one.messages for one in pairs for _ in range(2)]
     shown = [Shown(messages=messages, text=text) for messages, text in zip(asked, answers, strict=True)]
     ids = reward_rows(chat, shown)
     both = zip(ids[::2], ids[1::2], pairs, strict=True)
-    return [_Row(chosen, rejected, one.pair.margin, one.label) for chosen, rejected, one in both]
+    return [_Row(chosen, rejected, one.margin, chance(one)) for chosen, rejected, one in both]
 
 
 def _start(spec: RewardSpec, folder: Path, seed: int) -> Any:

@@ -17,7 +17,7 @@ from selfreward.judges.disagreement import disagreement
 from selfreward.judges.reward_model import RewardModelSpec
 from selfreward.policies import Policy, RewardModels
 from selfreward.reading.rounds import rounds_of
-from selfreward.records import Judgment
+from selfreward.records import Judgment, PreferencePair
 from selfreward.report.page import render
 from selfreward.stages.gate import gate_of
 from selfreward.stages.health import health_of
@@ -171,6 +171,17 @@ def test_an_ensemble_judges_a_run_and_its_disputes_are_listed(wide, tmp_path):
     assert members.keys() == {"model_1", "model_2", "model_3"}
     assert {one.in_round.scored for one in members.values()} == {judged.rows()}
     assert len({one.in_round.mean_score for one in members.values()}) == 3
+
+
+def test_the_models_of_an_ensemble_vote_on_the_label_of_a_pair(wide, tmp_path):
+    settings = ("judge=reward_model", f"judge.models=[{','.join(map(str, wide))}]", "select=preference_pairs", *SMALL)
+    stages = run_scripted(tmp_path, *settings, "select.labels=soft").iterations[0]
+    scores = {(one.dimension, one.candidate_ids[0]): one.score for one in stages["judge"].records(Judgment, "evidence")}
+    pairs = list(stages["select"].records(PreferencePair, "pairs"))
+    assert len(pairs) > 3
+    for one in pairs:
+        gaps = [scores[f"model_{n}", one.chosen_id] - scores[f"model_{n}", one.rejected_id] for n in (1, 2, 3)]
+        assert one.label == pytest.approx(sum(1.0 if gap > 0 else 0.5 if gap == 0 else 0.0 for gap in gaps) / 3)
 
 
 @pytest.mark.parametrize("models", [1, 3])

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from selfreward.artifacts import Artifact, Part, Store
+from selfreward.artifacts.parquet import read_table
 from selfreward.records import Example, PreferencePair, Prompt
-from selfreward.row_kinds import tokens_of
+from selfreward.row_kinds import tokens_of, written_as
 from selfreward.selection.examples import BestOfK
 from selfreward.selection.pairs import PreferencePairs
 from selfreward.stages.mix import MixSpec, Spent, mix
@@ -125,6 +126,45 @@ def test_a_budget_of_pairs_counts_pairs(tmp_path: Path) -> None:
     )
     told = made.json("mixing")
     assert (told["human_rows"], told["human_left"], told["short"], told["sft_weight"]) == (3, 0, 5, 0.5)
+
+
+def mixed_pairs(
+    folder: Path, own: list[float | None], people: list[float | None], previous: Artifact | None = None
+) -> Artifact:
+    """A training set of pairs with these labels, those of earlier rounds beside them."""
+    rows = [
+        replace(make_pair(number), id=f"{own}{number}", label=label, chosen_tokens=5)
+        for number, label in enumerate(own)
+    ]
+    human = [
+        replace(make_pair(number), id=f"h{number}", origin="human", label=one) for number, one in enumerate(people)
+    ]
+    types = [written_as(PreferencePair, any(label is not None for label in labels)) for labels in (own, people)]
+    return Store(folder, Silent()).run(
+        mix,
+        MixSpec(data="accumulate", min_rows=1),
+        seed=0,
+        selected=artifact(folder, f"pairs {own}", {"pairs": (types[0], rows)}),
+        decision=ordered(folder, 0.5),
+        human=pool_of(folder, []),
+        human_pairs=artifact(folder, f"labelled {people}", {"rows": (types[1], human)}),
+        previous=previous,
+    )
+
+
+@pytest.mark.parametrize(
+    ("own", "people"),
+    [([0.9, None], [None]), ([None, None], [0.75]), ([0.25, 0.5], [1.0]), ([None, None], [None])],
+)
+def test_labels_come_along_and_there_is_a_column_only_where_there_are_some(
+    tmp_path: Path, own: list[float | None], people: list[float | None]
+) -> None:
+    made = mixed_pairs(tmp_path, own, people)
+    assert [row.label for row in made.records(PreferencePair, "pairs")] == [*own, *people]
+    told = read_table(next(made.path.glob("pairs-*.parquet"))).column_names
+    assert ("label" in told) == ({*own, *people} != {None})
+    later = mixed_pairs(tmp_path, [None], [None], made)
+    assert [row.label for row in later.records(PreferencePair, "pairs") if row.origin == "self"] == [*own, None]
 
 
 def test_human_prompts_are_sampled_again_once_the_fresh_ones_are_gone(tmp_path: Path) -> None:

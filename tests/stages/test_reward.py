@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from selfreward.artifacts import Store
-from selfreward.errors import CorruptArtifact, StarvedLoop
+from selfreward.errors import CorruptArtifact, DataError, StarvedLoop
 from selfreward.judges.reward_model import RewardModelSpec
 from selfreward.policies import RewardModels
 from selfreward.records import Candidate, GoldPair, PreferencePair, Prompt
@@ -71,6 +71,20 @@ def test_members_are_folders_of_their_own_that_differ(ensemble):
 
 def test_the_same_seed_makes_the_same_models(ensemble, tmp_path):
     assert made(tmp_path)[0].digest == ensemble[0].digest
+
+
+def test_labels_are_learned_and_pairs_without_one_are_plain_verdicts(ensemble, tmp_path):
+    plain = made(tmp_path / "plain", pairs=[replace(one, label=1.0) for one in PAIRS])[0]
+    assert plain.digest == ensemble[0].digest
+    soft = rewarding_of(made(tmp_path / "soft", pairs=[replace(one, label=0.6) for one in PAIRS])[0])
+    hard = rewarding_of(ensemble[0])
+    assert all(one.mean_loss > other.mean_loss for one, other in zip(soft.members, hard.members, strict=True))
+    assert soft.measures["accuracy"].n == hard.measures["accuracy"].n, "which answer is better is said as ever"
+
+
+def test_a_label_that_is_no_probability_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"the label 1\.2, which is no probability"):
+        made(tmp_path, pairs=[*PAIRS[1:], replace(PAIRS[0], label=1.2)])
 
 
 def test_what_was_trained_judges_and_its_bytes_are_looked_after(ensemble, tmp_path):

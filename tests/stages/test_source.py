@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from selfreward.artifacts import Store
+from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.parquet import read_table
 from selfreward.artifacts.runs import Run, read_run
 from selfreward.backends.base import Backend, Unfit
@@ -91,6 +91,25 @@ def test_human_pairs_become_a_table_with_tokens_of_the_policy(tmp_path: Path) ->
     assert {row.origin for row in rows} == {"human"}
     assert {(row.chosen_id, row.rejected_id, row.iteration) for row in rows} == {(None, None, None)}
     assert len({row.id for row in rows}) == 2
+
+
+def columns(table: Artifact) -> list[str]:
+    return list(read_table(next(table.path.glob("rows-*.parquet"))).column_names)
+
+
+def test_pairs_of_several_raters_keep_their_labels_and_others_have_no_column_for_one(tmp_path: Path) -> None:
+    """Also where the first row has none, and where cleaning leaves rows out."""
+    plain = {"prompt": "Name a sea.", "chosen": "The Baltic.", "rejected": "A lake"}
+    rated = plain | {"prompt": "Name a bay.", "verdicts": ["first", "first", "first", "second"]}
+    asked = plain | {"prompt": HELD[0]["prompt"], "verdicts": ["first", "first", "second"]}
+    pairs = load(tmp_path, train=TRAIN, held_out=HELD, probe=PROBE, human_pairs=[plain, rated, asked]).human_pairs
+    assert [one.label for one in pairs.records(PreferencePair)] == [None, 0.75]
+    assert columns(pairs)[-1] == "label"
+    once = rated | {"verdicts": ["first"]}
+    for rows in ([plain], [plain, once], [plain, asked]):
+        pairs = load(tmp_path, train=TRAIN, held_out=HELD, probe=PROBE, human_pairs=rows).human_pairs
+        assert {one.label for one in pairs.records(PreferencePair)} == {None}
+        assert "label" not in columns(pairs)
 
 
 def test_thumbs_become_a_table_without_what_is_measured(tmp_path: Path) -> None:

@@ -13,12 +13,12 @@ from selfreward.errors import BackendError, DataError, StageError, StarvedLoop
 from selfreward.policies import Policy
 from selfreward.updates import reward
 from selfreward.updates.reward import RewardSpec, train_reward
-from selfreward.updates.reward_pairs import LabelledPair, check_pairs, resampled, split_by_prompt
+from selfreward.updates.reward_pairs import check_pairs, resampled, split_by_prompt
 from tests.rewarding import make_tiny_reward_model
 from tests.tiny import CHAT_TEMPLATE, make_pair, make_tiny_policy
 
 SPEC = RewardSpec(learning_rate=5e-3, batch_size=4, epochs=3, top_layers=1, compute="float32", device="cpu")
-PAIRS = [LabelledPair(pair=make_pair(number)) for number in range(10)]
+PAIRS = [make_pair(number) for number in range(10)]
 STILL = {"learning_rate": 1e-12, "epochs": 1, "batch_size": 10}
 
 
@@ -34,7 +34,7 @@ def train(policy, folder, pairs=PAIRS, seed=7, **changes):
 def rewards(folder, pairs=PAIRS):
     """The rewards of the chosen and of the rejected answers."""
     model = RewardModel(folder=folder, device="cpu", dtype="float32", batch_tokens=512)
-    texts = [[Shown(messages=one.pair.messages, text=getattr(one.pair, side)) for one in pairs] for side in SIDES]
+    texts = [[Shown(messages=one.messages, text=getattr(one, side)) for one in pairs] for side in SIDES]
     return [[one.score for one in model.score(shown, quietly)] for shown in texts]
 
 
@@ -52,7 +52,7 @@ def test_the_chosen_answer_wins_and_the_saved_model_scores_as_the_trained_one(po
 
     def save(model, chat, pad, out):
         write(model, chat, pad, out)
-        answers = [Shown(messages=one.pair.messages, text=one.pair.chosen) for one in PAIRS]
+        answers = [Shown(messages=one.messages, text=one.chosen) for one in PAIRS]
         trained.extend(rewards_of(model.eval(), reward_rows(chat, answers), 512, quietly))
 
     write = reward._save
@@ -76,10 +76,7 @@ def test_the_loss_is_the_formulas(policy, tmp_path, case):
     labels = [1.0, 0.9, 0.75, 0.6, 1.0, 0.3, 0.5, 0.8, 1.0, 0.99]
     soft, wide = case in ("soft", "all"), case in ("margin", "all")
     pairs = [
-        LabelledPair(
-            pair=replace(make_pair(number, chosen=f"hello {'you ' * number}"), margin=margin),
-            label=label if soft else 1.0,
-        )
+        replace(make_pair(number, chosen=f"hello {'you ' * number}"), margin=margin, label=label if soft else None)
         for number, (margin, label) in enumerate(zip(margins, labels, strict=True))
     ]
     smoothing = 0.1 if case in ("smoothed", "all") else 0.0
@@ -89,9 +86,10 @@ def test_the_loss_is_the_formulas(policy, tmp_path, case):
     chosen, rejected = rewards(folder, pairs)
     losses = []
     for good, bad, one in zip(chosen, rejected, pairs, strict=True):
-        p = (1 - smoothing) * one.label + smoothing * (1 - one.label)
+        label = 1.0 if one.label is None else one.label
+        p = (1 - smoothing) * label + smoothing * (1 - label)
         apart = good - bad
-        loss = -p * logsigmoid(apart - weight * (one.pair.margin or 0.0)) - (1 - p) * logsigmoid(-apart)
+        loss = -p * logsigmoid(apart - weight * (one.margin or 0.0)) - (1 - p) * logsigmoid(-apart)
         losses.append(loss + changes["centering"] * (good + bad) ** 2)
     assert result.mean_loss == pytest.approx(sum(losses) / len(losses), abs=1e-6)
     assert result.rows_without_margin == (2 if wide else None)
@@ -104,8 +102,7 @@ def test_the_hard_loss_is_that_of_trl(policy, tmp_path):
     result, folder = train(policy, tmp_path, **STILL, centering=0.0)
     chat = load_chat(folder, trust_remote_code=False)
     rows = [
-        reward_rows(chat, [Shown(messages=one.pair.messages, text=getattr(one.pair, side)) for one in PAIRS])
-        for side in SIDES
+        reward_rows(chat, [Shown(messages=one.messages, text=getattr(one, side)) for one in PAIRS]) for side in SIDES
     ]
     trainer = RewardTrainer(
         model=str(folder),
@@ -145,8 +142,8 @@ def test_a_model_that_trl_trained_is_read_where_it_was_trained(policy, tmp_path,
     tokenizer.chat_template = ENDS[end]
     rows = [
         {
-            "prompt": [{"role": "user", "content": one.pair.messages[0].content}],
-            **{side: [{"role": "assistant", "content": getattr(one.pair, side)}] for side in SIDES},
+            "prompt": [{"role": "user", "content": one.messages[0].content}],
+            **{side: [{"role": "assistant", "content": getattr(one, side)}] for side in SIDES},
         }
         for one in PAIRS
     ]
@@ -189,7 +186,7 @@ def test_training_on_a_policy_reads_the_last_token_whatever_pads(tmp_path):
     _, folder = train(policy, tmp_path, epochs=1)
     chat = load_chat(folder, trust_remote_code=False)
     config = json.loads((folder / "config.json").read_text())
-    (row,) = reward_rows(chat, [Shown(messages=PAIRS[0].pair.messages, text="hello")])
+    (row,) = reward_rows(chat, [Shown(messages=PAIRS[0].messages, text="hello")])
     assert row[-1] == chat.end_of_turn != config["pad_token_id"]
     assert read_position(row, config["pad_token_id"]) == len(row) - 1
     assert chat.tokenizer.pad_token_id == config["pad_token_id"]
@@ -230,7 +227,7 @@ def test_a_loss_that_is_no_number_stops_at_its_step(policy, tmp_path):
 
 
 def test_long_pairs_are_left_out_and_counted(policy, tmp_path):
-    long = LabelledPair(pair=make_pair(10, chosen="y" * 200))
+    long = make_pair(10, chosen="y" * 200)
     result, _ = train(policy, tmp_path, [*PAIRS, long], max_tokens=100, epochs=1)
     assert (result.rows_trained, result.rows_too_long) == (10, 1)
     with pytest.raises(StarvedLoop, match=r"0 pairs to train on: all 1 .* reward\.max_tokens=100"):
@@ -245,8 +242,8 @@ def test_a_start_that_is_none_is_refused_in_one_line(policy, tmp_path):
         train(policy, tmp_path, path=policy.path)
 
 
-def labelled(label=1.0, margin=None, count=10):
-    return [LabelledPair(pair=replace(make_pair(number), margin=margin), label=label) for number in range(count)]
+def labelled(label=None, margin=None, count=10):
+    return [replace(make_pair(number), margin=margin, label=label) for number in range(count)]
 
 
 def test_pairs_that_cannot_be_learned_from_are_refused():
@@ -266,9 +263,9 @@ def test_pairs_that_cannot_be_learned_from_are_refused():
 
 
 def test_pairs_are_held_out_by_prompt_and_resampled_by_prompt():
-    pairs = [LabelledPair(pair=make_pair(number // 2, chosen=f"{number}")) for number in range(40)]
+    pairs = [make_pair(number // 2, chosen=f"{number}") for number in range(40)]
     kept, held_out = split_by_prompt(pairs, 0.2, 3)
-    prompts = [{one.pair.prompt_id for one in side} for side in (kept, held_out)]
+    prompts = [{one.prompt_id for one in side} for side in (kept, held_out)]
     assert (len(prompts[0]), len(prompts[1]), prompts[0] & prompts[1]) == (16, 4, set())
     assert len(held_out) == 8
     assert split_by_prompt(pairs[::-1], 0.2, 3)[1] == held_out[::-1]
@@ -277,7 +274,7 @@ def test_pairs_are_held_out_by_prompt_and_resampled_by_prompt():
         split_by_prompt(pairs[:2], 0.2, 3)
 
     drawn = resampled(pairs, 5)
-    counts = {id_: [one.pair.prompt_id for one in drawn].count(id_) for id_ in {one.pair.prompt_id for one in drawn}}
+    counts = {id_: [one.prompt_id for one in drawn].count(id_) for id_ in {one.prompt_id for one in drawn}}
     assert len(drawn) == 40
     assert set(counts.values()) > {2}
     assert all(count % 2 == 0 for count in counts.values())
