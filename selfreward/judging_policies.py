@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from selfreward.artifacts import Artifact, Part
+from selfreward.artifacts import Artifact, Part, part_of
 from selfreward.backends import AnyBackend, endpoint_of
 from selfreward.backends.base import Backend
 from selfreward.backends.reward_model import free_reward_models
@@ -134,3 +134,8 @@ def trusted_judge(
 def learned_weights(spec: JudgeBase, health: Artifact) -> Part | None:
     """The weights that a jury learned when it was measured; None for a judge that learns none."""
     return health.part("weights") if spec.learns else None
+
+
+def first_standard(spec: JudgeBase, first: Artifact | None) -> Part | None:
+    """What scores are standardised by, of `first`, the judgments of iteration 0; None there, and for other judges."""
+    return part_of(first, "standard") if spec.standardises else None

@@ -9,7 +9,7 @@ from selfreward.artifacts import part_of
 from selfreward.artifacts.runs import Run
 from selfreward.config import RunConfig, answer_lengths
 from selfreward.data.models import start_policy
-from selfreward.judging_policies import Judges, Policies, TrustedJudge, learned_weights, trusted_judge
+from selfreward.judging_policies import Judges, Policies, TrustedJudge, first_standard, learned_weights, trusted_judge
 from selfreward.loop_state import First, State
 from selfreward.stages.decide import decide, decision_of, stop_reason
 from selfreward.stages.diagnose import diagnose
@@ -74,7 +74,10 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 trusted = trusted_judge(config.gate, judging, trust, last.passed)
                 ask_judge = partial(stage, **judges.inputs(spec, trusted.policy))
                 weights = learned_weights(spec, trusted.health)
-                judgments = ask_judge(judge, spec, candidates=candidates, prompts=asked, weights=weights)
+                standard = first_standard(spec, first.judgments)
+                judgments = ask_judge(
+                    judge, spec, candidates=candidates, prompts=asked, weights=weights, standard=standard
+                )
         figures = {"health": trust.part("figures"), "duel": part_of(dueled, "figures")}
         gated = stage(gate, config.gate, **figures, judgments=judgments, previous=last.gated)
         judged = {"candidates": candidates, "judgments": judgments, "prompts": asked}

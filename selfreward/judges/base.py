@@ -1,7 +1,7 @@
 """What every judge is: what it asks, what it concludes from that, and what all kinds of judges need."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,7 @@ from selfreward.backends.base import Advance, Backend, Sampling
 from selfreward.backends.rendering import ChatSpec
 from selfreward.judges.disagreement import Dispute
 from selfreward.judges.prompting import JudgeTexts, Rubric
+from selfreward.judges.standard import Standard
 from selfreward.policies import Judging
 from selfreward.records import Candidate, Judgment, Prompt, Usage
 from selfreward.spec import Spec, execution, neutral
@@ -41,12 +42,22 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
+class Standardising:
+    """Gives the `standard_of` all that was asked, and the judge that concludes `by` a standard."""
+
+    standard_of: Callable[[Iterable[Judgment]], Standard]
+    by: Callable[[Standard], "Judge"]
+
+
+@dataclass(frozen=True, slots=True)
 class Judge:
     """`ask` makes judgments of items, with a seed, and is what costs; all candidates of a prompt come in one call.
 
     `name` is the `judge` of what it asks. `conclude` is pure: it makes one judgment of each item, in order, from what
     was asked. It is None where that is already about one candidate at a time. `disputes`, of several judges, says how
-    far they disagree on every prompt on which they can; `panel` are those whose weights nobody has given.
+    far they disagree on every prompt on which they can; `panel` are those whose weights nobody has given. `deviations`,
+    of judges on one scale, are the standard deviations of their scores of each answer that all of them scored. One that
+    is `standardising` concludes nothing itself.
     """
 
     name: str
@@ -54,6 +65,8 @@ class Judge:
     conclude: Conclude | None = None
     disputes: Callable[[Sequence[Item], Sequence[Judgment]], list[Dispute]] | None = None
     panel: Panel | None = None
+    deviations: Callable[[Sequence[Item], Sequence[Judgment]], list[float]] | None = None
+    standardising: Standardising | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +175,11 @@ class JudgeBase(Spec):
     @property
     def learns(self) -> bool:
         """Whether it learns the weights of its members on gold pairs."""
+        return False
+
+    @property
+    def standardises(self) -> bool:
+        """Whether its scores are standardised on the start policy's answers."""
         return False
 
     @property

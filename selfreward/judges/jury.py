@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from statistics import fmean, pstdev
 from typing import Annotated, Literal
@@ -13,7 +14,7 @@ from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
 from selfreward.artifacts import derive_seed
 from selfreward.backends.base import Advance, Backend
 from selfreward.errors import ConfigError
-from selfreward.judges.base import Item, Judge, JudgeBase, Means, Panel, PolicyJudgeBase, Weights
+from selfreward.judges.base import Item, Judge, JudgeBase, Means, Panel, PolicyJudgeBase, Standardising, Weights
 from selfreward.judges.dimensions import DimensionsSpec
 from selfreward.judges.disagreement import DIGITS, Dispute, Scores, disagreement, ranking
 from selfreward.judges.function import FunctionSpec
@@ -22,6 +23,7 @@ from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.pointwise import fields, in_step, pointwise, shared
 from selfreward.judges.reward_model import RewardModelSpec
 from selfreward.judges.rubric import RubricSpec
+from selfreward.judges.standard import Standard, standard_of_seat, standard_of_seats
 from selfreward.judges.verifier import VerifierSpec
 from selfreward.policies import RewardModels
 from selfreward.records import Judgment, Outcome, digest_of
@@ -90,6 +92,11 @@ class JurySpec(PolicyJudgeBase):
         return self.weights == "learned"
 
     @property
+    def standardises(self) -> bool:
+        """Where a member does."""
+        return any(member.standardises for member in self.members.values())
+
+    @property
     def seats(self) -> Mapping[str, JudgeBase]:
         """The members, by name."""
         return self.members
@@ -132,9 +139,7 @@ class JurySpec(PolicyJudgeBase):
         guests = {name: one.digest for name, one in means.jurors.items()}
         told = digest_of("jury", identity(self), policy.digest, guests)
         by_hand = means.weights if isinstance(self.weights, str) else self.weights or dict.fromkeys(self.members, 1.0)
-        jury = Jury(self, told, seats, by_hand)
-        panel = Panel({seat.member: seat.verdicts for seat in seats}, jury.conclude_by) if by_hand is None else None
-        return Judge(told, jury.ask, jury.conclude, jury.disputes, panel)
+        return Jury(self, told, seats, by_hand).judge()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +160,11 @@ class Juror:
         own = [one for one in evidence if one.judge == self.name]
         return own, own if self.judge.conclude is None else self.judge.conclude(items, own)
 
+    def by(self, standard: Standard) -> "Juror":
+        """This member, which concludes by what `standard` has of it."""
+        waiting = self.judge.standardising
+        return self if waiting is None else replace(self, judge=waiting.by(standard_of_seat(standard, self.member)))
+
 
 def juror(name: str) -> str:
     """What the policy that member `name` names is called among the inputs of a stage."""
@@ -169,6 +179,18 @@ class Jury:
     name: str
     seats: Sequence[Juror]
     weights: Weights | None
+
+    def judge(self) -> Judge:
+        """The jury as a judge; it standardises where members do, each its own scores."""
+        says = {seat.member: seat.verdicts for seat in self.seats}
+        panel = Panel(says, self.conclude_by) if self.weights is None else None
+        waiting = {seat.name: seat.member for seat in self.seats if seat.judge.standardising is not None}
+        standardising = Standardising(partial(standard_of_seats, waiting), self.by) if waiting else None
+        return Judge(self.name, self.ask, self.conclude, self.disputes, panel, standardising=standardising)
+
+    def by(self, standard: Standard) -> Judge:
+        """The jury whose members conclude by `standard`."""
+        return replace(self, seats=[seat.by(standard) for seat in self.seats]).judge()
 
     def ask(self, items: Sequence[Item], seed: int, advance: Advance) -> list[Judgment]:
         """Every member's judgments, one member after the other, under the name of its seat.
