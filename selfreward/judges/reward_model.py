@@ -19,10 +19,10 @@ from selfreward.backends.base import Advance, NotScored
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
 from selfreward.backends.rendering import ChatSpec
 from selfreward.backends.reward_model import RewardModel, RewardScore, Shown, reward_engine
-from selfreward.judges.base import Ask, Brought, Item, Judge, JudgeBase, Means, Standardising
+from selfreward.judges.base import Brought, Item, Judge, JudgeBase, Means, Standardising
 from selfreward.judges.disagreement import Dispute, disagreement
 from selfreward.judges.pointwise import fields, in_step, pointwise, shared
-from selfreward.judges.standard import Standard, standard_of
+from selfreward.judges.standard import ALONE, Standard, standard_of
 from selfreward.policies import RewardModels
 from selfreward.records import Judgment, Usage, digest_of
 from selfreward.spec import execution, identity
@@ -99,21 +99,18 @@ class RewardModelSpec(JudgeBase):
             f"model_{number}": RewardModel(folder=one.path, device=device, dtype=dtype, batch_tokens=self.batch_tokens)
             for number, one in enumerate(policy.members, start=1)
         }
-        if len(members) == 1 and not self.standardise:
-            return Judge(name, partial(judge_by_model, name, members["model_1"]))
-        ask = partial(judge_by_ensemble, name, members)
-        concluding = partial(_concluding, self, name, ask)
-        if self.standardise:
-            return replace(concluding(None), standardising=Standardising(standard_of, concluding))
-        return concluding(None)
+        alone = len(members) == 1
+        ask = partial(judge_by_model, name, members[ALONE]) if alone else partial(judge_by_ensemble, name, members)
+        if alone and not self.standardise:
+            return Judge(name, ask)
 
+        def by(standard: Standard | None) -> Judge:
+            conclude = partial(aggregate, self, name, standard)
+            if alone:
+                return Judge(name, ask, conclude)
+            return Judge(name, ask, conclude, disputes, deviations=partial(deviations, standard))
 
-def _concluding(spec: RewardModelSpec, name: str, ask: Ask, standard: Standard | None) -> Judge:
-    """The judge that concludes by `standard`."""
-    conclude = partial(aggregate, spec, name, standard)
-    if len(spec.models) == 1:
-        return Judge(name, ask, conclude)
-    return Judge(name, ask, conclude, disputes, deviations=partial(deviations, standard))
+        return replace(by(None), standardising=Standardising(standard_of, by)) if self.standardise else by(None)
 
 
 def judge_by_model(name: str, model: RewardModel, items: Sequence[Item], seed: int, advance: Advance) -> list[Judgment]:
@@ -204,6 +201,5 @@ def _by_answer(evidence: Sequence[Judgment]) -> dict[str, dict[str, Judgment]]:
     """What each member said, by the id of the candidate."""
     said: dict[str, dict[str, Judgment]] = {}
     for one in evidence:
-        assert one.dimension is not None
-        said.setdefault(one.candidate_ids[0], {})[one.dimension] = one
+        said.setdefault(one.candidate_ids[0], {})[one.dimension or ALONE] = one
     return said

@@ -10,6 +10,8 @@ from selfreward.artifacts.reports import load_report
 from selfreward.errors import DataError
 from selfreward.records import Judgment
 
+ALONE = "model_1"
+"""The member of a judge that has one, whose judgments name none."""
 _DIGITS = 6
 
 
@@ -39,9 +41,9 @@ def standard_of(evidence: Iterable[Judgment]) -> Standard:
     asked: dict[str, int] = {}
     scores: dict[str, list[float]] = {}
     for one in evidence:
-        assert one.dimension is not None
-        asked[one.dimension] = asked.get(one.dimension, 0) + 1
-        given = scores.setdefault(one.dimension, [])
+        member = one.dimension or ALONE
+        asked[member] = asked.get(member, 0) + 1
+        given = scores.setdefault(member, [])
         if one.score is not None:
             given.append(one.score)
     return {member: _moments(member, given, asked[member]) for member, given in scores.items()}
@@ -53,7 +55,7 @@ def standard_of_seats(seats: Mapping[str, str], evidence: Iterable[Judgment]) ->
     The keys of `seats` are the `judge` of their judgments; those of others are left out.
     """
     own = (one for one in evidence if one.judge in seats)
-    return standard_of(replace(one, dimension=f"{seats[one.judge]}.{one.dimension}") for one in own)
+    return standard_of(replace(one, dimension=f"{seats[one.judge]}.{one.dimension or ALONE}") for one in own)
 
 
 def standard_of_seat(standard: Standard, seat: str) -> Standard:
