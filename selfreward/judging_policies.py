@@ -9,7 +9,7 @@ from selfreward.artifacts import Artifact, Part, part_of
 from selfreward.backends import AnyBackend, endpoint_of
 from selfreward.backends.base import Backend
 from selfreward.backends.reward_model import free_reward_models
-from selfreward.data.models import model_policy
+from selfreward.data.models import model_policy, named_folder
 from selfreward.judges.base import Brought, JudgeBase, PolicyJudgeBase
 from selfreward.judges.jury import juror
 from selfreward.monitor.gate_rules import GateSpec
@@ -93,8 +93,7 @@ class Judges:
         return {"policy": policy, "backend": backend, "engines": engines, **jurors}
 
     def _brought(self, brings: Brought) -> RewardModels:
-        members = [model_policy(one, brings.chat, self._store, trusted=False) for one in brings.folders]
-        return RewardModels(members=tuple(members), engine=brings.engine)
+        return RewardModels(members=brought_models(brings, self._store), engine=brings.engine)
 
     def _make_room(self, *, whole: bool) -> None:
         """Frees every model that judges, and with `whole` the one that draws, which is loaded again when it is asked.
@@ -116,6 +115,12 @@ class Judges:
             self._make_room(whole="weights" in engine.can)
             self._held = engine, policy.digest, self._open.enter_context(engine.open(policy))
         return self._held[2]
+
+
+def brought_models(brings: Brought, store: Path) -> tuple[Policy, ...]:
+    """The models that a judge brings, in order, those of the hub fetched. Raises AssetError and BackendError."""
+    folders = [named_folder(one, "judge.models") for one in brings.folders]
+    return tuple(model_policy(one, brings.chat, store, trusted=False) for one in folders)
 
 
 def trusted_judge(

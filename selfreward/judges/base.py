@@ -71,7 +71,10 @@ class Judge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brought:
-    """Reward models that a judge brings: their folders, how they are talked to, and what computes their scores."""
+    """Reward models that a judge brings: their folders, how they are talked to, and what computes their scores.
+
+    A hub model is named as `data.models.named_folder` has it, in place of a folder.
+    """
 
     folders: tuple[Path, ...]
     chat: ChatSpec

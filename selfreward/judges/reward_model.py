@@ -34,6 +34,7 @@ Scored = Mapping[str, Judgment]
 class RewardModelSpec(JudgeBase):
     """Scores an answer by the logit of a reward model: a folder that AutoModelForSequenceClassification loads.
 
+    In place of a folder, `models` may name one of the hub by id and commit, as `OWNER/NAME@COMMIT`.
     To `standardise`, each model's logits are told in standard deviations from their mean over the start policy's
     answers, those of iteration 0. Several `models` are an ensemble, and `aggregate` says what the scores of its members
     become: their `mean`, the least of them, or `lower`, their mean less `deviations` standard deviations (of n - 1).
