@@ -28,11 +28,17 @@ VERSION = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """The judgments of a round: how many were asked for, how many have a score or a verdict, and all by outcome."""
+    """The judgments of a round: how many were asked for, how many have a score or a verdict, and all by outcome.
+
+    `disagreement` of several judges is that of their rankings, mean over prompts, and `deviation` of those on one scale
+    the standard deviation of their scores of an answer, mean over answers; None of others.
+    """
 
     judgments: int
     scored: int
     outcomes: Mapping[str, int]
+    disagreement: float | None
+    deviation: float | None
 
 
 def judged_of(judged: Artifact) -> Judged:
@@ -42,6 +48,8 @@ def judged_of(judged: Artifact) -> Judged:
         judgments=judged.rows("evidence" if judged.has("evidence") else "rows"),
         scored=int(counts.get("scored", 0)),
         outcomes={name: int(counts[name]) for name in get_args(Outcome) if name in counts},
+        disagreement=counts.get("jury_disagreement"),
+        deviation=counts.get("member_deviation"),
     )
 
 
