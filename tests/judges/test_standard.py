@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfreward.errors import DataError, StageError
+from selfreward.judge_quality.opinions import weights_of
 from selfreward.judges.disagreement import Dispute
 from selfreward.judges.pointwise import pointwise
 from selfreward.judges.reward_model import RewardModelSpec, aggregate, deviations
@@ -172,6 +173,27 @@ def test_an_ensemble_in_a_jury_is_standardised_too(wide, stretched, tmp_path):
     assert list(saved_standard(first)) == ["reward.model_1", "reward.model_2"]
     assert second.manifest.inputs["standard"].part == ("standard",)
     assert list(second.records(Dispute, "disputes"))
+
+
+def test_a_jury_weighs_a_standardised_ensemble_by_gold(wide, tmp_path):
+    jury = ("judge=jury", "~judge.members.pairwise", "~judge.members.rubric", "loop.iterations=1", "gate.final=true")
+    member = ("+judge@judge.members.reward=reward_model", f"judge.members.reward.models=[{wide[0]},{wide[1]}]")
+    own = [f"judge.members.reward.{one.removeprefix('judge.')}" for one in SMALL[2:4]]
+    learned = ("judge.rule=weighted", "judge.weights=learned")
+    round_ = run_scripted(tmp_path, *jury, *member, *own, *learned).iterations[0]
+    assert set(weights_of(round_["health"])) == {"likelihood", "reward"}
+    assert health_of(round_["health"]).final["accuracy"].value is not None
+    assert saved_standard(round_["judge"])
+
+
+def test_of_one_model_no_preference_on_gold_changes(wide, tmp_path):
+    measured = [
+        health_of(run_scripted(tmp_path, *SMALL, named(wide[0]), *given_).iterations[0]["health"]).measures
+        for given_ in ((), ("judge.standardise=false",))
+    ]
+    unit = "mean_score"
+    assert {**measured[0], unit: None} == {**measured[1], unit: None}
+    assert measured[0][unit].value == pytest.approx(0, abs=1e-4)
 
 
 def test_killed_while_the_first_answers_are_scored_it_goes_on_and_asks_nothing_twice(wide, tmp_path, monkeypatch):
