@@ -133,7 +133,7 @@ def _make_standard(
     assert judging.standardising is not None
     # The table is listed by whoever concludes from it, and finds all of its shards there.
     evidence = Table(out.path, "evidence", Judgment)
-    with out.progress(candidates.rows(), "judgments") as advance:
+    with out.progress(candidates.rows(), "answers scored") as advance:
         shards = enumerate(_items(prompts, candidates))
         asked = (_asked(evidence, spec, judging.ask, shard, items, seed, advance) for shard, items in shards)
         standard = judging.standardising.standard_of(chain.from_iterable(asked))
