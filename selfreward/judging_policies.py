@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from selfreward.artifacts import Artifact, Part
+from selfreward.artifacts import Artifact, Part, part_of
 from selfreward.backends import AnyBackend, endpoint_of
 from selfreward.backends.base import Backend
 from selfreward.backends.reward_model import free_reward_models
-from selfreward.data.models import model_policy
+from selfreward.data.models import model_policy, named_folder
 from selfreward.judges.base import Brought, JudgeBase, PolicyJudgeBase
 from selfreward.judges.jury import juror
 from selfreward.monitor.gate_rules import GateSpec
@@ -93,8 +93,7 @@ class Judges:
         return {"policy": policy, "backend": backend, "engines": engines, **jurors}
 
     def _brought(self, brings: Brought) -> RewardModels:
-        members = [model_policy(one, brings.chat, self._store, trusted=False) for one in brings.folders]
-        return RewardModels(members=tuple(members), engine=brings.engine)
+        return RewardModels(members=brought_models(brings, self._store), engine=brings.engine)
 
     def _make_room(self, *, whole: bool) -> None:
         """Frees every model that judges, and with `whole` the one that draws, which is loaded again when it is asked.
@@ -118,6 +117,12 @@ class Judges:
         return self._held[2]
 
 
+def brought_models(brings: Brought, store: Path) -> tuple[Policy, ...]:
+    """The models that a judge brings, in order, those of the hub fetched. Raises AssetError and BackendError."""
+    folders = [named_folder(one, "judge.models") for one in brings.folders]
+    return tuple(model_policy(one, brings.chat, store, trusted=False) for one in folders)
+
+
 def trusted_judge(
     spec: GateSpec, policy: Judging | None, health: Artifact, passed: TrustedJudge | None
 ) -> TrustedJudge:
@@ -134,3 +139,8 @@ def trusted_judge(
 def learned_weights(spec: JudgeBase, health: Artifact) -> Part | None:
     """The weights that a jury learned when it was measured; None for a judge that learns none."""
     return health.part("weights") if spec.learns else None
+
+
+def first_standard(spec: JudgeBase, first: Artifact | None) -> Part | None:
+    """What scores are standardised by, of `first`, the judgments of iteration 0; None there, and for other judges."""
+    return part_of(first, "standard") if spec.standardises else None

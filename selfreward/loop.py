@@ -9,7 +9,7 @@ from selfreward.artifacts import part_of
 from selfreward.artifacts.runs import Run
 from selfreward.config import RunConfig, answer_lengths
 from selfreward.data.models import start_policy
-from selfreward.judging_policies import Judges, Policies, TrustedJudge, learned_weights, trusted_judge
+from selfreward.judging_policies import Judges, Policies, TrustedJudge, first_standard, learned_weights, trusted_judge
 from selfreward.loop_state import First, State
 from selfreward.stages.decide import decide, decision_of, stop_reason
 from selfreward.stages.diagnose import diagnose
@@ -72,15 +72,17 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 ask_judge = partial(stage, **judges.inputs(spec, judging))
                 trust = ask_judge(health, health_spec(spec), random=spec.draws, gold=data.gold_gate, final=final_gold)
                 trusted = trusted_judge(config.gate, judging, trust, last.passed)
-                ask_judge = partial(stage, **judges.inputs(spec, trusted.policy))
                 weights = learned_weights(spec, trusted.health)
-                judgments = ask_judge(judge, spec, candidates=candidates, prompts=asked, weights=weights)
+                standard = first_standard(spec, first.judgments)
+                judged = partial(stage, candidates=candidates, prompts=asked)
+                ask_judge = partial(judged, **judges.inputs(spec, trusted.policy))
+                judgments = ask_judge(judge, spec, weights=weights, standard=standard)
         figured = partial(stage, health=trust.part("figures"), duel=part_of(dueled, "figures"))
         gated = figured(gate, config.gate, judgments=judgments, previous=last.gated)
-        judged = partial(stage, candidates=candidates, judgments=judgments, prompts=asked)
         selected = judged(
             select,
             config.select,
+            judgments=judgments,
             weights=weights if config.select.labelled else None,
             decision=part_of(last.decision, "orders"),
             first_candidates=first.candidates,
@@ -89,6 +91,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
         decision = judged(
             decide,
             config.monitor.controller,
+            judgments=judgments,
             diagnosis=diagnosis.part("verdict"),
             selected=selected,
             training=last.training,

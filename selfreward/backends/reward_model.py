@@ -168,12 +168,24 @@ def load_reward_model(folder: Path, *, dtype: Dtype, device: Device) -> Any:
     """
     check_reward_model(folder)
     model, missing = read_classifier(folder, dtype=dtype, device=device)
+    _refuse_missing(folder, missing)
+    return model
+
+
+def look_up_reward_model(folder: Path) -> Any:
+    """The reward model in `folder` as its files describe it, without the numbers. Raises BackendError for none."""
+    check_reward_model(folder)
+    model, missing = _read(folder, device_map="meta")
+    _refuse_missing(folder, missing)
+    return model
+
+
+def _refuse_missing(folder: Path, missing: Sequence[str]) -> None:
     if missing:
         raise BackendError(
             f"{folder} lacks {len(missing)} weights of a reward model, {missing[0]} among them, which would be drawn "
             "at random: give the folder of a trained reward model, whole"
         )
-    return model
 
 
 def check_reward_model(folder: Path) -> None:
@@ -199,27 +211,35 @@ def read_classifier(folder: Path, *, dtype: Dtype, device: Device) -> tuple[Any,
     Raises BackendError for what cannot be read, and for a model that scores something else than its last token.
     """
     import torch
-    from transformers import AutoModelForSequenceClassification
 
     if device == "cuda" and not torch.cuda.is_available():
         raise BackendError("this torch finds no CUDA device: set device=cpu, or install a CUDA build of torch")
+    model, missing = _read(folder, dtype=getattr(torch, dtype))
+    model = model.to(device).eval()
+    check_numbers(folder, model)
+    return model, missing
+
+
+def _read(folder: Path, **how: Any) -> tuple[Any, list[str]]:
+    """As `read_classifier`, read as `how` says."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
     load: Any = AutoModelForSequenceClassification
     with quiet(), refused("reward model", folder):
         model, told = load.from_pretrained(
             folder,
             num_labels=1,
-            dtype=getattr(torch, dtype),
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
+            **how,
         )
     if not isinstance(getattr(model, "score", None), torch.nn.Linear):
         raise BackendError(
             f"{folder} holds a {type(model).__name__}, which does not score the last token of a conversation: give a "
             "reward model made of a causal language model"
         )
-    model = model.to(device).eval()
-    check_numbers(folder, model)
     return model, sorted({*told["missing_keys"], *(str(key[0]) for key in told["mismatched_keys"])})

@@ -4,7 +4,6 @@ import copy
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,16 @@ from selfreward.backends.model_folder import check_config
 from selfreward.backends.model_loading import context_length, load_chat, load_configs, load_model, quiet, read_whole
 from selfreward.backends.one_line import one_line
 from selfreward.commands.arguments import Compose, settings_parser
+from selfreward.commands.check_reward import check_reward
+from selfreward.commands.findings import Checked, CheckFinding, CheckSpec
 from selfreward.config import RunConfig, judges_of, validate
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, model_policy, start_policy
 from selfreward.errors import BackendError
 from selfreward.judges.base import PolicyJudgeBase
+from selfreward.judging_policies import brought_models
 from selfreward.policies import Policy
 from selfreward.records import Message
-from selfreward.spec import Spec
 from selfreward.updates.training import save_policy
 
 VERSION = 3
@@ -41,34 +42,12 @@ _SMALL = {
 }
 
 
-class CheckSpec(Spec):
-    """What a check hangs on besides the model: whether its code may run, and the libraries that load it."""
-
-    trusted: bool
-    libraries: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class CheckFinding:
-    """One thing that was looked at, and what is so."""
-
-    what: str
-    says: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """All that was found, in the order it was looked at."""
-
-    found: tuple[CheckFinding, ...]
-
-
 def main(arguments: list[str], compose: Compose) -> int:
     """0 where the models can be worked with. Raises SelfrewardError that says what to set where one cannot."""
     parser = settings_parser(
         "check",
-        "Renders, draws, scores and saves with a small copy of the model, and of every external judge, and says what "
-        "was found.",
+        "Renders, draws, scores and saves with a small copy of the model, and of every external judge, looks into "
+        "every reward model that judges, and says what was found.",
         epilog="example: selfreward check model.path=/models/my-instruct",
     )
     config = validate(compose(parser.parse_args(arguments).settings))
@@ -83,17 +62,41 @@ def main(arguments: list[str], compose: Compose) -> int:
 
 
 def check_models(config: RunConfig, run: Run) -> list[tuple[str, Artifact]]:
-    """The check of the start model and of every external judge, by the names of their settings; none of a script."""
-    if not isinstance(config.model, HfModel):
+    """The check of the start model, of every external judge and every reward model, by the names of their settings.
+
+    There is none of a script.
+    """
+    policies, rewards = _policies(config, run.store.root), _rewards(config, run.store.root)
+    if not policies and not rewards:
         return []
-    trusted, store = config.backend.trusts, run.store.root
-    policies = {"model": start_policy(config.model, store, trusted=trusted)}
+    libraries = {name: version(name) for name in ("torch", "transformers", "tokenizers", "jinja2", "trl")}
+    spec = CheckSpec(trusted=config.backend.trusts, libraries=libraries)
+    bare = CheckSpec(trusted=False, libraries=libraries)
+    found = [(name, run.source(f"check_{name}", check, spec, policy=policy)) for name, policy in policies.items()]
+    found += [(name, run.source(f"check_{name}", check_reward, bare, policy=one)) for name, one in rewards.items()]
+    return found
+
+
+def _policies(config: RunConfig, store: Path) -> dict[str, Policy]:
+    """The start model and every external judge; none of a script."""
+    if not isinstance(config.model, HfModel):
+        return {}
+    found = {"model": start_policy(config.model, store, trusted=config.backend.trusts)}
     for one in judges_of(config):
         if isinstance(one.judge, PolicyJudgeBase) and one.judge.path is not None:
-            policies[one.name] = model_policy(one.judge.path, one.judge.chat, store, trusted=one.engine.trusts)
-    libraries = ("torch", "transformers", "tokenizers", "jinja2", "trl")
-    spec = CheckSpec(trusted=trusted, libraries={name: version(name) for name in libraries})
-    return [(name, run.source(f"check_{name}", check, spec, policy=policy)) for name, policy in policies.items()]
+            found[one.name] = model_policy(one.judge.path, one.judge.chat, store, trusted=one.engine.trusts)
+    return found
+
+
+def _rewards(config: RunConfig, store: Path) -> dict[str, Policy]:
+    """Every model that a judge brings, by the setting of that and its number."""
+    brought = [(one.name, one.judge.brings) for one in judges_of(config)]
+    return {
+        f"{name}.model_{number}": model
+        for name, brings in brought
+        if brings is not None
+        for number, model in enumerate(brought_models(brings, store), start=1)
+    }
 
 
 def check(out: Output, spec: CheckSpec, *, policy: Policy) -> None:

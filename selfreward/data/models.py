@@ -1,5 +1,6 @@
-"""The start model: a folder, one of the embedded models, a hub model at a pinned revision, or a scripted policy."""
+"""Models that people bring: a folder, one embedded, one of the hub at a pinned revision, or a scripted policy."""
 
+import re
 import shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +21,7 @@ from selfreward.spec import Spec, identity, part_of
 
 _WEIGHTS = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "*.py"]
 _TEMPLATE = "chat_template.jinja"
+_OF_HUB = re.compile(r"([\w.-]+/[\w.-]+)(?:@([0-9a-f]{40}))?")
 # Raise it where the same template may be settled otherwise.
 _SETTLING = 1
 
@@ -85,6 +87,24 @@ def model_policy(folder: Path, chat: ChatSpec, store: Path, *, trusted: bool) ->
     return _folder_policy(settled, store)
 
 
+def named_folder(named: Path, setting: str) -> Path:
+    """The folder `named`, or that of a hub model, which `setting` names by id and commit as `OWNER/NAME@COMMIT`.
+
+    A commit that was fetched before is read from the hub's cache, without a network. Raises AssetError for what is
+    neither, and for what cannot be fetched.
+    """
+    if named.is_dir():
+        return named
+    of_hub = _OF_HUB.fullmatch(str(named))
+    if of_hub is None or of_hub[2] is None:
+        pinned = f"{of_hub[1]}@COMMIT" if of_hub else "OWNER/NAME@COMMIT"
+        raise AssetError(
+            f"{setting}={named} is no folder: give the folder of a saved model, or a hub model as {pinned}, by all 40 "
+            "digits of the commit"
+        )
+    return _fetched(of_hub[1], of_hub[2])
+
+
 def _settle(folder: Path, chat: ChatSpec, settled: Path, *, trusted: bool) -> None:
     """Writes links to the files in `folder`, the chosen template and what is settled about it to `settled`, at once."""
     tokenizer = load_tokenizer(folder, trust_remote_code=trusted)
@@ -116,13 +136,18 @@ def _folder_of(spec: HfModel) -> Path:
         return asset_model(spec.name)
     if spec.revision is None:
         raise AssetError(f"model.name={spec.name} is a hub model: pin it with model.revision=<commit>")
+    return _fetched(spec.name, spec.revision)
+
+
+def _fetched(name: str, revision: str) -> Path:
+    """The folder of a hub model in the hub's cache. Raises AssetError where it is not there and cannot be had."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(spec.name, revision=spec.revision, allow_patterns=_WEIGHTS))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=_WEIGHTS))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
         raise AssetError(
-            f"{spec.name}@{spec.revision} cannot be had ({str(error).splitlines()[0]}): check the name, the revision, "
-            "the network"
+            f"{name}@{revision} cannot be had ({str(error).splitlines()[0]}): check the name, the revision and the "
+            "network, or give a folder that has it"
         ) from error

@@ -47,8 +47,8 @@ def write_opinions(
     """Table `rows` of Verdicts, one an item, and before it table `evidence` of Judgment.
 
     A jury that learns its weights concludes on every item with those learned on the others, so that no measure of it
-    is taken on what it learned from. Tells `advance` of two answers an item. Raises StageError as the stage `judge`
-    does.
+    is taken on what it learned from. A judge that standardises its scores does so on those of all these answers. Tells
+    `advance` of two answers an item. Raises StageError as the stage `judge` does.
     """
     shards: list[_Shard] = []
     said: list[Verdicts] = []
@@ -60,6 +60,9 @@ def write_opinions(
             judgments = asked.shard(make, partial(tell_items, advance, len(answers)))
             out.count(tokens=sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in judgments))
             shards.append((batch, answers, judgments))
+        if judging.standardising is not None and shards:
+            everything = (one for _, _, judgments in shards for one in judgments)
+            judging = judging.standardising.by(judging.standardising.standard_of(everything))
         conclude, weights = judging.conclude, None
         if judging.panel is not None:
             conclude, weights = _learned(judging.panel, shards)

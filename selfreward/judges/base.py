@@ -1,22 +1,22 @@
 """What every judge is: what it asks, what it concludes from that, and what all kinds of judges need."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field
 
 from selfreward.backends import AnyBackend, BackendSpec
 from selfreward.backends.abilities import Ability
-from selfreward.backends.base import Advance, Backend, Sampling
+from selfreward.backends.base import Advance, Backend
 from selfreward.backends.rendering import ChatSpec
 from selfreward.judges.disagreement import Dispute
-from selfreward.judges.prompting import JudgeTexts, Rubric
+from selfreward.judges.standard import Standard
 from selfreward.policies import Judging
 from selfreward.records import Candidate, Judgment, Prompt, Usage
-from selfreward.spec import Json, Spec, execution, neutral
+from selfreward.spec import Json, Spec, execution
 
 Item = tuple[Prompt, Candidate]
 Ask = Callable[[Sequence[Item], int, Advance], list[Judgment]]
@@ -41,12 +41,22 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
+class Standardising:
+    """Gives the `standard_of` all that was asked, and the judge that concludes `by` a standard."""
+
+    standard_of: Callable[[Iterable[Judgment]], Standard]
+    by: Callable[[Standard], "Judge"]
+
+
+@dataclass(frozen=True, slots=True)
 class Judge:
     """`ask` makes judgments of items, with a seed, and is what costs; all candidates of a prompt come in one call.
 
     `name` is the `judge` of what it asks. `conclude` is pure: it makes one judgment of each item, in order, from what
     was asked. It is None where that is already about one candidate at a time. `disputes`, of several judges, says how
-    far they disagree on every prompt on which they can; `panel` are those whose weights nobody has given.
+    far they disagree on every prompt on which they can; `panel` are those whose weights nobody has given. `deviations`,
+    of judges on one scale, are the standard deviations of their scores of each answer that all of them scored. One that
+    is `standardising` concludes nothing itself.
     """
 
     name: str
@@ -54,11 +64,16 @@ class Judge:
     conclude: Conclude | None = None
     disputes: Callable[[Sequence[Item], Sequence[Judgment]], list[Dispute]] | None = None
     panel: Panel | None = None
+    deviations: Callable[[Sequence[Item], Sequence[Judgment]], list[float]] | None = None
+    standardising: Standardising | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brought:
-    """Reward models that a judge brings: their folders, how they are talked to, and what computes their scores."""
+    """Reward models that a judge brings: their folders, how they are talked to, and what computes their scores.
+
+    A hub model is named as `data.models.named_folder` has it, in place of a folder.
+    """
 
     folders: tuple[Path, ...]
     chat: ChatSpec
@@ -192,6 +207,11 @@ class JudgeBase(Spec):
         return False
 
     @property
+    def standardises(self) -> bool:
+        """Whether its scores are standardised on the start policy's answers."""
+        return False
+
+    @property
     def seats(self) -> Mapping[str, "JudgeBase"]:
         """The members of a jury, by name."""
         return {}
@@ -239,62 +259,3 @@ class PolicyJudgeBase(JudgeBase):
     def judges_with_jury(self) -> bool:
         """Only where it names no policy of its own."""
         return self.policy == "live"
-
-
-class PromptedJudgeBase(PolicyJudgeBase):
-    """Settings of a judge that is asked in words.
-
-    With the method `sampled` replies are drawn, and `constrained` ones have to end in a verdict that can be read. Any
-    other method reads the probability of every verdict as the first token of the answer, and is unparsed where
-    together they have less than `min_mass`.
-    """
-
-    method: str
-    temperature: float = Field(0.0, ge=0)
-    top_p: float = Field(0.9, gt=0, le=1)
-    max_new_tokens: PositiveInt = 128
-    constrained: bool = neutral(False)
-    min_mass: float = Field(0.5, ge=0, le=1)
-
-    @model_validator(mode="after")
-    def _constrains_what_is_drawn(self) -> "PromptedJudgeBase":
-        if self.constrained and self.method != "sampled":
-            raise ValueError(
-                f"judge.constrained=true at judge.method={self.method}, which draws no reply: set "
-                "judge.method=sampled, or judge.constrained=false"
-            )
-        return self
-
-    @property
-    def needs(self) -> frozenset[Ability]:
-        """Replies are drawn, or the probabilities of the verdicts read."""
-        asked: Ability = "draw" if self.method == "sampled" else "score_options"
-        return super().needs | {asked} | ({"patterns"} if self.constrained else set())
-
-    def ways_without(self, abilities: Collection[Ability]) -> list[str]:
-        """A reply need not be held to a form; a verdict can be read from a reply, or from its probability."""
-        method = ["method=sampled"] if "score_options" in abilities else []
-        return method + (["constrained=false"] if "patterns" in abilities else [])
-
-    def check_form(self, texts: JudgeTexts) -> None:
-        """Raises ValueError where the method cannot have the verdict in the form that `texts` give it."""
-        if self.constrained and texts.reads.kind != "line":
-            raise ValueError(
-                f"judge.constrained=true holds replies to a line, and {texts.id} reads a {texts.reads.kind}: set "
-                "judge.constrained=false"
-            )
-        if self.method == "expected" and isinstance(texts, Rubric) and not texts.scale.whole:
-            raise ValueError(
-                f"judge.method=expected with {texts.id}, whose half points are no single tokens: set "
-                "judge.method=sampled"
-            )
-
-    def sampling(self, k: int, pattern: str) -> Sampling:
-        """How `k` replies to each question are drawn, held to `pattern` if they are to be."""
-        return Sampling(
-            k=k,
-            temperature=self.temperature,
-            top_p=self.top_p,
-            max_new_tokens=self.max_new_tokens,
-            pattern=pattern if self.constrained else None,
-        )

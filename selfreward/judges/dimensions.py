@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, model_validator
 
 from selfreward.backends.base import Advance, Backend
-from selfreward.judges.base import Conclude, Item, Judge, Means, PromptedJudgeBase, Scale
+from selfreward.judges.base import Conclude, Item, Judge, Means, Scale
 from selfreward.judges.pointwise import in_step, pointwise
+from selfreward.judges.prompted import PromptedJudgeBase
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.rubric import RubricSpec, judge_by_rubric
 from selfreward.records import Judgment, digest_of

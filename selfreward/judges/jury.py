@@ -1,11 +1,10 @@
 """Several judges of any kind: how they are asked, and what they conclude together."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
-from statistics import fmean, pstdev
 from typing import Annotated, Literal, cast, get_args
 
 from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
@@ -13,26 +12,37 @@ from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
 from selfreward.artifacts import derive_seed
 from selfreward.backends.base import Advance, Backend
 from selfreward.errors import ConfigError
-from selfreward.judges.base import Conclude, Item, Judge, JudgeBase, Means, Panel, PolicyJudgeBase, Weights
+from selfreward.judges.base import (
+    Conclude,
+    Item,
+    Judge,
+    JudgeBase,
+    Means,
+    Panel,
+    PolicyJudgeBase,
+    Standardising,
+    Weights,
+)
 from selfreward.judges.dimensions import DimensionsSpec
-from selfreward.judges.disagreement import DIGITS, Dispute, Scores, disagreement, ranking
+from selfreward.judges.disagreement import Dispute, Scores, disagreement
 from selfreward.judges.function import FunctionSpec
+from selfreward.judges.jury_votes import Rule, counted
 from selfreward.judges.likelihood import LikelihoodSpec
-from selfreward.judges.members import number, seat_name, told_scores
+from selfreward.judges.members import seat_name
 from selfreward.judges.pairwise import PairwiseSpec
-from selfreward.judges.pointwise import fields, in_step, pointwise, shared
+from selfreward.judges.pointwise import fields, in_step, shared
 from selfreward.judges.reward_model import RewardModelSpec
 from selfreward.judges.rubric import RubricSpec
+from selfreward.judges.standard import Standard, standard_of_seat, standard_of_seats
 from selfreward.judges.verifier import VerifierSpec
 from selfreward.judges.votes import scores_of
 from selfreward.policies import RewardModels
-from selfreward.records import Judgment, Outcome, digest_of
+from selfreward.records import Judgment, digest_of
 from selfreward.spec import Json, identity
 
 AnyMember = DimensionsSpec | FunctionSpec | LikelihoodSpec | PairwiseSpec | RewardModelSpec | RubricSpec | VerifierSpec
 MemberSpec = Annotated[AnyMember, Field(discriminator="kind")]
 MemberName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-Rule = Literal["majority", "mean_rank", "weighted"]
 
 
 def _form(given: object) -> str | None:
@@ -92,6 +102,11 @@ class JurySpec(PolicyJudgeBase):
         return self.weights == "learned"
 
     @property
+    def standardises(self) -> bool:
+        """Where a member does."""
+        return any(member.standardises for member in self.members.values())
+
+    @property
     def seats(self) -> Mapping[str, JudgeBase]:
         """The members, by name."""
         return self.members
@@ -139,9 +154,7 @@ class JurySpec(PolicyJudgeBase):
         guests = {name: one.digest for name, one in means.jurors.items()}
         told = digest_of("jury", identity(self), policy.digest, guests)
         by_hand = means.weights if isinstance(self.weights, str) else self.weights or dict.fromkeys(self.members, 1.0)
-        jury = Jury(self, told, seats, by_hand)
-        panel = Panel({seat.member: seat.verdicts for seat in seats}, jury.conclude_by) if by_hand is None else None
-        return Judge(told, jury.ask, jury.conclude, jury.disputes, panel)
+        return Jury(self, told, seats, by_hand).judge()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +174,11 @@ class Juror:
         """What this member was asked, and what it concludes from that."""
         own = [one for one in evidence if one.judge == self.name]
         return own, own if self.judge.conclude is None else self.judge.conclude(items, own)
+
+    def by(self, standard: Standard) -> "Juror":
+        """This member, which concludes by what `standard` has of it."""
+        waiting = self.judge.standardising
+        return self if waiting is None else replace(self, judge=waiting.by(standard_of_seat(standard, self.member)))
 
 
 def weights_by_hand(judge: Mapping[str, Json]) -> Weights | None:
@@ -189,6 +207,18 @@ class Jury:
     name: str
     seats: Sequence[Juror]
     weights: Weights | None
+
+    def judge(self) -> Judge:
+        """The jury as a judge; it standardises where members do, each its own scores."""
+        says = {seat.member: seat.verdicts for seat in self.seats}
+        panel = Panel(says, self.conclude_by) if self.weights is None else None
+        waiting = {seat.name: seat.member for seat in self.seats if seat.judge.standardising is not None}
+        standardising = Standardising(partial(standard_of_seats, waiting), self.by) if waiting else None
+        return Judge(self.name, self.ask, self.conclude, self.disputes, panel, standardising=standardising)
+
+    def by(self, standard: Standard) -> Judge:
+        """The jury whose members conclude by `standard`."""
+        return replace(self, seats=[seat.by(standard) for seat in self.seats]).judge()
 
     def ask(self, items: Sequence[Item], seed: int, advance: Advance) -> list[Judgment]:
         """Every member's judgments, one member after the other, under the name of its seat.
@@ -224,7 +254,8 @@ class Jury:
 
         Candidates of a prompt with the same text are one. One alone on its prompt has nobody to be ranked with.
         """
-        made = [_verdicts(self, field, here, weigh(id_)) for id_, field, here in self._heard(items, evidence)]
+        count = partial(counted, self.name, self.spec.rule, self.spec.quorum)
+        made = (count(field, here, weigh(id_)) for id_, field, here in self._heard(items, evidence))
         return shared(items, chain.from_iterable(made))
 
     def disputes(self, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Dispute]:
@@ -241,43 +272,3 @@ class Jury:
             ids = [candidate.id for _, candidate in field]
             here = {name: {one: scores[one] for one in ids if one in scores} for name, scores in given.items()}
             yield id_, field, here
-
-
-def _verdicts(jury: Jury, field: Sequence[Item], here: Mapping[str, Scores], weights: Weights) -> list[Judgment]:
-    """A judgment of each of the candidates of one prompt, whose texts differ."""
-    rule = jury.spec.rule
-    with_say = [member for member in here if weights[member] > 0]
-    needed = jury.spec.quorum or max(1, math.ceil(len(with_say) / 2))
-    votes = {member: _RULES[rule](here[member]) for member in with_say if len(here[member]) > 1}
-    disputed = number(disagreement(here.values()))
-    nobody = "" if with_say else ", none of a weight above 0"
-    judgments = []
-    for item in field:
-        id_ = item[1].id
-        heard = {member: said[id_] for member, said in votes.items() if id_ in said}
-        score = None
-        if len(heard) >= needed:
-            weighed = math.fsum(weights[member] * vote for member, vote in heard.items())
-            score = round(weighed / math.fsum(weights[member] for member in heard), DIGITS) + 0.0
-        told = f"disagreement={disputed} {rule}={number(score)} members={len(heard)} of {len(here)}{nobody}"
-        outcome: Outcome = "unparsed" if score is None else "scored"
-        raw = told_scores(told, id_, here)
-        judgments.append(pointwise(item, judge=jury.name, outcome=outcome, score=score, raw=raw))
-    return judgments
-
-
-def _first_places(scores: Scores) -> dict[str, float]:
-    best = [one for one, score in scores.items() if score == max(scores.values())]
-    return {one: 1 / len(best) if one in best else 0.0 for one in scores}
-
-
-def _standardised(scores: Scores) -> dict[str, float]:
-    mean, spread = fmean(scores.values()), pstdev(scores.values())
-    return {one: (score - mean) / spread if spread > 0 else 0.0 for one, score in scores.items()}
-
-
-_RULES: Mapping[Rule, Callable[[Scores], dict[str, float]]] = {
-    "majority": _first_places,
-    "mean_rank": lambda scores: {one: (rank - 1) / (len(scores) - 1) for one, rank in ranking(scores).items()},
-    "weighted": _standardised,
-}

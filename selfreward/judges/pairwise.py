@@ -11,9 +11,10 @@ from pydantic import Field, PositiveInt, model_validator
 from selfreward.artifacts import derive_seed
 from selfreward.backends.base import Advance, Backend, Conversation
 from selfreward.judges.ask_policy import ask_for_means, ask_for_replies, read_reply
-from selfreward.judges.base import Conclude, Item, Judge, Means, PromptedJudgeBase
+from selfreward.judges.base import Conclude, Item, Judge, Means
 from selfreward.judges.both_orders import PREFERENCES, comparisons, verdict_of
 from selfreward.judges.pointwise import by_prompt, fields, in_step, pointwise, shared
+from selfreward.judges.prompted import PromptedJudgeBase
 from selfreward.judges.prompting import ComparisonTexts, question_of
 from selfreward.judges.reads import LETTER_PREFERENCES
 from selfreward.judges.reply import LETTERS, explained_pattern

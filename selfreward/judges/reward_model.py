@@ -19,9 +19,10 @@ from selfreward.backends.base import Advance, NotScored
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
 from selfreward.backends.rendering import ChatSpec
 from selfreward.backends.reward_model import RewardModel, RewardScore, Shown, reward_engine
-from selfreward.judges.base import Brought, Conclude, Item, Judge, JudgeBase, Means
+from selfreward.judges.base import Brought, Conclude, Item, Judge, JudgeBase, Means, Standardising
 from selfreward.judges.disagreement import Dispute, disagreement
 from selfreward.judges.pointwise import fields, in_step, pointwise, shared
+from selfreward.judges.standard import ALONE, Standard, standard_of
 from selfreward.policies import RewardModels
 from selfreward.records import Judgment, Usage, digest_of
 from selfreward.spec import Json, Spec, execution, identity
@@ -31,11 +32,14 @@ Scored = Mapping[str, Judgment]
 
 
 class Aggregation(Spec):
-    """What the scores of an ensemble's members, as they are, become.
+    """What the scores of an ensemble's members become.
 
-    Their `mean`, the least of them, or `lower`, their mean less `deviations` standard deviations (of n - 1).
+    To `standardise`, each model's logits are told in standard deviations from their mean over the start policy's
+    answers, those of iteration 0. An ensemble gives the `mean` of its members' scores, the least of them, or `lower`,
+    their mean less `deviations` standard deviations (of n - 1).
     """
 
+    standardise: bool = True
     aggregate: Literal["mean", "min", "lower"] = "mean"
     deviations: float = Field(1.0, gt=0)
 
@@ -43,10 +47,11 @@ class Aggregation(Spec):
 class RewardModelSpec(JudgeBase, Aggregation):
     """Scores an answer by the logit of a reward model: a folder that AutoModelForSequenceClassification loads.
 
-    Several `models` are an ensemble, whose scores become one as `Aggregation` says. Models count by
-    their digests, and are talked to as `chat` says, where their own templates do not. A thought before an answer is not
-    shown, and an answer that was cut is shown as if it had ended. `batch_tokens` is how many tokens are scored at once,
-    padding included; `device`, `dtype` and the versions of the libraries count with the models.
+    In place of a folder, `models` may name one of the hub by id and commit, as `OWNER/NAME@COMMIT`. Several `models`
+    are an ensemble, whose scores become one as `Aggregation` says. Models count by their digests, and are talked to as
+    `chat` says, where their own templates do not. A thought before an answer is not shown, and an answer that was cut
+    is shown as if it had ended. `batch_tokens` is how many tokens are scored at once, padding included; `device`,
+    `dtype` and the versions of the libraries count with the models.
     """
 
     kind: Literal["reward_model"] = "reward_model"
@@ -95,9 +100,14 @@ class RewardModelSpec(JudgeBase, Aggregation):
 
     @classmethod
     def concluding(cls, settings: Mapping[str, Json]) -> Conclude:
-        """By the aggregate, where there are several."""
+        """By the aggregate, standardised on the answers that are concluded about."""
         kept = {name: settings[name] for name in Aggregation.model_fields}
-        return partial(_aggregate_several, Aggregation.model_validate(kept))
+        return partial(_aggregate_here, Aggregation.model_validate(kept))
+
+    @property
+    def standardises(self) -> bool:
+        """As it is set."""
+        return self.standardise
 
     def build(self, means: Means) -> Judge:
         """The judge over its reward models, each of which is loaded when it is first asked."""
@@ -109,10 +119,18 @@ class RewardModelSpec(JudgeBase, Aggregation):
             f"model_{number}": RewardModel(folder=one.path, device=device, dtype=dtype, batch_tokens=self.batch_tokens)
             for number, one in enumerate(policy.members, start=1)
         }
-        if len(members) == 1:
-            return Judge(name, partial(judge_by_model, name, members["model_1"]))
-        ask = partial(judge_by_ensemble, name, members)
-        return Judge(name, ask, partial(aggregate, self, name), disputes)
+        alone = len(members) == 1
+        ask = partial(judge_by_model, name, members[ALONE]) if alone else partial(judge_by_ensemble, name, members)
+        if alone and not self.standardise:
+            return Judge(name, ask)
+
+        def by(standard: Standard | None) -> Judge:
+            conclude = partial(aggregate, self, name, standard)
+            if alone:
+                return Judge(name, ask, conclude)
+            return Judge(name, ask, conclude, disputes, deviations=partial(deviations, standard))
+
+        return replace(by(None), standardising=Standardising(standard_of, by)) if self.standardise else by(None)
 
 
 def judge_by_model(name: str, model: RewardModel, items: Sequence[Item], seed: int, advance: Advance) -> list[Judgment]:
@@ -144,26 +162,48 @@ def _judgment(item: Item, name: str, found: RewardScore | NotScored) -> Judgment
     return pointwise(item, judge=name, score=found.score, raw=f"{found.score:.6g}", usage=usage)
 
 
-def aggregate(spec: Aggregation, name: str, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
+def aggregate(
+    spec: Aggregation, name: str, standard: Standard | None, items: Sequence[Item], evidence: Sequence[Judgment]
+) -> list[Judgment]:
     """One judgment of each item, in order; one that a member could not score has that one's outcome."""
+    assert spec.standardise == (standard is not None)
     said = _by_answer(evidence)
-    return [_together(spec, name, item, said[item[1].id]) for item in items]
+    return [_together(spec, name, standard, item, said[item[1].id]) for item in items]
 
 
-def _aggregate_several(spec: Aggregation, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
-    """As `aggregate`; one model alone has nothing to conclude."""
-    return aggregate(spec, "", items, evidence) if any(one.dimension for one in evidence) else [*evidence]
+def _aggregate_here(spec: Aggregation, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Judgment]:
+    return aggregate(spec, "", standard_of(evidence) if spec.standardise else None, items, evidence)
 
 
-def _together(spec: Aggregation, name: str, item: Item, said: Scored) -> Judgment:
-    if missing := [member for member, one in said.items() if one.score is None]:
+def _together(spec: Aggregation, name: str, standard: Standard | None, item: Item, said: Scored) -> Judgment:
+    scores = _scores(standard, said)
+    if missing := [member for member in said if member not in scores]:
         outcome = said[missing[0]].outcome
-        return pointwise(item, judge=name, outcome=outcome, raw=f"no score by {', '.join(missing)}")
-    scores = [one.score for one in said.values() if one.score is not None]
-    mean, spread = fmean(scores), stdev(scores)
-    score = {"mean": mean, "min": min(scores), "lower": mean - spec.deviations * spread}[spec.aggregate]
-    told = " ".join(f"{member}={one.score:.6g}" for member, one in said.items())
-    return pointwise(item, judge=name, score=score, raw=f"mean={mean:.6g} deviation={spread:.6g} {told}")
+        reason = said[missing[0]].raw if len(said) == 1 else f"no score by {', '.join(missing)}"
+        return pointwise(item, judge=name, outcome=outcome, raw=reason)
+    mean, spread = fmean(scores.values()), stdev(scores.values()) if len(scores) > 1 else 0.0
+    rules = {"mean": mean, "min": min(scores.values()), "lower": mean - spec.deviations * spread}
+    told = " ".join(f"{member}={score:.6g}" for member, score in scores.items())
+    if len(scores) > 1:
+        told = f"mean={mean:.6g} deviation={spread:.6g} {told}"
+    return pointwise(item, judge=name, score=rules[spec.aggregate], raw=told)
+
+
+def _scores(standard: Standard | None, said: Scored) -> dict[str, float]:
+    """What each member gave, standardised; those without a score are left out."""
+    given = {member: one.score for member, one in said.items() if one.score is not None}
+    return given if standard is None else {one: standard[one].standardised(score) for one, score in given.items()}
+
+
+def deviations(standard: Standard | None, items: Sequence[Item], evidence: Sequence[Judgment]) -> list[float]:
+    """The standard deviation (of n - 1) of the members' scores of each answer that all have scored.
+
+    Answers to a prompt with the same text are one.
+    """
+    said = _by_answer(evidence)
+    alone = [said[candidate.id] for field in fields(items).values() for _, candidate in field]
+    scores = [_scores(standard, one) for one in alone]
+    return [stdev(here.values()) for here, one in zip(scores, alone, strict=True) if len(here) == len(one)]
 
 
 def disputes(items: Sequence[Item], evidence: Sequence[Judgment]) -> list[Dispute]:
@@ -185,6 +225,5 @@ def _by_answer(evidence: Sequence[Judgment]) -> dict[str, dict[str, Judgment]]:
     """What each member said, by the id of the candidate."""
     said: dict[str, dict[str, Judgment]] = {}
     for one in evidence:
-        assert one.dimension is not None
-        said.setdefault(one.candidate_ids[0], {})[one.dimension] = one
+        said.setdefault(one.candidate_ids[0], {})[one.dimension or ALONE] = one
     return said

@@ -9,8 +9,9 @@ from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.backends.base import Advance, Backend
 from selfreward.judges.ask_policy import ask_for_means, ask_for_replies, read_reply
-from selfreward.judges.base import Item, Judge, Means, PromptedJudgeBase, Scale
+from selfreward.judges.base import Item, Judge, Means, Scale
 from selfreward.judges.pointwise import fields, in_step, pointwise, shared
+from selfreward.judges.prompted import PromptedJudgeBase
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.reply import explained_pattern
 from selfreward.judges.scale import spelled

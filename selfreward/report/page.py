@@ -13,6 +13,7 @@ from selfreward.reading.control import control_settings, drops_tiers, picks_at_r
 from selfreward.reading.rounds import rounds_of, verdicts_of
 from selfreward.reading.samples import samples_of
 from selfreward.reading.settings import progress_of, read_config
+from selfreward.report.agreement import agreement_figures, standard_line
 from selfreward.report.beside import arm_of
 from selfreward.report.figures import DASH, below
 from selfreward.report.graphs import over_policies, path_of
@@ -72,7 +73,8 @@ def render(view: RunView, control: RunView | None, beside: Sequence[RunView] = (
         judges=judges,
         weights=weights_line(rounds[judges[-1].t]) if judges else None,
         members=list(rounds[judges[-1].t].members.items()) if judges else [],
-        judge_figures=[*judge_figures(judges), *member_figures(rounds)] if judges else [],
+        standard=standard_line(rounds[0]) if judges else None,
+        judge_figures=[*judge_figures(judges), *member_figures(rounds), *agreement_figures(rounds)] if judges else [],
         missing={**judges[-1].health.measures, CEILINGS["kappa"]: judges[-1].people} if judges else {},
         to_read=to_read(view, judges[-1].t) if judges and texts else None,
         funnels=funnels(rounds),

@@ -5,19 +5,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from statistics import fmean, variance
 from typing import get_args
 
-from selfreward.artifacts import Artifact, Output, Part, derive_seed
+from selfreward.artifacts import Advance, Artifact, Output, Part, derive_seed
 from selfreward.artifacts.many_rows import few_collections
+from selfreward.artifacts.output import Table
 from selfreward.backends.base import Backend
 from selfreward.judge_quality.opinions import weights_of
 from selfreward.judges import AnyJudge
-from selfreward.judges.base import Item, means_of
+from selfreward.judges.base import Ask, Item, Judge, means_of
 from selfreward.judges.both_orders import comparisons
 from selfreward.judges.disagreement import Dispute
 from selfreward.judges.judge_shard import judge_shard, tell_items
+from selfreward.judges.standard import Standard, save_standard, saved_standard
 from selfreward.policies import Judging
 from selfreward.records import Candidate, Judgment, Outcome, Prompt, RowPrompt
 
@@ -26,11 +28,17 @@ VERSION = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """The judgments of a round: how many were asked for, how many have a score or a verdict, and all by outcome."""
+    """The judgments of a round: how many were asked for, how many have a score or a verdict, and all by outcome.
+
+    `disagreement` of several judges is that of their rankings, mean over prompts, and `deviation` of those on one scale
+    the standard deviation of their scores of an answer, mean over answers; None of others.
+    """
 
     judgments: int
     scored: int
     outcomes: Mapping[str, int]
+    disagreement: float | None
+    deviation: float | None
 
 
 def judged_of(judged: Artifact) -> Judged:
@@ -40,6 +48,8 @@ def judged_of(judged: Artifact) -> Judged:
         judgments=judged.rows("evidence" if judged.has("evidence") else "rows"),
         scored=int(counts.get("scored", 0)),
         outcomes={name: int(counts[name]) for name in get_args(Outcome) if name in counts},
+        disagreement=counts.get("jury_disagreement"),
+        deviation=counts.get("member_deviation"),
     )
 
 
@@ -53,6 +63,7 @@ def judge(
     prompts: Artifact,
     policy: Judging | None,
     weights: Part | None = None,
+    standard: Part | None = None,
     backend: Backend | None = None,
     engines: Mapping[str, Backend] | None = None,
     **jurors: Judging,
@@ -60,7 +71,9 @@ def judge(
     """Table `rows` of Judgment, in the order of the candidates; `policy` is the one that judges.
 
     `jurors` are the policies and `engines` the backends that members of a jury name (`judges.base.Means`); `weights` is
-    the part `weights` of the health artifact that learned theirs, None where none are to be learned.
+    the part `weights` of the health artifact that learned theirs, None where none are to be learned. `standard` is the
+    part `standard` of the judgments of iteration 0, for a judge that standardises its scores on those: where it is None
+    and there is such a judge, these are they, all is asked before anything is concluded, and `standard.json` has it.
 
     Where the judge concludes from what it asked, such as comparisons, `rows` are its conclusions, and what it asked is
     table `evidence`. Each shard of evidence is written before its rows, so that nothing is asked twice. Of a jury,
@@ -68,32 +81,64 @@ def judge(
 
     The counts are of what was asked: outcomes, tokens, and of comparisons those that are `flipped` or `undecided`.
     Where candidates are judged repeatedly, the count `score_variance` is the unbiased variance of a candidate's scores,
-    mean over candidates with two or more. Of a jury, `jury_disagreement` is the mean over `disputes`.
+    mean over candidates with two or more. Of a jury, `jury_disagreement` is the mean over `disputes`; of judges on one
+    scale, `member_deviation` is the mean standard deviation of their scores of an answer.
 
-    Raises StageError, leaving the finished shards, when more than `spec.max_failed_share` of a shard failed.
+    Raises StageError, leaving the finished shards, when more than `spec.max_failed_share` of a shard failed, and
+    DataError where there are no scores to standardise on.
     """
     learned = None if weights is None else weights_of(weights)
     judging = spec.build(means_of(policy, backend, engines, jurors, learned))
+    if judging.standardising is not None:
+        given = None if standard is None else saved_standard(standard)
+        judging = judging.standardising.by(given or _make_standard(out, spec, judging, seed, candidates, prompts))
     with ExitStack() as tables, out.progress(candidates.rows(), "judgments") as advance:
         asked = tables.enter_context(out.table(Judgment, "rows" if judging.conclude is None else "evidence"))
         rows = None if judging.conclude is None else tables.enter_context(out.table(Judgment))
         disputes = tables.enter_context(out.table(Dispute, "disputes")) if judging.disputes is not None else None
         spreads: list[float] = []
         disputed: list[float] = []
+        apart: list[float] = []
         for shard, items in enumerate(_items(prompts, candidates)):
-            make = partial(judge_shard, spec, judging.ask, items, derive_seed(seed, shard), advance)
-            judgments = asked.shard(make, partial(tell_items, advance, len(items)))
+            judgments = _asked(asked, spec, judging.ask, shard, items, seed, advance)
             if rows is not None and judging.conclude is not None:
                 rows.shard(partial(judging.conclude, items, judgments))
             if disputes is not None and judging.disputes is not None:
                 found = disputes.shard(partial(judging.disputes, items, judgments))
                 disputed += [one.disagreement for one in found]
+            if judging.deviations is not None:
+                apart += judging.deviations(items, judgments)
             spreads += _variances(judgments)
             _count(out, judgments)
     if spreads:
         out.count(score_variance=fmean(spreads))
     if disputed:
         out.count(jury_disagreement=fmean(disputed))
+    if apart:
+        out.count(member_deviation=fmean(apart))
+
+
+def _asked(
+    table: Table[Judgment], spec: AnyJudge, ask: Ask, shard: int, items: list[Item], seed: int, advance: Advance
+) -> list[Judgment]:
+    """What is asked about a shard of candidates, written to `table` or found there."""
+    make = partial(judge_shard, spec, ask, items, derive_seed(seed, shard), advance)
+    return table.shard(make, partial(tell_items, advance, len(items)))
+
+
+def _make_standard(
+    out: Output, spec: AnyJudge, judging: Judge, seed: int, candidates: Artifact, prompts: Artifact
+) -> Standard:
+    """The standard that all candidates make, in `standard.json`; the evidence stays for what is concluded from it."""
+    assert judging.standardising is not None
+    # The table is listed by whoever concludes from it, and finds all of its shards there.
+    evidence = Table(out.path, "evidence", Judgment)
+    with out.progress(candidates.rows(), "answers scored") as advance:
+        shards = enumerate(_items(prompts, candidates))
+        asked = (_asked(evidence, spec, judging.ask, shard, items, seed, advance) for shard, items in shards)
+        standard = judging.standardising.standard_of(chain.from_iterable(asked))
+    save_standard(out, standard)
+    return standard
 
 
 def _count(out: Output, judgments: Sequence[Judgment]) -> None:

@@ -71,7 +71,7 @@ def test_a_thought_is_not_shown_and_a_cut_answer_is_shown_as_ended(folders):
 
 @pytest.mark.parametrize("rule", ["mean", "min", "lower"])
 def test_an_ensemble_keeps_what_its_members_said_and_concludes_from_it(folders, rule):
-    made = judge(folders, aggregate=rule, deviations=0.5)
+    made = judge(folders, aggregate=rule, deviations=0.5, standardise=False)
     evidence = made.ask(ITEMS, 0, quietly)
     by_member = [rewards(folder, TEXTS) for folder in folders]
     assert [(one.candidate_ids[0], one.dimension) for one in evidence[: len(ITEMS)]] == [
@@ -95,7 +95,7 @@ def test_disagreement_is_that_of_the_members_rankings(folders):
 
 def test_what_one_member_cannot_score_has_no_score(folders):
     long = [item("y" * CONTEXT), *ITEMS[1:]]
-    made = judge(folders)
+    made = judge(folders, standardise=False)
     concluded = made.conclude(long, made.ask(long, 0, quietly))
     assert [one.outcome for one in concluded] == ["truncated", "scored", "scored", "scored"]
     assert concluded[0].score is None
@@ -171,6 +171,7 @@ def test_an_ensemble_judges_a_run_and_its_disputes_are_listed(wide, tmp_path):
     assert members.keys() == {"model_1", "model_2", "model_3"}
     assert {one.in_round.scored for one in members.values()} == {judged.rows()}
     assert len({one.in_round.mean_score for one in members.values()}) == 3
+    assert judged.manifest.counts["member_deviation"] > 0
 
 
 def test_the_models_of_an_ensemble_vote_on_the_label_of_a_pair(wide, tmp_path):

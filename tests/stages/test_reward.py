@@ -96,7 +96,9 @@ def test_what_was_trained_judges_and_its_bytes_are_looked_after(ensemble, tmp_pa
         "candidates": ("rows", Candidate, [drawn(prompt, 0, "hello you")]),
     }
     given = {name: artifact(tmp_path, name, {table: (kind, rows)}) for name, (table, kind, rows) in made_up.items()}
-    spec = RewardModelSpec(models=[one.path for one in members_of(rewarded)], device="cpu", dtype="float32")
+    spec = RewardModelSpec(
+        models=[one.path for one in members_of(rewarded)], standardise=False, device="cpu", dtype="float32"
+    )
     policy = RewardModels(members=members_of(rewarded), engine={})
     judged = store.run(judge, spec, seed=1, policy=policy, **given)
     assert judged.rows("evidence") == 2
