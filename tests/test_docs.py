@@ -20,6 +20,7 @@ _PLACEHOLDERS = {
     "{role}": r"\w+",
     "{reason}": r"\w+",
     "{stage}": r"\w+",
+    "{drawer}": "(live|previous|initial)",
     "{measure}": r"\w+",
     "{opponent}": "(start|previous)",
     "*": r"\w+",

@@ -4,9 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 from itertools import chain
+from math import ceil
 from operator import attrgetter
+from typing import TypedDict
 
 from pydantic import PositiveInt
 
@@ -73,18 +76,47 @@ def sampled_of(candidates: Artifact) -> Sampled:
 def drawers_of(candidates: Artifact) -> tuple[InputEntry, ...]:
     """The policies that drew, in the order of `DRAWERS`."""
     inputs = candidates.manifest.inputs
-    return tuple(inputs[role] for name in DRAWERS if (role := _role(name)) in inputs)
+    roles = ("policy" if name == "live" else name for name in DRAWERS)
+    return tuple(inputs[role] for role in roles if role in inputs)
 
 
-def who_draws(spec: SampleSpec, policies: Policies) -> tuple[SampleSpec, dict[str, Policy]]:
+def check_mixture(spec: SampleSpec, *why_not: str | None) -> None:
+    """Raises ValueError for a mixture in which a policy draws nothing, or that a part of the run says `why_not` to."""
+    if spec.mixture == LIVE_ALONE:
+        return
+    shares = spec.mixture.shares
+    order = turns(shares, spec.k)
+    for name, share in shares.items():
+        if name not in order:
+            raise ValueError(
+                f"sample.from.{name}={share:g} of sample.k={spec.k} candidates comes to none: set sample.k="
+                f"{ceil(1 / Fraction(str(share)))}, or sample.from.{name}=null"
+            )
+    for why in why_not:
+        if why is not None:
+            raise ValueError(f"sample.from={spec.mixture}: {why}, or sample.from=null")
+
+
+class Drawers(TypedDict, total=False):
+    """The policies that draw, as inputs of `sample`; `policy` is the live one."""
+
+    policy: Policy
+    previous: Policy
+    initial: Policy
+
+
+def who_draws(spec: SampleSpec, policies: Policies) -> tuple[SampleSpec, Drawers]:
     """`spec` with the shares of those policies that differ, and these as the inputs of `sample`.
 
     Where they come to the live policy alone nothing is left of a mixture: iteration 0 is the same with one as without.
     """
     drawing = merged(spec.mixture, policies)
-    shares: dict[str, float] = {name: share for name, (_, share) in drawing.items()}
-    mixture = None if [*shares] == ["live"] else MixtureSpec(**shares)
-    return spec.model_copy(update={"from_": mixture}), {_role(name): one for name, (one, _) in drawing.items()}
+    drawers: Drawers = {}
+    for name, (policy, _) in drawing.items():
+        drawers["policy" if name == "live" else name] = policy
+    shares = {name: share for name, (_, share) in drawing.items()}
+    mixture = None if [*shares] == ["live"] else MixtureSpec.model_validate(shares)
+    return spec.model_copy(update={"from_": mixture}), drawers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,11 +180,6 @@ def sample(
                 _count(out, drawings, candidates)
 
 
-def _role(name: Drawer) -> str:
-    """The input of the stage that a policy is: the live one as of every stage that asks it."""
-    return "policy" if name == "live" else name
-
-
 def _drawings(spec: SampleSpec, given: Mapping[Drawer, Policy | None]) -> Iterator[_Drawing]:
     order = turns(spec.mixture.shares, spec.k)
     for name in dict.fromkeys(sorted(order, key=DRAWERS.index)):
@@ -161,7 +188,8 @@ def _drawings(spec: SampleSpec, given: Mapping[Drawer, Policy | None]) -> Iterat
         if not policy.path.is_dir():
             raise StageError(
                 f"the {name} policy, which sample.from lets draw, is gone: there is no {policy.path}. Give the same "
-                "command again, which makes anew what a run has trained; a model of your own you have to bring back"
+                "command again: it makes anew what a run has trained, or says what to delete first; bring back a model "
+                "of your own"
             )
         places = tuple(index for index, one in enumerate(order) if one == name)
         yield _Drawing(name=name, policy=policy, places=places)
