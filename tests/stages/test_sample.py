@@ -258,7 +258,7 @@ def test_one_model_at_a_time_is_held_and_each_draws_for_all_prompts(
     view = run_scripted(tmp_path, *MIXED)
     m0, m1, m2, _ = policies(view)
     last = max(at for at, line in enumerate(log) if line == f"drew {m0}")
-    first = [at for at, line in enumerate(log) if line == f"drew {m2}"][0]
+    first = log.index(f"drew {m2}")
     told = [line for line, _ in groupby(log[first : last + 2])]
     assert [line for line in told if line.startswith("drew")] == [f"drew {m2}", f"drew {m1}", f"drew {m0}"]
     for policy in (m2, m1, m0):
