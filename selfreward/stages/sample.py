@@ -187,7 +187,7 @@ def _drawings(spec: SampleSpec, given: Mapping[Drawer, Policy | None]) -> Iterat
         assert policy is not None, "every policy that draws is an input"
         if not policy.path.is_dir():
             raise StageError(
-                f"the {name} policy, which sample.from lets draw, is gone: there is no {policy.path}. Give the same "
+                f"the {name} policy, which is to draw, is gone: there is no {policy.path}. Give the same "
                 "command again: it makes anew what a run has trained, or says what to delete first; bring back a model "
                 "of your own"
             )

@@ -274,7 +274,7 @@ def test_a_policy_that_is_gone_is_told_before_anything_is_drawn(tmp_path: Path) 
             if t == 1:
                 shutil.rmtree((run.folder / "iter-000/update").resolve() / "model")
 
-    with pytest.raises(StageError, match=r"^the previous policy, which sample\.from lets draw, is gone: .*/model\."):
+    with pytest.raises(StageError, match=r"^the previous policy, which is to draw, is gone: .*/model\."):
         run_loop(config, run, Deletes(run.folder, Silent()))
     folders = [path for path in (tmp_path / "store/sample").iterdir() if not (path / "manifest.json").exists()]
     assert [list(path.iterdir()) for path in folders] == [[]]
