@@ -13,7 +13,8 @@ Drawer = Literal["live", "previous", "initial"]
 DRAWERS: tuple[Drawer, ...] = get_args(Drawer)
 """What a policy that draws is called, in the order in which they take turns where they are owed equally much."""
 
-_EXAMPLE = "sample.from={live:.5,initial:.5}"
+# A shell would take the braces apart.
+_EXAMPLE = "'sample.from={live:.5,initial:.5}'"
 _ROUNDING = 1e-9
 _DECIMALS = 12
 
@@ -41,7 +42,7 @@ class MixtureSpec(Spec):
     @classmethod
     def _names_policies(cls, given: object) -> object:
         if not isinstance(given, dict | MixtureSpec):
-            raise ValueError(f"give policies with their shares, {_EXAMPLE}")  # noqa: TRY004 - pydantic takes this alone
+            raise ValueError(f"give policies with their shares, in quotes, {_EXAMPLE}")  # noqa: TRY004 - pydantic takes this alone
         unknown = [str(name) for name in given if name not in DRAWERS] if isinstance(given, dict) else []
         if unknown:
             raise ValueError(f"{unknown[0]} is no policy that can draw: name {', '.join(DRAWERS)}, as in {_EXAMPLE}")

@@ -73,7 +73,10 @@ def test_the_order_in_which_shares_are_typed_is_nothing_and_no_mixture_is_no_par
             ["sample.from={live:.5,initial:.25}"],
             r"^sample\.from: the shares \{live:0\.5,initial:0\.25\} add up to 0\.75",
         ),
-        (["sample.from={live:1,initial:.25}"], r"add up to 1\.25, not to 1: set sample\.from=\{live:\.5,initial:\.5\}"),
+        (
+            ["sample.from={live:1,initial:.25}"],
+            r"add up to 1\.25, not to 1: set 'sample\.from=\{live:\.5,initial:\.5\}'",
+        ),
         (["sample.from={}"], r"^sample\.from: the shares \{\} add up to 0"),
         (
             ["sample.from={live:1,initial:0}"],
@@ -85,7 +88,10 @@ def test_the_order_in_which_shares_are_typed_is_nothing_and_no_mixture_is_no_par
             ["sample.from={live:.5,best:.5}"],
             r"^sample\.from: best is no policy .*: name live, previous, initial, as in",
         ),
-        (["sample.from=initial"], r"^sample\.from=initial: give policies with their shares, sample\.from=\{live:"),
+        (
+            ["sample.from=initial"],
+            r"^sample\.from=initial: give policies with their shares, in quotes, 'sample\.from=\{live:",
+        ),
         (
             ["sample.from={live:.9,initial:.1}"],
             r"^sample\.from\.initial=0\.1 of sample\.k=4 .* none: set sample\.k=10,",

@@ -85,12 +85,12 @@ def check_mixture(spec: SampleSpec, *why_not: str | None) -> None:
     if spec.mixture == LIVE_ALONE:
         return
     shares = spec.mixture.shares
-    order = turns(shares, spec.k)
     for name, share in shares.items():
-        if name not in order:
+        enough = ceil(1 / Fraction(str(share)))
+        if spec.k < enough and name not in turns(shares, spec.k):
             raise ValueError(
-                f"sample.from.{name}={share:g} of sample.k={spec.k} candidates comes to none: set sample.k="
-                f"{ceil(1 / Fraction(str(share)))}, or sample.from.{name}=null"
+                f"sample.from.{name}={share:g} of sample.k={spec.k} candidates comes to none: set sample.k={enough}, or "
+                f"sample.from.{name}=null"
             )
     for why in why_not:
         if why is not None:
