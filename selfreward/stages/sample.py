@@ -89,8 +89,8 @@ def check_mixture(spec: SampleSpec, *why_not: str | None) -> None:
         enough = ceil(1 / Fraction(str(share)))
         if spec.k < enough and name not in turns(shares, spec.k):
             raise ValueError(
-                f"sample.from.{name}={share:g} of sample.k={spec.k} candidates comes to none: set sample.k={enough}, or "
-                f"sample.from.{name}=null"
+                f"sample.from.{name}={share:g} of sample.k={spec.k} candidates comes to none: set sample.k={enough}, "
+                f"or sample.from.{name}=null"
             )
     for why in why_not:
         if why is not None:

@@ -20,6 +20,7 @@ from selfreward.errors import StageError
 from selfreward.loop import run_loop
 from selfreward.mixture import turns
 from selfreward.records import Candidate, Example, Judgment, Prompt
+from selfreward.report.page import render
 from selfreward.stages import sample as sampling
 from selfreward.stages.sample import sampled_of
 from selfreward.stages.update import policy_of
@@ -149,6 +150,12 @@ def test_the_likelihood_judge_takes_over_only_what_the_judging_policy_drew(mixed
         (drawn_by[one.candidate_ids[0]] == live, one.raw) for one in mixed.iterations[2]["judge"].records(Judgment)
     )
     assert told == {(True, "sampling logprob"): 60, (False, "scored logprob"): 60}
+
+
+def test_the_page_says_who_drew(mixed: RunView, plain: RunView) -> None:
+    page, other = (render(view, None) for view in (mixed, plain))
+    assert "live 60, previous 30, initial 30" in page
+    assert "live 60" not in other
 
 
 def test_metrics_the_log_and_explain_say_who_drew(tmp_path: Path) -> None:
