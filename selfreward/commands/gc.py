@@ -62,7 +62,7 @@ def _needed(runs: Path) -> Iterator[Path]:
         if config is None:
             continue
         trained = [stages[WEIGHTS] for stages in read_run(folder).iterations if WEIGHTS in stages]
-        drawing = config["sample"].get("from") or {}
+        drawing = config.get("sample", {}).get("from") or {}
         for policy in trained[-2:] if drawing.get("previous") else trained[-1:]:
             yield policy.path.resolve()
         if (start := config["model"].get("path")) is not None:
