@@ -2,6 +2,7 @@
 """Kills a run again and again (SIGKILL) and compares what it ends with against a run that was left alone.
 
     python scripts/kill_test.py random --kills 200                      scripted policy, random moments
+    python scripts/kill_test.py random sample.k=8                       the same with other settings
     python scripts/kill_test.py points experiment=quickstart            ten kills, each at a named point
     python scripts/kill_test.py points --against runs experiment=...    compares with a finished run
 
@@ -129,7 +130,7 @@ def run_points(settings: list[str], against: Path | None) -> bool:
     return _compare(folder / "runs", against)
 
 
-def run_random(kills: int, seed: int) -> bool:
+def run_random(kills: int, seed: int, settings: list[str]) -> bool:
     """SIGKILL at random moments of scripted runs, until there were `kills`; whether every run ended the same."""
     from selfreward.__main__ import compose
     from selfreward.artifacts import Store
@@ -139,7 +140,7 @@ def run_random(kills: int, seed: int) -> bool:
     from selfreward.loop import run_loop
     from selfreward.tracking import Tracker
 
-    config = validate(compose(["experiment=scripted", "sample.shard_prompts=8"]))
+    config = validate(compose(["experiment=scripted", "sample.shard_prompts=8", *settings]))
 
     def start(folder: Path, after: float | None) -> bool:
         """Runs in a forked child; true if it came to its end before it was killed."""
@@ -206,7 +207,7 @@ def main() -> int:
     parser.add_argument("settings", nargs="*")
     arguments = parser.parse_intermixed_args()
     if arguments.mode == "random":
-        return 0 if run_random(arguments.kills, arguments.seed) else 1
+        return 0 if run_random(arguments.kills, arguments.seed, arguments.settings) else 1
     return 0 if run_points(arguments.settings, arguments.against) else 1
 
 

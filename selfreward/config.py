@@ -32,7 +32,7 @@ from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
 from selfreward.stages.prompts import PromptsSpec
-from selfreward.stages.sample import SampleSpec
+from selfreward.stages.sample import SampleSpec, check_mixture
 from selfreward.tracking import TrackerSpec
 from selfreward.updates import UpdateSpec
 
@@ -112,6 +112,7 @@ class RunConfig(Spec):
         if self.judge.learns:
             _check_measured(self.judge.seats)
         self._check_monitor()
+        check_mixture(self.sample, self.update.why_not_mixed)
         return self
 
     def _check_monitor(self) -> None:

@@ -13,7 +13,7 @@ from selfreward.data.models import model_policy, named_folder
 from selfreward.judges.base import Brought, JudgeBase, PolicyJudgeBase
 from selfreward.judges.jury import juror
 from selfreward.monitor.gate_rules import GateSpec
-from selfreward.policies import Judging, Policy, RewardModels
+from selfreward.policies import Judging, Policies, RewardModels
 from selfreward.stages.gate import asks_to_freeze
 
 
@@ -23,15 +23,6 @@ class TrustedJudge:
 
     policy: Judging | None
     health: Artifact
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policies:
-    """The policy that draws now, the one before it, and the first, by the names that settings have for them."""
-
-    live: Policy
-    previous: Policy
-    initial: Policy
 
 
 class Judges:
@@ -67,8 +58,7 @@ class Judges:
         if spec.policy == "external":
             assert spec.path is not None
             return model_policy(spec.path, spec.chat, self._store, trusted=engine.trusts)
-        policy: Policy = getattr(self._policies, spec.policy)
-        return policy
+        return self._policies.named(spec.policy)
 
     def inputs(self, spec: JudgeBase, policy: Judging | None) -> dict[str, Any]:
         """What a stage that asks `spec` is given: the `policy` that judges, a backend that holds it, and jurors.

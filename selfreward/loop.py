@@ -9,8 +9,9 @@ from selfreward.artifacts import part_of
 from selfreward.artifacts.runs import Run
 from selfreward.config import RunConfig, answer_lengths
 from selfreward.data.models import start_policy
-from selfreward.judging_policies import Judges, Policies, TrustedJudge, first_standard, learned_weights, trusted_judge
+from selfreward.judging_policies import Judges, TrustedJudge, first_standard, learned_weights, trusted_judge
 from selfreward.loop_state import First, State
+from selfreward.policies import Policies
 from selfreward.stages.decide import decide, decision_of, stop_reason
 from selfreward.stages.diagnose import diagnose
 from selfreward.stages.duel import duel
@@ -21,7 +22,7 @@ from selfreward.stages.judge import judge
 from selfreward.stages.measure import BASELINE, measure
 from selfreward.stages.mix import mix
 from selfreward.stages.prompts import prompts
-from selfreward.stages.sample import sample
+from selfreward.stages.sample import sample, who_draws
 from selfreward.stages.select import select
 from selfreward.stages.source import load_sources
 from selfreward.stages.update import policy_of, update
@@ -66,7 +67,8 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 previous=last.asked,
                 training=last.training if config.prompts.draws else None,
             )
-            candidates = ask(sample, config.sample, prompts=asked)
+            sampling, drawers = who_draws(config.sample, last.policies)
+            candidates = stage(sample, sampling, backend=backend, **drawers, prompts=asked)
             with judges:
                 spec, judging = config.judge, last.frozen or judges.named(config.judge)
                 ask_judge = partial(stage, **judges.inputs(spec, judging))

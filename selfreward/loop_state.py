@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from selfreward.artifacts import Artifact
-from selfreward.judging_policies import Policies, TrustedJudge
-from selfreward.policies import Judging
+from selfreward.judging_policies import TrustedJudge
+from selfreward.policies import Judging, Policies
 from selfreward.stages.gate import gate_of
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from selfreward.records import digest_of
 
@@ -14,6 +15,20 @@ class Policy:
     path: Path
     key: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """The policy that is trained now, the one before it, and the first, by the names that settings have for them."""
+
+    live: Policy
+    previous: Policy
+    initial: Policy
+
+    def named(self, name: Literal["live", "previous", "initial"]) -> Policy:
+        """The policy of this name."""
+        found: Policy = getattr(self, name)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

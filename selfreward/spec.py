@@ -13,7 +13,7 @@ _NEUTRAL = "neutral"
 class Spec(BaseModel):
     """Settings of one part: frozen, typed, unknown names refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True)
 
 
 Part = TypeVar("Part", bound=Spec)
@@ -21,7 +21,7 @@ Part = TypeVar("Part", bound=Spec)
 
 def part_of(spec: Spec, part: type[Part]) -> Part:
     """The settings of `spec` that `part`, one of its bases, declares: all that a stage working by those alone needs."""
-    return part(**{name: getattr(spec, name) for name in part.model_fields})
+    return part(**{field.alias or name: getattr(spec, name) for name, field in part.model_fields.items()})
 
 
 def execution(default: Any, **constraints: Any) -> Any:
@@ -42,7 +42,7 @@ def identity(spec: Spec) -> dict[str, Json]:
         value = getattr(spec, name)
         if extra.get(_EXECUTION) or (extra.get(_NEUTRAL) and value == field.default):
             continue
-        chosen[name] = _plain(value)
+        chosen[field.alias or name] = _plain(value)
     return chosen
 
 

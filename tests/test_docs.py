@@ -21,6 +21,7 @@ _PLACEHOLDERS = {
     "{reason}": r"\w+",
     "{set}": r"\w+",
     "{stage}": r"\w+",
+    "{drawer}": "(live|previous|initial)",
     "{measure}": r"\w+",
     "{member}": r"\w+",
     "{opponent}": "(start|previous)",

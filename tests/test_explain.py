@@ -58,7 +58,7 @@ def test_a_row_of_the_policy_is_told_from_its_candidates_to_the_policy_it_traine
     assert [j for considered in one.candidates for j in considered.judgments] == [
         j for j in stages["judge"].records(Judgment) if j.prompt_id == row.prompt_id
     ]
-    assert (one.policy.number, one.judge and one.judge.number) == (1, 0), "M1 drew, M0 judged"
+    assert (one.drawers[0].number, one.judge and one.judge.number) == (1, 0), "M1 drew, M0 judged"
     source, *chain = one.chain
     assert source.key == examples.sources["train"].key
     assert [link.stage for link in chain] == ["prompts", "sample", "judge", "select", "decide", "mix", "update"]

@@ -52,6 +52,14 @@ def test_stages_that_are_said_to_be_shared_are(plain: RunView, setting: str, tmp
         assert shared(plain, other, 1) >= {*plain.iterations[1]} - set(made)
 
 
+def test_who_draws_changes_nothing_before_there_is_a_second_policy(plain: RunView, tmp_path: Path) -> None:
+    (line,) = sharing_lines(["sample.from"])
+    assert "all of iteration 0" in line
+    other = run_scripted(tmp_path, *SMALL, "loop.iterations=2", "sample.from={live:.5,initial:.5}")
+    assert shared(plain, other, 0) == {*plain.iterations[0]}
+    assert shared(plain, other, 1) == {*plain.iterations[1]}, "the policy that follows is the same too"
+
+
 def test_seeds_share_what_draws_nothing(plain: RunView, tmp_path: Path) -> None:
     other = run_scripted(tmp_path, *SMALL, "seed=1")
     assert {name: one.key for name, one in plain.sources.items()} == {

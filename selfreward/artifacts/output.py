@@ -12,7 +12,7 @@ import pyarrow as pa
 from selfreward.artifacts.atomic_files import write_json
 from selfreward.artifacts.columns import table_of
 from selfreward.artifacts.manifest import TableEntry, shard_name
-from selfreward.artifacts.parquet import read_records, write_shard
+from selfreward.artifacts.parquet import digest_file, read_records, write_shard
 from selfreward.artifacts.row_lines import lines_of
 from selfreward.spec import Json
 
@@ -60,6 +60,20 @@ class Table(Generic[Record]):
             advance(len(records))
         self._take(table_of(records, self._type))
         return records
+
+    def whole(self, shards: int) -> bool:
+        """Whether so many shards are on disk."""
+        return all((self._folder / shard_name(self._name, number)).exists() for number in range(shards))
+
+    def written(self, number: int) -> list[Record]:
+        """The records of a shard that was written."""
+        return read_records(self._folder / shard_name(self._name, number), self._type)
+
+    def delete(self) -> None:
+        """Deletes every shard that is on disk."""
+        for path in sorted(self._folder.glob(f"{self._name}-*.parquet")):
+            path.unlink()
+            digest_file(path).unlink()
 
     def write(self, records: Sequence[Record]) -> None:
         """Writes the next shard, whole or not at all."""
@@ -120,6 +134,16 @@ class Output:
         yield table
         table.flush()
         self.tables.append(table.entry())
+
+    @contextmanager
+    def draft(self, record_type: type[Record], name: str) -> Iterator[Table[Record]]:
+        """A table that another one is made of: it outlives a crash and is deleted when the block ends without an error.
+
+        The other one is whole by then. No artifact has it.
+        """
+        table = Table(self.path, name, record_type)
+        yield table
+        table.delete()
 
     def write_table(self, record_type: type[Record], records: Iterable[Record], name: str = "rows") -> int:
         """Writes a whole table in shards of `SHARD_ROWS`; how many records it holds."""

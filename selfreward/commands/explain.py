@@ -198,7 +198,8 @@ def _prompt(prompt: Prompt) -> Iterator[str]:
 
 
 def _round(one: PromptRound, told: Explanation) -> Iterator[str]:
-    yield from ("", f"Iteration {one.iteration}: {plural(len(one.candidates), 'candidate')} of {_policy(one.policy)}")
+    drawers = " and ".join(map(_policy, one.drawers))
+    yield from ("", f"Iteration {one.iteration}: {plural(len(one.candidates), 'candidate')} of {drawers}")
     if one.judge is not None:
         yield f"  judged by {_policy(one.judge)}"
     if one.rule is None:
@@ -219,7 +220,10 @@ def _candidate(one: Considered, told: PromptRound, asked: str) -> Iterator[str]:
     ended = "ended by itself" if candidate.finish == "stop" else "cut by the token limit"
     yield f"     candidate {candidate.id}, {plural(candidate.tokens, 'token')}, {ended}"
     likely = "not told" if candidate.logprob is None else f"{candidate.logprob:.4f} nats"
-    yield f"     log-probability {likely}, seed {candidate.seed}, policy {candidate.policy_digest}"
+    numbers = {policy.digest: policy.number for policy in told.drawers}
+    number = numbers[candidate.policy_digest]
+    drawer = candidate.policy_digest if number is None else f"M{number} {candidate.policy_digest}"
+    yield f"     log-probability {likely}, seed {candidate.seed}, policy {drawer}"
     if candidate.thought is not None:
         yield "     thought"
         yield from quoted(candidate.thought, 7)

@@ -18,7 +18,7 @@ WEIGHTS = "update"
 
 
 def main(arguments: list[str]) -> int:
-    """Deletes the weights of all policies of a run but its last; prints what was freed. 0."""
+    """Deletes the weights of the policies of a run that it does not need to go on; prints what was freed. 0."""
     parser = run_parser("gc", "Delete the weights of every policy of a run but the last one.")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
     parsed = parser.parse_args(arguments)
@@ -31,7 +31,8 @@ def main(arguments: list[str]) -> int:
 def collect(folders: Iterable[Path], store: Store, say: Callable[[str], None], *, dry_run: bool = False) -> None:
     """Deletes the weights of every policy of the runs in `folders`, which lie beside `store`.
 
-    Those that any run there ends with, or started from, stay. What an earlier call was killed in deleting goes too.
+    Those that any run there ends with, started from, or goes on drawing from, stay. What an earlier call was killed in
+    deleting goes too.
     """
     stages = (iteration for folder in folders for iteration in read_run(folder).iterations)
     trained = {one[WEIGHTS].path.resolve(): one[WEIGHTS] for one in stages if WEIGHTS in one}
@@ -52,14 +53,18 @@ def collect(folders: Iterable[Path], store: Store, say: Callable[[str], None], *
 
 
 def _needed(runs: Path) -> Iterator[Path]:
-    """Of each run in `runs`, the folder of its last policy, and that of its start model where it came from a folder."""
+    """Of each run in `runs`, the folder of its last policy, and that of its start model where it came from a folder.
+
+    Where the previous policy draws too (`sample.from`), a run that goes on needs the one before the last.
+    """
     for folder in runs.iterdir():
         config = read_config(folder)
         if config is None:
             continue
         trained = [stages[WEIGHTS] for stages in read_run(folder).iterations if WEIGHTS in stages]
-        if trained:
-            yield trained[-1].path.resolve()
+        drawing = config.get("sample", {}).get("from") or {}
+        for policy in trained[-2:] if drawing.get("previous") else trained[-1:]:
+            yield policy.path.resolve()
         if (start := config["model"].get("path")) is not None:
             yield Path(start).resolve()
 

@@ -21,12 +21,12 @@ from selfreward.judge_quality.measures import judge_measures, rater_measures
 from selfreward.judge_quality.opinions import weights_of
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.judges.disagreement import Dispute
-from selfreward.judging_policies import Judges, Policies
+from selfreward.judging_policies import Judges
 from selfreward.labels.items import read_items, write_items
 from selfreward.labels.judge_calibration import LabelledSpec, calibrate, labelled_pairs
 from selfreward.labels.kinds import KindOfPrompt, with_kinds
 from selfreward.monitor.gate_rules import judge_gate
-from selfreward.policies import Judging
+from selfreward.policies import Judging, Policies
 from selfreward.reading.calibrated import Calibrated, against_chance, as_json, ceiling, weights_text
 from selfreward.reading.rounds import cost_of
 from selfreward.records import Judgment

@@ -12,14 +12,14 @@ from selfreward.config import SeedJudgeConfig, answer_lengths, validate_as
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, start_policy
 from selfreward.errors import DataError
-from selfreward.policies import Policy
+from selfreward.policies import Policies, Policy
 from selfreward.seeding.rankings import RankingsSpec, ranking_counts, rankings
 from selfreward.seeding.replies import RepliesSpec, replies
 from selfreward.seeding.seed import SeedSpec, seed, seeding_of
 from selfreward.shell_quoting import setting
 from selfreward.spec import part_of
 from selfreward.stages.prompts import prompts
-from selfreward.stages.sample import sample
+from selfreward.stages.sample import sample, who_draws
 from selfreward.stages.source import Sources, load_sources
 from selfreward.stages.update import training_of, update
 from selfreward.updates import Training
@@ -86,7 +86,8 @@ def _rank(config: SeedJudgeConfig, run: Run, backend: Backend, start: Policy, so
         previous=None,
         training=None,
     )
-    drawn = stage(sample, config.sample, backend=backend, policy=start, prompts=asked)
+    sampling, drawers = who_draws(config.sample, Policies(live=start, previous=start, initial=start))
+    drawn = stage(sample, sampling, backend=backend, **drawers, prompts=asked)
     return rank(pairs=None, prompts=asked, candidates=drawn)
 
 

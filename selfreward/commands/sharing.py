@@ -66,6 +66,8 @@ def _shared(name: str) -> str:
             "the data, prompts that are not drawn, and what a judge that draws nothing says of gold in iteration 0; "
             "all else is drawn anew for each seed"
         )
+    if f"{name}.".startswith("sample.from."):
+        return "the data and all of iteration 0, where every policy that may draw is the same one"
     made = made_for_each(name)
     if made is None:
         return "what comes out the same; the data or the engine, on which everything hangs, change with it"

@@ -115,10 +115,11 @@ def _scores(prefix: str, found: StratumScores | None) -> dict[str, Metric]:
 
 
 def _sampled(found: Sampled | None) -> dict[str, Metric]:
-    """How many candidates think, were cut in their thought, or have other tokens when read back, with shares."""
+    """Who drew, and how many candidates think, were cut in their thought, or have other tokens when read back."""
     if found is None:
         return {}
     return {
+        **{f"sample/share/{name}": number / found.drawn for name, number in found.by.items()},
         "sample/thoughts": found.thoughts,
         "sample/thought_share": found.thoughts / found.drawn,
         "sample/thoughts_cut": found.thoughts_cut,

@@ -13,6 +13,7 @@ from selfreward.selection import AnySelect, select_spec
 from selfreward.selection.fates import Fate
 from selfreward.selection.novelty import NO_ORDERS, lowered
 from selfreward.stages.decide import decision_of
+from selfreward.stages.sample import drawers_of
 
 Record = TypeVar("Record")
 
@@ -59,12 +60,13 @@ class SelectionRule:
 class PromptRound:
     """What one iteration did with a prompt.
 
-    `policy` drew the candidates; `judge` is the policy that judged them, None where no policy did. `rule` is None
-    before there is a selection. `anchors`: it was sampled to set its human answer against one of the policy's.
+    `drawers` are the policies that drew the candidates; `judge` is the policy that judged them, None where no policy
+    did. `rule` is None before there is a selection. `anchors`: it was sampled to set its human answer against one of
+    the policy's.
     """
 
     iteration: int
-    policy: PolicyName
+    drawers: tuple[PolicyName, ...]
     judge: PolicyName | None
     candidates: tuple[Considered, ...]
     rule: SelectionRule | None
@@ -76,7 +78,6 @@ def explain_round(view: RunView, iteration: int, prompt: Prompt) -> PromptRound:
     """What iteration `iteration` did with a prompt that it sampled."""
     stages = view.iterations[iteration]
     sampled, judged, selected = stages["sample"], stages.get("judge"), stages.get("select")
-    assert sampled.policy is not None
     drawn = _rows_of(prompt, sampled, Candidate)
     judgments = [*_rows_of(prompt, judged, Judgment, "evidence"), *_rows_of(prompt, judged, Judgment)]
     rule = None if selected is None else _rule(view, iteration, selected)
@@ -85,7 +86,7 @@ def explain_round(view: RunView, iteration: int, prompt: Prompt) -> PromptRound:
     fate_of = {one.candidate_id: one for one in _rows_of(prompt, selected, Fate, "fates")}
     return PromptRound(
         iteration=iteration,
-        policy=policy_name(view, iteration, sampled.policy),
+        drawers=tuple(policy_name(view, iteration, one) for one in drawers_of(sampled)),
         judge=None if judged is None or judged.policy is None else policy_name(view, iteration, judged.policy),
         candidates=tuple(
             Considered(
@@ -134,8 +135,7 @@ def tables_behind(view: RunView, iteration: int, artifact: Artifact, role: str) 
 
 def policy_name(view: RunView, iteration: int, used: InputEntry) -> PolicyName:
     """A policy that a stage of iteration `iteration` used."""
-    start = view.iterations[0]["sample"].policy
-    assert start is not None
+    (start,) = drawers_of(view.iterations[0]["sample"])
     digests = [start.digest, *(stages["update"].digest for stages in view.iterations[:iteration])]
     number = next((t for t in reversed(range(len(digests))) if digests[t] == used.digest), None)
     return PolicyName(number=number, key=used.key, digest=used.digest)

@@ -7,6 +7,7 @@ from selfreward.reading.rounds import Cost, Round, share_of, total
 from selfreward.report.charts import Bar, ChartFigure, bar_chart
 from selfreward.report.figures import DASH, MINUS, arrow, below, count, seconds, share
 from selfreward.selection.choice import SelectionCounts
+from selfreward.stages.sample import Sampled
 from selfreward.stages.source import LEFT_OUT, columns_line, counted
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -70,7 +71,7 @@ def data_read(view: RunView) -> list[tuple[str, str, str, str]]:
 
 
 def _bars(found: Round, drawn: int) -> list[Bar]:
-    bars = [_bar("drawn", drawn)]
+    bars = [_bar("drawn", drawn, _drawn_by(found.sampled))]
     if found.selection is not None:
         bars += selection_bars(found.selection, drawn)
     if found.mixing is not None:
@@ -100,6 +101,12 @@ def selection_bars(selection: SelectionCounts, drawn: int) -> list[Bar]:
         told = [f"{MINUS}{number:,} {reason.replace('_', ' ')}" for reason, number in lost.items() if number]
         bars.append(_bar(name, left, ", ".join(told)))
     return bars
+
+
+def _drawn_by(sampled: Sampled | None) -> str:
+    """Who drew how many candidates; nothing where the live policy drew all."""
+    by = {} if sampled is None or sampled.by.keys() == {"live"} else sampled.by
+    return ", ".join(f"{name} {number:,}" for name, number in by.items())
 
 
 def _bar(name: str, number: int, note: str = "") -> Bar:

@@ -53,8 +53,12 @@ def set_lines(one: Round) -> list[str]:
 
 
 def drawn_lines(row: Mapping[str, Metric]) -> list[str]:
-    """How many candidates think, were cut in their thought, or do not give back their tokens; nothing if none."""
+    """Who drew if it was not the live policy alone; how many think, were cut, do not give back their tokens, if any."""
+    prefix = "sample/share/"
+    by = {name.removeprefix(prefix): share for name, share in row.items() if name.startswith(prefix)}
     lines = []
+    if by.keys() - {"live"}:
+        lines.append(f"  drawn by {', '.join(f'{name} {share:.1%}' for name, share in by.items())}")
     if thinking := row.get("sample/thoughts"):
         cut = row["sample/thoughts_cut"]
         raise_it = " (raise sample.max_new_tokens)" if cut else ""

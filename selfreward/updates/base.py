@@ -10,6 +10,11 @@ from selfreward.records import TrainingRow
 from selfreward.spec import Spec
 
 StepAdvance = Callable[[int, int], None]
+TIED_TO_DRAWER = (
+    "update.reference=previous ties to the live policy as the one that drew the candidates: set "
+    "update.reference=initial"
+)
+"""Why an update with that reference cannot train on what a mixture drew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +38,11 @@ class UpdateBase(Spec):
 
     def tied_to(self, *, policy: Policy, initial: Policy) -> Policy | None:
         """The policy that the update ties to: the one that drew the candidates, or the first; None without one."""
+        return None
+
+    @property
+    def why_not_mixed(self) -> str | None:
+        """Why it cannot train on what a mixture of policies drew, and what to set; None where it can."""
         return None
 
     def with_sft(self, weight: float) -> Self:

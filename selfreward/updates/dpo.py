@@ -20,7 +20,7 @@ from selfreward.policies import Policy
 from selfreward.records import PreferencePair
 from selfreward.row_kinds import PAIRS, RowKind
 from selfreward.spec import neutral
-from selfreward.updates.base import StepAdvance, Task, Training
+from selfreward.updates.base import TIED_TO_DRAWER, StepAdvance, Task, Training
 from selfreward.updates.training import (
     TrainingBase,
     answer_logprobs,
@@ -95,6 +95,11 @@ class DpoSpec(TrainingBase):
     def tied_to(self, *, policy: Policy, initial: Policy) -> Policy:
         """The policy that `beta` ties to: the one that drew the candidates, or the first."""
         return initial if self.reference == "initial" else policy
+
+    @property
+    def why_not_mixed(self) -> str | None:
+        """The previous reference stands for the policy that drew, and of a mixture there is no such policy."""
+        return TIED_TO_DRAWER if self.reference == "previous" else None
 
     def with_sft(self, weight: float) -> Self:
         """The likelihood of the chosen answer added to the loss at `weight`, unless it is 0 or there is one."""

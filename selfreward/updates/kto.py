@@ -22,7 +22,7 @@ from selfreward.errors import StarvedLoop
 from selfreward.policies import Policy
 from selfreward.records import Feedback
 from selfreward.row_kinds import FEEDBACK, RowKind
-from selfreward.updates.base import StepAdvance, Task, Training
+from selfreward.updates.base import TIED_TO_DRAWER, StepAdvance, Task, Training
 from selfreward.updates.training import (
     TrainingBase,
     answer_logprobs,
@@ -66,6 +66,11 @@ class KtoSpec(TrainingBase):
     def tied_to(self, *, policy: Policy, initial: Policy) -> Policy:
         """The policy that `beta` ties to: the one that drew the candidates, or the first."""
         return initial if self.reference == "initial" else policy
+
+    @property
+    def why_not_mixed(self) -> str | None:
+        """The previous reference stands for the policy that drew, and of a mixture there is no such policy."""
+        return TIED_TO_DRAWER if self.reference == "previous" else None
 
     def train(self, task: Task, scratch: Path, advance: StepAdvance) -> Training:
         """What training on the unpaired rows of `task` saw and did."""

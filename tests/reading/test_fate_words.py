@@ -22,7 +22,7 @@ PASSED = Considered(
 
 def a_round(spec: AnySelect, orders: Orders, anchors: bool = False) -> PromptRound:
     return PromptRound(
-        iteration=1, policy=PolicyName(number=1, key="k", digest="d"), judge=None, candidates=(PASSED,),
+        iteration=1, drawers=(PolicyName(number=1, key="k", digest="d"),), judge=None, candidates=(PASSED,),
         rule=SelectionRule(spec, 0, orders), anchors=anchors, chain=(),
     )  # fmt: skip
 

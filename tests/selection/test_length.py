@@ -168,7 +168,7 @@ def told(spec: AnySelect, rated: list[Rated]) -> list[str]:
     )
     one = PromptRound(
         iteration=0,
-        policy=PolicyName(number=0, key="p", digest="p"),
+        drawers=(PolicyName(number=0, key="p", digest="p"),),
         judge=None,
         candidates=considered,
         rule=SelectionRule(spec, 0, NO_ORDERS),
