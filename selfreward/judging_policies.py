@@ -13,7 +13,7 @@ from selfreward.data.models import model_policy, named_folder
 from selfreward.judges.base import Brought, JudgeBase, PolicyJudgeBase
 from selfreward.judges.jury import juror
 from selfreward.monitor.gate_rules import GateSpec
-from selfreward.policies import Judging, Policies, RewardModels
+from selfreward.policies import Judging, Policies, Policy, RewardModels
 from selfreward.stages.gate import asks_to_freeze
 
 
