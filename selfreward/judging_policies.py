@@ -10,6 +10,7 @@ from selfreward.backends import AnyBackend, endpoint_of
 from selfreward.backends.base import Backend
 from selfreward.backends.reward_model import free_reward_models
 from selfreward.data.models import model_policy
+from selfreward.errors import ConfigError
 from selfreward.judges.base import Brought, JudgeBase, PolicyJudgeBase
 from selfreward.judges.jury import juror
 from selfreward.monitor.gate_rules import GateSpec
@@ -38,12 +39,21 @@ class Judges:
     """The policies that may judge in an iteration, and the engines that hold them.
 
     `backend`, of the run's `engine`, holds the live one. In a `with` block one other policy at a time is held by an
-    engine of its own, which is closed at the end of the block or when the next one is needed.
+    engine of its own, which is closed at the end of the block or when the next one is needed. `trained` are the reward
+    models that the run trained at its start.
     """
 
-    def __init__(self, engine: AnyBackend, backend: Backend, store: Path, policies: Policies) -> None:
+    def __init__(
+        self,
+        engine: AnyBackend,
+        backend: Backend,
+        store: Path,
+        policies: Policies,
+        trained: tuple[Policy, ...] = (),
+    ) -> None:
         """Opens nothing; `store` keeps the folders of external models."""
         self._engine, self._backend, self._store, self._policies = engine, backend, store, policies
+        self._trained = trained
         self._held: tuple[AnyBackend, str, Backend] | None = None
         self._open = ExitStack()
 
@@ -93,8 +103,15 @@ class Judges:
         return {"policy": policy, "backend": backend, "engines": engines, **jurors}
 
     def _brought(self, brings: Brought) -> RewardModels:
-        members = [model_policy(one, brings.chat, self._store, trusted=False) for one in brings.folders]
-        return RewardModels(members=tuple(members), engine=brings.engine)
+        if brings.folders is None and not self._trained:
+            raise ConfigError(
+                "models=trained names the reward models that a run trains at its start, and this is no run: give "
+                "judge.models their folders, as in [runs/store/reward/KEY/model-1]"
+            )
+        members = self._trained
+        if brings.folders is not None:
+            members = tuple(model_policy(one, brings.chat, self._store, trusted=False) for one in brings.folders)
+        return RewardModels(members=members, engine=brings.engine)
 
     def _make_room(self, *, whole: bool) -> None:
         """Frees every model that judges, and with `whole` the one that draws, which is loaded again when it is asked.

@@ -11,9 +11,9 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
 
 from selfreward.backends.base import Advance, NotScored
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
@@ -30,9 +30,20 @@ Scored = Mapping[str, Judgment]
 """What each member said of one answer, by its name."""
 
 
+_Models = Annotated[
+    Annotated[Literal["trained"], Tag("trained")] | Annotated[tuple[Path, ...], Field(min_length=1), Tag("folders")],
+    Discriminator(
+        lambda given: "trained" if given == "trained" else "folders" if isinstance(given, list | tuple) else None,
+        custom_error_type="models",
+        custom_error_message="should be trained, or folders in brackets, as in [/models/reward]",
+    ),
+]
+
+
 class RewardModelSpec(JudgeBase):
     """Scores an answer by the logit of a reward model: a folder that AutoModelForSequenceClassification loads.
 
+    `models` are folders, or `trained`, which names those that the run trains at its start (`reward.train=start`).
     Several `models` are an ensemble, and `aggregate` says what the scores of its members, as they are, become: their
     `mean`, the least of them, or `lower`, their mean less `deviations` standard deviations (of n - 1). Models count by
     their digests, and are talked to as `chat` says, where their own templates do not. A thought before an answer is not
@@ -41,7 +52,7 @@ class RewardModelSpec(JudgeBase):
     """
 
     kind: Literal["reward_model"] = "reward_model"
-    models: tuple[Path, ...] = execution(..., min_length=1)
+    models: _Models = execution(...)
     chat: ChatSpec = execution(ChatSpec())
     aggregate: Literal["mean", "min", "lower"] = "mean"
     deviations: float = Field(1.0, gt=0)
@@ -51,6 +62,8 @@ class RewardModelSpec(JudgeBase):
 
     @model_validator(mode="after")
     def _ensemble_has_members(self) -> "RewardModelSpec":
+        if self.models == "trained":
+            return self
         if self.aggregate == "lower" and len(self.models) < 2:
             raise ValueError(
                 "judge.aggregate=lower of one model, which has no standard deviation: give judge.models two or more "
@@ -63,7 +76,8 @@ class RewardModelSpec(JudgeBase):
     @property
     def brings(self) -> Brought:
         """The reward models."""
-        return Brought(folders=self.models, chat=self.chat, engine=reward_engine(*self.computes_on))
+        folders = None if self.models == "trained" else self.models
+        return Brought(folders=folders, chat=self.chat, engine=reward_engine(*self.computes_on))
 
     @property
     def computes_on(self) -> tuple[Device, Dtype]:
@@ -80,6 +94,27 @@ class RewardModelSpec(JudgeBase):
     def judges_with_jury(self) -> bool:
         """It judges with models of its own."""
         return False
+
+    def why_untrained(self, name: str, members: int) -> str | None:
+        """Those trained at the start have to be trained, and more than one where it goes by what they differ in."""
+        if self.models != "trained":
+            return None
+        if members == 0:
+            return (
+                f"{name}.models=trained judges with a reward model that the run trains before round 0: set "
+                f"reward=start (one of reward.train=round judges nothing), or give {name}.models folders"
+            )
+        if self.aggregate == "lower" and members < 2:
+            return (
+                f"{name}.aggregate=lower of one model, which has no standard deviation: set reward.members=2 or more, "
+                f"or {name}.aggregate=mean"
+            )
+        if self.chat != ChatSpec():
+            return (
+                f"{name}.chat with {name}.models=trained: a model is talked to as it was trained, so set the start's "
+                "own (model.chat_template and so on), or leave it out"
+            )
+        return None
 
     def build(self, means: Means) -> Judge:
         """The judge over its reward models, each of which is loaded when it is first asked."""

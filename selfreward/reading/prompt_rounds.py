@@ -121,8 +121,18 @@ def chain_of(view: RunView, iteration: int) -> tuple[Manifest, ...]:
         if (artifact := stages.get(stage)) is not None:
             for role in roles:
                 input_of(view, iteration, artifact, role)
+            links += [one.manifest for one in _trained_at_start(view, artifact)]
             links.append(artifact.manifest)
     return tuple(links)
+
+
+def _trained_at_start(view: RunView, judged: Artifact) -> list[Artifact]:
+    """The reward model of the start of a run, where `judged` was made with it, and before it the pairs it learned."""
+    trained = view.sources.get("reward")
+    if trained is None or all(entry.key != trained.key for entry in judged.manifest.inputs.values()):
+        return []
+    pairs = trained.manifest.inputs["pairs"]
+    return [*(one for one in view.sources.values() if one.holds(pairs)), trained]
 
 
 def tables_behind(view: RunView, iteration: int, artifact: Artifact, role: str) -> list[Artifact]:

@@ -33,7 +33,7 @@ from selfreward.stages.clean import TRAINED, CleanSpec, TrainedRole, clean, clea
 
 VERSION = 5
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
-_MEASURED: tuple[Role, ...] = ("held_out", "probe", "target", "gold_gate", "gold_final")
+MEASURED: tuple[Role, ...] = ("held_out", "probe", "target", "gold_gate", "gold_final")
 LEFT_OUT, _READ, _UNREAD = "left_out:", "read:", "unread:"
 Given = TypeVar("Given")
 
@@ -86,7 +86,7 @@ def load_sources(
                 run.store.reporter.say(told)
         return table
 
-    measured = {role: load(role) for role in _MEASURED}
+    measured = {role: load(role) for role in MEASURED}
     trained: dict[TrainedRole, Artifact] = {role: load(role) for role in TRAINED if _is_given(data, role)}
     make: Callable[..., Artifact] = run.source
     checked = {
