@@ -30,11 +30,15 @@ _CHAIN = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyName:
-    """A policy as it was used, and its number in this run; None for a model that is no policy of the run."""
+    """A policy as it was used, and its number in this run; None for a model that is no policy of the run.
+
+    `rewards`: it is no policy, but the reward models that the run trained at its start.
+    """
 
     number: int | None
     key: str
     digest: str
+    rewards: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +152,8 @@ def policy_name(view: RunView, iteration: int, used: InputEntry) -> PolicyName:
     assert start is not None
     digests = [start.digest, *(stages["update"].digest for stages in view.iterations[:iteration])]
     number = next((t for t in reversed(range(len(digests))) if digests[t] == used.digest), None)
-    return PolicyName(number=number, key=used.key, digest=used.digest)
+    rewards = "reward" in view.sources and used.key == view.sources["reward"].key
+    return PolicyName(number=number, key=used.key, digest=used.digest, rewards=rewards)
 
 
 def _rule(view: RunView, iteration: int, selected: Artifact) -> SelectionRule:

@@ -152,7 +152,7 @@ def _accuracy(held: HeldTo) -> str:
     one = held.measures["accuracy"]
     if one.value is None:
         return f"unknown ({one.why_missing})"
-    coin = ", which is no better than a coin" if like_a_coin(held) else ""
+    coin = ", no better than a coin as far as they tell" if like_a_coin(held) else ""
     return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}] on {held.pairs:,} pairs{coin}"
 
 
