@@ -8,7 +8,7 @@ from selfreward.artifacts import Artifact
 from selfreward.artifacts.manifest import read_manifest
 from selfreward.artifacts.runs import Run, read_run
 from selfreward.backends.rendering import ChatSpec
-from selfreward.backends.reward_model import check_reward_model
+from selfreward.backends.reward_model import check_head, check_reward_model
 from selfreward.data.models import model_policy
 from selfreward.data.overlap import OverlapSpec
 from selfreward.data.own import OwnData
@@ -38,7 +38,7 @@ def check_reward(
     if spec is None:
         return
     if scripted:
-        raise ValueError("reward with model=scripted, which has no weights to train: set reward=null, or model=smollm2")
+        raise ValueError("reward with model=scripted, which has no weights to train: set reward=none")
     if spec.train == "round" and spec.pairs_of is not None:
         raise ValueError(
             f"reward.pairs_of={spec.pairs_of} with reward.train=round, which trains on the pairs of the round: set "
@@ -101,6 +101,7 @@ def _start(spec: RewardSpec, run: Run, policy: Policy) -> Policy:
         return policy
     try:
         check_reward_model(spec.path)
+        check_head(spec.path)
         return model_policy(spec.path, ChatSpec(), run.store.root, trusted=False)
     except BackendError as error:
         raise BackendError(f"reward.path={spec.path}: {error}") from error

@@ -74,9 +74,9 @@ def _needed(runs: Path) -> Iterator[Path]:
 
 def _starts(config: dict[str, Any]) -> Iterator[str]:
     """The folders of models that a run with these settings started from or judges with."""
-    judges = [config["judge"], *config["judge"].get("members", {}).values(), (config.get("duel") or {}).get("judge")]
+    judged = config.get("judge") or {}
     named = [config["model"].get("path"), (config.get("reward") or {}).get("path")]
-    for judge in judges:
+    for judge in (judged, *(judged.get("members") or {}).values(), (config.get("duel") or {}).get("judge")):
         models = (judge or {}).get("models")
         named += [(judge or {}).get("path"), *(models if isinstance(models, list) else [])]
     return (one for one in named if one is not None)

@@ -52,12 +52,12 @@ def ensemble(tmp_path_factory):
 def test_the_report_tells_of_every_pair(ensemble):
     rewarded, reporter = ensemble
     report = rewarding_of(rewarded)
-    assert (report.pairs, report.held_out, report.held_out_prompts) == (24, 6, 3)
+    assert (report.pairs, report.held_out.pairs, report.held_out.prompts) == (24, 6, 3)
     assert [one.rows_trained for one in report.members] == [18, 18]
-    assert report.measures["accuracy"].n == 6
-    assert report.gold["accuracy"].n == 12
-    assert report.gold["accuracy"].low > 0.5
-    assert report.measures["member_agreement"].value is not None
+    assert report.held_out.measures["accuracy"].n == 6
+    assert report.gold.measures["accuracy"].n == 12
+    assert report.gold.measures["accuracy"].low > 0.5
+    assert report.held_out.measures["member_agreement"].value is not None
     assert any("24 pairs are few for a reward model" in line for line in reporter.lines)
 
 
