@@ -29,6 +29,7 @@ from selfreward.updates.reward import RewardSpec
 from tests.report.browser import Page
 from tests.rewarding import make_tiny_reward_model
 from tests.support import Silent, selfreward
+from tests.test_docs import documented_names
 from tests.tiny import make_tiny_policy
 
 LENGTHS = [
@@ -120,6 +121,15 @@ def test_what_came_of_it_stands_in_log_metrics_page_and_chain(started: Ran) -> N
         *("source", "prompts", "sample", "source", "reward", "judge", "select", "decide", "mix", "update")
     ]
     assert any("judged by the reward model trained at the start" in line for line in explanation_lines(told))
+
+
+def test_every_metric_of_it_is_defined(started: Ran, in_rounds: Ran) -> None:
+    rows = [*metrics_of_run(started.view), *metrics_of_run(in_rounds.view)]
+    emitted = {name for row in rows for name in row if name.startswith("reward/")}
+    patterns = [one for one in documented_names() if one.pattern.startswith("reward/")]
+    assert sorted(name for name in emitted if not any(one.fullmatch(name) for one in patterns)) == []
+    for one in patterns:
+        assert any(one.fullmatch(name) for name in emitted) or "set" in one.pattern, one.pattern
 
 
 def test_every_byte_of_it_verifies_and_a_changed_one_does_not(started: Ran) -> None:
