@@ -50,7 +50,7 @@ class LoopSpec(Spec):
 
 
 class StoreSpec(Spec):
-    """Where runs and their artifacts live, and which trained policies are kept when a run ends."""
+    """Where runs and their artifacts live, and which trained policies and reward models are kept when a run ends."""
 
     runs: Path = execution(Path("runs"))
     keep_policies: Literal["all", "last"] = execution("all")

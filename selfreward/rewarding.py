@@ -92,6 +92,7 @@ def reward_of_round(
 
 def _made(make: Callable[..., Artifact], spec: RewardSpec, start: Policy, pairs: Artifact, data: Sources) -> Artifact:
     gold = {"gold": data.gold_gate, "final": data.gold_final}
+    pairs = pairs.part(PAIRS.table) if pairs.has(PAIRS.table) else pairs  # a mixture's ledger is nothing to learn from
     return make(reward, spec, engine=spec.engine(), policy=start, pairs=pairs, **gold)
 
 
