@@ -1,5 +1,7 @@
 """Reward models in the loop: trained before round 0 and judging, or trained in each round; what is refused."""
 
+import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from selfreward.commands.verify import check_artifact, check_chain, check_links
 from selfreward.config import validate
 from selfreward.data.overlap import OverlapSpec
 from selfreward.errors import BackendError, ConfigError, SelfrewardError, StarvedLoop
+from selfreward.judging_policies import Judges, Policies
 from selfreward.loop import run_loop
 from selfreward.policies import Policy
 from selfreward.reading import open_run
@@ -131,9 +134,9 @@ def test_every_metric_of_it_is_defined(started: Ran, in_rounds: Ran) -> None:
     rows = [*metrics_of_run(started.view), *metrics_of_run(in_rounds.view)]
     emitted = {name for row in rows for name in row if name.startswith("reward/")}
     patterns = [one for one in documented_names() if one.pattern.startswith("reward/")]
-    assert sorted(name for name in emitted if not any(one.fullmatch(name) for one in patterns)) == []
-    for one in patterns:
-        assert any(one.fullmatch(name) for name in emitted) or "set" in one.pattern, one.pattern
+    measures = rewarding_of(started.view.sources["reward"]).gold.measures
+    named = emitted | {f"reward/gold/{name}" for name in measures}
+    assert sorted(name for name in named if not any(one.fullmatch(name) for one in patterns)) == []
 
 
 def test_every_byte_of_it_verifies_and_a_changed_one_does_not(started: Ran) -> None:
@@ -212,6 +215,7 @@ def test_in_rounds_it_learns_each_rounds_pairs_and_judges_none(in_rounds: Ran) -
         assert rewarding_of(stages["reward"]).pairs == stages["mix"].rows("pairs")
         assert stages["reward"].key not in {one.key for one in stages["judge"].manifest.inputs.values()}
         assert metrics_of_run(view)[t]["reward/pairs"] == stages["mix"].rows("pairs")
+    assert view.iterations[1]["reward"].policy.digest == view.iterations[0]["update"].digest, "it starts as what drew"
     assert "reward" not in view.iterations[2]
     assert sum(line.startswith("  reward model, ") for line in in_rounds.lines) == 2
     text = text_of(view)
@@ -223,7 +227,14 @@ def test_gc_deletes_all_but_the_last_and_chains_still_hold(in_rounds: Ran) -> No
     said: list[str] = []
     settings = '{"model": {}, "judge": {}, "reward": {"path": null}}'
     (in_rounds.view.folder / "config.json").write_text(settings)
-    collect([in_rounds.view.folder], Store(in_rounds.folder / "runs/store", Silent()), said.append)
+    store, judging = Store(in_rounds.folder / "runs/store", Silent()), in_rounds.folder / "runs/judging"
+    judging.mkdir()
+    models = [str(in_rounds.view.folder / "iter-000/reward/model-1")]
+    (judging / "config.json").write_text(json.dumps({"model": {}, "judge": {"models": models}}))
+    collect([in_rounds.view.folder], store, said.append, dry_run=True)
+    assert not [line for line in said if "/reward/" in line], "another run judges with it"
+    shutil.rmtree(judging)
+    collect([in_rounds.view.folder], store, said.append)
     view = read_run(in_rounds.view.folder)
     assert [view.iterations[t]["reward"].manifest.collected for t in (0, 1)] == [True, False]
     assert not list((in_rounds.folder / "runs/store/reward").glob(f"{view.iterations[0]['reward'].key}/model-*"))
@@ -351,6 +362,16 @@ def test_a_mistake_is_one_line_that_says_what_to_change(settings: list[str], mes
     with pytest.raises(ConfigError, match=message) as caught:
         validate(compose([*settings]))
     assert "\n" not in str(caught.value)
+
+
+def test_without_a_run_nothing_was_trained_to_judge_with(tmp_path: Path) -> None:
+    config = validate(compose(["reward=start", *ASKED, *ENGINE]))
+    start = Policy(path=tmp_path, key="k", digest="d")
+    policies = Policies(live=start, previous=start, initial=start)
+    with config.backend.open(start) as backend:
+        judges = Judges(config.backend, backend, tmp_path, policies)
+        with pytest.raises(ConfigError, match=r"models=trained .* this is no run: give judge\.models their folders"):
+            judges.named(config.judge)
 
 
 def test_the_one_of_each_round_is_that_of_the_start_but_for_when() -> None:

@@ -77,6 +77,8 @@ def _shared(name: str) -> str:
     if not made:
         return "everything that they all come to"
     kept = [stage for stage in READS if stage not in made and stage not in _WHERE_ASKED]
+    if not name.startswith("reward"):  # few runs have it in rounds, and nothing reads it
+        made = [stage for stage in made if stage != "reward"]
     if "update" in made:
         return (
             f"the data and, of iteration 0, {', '.join(kept)}; made for each: {', '.join(made)}, and all of the later "

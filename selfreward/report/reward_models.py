@@ -97,5 +97,5 @@ def _verdict(called: str, held: HeldTo) -> str:
     if found.high < COIN:
         return f"{of}: worse than a coin. It has learned the reverse of what is asked here."
     if like_a_coin(held):
-        return f"{of}: no better than a coin, as far as so few pairs tell; the interval has .5."
+        return f"{of}: no better than a coin, as far as these pairs tell; the interval has .5."
     return f"{of}: better than a coin."

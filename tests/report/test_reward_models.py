@@ -35,7 +35,7 @@ def report(held_out: HeldTo, gold: HeldTo | None = None) -> Rewarding:
 @pytest.mark.parametrize(
     ("found", "says"),
     [
-        (held(7, 3), "no better than a coin, as far as so few pairs tell"),
+        (held(7, 3), "no better than a coin, as far as these pairs tell"),
         (held(50, 50), "no better than a coin"),
         (held(70, 30), "better than a coin."),
         (held(20, 80), "worse than a coin. It has learned the reverse"),
