@@ -374,6 +374,15 @@ def test_without_a_run_nothing_was_trained_to_judge_with(tmp_path: Path) -> None
             judges.named(config.judge)
 
 
+@pytest.mark.parametrize("name", ["rft_reward_model", "online_dpo_reward_model"])
+def test_an_experiment_trains_what_judges_at_any_size(name: str) -> None:
+    for size in ("debug", "full"):
+        config = validate(compose([f"experiment={name}", f"size={size}"]))
+        assert config.judge.models == "trained"
+        assert config.reward is not None
+        assert 0.9 * config.data.human_pairs > config.reward.min_pairs
+
+
 def test_the_one_of_each_round_is_that_of_the_start_but_for_when() -> None:
     at_start = validate(compose(["reward=start", *ASKED])).reward
     each = validate(compose(["reward=round", "select=preference_pairs", "update=dpo"])).reward
