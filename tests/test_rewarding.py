@@ -121,7 +121,7 @@ def test_what_came_of_it_stands_in_log_metrics_page_and_chain(started: Ran) -> N
     assert not [name for name in last if name.startswith("reward/")]
     text = text_of(view)
     assert "Trained before round 0" in text
-    assert "On held-out pairs (2 pairs of 2 prompts): no better than a coin" in text
+    assert "On held-out pairs (2 of 2 pairs scored): no better than a coin" in text
     row = next(view.iterations[0]["mix"].records(Example))
     told = explain(view, row.id)
     assert [one.stage for one in told.rounds[0].chain] == [

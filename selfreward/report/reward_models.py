@@ -93,7 +93,7 @@ def _verdict(called: str, held: HeldTo) -> str:
     found = held.measures["accuracy"].interval
     if found is None:
         return f"On {called}: {held.measures['accuracy'].why_missing}."
-    of = f"On {called} ({held.pairs:,} pairs of {held.prompts:,} prompts)"
+    of = f"On {called} ({found.n:,} of {held.pairs:,} pairs scored)"
     if found.high < COIN:
         return f"{of}: worse than a coin. It has learned the reverse of what is asked here."
     if like_a_coin(held):

@@ -153,7 +153,8 @@ def _accuracy(held: HeldTo) -> str:
     if one.value is None:
         return f"unknown ({one.why_missing})"
     coin = ", no better than a coin as far as they tell" if like_a_coin(held) else ""
-    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}] on {held.pairs:,} pairs{coin}"
+    unread = f" ({one.left_out:,} more were beyond its context)" if one.left_out else ""
+    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}] on {one.n:,} pairs{unread}{coin}"
 
 
 def _member(rewarded: Artifact, folder: Path) -> Policy:

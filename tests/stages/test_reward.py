@@ -90,6 +90,13 @@ def test_it_counts_by_its_weights_and_not_by_what_it_is_held_against(ensemble, t
     assert line.endswith("on 6 pairs, no better than a coin as far as they tell")
 
 
+def test_pairs_beyond_its_context_are_told_of(tmp_path):
+    long = GoldPair(id="long", messages=ask("who"), right="y" * 200, wrong="n", source="test")
+    report = rewarding_of(made(tmp_path, SPEC.model_copy(update={"members": 1}), gold=[*GOLD, long])[0])
+    assert (report.gold.pairs, report.gold.measures["accuracy"].n) == (13, 12)
+    assert "on 12 pairs (1 more were beyond its context)" in reward_line(report)
+
+
 def test_pairs_of_both_origins_are_told_apart(tmp_path):
     pairs = [replace(one, origin="human" if int(one.id) % 4 < 2 else "self") for one in PAIRS]
     report = rewarding_of(made(tmp_path, SPEC.model_copy(update={"members": 1, "held_out": 0.5}), pairs)[0])
