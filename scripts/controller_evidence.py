@@ -32,7 +32,7 @@ from controller_evidence_table import CONTROLLER, CONTROLLERS, EQUAL, FROM_NOTHI
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.atomic_files import write_atomically
 from selfreward.artifacts.runs import read_run
-from selfreward.commands.gc import WEIGHTS, empty
+from selfreward.commands.gc import empty
 from selfreward.console import ConsoleReporter
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -218,7 +218,7 @@ def free_weights(work: Work, store: Store) -> None:
 
 
 def _updates(folder: Path) -> list[Artifact]:
-    return [stages[WEIGHTS] for stages in read_run(folder).iterations if WEIGHTS in stages]
+    return [stages["update"] for stages in read_run(folder).iterations if "update" in stages]
 
 
 def run_workers(work: Work, jobs: int, pin: bool) -> int:

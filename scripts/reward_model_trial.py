@@ -65,8 +65,8 @@ def main() -> None:
         pairs, answers = (drawn(store, policy, one, seed) for one in (made, asked))
         trained = store.run(reward, spec, seed=seed, policy=policy, pairs=pairs, engine={"trial": VERSION})
         told = rewarding_of(trained)
-        print(f"seed {seed}: {told.pairs} pairs, {told.held_out} held out, {trained.manifest.seconds:.0f} s")
-        for name, one in told.measures.items():
+        print(f"seed {seed}: {told.pairs} pairs, {told.held_out.pairs} held out, {trained.manifest.seconds:.0f} s")
+        for name, one in told.held_out.measures.items():
             if one.value is not None:
                 print(f"  {name} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}] on {one.n}")
         picked(spec, trained, answers, asked, seed)

@@ -22,6 +22,7 @@ from selfreward.judges import JudgeSpec
 from selfreward.judges.base import JudgeBase, PolicyJudgeBase
 from selfreward.monitor.controller import MonitorSpec
 from selfreward.monitor.gate_rules import GateSpec
+from selfreward.rewarding import check_reward
 from selfreward.seeding.seed import SeedJudgeSpec
 from selfreward.selection import SelectSpec
 from selfreward.selection.goes_with import check_human_prompts, check_labels, check_learns_examples, check_rows
@@ -35,6 +36,7 @@ from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.sample import SampleSpec, check_mixture
 from selfreward.tracking import TrackerSpec
 from selfreward.updates import UpdateSpec
+from selfreward.updates.reward import RewardSpec
 
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._=,-]*$"
 LONGEST_NAME = 120  # a folder's name may hold 255 bytes; this leaves a screen's line readable
@@ -48,7 +50,7 @@ class LoopSpec(Spec):
 
 
 class StoreSpec(Spec):
-    """Where runs and their artifacts live, and which trained policies are kept when a run ends."""
+    """Where runs and their artifacts live, and which trained policies and reward models are kept when a run ends."""
 
     runs: Path = execution(Path("runs"))
     keep_policies: Literal["all", "last"] = execution("all")
@@ -81,6 +83,7 @@ class RunConfig(Spec):
     select: SelectSpec
     monitor: MonitorSpec
     mix: MixSpec
+    reward: RewardSpec | None
     update: UpdateSpec
     store: StoreSpec
     tracker: TrackerSpec
@@ -97,6 +100,9 @@ class RunConfig(Spec):
         check_rows(self.select, self.update)
         check_labels(self.select, self.judge)
         check_human_prompts(self.select, self.prompts.human)
+        judges = {one.name: one.judge for one in judges_of(self)}
+        scripted = self.model.kind == "scripted"
+        check_reward(self.reward, scripted=scripted, data=self.data, select=self.select, judges=judges)
         if len({part.kind == "scripted" for part in (self.model, self.backend, self.update)}) > 1:
             raise ValueError(
                 f"model={self.model.kind}, backend={self.backend.kind} and update={self.update.kind} do not go "

@@ -1,5 +1,6 @@
 """Which policy judges, the engine that holds it, and which judge is trusted after its health is known."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any, Self
 from selfreward.artifacts import Artifact, Part, part_of
 from selfreward.backends import AnyBackend, endpoint_of
 from selfreward.backends.base import Backend
+from selfreward.backends.rendering import ChatSpec
 from selfreward.backends.reward_model import free_reward_models
 from selfreward.data.models import model_policy, named_folder
+from selfreward.errors import ConfigError
 from selfreward.judges.base import Brought, JudgeBase, PolicyJudgeBase
 from selfreward.judges.jury import juror
 from selfreward.monitor.gate_rules import GateSpec
@@ -29,12 +32,21 @@ class Judges:
     """The policies that may judge in an iteration, and the engines that hold them.
 
     `backend`, of the run's `engine`, holds the live one. In a `with` block one other policy at a time is held by an
-    engine of its own, which is closed at the end of the block or when the next one is needed.
+    engine of its own, which is closed at the end of the block or when the next one is needed. `trained` are the reward
+    models that the run trained at its start.
     """
 
-    def __init__(self, engine: AnyBackend, backend: Backend, store: Path, policies: Policies) -> None:
+    def __init__(
+        self,
+        engine: AnyBackend,
+        backend: Backend,
+        store: Path,
+        policies: Policies,
+        trained: tuple[Policy, ...] = (),
+    ) -> None:
         """Opens nothing; `store` keeps the folders of external models."""
         self._engine, self._backend, self._store, self._policies = engine, backend, store, policies
+        self._trained = trained
         self._held: tuple[AnyBackend, str, Backend] | None = None
         self._open = ExitStack()
 
@@ -83,7 +95,16 @@ class Judges:
         return {"policy": policy, "backend": backend, "engines": engines, **jurors}
 
     def _brought(self, brings: Brought) -> RewardModels:
-        return RewardModels(members=brought_models(brings, self._store), engine=brings.engine)
+        if brings.folders is not None:
+            members = brought_models(brings.folders, brings.chat, self._store)
+        elif self._trained:
+            members = self._trained
+        else:
+            raise ConfigError(
+                "models=trained names the reward models that a run trains at its start, and this is no run: give "
+                "judge.models their folders, as in [runs/store/reward/KEY/model-1]"
+            )
+        return RewardModels(members=members, engine=brings.engine)
 
     def _make_room(self, *, whole: bool) -> None:
         """Frees every model that judges, and with `whole` the one that draws, which is loaded again when it is asked.
@@ -107,10 +128,10 @@ class Judges:
         return self._held[2]
 
 
-def brought_models(brings: Brought, store: Path) -> tuple[Policy, ...]:
+def brought_models(folders: Sequence[Path], chat: ChatSpec, store: Path) -> tuple[Policy, ...]:
     """The models that a judge brings, in order, those of the hub fetched. Raises AssetError and BackendError."""
-    folders = [named_folder(one, "judge.models") for one in brings.folders]
-    return tuple(model_policy(one, brings.chat, store, trusted=False) for one in folders)
+    named = [named_folder(one, "judge.models") for one in folders]
+    return tuple(model_policy(one, chat, store, trusted=False) for one in named)
 
 
 def trusted_judge(

@@ -12,6 +12,7 @@ from selfreward.data.models import start_policy
 from selfreward.judging_policies import Judges, TrustedJudge, first_standard, learned_weights, trusted_judge
 from selfreward.loop_state import First, State
 from selfreward.policies import Policies
+from selfreward.rewarding import reward_at_start, reward_of_round
 from selfreward.stages.decide import decide, decision_of, stop_reason
 from selfreward.stages.diagnose import diagnose
 from selfreward.stages.duel import duel
@@ -35,13 +36,14 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
     with config.backend.open(start) as backend:
         data = load_sources(config.data, run, backend, start, answer_lengths(config))
     final_gold = data.gold_final if config.gate.final else None
+    rewards = reward_at_start(config.reward, config.data.overlap, run, data, start)
     last = State(policies=Policies(live=start, previous=start, initial=start))
     run.forget_after(config.loop.iterations)
     for t in range(config.loop.iterations + 1):
         stage, policy, first = partial(run.stage, t), last.policies.live, last.first
         with config.backend.open(policy) as backend:
             ask = partial(stage, backend=backend, policy=policy)
-            judges = Judges(config.backend, backend, run.store.root, last.policies)
+            judges = Judges(config.backend, backend, run.store.root, last.policies, rewards)
             measured = ask(measure, config.measure, probe=data.probe, baseline=part_of(first.measured, *BASELINE))
             gauged = partial(stage, measured=measured, baseline=first.measured or measured)
             diagnosis = gauged(diagnose, config.monitor.detector, random=False, previous=last.diagnosis)
@@ -106,6 +108,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
         mixed = partial(stage, human=data.human, human_pairs=data.human_pairs, feedback=data.feedback)
         orders = decision.part("orders")
         training = mixed(mix, config.mix, selected=selected, decision=orders, previous=last.training)
+        reward_of_round(config.reward, run, t, data, policy, start, training)
         trained = stage(
             update,
             config.update,

@@ -30,6 +30,7 @@ from selfreward.stages.sample import SampleSpec
 from selfreward.tracking import TrackerSpec
 from selfreward.updates import DpoSpec, RftSpec, ScriptedUpdate
 from selfreward.updates.kto import KtoSpec
+from selfreward.updates.reward import RewardSpec
 from selfreward.updates.training import TrainingBase
 
 SPECS: dict[str, type[Spec]] = {
@@ -54,6 +55,7 @@ SPECS: dict[str, type[Spec]] = {
     "select/unpaired": Unpaired,
     "mix/default": MixSpec,
     "training/default": TrainingBase,
+    "reward/start": RewardSpec,
     "update/rft": RftSpec,
     "update/dpo": DpoSpec,
     "update/kto": KtoSpec,
@@ -70,6 +72,7 @@ OWN_DEFAULTS |= {"comparison/letter_mark", "comparison/five_degrees", "compariso
 OWN_DEFAULTS |= {"comparison/two_scores", "comparison/json_ranking"}
 OWN_DEFAULTS |= {"monitor/default", "monitor/act", "measure/hashing", "data/files", "data/hub", "seed_judge/default"}
 OWN_DEFAULTS |= {"gate/default", "backend/server", "judge/function", "judge/reward_model"}
+OWN_DEFAULTS |= {"duel/reward_model", "reward/round", "reward/small", "reward/none"}
 FILES = ("data=files", "data.train=train.jsonl")
 PAIRS = ("update=dpo", "select=preference_pairs")
 UNPAIRED = ("update=kto", "select=unpaired", "judge=verifier")

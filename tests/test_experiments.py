@@ -26,14 +26,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("runs")
 
 
-# Three replies a candidate, each to a long prompt: a minute for every ten candidates.
-FEWER = ["data.train_closed=5", "data.train_open=1"]
+# Three replies a candidate, each to a long prompt: a minute for every ten candidates. Two conversations for each pair.
+FEWER = {
+    "self_rewarding": ["data.train_closed=5", "data.train_open=1"],
+    "rft_reward_model": ["data.human_pairs=110"],
+    "online_dpo_reward_model": ["data.human_pairs=110"],
+}
 
 
 @pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - {"scripted"}))
 def test_it_runs_at_debug_size(name: str, runs: Path) -> None:
-    fewer = FEWER if name == "self_rewarding" else []
-    run(compose([f"experiment={name}", "size=debug", f"store.runs={runs}", *fewer]))
+    run(compose([f"experiment={name}", "size=debug", f"store.runs={runs}", *FEWER.get(name, [])]))
     first, last = read_run(runs / name).iterations
     assert training_of(first["update"]).rows_trained >= 1
     assert "update" not in last
@@ -54,9 +57,6 @@ def test_preference_training_says_what_it_did_to_the_chosen_answers(runs: Path) 
 
 def test_a_judge_that_states_no_score_starves_the_loop_with_the_counts(runs: Path) -> None:
     rubric = "rubric@judge.rubric=additive_five_point"
+    settings = ["experiment=self_rewarding", "size=debug", "judge.repeats=1", *FEWER["self_rewarding"], rubric]
     with pytest.raises(StarvedLoop, match=r"unscored:"):
-        run(
-            compose(
-                ["experiment=self_rewarding", "size=debug", "judge.repeats=1", *FEWER, rubric, f"store.runs={runs}"]
-            )
-        )
+        run(compose([*settings, f"store.runs={runs}"]))

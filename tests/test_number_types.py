@@ -50,6 +50,14 @@ def test_a_run_keeps_the_types_it_began_with(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("modern")
+def test_a_reward_model_keeps_its_type_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = config("reward=start", "reward.device=cpu", "data.human_pairs=20")
+    assert with_types_of_run(asked, tmp_path, print).reward == asked.reward.model_copy(update={"compute": "bfloat16"})
+    processor(monkeypatch, bfloat16=False)
+    assert with_types_of_run(asked, tmp_path, Silent().say).reward.compute == "bfloat16"
+
+
+@pytest.mark.usefixtures("modern")
 def test_what_is_typed_goes_before_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_types_of_run(config("backend.dtype=float32"), tmp_path, print)
     assert json.loads((tmp_path / FILE).read_text()) == {"update.compute": "bfloat16"}

@@ -29,12 +29,24 @@ class Run:
     _linked: dict[Path, Artifact] = field(default_factory=dict)
 
     def source(
-        self, name: str, stage: Stage, spec: Spec, *, backend: Engine | None = None, **inputs: Input | None
+        self,
+        name: str,
+        stage: Stage,
+        spec: Spec,
+        *,
+        random: bool = False,
+        backend: Engine | None = None,
+        engine: Mapping[str, Json] | None = None,
+        **inputs: Input | None,
     ) -> Artifact:
-        """An artifact that belongs to no iteration, linked as `sources/<name>`."""
+        """An artifact that belongs to no iteration, linked as `sources/<name>`; a `random` one is seeded by the run.
+
+        Runs of one seed share what they make alike.
+        """
+        seed = derive_seed(self.seed, SOURCES, stage.__name__) if random else None
         link = self.folder / SOURCES / name
         artifact = self.store.run(
-            stage, spec, seed=None, backend=backend, engine=None, engines=None, before=link, **inputs
+            stage, spec, seed=seed, backend=backend, engine=engine, engines=None, before=link, **inputs
         )
         return self._link(link, artifact)
 

@@ -205,6 +205,22 @@ def check_reward_model(folder: Path) -> None:
         )
 
 
+def check_head(folder: Path) -> None:
+    """Raises BackendError where no file in `folder` holds the weights of the logit; no weight is read."""
+    from safetensors import safe_open
+
+    open_: Any = safe_open
+    with refused("reward model", folder):
+        for path in folder.glob("*.safetensors"):
+            with open_(path, framework="numpy") as file:
+                if any(name.endswith(HEAD) for name in file.keys()):  # noqa: SIM118, it is no mapping
+                    return
+    raise BackendError(
+        f"no file in {folder} holds {HEAD}, the head of a reward model, which would be drawn at random: give the "
+        "folder of a trained reward model, whole"
+    )
+
+
 def read_classifier(folder: Path, *, dtype: Dtype, device: Device) -> tuple[Any, list[str]]:
     """The model in `folder` with one logit, and the weights that are not in its files.
 

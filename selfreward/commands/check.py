@@ -94,8 +94,8 @@ def _rewards(config: RunConfig, store: Path) -> dict[str, Policy]:
     return {
         f"{name}.model_{number}": model
         for name, brings in brought
-        if brings is not None
-        for number, model in enumerate(brought_models(brings, store), start=1)
+        if brings is not None and brings.folders is not None  # those that the run trains are looked into as it does
+        for number, model in enumerate(brought_models(brings.folders, brings.chat, store), start=1)
     }
 
 

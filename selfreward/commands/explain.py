@@ -268,6 +268,7 @@ def _settings_line(value: Json) -> str:
 
 def _policy(one: PolicyName) -> str:
     name = "a model from outside this run" if one.number is None else f"M{one.number}"
+    name = "the reward model trained at the start of this run" if one.rewards else name
     return f"{name} (key {one.key}, digest {one.digest})"
 
 

@@ -1,9 +1,14 @@
-"""`selfreward gc RUN`: delete trained weights that no run needs any more; manifests stay, so chains can be walked."""
+"""`selfreward gc RUN`: delete trained weights that no run needs any more; manifests stay, so chains can be walked.
+
+Reward models are treated as policies are: the last of a run stays, and the one that it trained at its start, which
+judges in every round.
+"""
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.atomic_files import locked, locked_if_free
@@ -14,12 +19,13 @@ from selfreward.console import ConsoleReporter
 from selfreward.errors import CorruptArtifact
 from selfreward.reading.settings import read_config
 
-WEIGHTS = "update"
+WEIGHTS = ("update", "reward")
+"""The stages that leave weights."""
 
 
 def main(arguments: list[str]) -> int:
-    """Deletes the weights of the policies of a run that it does not need to go on; prints what was freed. 0."""
-    parser = run_parser("gc", "Delete the weights of every policy of a run but the last one.")
+    """Deletes the weights of a run that it does not need to go on, those of reward models too; prints what was freed. 0."""
+    parser = run_parser("gc", "Delete the weights of every policy and reward model of a run but the last ones.")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
     parsed = parser.parse_args(arguments)
     folder = run_folder(parsed.run, parsed.runs)
@@ -29,13 +35,13 @@ def main(arguments: list[str]) -> int:
 
 
 def collect(folders: Iterable[Path], store: Store, say: Callable[[str], None], *, dry_run: bool = False) -> None:
-    """Deletes the weights of every policy of the runs in `folders`, which lie beside `store`.
+    """Deletes the weights of every policy and reward model of the runs in `folders`, which lie beside `store`.
 
     Those that any run there ends with, started from, or goes on drawing from, stay. What an earlier call was killed in
     deleting goes too.
     """
     stages = (iteration for folder in folders for iteration in read_run(folder).iterations)
-    trained = {one[WEIGHTS].path.resolve(): one[WEIGHTS] for one in stages if WEIGHTS in one}
+    trained = {one[stage].path.resolve(): one[stage] for one in stages for stage in WEIGHTS if stage in one}
     needed = list(_needed(store.root.parent))
     whole = (
         (artifact, sum(entry.bytes for entry in artifact.manifest.files))
@@ -53,7 +59,7 @@ def collect(folders: Iterable[Path], store: Store, say: Callable[[str], None], *
 
 
 def _needed(runs: Path) -> Iterator[Path]:
-    """Of each run in `runs`, the folder of its last policy, and that of its start model where it came from a folder.
+    """Of each run in `runs`, the folders of its last policy and reward model, and of models that it started from.
 
     Where the previous policy draws too (`sample.from`), a run that goes on needs the one before the last.
     """
@@ -61,26 +67,40 @@ def _needed(runs: Path) -> Iterator[Path]:
         config = read_config(folder)
         if config is None:
             continue
-        trained = [stages[WEIGHTS] for stages in read_run(folder).iterations if WEIGHTS in stages]
+        view = read_run(folder)
         drawing = config.get("sample", {}).get("from") or {}
-        for policy in trained[-2:] if drawing.get("previous") else trained[-1:]:
-            yield policy.path.resolve()
-        if (start := config["model"].get("path")) is not None:
-            yield Path(start).resolve()
+        kept = 2 if drawing.get("previous") else 1
+        for stage in WEIGHTS:
+            trained = [stages[stage] for stages in view.iterations if stage in stages]
+            yield from (one.path.resolve() for one in trained[-kept:])
+        if "reward" in view.sources:
+            yield view.sources["reward"].path.resolve()
+        yield from (Path(start).resolve() for start in _starts(config))
+
+
+def _starts(config: dict[str, Any]) -> Iterator[str]:
+    """The folders of models that a run with these settings started from or judges with."""
+    judged = config.get("judge") or {}
+    named = [config["model"].get("path"), (config.get("reward") or {}).get("path")]
+    for judge in (judged, *(judged.get("members") or {}).values(), (config.get("duel") or {}).get("judge")):
+        models = (judge or {}).get("models")
+        named += [(judge or {}).get("path"), *(models if isinstance(models, list) else [])]
+    return (one for one in named if one is not None)
 
 
 def empty(artifact: Artifact, store: Store) -> None:
     """Marks the weights of `artifact` as gone, then deletes them; after a crash between, a later `collect` goes on."""
-    label = f"{WEIGHTS} {artifact.key[:4]}"
-    with locked(store.lock_of(WEIGHTS, artifact.key), on_wait=lambda: store.reporter.say(f"{label}: in use, waiting")):
+    stage = artifact.manifest.stage
+    label = f"{stage} {artifact.key[:4]}"
+    with locked(store.lock_of(stage, artifact.key), on_wait=lambda: store.reporter.say(f"{label}: in use, waiting")):
         manifest = read_manifest(artifact.path) or artifact.manifest
         write_manifest(artifact.path, replace(manifest, collected=True))
         _delete_bytes(artifact.path)
 
 
 def _left_behind(store: Store) -> Iterator[tuple[Artifact, int]]:
-    """Updates that are marked as deleted and are not, and how many bytes of each there are."""
-    for folder in sorted((store.root / WEIGHTS).glob("*")):
+    """What is marked as deleted and is not, and how many bytes of each there are."""
+    for folder in sorted(path for stage in WEIGHTS for path in (store.root / stage).glob("*")):
         try:
             manifest = read_manifest(folder)
         except CorruptArtifact:  # of whatever run: it is not marked, and `verify` of that run tells of it
@@ -93,7 +113,7 @@ def _left_behind(store: Store) -> Iterator[tuple[Artifact, int]]:
 
 def _empty_leftovers(artifact: Artifact, store: Store) -> None:
     """Deletes what is left of an emptied artifact, unless a run is making it again."""
-    with locked_if_free(store.lock_of(WEIGHTS, artifact.key)) as free:
+    with locked_if_free(store.lock_of(artifact.manifest.stage, artifact.key)) as free:
         manifest = read_manifest(artifact.path) if free else None
         if manifest is not None and manifest.collected:
             _delete_bytes(artifact.path)

@@ -53,8 +53,9 @@ def _types_here(config: RunConfig) -> Types:
     if isinstance(backend, HfSpec | VllmSpec) and backend.dtype == "auto":
         device = resolve_device(backend.device) if isinstance(backend, HfSpec) else device_of_vllm(backend)
         found["backend.dtype"] = resolve_dtype("auto", device)
-    if isinstance(update, TrainingBase) and update.compute == "auto":
-        found["update.compute"] = compute_of(update)
+    for name, training in {"update": update, "reward": config.reward}.items():
+        if isinstance(training, TrainingBase) and training.compute == "auto":
+            found[f"{name}.compute"] = compute_of(training)
     return found
 
 

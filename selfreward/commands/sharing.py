@@ -18,6 +18,7 @@ READS: Mapping[str, Sequence[str]] = {
     "select": ("prompts", "sample", "judge"),
     "decide": ("diagnose", "prompts", "sample", "judge", "select"),
     "mix": ("select", "decide"),
+    "reward": ("mix",),
     "update": ("mix",),
 }
 """The stages of a round in their order, and what each reads of the same round. A later round begins with the update."""
@@ -31,9 +32,13 @@ _SETS: Mapping[str, Sequence[str]] = {
     "monitor": ("diagnose", "decide"),
     "monitor.horizon": ("diagnose", "gate", "decide"),
     "mix.real_share": ("decide",),
+    "reward": ("duel", "health", "judge", "reward"),
     **dict.fromkeys(("loop", "store", "tracker"), ()),
 }
 """The stages that read a setting, by the beginning of its name. What is not here is read by the data or the engine."""
+
+_WHERE_ASKED = ("duel", "reward")
+"""The stages that a run has only where it is asked for them."""
 
 _BY_ORDERS = ("measure", "monitor")
 """What reaches training through what the monitor orders alone."""
@@ -73,7 +78,9 @@ def _shared(name: str) -> str:
         return "what comes out the same; the data or the engine, on which everything hangs, change with it"
     if not made:
         return "everything that they all come to"
-    kept = [stage for stage in READS if stage not in made and stage != "duel"]
+    kept = [stage for stage in READS if stage not in made and stage not in _WHERE_ASKED]
+    if not name.startswith("reward"):  # few runs have it in rounds, and nothing reads it
+        made = [stage for stage in made if stage != "reward"]
     if "update" in made:
         return (
             f"the data and, of iteration 0, {', '.join(kept)}; made for each: {', '.join(made)}, and all of the later "

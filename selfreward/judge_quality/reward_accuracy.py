@@ -63,6 +63,20 @@ def reward_measures(pairs: Sequence[ScoredPair], left_out: int, seed: int) -> di
     }
 
 
+def accuracy_by_set(pairs: Sequence[ScoredPair], sets: Sequence[Sequence[str]]) -> dict[str, Measure]:
+    """The accuracy on each set that is a part of `pairs`, and not all of them, by its name; `sets` names those of each.
+
+    Whether a model is as good on all that it is asked about does not show in a mean.
+    """
+    names = sorted({name for of_pair in sets for name in of_pair})
+    parts = {name: [one for one, own in zip(pairs, sets, strict=True) if name in own] for name in names}
+    return {
+        name: share_of([_hit(one.apart) for one in part], [one.prompt_id for one in part], _NOTHING)
+        for name, part in parts.items()
+        if len(part) < len(pairs)
+    }
+
+
 def _hit(apart: float) -> float:
     return 0.5 if apart == 0 else float(apart > 0)
 

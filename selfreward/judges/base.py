@@ -72,10 +72,11 @@ class Judge:
 class Brought:
     """Reward models that a judge brings: their folders, how they are talked to, and what computes their scores.
 
-    A hub model is named as `data.models.named_folder` has it, in place of a folder.
+    A hub model is named as `data.models.named_folder` has it, in place of a folder. Without `folders`, they are those
+    that were trained at the start of the run.
     """
 
-    folders: tuple[Path, ...]
+    folders: tuple[Path, ...] | None
     chat: ChatSpec
     engine: Mapping[str, str | int]
 
@@ -219,6 +220,10 @@ class JudgeBase(Spec):
     def ways_without(self, abilities: Collection[Ability]) -> list[str]:
         """Settings under which it does not need some of these abilities, as they are typed behind its name."""
         return []
+
+    def why_untrained(self, name: str, members: int) -> str | None:
+        """Why it, the setting `name`, cannot judge in a run that trains so many reward models at its start, or None."""
+        return None
 
     def why_unfit(self, name: str, answers: int) -> str | None:
         """Why it, the setting `name`, cannot judge so many answers of a prompt, and what to set; None where it can."""

@@ -11,9 +11,9 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
 
 from selfreward.backends.base import Advance, NotScored
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
@@ -29,6 +29,16 @@ from selfreward.spec import Json, Spec, execution, identity
 
 Scored = Mapping[str, Judgment]
 """What each member said of one answer, by its name."""
+
+
+_Models = Annotated[
+    Annotated[Literal["trained"], Tag("trained")] | Annotated[tuple[Path, ...], Field(min_length=1), Tag("folders")],
+    Discriminator(
+        lambda given: "trained" if given == "trained" else "folders" if isinstance(given, list | tuple) else None,
+        custom_error_type="models",
+        custom_error_message="should be trained, or folders in brackets, as in [/models/reward]",
+    ),
+]
 
 
 class Aggregation(Spec):
@@ -47,15 +57,16 @@ class Aggregation(Spec):
 class RewardModelSpec(JudgeBase, Aggregation):
     """Scores an answer by the logit of a reward model: a folder that AutoModelForSequenceClassification loads.
 
-    In place of a folder, `models` may name one of the hub by id and commit, as `OWNER/NAME@COMMIT`. Several `models`
-    are an ensemble, whose scores become one as `Aggregation` says. Models count by their digests, and are talked to as
-    `chat` says, where their own templates do not. A thought before an answer is not shown, and an answer that was cut
-    is shown as if it had ended. `batch_tokens` is how many tokens are scored at once, padding included; `device`,
-    `dtype` and the versions of the libraries count with the models.
+    In place of a folder, `models` may name one of the hub by id and commit, as `OWNER/NAME@COMMIT`; `trained` names
+    those that the run trains at its start (`reward.train=start`). Several are an ensemble, whose scores become one as
+    `Aggregation` says. Models count by their digests, and are talked to as `chat` says, where their own templates do
+    not. A thought before an answer is not shown, and an answer that was cut is shown as if it had ended. `batch_tokens`
+    is how many tokens are scored at once, padding included; `device`, `dtype` and the versions of the libraries count
+    with the models.
     """
 
     kind: Literal["reward_model"] = "reward_model"
-    models: tuple[Path, ...] = execution(..., min_length=1)
+    models: _Models = execution(...)
     chat: ChatSpec = execution(ChatSpec())
     batch_tokens: PositiveInt = 4096
     dtype: Literal["auto", "float32", "bfloat16"] = execution("auto")
@@ -63,6 +74,8 @@ class RewardModelSpec(JudgeBase, Aggregation):
 
     @model_validator(mode="after")
     def _ensemble_has_members(self) -> "RewardModelSpec":
+        if self.models == "trained":
+            return self
         if self.aggregate == "lower" and len(self.models) < 2:
             raise ValueError(
                 "judge.aggregate=lower of one model, which has no standard deviation: give judge.models two or more "
@@ -75,7 +88,8 @@ class RewardModelSpec(JudgeBase, Aggregation):
     @property
     def brings(self) -> Brought:
         """The reward models."""
-        return Brought(folders=self.models, chat=self.chat, engine=reward_engine(*self.computes_on))
+        folders = None if self.models == "trained" else self.models
+        return Brought(folders=folders, chat=self.chat, engine=reward_engine(*self.computes_on))
 
     @property
     def computes_on(self) -> tuple[Device, Dtype]:
@@ -91,7 +105,8 @@ class RewardModelSpec(JudgeBase, Aggregation):
     @property
     def why_no_labels(self) -> str | None:
         """The models of an ensemble vote."""
-        return "one model has one opinion: give judge.models two folders or more" if len(self.models) < 2 else None
+        alone = self.models != "trained" and len(self.models) < 2
+        return "one model has one opinion: give judge.models two folders or more" if alone else None
 
     @property
     def judges_with_jury(self) -> bool:
@@ -108,6 +123,27 @@ class RewardModelSpec(JudgeBase, Aggregation):
     def standardises(self) -> bool:
         """As it is set."""
         return self.standardise
+
+    def why_untrained(self, name: str, members: int) -> str | None:
+        """Those trained at the start have to be trained, and more than one where it goes by what they differ in."""
+        if self.models != "trained":
+            return None
+        if members == 0:
+            return (
+                f"{name}.models=trained judges with a reward model that the run trains before round 0: set "
+                f"reward=start (one of reward.train=round judges nothing), or give {name}.models folders"
+            )
+        if self.aggregate == "lower" and members < 2:
+            return (
+                f"{name}.aggregate=lower of one model, which has no standard deviation: set reward.members=2 or more, "
+                f"or {name}.aggregate=mean"
+            )
+        if self.chat != ChatSpec():
+            return (
+                f"{name}.chat with {name}.models=trained: a model is talked to as it was trained, so set the start's "
+                "own (model.chat_template and so on), or leave it out"
+            )
+        return None
 
     def build(self, means: Means) -> Judge:
         """The judge over its reward models, each of which is loaded when it is first asked."""

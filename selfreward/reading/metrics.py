@@ -1,7 +1,9 @@
 """Metrics of a run, read from what it committed. Every name is defined in docs/metrics.md."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from statistics import fmean
 from typing import Any
 
 from selfreward.artifacts import Artifact
@@ -12,6 +14,7 @@ from selfreward.metrics.intervals import Interval
 from selfreward.reading.members import Member
 from selfreward.reading.monitor_metrics import Metric, monitor_metrics
 from selfreward.reading.rounds import Round, rounds_of, share_of
+from selfreward.stages.reward import Rewarding, rewarding_of
 from selfreward.stages.sample import Sampled
 from selfreward.stages.source import LEFT_OUT, counted
 
@@ -80,6 +83,7 @@ def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
             f"judge/{name}": value for name, value in judged.manifest.counts.items() if name not in ("tokens", "money")
         }
     row |= _judge_metrics(one)
+    row |= _reward_metrics(one.reward)
     row |= (
         _flat("select", one.selection and one.selection.by_name)
         | _flat("mix", one.mixing)
@@ -91,12 +95,39 @@ def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
 
 
 def data_metrics(sources: Mapping[str, Artifact]) -> dict[str, Metric]:
-    """`data/<role>/left_out/<reason>` for each role and reason that there was in the data of a run."""
-    return {
+    """What holds of a whole run: rows left out of its data, and the reward model that it trained at its start.
+
+    The former as `data/<role>/left_out/<reason>`, for each role and reason that there was.
+    """
+    found: dict[str, Metric] = {
         f"data/{role}/left_out/{reason}": count
         for role, table in sources.items()
         for reason, count in sorted(counted(table.manifest.counts, LEFT_OUT).items())
     }
+    return found | (_reward_metrics(rewarding_of(sources["reward"])) if "reward" in sources else {})
+
+
+def _reward_metrics(found: Rewarding | None) -> dict[str, Metric]:
+    """What a reward model was trained on and how good it is, as `reward/...`."""
+    if found is None:
+        return {}
+    row: dict[str, Metric] = {
+        "reward/pairs": found.pairs,
+        "reward/members": len(found.members),
+        "reward/steps": found.steps,
+        "reward/mean_loss": fmean(one.mean_loss for one in found.members),
+        "reward/rows_too_long": sum(one.rows_too_long for one in found.members),
+    }
+    for name, held in found.held_to.items():
+        row |= {f"reward/{name}/pairs": held.pairs, f"reward/{name}/prompts": held.prompts}
+        row |= _figures(f"reward/{name}", held.measures)
+        row |= _figures(f"reward/{name}/set", {_part(one): measure for one, measure in held.sets.items()})
+    return row
+
+
+def _part(name: str) -> str:
+    """A source of gold as a part of the name of a metric, in which slashes part groups."""
+    return re.sub(r"\W+", "_", name)
 
 
 def _evaluated(scores: str, gains: str, found: Evaluation) -> dict[str, Metric]:

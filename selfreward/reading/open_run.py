@@ -11,6 +11,7 @@ from selfreward.reading.metrics import metrics_of_run
 from selfreward.reading.monitor_metrics import Metric
 from selfreward.reading.rounds import Round, rounds_of
 from selfreward.reading.settings import read_config
+from selfreward.stages.reward import Rewarding, rewarding_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,12 @@ class OpenRun:
     def rounds(self) -> tuple[Round, ...]:
         """For each policy M0, M1 ... its figures, and those of the round that trains the next one."""
         return rounds_of(self.view)
+
+    @property
+    def reward(self) -> Rewarding | None:
+        """What came of the reward model that was trained before round 0; None where none was."""
+        trained = self.view.sources.get("reward")
+        return None if trained is None else rewarding_of(trained)
 
     @property
     def metrics(self) -> list[dict[str, Metric]]:

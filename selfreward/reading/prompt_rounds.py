@@ -31,11 +31,15 @@ _CHAIN = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyName:
-    """A policy as it was used, and its number in this run; None for a model that is no policy of the run."""
+    """A policy as it was used, and its number in this run; None for a model that is no policy of the run.
+
+    `rewards`: it is no policy, but the reward models that the run trained at its start.
+    """
 
     number: int | None
     key: str
     digest: str
+    rewards: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +126,18 @@ def chain_of(view: RunView, iteration: int) -> tuple[Manifest, ...]:
         if (artifact := stages.get(stage)) is not None:
             for role in roles:
                 input_of(view, iteration, artifact, role)
+            links += [one.manifest for one in _trained_at_start(view, artifact)]
             links.append(artifact.manifest)
     return tuple(links)
+
+
+def _trained_at_start(view: RunView, judged: Artifact) -> list[Artifact]:
+    """The reward model of the start of a run, where `judged` was made with it, and before it the pairs it learned."""
+    trained = view.sources.get("reward")
+    if trained is None or all(entry.key != trained.key for entry in judged.manifest.inputs.values()):
+        return []
+    pairs = trained.manifest.inputs["pairs"]
+    return [*(one for one in view.sources.values() if one.holds(pairs)), trained]
 
 
 def tables_behind(view: RunView, iteration: int, artifact: Artifact, role: str) -> list[Artifact]:
@@ -138,7 +152,8 @@ def policy_name(view: RunView, iteration: int, used: InputEntry) -> PolicyName:
     (start,) = drawers_of(view.iterations[0]["sample"])
     digests = [start.digest, *(stages["update"].digest for stages in view.iterations[:iteration])]
     number = next((t for t in reversed(range(len(digests))) if digests[t] == used.digest), None)
-    return PolicyName(number=number, key=used.key, digest=used.digest)
+    rewards = "reward" in view.sources and used.key == view.sources["reward"].key
+    return PolicyName(number=number, key=used.key, digest=used.digest, rewards=rewards)
 
 
 def _rule(view: RunView, iteration: int, selected: Artifact) -> SelectionRule:

@@ -19,6 +19,7 @@ from selfreward.stages.health import health_of
 from selfreward.stages.judge import judged_of
 from selfreward.stages.measure import measurement_of
 from selfreward.stages.mix import mixing_of
+from selfreward.stages.reward import rewarding_of
 from selfreward.stages.sample import sampled_of
 from selfreward.stages.update import training_of
 
@@ -71,6 +72,7 @@ class Round:
     selection = _report("select", selection_counts)
     decision = _report("decide", decision_of)
     mixing = _report("mix", mixing_of)
+    reward = _report("reward", rewarding_of)
     training = _report("update", training_of)
 
     @property

@@ -20,6 +20,7 @@ from selfreward.report.graphs import over_policies, path_of
 from selfreward.report.health_figures import families, human_data, sight
 from selfreward.report.judging import judge_figures, member_figures, seen, to_read, weights_line
 from selfreward.report.pages import page
+from selfreward.report.reward_models import reward_figures, seen_rewards
 from selfreward.report.round_tables import costs, data_read, funnels, per_kept_row
 from selfreward.report.set_table import set_table
 from selfreward.report.survival import survival
@@ -46,6 +47,7 @@ def render(view: RunView, control: RunView | None, beside: Sequence[RunView] = (
         *((f"M{one.t}", one) for one in rounds),
         *((below(f"M{one.t}", arm.name), one) for arm in arms for one in arm.rounds[1:]),
     ]
+    rewards = seen_rewards(view.sources, rounds)
     measured, samples = families(verdicts, len(rounds)), samples_of(view) if texts else []
     return page(
         "run.html",
@@ -77,6 +79,8 @@ def render(view: RunView, control: RunView | None, beside: Sequence[RunView] = (
         judge_figures=[*judge_figures(judges), *member_figures(rounds), *agreement_figures(rounds)] if judges else [],
         missing={**judges[-1].health.measures, CEILINGS["kappa"]: judges[-1].people} if judges else {},
         to_read=to_read(view, judges[-1].t) if judges and texts else None,
+        rewards=rewards,
+        reward_figures=reward_figures(rewards, rounds),
         funnels=funnels(rounds),
         data=data_read(view),
         costs=costs(rounds),

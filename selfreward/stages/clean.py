@@ -15,7 +15,7 @@ from selfreward.errors import DataError
 from selfreward.metrics.embed import embed_hashing
 from selfreward.metrics.two_sample import two_sample
 from selfreward.records import GoldPair, Prompt, RowPrompt, TrainingRow, prompt_type
-from selfreward.row_kinds import HUMAN_ROWS, HumanRole, label_of, written_as
+from selfreward.row_kinds import HUMAN_ROWS, PAIRS, HumanRole, label_of, written_as
 from selfreward.spec import Spec
 
 VERSION = 2
@@ -71,7 +71,8 @@ def clean(
 ) -> None:
     """Table `rows` of `table` without overlaps, in order; table `dropped` of Dropped; counts for both.
 
-    For train prompts `prompts.json` says how far they are from those of `held_out`, each of its sets and `target`.
+    `table` may be a mixture or a selection of pairs, of an earlier run. For train prompts `prompts.json` says how far
+    they are from those of `held_out`, each of its sets and `target`.
 
     Raises DataError where no training prompt is left.
     """
@@ -83,7 +84,7 @@ def clean(
     for name, artifact in (("gold_gate", gold_gate), ("gold_final", gold_final)):
         measured += [(name, row) for row in artifact.records(GoldPair)]
     record_type: type[Prompt | TrainingRow] = RowPrompt if spec.role == "train" else HUMAN_ROWS[spec.role]
-    rows = list(table.records(record_type))
+    rows = list(table.records(record_type, PAIRS.table if table.has(PAIRS.table) else "rows"))
     found = find_overlaps(
         [question_text(row.messages) for row in rows],
         [question_text(row.messages) for _, row in measured],
@@ -149,8 +150,8 @@ def likeness_line(train: Artifact) -> str:
     return f"  train prompts beside {'; '.join(told)}"
 
 
-def cleaning_line(checked: Mapping[TrainedRole, Artifact]) -> str:
-    """What the check dropped of each table, with what it is out of."""
+def cleaning_line(checked: Mapping[TrainedRole, Artifact] | Mapping[str, Artifact]) -> str:
+    """What the check dropped of each table, by what it is called, with what it is out of."""
     told = []
     for role, artifact in checked.items():
         counts = artifact.manifest.counts

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.artifacts.reports import load_report, save_report
@@ -15,8 +16,9 @@ from selfreward.judge_quality.measures import rounded
 from selfreward.judge_quality.opinions import write_opinions
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, judged
 from selfreward.judge_quality.winrate import length_controlled_win_rate, win_rate
-from selfreward.judges.base import Means
+from selfreward.judges.base import Means, PolicyJudgeBase
 from selfreward.judges.pairwise import PairwiseSpec
+from selfreward.judges.reward_model import RewardModelSpec
 from selfreward.policies import Judging
 from selfreward.records import Prompt
 from selfreward.spec import Spec
@@ -27,13 +29,13 @@ _GOLD = "lc_win_rate"
 
 
 class DuelSpec(Spec):
-    """The judge of duels: the initial policy or an external one, so that rounds can be compared."""
+    """The judge of duels: the initial policy, an external one or a reward model, so that rounds can be compared."""
 
-    judge: PairwiseSpec
+    judge: Annotated[PairwiseSpec | RewardModelSpec, Field(discriminator="kind")]
 
     @model_validator(mode="after")
     def _judge_never_changes(self) -> "DuelSpec":
-        if self.judge.policy in ("live", "previous"):
+        if isinstance(self.judge, PolicyJudgeBase) and self.judge.policy in ("live", "previous"):
             raise ValueError(
                 f"duel.judge.policy={self.judge.policy} would change from round to round: set it to initial, external "
                 "or endpoint"
@@ -70,7 +72,7 @@ def duel(
     spec: DuelSpec,
     *,
     seed: int,
-    backend: Backend,
+    backend: Backend | None = None,
     policy: Judging,
     held_out: Artifact,
     evaluated: Artifact,

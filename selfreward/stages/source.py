@@ -35,7 +35,7 @@ from selfreward.stages.clean import TRAINED, CleanSpec, TrainedRole, clean, clea
 
 VERSION = 6
 _NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
-_MEASURED: tuple[Role, ...] = ("held_out", "probe", "target", "gold_gate", "gold_final")
+MEASURED: tuple[Role, ...] = ("held_out", "probe", "target", "gold_gate", "gold_final")
 LEFT_OUT, _READ, _UNREAD = "left_out:", "read:", "unread:"
 _OF_SET = re.compile(rf"(\w+)/(?:{_READ}|{_UNREAD})")
 Given = TypeVar("Given")
@@ -89,7 +89,7 @@ def load_sources(
                 run.store.reporter.say(told)
         return table
 
-    measured = {role: load(role) for role in _MEASURED}
+    measured = {role: load(role) for role in MEASURED}
     trained: dict[TrainedRole, Artifact] = {role: load(role) for role in TRAINED if data.has(role)}
     make: Callable[..., Artifact] = run.source
     checked = {

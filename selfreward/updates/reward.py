@@ -27,13 +27,18 @@ from selfreward.updates.training import TrainingBase, device_of, short_enough, t
 
 
 class RewardSpec(TrainingBase):
-    """How to train a reward model; a thought before an answer is not shown to it.
+    """When and how to train a reward model; a thought before an answer is not shown to it.
 
-    It starts as a policy (`init`) with a head of one logit that is drawn at random, or as the reward model in the
-    folder `path`. The loss of a pair whose rewards differ by d is -p log s(d - m) - (1 - p) log s(-d), with the sigmoid
-    s: m is `margin_weight` times the margin of the pair, 0 where it carries none, and p its label, 1 where it carries
-    none, of which `label_smoothing` is the share of pairs that may be the wrong way round. `centering` times the mean
-    square of the sum of both rewards is added, which keeps their mean near 0.
+    At the `start` of a run it is trained once, before round 0, on the pairs that people compared, or on those of an
+    earlier run, `pairs_of`: the name of one, whose last mixture they are, or the folder of a mixture or a selection.
+    In each `round` it is trained on the pairs of that round's mixture, and judges nothing.
+
+    It starts as a policy (`init`; at the start of a run, the start model) with a head of one logit that is drawn at
+    random, or as the reward model in the folder `path`. The loss of a pair whose rewards differ by d is
+    -p log s(d - m) - (1 - p) log s(-d), with the sigmoid s: m is `margin_weight` times the margin of the pair, 0 where
+    it carries none, and p its label, 1 where it carries none, of which `label_smoothing` is the share of pairs that may
+    be the wrong way round. `centering` times the mean square of the sum of both rewards is added, which keeps their
+    mean near 0.
 
     All pairs of a share of `held_out` prompts are kept out of training. An ensemble has `members`, each with a head and
     a resample of the prompts of its own. Fewer pairs than `min_pairs` end the run.
@@ -41,6 +46,8 @@ class RewardSpec(TrainingBase):
 
     group: ClassVar[str] = "reward"
 
+    train: Literal["start", "round"] = execution("start")
+    pairs_of: str | None = execution(None)
     learning_rate: float = Field(1e-5, gt=0)
     thought: Literal["drop"] = neutral("drop")
     path: Path | None = execution(None)
@@ -89,14 +96,14 @@ def train_reward(
 ) -> RewardTraining:
     """Trains a reward model on `pairs` and writes it to `out`, as transformers and TRL load it; what training saw.
 
-    On a CPU the same call writes the same bytes. Raises StarvedLoop where no pair is short enough, StageError at the
-    step whose loss is no number, and BackendError for a start that cannot be loaded.
+    It starts from the model in the folder of `policy`, which is a reward model where `spec.path` is set. On a CPU the
+    same call writes the same bytes. Raises StarvedLoop where no pair is short enough, StageError at the step whose loss
+    is no number, and BackendError for a start that cannot be loaded.
     """
-    start = policy.path if spec.path is None else spec.path
-    chat = load_chat(start, trust_remote_code=False)
+    chat = load_chat(policy.path, trust_remote_code=False)
     rows = tokenize_labelled(chat, pairs)
     kept = short_enough(spec, rows, "pairs")
-    model = _start(spec, start, seed)
+    model = _start(spec, policy.path, seed)
     pad = _pad_token(chat, model, rows, keep=spec.path is not None)
     with quiet():
         make = partial(_make_trainer, spec, pad)
@@ -108,6 +115,29 @@ def train_reward(
         rows_without_margin=sum(row.margin is None for row in kept) if spec.margin_weight else None,
         **result,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardJob:
+    """The training of one reward model, `train_reward`, as a job that another process can be told of."""
+
+    result: ClassVar[type[RewardTraining]] = RewardTraining
+
+    spec: RewardSpec
+    policy: Policy
+    pairs: Sequence[PreferencePair]
+    out: Path
+    seed: int
+    kind: Literal["reward"] = "reward"
+
+    @property
+    def apart(self) -> bool:
+        """Whether it runs in a process of its own."""
+        return self.spec.apart
+
+    def train(self, scratch: Path, advance: StepAdvance) -> RewardTraining:
+        """What training saw."""
+        return train_reward(self.spec, self.policy, self.pairs, self.out, scratch, self.seed, advance)
 
 
 def tokenize_labelled(chat: Chat, pairs: Sequence[PreferencePair]) -> list[_Row]:

@@ -10,8 +10,10 @@ import pytest
 
 from selfreward.data import embedded
 from selfreward.data.embedded import PairPart, QuestionPart, load_piqa, load_truthfulqa
+from selfreward.data.sources import EmbeddedData
 from selfreward.errors import DataError
 from selfreward.records import GoldPair, Message
+from selfreward.spec import identity
 
 QUESTION_PARTS: tuple[QuestionPart, ...] = get_args(QuestionPart)
 PAIR_PARTS: tuple[PairPart, ...] = get_args(PairPart)
@@ -107,6 +109,23 @@ def test_the_real_questions() -> None:
     for first, second in combinations(QUESTION_PARTS, 2):
         assert not questions[first] & questions[second]
     assert all(one.references and all(one.references) for rows in parts.values() for one in rows)
+
+
+def test_human_pairs_are_the_last_of_the_part_whose_first_are_gold(folder: Path) -> None:
+    _write(
+        folder / "piqa.jsonl",
+        [{"question": f"Do {n}", "options": f"A. good {n}\nB. bad {n}", "answer": f"A. good {n}"} for n in range(60)],
+    )
+    _write(folder / "truthfulqa.jsonl", [])
+    part = len(load_piqa("gate"))
+    data = EmbeddedData(human_pairs=part - 10, gold_gate=10)
+    pairs, gold = list(data.rows("human_pairs")), list(data.rows("gold_gate"))
+    assert (len(pairs), len(gold)) == (part - 10, 10)
+    assert not {one.prompt.messages for one in pairs} & {one.messages for one in gold}
+    assert all(one.chosen.startswith("good") and one.rejected.startswith("bad") for one in pairs)
+    assert list(EmbeddedData().rows("human_pairs")) == []
+    assert "human_pairs" not in identity(EmbeddedData()), "keys of data without them are as they were"
+    assert list(EmbeddedData(gold_gate=10).rows("gold_gate")) == gold
 
 
 @pytest.mark.model

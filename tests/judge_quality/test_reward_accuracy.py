@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from selfreward.judge_quality.reward_accuracy import ScoredPair, reward_measures
+from selfreward.judge_quality.reward_accuracy import ScoredPair, accuracy_by_set, reward_measures
 
 
 def scored(prompt, better, worse, words=(3, 3)):
@@ -25,6 +25,12 @@ def test_the_figures_are_those_by_hand():
     assert found["mean_reward"].value == pytest.approx(5 / 6)
     assert found["spread"].value == pytest.approx(1.0)
     assert found["member_agreement"].why_missing == "it has one member"
+
+
+def test_each_part_of_the_pairs_has_an_accuracy_of_its_own_and_the_whole_is_no_part():
+    pairs = [scored(0, (1.0,), (0.0,)), scored(1, (0.0,), (2.0,)), scored(2, (1.0,), (0.0,))]
+    found = accuracy_by_set(pairs, [("human", "open"), ("self", "open"), ("self", "open")])
+    assert {name: (one.value, one.n) for name, one in found.items()} == {"human": (1.0, 1), "self": (0.5, 2)}
 
 
 def test_members_that_prefer_the_same_answer_agree():

@@ -1,10 +1,14 @@
 """Duels of policies over held-out answers, by a judge that never changes."""
 
+from pathlib import Path
+
 import pytest
 
 from selfreward.artifacts.runs import RunView
 from selfreward.judge_quality.verdicts import Verdicts
+from selfreward.stages.duel import duel_of
 from selfreward.tracking import metrics_of_run
+from tests.rewarding import make_tiny_reward_model
 from tests.support import run_scripted
 
 # A start model whose likeliest answer is wrong, and training that rights it.
@@ -42,3 +46,16 @@ def test_the_length_controlled_win_rate_is_watched_beside_the_score(fought: RunV
     assert "over_optimised/lc_win_rate" in names
     watched = fought.iterations[1]["gate"].json("gate")["rounds"]
     assert [one["lc_win_rate"]["value"] is None for one in watched] == [True, False]
+
+
+def test_a_reward_model_can_be_the_judge_of_duels(tmp_path: Path) -> None:
+    model = make_tiny_reward_model(tmp_path / "model", context=512)
+    engine = ("duel.judge.device=cpu", "duel.judge.dtype=float32")
+    small = ("data.held_out_closed=12", "data.held_out_open=4", "loop.iterations=1")
+    view = run_scripted(tmp_path, *LEARNS, "duel=reward_model", f"duel.judge.models=[{model}]", *engine, *small)
+    met = duel_of(view.iterations[1]["duel"]).start
+    assert met.measures["win_rate"].interval is not None
+    assert met.measures["lc_win_rate"].interval is not None
+    assert view.iterations[1]["duel"].manifest.inputs["policy"].digest
+    assert "engine" not in view.iterations[1]["duel"].manifest.identity
+    assert view.iterations[1]["duel"].rows("start") == met.prompts - met.identical > 0

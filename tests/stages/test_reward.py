@@ -9,9 +9,11 @@ from selfreward.errors import CorruptArtifact, DataError, StarvedLoop
 from selfreward.judges.reward_model import RewardModelSpec
 from selfreward.policies import RewardModels
 from selfreward.records import Candidate, GoldPair, PreferencePair, Prompt
+from selfreward.stages import reward as stage_of_reward
 from selfreward.stages.judge import judge
-from selfreward.stages.reward import members_of, reward, rewarding_of
+from selfreward.stages.reward import members_of, reward, reward_line, rewarding_of
 from selfreward.updates.reward import RewardSpec
+from selfreward.updates.training_process import run_job
 from tests.stages.tables import artifact, drawn, open_prompt
 from tests.support import Silent
 from tests.tiny import ask, make_pair, make_tiny_policy
@@ -28,18 +30,23 @@ SPEC = RewardSpec(
     min_pairs=10,
 )
 PAIRS = [replace(make_pair(number), id=f"{number}", prompt_id=f"p{number // 2}") for number in range(24)]
+OTHER = [
+    GoldPair(id=f"f{number}", messages=ask(f"why {number}"), right="no way out", wrong="hello you", source="reversed")
+    for number in range(6)
+]
 GOLD = [
     GoldPair(id=f"g{number}", messages=ask(f"who {number}"), right="hello you", wrong="no way out", source="test")
     for number in range(12)
 ]
 
 
-def made(folder, spec=SPEC, pairs=PAIRS, gold=GOLD, seed=3):
+def made(folder, spec=SPEC, pairs=PAIRS, gold=GOLD, final=(), seed=3):
     policy = make_tiny_policy(folder / "policy")
     store = Store(folder / "store", reporter := Silent())
     given = {
         "pairs": artifact(folder, "pairs", {"pairs": (PreferencePair, pairs)}),
         "gold": artifact(folder, "gold", {"rows": (GoldPair, gold)}) if gold else None,
+        "final": artifact(folder, "final", {"rows": (GoldPair, final)}) if final else None,
     }
     return store.run(reward, spec, seed=seed, policy=policy, **given), reporter
 
@@ -52,12 +59,12 @@ def ensemble(tmp_path_factory):
 def test_the_report_tells_of_every_pair(ensemble):
     rewarded, reporter = ensemble
     report = rewarding_of(rewarded)
-    assert (report.pairs, report.held_out, report.held_out_prompts) == (24, 6, 3)
+    assert (report.pairs, report.held_out.pairs, report.held_out.prompts) == (24, 6, 3)
     assert [one.rows_trained for one in report.members] == [18, 18]
-    assert report.measures["accuracy"].n == 6
-    assert report.gold["accuracy"].n == 12
-    assert report.gold["accuracy"].low > 0.5
-    assert report.measures["member_agreement"].value is not None
+    assert report.held_out.measures["accuracy"].n == 6
+    assert report.gold.measures["accuracy"].n == 12
+    assert report.gold.measures["accuracy"].low > 0.5
+    assert report.held_out.measures["member_agreement"].value is not None
     assert any("24 pairs are few for a reward model" in line for line in reporter.lines)
 
 
@@ -67,6 +74,51 @@ def test_members_are_folders_of_their_own_that_differ(ensemble):
     weights = [(one.path / "model.safetensors").read_bytes() for one in members]
     assert weights[0] != weights[1]
     assert not list(ensemble[0].path.glob("scratch-*"))
+
+
+def test_it_counts_by_its_weights_and_not_by_what_it_is_held_against(ensemble, tmp_path):
+    other, _ = made(tmp_path, gold=[*GOLD, *OTHER], final=OTHER)
+    assert other.digest != ensemble[0].digest
+    assert [one.digest for one in members_of(other)] == [one.digest for one in members_of(ensemble[0])]
+    report = rewarding_of(other)
+    assert {name: one.n for name, one in report.gold.sets.items()} == {"test": 12, "reversed": 6}
+    assert report.gold.sets["test"].value > 0.5 > report.gold.sets["reversed"].value
+    assert (report.final.pairs, report.final.sets) == (6, {})
+    line = reward_line(report)
+    assert line.startswith("  reward model of 2 members, 20 steps on 18 of 24 pairs: accuracy held-out ")
+    assert f"final {report.final.measures['accuracy'].value:.3f} [" in line
+    assert line.endswith("on 6 pairs, no better than a coin as far as they tell")
+
+
+def test_pairs_beyond_its_context_are_told_of(tmp_path):
+    long = GoldPair(id="long", messages=ask("who"), right="y" * 200, wrong="n", source="test")
+    report = rewarding_of(made(tmp_path, SPEC.model_copy(update={"members": 1}), gold=[*GOLD, long])[0])
+    assert (report.gold.pairs, report.gold.measures["accuracy"].n) == (13, 12)
+    assert "on 12 pairs (1 more were beyond its context)" in reward_line(report)
+
+
+def test_pairs_of_both_origins_are_told_apart(tmp_path):
+    pairs = [replace(one, origin="human" if int(one.id) % 4 < 2 else "self") for one in PAIRS]
+    report = rewarding_of(made(tmp_path, SPEC.model_copy(update={"members": 1, "held_out": 0.5}), pairs)[0])
+    assert report.held_out.sets.keys() == {"human", "self"}
+    assert sum(one.n for one in report.held_out.sets.values()) == report.held_out.pairs == 12
+
+
+def test_a_training_that_was_killed_is_made_again_to_the_same_bytes(ensemble, tmp_path, monkeypatch):
+    jobs = []
+
+    def killed(job, advance):
+        jobs.append(job.out.name)
+        if job.out.name == "model-2":
+            raise KeyboardInterrupt
+        return run_job(job, advance)
+
+    monkeypatch.setattr(stage_of_reward, "run_job", killed)
+    with pytest.raises(KeyboardInterrupt):
+        made(tmp_path)
+    assert jobs == ["model-1", "model-2"]
+    monkeypatch.undo()
+    assert made(tmp_path)[0].digest == ensemble[0].digest
 
 
 def test_the_same_seed_makes_the_same_models(ensemble, tmp_path):

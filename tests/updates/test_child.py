@@ -1,6 +1,7 @@
 """Training in a process of its own gives what training in this one gives."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from selfreward.backends.device import resolve_device, resolve_dtype
 from selfreward.errors import BackendError, StarvedLoop
 from selfreward.updates import DpoSpec, RftSpec
 from selfreward.updates.base import Task
-from selfreward.updates.training_process import run_update
+from selfreward.updates.reward import RewardJob, RewardSpec
+from selfreward.updates.training_process import run_job, run_update
 from tests.tiny import make_example, make_pair, make_tiny_policy
 
 PAIRS = [make_pair(n) for n in range(6)]
@@ -33,6 +35,22 @@ def test_a_child_process_trains_the_same_policy(tmp_path: Path) -> None:
     assert results[0] == results[1]
     assert weights[0] == weights[1]
     assert sum(steps) >= 3
+
+
+@pytest.mark.slow
+def test_a_child_process_trains_the_same_reward_model_and_tells_of_every_step(tmp_path: Path) -> None:
+    policy = make_tiny_policy(tmp_path / "start")
+    pairs = [replace(make_pair(n), label=0.9) for n in range(6)]
+    results, told = [], []
+    for isolate in ("never", "always"):
+        (tmp_path / isolate).mkdir()
+        spec = RewardSpec(device="cpu", trainable="full", batch_size=2, isolate=isolate)
+        job = RewardJob(spec=spec, policy=policy, pairs=pairs, out=tmp_path / isolate / "model-1", seed=3)
+        steps: list[int] = []
+        results.append((run_job(job, steps.append), sha256_of(job.out / "model.safetensors")))
+        told.append(steps)
+    assert results[0] == results[1]
+    assert told == [[1, 1, 1], [1, 1, 1]]
 
 
 def test_what_is_wrong_in_a_child_is_what_would_be_wrong_here(

@@ -195,7 +195,7 @@ def test_training_on_a_policy_reads_the_last_token_whatever_pads(tmp_path):
 def test_a_reward_model_is_trained_on_where_it_was_read(tmp_path, policy):
     start = make_tiny_reward_model(tmp_path / "start")
     before = rewards(start)
-    _, folder = train(policy, tmp_path, path=start, **STILL)
+    _, folder = train(Policy(path=start, key="k", digest="d"), tmp_path, path=start, **STILL)
     assert rewards(folder) == [pytest.approx(side, abs=3e-6) for side in before]
     pads = [json.loads((one / "config.json").read_text())["pad_token_id"] for one in (start, folder)]
     assert pads[0] == pads[1]
