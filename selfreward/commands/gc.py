@@ -24,7 +24,7 @@ WEIGHTS = ("update", "reward")
 
 
 def main(arguments: list[str]) -> int:
-    """Deletes the weights of a run that it does not need to go on, those of reward models too; prints what was freed. 0."""
+    """Deletes the weights that a run does not need to go on, of reward models too; prints what was freed. 0."""
     parser = run_parser("gc", "Delete the weights of every policy and reward model of a run but the last ones.")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
     parsed = parser.parse_args(arguments)
