@@ -29,7 +29,9 @@ from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.sample import SampleSpec
 from selfreward.tracking import TrackerSpec
 from selfreward.updates import DpoSpec, RftSpec, ScriptedUpdate
+from selfreward.updates.grpo import GrpoSpec
 from selfreward.updates.kto import KtoSpec
+from selfreward.updates.rloo import RlooSpec
 from selfreward.updates.training import TrainingBase
 
 SPECS: dict[str, type[Spec]] = {
@@ -57,6 +59,8 @@ SPECS: dict[str, type[Spec]] = {
     "update/rft": RftSpec,
     "update/dpo": DpoSpec,
     "update/kto": KtoSpec,
+    "update/grpo": GrpoSpec,
+    "update/rloo": RlooSpec,
     "update/scripted": ScriptedUpdate,
     "store/default": StoreSpec,
     "tracker/default": TrackerSpec,
