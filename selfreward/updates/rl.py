@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from selfreward.backends.chat import Chat, render_prompt, stop_ids
-from selfreward.backends.model_loading import context_length, load_chat, load_configs, quiet
+from selfreward.backends.model_loading import check_model, context_length, load_chat, load_configs, quiet
 from selfreward.errors import StarvedLoop
 from selfreward.policies import Policy
 from selfreward.records import Prompt
@@ -148,15 +148,15 @@ def train_rl(
         stops=stop_ids(chat, generation),
         sources=sources,
         group_size=spec.group_size,
+        reference=None if task.reference is None else task.reference.path,
         advance=_whole_steps(spec, advance),
     )
+    if rollouts.reference is not None:
+        check_model(rollouts.reference, trust_remote_code=spec.trust_remote_code)
     order = prompt_order(list(rows), spec.steps * spec.prompts_per_step, task.seed)
     started = last_checkpoint(scratch) if spec.lasting else None
     with quiet(), trl_quiet():
         model = model_to_train(spec, task.policy)
-        if task.reference is not None:
-            # Where TRL loads the reference from.
-            model.config._name_or_path = str(task.reference.path)
         inputs = {"prompt": order}
         trained, result = train(
             spec, partial(make, rollouts), model, chat, inputs, scratch, task.seed, rollouts.advance, checkpoint=started
@@ -203,6 +203,8 @@ def trainer_of(
     from transformers import GenerationConfig
 
     inputs["model"].generation_config = GenerationConfig(eos_token_id=rollouts.stops)
+    if rollouts.reference is not None:  # TRL loads it from where the model says that it came from
+        inputs["model"].config._name_or_path = str(rollouts.reference)
     settings = {name: value for name, value in settings.items() if name != "max_length"}
     shared = {
         "max_steps": spec.steps * spec.epochs,

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -15,6 +16,9 @@ from selfreward.records import Candidate, Prompt, undrawn
 from selfreward.updates.base import StepAdvance
 from selfreward.updates.rl_rewards import Rewards, RewardSource, reward
 from selfreward.updates.rl_steps import Entry
+
+_NO_PROBABILITIES = "probability tensor contains"
+"""What torch says of logits from which nothing can be drawn."""
 
 
 @dataclass
@@ -32,6 +36,7 @@ class Rollouts:
     stops: Sequence[int]
     sources: Sequence[RewardSource]
     group_size: int
+    reference: Path | None
     advance: StepAdvance
     kept: list[bool] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
@@ -89,7 +94,13 @@ def prepared(base: Any, rollouts: Rollouts) -> Any:
             return [list(rollouts.rows[id_]) for id_ in prompts], None, {}
 
         def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
-            output: dict[str, Any] = super()._generate_and_score_completions(inputs)
+            try:
+                output: dict[str, Any] = super()._generate_and_score_completions(inputs)
+            except RuntimeError as error:
+                if _NO_PROBABILITIES not in str(error):
+                    raise
+                step = self.state.global_step + 1
+                raise StageError(_broken(step, "the policy's probabilities are no numbers")) from error
             mask = output["completion_mask"]
             kept = torch.tensor(rollouts.kept, device=mask.device)
             output["scored_share"] = kept.float().mean()
@@ -105,7 +116,7 @@ def prepared(base: Any, rollouts: Rollouts) -> Any:
             if getattr(self, "loss_type", None) != "dapo":  # which divides by tokens, and not by rows
                 loss = loss / inputs["scored_share"]
             if not torch.isfinite(loss):
-                raise StageError(_broken(self.state.global_step + 1, "the loss is"))
+                raise StageError(_broken(self.state.global_step + 1, "the loss is no number"))
             return loss
 
         def create_model_card(self, *_: Any, **__: Any) -> None:
@@ -115,7 +126,7 @@ def prepared(base: Any, rollouts: Rollouts) -> Any:
 
 
 def _broken(step: int, what: str) -> str:
-    return f"at step {step} {what} no number: lower update.learning_rate or update.max_grad_norm"
+    return f"at step {step} {what}: lower update.learning_rate or update.max_grad_norm"
 
 
 def _watch(rollouts: Rollouts) -> Any:
@@ -129,7 +140,7 @@ def _watch(rollouts: Rollouts) -> Any:
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             if (lost := first_without_numbers(kwargs["model"])) is not None:
-                raise StageError(_broken(state.global_step, f"the weights {lost} hold"))
+                raise StageError(_broken(state.global_step, f"the weights {lost} hold values that are no numbers"))
 
         def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             rollouts.history = list(state.log_history)

@@ -15,8 +15,10 @@ from selfreward.updates.rl_trainer import Rollouts
 
 
 class RlooSpec(RlSpec):
-    """As every reinforcement learning; `beta` times the log ratio to the reference, a completion's sum, is taken off
-    its reward. With `normalize`, advantages are shifted and divided to mean 0 and deviation 1 in each step.
+    """As every reinforcement learning; the divergence from the reference is a part of the reward.
+
+    `beta` times the log ratio to the reference, summed over a completion, is taken off its reward. With `normalize`,
+    advantages are shifted and divided to mean 0 and deviation 1 in each step.
     """
 
     kind: Literal["rloo"] = "rloo"
@@ -32,6 +34,5 @@ def _make_trainer(spec: RlooSpec, rollouts: Rollouts, settings: dict[str, Any], 
     from trl.trainer.rloo_config import RLOOConfig
     from trl.trainer.rloo_trainer import RLOOTrainer
 
-    return trainer_of(
-        spec, RLOOTrainer, RLOOConfig, {"normalize_advantages": spec.normalize}, rollouts, settings, inputs
-    )
+    own = {"normalize_advantages": spec.normalize}
+    return trainer_of(spec, RLOOTrainer, RLOOConfig, own, rollouts, settings, inputs)
