@@ -14,6 +14,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from selfreward.backends.chat import Chat, render_prompt, stop_ids
 from selfreward.backends.model_loading import check_model, context_length, load_chat, load_configs, quiet
+from selfreward.backends.reward_model import free_reward_models
 from selfreward.errors import StarvedLoop
 from selfreward.policies import Policy
 from selfreward.records import Prompt
@@ -23,12 +24,16 @@ from selfreward.updates.base import StepAdvance, Task, Training
 from selfreward.updates.checkpoints import keep_checkpoints, last_checkpoint
 from selfreward.updates.rl_rewards import LengthReward, Reward, RewardSource, VerifierReward, build_sources, rewarded
 from selfreward.updates.rl_steps import RlStep, steps_of
-from selfreward.updates.rl_trainer import Rollouts, prepared, trl_quiet
-from selfreward.updates.training import TrainingBase, model_to_train, save_policy, train
+from selfreward.updates.rl_trainer import Rollouts, prepared, trl_alone
+from selfreward.updates.training import TrainingBase, device_of, model_to_train, save_policy, train
 
 RewardName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 _EDGE = 0.1
 """The share of steps at either end that the report compares."""
+
+
+def _right_answers() -> dict[RewardName, Reward]:
+    return {"verifier": VerifierReward()}
 
 
 class RlSpec(TrainingBase):
@@ -54,7 +59,7 @@ class RlSpec(TrainingBase):
     group_size: int = 4
     max_new_tokens: PositiveInt = 64
     temperature: float = Field(1.0, gt=0)
-    rewards: dict[RewardName, Reward] = Field(default_factory=lambda: {"verifier": VerifierReward()})
+    rewards: dict[RewardName, Reward] = Field(default_factory=_right_answers)
     beta: float = Field(0.04, ge=0)
     reference: Literal["initial", "previous"] = "initial"
     epsilon: float = Field(0.2, gt=0)
@@ -155,13 +160,14 @@ def train_rl(
         check_model(rollouts.reference, trust_remote_code=spec.trust_remote_code)
     order = prompt_order(list(rows), spec.steps * spec.prompts_per_step, task.seed)
     started = last_checkpoint(scratch) if spec.lasting else None
-    with quiet(), trl_quiet():
+    with quiet(), trl_alone():
         model = model_to_train(spec, task.policy)
         inputs = {"prompt": order}
         trained, result = train(
             spec, partial(make, rollouts), model, chat, inputs, scratch, task.seed, rollouts.advance, checkpoint=started
         )
         save_policy(trained, chat, task.out, like=task.policy.path)
+    free_reward_models()
     steps = steps_of(rollouts.history, spec.epochs)
     return Training(
         rows_trained=len(set(order)),
@@ -243,7 +249,7 @@ def _whole_steps(spec: RlSpec, advance: StepAdvance) -> StepAdvance:
 
 def sources_for(spec: RlSpec, task: Task) -> list[RewardSource]:
     """The sources of rewards that the settings name."""
-    return build_sources(spec.rewards, task.reward_models, spec.max_new_tokens)
+    return build_sources(spec.rewards, task.reward_models, spec.max_new_tokens, device_of(spec))
 
 
 def _figures(spec: RlSpec, steps: Sequence[RlStep], *, unscored: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt
 
 from selfreward.artifacts import derive_seed
+from selfreward.backends.device import Device
 from selfreward.errors import ConfigError, StageError
 from selfreward.judges.base import Judge, Means
 from selfreward.judges.reward_model import RewardModelSpec
@@ -137,7 +138,7 @@ def verifier(name: str, weight: float) -> RewardSource:
     return judged(name, weight, judge, lambda prompt: prompt.match is not None and bool(prompt.references))
 
 
-def reward_model(name: str, spec: ModelReward, models: RewardModels) -> RewardSource:
+def reward_model(name: str, spec: ModelReward, models: RewardModels, device: Device) -> RewardSource:
     """What reward models give; one that cannot read a completion says nothing of it."""
     folders = tuple(one.path for one in models.members)
     if spec.aggregate == "lower" and len(folders) < 2:
@@ -145,7 +146,7 @@ def reward_model(name: str, spec: ModelReward, models: RewardModels) -> RewardSo
             f"update.rewards.{name}.aggregate=lower of one reward model, which has no standard deviation: set "
             f"update.rewards.{name}.aggregate=mean"
         )
-    judge = RewardModelSpec(models=folders, aggregate=spec.aggregate, deviations=spec.deviations)
+    judge = RewardModelSpec(models=folders, aggregate=spec.aggregate, deviations=spec.deviations, device=device)
     return judged(name, spec.weight, judge.build(Means(policy=models)), lambda _: True)
 
 
@@ -160,7 +161,7 @@ def length(name: str, spec: LengthReward, max_new_tokens: int) -> RewardSource:
 
 
 def build_sources(
-    rewards: Mapping[str, Reward], models: RewardModels | None, max_new_tokens: int
+    rewards: Mapping[str, Reward], models: RewardModels | None, max_new_tokens: int, device: Device
 ) -> list[RewardSource]:
     """The sources that settings name. Raises ConfigError for a reward model where the update is given none."""
     sources = []
@@ -175,7 +176,7 @@ def build_sources(
                 f"the source out with ~update.rewards.{name}"
             )
         else:
-            sources.append(reward_model(name, spec, models))
+            sources.append(reward_model(name, spec, models, device))
     return sources
 
 

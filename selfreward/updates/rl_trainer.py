@@ -1,7 +1,6 @@
 """TRL's trainers of reinforcement learning with our tokens and rewards, where a missing reward bears no loss."""
 
 import logging
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -149,14 +148,19 @@ def _watch(rollouts: Rollouts) -> Any:
 
 
 @contextmanager
-def trl_quiet() -> Iterator[None]:
-    """No log lines of TRL below errors: it would print completions that have no reward; nothing of vLLM's versions."""
-    logger = logging.getLogger("trl")
+def trl_alone() -> Iterator[None]:
+    """TRL without log lines below errors, in which it prints completions that have no reward, and without vLLM.
+
+    It imports vLLM wherever that is installed, which takes seconds and memory, although nothing here draws with it.
+    """
+    from trl import import_utils
+
+    logger, finds_vllm = logging.getLogger("trl"), import_utils.is_vllm_available
     level = logger.level
     logger.setLevel(logging.ERROR)
+    import_utils.is_vllm_available = lambda *_, **__: False
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="TRL currently supports vLLM")
-            yield
+        yield
     finally:
         logger.setLevel(level)
+        import_utils.is_vllm_available = finds_vllm

@@ -90,22 +90,25 @@ def test_there_is_a_reward_where_every_source_spoke_and_another_of_the_group_has
 
 @pytest.mark.parametrize(
     ("scores", "told"),
-    [([1.0], "update.rewards.a gave 1 scores for 2 completions"), ([math.inf, 0.0], "update.rewards.a gave the score inf")],
-)  # fmt: skip
+    [
+        ([1.0], r"update\.rewards\.a gave 1 scores for 2 completions"),
+        ([math.inf, 0.0], r"update\.rewards\.a gave the score inf"),
+    ],
+)
 def test_what_is_no_score_is_refused(scores: list[float | None], told: str) -> None:
     with pytest.raises(StageError, match=told):
         totals([planted("a", scores)], [OPEN, OPEN])
 
 
 def test_a_verifier_rewards_right_answers_of_prompts_that_it_can_compare() -> None:
-    (source,) = build_sources({"verifier": VerifierReward(weight=2.0)}, None, 64)
+    (source,) = build_sources({"verifier": VerifierReward(weight=2.0)}, None, 64, "cpu")
     assert [source.applies(one) for one in (CLOSED, OPEN, replace(CLOSED, references=()))] == [True, False, False]
     assert source.score([CLOSED] * 3, completions("2", "3", "no idea")) == [1.0, 0.0, 0.0]
     assert totals([source, planted("all", [0.5] * 4)], [CLOSED, CLOSED, OPEN, OPEN]) == (0.5, 0.5, 0.5, 0.5)
 
 
 def test_length_costs_beyond_what_is_free_up_to_the_longest() -> None:
-    (source,) = build_sources({"length": LengthReward(above=4)}, None, 8)
+    (source,) = build_sources({"length": LengthReward(above=4)}, None, 8, "cpu")
     asked = [replace(one, tokens=tokens) for one, tokens in zip(completions(*"abcd"), (1, 4, 6, 8), strict=True)]
     assert source.score([OPEN] * 4, asked) == [0.0, 0.0, -0.5, -1.0]
 
@@ -113,18 +116,18 @@ def test_length_costs_beyond_what_is_free_up_to_the_longest() -> None:
 def test_a_reward_model_gives_its_logit_and_says_nothing_of_what_it_cannot_read(tmp_path) -> None:
     folder = make_tiny_reward_model(tmp_path / "reward")
     models = RewardModels(members=(Policy(path=folder, key="r", digest="r"),), engine={})
-    (source,) = build_sources({"model": ModelReward()}, models, 64)
+    (source,) = build_sources({"model": ModelReward()}, models, 64, "cpu")
     found = source.score([OPEN, OPEN, OPEN], completions("hello you", "no", "x" * 500))
     assert found[2] is None
     assert isinstance(found[0], float)
     assert found[0] != found[1]
     with pytest.raises(ConfigError, match=r"update\.rewards\.model\.aggregate=lower of one reward model"):
-        build_sources({"model": ModelReward(aggregate="lower")}, models, 64)
+        build_sources({"model": ModelReward(aggregate="lower")}, models, 64, "cpu")
 
 
 def test_a_reward_model_that_nobody_gives_is_told() -> None:
     with pytest.raises(ConfigError, match=r"update\.rewards\.model\.kind=reward_model.*~update\.rewards\.model"):
-        build_sources({"model": ModelReward()}, None, 64)
+        build_sources({"model": ModelReward()}, None, 64, "cpu")
 
 
 def test_a_judge_is_a_source_that_is_missing_where_it_says_nothing() -> None:
@@ -155,7 +158,7 @@ def test_a_judge_is_a_source_that_is_missing_where_it_says_nothing() -> None:
 
 
 def test_prompts_that_no_source_applies_to_are_left_out_and_a_source_without_any_is_refused() -> None:
-    sources = build_sources({"verifier": VerifierReward()}, None, 64)
+    sources = build_sources({"verifier": VerifierReward()}, None, 64, "cpu")
     assert rewarded(sources, [CLOSED, OPEN]) == [CLOSED]
     with pytest.raises(ConfigError, match=r"^update\.rewards\.verifier applies to 0 of 2 prompts: .*closed") as caught:
         rewarded(sources, [OPEN, OPEN])
