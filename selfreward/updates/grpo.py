@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from selfreward.updates.base import StepAdvance, Task, Training
-from selfreward.updates.rl import RlSpec, sources_for, train_rl, trainer_of
+from selfreward.updates.rl import RlSpec, config_of, sources_for, train_rl, trainer_of
 from selfreward.updates.rl_trainer import Rollouts
 
 
@@ -34,5 +34,5 @@ def _make_trainer(spec: GrpoSpec, rollouts: Rollouts, settings: dict[str, Any], 
     from trl.trainer.grpo_config import GRPOConfig
     from trl.trainer.grpo_trainer import GRPOTrainer
 
-    own = {"loss_type": spec.loss, "scale_rewards": spec.scale}
-    return trainer_of(spec, GRPOTrainer, GRPOConfig, own, rollouts, settings, inputs)
+    config = GRPOConfig(**config_of(spec, settings), loss_type=spec.loss, scale_rewards=spec.scale)
+    return trainer_of(spec, GRPOTrainer, config, rollouts, inputs)

@@ -141,7 +141,7 @@ def train_rl(
     applies to no prompt, StarvedLoop where no prompt leaves room for a completion, StageError at the step at which
     values are no numbers or no group has rewards to compare, and otherwise as `train_rft`.
     """
-    prompts = [row for row in task.rows if isinstance(row, Prompt)]
+    prompts = list({row.id: row for row in task.rows if isinstance(row, Prompt)}.values())
     chat = load_chat(task.policy.path, trust_remote_code=spec.trust_remote_code)
     config, generation = load_configs(task.policy.path, trust_remote_code=spec.trust_remote_code)
     scored = rewarded(sources, prompts)
@@ -201,18 +201,11 @@ def prompt_order(ids: Sequence[str], wanted: int, seed: int) -> list[str]:
     return order[:wanted]
 
 
-def trainer_of(
-    spec: RlSpec, trainer: Any, config: Any, own: dict[str, Any], rollouts: Rollouts, settings: dict[str, Any],
-    inputs: dict[str, Any],
-) -> Any:  # fmt: skip
-    """A TRL `trainer` for the rollouts, with a `config` of what both have and its `own` arguments."""
-    from transformers import GenerationConfig
-
-    inputs["model"].generation_config = GenerationConfig(eos_token_id=rollouts.stops)
-    if rollouts.reference is not None:  # TRL loads it from where the model says that it came from
-        inputs["model"].config._name_or_path = str(rollouts.reference)
-    settings = {name: value for name, value in settings.items() if name != "max_length"}
-    shared = {
+def config_of(spec: RlSpec, settings: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that the configs of both trainers take, from those that any TRL config takes."""
+    shared = {name: value for name, value in settings.items() if name != "max_length"}
+    return {
+        **shared,
         "max_steps": spec.steps * spec.epochs,
         "num_generations": spec.group_size,
         "gradient_accumulation_steps": spec.completions // spec.batch_size,
@@ -229,9 +222,17 @@ def trainer_of(
         "save_steps": max(1, spec.save_steps * spec.epochs),
         "trust_remote_code": spec.trust_remote_code,
     }
-    made = prepared(trainer, rollouts)(
-        args=config(**{**settings, **shared, **own}), reward_funcs=rollouts.reward, **inputs
-    )
+
+
+def trainer_of(spec: RlSpec, trainer: Any, config: Any, rollouts: Rollouts, inputs: dict[str, Any]) -> Any:
+    """A TRL `trainer` for the rollouts, of a `config`; the model is told where answers end, and of its reference."""
+    from transformers import GenerationConfig
+
+    model = inputs["model"]
+    model.generation_config = GenerationConfig(eos_token_id=rollouts.stops)
+    if rollouts.reference is not None:  # TRL loads it from where the model says that it came from
+        model.config._name_or_path = str(rollouts.reference)
+    made = prepared(trainer, rollouts)(args=config, reward_funcs=rollouts.reward, **inputs)
     if spec.lasting:
         made.add_callback(keep_checkpoints())
     return made

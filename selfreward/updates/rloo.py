@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from selfreward.updates.base import StepAdvance, Task, Training
-from selfreward.updates.rl import RlSpec, sources_for, train_rl, trainer_of
+from selfreward.updates.rl import RlSpec, config_of, sources_for, train_rl, trainer_of
 from selfreward.updates.rl_trainer import Rollouts
 
 
@@ -34,5 +34,5 @@ def _make_trainer(spec: RlooSpec, rollouts: Rollouts, settings: dict[str, Any], 
     from trl.trainer.rloo_config import RLOOConfig
     from trl.trainer.rloo_trainer import RLOOTrainer
 
-    own = {"normalize_advantages": spec.normalize}
-    return trainer_of(spec, RLOOTrainer, RLOOConfig, own, rollouts, settings, inputs)
+    config = RLOOConfig(**config_of(spec, settings), normalize_advantages=spec.normalize)
+    return trainer_of(spec, RLOOTrainer, config, rollouts, inputs)

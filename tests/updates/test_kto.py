@@ -177,7 +177,7 @@ def test_weights_that_are_set_stay():
 def test_a_child_process_is_told_the_rows_as_they_are(policy):
     for spec, rows in ((SPEC, ROWS), (RftSpec(), [make_example(0)])):
         task = Task(policy=policy, reference=policy, rows=rows, out=policy.path, seed=1)
-        job = _JOB.validate_json(_JOB.dump_json(_Job(spec, task)))
+        job = _JOB.validate_json(_JOB.dump_json(_Job(spec, task, policy.path)))
         assert job.spec == spec
         assert list(job.task.rows) == rows
 

@@ -17,13 +17,13 @@ from selfreward.artifacts.parquet import LASTING, clear_unfinished
 from selfreward.backends.chat import render_prompt
 from selfreward.backends.model_loading import load_chat
 from selfreward.errors import ConfigError, StageError, StarvedLoop
-from selfreward.policies import Policy
+from selfreward.policies import Policy, RewardModels
 from selfreward.records import make_prompt
 from selfreward.updates import GrpoSpec, RlooSpec, grpo, rl_trainer, rloo
 from selfreward.updates.base import Task
 from selfreward.updates.rl import prompt_order, train_rl
 from selfreward.updates.rl_rewards import LengthReward, RewardSource, VerifierReward
-from selfreward.updates.training_process import _TRAINING, run_update
+from selfreward.updates.training_process import _JOB, _TRAINING, _Job, run_update
 from tests.tiny import make_tiny_policy
 
 STOPS = tuple(range(65, 85))
@@ -393,6 +393,14 @@ def test_a_prompt_whose_answers_cannot_be_scored_is_left_out_and_one_without_roo
 def test_settings_that_cannot_be_are_told_in_one_line(spec, changes, told):
     with pytest.raises(ValidationError, match=told):
         settings(spec, **changes)
+
+
+@BOTH
+def test_a_child_process_is_told_prompts_and_reward_models_as_they_are(policy, tmp_path, spec):
+    models = RewardModels(members=(policy,), engine={"torch": "1"})
+    task = Task(policy=policy, reference=None, rows=PROMPTS, out=tmp_path / "model", seed=1, reward_models=models)
+    job = _JOB.validate_json(_JOB.dump_json(_Job(spec, task, tmp_path)))
+    assert (job.spec, list(job.task.rows), job.task.reward_models) == (spec, PROMPTS, models)
 
 
 @BOTH
