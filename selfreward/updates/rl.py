@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from selfreward.backends.chat import Chat, render_prompt, stop_ids
+from selfreward.backends.chat import Chat, pad_id, render_prompt, stop_ids
 from selfreward.backends.model_loading import check_model, context_length, load_chat, load_configs, quiet
 from selfreward.backends.reward_model import free_reward_models
 from selfreward.errors import StarvedLoop
@@ -24,7 +24,7 @@ from selfreward.updates.base import StepAdvance, Task, Training
 from selfreward.updates.checkpoints import keep_checkpoints, last_checkpoint
 from selfreward.updates.rl_rewards import LengthReward, Reward, RewardSource, VerifierReward, build_sources, rewarded
 from selfreward.updates.rl_steps import RlStep, steps_of
-from selfreward.updates.rl_trainer import Rollouts, prepared, trl_alone
+from selfreward.updates.rl_trainer import Rollouts, check_padding, prepared, trl_alone
 from selfreward.updates.training import TrainingBase, device_of, model_to_train, save_policy, train
 
 RewardName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -139,7 +139,8 @@ def train_rl(
     On a CPU the same call writes the same bytes, also where it goes on from a checkpoint below `scratch`. `make` makes
     the trainer, from the rollouts, the arguments of its config and its own. Raises ConfigError for a source that
     applies to no prompt, StarvedLoop where no prompt leaves room for a completion, StageError at the step at which
-    values are no numbers or no group has rewards to compare, and otherwise as `train_rft`.
+    values are no numbers or no group has rewards to compare, BackendError for a model to which padding is text, and
+    otherwise as `train_rft`.
     """
     prompts = list({row.id: row for row in task.rows if isinstance(row, Prompt)}.values())
     chat = load_chat(task.policy.path, trust_remote_code=spec.trust_remote_code)
@@ -162,6 +163,7 @@ def train_rl(
     started = last_checkpoint(scratch) if spec.lasting else None
     with quiet(), trl_alone():
         model = model_to_train(spec, task.policy)
+        check_padding(model, rows[order[0]], pad_id(chat, model.get_input_embeddings().num_embeddings))
         inputs = {"prompt": order}
         trained, result = train(
             spec, partial(make, rollouts), model, chat, inputs, scratch, task.seed, rollouts.advance, checkpoint=started

@@ -10,7 +10,7 @@ from typing import Any
 
 from selfreward.backends.chat import Chat, completion_of
 from selfreward.backends.model_folder import first_without_numbers
-from selfreward.errors import StageError
+from selfreward.errors import BackendError, StageError
 from selfreward.records import Candidate, Prompt, undrawn
 from selfreward.updates.base import StepAdvance
 from selfreward.updates.rl_rewards import Rewards, RewardSource, reward
@@ -18,6 +18,9 @@ from selfreward.updates.rl_steps import Entry
 
 _NO_PROBABILITIES = "probability tensor contains"
 """What torch says of logits from which nothing can be drawn."""
+
+_ROUNDING = 1e-2
+"""Logits that differ by less differ by rounding alone."""
 
 
 @dataclass
@@ -74,6 +77,23 @@ def _nothing(step: int, found: Rewards) -> str:
         f"no group of step {step} has two completions with a reward, so nothing can be learned ({said}): look after "
         "that source of update.rewards, or raise update.group_size"
     )
+
+
+def check_padding(model: Any, row: Sequence[int], pad: int) -> None:
+    """Raises BackendError for a model to which padding before a row is text: TRL pads there, and names no places."""
+    import torch
+
+    width = 3
+    ids = torch.tensor([[*([pad] * width), *row]], device=model.device)
+    mask = torch.ones_like(ids)
+    mask[:, :width] = 0
+    with torch.no_grad():
+        padded, plain = model(input_ids=ids, attention_mask=mask), model(input_ids=ids[:, width:])
+    if not torch.allclose(padded.logits[0, -1], plain.logits[0, -1], atol=_ROUNDING):
+        raise BackendError(
+            f"{type(model).__name__} counts padding as a part of the text, so TRL would learn from other probabilities "
+            "than those that were drawn from: choose a model with rotary positions, or another update"
+        )
 
 
 def prepared(base: Any, rollouts: Rollouts) -> Any:

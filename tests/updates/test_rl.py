@@ -16,7 +16,7 @@ from selfreward.artifacts.atomic_files import sha256_of
 from selfreward.artifacts.parquet import LASTING, clear_unfinished
 from selfreward.backends.chat import render_prompt
 from selfreward.backends.model_loading import load_chat
-from selfreward.errors import ConfigError, StageError, StarvedLoop
+from selfreward.errors import BackendError, ConfigError, StageError, StarvedLoop
 from selfreward.policies import Policy, RewardModels
 from selfreward.records import make_prompt
 from selfreward.updates import GrpoSpec, RlooSpec, grpo, rl_trainer, rloo
@@ -24,7 +24,7 @@ from selfreward.updates.base import Task
 from selfreward.updates.rl import prompt_order, train_rl
 from selfreward.updates.rl_rewards import LengthReward, RewardSource, VerifierReward
 from selfreward.updates.training_process import _JOB, _TRAINING, _Job, run_update
-from tests.tiny import make_tiny_policy
+from tests.tiny import make_tiny_policy, make_tokenizer
 
 STOPS = tuple(range(65, 85))
 SETTINGS = {
@@ -360,6 +360,23 @@ def test_a_source_that_says_nothing_of_a_step_ends_training(policy, tmp_path, sp
     told = r"^no group of step 1 has two completions with a reward.* \(planted said nothing of 8 of 8\)"
     with pytest.raises(StageError, match=told):
         train_rl(spec, partial(MAKE[spec.kind], spec), task, [planted([None] * 8)], tmp_path / "s", lambda *_: None)
+
+
+def test_a_model_that_takes_padding_for_text_is_refused(policy, tmp_path):
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    tokenizer = make_tokenizer()
+    torch.manual_seed(0)
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    sizes = {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 128, "initializer_range": 0.2}
+    model = GPT2LMHeadModel(
+        GPT2Config(vocab_size=len(tokenizer), bos_token_id=None, eos_token_id=end, pad_token_id=end, **sizes)
+    )
+    for part in (model, tokenizer):
+        part.save_pretrained(tmp_path / "policy")
+    old = Policy(path=tmp_path / "policy", key="old", digest="old")
+    with pytest.raises(BackendError, match="GPT2LMHeadModel counts padding as a part of the text"):
+        train(settings(GRPO, trainable="full"), old, tmp_path / "a")
 
 
 def test_a_prompt_whose_answers_cannot_be_scored_is_left_out_and_one_without_room_too(policy, tmp_path):
