@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from selfreward.records import Example, Feedback, PreferencePair, TrainingRow, UnlabelledPair
+from selfreward.records import Example, Feedback, PreferencePair, Prompt, TrainingRow, UnlabelledPair
 from selfreward.thought import estimated_answer_tokens
 
 RowName = Literal["example", "pair", "feedback"]
@@ -35,6 +35,20 @@ class RowKind:
     people: tuple[HumanRole, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptKind:
+    """What an update trains on that draws its own answers: prompts, of which nothing is counted or mixed.
+
+    The rest is as in `RowKind`.
+    """
+
+    name: Literal["prompt"] = "prompt"
+    many: str = "prompts"
+    told: str = "one prompt to draw answers to"
+    table: str = "prompts"
+    record: type[Prompt] = Prompt
+
+
 EXAMPLES = RowKind(
     name="example",
     many="examples",
@@ -62,6 +76,7 @@ FEEDBACK = RowKind(
     unit="tokens",
     people=("human", "feedback"),
 )
+PROMPTS = PromptKind()
 ROW_KINDS = (EXAMPLES, PAIRS, FEEDBACK)
 _BY_RECORD = {kind.record: kind for kind in ROW_KINDS}
 

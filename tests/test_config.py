@@ -29,8 +29,10 @@ from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.sample import SampleSpec
 from selfreward.tracking import TrackerSpec
 from selfreward.updates import DpoSpec, RftSpec, ScriptedUpdate
+from selfreward.updates.grpo import GrpoSpec
 from selfreward.updates.kto import KtoSpec
 from selfreward.updates.reward import RewardSpec
+from selfreward.updates.rloo import RlooSpec
 from selfreward.updates.training import TrainingBase
 
 SPECS: dict[str, type[Spec]] = {
@@ -59,6 +61,8 @@ SPECS: dict[str, type[Spec]] = {
     "update/rft": RftSpec,
     "update/dpo": DpoSpec,
     "update/kto": KtoSpec,
+    "update/grpo": GrpoSpec,
+    "update/rloo": RlooSpec,
     "update/scripted": ScriptedUpdate,
     "store/default": StoreSpec,
     "tracker/default": TrackerSpec,

@@ -23,6 +23,9 @@ from selfreward.errors import CorruptArtifact
 Record = TypeVar("Record")
 Item = TypeVar("Item")
 
+LASTING = "unfinished"
+"""The folder below an unfinished artifact that outlives a crash; who writes into it deletes it when all is done."""
+
 Only = tuple[str, Collection[str]]
 """A column of text and the values that are looked for."""
 
@@ -94,7 +97,7 @@ def is_whole(shard: Path) -> bool:
 
 
 def clear_unfinished(folder: Path, keep: Collection[str], say: Callable[[str], None]) -> None:
-    """Deletes what a crash left behind in `folder`, but whole shards and the files named in `keep`; tells of others.
+    """Deletes what a crash left behind in `folder`, but whole shards, `LASTING` and the files named in `keep`.
 
     One table may be concluded from another, shard by shard: those of the same number as an altered one go with it.
     """
@@ -107,7 +110,8 @@ def clear_unfinished(folder: Path, keep: Collection[str], say: Callable[[str], N
     whole = {name for path in folder.glob("*.parquet") for name in (path.name, digest_file(path).name)}
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            if path.name != LASTING:
+                shutil.rmtree(path)
         elif path.name not in whole and path.name not in keep:
             path.unlink()
 

@@ -1,32 +1,60 @@
 """Update: the next policy, trained on this round's mixture."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.reports import load_report
-from selfreward.policies import Policy
+from selfreward.policies import Policy, RewardModels
+from selfreward.records import Prompt, TrainingRow
+from selfreward.row_kinds import PROMPTS
 from selfreward.selection.training_rows import row_kind
 from selfreward.stages.mix import sft_weight_of
 from selfreward.updates import AnyUpdate, Training
 from selfreward.updates.base import Task
+from selfreward.updates.rl_steps import RlStep
 from selfreward.updates.training_process import run_update
 
 VERSION = 3
 
 
 def update(
-    out: Output, spec: AnyUpdate, *, seed: int, policy: Policy, reference: Policy | None, training: Artifact
+    out: Output,
+    spec: AnyUpdate,
+    *,
+    seed: int,
+    policy: Policy,
+    reference: Policy | None,
+    training: Artifact,
+    reward_models: RewardModels | None = None,
 ) -> None:
     """Folder `model` with the trained policy; `training.json` is a Training without what it does not have.
 
+    Of reinforcement learning, table `steps` has an RlStep each.
+
     Where the mixture orders a weight for the likelihood of chosen answers, an update that compares trains on that too.
     """
-    kind = row_kind(training)
-    rows = list(training.records(kind.record, kind.table))
-    task = Task(policy=policy, reference=reference, rows=rows, out=out.path / "model", seed=seed)
+    task = Task(
+        policy=policy,
+        reference=reference,
+        rows=_rows(training),
+        out=out.path / "model",
+        seed=seed,
+        reward_models=reward_models,
+    )
     with out.progress(None, "steps") as advance:
-        found = run_update(spec.with_sft(sft_weight_of(training)), task, advance)
-    out.write_json("training", {name: value for name, value in asdict(found).items() if value is not None})
+        found = run_update(spec.with_sft(sft_weight_of(training)), task, advance, out.reporter.say)
+    if found.rl_steps is not None:
+        out.write_table(RlStep, found.rl_steps, "steps")
+    report = asdict(replace(found, rl_steps=None))
+    out.write_json("training", {name: value for name, value in report.items() if value is not None})
+
+
+def _rows(training: Artifact) -> Sequence[TrainingRow | Prompt]:
+    if training.has(PROMPTS.table):
+        return list(training.records(PROMPTS.record, PROMPTS.table))
+    kind = row_kind(training)
+    return list(training.records(kind.record, kind.table))
 
 
 def training_of(updated: Artifact) -> Training:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from selfreward.policies import Policy
-from selfreward.records import TrainingRow
+from selfreward.policies import Policy, RewardModels
+from selfreward.records import Prompt, TrainingRow
 from selfreward.spec import Spec
+from selfreward.updates.rl_steps import RlStep
 
 StepAdvance = Callable[[int, int], None]
 TIED_TO_DRAWER = (
@@ -19,13 +20,17 @@ TIED_TO_DRAWER = (
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What is trained besides how: `rows` are of a kind that the update trains on, `reference` is what it ties to."""
+    """What is trained besides how: `rows` are of a kind that the update trains on, `reference` is what it ties to.
+
+    `reward_models` are what an update learns from that draws its own answers, if it asks for any.
+    """
 
     policy: Policy
     reference: Policy | None
-    rows: Sequence[TrainingRow]
+    rows: Sequence[TrainingRow | Prompt]
     out: Path
     seed: int
+    reward_models: RewardModels | None = None
 
 
 class UpdateBase(Spec):
@@ -50,6 +55,16 @@ class UpdateBase(Spec):
         return self
 
     @property
+    def told(self) -> tuple[str, ...]:
+        """What is said before it begins, a line each; where it says something, also how long it will take."""
+        return ()
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it keeps checkpoints, from which it goes on where it was killed."""
+        return False
+
+    @property
     def apart(self) -> bool:
         """Whether training runs in a process of its own."""
         return False
@@ -70,6 +85,12 @@ class Training:
     Of unpaired rows, `*_weight` are the weights of desirable and undesirable ones in the loss, `*_logprob_*` as of
     pairs, and `kl` is the estimate of the divergence from the reference that the loss took, in nats a row, the mean
     over the steps.
+
+    Of reinforcement learning, `rows_without_reward` are prompts to which no source applied, `completions_missing` those
+    of `completions` that had no reward and bore no loss, and `tokens_drawn` counts all of them. `reward_*`, `entropy_*`
+    (nats a token) and `tokens_*` (mean length) are means over the first and the last tenth of the steps, and
+    `kl_to_reference` (nats a token) over the last; `flat_groups`, `cut` and `clipped` are the means of RlStep over all.
+    `rl_steps` are the steps.
 
     `skill` and `modes` are the state of a scripted policy.
     """
@@ -99,5 +120,20 @@ class Training:
     desirable_logprob_after: float | None = None
     undesirable_logprob_before: float | None = None
     undesirable_logprob_after: float | None = None
+    rows_without_reward: int | None = None
+    completions: int | None = None
+    completions_missing: int | None = None
+    tokens_drawn: int | None = None
+    reward_first: float | None = None
+    reward_last: float | None = None
+    entropy_first: float | None = None
+    entropy_last: float | None = None
+    tokens_first: float | None = None
+    tokens_last: float | None = None
+    kl_to_reference: float | None = None
+    flat_groups: float | None = None
+    cut: float | None = None
+    clipped: float | None = None
+    rl_steps: tuple[RlStep, ...] | None = None
     skill: float | None = None
     modes: float | None = None

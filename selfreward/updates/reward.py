@@ -135,6 +135,16 @@ class RewardJob:
         """Whether it runs in a process of its own."""
         return self.spec.apart
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Nothing; the stage says what is to be said."""
+        return ()
+
+    @property
+    def lasting(self) -> bool:
+        """A killed one is trained again."""
+        return False
+
     def train(self, scratch: Path, advance: StepAdvance) -> RewardTraining:
         """What training saw."""
         return train_reward(self.spec, self.policy, self.pairs, self.out, scratch, self.seed, advance)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from selfreward.backends.scripted import ScriptedState, outcome_of, read_state, write_state
 from selfreward.policies import Policy
-from selfreward.records import TrainingRow
+from selfreward.records import Prompt, TrainingRow
 from selfreward.row_kinds import ROW_KINDS, RowKind, answers_of
 from selfreward.spec import Json
 from selfreward.updates.base import StepAdvance, Task, Training, UpdateBase
@@ -31,7 +31,8 @@ class ScriptedUpdate(UpdateBase):
 
     def train(self, task: Task, scratch: Path, advance: StepAdvance) -> Training:
         """What training on the rows of `task` saw and did."""
-        return train_scripted(self, task.policy, task.rows, task.out)
+        rows = [row for row in task.rows if not isinstance(row, Prompt)]
+        return train_scripted(self, task.policy, rows, task.out)
 
 
 def train_scripted(spec: ScriptedUpdate, policy: Policy, rows: Sequence[TrainingRow], out: Path) -> Training:

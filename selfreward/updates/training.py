@@ -193,12 +193,14 @@ def train(
     scratch: Path,
     seed: int,
     advance: StepAdvance,
+    checkpoint: Path | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """The model trained on `columns`, adapters merged, with the configs it had before, and what the trainer did.
 
     `make_trainer` is given the arguments of its config and its own; it writes choices of its own into the model's
-    configs, and what is saved should differ in weights only. `mean_loss` is averaged over the steps. Raises StageError
-    where training left values that are no numbers.
+    configs, and what is saved should differ in weights only. `mean_loss` is averaged over the steps, those after the
+    `checkpoint` that training goes on from, if it does. Raises StageError where training left values that are no
+    numbers.
     """
     from transformers import PrinterCallback
 
@@ -211,7 +213,7 @@ def train(
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_progress_callback(advance))
     trainable = sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad)
-    outcome = trainer.train()
+    outcome = trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     merge = getattr(trainer.model, "merge_and_unload", None)
     trained = trainer.model if merge is None else merge()
     lost = first_without_numbers(trained)

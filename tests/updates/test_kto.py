@@ -18,7 +18,7 @@ from selfreward.row_kinds import EXAMPLES, FEEDBACK, as_kind
 from selfreward.updates import RftSpec
 from selfreward.updates.base import Task
 from selfreward.updates.kto import MOST, KtoSpec, _partners, apart, tokenize_feedback, train_kto
-from selfreward.updates.training_process import _JOB, _Job
+from selfreward.updates.training_process import _JOB, UpdateJob
 from tests.tiny import completion, make_chat, make_example, make_tiny_policy
 
 SPEC = KtoSpec(learning_rate=5e-3, batch_size=4, epochs=3, top_layers=1, lora_rank=4, compute="float32", device="cpu")
@@ -177,7 +177,7 @@ def test_weights_that_are_set_stay():
 def test_a_child_process_is_told_the_rows_as_they_are(policy):
     for spec, rows in ((SPEC, ROWS), (RftSpec(), [make_example(0)])):
         task = Task(policy=policy, reference=policy, rows=rows, out=policy.path, seed=1)
-        job = _JOB.validate_json(_JOB.dump_json(_Job(spec, task)))
+        job = _JOB.validate_json(_JOB.dump_json(UpdateJob(spec=spec, task=task)))
         assert job.spec == spec
         assert list(job.task.rows) == rows
 

@@ -1,0 +1,101 @@
+"""What reinforcement learning did at every step: one row for each draw of completions."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from statistics import fmean
+
+Entry = dict[str, float | int | None]
+"""What a trainer logged of one optimiser step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStep:
+    """What one source of rewards said at a step: of `applied` completions it said nothing about `missing`.
+
+    `mean` and `deviation` (of n - 1) are of its own scores, before its weight; None where there are too few.
+    """
+
+    name: str
+    applied: int
+    missing: int
+    mean: float | None
+    deviation: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RlStep:
+    """One draw and the training on it; figures that a step does not have are None.
+
+    Of `completions`, `missing` have no reward and bear no loss: a source said nothing of them, or of all others of
+    their group. `tokens` is the mean length drawn, `tokens_trained` the sum over those with a reward, `cut` the share
+    that did not end by itself. `reward` and `reward_deviation` (of n - 1) are of the weighted sums. `flat_groups` is
+    the share of groups with equal rewards, from which nothing is learned but to stay near the reference.
+
+    `loss`, `entropy` (nats a token), `kl` (nats a token, to the reference) and `clipped` (the share of tokens, with
+    RLOO of completions, whose ratio was clipped) are means over the epochs.
+    """
+
+    step: int
+    loss: float
+    completions: int
+    missing: int
+    sources: tuple[SourceStep, ...]
+    reward: float | None
+    reward_deviation: float | None
+    flat_groups: float | None
+    kl: float | None
+    entropy: float | None
+    tokens: float
+    tokens_trained: int
+    cut: float
+    clipped: float | None
+
+
+def steps_of(history: Sequence[Entry], epochs: int) -> tuple[RlStep, ...]:
+    """The steps that a trainer logged, in order; each is `epochs` optimiser steps."""
+    logged = (entry for entry in history if "loss" in entry)
+    drawn = groupby(logged, key=lambda entry: (int(entry["step"] or 0) - 1) // epochs + 1)
+    return tuple(_step(number, list(entries)) for number, entries in drawn)
+
+
+def _step(number: int, entries: Sequence[Entry]) -> RlStep:
+    first = entries[0]
+    return RlStep(
+        step=number,
+        loss=_mean(entries, "loss") or 0.0,
+        completions=_count(first, "rl/completions"),
+        missing=_count(first, "rl/missing"),
+        sources=tuple(_sources(first)),
+        reward=first.get("rl/reward"),
+        reward_deviation=first.get("rl/reward_deviation"),
+        flat_groups=first.get("rl/flat_groups"),
+        kl=_mean(entries, "kl"),
+        entropy=_mean(entries, "entropy"),
+        tokens=float(first["rl/tokens"] or 0),
+        tokens_trained=_count(first, "rl/tokens_trained"),
+        cut=float(first["rl/cut"] or 0),
+        clipped=_mean(entries, "clip_ratio/region_mean"),
+    )
+
+
+def _sources(entry: Entry) -> Iterator[SourceStep]:
+    for name in (key.split("/")[1] for key in entry if key.startswith("source/") and key.endswith("/applied")):
+        yield SourceStep(
+            name=name,
+            applied=_count(entry, f"source/{name}/applied"),
+            missing=_count(entry, f"source/{name}/missing"),
+            mean=entry.get(f"source/{name}/mean"),
+            deviation=entry.get(f"source/{name}/deviation"),
+        )
+
+
+def _count(entry: Entry, name: str) -> int:
+    value = entry[name]
+    assert value is not None
+    return round(value)
+
+
+def _mean(entries: Sequence[Entry], name: str) -> float | None:
+    found = [value for entry in entries if (value := entry.get(name)) is not None]
+    return fmean(found) if found else None

@@ -1,0 +1,91 @@
+"""The update stage with reinforcement learning: what it keeps, and that a killed one goes on below its artifact."""
+
+import pytest
+
+from selfreward.artifacts import Store
+from selfreward.artifacts.parquet import LASTING
+from selfreward.policies import Policy, RewardModels
+from selfreward.records import Prompt, make_prompt
+from selfreward.stages.update import policy_of, training_of, update
+from selfreward.updates import GrpoSpec, RlooSpec
+from selfreward.updates.rl_rewards import ModelReward
+from selfreward.updates.rl_steps import RlStep
+from tests.rewarding import make_tiny_reward_model
+from tests.stages.tables import artifact
+from tests.support import Silent, SilentBar
+from tests.tiny import make_tiny_policy
+
+SETTINGS = {
+    "device": "cpu",
+    "compute": "float32",
+    "top_layers": 1,
+    "steps": 3,
+    "prompts_per_step": 2,
+    "batch_size": 8,
+    "max_new_tokens": 6,
+    "learning_rate": 1e-2,
+    "rewards": {"model": ModelReward()},
+}
+PROMPTS = [make_prompt(f"what is {number}", system="", stratum="open", source="t") for number in range(4)]
+
+
+class Killing(Silent):
+    """A reporter whose bar ends everything after so many steps."""
+
+    def __init__(self, after: int | None) -> None:
+        super().__init__()
+        self.after = after
+
+    def progress(self, title: str, total: int | None, unit: str) -> SilentBar:
+        return Bar(self)
+
+
+class Killed(BaseException):
+    """What nobody catches."""
+
+
+class Bar(SilentBar):
+    def __init__(self, owner: Killing) -> None:
+        self.owner, self.done = owner, 0
+
+    def __enter__(self):
+        return self.advance
+
+    def advance(self, more: int) -> None:
+        self.done += more
+        if self.done == self.owner.after:
+            raise Killed
+
+
+@pytest.mark.parametrize("kind", [GrpoSpec, RlooSpec])
+def test_steps_are_a_table_and_a_killed_update_goes_on_in_its_place(tmp_path, kind):
+    policy = make_tiny_policy(tmp_path / "policy")
+    folder = make_tiny_reward_model(tmp_path / "reward")
+    given = {
+        "policy": policy,
+        "reference": policy,
+        "training": artifact(tmp_path, "prompts", {"prompts": (Prompt, PROMPTS)}),
+        "reward_models": RewardModels(members=(Policy(path=folder, key="r", digest="r"),), engine={}),
+        "seed": 3,
+    }
+    plain = Store(tmp_path / "plain", Silent()).run(update, kind(**SETTINGS), **given)
+
+    saving = kind(**SETTINGS, save_steps=1)
+    with pytest.raises(Killed):
+        Store(tmp_path / "store", Killing(3)).run(update, saving, **given)
+    assert len(list((tmp_path / "store/update").glob(f"*/{LASTING}/checkpoint-2/optimizer.pt"))) == 1
+    reporter = Killing(None)
+    resumed = Store(tmp_path / "store", reporter).run(update, saving, **given)
+
+    assert resumed.key == plain.key, "how often it saves decides nothing"
+    assert resumed.digest == plain.digest, "all bytes are those of training that was never killed"
+    assert not (resumed.path / LASTING).exists()
+    assert any("3 steps of 8 completions: 24, with 144 tokens at most" in line for line in reporter.lines)
+
+    steps = list(plain.records(RlStep, "steps"))
+    report = training_of(plain)
+    assert [one.step for one in steps] == [1, 2, 3]
+    assert {one.name for step in steps for one in step.sources} == {"model"}
+    assert report.completions == sum(one.completions for one in steps) == 24
+    assert report.rl_steps is None, "the table has them"
+    assert (policy_of(plain).path / "model.safetensors").exists()
