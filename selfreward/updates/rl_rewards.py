@@ -146,7 +146,9 @@ def reward_model(name: str, spec: ModelReward, models: RewardModels, device: Dev
             f"update.rewards.{name}.aggregate=lower of one reward model, which has no standard deviation: set "
             f"update.rewards.{name}.aggregate=mean"
         )
-    judge = RewardModelSpec(models=folders, aggregate=spec.aggregate, deviations=spec.deviations, device=device)
+    judge = RewardModelSpec(
+        models=folders, standardise=False, aggregate=spec.aggregate, deviations=spec.deviations, device=device
+    )
     return judged(name, spec.weight, judge.build(Means(policy=models)), lambda _: True)
 
 
