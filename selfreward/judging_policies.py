@@ -92,6 +92,25 @@ class Judges:
                 engines[name] = self._open.enter_context(own.open(named or policy))
         return {"policy": policy, "backend": backend, "engines": engines, **jurors}
 
+    def scorers(self, proxy: JudgeBase, gold: JudgeBase, frozen: Judging | None) -> dict[str, Any]:
+        """What a stage is given that asks two judges and the initial policy, one after the other, and frees each.
+
+        Under `proxy` and `gold` the policies that these judge with, None for a judge that is none; `frozen` is that of
+        a proxy that is frozen. A jury as a proxy is not asked. `engines` are the backends, by these names and
+        `initial`.
+        """
+        asked = {"gold": gold} | ({} if proxy.seats else {"proxy": proxy})
+        given: dict[str, Any] = {"proxy": None}
+        engines: dict[str, Backend] = {}
+        for name, spec in asked.items():
+            policy = (frozen if name == "proxy" else None) or self.named(spec)
+            found = self.inputs(spec, policy)
+            given[name] = policy
+            if found["backend"] is not None:
+                engines[name] = found["backend"]
+        engines["initial"] = self._backend_of(self._engine, self._policies.initial)
+        return {**given, "initial": self._policies.initial, "engines": engines}
+
     def _brought(self, brings: Brought) -> RewardModels:
         members = [model_policy(one, brings.chat, self._store, trusted=False) for one in brings.folders]
         return RewardModels(members=tuple(members), engine=brings.engine)

@@ -1,4 +1,4 @@
-"""The loop: measure, diagnose, evaluate, duel, sample, judge, gate, select, decide, mix, update, and again.
+"""The loop: measure, diagnose, evaluate, duel, score, sample, judge, gate, select, decide, mix, update, and again.
 
 Every line asks the store for an artifact, which is made if it is not there. Resuming is calling the loop again.
 """
@@ -20,6 +20,7 @@ from selfreward.stages.health import health, health_spec
 from selfreward.stages.judge import judge
 from selfreward.stages.measure import BASELINE, measure
 from selfreward.stages.mix import mix
+from selfreward.stages.overoptimisation import EARLIER, curve_spec, overoptimisation
 from selfreward.stages.prompts import prompts
 from selfreward.stages.sample import sample
 from selfreward.stages.select import select
@@ -53,6 +54,14 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                     ask_judge = partial(stage, **judges.inputs(config.duel.judge, judges.named(config.duel.judge)))
                     answered = {"evaluated": evaluated, "start": first.evaluated, "previous": last.evaluated}
                     dueled = ask_judge(duel, config.duel, held_out=data.held_out, **answered)
+            scored = None
+            if config.overoptimisation is not None:
+                curve = curve_spec(config.overoptimisation, config.judge, config.measure)
+                answered = {"held_out": data.held_out, "evaluated": evaluated, "baseline": first.evaluated}
+                drawn = {"policy": policy, "probe": data.probe, "measured": measured.part("rows")}
+                with judges:
+                    asked_of = judges.scorers(curve.proxy, curve.gold, last.frozen) | answered | drawn
+                    scored = stage(overoptimisation, curve, **asked_of, previous=part_of(last.scored, *EARLIER))
             if t == config.loop.iterations:
                 run.forget_rest()
                 tracker.iteration(t)
@@ -76,6 +85,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 weights = learned_weights(spec, trusted.health)
                 judgments = ask_judge(judge, spec, candidates=candidates, prompts=asked, weights=weights)
         figures = {"health": trust.part("figures"), "duel": part_of(dueled, "figures")}
+        figures["scored"] = part_of(scored, *EARLIER)
         gated = stage(gate, config.gate, **figures, judgments=judgments, previous=last.gated)
         judged = {"candidates": candidates, "judgments": judgments, "prompts": asked}
         selected = stage(
@@ -116,6 +126,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             first=first if t else First(measured, evaluated, candidates, judgments),
             diagnosis=diagnosis,
             evaluated=evaluated,
+            scored=scored,
             asked=asked,
             gated=gated,
             passed=TrustedJudge(trusted.policy, trust) if gate_of(gated).healthy else last.passed,

@@ -12,14 +12,15 @@ from selfreward.artifacts.runs import read_run
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.console import ConsoleReporter
 from selfreward.errors import CorruptArtifact
+from selfreward.reading.best import best_of
 from selfreward.reading.settings import read_config
 
 WEIGHTS = "update"
 
 
 def main(arguments: list[str]) -> int:
-    """Deletes the weights of all policies of a run but its last; prints what was freed. 0."""
-    parser = run_parser("gc", "Delete the weights of every policy of a run but the last one.")
+    """Deletes the weights of all policies of a run but its last and its best; prints what was freed. 0."""
+    parser = run_parser("gc", "Delete the weights of every policy of a run but the last one and the best.")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
     parsed = parser.parse_args(arguments)
     folder = run_folder(parsed.run, parsed.runs)
@@ -31,7 +32,8 @@ def main(arguments: list[str]) -> int:
 def collect(folders: Iterable[Path], store: Store, say: Callable[[str], None], *, dry_run: bool = False) -> None:
     """Deletes the weights of every policy of the runs in `folders`, which lie beside `store`.
 
-    Those that any run there ends with, or started from, stay. What an earlier call was killed in deleting goes too.
+    Those that any run there ends with, has as its best, or started from, stay. What an earlier call was killed in
+    deleting goes too.
     """
     stages = (iteration for folder in folders for iteration in read_run(folder).iterations)
     trained = {one[WEIGHTS].path.resolve(): one[WEIGHTS] for one in stages if WEIGHTS in one}
@@ -52,14 +54,17 @@ def collect(folders: Iterable[Path], store: Store, say: Callable[[str], None], *
 
 
 def _needed(runs: Path) -> Iterator[Path]:
-    """Of each run in `runs`, the folder of its last policy, and that of its start model where it came from a folder."""
+    """Of each run in `runs`, the folders of its last and its best policy, and of a start model that came from one."""
     for folder in runs.iterdir():
         config = read_config(folder)
         if config is None:
             continue
-        trained = [stages[WEIGHTS] for stages in read_run(folder).iterations if WEIGHTS in stages]
+        view = read_run(folder)
+        trained = [stages[WEIGHTS] for stages in view.iterations if WEIGHTS in stages]
         if trained:
             yield trained[-1].path.resolve()
+        if (best := best_of(view)) is not None and best.folder is not None:
+            yield best.folder.resolve()
         if (start := config["model"].get("path")) is not None:
             yield Path(start).resolve()
 

@@ -10,11 +10,12 @@ READS: Mapping[str, Sequence[str]] = {
     "diagnose": ("measure",),
     "evaluate": (),
     "duel": ("evaluate",),
+    "overoptimisation": ("measure", "evaluate"),
     "prompts": (),
     "sample": ("prompts",),
     "health": (),
     "judge": ("prompts", "sample"),
-    "gate": ("health", "judge", "duel"),
+    "gate": ("health", "judge", "duel", "overoptimisation"),
     "select": ("prompts", "sample", "judge"),
     "decide": ("diagnose", "prompts", "sample", "judge", "select"),
     "mix": ("select", "decide"),
@@ -24,10 +25,7 @@ READS: Mapping[str, Sequence[str]] = {
 
 _SETS: Mapping[str, Sequence[str]] = {
     **{stage: (stage,) for stage in READS},
-    "judge": ("health", "judge"),
-    "rubric": ("health", "judge"),
-    "comparison": ("health", "judge"),
-    "constitution": ("health", "judge"),
+    **dict.fromkeys(("judge", "rubric", "comparison", "constitution"), ("overoptimisation", "health", "judge")),
     "monitor": ("diagnose", "decide"),
     "monitor.horizon": ("diagnose", "gate", "decide"),
     "mix.real_share": ("decide",),
@@ -35,6 +33,7 @@ _SETS: Mapping[str, Sequence[str]] = {
 }
 """The stages that read a setting, by the beginning of its name. What is not here is read by the data or the engine."""
 
+_OPTIONAL = ("duel", "overoptimisation")
 _BY_ORDERS = ("measure", "monitor")
 """What reaches training through what the monitor orders alone."""
 
@@ -71,7 +70,7 @@ def _shared(name: str) -> str:
         return "what comes out the same; the data or the engine, on which everything hangs, change with it"
     if not made:
         return "everything that they all come to"
-    kept = [stage for stage in READS if stage not in made and stage != "duel"]
+    kept = [stage for stage in READS if stage not in (*made, *_OPTIONAL)]
     if "update" in made:
         return (
             f"the data and, of iteration 0, {', '.join(kept)}; made for each: {', '.join(made)}, and all of the later "

@@ -2,6 +2,7 @@
 
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
+from selfreward.reading.best import best_of
 from selfreward.reading.rounds import Round, rounds_of
 from selfreward.reading.settings import progress_of, read_config
 
@@ -18,6 +19,8 @@ def main(arguments: list[str]) -> int:
     for one in rounds_of(view):
         if "mix" in one.stages:
             print(_yield(one))
+    if (best := best_of(view)) is not None:
+        print(best.told)
     print(_progress(view))
     return 0
 

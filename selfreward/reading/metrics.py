@@ -78,7 +78,7 @@ def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
         row |= {
             f"judge/{name}": value for name, value in judged.manifest.counts.items() if name not in ("tokens", "money")
         }
-    row |= _judge_metrics(one)
+    row |= _judge_metrics(one) | _curve_metrics(one)
     row |= (
         _flat("select", one.selection and one.selection.by_name)
         | _flat("mix", one.mixing)
@@ -134,6 +134,27 @@ def _judge_metrics(one: Round) -> dict[str, Metric]:
         for name, met in (("start", duel.start), ("previous", duel.previous)):
             row |= {f"duel/{name}/prompts": met.prompts, f"duel/{name}/identical": met.identical}
             row |= _figures(f"duel/{name}", met.measures)
+    return row
+
+
+def _curve_metrics(one: Round) -> dict[str, Metric]:
+    """What proxy and gold say of the policy, how far it is from the initial one, and whether the proxy has turned."""
+    if (curve := one.curve) is None:
+        return {}
+    counts = {name: getattr(curve, name) for name in ("prompts", "answers", "proxy_unscored", "gold_unscored")}
+    row: dict[str, Metric] = {f"overoptimisation/{name}": count for name, count in counts.items()}
+    found = {"proxy": curve.proxy, "gold": curve.gold, "tokens": curve.tokens, "set": curve.sets}
+    row |= _flat("overoptimisation", found)
+    if (far := curve.distance) is not None:
+        row |= {"overoptimisation/kl_answers": far.answers, "overoptimisation/kl_left_out": far.left_out}
+        row |= {} if far.kl is None else _flat("overoptimisation", {"kl": far.kl.plain, "kl_k3": far.kl.k3})
+    if curve.best is not None:
+        row |= {"overoptimisation/best": curve.best.policy} | _flat("overoptimisation/best_gold", curve.best.gold)
+    for best in curve.best_of_n:
+        row |= _flat(f"overoptimisation/best_of_{best.n}", {"kl": best.kl, "proxy": best.proxy, "gold": best.gold})
+    if (turning := one.turning) is not None and turning.value is not None:
+        change = {"gold_change": turning.value, "gold_change_low": turning.low, "gold_change_high": turning.high}
+        row |= _flat("overoptimisation", {"turned": turning.bound is not None, **change})
     return row
 
 

@@ -18,6 +18,7 @@ from selfreward.report.figures import DASH, below
 from selfreward.report.graphs import over_policies, path_of
 from selfreward.report.health_figures import families, human_data, sight
 from selfreward.report.judging import judge_figures, seen, to_read, weights_line
+from selfreward.report.optimised import optimised
 from selfreward.report.pages import page
 from selfreward.report.round_tables import costs, data_read, funnels, per_kept_row
 from selfreward.report.survival import survival
@@ -71,6 +72,7 @@ def render(view: RunView, control: RunView | None, beside: Sequence[RunView] = (
         judge_figures=judge_figures(judges) if judges else [],
         missing={**judges[-1].health.measures, CEILINGS["kappa"]: judges[-1].people} if judges else {},
         to_read=to_read(view, judges[-1].t) if judges and texts else None,
+        optimised=optimised(view, rounds),
         funnels=funnels(rounds),
         data=data_read(view),
         costs=costs(rounds),

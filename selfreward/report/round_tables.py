@@ -12,9 +12,10 @@ from selfreward.stages.source import LEFT_OUT, columns_line, counted
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 _CANDIDATES, _OWN, _HUMAN = 7, 0, 3
-_POLICY_STAGES = ("measure", "diagnose", "evaluate", "duel")
+_POLICY_STAGES = ("measure", "diagnose", "evaluate", "duel", "overoptimisation")
 _STAGES = (*_POLICY_STAGES, "prompts", "sample", "health", "judge", "gate", "select", "decide", "mix", "update")
-_OF_A_ROW = ("sample", "judge", "select", "update", "measure", "evaluate", "health", "duel")  # not the bookkeeping
+# Not the bookkeeping.
+_OF_A_ROW = ("sample", "judge", "select", "update", "measure", "evaluate", "health", "duel", "overoptimisation")
 _COUNTS: dict[str, Callable[[Round], str]] = {
     "candidates drawn": lambda one: count(one.drawn),
     "judgments with a score": lambda one: (

@@ -12,7 +12,7 @@ from selfreward.reading.metrics import METRICS_FILE, data_metrics, metrics_of_ro
 from selfreward.reading.monitor_metrics import Metric
 from selfreward.reading.rounds import Round
 from selfreward.spec import Spec, execution
-from selfreward.tracking.round_lines import drawn_lines, monitor_lines, training_counts
+from selfreward.tracking.round_lines import curve_lines, drawn_lines, monitor_lines, training_counts
 
 _SUMMARY = {
     "t": "loop/iteration",
@@ -89,7 +89,8 @@ class Tracker:
         if new:
             row = self._rows[t]
             gate_lines = () if one.gate is None else one.gate.told
-            for line in (*monitor_lines(one), *drawn_lines(row), *gate_lines, *training_counts(row)):
+            found = (*monitor_lines(one), *curve_lines(one), *drawn_lines(row), *gate_lines, *training_counts(row))
+            for line in found:
                 self.printer.say(line)
         if new or last:
             shown = [{column: _cell(row.get(name)) for column, name in _SUMMARY.items()} for row in self._rows]
