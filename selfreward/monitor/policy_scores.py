@@ -77,12 +77,10 @@ def scores_by_prompt(policy: int, answers: Iterable[ScoredAnswer]) -> Iterator[P
         yield PromptScores(policy=policy, prompt_id=prompt_id, tokens=tokens, proxy=proxy, gold=gold)
 
 
-def rounds_of_scores(rows: Iterable[PromptScores]) -> list[dict[str, Scores]]:
-    """For each policy from the initial one on, its scores by prompt; `rows` come policy by policy."""
-    rounds: list[dict[str, Scores]] = []
+def rounds_of_scores(rows: Iterable[PromptScores], policies: int) -> list[dict[str, Scores]]:
+    """For each of so many policies, from the initial one on, its scores by prompt; a policy may have none."""
+    rounds: list[dict[str, Scores]] = [{} for _ in range(policies)]
     for one in rows:
-        while len(rounds) <= one.policy:
-            rounds.append({})
         rounds[one.policy][one.prompt_id] = one.proxy, one.gold
     return rounds
 
@@ -100,11 +98,11 @@ def scores_by_set(rows: Sequence[PromptScores], sets: Mapping[str, str], seed: i
     }
 
 
-def best_so_far(rows: Iterable[PromptScores], seed: int) -> BestPolicy | None:
-    """The policy with the best mean gold; None where no prompt has gold of every policy."""
-    golds = [{name: (gold, gold) for name, (_, gold) in one.items()} for one in rounds_of_scores(rows)]
-    gold_TP = scores_by_policy(golds).gold_TP if golds else None
-    if gold_TP is None or not gold_TP.shape[1]:
+def best_so_far(rows: Iterable[PromptScores], policies: int, seed: int) -> BestPolicy | None:
+    """The policy with the best mean gold, of so many; None where no prompt has gold of every policy."""
+    rounds = rounds_of_scores(rows, policies)
+    gold_TP = scores_by_policy([{name: (gold, gold) for name, (_, gold) in one.items()} for one in rounds]).gold_TP
+    if not gold_TP.shape[1]:
         return None
     best = best_policy(gold_TP)
     found = mean_over_prompts(gold_TP[best].tolist(), seed)

@@ -122,7 +122,7 @@ def curve_figures(part: Part) -> CurveFigures:
 
 def scores_so_far(part: Part) -> list[dict[str, Scores]]:
     """Of the part `EARLIER`, proxy and gold by prompt, for each policy from the initial one on."""
-    return rounds_of_scores(part.records(PromptScores, "prompts"))
+    return rounds_of_scores(part.records(PromptScores, "prompts"), len(curve_figures(part).proxies))
 
 
 def overoptimisation(
@@ -192,7 +192,7 @@ def overoptimisation(
         tokens=mean_over_prompts([one.tokens for one in here], seed),
         sets=scores_by_set(here, {}, seed),
         distance=distance,
-        best=best_so_far(so_far, seed),
+        best=best_so_far(so_far, len(proxies), seed),
         best_of_n=best_of,
         no_proxy=_JURY if judge is None else None,
         no_distance=None if spec.kl else _TEMPERED,
