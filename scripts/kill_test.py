@@ -139,7 +139,7 @@ def run_random(kills: int, seed: int) -> bool:
     from selfreward.loop import run_loop
     from selfreward.tracking import Tracker
 
-    config = validate(compose(["experiment=scripted", "sample.shard_prompts=8"]))
+    config = validate(compose(["experiment=scripted", "sample.shard_prompts=8", "overoptimisation=default"]))
 
     def start(folder: Path, after: float | None) -> bool:
         """Runs in a forked child; true if it came to its end before it was killed."""

@@ -93,23 +93,18 @@ class Judges:
         return {"policy": policy, "backend": backend, "engines": engines, **jurors}
 
     def scorers(self, proxy: JudgeBase, gold: JudgeBase, frozen: Judging | None) -> dict[str, Any]:
-        """What a stage is given that asks two judges and the initial policy, one after the other, and frees each.
+        """What a stage is given that asks gold, the initial policy and then the proxy, and frees each for the next.
 
         Under `proxy` and `gold` the policies that these judge with, None for a judge that is none; `frozen` is that of
         a proxy that is frozen. A jury as a proxy is not asked. `engines` are the backends, by these names and
         `initial`.
         """
-        asked = {"gold": gold} | ({} if proxy.seats else {"proxy": proxy})
-        given: dict[str, Any] = {"proxy": None}
-        engines: dict[str, Backend] = {}
-        for name, spec in asked.items():
-            policy = (frozen if name == "proxy" else None) or self.named(spec)
-            found = self.inputs(spec, policy)
-            given[name] = policy
-            if found["backend"] is not None:
-                engines[name] = found["backend"]
+        judges = {"gold": self.named(gold), "proxy": None if proxy.seats else frozen or self.named(proxy)}
+        engines = {"gold": self.inputs(gold, judges["gold"])["backend"]}
         engines["initial"] = self._backend_of(self._engine, self._policies.initial)
-        return {**given, "initial": self._policies.initial, "engines": engines}
+        engines["proxy"] = None if proxy.seats else self.inputs(proxy, judges["proxy"])["backend"]
+        held = {name: one for name, one in engines.items() if one is not None}
+        return {**judges, "initial": self._policies.initial, "engines": held}
 
     def _brought(self, brings: Brought) -> RewardModels:
         members = [model_policy(one, brings.chat, self._store, trusted=False) for one in brings.folders]

@@ -152,6 +152,8 @@ def overoptimisation(
     `previous` is the part `EARLIER` of the policy before. Table `prompts` of PromptScores has all policies so far, and
     with `figures.json`, a CurveFigures, is the part for the next policy and the gate.
 
+    Models are freed one after the other, but for that of the proxy, which may be the one that draws next.
+
     Raises ConfigError where gold is the judge of the run, and StageError as the stage `judge` does.
     """
     golden = spec.gold.build(Means(policy=gold, backend=engines.get("gold")))
@@ -162,15 +164,15 @@ def overoptimisation(
     own = items_of(prompts, sampled_answers(evaluated), policy, seed)
     start = None if baseline is None else items_of(prompts, sampled_answers(baseline), initial, seed)
     by_gold = _scores(out, spec.gold, golden, own, start, "gold", seed)
-    _free(engines, "gold", ahead=("proxy", "initial"))
+    _free(engines, "gold", ahead=("initial", "proxy"))
+    backend = engines["initial"] if policy.digest != initial.digest else None
+    distance = _distance(out, backend, probe, measured, seed) if spec.kl else None
+    _free(engines, "initial", ahead=("proxy",))
     known = {prompt.id for prompt, one in own if by_gold[one.id].score is not None}
     own, start = [one for one in own if one[0].id in known], start and [one for one in start if one[0].id in known]
     by_proxy = {} if judge is None else _scores(out, spec.proxy, judge, own, start, "proxy", seed)
-    _free(engines, "proxy", ahead=("initial",))
     rows = [_row(one, by_proxy.get(one.id), by_gold[one.id]) for _, one in own]
     out.write_table(ScoredAnswer, rows)
-    backend = engines["initial"] if policy.digest != initial.digest else None
-    distance = _distance(out, backend, probe, measured, seed) if spec.kl else None
     before = () if previous is None else curve_figures(previous).proxies
     here = list(scores_by_prompt(len(before), rows))
     so_far = [*(() if previous is None else previous.records(PromptScores, "prompts")), *here]
@@ -265,4 +267,5 @@ def _best_of(spec: CurveSpec, rows: Sequence[ScoredAnswer], seed: int) -> tuple[
 
 
 def _named(spec: JudgeBase) -> str:
-    return f"{spec.called}, share won against M0" if spec.relative else spec.called
+    """What a score of it is called; that of a jury, which is not asked, is none of two answers."""
+    return f"{spec.called}, share won against M0" if spec.relative and not spec.seats else spec.called

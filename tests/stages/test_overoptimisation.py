@@ -52,7 +52,7 @@ def test_a_proxy_that_climbs_while_gold_falls_stops_the_run(tmp_path: Path) -> N
     assert last["action"] == "stop" and last["bound"] == 0 and last["high"] < 0
     assert reporter.lines[-1].startswith("stopped by the gate of the judge: over_optimised/gold since policy ")
     assert "the proxy rose while gold fell" in reporter.lines[-1]
-    assert found[-1].best is not None and found[-1].best.policy == 0
+    assert found[-1].best is not None and found[-1].best.policy < found[-1].policy
     assert metrics_of_run(view)[-1]["overoptimisation/turned"] is True
 
 
@@ -244,7 +244,7 @@ def test_a_run_that_is_killed_in_the_stage_ends_as_one_that_was_not(
     assert {name: one.digest for name, one in again.artifacts()} == {n: one.digest for n, one in learnt.artifacts()}
     # The shard that was lost is made again, and no other: 72 prompts have gold shards of 32, 60 are put to the judge.
     assert len(shards) == 3 * (3 + 2) + (place != "kl")
-    assert done == {"gold": 2, "proxy": 4, "kl": 10}[place]
+    assert done == {"gold": 2, "proxy": 4, "kl": 3 + 2 + 3}[place]
 
 
 def _dies(*_: object) -> None:
