@@ -42,6 +42,13 @@ def test_the_link_leads_to_the_best_policy_and_an_extension_leads_it_on(tmp_path
     assert read_state(tmp_path / "runs/scripted/best").skill > 0.4
 
 
+def test_a_judge_that_changes_is_told_before_anything_is_drawn(tmp_path: Path) -> None:
+    command = [one for one in COMMAND if not one.startswith("judge.policy")]
+    first, *_ = selfreward(*command, *RISES, "loop.iterations=0", cwd=tmp_path).stderr.splitlines()[1:]
+    assert first.startswith("overoptimisation: judge.policy=live is another policy from round to round")
+    assert "judge.policy=initial, or external with a path, measures it" in first
+
+
 def test_a_start_model_that_is_best_is_linked_and_a_shorter_run_goes_back(tmp_path: Path) -> None:
     assert said(*FALLS, "loop.iterations=3", cwd=tmp_path).startswith("best: M0, the start model, with gold (verifier)")
     assert best(tmp_path).startswith("store/.models/")

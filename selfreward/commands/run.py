@@ -14,6 +14,7 @@ from selfreward.config import RunConfig, validate
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import start_policy
 from selfreward.errors import StarvedLoop
+from selfreward.judge_quality.gold_judge import why_no_turn
 from selfreward.loop import run_loop
 from selfreward.reading.best import best_of
 from selfreward.reading.control import find_control
@@ -38,7 +39,10 @@ def run(values: Values) -> None:
     name, share = ("monitor.floor", config.monitor.floor) if acts else ("mix.real_share", config.monitor.real_share)
     if share == 0:
         reporter.say(f"{name}=0: this run {'starts' if acts else 'trains'} on its own answers alone")
-    (folder / BEST).unlink(missing_ok=True)  # until this run has come to its own
+    if config.overoptimisation is not None and (why := why_no_turn(config.judge)) is not None:
+        reporter.say(f"overoptimisation: {why}")
+    if (folder / BEST).is_symlink():
+        (folder / BEST).unlink()  # until this run has come to its own
     current = Run(folder, store, config.seed)
     to_wandb: AbstractContextManager[WandbRun | None] = nullcontext()
     if config.tracker.wandb != "disabled":

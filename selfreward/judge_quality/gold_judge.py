@@ -46,3 +46,18 @@ def _same(gold: JudgeBase, judge: JudgeBase) -> bool:
     # The live policy is the initial one before anything is trained.
     placed = gold.path == judge.path and (gold.policy != "endpoint" or gold.engine == judge.engine)
     return placed and type(gold) is type(judge) and identity(alike) == identity(judge)
+
+
+def why_no_turn(judge: JudgeBase) -> str | None:
+    """Why it cannot be measured whether optimising `judge` has turned harmful, and what to set; None where it can."""
+    if judge.seats:
+        return (
+            f"judge={judge.called} votes among the answers of a prompt, so it is not asked about those of policies: "
+            "gold alone is measured"
+        )
+    if isinstance(judge, PolicyJudgeBase) and judge.policy in ("live", "previous"):
+        return (
+            f"judge.policy={judge.policy} is another policy from round to round, whose scores do not compare: whether "
+            "gold falls under rising ones is not measured; judge.policy=initial, or external with a path, measures it"
+        )
+    return None
