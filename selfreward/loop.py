@@ -43,8 +43,8 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             ask = partial(stage, backend=backend, policy=policy)
             judges = Judges(config.backend, backend, run.store.root, last.policies)
             measured = ask(measure, config.measure, probe=data.probe, baseline=part_of(first.measured, *BASELINE))
-            gauged = {"measured": measured, "baseline": first.measured or measured}
-            diagnosis = stage(diagnose, config.monitor.detector, random=False, **gauged, previous=last.diagnosis)
+            gauged = partial(stage, measured=measured, baseline=first.measured or measured)
+            diagnosis = gauged(diagnose, config.monitor.detector, random=False, previous=last.diagnosis)
             evaluated = ask(
                 evaluate, config.evaluate, held_out=data.held_out, gold=data.gold_final, baseline=first.evaluated
             )
@@ -52,16 +52,16 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             if config.duel is not None and last.evaluated is not None:
                 with judges:
                     ask_judge = partial(stage, **judges.inputs(config.duel.judge, judges.named(config.duel.judge)))
-                    answered = {"evaluated": evaluated, "start": first.evaluated, "previous": last.evaluated}
-                    dueled = ask_judge(duel, config.duel, held_out=data.held_out, **answered)
+                    answered = partial(ask_judge, evaluated=evaluated, start=first.evaluated, previous=last.evaluated)
+                    dueled = answered(duel, config.duel, held_out=data.held_out)
             scored = None
             if config.overoptimisation is not None:
                 curve = curve_spec(config.overoptimisation, config.judge, config.measure)
-                answered = {"held_out": data.held_out, "evaluated": evaluated, "baseline": first.evaluated}
-                drawn = {"policy": policy, "probe": data.probe, "measured": measured.part("rows")}
+                scored_on = partial(stage, policy=policy, probe=data.probe, measured=measured.part("rows"))
+                answered = partial(scored_on, held_out=data.held_out, evaluated=evaluated, baseline=first.evaluated)
                 with judges:
-                    asked_of = judges.scorers(curve.proxy, curve.gold, last.frozen) | answered | drawn
-                    scored = stage(overoptimisation, curve, **asked_of, previous=part_of(last.scored, *EARLIER))
+                    asked_of = partial(answered, **judges.scorers(curve.proxy, curve.gold, last.frozen))
+                    scored = asked_of(overoptimisation, curve, previous=part_of(last.scored, *EARLIER))
             if t == config.loop.iterations:
                 run.forget_rest()
                 tracker.iteration(t)
@@ -84,22 +84,20 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 ask_judge = partial(stage, **judges.inputs(spec, trusted.policy))
                 weights = learned_weights(spec, trusted.health)
                 judgments = ask_judge(judge, spec, candidates=candidates, prompts=asked, weights=weights)
-        figures = {"health": trust.part("figures"), "duel": part_of(dueled, "figures")}
-        figures["scored"] = part_of(scored, *EARLIER)
-        gated = stage(gate, config.gate, **figures, judgments=judgments, previous=last.gated)
-        judged = {"candidates": candidates, "judgments": judgments, "prompts": asked}
-        selected = stage(
+        figured = partial(stage, health=trust.part("figures"), duel=part_of(dueled, "figures"))
+        over_policies = part_of(scored, *EARLIER)
+        gated = figured(gate, config.gate, scored=over_policies, judgments=judgments, previous=last.gated)
+        judged = partial(stage, candidates=candidates, judgments=judgments, prompts=asked)
+        selected = judged(
             select,
             config.select,
-            **judged,
             decision=part_of(last.decision, "orders"),
             first_candidates=first.candidates,
             first_judgments=first.judgments,
         )
-        decision = stage(
+        decision = judged(
             decide,
             config.monitor.controller,
-            **judged,
             diagnosis=diagnosis.part("verdict"),
             selected=selected,
             training=last.training,
@@ -109,9 +107,9 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             tracker.iteration(t)
             run.store.reporter.say(reason)
             return
-        people = {"human": data.human, "human_pairs": data.human_pairs, "feedback": data.feedback}
+        mixed = partial(stage, human=data.human, human_pairs=data.human_pairs, feedback=data.feedback)
         orders = decision.part("orders")
-        training = stage(mix, config.mix, selected=selected, decision=orders, **people, previous=last.training)
+        training = mixed(mix, config.mix, selected=selected, decision=orders, previous=last.training)
         trained = stage(
             update,
             config.update,
