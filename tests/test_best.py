@@ -49,7 +49,7 @@ def test_a_judge_that_changes_is_told_before_anything_is_drawn(tmp_path: Path) -
     assert "judge.policy=initial, or external with a path, measures it" in first
 
 
-def test_a_start_model_that_is_best_is_linked_and_a_shorter_run_goes_back(tmp_path: Path) -> None:
+def test_a_start_model_that_is_best_is_linked(tmp_path: Path) -> None:
     assert said(*FALLS, "loop.iterations=3", cwd=tmp_path).startswith("best: M0, the start model, with gold (verifier)")
     assert best(tmp_path).startswith("store/.models/")
     assert read_state(tmp_path / "runs/scripted/best").skill == 0.1
