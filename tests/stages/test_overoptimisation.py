@@ -16,7 +16,7 @@ from selfreward.records import Judgment
 from selfreward.stages import overoptimisation as stage
 from selfreward.stages.overoptimisation import Curve
 from selfreward.tracking import metrics_of_run
-from tests.golden import GOLDEN, golden_of
+from tests.golden import CURVE, GOLDEN, golden_of
 from tests.support import Silent, run_scripted
 
 GOLD = "overoptimisation=default"
@@ -197,6 +197,12 @@ def test_answers_that_the_start_model_cannot_score_are_left_out_and_counted(tmp_
 
 def test_a_run_without_gold_is_what_it_was(tmp_path: Path) -> None:
     assert golden_of(run_scripted(tmp_path, "loop.iterations=1")) == GOLDEN
+
+
+def test_the_stage_gives_what_it_always_gave(tmp_path: Path) -> None:
+    view = run_scripted(tmp_path, GOLD, "loop.iterations=1")
+    made = [stages["overoptimisation"] for stages in view.iterations]
+    assert tuple((one.key, one.digest) for one in made) == CURVE
 
 
 def test_gold_changes_nothing_but_the_gate(tmp_path: Path) -> None:
