@@ -140,7 +140,7 @@ def run_random(kills: int, seed: int, settings: list[str]) -> bool:
     from selfreward.loop import run_loop
     from selfreward.tracking import Tracker
 
-    config = validate(compose(["experiment=scripted", "sample.shard_prompts=8", *settings]))
+    config = validate(compose(["experiment=scripted", "sample.shard_prompts=8", "overoptimisation=default", *settings]))
 
     def start(folder: Path, after: float | None) -> bool:
         """Runs in a forked child; true if it came to its end before it was killed."""

@@ -18,6 +18,7 @@ from selfreward.data.own import OwnData
 from selfreward.data.roles import Role
 from selfreward.data.sources import DataSpec
 from selfreward.errors import ConfigError
+from selfreward.judge_quality.gold_judge import OveroptimisationSpec, check_gold
 from selfreward.judges import JudgeSpec
 from selfreward.judges.base import JudgeBase, PolicyJudgeBase
 from selfreward.monitor.controller import MonitorSpec
@@ -80,6 +81,7 @@ class RunConfig(Spec):
     judge: JudgeSpec
     gate: GateSpec
     duel: DuelSpec | None
+    overoptimisation: OveroptimisationSpec | None
     select: SelectSpec
     monitor: MonitorSpec
     mix: MixSpec
@@ -115,6 +117,8 @@ class RunConfig(Spec):
             )
         for asked in judges_of(self):
             self._check_judge(asked)
+        if self.overoptimisation is not None:
+            check_gold(self.overoptimisation.gold, self.judge)
         if self.judge.learns:
             _check_measured(self.judge.seats)
         self._check_monitor()
@@ -153,7 +157,8 @@ class RunConfig(Spec):
         brought = self.data.extra if isinstance(self.data, OwnData) else ()
         if (why := judge.why_lacking(name, brought)) is not None:
             raise ValueError(why)
-        if name != "duel.judge" and (why := judge.why_unfit(name, self.sample.k)) is not None:
+        judged = {"duel.judge": 2, "overoptimisation.gold": 2}.get(name, self.sample.k)  # two answers are compared
+        if (why := judge.why_unfit(name, judged)) is not None:
             raise ValueError(why)
         if "weights" in engine.can and (engine.kind == "scripted") != (self.model.kind == "scripted"):
             raise ValueError(
@@ -172,13 +177,16 @@ class AskedJudge:
 
 
 def judges_of(config: RunConfig) -> list[AskedJudge]:
-    """The judge, the members of a jury and the judge of duels."""
+    """The judge, the members of a jury, the judge of duels and gold."""
     engine = config.judge.engine or config.backend
     found = [AskedJudge("judge", config.judge, engine)]
     for name, member in config.judge.seats.items():
         found.append(AskedJudge(f"judge.members.{name}", member, member.engine or engine))
     if config.duel is not None:
         found.append(AskedJudge("duel.judge", config.duel.judge, config.duel.judge.engine or config.backend))
+    if config.overoptimisation is not None:
+        gold = config.overoptimisation.gold
+        found.append(AskedJudge("overoptimisation.gold", gold, gold.engine or config.backend))
     return found
 
 

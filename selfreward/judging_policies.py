@@ -94,6 +94,20 @@ class Judges:
                 engines[name] = self._open.enter_context(own.open(named or policy))
         return {"policy": policy, "backend": backend, "engines": engines, **jurors}
 
+    def scorers(self, proxy: JudgeBase, gold: JudgeBase, frozen: Judging | None) -> dict[str, Any]:
+        """What a stage is given that asks gold, the initial policy and then the proxy, and frees each for the next.
+
+        Under `proxy` and `gold` the policies that these judge with, None for a judge that is none; `frozen` is that of
+        a proxy that is frozen. A jury as a proxy is not asked. `engines` are the backends, by these names and
+        `initial`.
+        """
+        judges = {"gold": self.named(gold), "proxy": None if proxy.seats else frozen or self.named(proxy)}
+        engines = {"gold": self.inputs(gold, judges["gold"])["backend"]}
+        engines["initial"] = self._backend_of(self._engine, self._policies.initial)
+        engines["proxy"] = None if proxy.seats else self.inputs(proxy, judges["proxy"])["backend"]
+        held = {name: one for name, one in engines.items() if one is not None}
+        return {**judges, "initial": self._policies.initial, "engines": held}
+
     def _brought(self, brings: Brought) -> RewardModels:
         if brings.folders is not None:
             members = brought_models(brings.folders, brings.chat, self._store)

@@ -1,4 +1,4 @@
-"""The loop: measure, diagnose, evaluate, duel, sample, judge, gate, select, decide, mix, update, and again.
+"""The loop: measure, diagnose, evaluate, duel, score, sample, judge, gate, select, decide, mix, update, and again.
 
 Every line asks the store for an artifact, which is made if it is not there. Resuming is calling the loop again.
 """
@@ -22,6 +22,7 @@ from selfreward.stages.health import health, health_spec
 from selfreward.stages.judge import judge
 from selfreward.stages.measure import BASELINE, measure
 from selfreward.stages.mix import mix
+from selfreward.stages.overoptimisation import EARLIER, curve_spec, overoptimisation
 from selfreward.stages.prompts import prompts
 from selfreward.stages.sample import sample, who_draws
 from selfreward.stages.select import select
@@ -56,6 +57,14 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                     ask_judge = partial(stage, **judges.inputs(config.duel.judge, judges.named(config.duel.judge)))
                     answered = partial(ask_judge, evaluated=evaluated, start=first.evaluated, previous=last.evaluated)
                     dueled = answered(duel, config.duel, held_out=data.held_out)
+            scored = None
+            if config.overoptimisation is not None:
+                curve = curve_spec(config.overoptimisation, config.judge, config.measure)
+                scored_on = partial(stage, policy=policy, probe=data.probe, measured=measured.part("rows"))
+                answered = partial(scored_on, held_out=data.held_out, evaluated=evaluated, baseline=first.evaluated)
+                with judges:
+                    asked_of = partial(answered, **judges.scorers(curve.proxy, curve.gold, last.frozen))
+                    scored = asked_of(overoptimisation, curve, previous=part_of(last.scored, *EARLIER))
             if t == config.loop.iterations:
                 run.forget_rest()
                 tracker.iteration(t)
@@ -82,7 +91,8 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 ask_judge = partial(judged, **judges.inputs(spec, trusted.policy))
                 judgments = ask_judge(judge, spec, weights=weights, standard=standard)
         figured = partial(stage, health=trust.part("figures"), duel=part_of(dueled, "figures"))
-        gated = figured(gate, config.gate, judgments=judgments, previous=last.gated)
+        over_policies = part_of(scored, *EARLIER)
+        gated = figured(gate, config.gate, scored=over_policies, judgments=judgments, previous=last.gated)
         selected = judged(
             select,
             config.select,
@@ -123,6 +133,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             first=first if t else First(measured, evaluated, candidates, judgments),
             diagnosis=diagnosis,
             evaluated=evaluated,
+            scored=scored,
             asked=asked,
             gated=gated,
             passed=TrustedJudge(trusted.policy, trust) if gate_of(gated).healthy else last.passed,

@@ -26,6 +26,7 @@ class State:
     first: First = First()
     diagnosis: Artifact | None = None
     evaluated: Artifact | None = None
+    scored: Artifact | None = None
     asked: Artifact | None = None
     gated: Artifact | None = None
     passed: TrustedJudge | None = None

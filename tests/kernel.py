@@ -17,12 +17,13 @@ from selfreward.artifacts.runs import RunView
 from tests.golden import golden_of
 from tests.support import run_scripted
 
-ACTING = ("run=acting", "monitor=act", "loop.iterations=4", "data.held_out_open=4")
+ACTING = ("run=acting", "monitor=act", "overoptimisation=default", "loop.iterations=4", "data.held_out_open=4")
 COMPARED = (
     "run=compared",
     "judge=pairwise",
     "judge.method=probability",
     "duel=pairwise",
+    "overoptimisation=default",
     "select=preference_pairs",
     "loop.iterations=1",
     "model.skill=0.1",

@@ -15,6 +15,7 @@ from selfreward.config import LoopSpec, RunConfig, StoreSpec, validate
 from selfreward.data.models import HfModel, ScriptedModel
 from selfreward.data.sources import EmbeddedData, ScriptedData
 from selfreward.errors import ConfigError
+from selfreward.judge_quality.gold_judge import OveroptimisationSpec
 from selfreward.judges.likelihood import LikelihoodSpec
 from selfreward.judges.verifier import VerifierSpec
 from selfreward.monitor.controller import MonitorSpec
@@ -75,11 +76,14 @@ OWN_DEFAULTS |= {"rubric/result_mark", "rubric/score_tag", "rubric/json_score", 
 OWN_DEFAULTS |= {"comparison/letter_mark", "comparison/five_degrees", "comparison/boxed_letter"}
 OWN_DEFAULTS |= {"comparison/two_scores", "comparison/json_ranking"}
 OWN_DEFAULTS |= {"monitor/default", "monitor/act", "measure/hashing", "data/files", "data/hub", "seed_judge/default"}
-OWN_DEFAULTS |= {"gate/default", "backend/server", "judge/function", "judge/reward_model"}
+OWN_DEFAULTS |= {"gate/default", "backend/server", "judge/function", "judge/reward_model", "overoptimisation/default"}
 OWN_DEFAULTS |= {"duel/reward_model", "reward/round", "reward/small", "reward/none"}
 FILES = ("data=files", "data.train=train.jsonl")
 PAIRS = ("update=dpo", "select=preference_pairs")
 UNPAIRED = ("update=kto", "select=unpaired", "judge=verifier")
+GOLD = "overoptimisation=default"
+JUDGED_GOLD = (GOLD, "judge@overoptimisation.gold=likelihood")
+INITIAL_GOLD = ("overoptimisation.gold.policy=initial",)
 EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
 
 
@@ -149,6 +153,26 @@ def test_the_real_share_is_set_in_one_place_and_the_monitor_has_its_defaults_oth
         (["judge=dimensions", "judge.dimensions.right.at_least=6"], r"judge\.dimensions\.right: at_least=6\.0 on a"),
         (["duel=pairwise", "duel.judge.policy=live"], r"duel\.judge\.policy=live would change from round to round"),
         (["duel=pairwise", "duel.judge.policy=external"], r"duel\.judge\.policy=external .* needs duel\.judge\.path="),
+        ([GOLD, "judge=verifier"], r"overoptimisation\.gold is the judge that the run trains on.*name another one"),
+        ([*JUDGED_GOLD, "overoptimisation.gold.policy=initial"], r"overoptimisation\.gold is the judge that the run"),
+        (
+            [*JUDGED_GOLD[:1], "judge=jury", "+judge.members.checked={kind: verifier}"],
+            r"overoptimisation\.gold is the judge that the run trains on",
+        ),
+        (JUDGED_GOLD, r"overoptimisation\.gold\.policy=live would change .* set it to initial, external or endpoint"),
+        ([GOLD, "judge@overoptimisation.gold=jury", "overoptimisation.gold.policy=initial"], r"=jury votes among the"),
+        (
+            [*JUDGED_GOLD, "overoptimisation.gold.policy=external"],
+            r"overoptimisation\.gold\.policy=external .* needs overoptimisation\.gold\.path=<model folder>",
+        ),
+        (
+            [GOLD, "judge@overoptimisation.gold=rubric", *INITIAL_GOLD, "overoptimisation.gold.own=[me]"],
+            r"overoptimisation\.gold\.own=me: .*set judge\.own instead",
+        ),
+        (
+            [GOLD, "judge@overoptimisation.gold=rubric", *INITIAL_GOLD, "overoptimisation.gold.constrained=true"],
+            r"overoptimisation\.gold=rubric with backend=hf, which cannot hold an answer to a pattern",
+        ),
         (["judge.policy=someone"], r"judge\.policy=someone: .*'live'"),
         (["backend=scripted"], r"scripted goes with scripted alone"),
         (["evaluate.ladder=[0.5,0.3]"], r"evaluate\.ladder=\[0\.5, 0\.3\] must rise"),
@@ -179,6 +203,19 @@ def test_a_mistake_is_one_line_that_says_what_to_change(overrides: list[str], me
     with pytest.raises(ConfigError, match=message) as caught:
         validate(compose(overrides))
     assert "\n" not in str(caught.value)
+
+
+def test_gold_is_any_judge_that_stays_the_same() -> None:
+    assert validate(compose([])).overoptimisation is None
+    plain = validate(compose([GOLD])).overoptimisation
+    assert plain == OveroptimisationSpec()
+    server = ["+backend@overoptimisation.gold.backend=server", "overoptimisation.gold.backend.model=m"]
+    for judge in ("rubric", "pairwise"):
+        served = [GOLD, f"judge@overoptimisation.gold={judge}", *server, "overoptimisation.gold.policy=endpoint"]
+        held = validate(compose(served)).overoptimisation
+        assert held is not None and held.gold.engine is not None and held.gold.engine.kind == "server"
+    models = [GOLD, "judge@overoptimisation.gold=reward_model", "overoptimisation.gold.models=[/models/reward]"]
+    assert validate(compose(models)).overoptimisation is not None
 
 
 def test_real_pairs_can_be_those_of_people_alone() -> None:

@@ -16,6 +16,8 @@ from selfreward.shell_quoting import setting
 from selfreward.spec import Json, Spec
 
 SOURCES = "sources"
+BEST = "best"
+"""The link in a run's folder to its best policy."""
 _ITERATION = re.compile(r"iter-(\d{3,})")
 
 
@@ -93,17 +95,21 @@ class Run:
     def _link(self, link: Path, artifact: Artifact) -> Artifact:
         """Points `link` at `artifact` at once. Where it pointed elsewhere, what the run has not come to is unlinked."""
         self._linked[link] = artifact
-        relative = os.path.relpath(artifact.path, link.parent)
         if link.is_symlink():
-            if str(link.readlink()) == relative:
+            if str(link.readlink()) == os.path.relpath(artifact.path, link.parent):
                 return artifact
             self.forget_rest()
-        link.parent.mkdir(parents=True, exist_ok=True)
-        scratch = link.with_name(f".{link.name}.{os.getpid()}")
-        scratch.unlink(missing_ok=True)
-        scratch.symlink_to(relative)
-        scratch.replace(link)
+        link_to(artifact.path, link)
         return artifact
+
+
+def link_to(target: Path, link: Path) -> None:
+    """Points `link` at `target`, which may lie anywhere, at once."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    scratch = link.with_name(f".{link.name}.{os.getpid()}")
+    scratch.unlink(missing_ok=True)
+    scratch.symlink_to(os.path.relpath(target, link.parent))
+    scratch.replace(link)
 
 
 @dataclass(frozen=True)

@@ -85,11 +85,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextScore:
-    """Summed log-probability in nats of an answer's `tokens` tokens, and the prompt's token count."""
+    """Summed log-probability in nats of an answer's `tokens` tokens, and the prompt's token count.
+
+    `token_logprobs` are those of each token; None where the engine does not tell them.
+    """
 
     logprob: float
     tokens: int
     prompt_tokens: int
+    token_logprobs: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

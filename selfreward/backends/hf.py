@@ -103,8 +103,8 @@ class HfBackend(TokenBackend):
             for asked, one in enumerate(requests)
         ]
 
-    def _sum_logprobs(self, rows: list[Row], advance: Advance) -> list[float]:
-        return [sum(logprobs) for logprobs in self._scored(rows, None, advance)]
+    def _answer_logprobs(self, rows: list[Row], advance: Advance) -> list[list[float]]:
+        return self._scored(rows, None, advance)
 
     def _first_logprobs(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
         return self._scored([(prompt, []) for prompt in prompts], wanted, advance)

@@ -201,7 +201,10 @@ class ScriptedBackend(Backend):
                 outcome = outcome_of(question, answer.text)
                 logprob = _UNKNOWN_LOGPROB if outcome is None else plain[outcome]
                 tokens = len(f"{answer.thought or ''}{answer.text}".split()) + answer.ended
-                results.append(TextScore(logprob=logprob, tokens=tokens, prompt_tokens=len(question.split())))
+                # As in what it draws: the first token decides which answer it is.
+                told = (logprob, *(0.0,) * (tokens - 1))[:tokens]
+                length = len(question.split())
+                results.append(TextScore(logprob=logprob, tokens=tokens, prompt_tokens=length, token_logprobs=told))
             advance(1)
         return results
 

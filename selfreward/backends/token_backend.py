@@ -68,8 +68,8 @@ class TokenBackend(Backend):
         """For each request `sampling.k` draws after each of its prompts, in order."""
 
     @abstractmethod
-    def _sum_logprobs(self, rows: list[Row], advance: Advance) -> list[float]:
-        """The summed log-probability of each completion, none of which is empty, after its prompt."""
+    def _answer_logprobs(self, rows: list[Row], advance: Advance) -> list[list[float]]:
+        """The log-probability of each token of each completion, none of which is empty, after its prompt."""
 
     @abstractmethod
     def _first_logprobs(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
@@ -130,9 +130,9 @@ class TokenBackend(Backend):
         fits = [self._limit is None or len(prompt) + len(completion) <= self._limit for prompt, completion in rows]
         asked = [row for row, fit in zip(rows, fits, strict=True) if fit and row[1]]
         advance(len(rows) - len(asked))
-        sums = iter(self._sum_logprobs(asked, advance))
+        found = iter(self._answer_logprobs(asked, advance))
         return [
-            TextScore(logprob=next(sums) if completion else 0.0, tokens=len(completion), prompt_tokens=len(prompt))
+            _text_score(next(found) if completion else [], len(completion), len(prompt))
             if fit
             else self._truncated(f"prompt and answer have {len(prompt) + len(completion)}")
             for (prompt, completion), fit in zip(rows, fits, strict=True)
@@ -169,3 +169,8 @@ class TokenBackend(Backend):
     def _count_tokens(self, texts: Sequence[str]) -> list[int]:
         split = [split_thought(text) for text in texts]
         return [len(answer_tokens(self._chat, text, ended=True, thought=thought).completion) for thought, text in split]
+
+
+def _text_score(logprobs: Sequence[float], tokens: int, prompt_tokens: int) -> TextScore:
+    told = tuple(logprobs)
+    return TextScore(logprob=sum(told, 0.0), tokens=tokens, prompt_tokens=prompt_tokens, token_logprobs=told)

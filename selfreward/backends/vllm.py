@@ -121,7 +121,7 @@ class VllmBackend(TokenBackend):
             "logprobs": 0,
         }
 
-    def _sum_logprobs(self, rows: list[Row], advance: Advance) -> list[float]:
+    def _answer_logprobs(self, rows: list[Row], advance: Advance) -> list[list[float]]:
         """The last token is not sent but asked for: so an answer may fill the context, and each pass counts."""
         requests: list[dict[str, Any]] = [
             {
@@ -130,11 +130,11 @@ class VllmBackend(TokenBackend):
             }
             for prompt, completion in rows
         ]
-        sums = []
+        found = []
         for (prompt, completion), reply in zip(rows, self._ask(requests, advance), strict=True):
             asked = (reply.prompt_logprobs or [])[len(prompt) :]
-            sums.append(sum(_logprobs(completion, [*asked, *reply.completions[0].logprobs])))
-        return sums
+            found.append(_logprobs(completion, [*asked, *reply.completions[0].logprobs]))
+        return found
 
     def _first_logprobs(self, prompts: list[list[int]], wanted: list[int], advance: Advance) -> list[list[float]]:
         params = _one_pass(wanted)

@@ -17,6 +17,7 @@ from selfreward.artifacts.runs import read_run
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.console import ConsoleReporter
 from selfreward.errors import CorruptArtifact
+from selfreward.reading.best import best_of
 from selfreward.reading.settings import read_config
 
 WEIGHTS = ("update", "reward")
@@ -24,8 +25,10 @@ WEIGHTS = ("update", "reward")
 
 
 def main(arguments: list[str]) -> int:
-    """Deletes the weights that a run does not need to go on, of reward models too; prints what was freed. 0."""
-    parser = run_parser("gc", "Delete the weights of every policy and reward model of a run but the last ones.")
+    """Deletes the weights that a run does not need to go on, and that are not its best; prints what was freed. 0."""
+    parser = run_parser(
+        "gc", "Delete the weights of all policies and reward models of a run but the last and the best."
+    )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
     parsed = parser.parse_args(arguments)
     folder = run_folder(parsed.run, parsed.runs)
@@ -37,8 +40,8 @@ def main(arguments: list[str]) -> int:
 def collect(folders: Iterable[Path], store: Store, say: Callable[[str], None], *, dry_run: bool = False) -> None:
     """Deletes the weights of every policy and reward model of the runs in `folders`, which lie beside `store`.
 
-    Those that any run there ends with, started from, or goes on drawing from, stay. What an earlier call was killed in
-    deleting goes too.
+    Those that any run there ends with, has as its best, started from, or goes on drawing from, stay. What an earlier
+    call was killed in deleting goes too.
     """
     stages = (iteration for folder in folders for iteration in read_run(folder).iterations)
     trained = {one[stage].path.resolve(): one[stage] for one in stages for stage in WEIGHTS if stage in one}
@@ -59,7 +62,7 @@ def collect(folders: Iterable[Path], store: Store, say: Callable[[str], None], *
 
 
 def _needed(runs: Path) -> Iterator[Path]:
-    """Of each run in `runs`, the folders of its last policy and reward model, and of models that it started from.
+    """Of each run in `runs`, the folders of its last and best policy, last reward model, and of what it started from.
 
     Where the previous policy draws too (`sample.from`), a run that goes on needs the one before the last.
     """
@@ -75,14 +78,16 @@ def _needed(runs: Path) -> Iterator[Path]:
             yield from (one.path.resolve() for one in trained[-kept:])
         if "reward" in view.sources:
             yield view.sources["reward"].path.resolve()
+        if (best := best_of(view)) is not None and best.folder is not None:
+            yield best.folder.resolve()
         yield from (Path(start).resolve() for start in _starts(config))
 
 
 def _starts(config: dict[str, Any]) -> Iterator[str]:
     """The folders of models that a run with these settings started from or judges with."""
-    judged = config.get("judge") or {}
+    judged, gold = config.get("judge") or {}, (config.get("overoptimisation") or {}).get("gold")
     named = [config["model"].get("path"), (config.get("reward") or {}).get("path")]
-    for judge in (judged, *(judged.get("members") or {}).values(), (config.get("duel") or {}).get("judge")):
+    for judge in (judged, *(judged.get("members") or {}).values(), (config.get("duel") or {}).get("judge"), gold):
         models = (judge or {}).get("models")
         named += [(judge or {}).get("path"), *(models if isinstance(models, list) else [])]
     return (one for one in named if one is not None)

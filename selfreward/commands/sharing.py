@@ -10,11 +10,12 @@ READS: Mapping[str, Sequence[str]] = {
     "diagnose": ("measure",),
     "evaluate": (),
     "duel": ("evaluate",),
+    "overoptimisation": ("measure", "evaluate"),
     "prompts": (),
     "sample": ("prompts",),
     "health": (),
     "judge": ("prompts", "sample"),
-    "gate": ("health", "judge", "duel"),
+    "gate": ("health", "judge", "duel", "overoptimisation"),
     "select": ("prompts", "sample", "judge"),
     "decide": ("diagnose", "prompts", "sample", "judge", "select"),
     "mix": ("select", "decide"),
@@ -25,10 +26,7 @@ READS: Mapping[str, Sequence[str]] = {
 
 _SETS: Mapping[str, Sequence[str]] = {
     **{stage: (stage,) for stage in READS},
-    "judge": ("health", "judge"),
-    "rubric": ("health", "judge"),
-    "comparison": ("health", "judge"),
-    "constitution": ("health", "judge"),
+    **dict.fromkeys(("judge", "rubric", "comparison", "constitution"), ("overoptimisation", "health", "judge")),
     "monitor": ("diagnose", "decide"),
     "monitor.horizon": ("diagnose", "gate", "decide"),
     "mix.real_share": ("decide",),
@@ -37,7 +35,7 @@ _SETS: Mapping[str, Sequence[str]] = {
 }
 """The stages that read a setting, by the beginning of its name. What is not here is read by the data or the engine."""
 
-_WHERE_ASKED = ("duel", "reward")
+_WHERE_ASKED = ("duel", "overoptimisation", "reward")
 """The stages that a run has only where it is asked for them."""
 
 _BY_ORDERS = ("measure", "monitor")

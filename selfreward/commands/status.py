@@ -2,6 +2,7 @@
 
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
+from selfreward.reading.best import best_of
 from selfreward.reading.rounds import Round, rounds_of
 from selfreward.reading.settings import progress_of, read_config
 from selfreward.stages.reward import reward_line, rewarding_of
@@ -23,6 +24,8 @@ def main(arguments: list[str]) -> int:
             print(_yield(one))
         if one.reward is not None:
             print(f"iteration {one.t}: {reward_line(one.reward).strip()}")
+    if (best := best_of(view)) is not None:
+        print(best.told)
     print(_progress(view))
     return 0
 

@@ -16,6 +16,7 @@ LEVEL = 0.95
 Family = Literal["sem", "lex", "ent", "nll", "recall", "human"]
 
 _BLOCK = 1 << 20
+_DECIMALS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,12 @@ def matched_weight(target: float, shares_T: Sequence[float]) -> tuple[int, int, 
             return i, i + 1, (target - cool) / (hot - cool) if hot != cool else 1.0
     nearest = min(reversed(range(len(shares_T))), key=lambda rung: abs(shares_T[rung] - target))
     return nearest, nearest, 0.0
+
+
+def rounded(found: Interval) -> Interval:
+    """The interval with six decimals, as many as machines agree on."""
+    value, low, high = (round(one, _DECIMALS) + 0.0 for one in (found.value, found.low, found.high))
+    return Interval(value, low, high, found.n)
 
 
 def _finite(values_P: NDArray[np.floating] | Sequence[float]) -> NDArray[np.float64]:

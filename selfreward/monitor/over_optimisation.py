@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfreward.metrics.intervals import Interval
-from selfreward.monitor.gate_rules import GateSpec
+from selfreward.monitor.gate_rules import GateFinding, GateSpec
 
 _DECIMALS = 6
 _POWER = 0.8
+TURNING = "over_optimised/gold"
+"""What the gate calls its finding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,6 +114,31 @@ def turned(spec: GateSpec, scores: ScoresByPolicy) -> Turn:
         detectable=round((critical + power) * float(gold.error_E[since]), _DECIMALS),
         prompts=prompts,
         why=f"since policy {since} {verdict}: proxy {_say(rise)}, gold {_say(fall)}",
+    )
+
+
+def turning(
+    spec: GateSpec, rounds: Sequence[Mapping[str, tuple[float | None, float | None]]], unmeasured: str | None
+) -> GateFinding:
+    """What the gate makes of the proxy and gold scores by prompt of each policy: `spec.over_optimised` where it turned.
+
+    `unmeasured` is why the proxy's scores do not compare, None where they do. The finding is of the change of gold.
+    """
+    name = TURNING
+    if unmeasured is not None:
+        return GateFinding(name=name, why=f"not measured: {unmeasured}")
+    found = turned(spec, scores_by_policy(rounds))
+    if found.gold is None:
+        return GateFinding(name=name, prompts=found.prompts, why=f"not measured: {found.why}")
+    return GateFinding(
+        name=name,
+        value=found.gold.value,
+        low=round(found.gold.low, _DECIMALS),
+        high=round(found.gold.high, _DECIMALS),
+        prompts=found.prompts,
+        bound=0.0 if found.turned else None,
+        action=spec.over_optimised if found.turned else "observe",
+        why=found.why,
     )
 
 

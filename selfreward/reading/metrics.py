@@ -82,8 +82,7 @@ def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
         row |= {
             f"judge/{name}": value for name, value in judged.manifest.counts.items() if name not in ("tokens", "money")
         }
-    row |= _judge_metrics(one)
-    row |= _reward_metrics(one.reward)
+    row |= _judge_metrics(one) | _reward_metrics(one.reward) | _curve_metrics(one)
     row |= (
         _flat("select", one.selection and one.selection.by_name)
         | _flat("mix", one.mixing)
@@ -189,6 +188,27 @@ def _member_metrics(members: Mapping[str, Member]) -> dict[str, Metric]:
             row |= {f"{prefix}/scored_share": share_of(here.scored, here.candidates)}
             row |= {f"{prefix}/mean_score": here.mean_score, f"{prefix}/tokens": here.tokens}
     return {name: value for name, value in row.items() if value is not None}
+
+
+def _curve_metrics(one: Round) -> dict[str, Metric]:
+    """What proxy and gold say of the policy, how far it is from the initial one, and whether the proxy has turned."""
+    if (curve := one.curve) is None:
+        return {}
+    counts = {name: getattr(curve, name) for name in ("prompts", "answers", "proxy_unscored", "gold_unscored")}
+    row: dict[str, Metric] = {f"overoptimisation/{name}": count for name, count in counts.items()}
+    found = {"proxy": curve.proxy, "gold": curve.gold, "tokens": curve.tokens, "set": curve.sets}
+    row |= _flat("overoptimisation", found)
+    if (far := curve.distance) is not None:
+        row |= {"overoptimisation/kl_answers": far.answers, "overoptimisation/kl_left_out": far.left_out}
+        row |= {} if far.kl is None else _flat("overoptimisation", {"kl": far.kl.plain, "kl_k3": far.kl.k3})
+    if curve.best is not None:
+        row |= {"overoptimisation/best": curve.best.policy} | _flat("overoptimisation/best_gold", curve.best.gold)
+    for best in curve.best_of_n:
+        row |= _flat(f"overoptimisation/best_of_{best.n}", {"kl": best.kl, "proxy": best.proxy, "gold": best.gold})
+    if (turning := one.turning) is not None and turning.value is not None:
+        change = {"gold_change": turning.value, "gold_change_low": turning.low, "gold_change_high": turning.high}
+        row |= _flat("overoptimisation", {"turned": turning.bound is not None, **change})
+    return row
 
 
 def _yield_metrics(one: Round) -> dict[str, Metric]:

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
+from selfreward.monitor.gate_rules import GateFinding
+from selfreward.monitor.over_optimisation import TURNING
 from selfreward.reading.members import Member, members_of
 from selfreward.selection.choice import selection_counts
 from selfreward.selection.training_rows import row_kind
@@ -19,6 +21,7 @@ from selfreward.stages.health import health_of
 from selfreward.stages.judge import judged_of
 from selfreward.stages.measure import measurement_of
 from selfreward.stages.mix import mixing_of
+from selfreward.stages.overoptimisation import curve_of
 from selfreward.stages.reward import rewarding_of
 from selfreward.stages.sample import sampled_of
 from selfreward.stages.update import training_of
@@ -65,6 +68,7 @@ class Round:
     evaluation = _report("evaluate", evaluation_of)
     evaluation_by_set = _report("evaluate", evaluation_by_set)
     duel = _report("duel", duel_of)
+    curve = _report("overoptimisation", curve_of)
     sampled = _report("sample", sampled_of)
     health = _report("health", health_of)
     judged = _report("judge", judged_of)
@@ -74,6 +78,12 @@ class Round:
     mixing = _report("mix", mixing_of)
     reward = _report("reward", rewarding_of)
     training = _report("update", training_of)
+
+    @property
+    def turning(self) -> GateFinding | None:
+        """Whether the proxy rose while gold fell, as the gate saw it; None where no gold is held against the judge."""
+        findings = () if self.gate is None else self.gate.findings
+        return next((one for one in findings if one.name == TURNING), None)
 
     @property
     def drawn(self) -> int | None:

@@ -3,7 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-_OF_EVERY_POLICY = ("measure", "diagnose", "evaluate", "duel")  # those of the last one too, which trains no other
+_OF_EVERY_POLICY = (
+    "measure",
+    "diagnose",
+    "evaluate",
+    "duel",
+    "overoptimisation",
+)  # those of the last one too, which trains no other
 
 
 @dataclass(frozen=True, slots=True)

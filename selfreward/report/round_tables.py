@@ -13,20 +13,10 @@ from selfreward.stages.source import LEFT_OUT, columns_line, counted
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 _CANDIDATES, _OWN, _HUMAN = 7, 0, 3
-_POLICY_STAGES = ("measure", "diagnose", "evaluate", "duel")
-_STAGES = (
-    *_POLICY_STAGES,
-    "prompts",
-    "sample",
-    "health",
-    "judge",
-    "gate",
-    "select",
-    "decide",
-    "mix",
-    "reward",
-    "update",
-)
+_POLICY_STAGES = ("measure", "diagnose", "evaluate", "duel", "overoptimisation")
+_TRAINING_STAGES = ("prompts", "sample", "health", "judge", "gate", "select", "decide", "mix", "reward", "update")
+_STAGES = (*_POLICY_STAGES, *_TRAINING_STAGES)
+# Not the bookkeeping.
 _OF_A_ROW = (
     "sample",
     "judge",
@@ -37,7 +27,8 @@ _OF_A_ROW = (
     "evaluate",
     "health",
     "duel",
-)  # not the bookkeeping
+    "overoptimisation",
+)
 _COUNTS: dict[str, Callable[[Round], str]] = {
     "candidates drawn": lambda one: count(one.drawn),
     "judgments with a score": lambda one: (

@@ -58,6 +58,17 @@ def greedy_answers(evaluated: Artifact) -> dict[str, EvaluatedAnswer]:
     return {one.prompt_id: one for one in evaluated.records(EvaluatedAnswer) if one.temperature == GREEDY}
 
 
+def sampled_answers(evaluated: Artifact) -> dict[str, list[EvaluatedAnswer]]:
+    """The answers to each held-out prompt at `evaluate.temperature`, in their order, by the prompt's id."""
+    answers = list(evaluated.records(EvaluatedAnswer))
+    hottest = max((one.temperature for one in answers), default=GREEDY)  # the ladder ends below it
+    found: dict[str, list[EvaluatedAnswer]] = {}
+    for one in answers:
+        if one.temperature == hottest:
+            found.setdefault(one.prompt_id, []).append(one)
+    return found
+
+
 def evaluate(
     out: Output,
     spec: EvaluateSpec,

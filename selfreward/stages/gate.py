@@ -11,9 +11,11 @@ from selfreward.judge_quality.estimate import Measure, Measures, mean_of, missin
 from selfreward.judge_quality.measures import rounded
 from selfreward.judges.pointwise import by_prompt
 from selfreward.monitor.gate_rules import Action, GateFinding, GateSpec, decide, judge_gate, overoptimised
+from selfreward.monitor.over_optimisation import turning
 from selfreward.records import Judgment
 from selfreward.stages.duel import duel_figures
 from selfreward.stages.health import GateFigures, gate_figures
+from selfreward.stages.overoptimisation import curve_figures, scores_so_far
 
 VERSION = 3
 _TOLD = ("accuracy", "kappa", "flip_rate", "parse_rate", "share_at_maximum")
@@ -25,9 +27,10 @@ class Gate:
     """What the gate makes of a round's judge: `action` is the strongest of all `findings`, `told` says it in lines.
 
     Findings are of the judge on gold, of this round's judgments (`round/...`), and of the proxy score against gold over
-    rounds (`over_optimised/...`), which rest on `rounds`. `healthy` says that no bound was crossed, which is no praise
-    of what was not measured; `healthy_round` is the last such round up to this one. `frozen` says that the judge of the
-    last healthy round judges from the next round on. `measures` and `scores` are of this round's judgments.
+    rounds (`over_optimised/...`): these rest on `rounds`, and that of gold on the held-out answers of all policies.
+    `healthy` says that no bound was crossed, which is no praise of what was not measured; `healthy_round` is the last
+    such round up to this one. `frozen` says that the judge of the last healthy round judges from the next round on.
+    `measures` and `scores` are of this round's judgments.
     """
 
     round: int
@@ -51,11 +54,12 @@ def gate(
     judgments: Artifact,
     duel: Part | None,
     previous: Artifact | None,
+    scored: Part | None = None,
 ) -> None:
     """`gate.json` is a Gate: what follows from the judge on gold, from this round's judgments, from over-optimisation.
 
-    `health` and `duel` are the parts `figures` of those stages, whose numbers are rounded; `previous` is the gate of
-    the round before.
+    `health` and `duel` are the parts `figures` of those stages, whose numbers are rounded, and `scored` is the part
+    `EARLIER` of the stage overoptimisation; `previous` is the gate of the round before.
     """
     seen = gate_figures(health)
     before = None if previous is None else gate_of(previous)
@@ -66,6 +70,7 @@ def gate(
     on_gold = judge_gate(spec, seen.measures)
     proxies = [one["mean_score"] for one in rounds]
     watched = [overoptimised(spec, name, proxies, [one[name] for one in rounds]) for name in _GOLD]
+    watched += [] if scored is None else [turning(spec, scores_so_far(scored), curve_figures(scored).unmeasured)]
     decision = decide([*on_gold.findings, *_on_round(spec, here), *watched])
     healthy = decision.action == "observe"
     last = number if healthy else None if before is None else before.healthy_round

@@ -52,6 +52,24 @@ def set_lines(one: Round) -> list[str]:
     return [f"  held-out sets: {'; '.join(told)}"] if told else []
 
 
+def curve_lines(one: Round) -> list[str]:
+    """What the judge of the run and gold say of the policy, and why they cannot be compared; nothing without gold."""
+    if (curve := one.curve) is None:
+        return []
+    scores = [
+        f"{name} ({of}) {'-' if found is None else f'{found.value:.3g} ({found.low:.3g} to {found.high:.3g})'}"
+        for name, of, found in (("judge", curve.proxy_name, curve.proxy), ("gold", curve.gold_name, curve.gold))
+    ]
+    of = f" on {0 if curve.gold is None else curve.gold.n} of {curve.prompts} held-out prompts"
+    kl = None if curve.distance is None or curve.distance.kl is None else curve.distance.kl.plain.value
+    far = f"; KL to M0 {'-' if kl is None else f'{kl:.3g} nats'}"
+    best = "" if curve.best is None else f"; best so far M{curve.best.policy}"
+    lines = [f"  over-optimisation: {', '.join(scores)}{of}{far}{best}"]
+    if one.t and (turning := one.turning) is not None and turning.value is None:
+        lines.append(f"    whether it turned is {turning.why}")
+    return lines
+
+
 def drawn_lines(row: Mapping[str, Metric]) -> list[str]:
     """Who drew if it was not the live policy alone; how many think, were cut, do not give back their tokens, if any."""
     prefix = "sample/share/"

@@ -13,7 +13,14 @@ from selfreward.reading.monitor_metrics import Metric
 from selfreward.reading.rounds import Round
 from selfreward.spec import Spec, execution
 from selfreward.stages.reward import reward_line
-from selfreward.tracking.round_lines import drawn_lines, member_lines, monitor_lines, set_lines, training_counts
+from selfreward.tracking.round_lines import (
+    curve_lines,
+    drawn_lines,
+    member_lines,
+    monitor_lines,
+    set_lines,
+    training_counts,
+)
 
 _SUMMARY = {
     "t": "loop/iteration",
@@ -90,9 +97,10 @@ class Tracker:
         if new:
             row = self._rows[t]
             gate_lines = () if one.gate is None else one.gate.told
+            found = (*set_lines(one), *monitor_lines(one), *curve_lines(one))
             told = (*drawn_lines(row), *gate_lines, *member_lines(one.members), *training_counts(row))
             reward_lines = () if one.reward is None else (reward_line(one.reward),)
-            for line in (*set_lines(one), *monitor_lines(one), *told, *reward_lines):
+            for line in (*found, *told, *reward_lines):
                 self.printer.say(line)
         if new or last:
             shown = [{column: _cell(row.get(name)) for column, name in _SUMMARY.items()} for row in self._rows]

@@ -38,7 +38,7 @@ MEMORY = "logged.json"
 DIGESTS = "artifacts.json"
 _PATIENCE_S = 300  # for what is still to be sent when a run ends; what is not sent by then is sent by the next command
 # Known before an iteration trains; the rest comes with the update.
-_POLICY_STAGES = ("measure", "diagnose", "evaluate", "duel")
+_POLICY_STAGES = ("measure", "diagnose", "evaluate", "duel", "overoptimisation")
 _START_STAGES = ("measure", "evaluate")
 # No part of the id: names and places, what the artifacts of iteration 0 tell better, and how long the run is.
 _NOT_RECIPE = {"run", "sweep", "store", "tracker", "model", "data", "backend"}
@@ -195,6 +195,8 @@ def run_id(settings: Mapping[str, Any], folder: Path) -> str:
     the keys of the first artifacts.
     """
     recipe = {name: value for name, value in settings.items() if name not in _NOT_RECIPE}
+    if recipe.get("overoptimisation") is None:  # a run without gold keeps the id that it had before there was any
+        recipe.pop("overoptimisation", None)
     recipe["loop"] = {name: value for name, value in recipe["loop"].items() if name != "iterations"}
     view = read_run(folder)
     recipe["sources"] = {name: artifact.digest for name, artifact in view.sources.items()}

@@ -106,6 +106,13 @@ def test_scores_do_not_depend_on_their_company(backend: Backend) -> None:
         assert alone.tokens == score.tokens
 
 
+def test_each_token_of_a_scored_answer_is_told(backend: Backend) -> None:
+    for score in backend.score([Answer(messages=one, text="The answer is 3.") for one in PROMPTS], nothing):
+        assert isinstance(score, TextScore) and score.token_logprobs is not None
+        assert len(score.token_logprobs) == score.tokens
+        assert sum(score.token_logprobs) == pytest.approx(score.logprob)
+
+
 def test_counted_tokens_are_scored_tokens(backend: Backend) -> None:
     text = "The answer is 3."
     (score,) = backend.score([Answer(messages=PROMPTS[0], text=text)], nothing)
