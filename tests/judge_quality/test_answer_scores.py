@@ -1,6 +1,8 @@
 """One score an answer, from judges of every form; what a judge does not say is an outcome, never a number."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,10 @@ from selfreward.artifacts import Output
 from selfreward.artifacts.output import Advance
 from selfreward.errors import StageError
 from selfreward.judge_quality.answer_scores import items_of, score_answers
-from selfreward.judges.base import Item, Judge
+from selfreward.judges.base import Item, Judge, Standardising
 from selfreward.judges.pairwise import PairwiseSpec
 from selfreward.judges.pointwise import pointwise
+from selfreward.judges.standard import Standard, standard_of
 from selfreward.judges.verifier import VerifierSpec
 from selfreward.metrics.sharpening import EvaluatedAnswer
 from selfreward.policies import Policy
@@ -84,6 +87,9 @@ def nothing(_: int) -> None:
     """Progress that nobody watches."""
 
 
+scores = partial(score_answers, standard=None, seed=0, advance=nothing)
+
+
 @pytest.fixture
 def pairwise() -> PairwiseSpec:
     from selfreward.__main__ import compose
@@ -96,7 +102,8 @@ def pairwise() -> PairwiseSpec:
 
 def test_an_answer_has_the_mean_of_its_scores_or_the_reason_why_not(tmp_path: Path) -> None:
     out, items = output(tmp_path), answers(NOW, "four", "")
-    found = score_answers(out, ABSOLUTE, Judge("length", by_length), items, None, rows="gold", seed=0, advance=nothing)
+    found, standard = scores(out, ABSOLUTE, Judge("length", by_length), items, None, rows="gold")
+    assert standard is None
     assert [one.candidate_id for one in found] == [one.id for _, one in items]
     assert {(one.score, one.outcome) for one in found} == {(4.5, "scored"), (None, "truncated")}
     assert [table.name for table in out.tables] == ["gold_judgments"]
@@ -108,7 +115,7 @@ def test_a_judge_that_compares_is_asked_about_answers_beside_the_start_models(
 ) -> None:
     out, judge = output(tmp_path), Judge("longer", longer)
     own, start = answers(NOW, "longer", "same", "a"), answers(FIRST, "long", "same", "ab")
-    found = score_answers(out, pairwise, judge, own, start, rows="proxy", seed=0, advance=nothing)
+    found, _ = scores(out, pairwise, judge, own, start, rows="proxy")
     assert [one.score for one in found] == [1.0, 0.5, 0.0] * 40
     assert {table.name: table.rows for table in out.tables} == {"proxy_judgments": 160, "proxy_verdicts": 80}
     assert out.counts["tokens"] == 160 * 4
@@ -119,9 +126,7 @@ def test_the_start_model_is_even_with_itself_unasked(tmp_path: Path, pairwise: P
         raise AssertionError
 
     own = answers(FIRST, "long", "short")
-    found = score_answers(
-        output(tmp_path), pairwise, Judge("x", never), own, None, rows="gold", seed=0, advance=nothing
-    )
+    found, _ = scores(output(tmp_path), pairwise, Judge("x", never), own, None, rows="gold")
     assert {one.score for one in found} == {0.5}
 
 
@@ -130,16 +135,35 @@ def test_too_many_failures_name_the_setting(tmp_path: Path) -> None:
         return [pointwise(item, judge="x", outcome="failed", raw="gone") for item in items]
 
     with pytest.raises(StageError, match=r"judgments failed .*of gold: overoptimisation\.gold\.max_failed_share"):
-        score_answers(
-            output(tmp_path),
-            ABSOLUTE,
-            Judge("x", failing),
-            answers(NOW, "a"),
-            None,
-            rows="gold",
-            seed=0,
-            advance=nothing,
-        )
+        scores(output(tmp_path), ABSOLUTE, Judge("x", failing), answers(NOW, "a"), None, rows="gold")
+
+
+def test_scores_are_standardised_on_the_answers_that_were_first_asked_about(tmp_path: Path) -> None:
+    def ask(items: Sequence[Item], seed: int, advance: Advance) -> list[Judgment]:
+        advance(len(items))
+        return [pointwise(item, judge="length", score=float(len(item[1].text)), raw="") for item in items]
+
+    def by(standard: Standard) -> Judge:
+        def conclude(_: Sequence[Item], said: Sequence[Judgment]) -> list[Judgment]:
+            moments = standard["model_1"]
+            return [replace(one, score=one.score and moments.standardised(one.score)) for one in said]
+
+        return Judge("length", ask, conclude)
+
+    judge = Judge("length", ask, standardising=Standardising(standard_of, by))
+    for folder in ("first", "later"):
+        (tmp_path / folder).mkdir()
+    first, standard = scores(
+        output(tmp_path / "first"), ABSOLUTE, judge, answers(FIRST, "aa", "bbbb"), None, rows="gold"
+    )
+    assert sum(one.score or 0.0 for one in first) == pytest.approx(0, abs=1e-4)
+    later, kept = scores(
+        output(tmp_path / "later"), ABSOLUTE, judge, answers(NOW, "aa", "dddddd"), None, rows="gold", standard=standard
+    )
+    assert kept is standard
+    assert [one.score for one in later[:1]] == [one.score for one in first[:1]], "one text has one score in every round"
+    assert later[1].score is not None and first[1].score is not None
+    assert later[1].score > first[1].score
 
 
 def test_the_same_answer_of_another_policy_is_another_candidate() -> None:

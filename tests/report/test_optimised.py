@@ -82,7 +82,7 @@ def test_sets_have_a_table_of_their_own_and_no_name_gets_out_of_it(
     curve = rounds[0].curve
     assert curve is not None
     sets = {HOSTILE: SetScores(proxy=None, gold=curve.gold)}
-    one = Round(0, rounds[0].stages)
+    one = Round(0, rounds[0].stages, rounds[0].sources)
     one.__dict__["curve"] = replace(curve, sets=sets)
     monkeypatch.setattr("selfreward.report.page.rounds_of", lambda _: (one, *rounds[1:]))
     page = harmless(render(held, None))
