@@ -1,10 +1,11 @@
 #!/usr/bin/env python
 """Does a reward model learn from right and wrong answers which answers to other questions are right?
 
-    python scripts/reward_model_trial.py [SETTING=VALUE ...] [--questions 300] [--k 8] [--seeds 0 1 2] [--store DIR]
+    python scripts/reward_model_trial.py [SETTING=VALUE ...] [--skip 128] [--questions 400] [--k 8] [--seeds 0 1 2]
+                                         [--store DIR]
 
-For each seed the embedded model answers everyday training questions, the references say which answers are right, and a
-reward model learns from one pair or two a question. It is measured on pairs of held-out training questions, as the
+For each seed the embedded model answers everyday training questions, but for the first `--skip`, which are left to runs
+that use the reward model; the references say which answers are right, and a reward model learns from one pair or two a question. It is measured on pairs of held-out training questions, as the
 stage does; and on answers to the held-out questions, where the best of k by reward is held against an answer picked by
 lot and against the best by the policy's own mean log-probability. Settings are those of the reward model
 (`trainable=lora learning_rate=1e-4`). What was drawn and trained is kept in the store.
@@ -27,6 +28,7 @@ from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.reward_model import RewardModel, Shown
 from selfreward.data.embedded import load_everyday
 from selfreward.data.models import HfModel, start_policy
+from selfreward.data.sources import EmbeddedData
 from selfreward.metrics.intervals import bootstrap_mean
 from selfreward.policies import Policy
 from selfreward.records import Candidate, PreferencePair, Prompt, digest_of
@@ -39,9 +41,10 @@ MOST = 2  # pairs a question
 
 
 class Questions(Spec):
-    """How many questions of a split, and how often each is answered."""
+    """How many questions of a split behind the first `skip`, and how often each is answered."""
 
     split: str
+    skip: int
     count: int
     k: int
 
@@ -50,7 +53,8 @@ def main() -> None:
     """Prints figures for each seed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("settings", nargs="*")
-    parser.add_argument("--questions", type=int, default=300)
+    parser.add_argument("--skip", type=int, default=128)
+    parser.add_argument("--questions", type=int, default=400)
     parser.add_argument("--k", type=int, default=8)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--store", type=Path, default=Path("runs/reward_model_trial"))
@@ -60,13 +64,14 @@ def main() -> None:
     store = Store(arguments.store, Quiet())
     policy = start_policy(HfModel(), arguments.store)
     for seed in arguments.seeds:
-        made = Questions(split="train", count=arguments.questions, k=arguments.k)
-        asked = Questions(split="held_out", count=arguments.questions // 2, k=arguments.k)
+        made = Questions(split="train", skip=arguments.skip, count=arguments.questions, k=arguments.k)
+        asked = Questions(split="held_out", skip=0, count=arguments.questions // 2, k=arguments.k)
         pairs, answers = (drawn(store, policy, one, seed) for one in (made, asked))
         trained = store.run(reward, spec, seed=seed, policy=policy, pairs=pairs, engine={"trial": VERSION})
         told = rewarding_of(trained)
-        print(f"seed {seed}: {told.pairs} pairs, {told.held_out.pairs} held out, {trained.manifest.seconds:.0f} s")
-        for name, one in told.held_out.measures.items():
+        print(f"seed {seed}: {told.pairs} pairs, {told.held_out} held out, {trained.manifest.seconds:.0f} s")
+        print("  " + ", ".join(f"model {n}: {one.path}" for n, one in enumerate(members_of(trained), start=1)))
+        for name, one in told.measures.items():
             if one.value is not None:
                 print(f"  {name} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}] on {one.n}")
         picked(spec, trained, answers, asked, seed)
@@ -79,8 +84,8 @@ def drawn(store: Store, policy: Policy, asked: Questions, seed: int) -> Artifact
 
 
 def questions(asked: Questions) -> list[Prompt]:
-    """The first of a split."""
-    return load_everyday(asked.split, "")[: asked.count]
+    """Those of a split."""
+    return load_everyday(asked.split, EmbeddedData().system)[asked.skip :][: asked.count]
 
 
 def answered(out: Output, spec: Questions, *, seed: int, policy: Policy, backend: HfBackend) -> None:
