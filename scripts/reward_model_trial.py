@@ -4,11 +4,12 @@
     python scripts/reward_model_trial.py [SETTING=VALUE ...] [--skip 128] [--questions 400] [--k 8] [--seeds 0 1 2]
                                          [--store DIR]
 
-For each seed the embedded model answers everyday training questions, but for the first `--skip`, which are left to runs
-that use the reward model; the references say which answers are right, and a reward model learns from one pair or two a question. It is measured on pairs of held-out training questions, as the
-stage does; and on answers to the held-out questions, where the best of k by reward is held against an answer picked by
-lot and against the best by the policy's own mean log-probability. Settings are those of the reward model
-(`trainable=lora learning_rate=1e-4`). What was drawn and trained is kept in the store.
+For each seed the embedded model answers everyday training questions, without the first `--skip`, which are left to
+runs that use the reward model. The references say which answers are right, and a reward model learns from one pair or
+two a question. It is measured on pairs of held-out training questions, as the stage does; and on answers to the
+held-out questions, where the best of k by reward is held against an answer picked at random and against the best by the
+policy's own mean log-probability. Settings are those of the reward model (`trainable=lora learning_rate=1e-4`). What
+was drawn and trained is kept in the store.
 """
 
 import argparse
@@ -136,7 +137,7 @@ def picked(spec: RewardSpec, trained: Artifact, answers: Artifact, asked: Questi
         "reward": lambda one: rewards[one.id],
         "mean log-probability": lambda one: one.logprob / max(one.tokens, 1),
     }.items():
-        print(f"  best of {asked.k} by {name} less lot: {gain(prompts, candidates, score, seed)}")
+        print(f"  best of {asked.k} by {name} less a random one: {gain(prompts, candidates, score, seed)}")
 
 
 def gain(prompts, candidates: Sequence[Candidate], score: Callable[[Candidate], float], seed: int) -> str:
