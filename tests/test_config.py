@@ -187,6 +187,7 @@ def test_the_real_share_is_set_in_one_place_and_the_monitor_has_its_defaults_oth
         (["prompts.count=3"], r"needs prompts\.count"),
         (["prompts.per_round=slice"], r"needs prompts\.count"),
         (["prompts.human=4"], r"prompts\.human=4 with select=best_of_k"),
+        (["update=grpo"], r"update=grpo trains on prompts, which no stage .*: set update=rft"),
         (["update=kto"], r"update=kto with select=best_of_k: .*update=kto goes with select=unpaired"),
         ([*UNPAIRED, "update.batch_size=1"], r"update\.batch_size=1: .*set update\.batch_size to 2 or more"),
         ([*UNPAIRED, "select.undesirable=1"], r"select\.undesirable=1\.0 is not below select\.desirable=1\.0"),

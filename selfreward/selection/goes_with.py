@@ -3,7 +3,7 @@
 from typing import get_args
 
 from selfreward.judges.base import JudgeBase
-from selfreward.row_kinds import EXAMPLES, ROW_KINDS, RowKind
+from selfreward.row_kinds import EXAMPLES, PROMPTS, ROW_KINDS, RowKind
 from selfreward.selection import AnySelect
 from selfreward.updates import AnyUpdate
 
@@ -17,6 +17,11 @@ def check_rows(select: AnySelect, update: AnyUpdate) -> None:
         raise ValueError(
             f"{update.margins} with {select.by_lot}: the margins would tell what the lot hides, set "
             f"{update.margins.partition('=')[0]}=0"
+        )
+    if PROMPTS in update.trains_on:
+        raise ValueError(
+            f"update={update.kind} trains on prompts, which no stage of a run gives it yet: set update=rft, "
+            "update=dpo or update=kto"
         )
     if select.makes not in update.trains_on:
         known = "; ".join(
