@@ -4,8 +4,9 @@
     python scripts/bench_reward_model.py [--pairs 5] [--small]
 
 The reward model is the embedded model with a random head, which costs what a trained one does. The bare loop renders
-with the tokenizer's chat template, sorts by length and pads, with as many tokens a batch. Both calculate in float32 and
-in one process. Give the machine to it alone.
+with the tokenizer's chat template, sorts by length and pads, with as many tokens a batch. Beside it too: the rubric
+judge in one pass, by the embedded model itself. All calculate in float32 and in one process. Give the machine to it
+alone.
 """
 
 import argparse
@@ -13,12 +14,14 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from bench_engines_judging import everyday_items
+from bench_engines_judging import everyday_items, spec_of
 from pairs import HEAD, Done, Wanted, in_turn, row, timed
 
+from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.model_loading import load_chat, quiet
 from selfreward.backends.reward_model import RewardModel, read_classifier
 from selfreward.data.models import HfModel, start_policy
+from selfreward.judges.base import Judge, Means
 from selfreward.judges.reward_model import judge_by_model
 
 BATCH_TOKENS = 4096
@@ -40,6 +43,13 @@ def main() -> None:
         found = in_turn(ours, bare, 2 if arguments.small else arguments.pairs)
         what = f"judge=reward_model beside a bare batched loop, {len(items)} texts"
         print(row(what, found, "text", Wanted(0.9), of_time=False))
+        policy = start_policy(HfModel(), Path(store))
+        with HfBackend(HfSpec(device="cpu", dtype="float32", workers=1), policy) as backend:
+            means = Means(policy=policy, backend=backend)
+            rubric = partial(asked, spec_of("right_or_wrong", "expected").build(means), items)
+            rubric(0)
+            found = in_turn(ours, rubric, 2 if arguments.small else arguments.pairs)
+        print(row("beside judge=rubric judge.method=expected", found, "text", None, of_time=False))
 
 
 def reward_folder(store: Path) -> Path:
@@ -57,6 +67,11 @@ def reward_folder(store: Path) -> Path:
 def judged(model: RewardModel, items, _: int) -> Done:
     """The judge's own function, without the store."""
     return timed(lambda: len(judge_by_model("bench", model, items, 0, lambda _: None)))
+
+
+def asked(rubric: Judge, items, _: int) -> Done:
+    """The rubric judge's own function, without the store."""
+    return timed(lambda: len(rubric.ask(items, 0, lambda _: None)))
 
 
 def bare_loop(model, load, folder: Path, items, _: int) -> Done:
