@@ -113,7 +113,7 @@ def turned(spec: GateSpec, scores: ScoresByPolicy) -> Turn:
         gold=fall,
         detectable=round((critical + power) * float(gold.error_E[since]), _DECIMALS),
         prompts=prompts,
-        why=f"since policy {since} {verdict}: proxy {_say(rise)}, gold {_say(fall)}",
+        why=f"since M{since} {verdict}: proxy {_say(rise)}, gold {_say(fall)}",
     )
 
 

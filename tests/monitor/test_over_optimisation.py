@@ -28,7 +28,7 @@ def test_gold_that_falls_under_a_rising_proxy_is_a_turn_and_the_peak_is_the_best
     assert (found.turned, found.best, found.since, found.prompts) == (True, 2, 2, 200)
     assert found.gold is not None and found.proxy is not None
     assert found.gold.high < 0 < found.proxy.low
-    assert found.why.startswith("since policy 2 the proxy rose while gold fell: proxy +")
+    assert found.why.startswith("since M2 the proxy rose while gold fell: proxy +")
 
 
 @pytest.mark.parametrize(

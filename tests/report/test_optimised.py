@@ -49,7 +49,7 @@ def test_each_policy_stands_there_with_what_the_stage_wrote(held: RunView) -> No
 def test_what_the_gate_said_of_each_policy_stands_below(held: RunView) -> None:
     (told,) = shown(held).turning  # of M1: at M0 there is nothing before, and after M2 nothing is trained
     assert told[:2] == ("M1", False)
-    assert told[2].startswith("since policy 0 no fall of gold under a rising proxy is shown: proxy +")
+    assert told[2].startswith("since M0 no fall of gold under a rising proxy is shown: proxy +")
 
 
 def test_a_run_without_gold_has_no_such_section(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_proxy_that_climbs_while_gold_falls_stops_the_run(tmp_path: Path) -> N
     *before, last = findings(view)
     assert [one["action"] for one in before] == ["observe"] * len(before)
     assert last["action"] == "stop" and last["bound"] == 0 and last["high"] < 0
-    assert reporter.lines[-1].startswith("stopped by the gate of the judge: over_optimised/gold since policy ")
+    assert reporter.lines[-1].startswith("stopped by the gate of the judge: over_optimised/gold since M")
     assert "the proxy rose while gold fell" in reporter.lines[-1]
     assert found[-1].best is not None and found[-1].best.policy < found[-1].policy
     assert metrics_of_run(view)[-1]["overoptimisation/turned"] is True
@@ -61,7 +61,7 @@ def test_a_warning_lets_the_run_go_on(tmp_path: Path) -> None:
     view = run_scripted(tmp_path, *CLIMBS, "loop.iterations=4", reporter=reporter)
     assert len(view.iterations) == 5
     assert findings(view)[-1]["action"] == "warn"
-    assert any("gate warn: over_optimised/gold since policy " in line for line in reporter.lines)
+    assert any("gate warn: over_optimised/gold since M" in line for line in reporter.lines)
 
 
 def test_where_both_rise_nothing_is_said_and_the_last_policy_is_the_best(learnt: RunView) -> None:
