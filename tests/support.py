@@ -2,19 +2,25 @@
 
 import io
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 from unittest.mock import patch
+
+import pytest
 
 from selfreward.__main__ import compose, main
 from selfreward.artifacts import Store
 from selfreward.artifacts.output import Advance
 from selfreward.artifacts.runs import Run, RunView, read_run
 from selfreward.config import RunConfig, validate
+from selfreward.judges import judge_shard
 from selfreward.loop import run_loop
+from selfreward.records import Judgment
 from selfreward.tracking import Tracker
 
 
@@ -79,3 +85,14 @@ def run_scripted(folder: Path, *overrides: str, reporter: Silent | None = None) 
     run = Run(folder / config.run, Store(folder / "store", reporter), config.seed)
     run_loop(config, run, Tracker(run.folder, reporter))
     return read_run(run.folder)
+
+
+def judge_instead(monkeypatch: pytest.MonkeyPatch, module: ModuleType, judged: Callable[..., Any]) -> None:
+    """Has `judged` called in place of `judge_shard` for every shard that `module` has to ask about."""
+
+    def write(*given: Any) -> list[Judgment]:
+        with monkeypatch.context() as here:
+            here.setattr(judge_shard, "judge_shard", judged)
+            return judge_shard.write_shard(*given)
+
+    monkeypatch.setattr(module, "write_shard", write)

@@ -6,7 +6,6 @@ how far it prefers it to the start model's answer to the same prompt.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain, groupby
 from statistics import fmean
 
@@ -16,7 +15,7 @@ from selfreward.artifacts.parquet import in_batches
 from selfreward.judge_quality.opinions import write_opinions
 from selfreward.judge_quality.verdicts import Labelled
 from selfreward.judges.base import Item, Judge, JudgeBase
-from selfreward.judges.judge_shard import judge_shard, tell_items
+from selfreward.judges.judge_shard import write_shard
 from selfreward.judges.standard import Standard
 from selfreward.metrics.sharpening import EvaluatedAnswer
 from selfreward.policies import Policy
@@ -119,8 +118,7 @@ def _scored(
     with out.table(Judgment, f"{rows}_judgments") as asked:
         for shard, groups in enumerate(in_batches(prompts, _SHARD)):
             items = list(chain.from_iterable(groups))
-            make = partial(judge_shard, spec, judging.ask, items, derive_seed(seed, shard), advance)
-            judgments = asked.shard(make, partial(tell_items, advance, len(items)))
+            judgments = write_shard(asked, spec, judging.ask, items, derive_seed(seed, shard), advance)
             out.count(tokens=sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in judgments))
             shards.append((items, judgments))
     if judging.standardising is not None:

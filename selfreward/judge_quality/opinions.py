@@ -17,7 +17,7 @@ from selfreward.judge_quality.accuracy import hit
 from selfreward.judge_quality.verdicts import Labelled, Verdicts, as_candidates, judged, verdicts_on
 from selfreward.judges.base import Conclude, Item, Judge, JudgeBase, Panel, Weights
 from selfreward.judges.disagreement import Dispute
-from selfreward.judges.judge_shard import judge_shard, tell_items
+from selfreward.judges.judge_shard import write_shard
 from selfreward.records import Judgment
 
 _SHARD_ITEMS = 16
@@ -56,8 +56,7 @@ def write_opinions(
     with out.table(Judgment, evidence) as asked, out.table(Verdicts, rows) as concluded:
         for shard, batch in enumerate(in_batches(iter(items), _SHARD_ITEMS)):
             answers = as_candidates(batch, seed)
-            make = partial(judge_shard, spec, judging.ask, answers, derive_seed(seed, shard), advance)
-            judgments = asked.shard(make, partial(tell_items, advance, len(answers)))
+            judgments = write_shard(asked, spec, judging.ask, answers, derive_seed(seed, shard), advance)
             out.count(tokens=sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in judgments))
             shards.append((batch, answers, judgments))
         if judging.standardising is not None and shards:

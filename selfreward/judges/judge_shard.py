@@ -1,9 +1,11 @@
 """A judge asked about one shard of candidates."""
 
 from dataclasses import replace
+from functools import partial
 
 from selfreward.answers.refusal import refused
 from selfreward.artifacts import Advance
+from selfreward.artifacts.output import Table
 from selfreward.errors import StageError
 from selfreward.judges.base import Ask, Item, JudgeBase
 from selfreward.records import Judgment
@@ -26,6 +28,13 @@ def judge_shard(spec: JudgeBase, ask: Ask, items: list[Item], seed: int, advance
     return judgments
 
 
-def tell_items(advance: Advance, items: int, judgments: int) -> None:
+def write_shard(
+    table: Table[Judgment], spec: JudgeBase, ask: Ask, items: list[Item], seed: int, advance: Advance
+) -> list[Judgment]:
+    """As `judge_shard`, written to the next shard of `table`, or found there."""
+    return table.shard(partial(judge_shard, spec, ask, items, seed, advance), partial(_tell_items, advance, len(items)))
+
+
+def _tell_items(advance: Advance, items: int, judgments: int) -> None:
     """Progress is in answers judged, however many judgments each of them has."""
     advance(items)

@@ -9,16 +9,16 @@ from itertools import chain, groupby
 from statistics import fmean, variance
 from typing import get_args
 
-from selfreward.artifacts import Advance, Artifact, Output, Part, derive_seed
+from selfreward.artifacts import Artifact, Output, Part, derive_seed
 from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.output import Table
 from selfreward.backends.base import Backend
 from selfreward.judge_quality.opinions import weights_of
 from selfreward.judges import AnyJudge
-from selfreward.judges.base import Ask, Item, Judge, means_of
+from selfreward.judges.base import Item, Judge, means_of
 from selfreward.judges.both_orders import comparisons
 from selfreward.judges.disagreement import Dispute
-from selfreward.judges.judge_shard import judge_shard, tell_items
+from selfreward.judges.judge_shard import write_shard
 from selfreward.judges.standard import Standard, save_standard, saved_standard
 from selfreward.policies import Judging
 from selfreward.records import Candidate, Judgment, Outcome, Prompt, RowPrompt
@@ -100,7 +100,7 @@ def judge(
         disputed: list[float] = []
         apart: list[float] = []
         for shard, items in enumerate(_items(prompts, candidates)):
-            judgments = _asked(asked, spec, judging.ask, shard, items, seed, advance)
+            judgments = write_shard(asked, spec, judging.ask, items, derive_seed(seed, shard), advance)
             if rows is not None and judging.conclude is not None:
                 rows.shard(partial(judging.conclude, items, judgments))
             if disputes is not None and judging.disputes is not None:
@@ -118,14 +118,6 @@ def judge(
         out.count(member_deviation=fmean(apart))
 
 
-def _asked(
-    table: Table[Judgment], spec: AnyJudge, ask: Ask, shard: int, items: list[Item], seed: int, advance: Advance
-) -> list[Judgment]:
-    """What is asked about a shard of candidates, written to `table` or found there."""
-    make = partial(judge_shard, spec, ask, items, derive_seed(seed, shard), advance)
-    return table.shard(make, partial(tell_items, advance, len(items)))
-
-
 def _make_standard(
     out: Output, spec: AnyJudge, judging: Judge, seed: int, candidates: Artifact, prompts: Artifact
 ) -> Standard:
@@ -135,7 +127,8 @@ def _make_standard(
     evidence = Table(out.path, "evidence", Judgment)
     with out.progress(candidates.rows(), "answers scored") as advance:
         shards = enumerate(_items(prompts, candidates))
-        asked = (_asked(evidence, spec, judging.ask, shard, items, seed, advance) for shard, items in shards)
+        write = partial(write_shard, evidence, spec, judging.ask)
+        asked = (write(items, derive_seed(seed, shard), advance) for shard, items in shards)
         standard = judging.standardising.standard_of(chain.from_iterable(asked))
     save_standard(out, standard)
     return standard

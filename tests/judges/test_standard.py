@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from selfreward.errors import DataError, StageError
 from selfreward.judge_quality.opinions import weights_of
 from selfreward.judges.disagreement import Dispute
+from selfreward.judges.judge_shard import judge_shard
 from selfreward.judges.pointwise import pointwise
 from selfreward.judges.reward_model import RewardModelSpec, aggregate, deviations
 from selfreward.judges.standard import saved_standard, standard_of
@@ -18,7 +19,7 @@ from selfreward.stages import judge as judge_stage
 from selfreward.stages.health import health_of
 from tests.judges.made import item
 from tests.rewarding import make_tiny_reward_model
-from tests.support import run_scripted
+from tests.support import judge_instead, run_scripted
 
 MEMBERS = ("model_1", "model_2", "model_3")
 RULES = ("mean", "min", "lower")
@@ -198,16 +199,16 @@ def test_of_one_model_no_preference_on_gold_changes(wide, tmp_path):
 
 def test_killed_while_the_first_answers_are_scored_it_goes_on_and_asks_nothing_twice(wide, tmp_path, monkeypatch):
     whole = run_scripted(tmp_path / "whole", *SMALL, named(*wide)).iterations[0]["judge"]
-    asked, ask = [], judge_stage.judge_shard
+    asked = []
 
-    def once(spec, ask_, items, seed, advance):
+    def once(spec, ask, items, seed, advance):
         if len(asked) == 2:
             asked.append(None)
             raise StageError("killed")
         asked.append([one.id for _, one in items])
-        return ask(spec, ask_, items, seed, advance)
+        return judge_shard(spec, ask, items, seed, advance)
 
-    monkeypatch.setattr(judge_stage, "judge_shard", once)
+    judge_instead(monkeypatch, judge_stage, once)
     with pytest.raises(StageError, match="killed"):
         run_scripted(tmp_path / "cut", *SMALL, named(*wide))
     again = run_scripted(tmp_path / "cut", *SMALL, named(*wide)).iterations[0]["judge"]

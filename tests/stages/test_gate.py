@@ -14,12 +14,13 @@ from selfreward.data.roles import HumanAnswer, Row, WhyUnfit
 from selfreward.data.sources import ScriptedData
 from selfreward.judge_quality import opinions
 from selfreward.judge_quality.verdicts import Verdicts
+from selfreward.judges.judge_shard import judge_shard
 from selfreward.reading.rounds import rounds_of
 from selfreward.records import Example, GoldPair, Judgment, Prompt
 from selfreward.stages.gate import gate_of, gate_reason
 from selfreward.tracking import metrics_of_run
 from selfreward.tracking.alerts import gate_alerts
-from tests.support import Silent, run_scripted
+from tests.support import Silent, judge_instead, run_scripted
 
 RUBRIC = ("judge=rubric", "judge.method=expected", "rubric@judge.rubric=five_point_quality")
 FREEZE = "gate.kappa.action=freeze"
@@ -246,7 +247,7 @@ def test_a_judge_without_a_scale_calls_nothing_right(tmp_path: Path) -> None:
 
 def test_a_killed_health_stage_asks_only_what_it_had_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run_scripted(tmp_path / "whole", *RUBRIC, "loop.iterations=1")
-    judge_shard, calls = opinions.judge_shard, []
+    calls: list[object] = []
 
     def dying(*given: object) -> list[Judgment]:
         calls.append(given)
@@ -254,7 +255,7 @@ def test_a_killed_health_stage_asks_only_what_it_had_not_asked(tmp_path: Path, m
             raise KeyboardInterrupt
         return judge_shard(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(opinions, "judge_shard", dying)
+    judge_instead(monkeypatch, opinions, dying)
     with pytest.raises(KeyboardInterrupt):
         run_scripted(tmp_path / "killed", *RUBRIC, "loop.iterations=1")
     killed = run_scripted(tmp_path / "killed", *RUBRIC, "loop.iterations=1")

@@ -12,10 +12,11 @@ from selfreward.backends.scripted_judge import CompareTask
 from selfreward.errors import DataError
 from selfreward.judge_quality import opinions
 from selfreward.judge_quality.verdicts import Verdicts
+from selfreward.judges.judge_shard import judge_shard
 from selfreward.records import Judgment, PreferencePair
 from selfreward.report.page import render
 from tests.report.browser import Page
-from tests.support import run_scripted
+from tests.support import judge_instead, run_scripted
 
 JURY = (
     "judge=jury",
@@ -89,7 +90,7 @@ def test_a_killed_health_stage_asks_no_pair_twice_and_learns_the_same(
 ) -> None:
     settings = (*JURY, *SMALL, *LEARNED, "gate.final=true", "data.gold_final=20")
     whole = run_scripted(tmp_path / "whole", *settings)
-    judge_shard, calls = opinions.judge_shard, []
+    calls: list[object] = []
 
     def dying(*given: object) -> list[Judgment]:
         calls.append(given)
@@ -97,7 +98,7 @@ def test_a_killed_health_stage_asks_no_pair_twice_and_learns_the_same(
             raise KeyboardInterrupt
         return judge_shard(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(opinions, "judge_shard", dying)
+    judge_instead(monkeypatch, opinions, dying)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             run_scripted(tmp_path / "killed", *settings)

@@ -10,6 +10,7 @@ from selfreward.artifacts.runs import RunView
 from selfreward.backends.scripted import probabilities, read_state
 from selfreward.errors import ConfigError
 from selfreward.judge_quality import answer_scores
+from selfreward.judges.judge_shard import judge_shard
 from selfreward.monitor.policy_scores import PromptScores, ScoredAnswer
 from selfreward.reading.rounds import rounds_of
 from selfreward.records import Judgment
@@ -17,7 +18,7 @@ from selfreward.stages import overoptimisation as stage
 from selfreward.stages.overoptimisation import Curve
 from selfreward.tracking import metrics_of_run
 from tests.golden import CURVE, GOLDEN, golden_of
-from tests.support import Silent, run_scripted
+from tests.support import Silent, judge_instead, run_scripted
 
 GOLD = "overoptimisation=default"
 SMALL = ("data.train_closed=32", "data.train_open=8", "data.probe_closed=20", "mix.real_share=0", "mix.min_rows=1")
@@ -230,7 +231,6 @@ def test_a_run_that_is_killed_in_the_stage_ends_as_one_that_was_not(
     place: str, learnt: RunView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shards: list[int] = []
-    judge_shard = answer_scores.judge_shard
     fatal = {"gold": 2, "proxy": 4}
 
     def judged(*given: Any) -> Any:
@@ -239,7 +239,7 @@ def test_a_run_that_is_killed_in_the_stage_ends_as_one_that_was_not(
             raise KeyboardInterrupt
         return judge_shard(*given)
 
-    monkeypatch.setattr(answer_scores, "judge_shard", judged)
+    judge_instead(monkeypatch, answer_scores, judged)
     with monkeypatch.context() as broken:
         if place == "kl":
             broken.setattr(stage, "by_initial", _dies)
