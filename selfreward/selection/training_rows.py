@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from selfreward.artifacts import Artifact
-from selfreward.row_kinds import ROW_KINDS, RowKind
+from selfreward.row_kinds import PAIRS, ROW_KINDS, RowKind
 
 HUMAN_TABLE = "human_pairs"
 """The table of a selection for the rows that set people's answers against the policy's."""
@@ -20,6 +20,11 @@ class _Labelled:
 def has_labels(artifacts: Iterable[Artifact], table: str) -> bool:
     """Whether a row in a table of this name, in one of the artifacts, has a label."""
     return any(one.label is not None for artifact in artifacts for one in artifact.records(_Labelled, table))
+
+
+def pairs_table(artifact: Artifact) -> str:
+    """The table of pairs in a selection or a training set; in any other artifact its rows."""
+    return PAIRS.table if artifact.has(PAIRS.table) else "rows"
 
 
 def row_kind(artifact: Artifact) -> RowKind:

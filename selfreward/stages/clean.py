@@ -15,7 +15,8 @@ from selfreward.errors import DataError
 from selfreward.metrics.embed import embed_hashing
 from selfreward.metrics.two_sample import two_sample
 from selfreward.records import GoldPair, Prompt, RowPrompt, TrainingRow, prompt_type
-from selfreward.row_kinds import HUMAN_ROWS, PAIRS, HumanRole, label_of, written_as
+from selfreward.row_kinds import HUMAN_ROWS, HumanRole, label_of, written_as
+from selfreward.selection.training_rows import pairs_table
 from selfreward.spec import Spec
 
 VERSION = 2
@@ -84,7 +85,7 @@ def clean(
     for name, artifact in (("gold_gate", gold_gate), ("gold_final", gold_final)):
         measured += [(name, row) for row in artifact.records(GoldPair)]
     record_type: type[Prompt | TrainingRow] = RowPrompt if spec.role == "train" else HUMAN_ROWS[spec.role]
-    rows = list(table.records(record_type, PAIRS.table if table.has(PAIRS.table) else "rows"))
+    rows = list(table.records(record_type, pairs_table(table)))
     found = find_overlaps(
         [question_text(row.messages) for row in rows],
         [question_text(row.messages) for _, row in measured],

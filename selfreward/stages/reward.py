@@ -15,7 +15,7 @@ from selfreward.judge_quality.estimate import Measures
 from selfreward.judge_quality.reward_accuracy import ScoredPair, accuracy_by_set, reward_measures
 from selfreward.policies import Policy
 from selfreward.records import GoldPair, Message, PreferencePair, digest_of
-from selfreward.row_kinds import PAIRS
+from selfreward.selection.training_rows import pairs_table
 from selfreward.updates.reward import RewardJob, RewardSpec, RewardTraining
 from selfreward.updates.reward_pairs import check_pairs, resampled, split_by_prompt
 from selfreward.updates.training import device_of
@@ -96,7 +96,7 @@ def reward(
 
     Raises StarvedLoop for fewer pairs than `spec.min_pairs` or of a single prompt, and what `train_reward` does.
     """
-    there = list(pairs.records(PreferencePair, _table(pairs)))
+    there = list(pairs.records(PreferencePair, pairs_table(pairs)))
     told = check_pairs(there, spec.min_pairs)
     for line in told:
         out.reporter.say(f"  {line}")
@@ -166,10 +166,6 @@ def _member(rewarded: Artifact, folder: Path) -> Policy:
 
 def _folder(root: Path, number: int) -> Path:
     return root / f"model-{number}"
-
-
-def _table(pairs: Artifact) -> str:
-    return PAIRS.table if pairs.has(PAIRS.table) else "rows"
 
 
 def _model(spec: RewardSpec, folder: Path) -> RewardModel:
