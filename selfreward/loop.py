@@ -1,4 +1,4 @@
-"""The loop: measure, diagnose, evaluate, duel, score, sample, judge, gate, select, decide, mix, update, and again.
+"""The loop: observe, sample, judge, gate, select, decide, mix, update, and again.
 
 Every line asks the store for an artifact, which is made if it is not there. Resuming is calling the loop again.
 """
@@ -11,18 +11,15 @@ from selfreward.config import RunConfig, answer_lengths
 from selfreward.data.models import start_policy
 from selfreward.judging_policies import Judges, TrustedJudge, first_standard, learned_weights, trusted_judge
 from selfreward.loop_state import First, State
+from selfreward.observing import observe
 from selfreward.policies import Policies
 from selfreward.rewarding import reward_at_start, reward_of_round
 from selfreward.stages.decide import decide, decision_of, stop_reason
-from selfreward.stages.diagnose import diagnose
-from selfreward.stages.duel import duel
-from selfreward.stages.evaluate import evaluate
 from selfreward.stages.gate import gate, gate_of, gate_reason
 from selfreward.stages.health import health, health_spec
 from selfreward.stages.judge import judge
-from selfreward.stages.measure import BASELINE, measure
 from selfreward.stages.mix import mix
-from selfreward.stages.overoptimisation import EARLIER, curve_spec, overoptimisation
+from selfreward.stages.overoptimisation import EARLIER
 from selfreward.stages.prompts import prompts
 from selfreward.stages.sample import sample, who_draws
 from selfreward.stages.select import select
@@ -43,28 +40,9 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
     for t in range(config.loop.iterations + 1):
         stage, policy, first = partial(run.stage, t), last.policies.live, last.first
         with config.backend.open(policy) as backend:
-            ask = partial(stage, backend=backend, policy=policy)
             judges = Judges(config.backend, backend, run.store.root, last.policies, rewards)
-            measured = ask(measure, config.measure, probe=data.probe, baseline=part_of(first.measured, *BASELINE))
-            gauged = partial(stage, measured=measured, baseline=first.measured or measured)
-            diagnosis = gauged(diagnose, config.monitor.detector, random=False, previous=last.diagnosis)
-            evaluated = ask(
-                evaluate, config.evaluate, held_out=data.held_out, gold=data.gold_final, baseline=first.evaluated
-            )
-            dueled = None
-            if config.duel is not None and last.evaluated is not None:
-                with judges:
-                    ask_judge = partial(stage, **judges.inputs(config.duel.judge, judges.named(config.duel.judge)))
-                    answered = partial(ask_judge, evaluated=evaluated, start=first.evaluated, previous=last.evaluated)
-                    dueled = answered(duel, config.duel, held_out=data.held_out)
-            scored = None
-            if config.overoptimisation is not None:
-                curve = curve_spec(config.overoptimisation, config.judge, config.measure)
-                scored_on = partial(stage, policy=policy, probe=data.probe, measured=measured.part("rows"))
-                answered = partial(scored_on, held_out=data.held_out, evaluated=evaluated, baseline=first.evaluated)
-                with judges:
-                    asked_of = partial(answered, **judges.scorers(curve.proxy, curve.gold, last.frozen))
-                    scored = asked_of(overoptimisation, curve, previous=part_of(last.scored, *EARLIER))
+            look = partial(observe, config, run, t, data, backend, policy, judges)
+            seen = look(frozen=last.frozen, first=first.observed, last=last.observed)
             if t == config.loop.iterations:
                 run.forget_rest()
                 tracker.iteration(t)
@@ -90,8 +68,8 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 judged = partial(stage, candidates=candidates, prompts=asked)
                 ask_judge = partial(judged, **judges.inputs(spec, trusted.policy))
                 judgments = ask_judge(judge, spec, weights=weights, standard=standard)
-        figured = partial(stage, health=trust.part("figures"), duel=part_of(dueled, "figures"))
-        over_policies = part_of(scored, *EARLIER)
+        figured = partial(stage, health=trust.part("figures"), duel=part_of(seen.dueled, "figures"))
+        over_policies = part_of(seen.scored, *EARLIER)
         gated = figured(gate, config.gate, scored=over_policies, judgments=judgments, previous=last.gated)
         selected = judged(
             select,
@@ -106,7 +84,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             decide,
             config.monitor.controller,
             judgments=judgments,
-            diagnosis=diagnosis.part("verdict"),
+            diagnosis=seen.diagnosis.part("verdict"),
             selected=selected,
             training=last.training,
             previous=part_of(last.decision, "course"),
@@ -130,10 +108,8 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
         tracker.iteration(t)
         last = State(
             policies=Policies(live=policy_of(trained), previous=policy, initial=start),
-            first=first if t else First(measured, evaluated, candidates, judgments),
-            diagnosis=diagnosis,
-            evaluated=evaluated,
-            scored=scored,
+            first=first if t else First(seen, candidates, judgments),
+            observed=seen,
             asked=asked,
             gated=gated,
             passed=TrustedJudge(trusted.policy, trust) if gate_of(gated).healthy else last.passed,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from selfreward.artifacts import Artifact
 from selfreward.judging_policies import TrustedJudge
+from selfreward.observing import Observed
 from selfreward.policies import Judging, Policies
 from selfreward.stages.gate import gate_of
 
@@ -12,8 +13,7 @@ from selfreward.stages.gate import gate_of
 class First:
     """What iteration 0 made and later ones are compared with; nothing while it lasts."""
 
-    measured: Artifact | None = None
-    evaluated: Artifact | None = None
+    observed: Observed | None = None
     candidates: Artifact | None = None
     judgments: Artifact | None = None
 
@@ -24,9 +24,7 @@ class State:
 
     policies: Policies
     first: First = First()
-    diagnosis: Artifact | None = None
-    evaluated: Artifact | None = None
-    scored: Artifact | None = None
+    observed: Observed | None = None
     asked: Artifact | None = None
     gated: Artifact | None = None
     passed: TrustedJudge | None = None
