@@ -1,7 +1,6 @@
 """The whole configuration as one typed tree, and the checks that span its parts."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -9,10 +8,10 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
 from selfreward.artifacts.identity import flat_settings
-from selfreward.backends import AnyBackend, BackendSpec, engines_that
+from selfreward.asked_judges import AskedJudge, check_judge, check_measured
+from selfreward.backends import BackendSpec, engines_that
 from selfreward.backends.abilities import OWN_POLICY, in_words
 from selfreward.backends.candidates import AnswerLengths
-from selfreward.backends.rendering import ChatSpec
 from selfreward.data.models import ModelSpec
 from selfreward.data.own import OwnData
 from selfreward.data.roles import Role
@@ -20,7 +19,6 @@ from selfreward.data.sources import DataSpec
 from selfreward.errors import ConfigError
 from selfreward.judge_quality.gold_judge import OveroptimisationSpec, check_gold
 from selfreward.judges import JudgeSpec
-from selfreward.judges.base import JudgeBase, PolicyJudgeBase
 from selfreward.monitor.controller import MonitorSpec
 from selfreward.monitor.gate_rules import GateSpec
 from selfreward.rewarding import check_reward
@@ -104,7 +102,9 @@ class RunConfig(Spec):
         check_human_prompts(self.select, self.prompts.human)
         judges = {one.name: one.judge for one in judges_of(self)}
         scripted = self.model.kind == "scripted"
-        check_reward(self.reward, scripted=scripted, data=self.data, select=self.select, judges=judges)
+        check_reward(
+            self.reward, scripted=scripted, data=self.data, select=self.select, update=self.update, judges=judges
+        )
         if len({part.kind == "scripted" for part in (self.model, self.backend, self.update)}) > 1:
             raise ValueError(
                 f"model={self.model.kind}, backend={self.backend.kind} and update={self.update.kind} do not go "
@@ -115,12 +115,13 @@ class RunConfig(Spec):
                 f"backend={self.backend.kind} cannot {in_words(missing)}, as the policies of a run need: set "
                 f"backend={' or backend='.join(engines_that(OWN_POLICY))}; judges may have engines of their own"
             )
+        brought = self.data.extra if isinstance(self.data, OwnData) else ()
         for asked in judges_of(self):
-            self._check_judge(asked)
+            check_judge(asked, brought=brought, scripted=scripted)
         if self.overoptimisation is not None:
             check_gold(self.overoptimisation.gold, self.judge)
         if self.judge.learns:
-            _check_measured(self.judge.seats)
+            check_measured(self.judge.seats)
         self._check_monitor()
         check_mixture(self.sample, self.update.why_not_mixed)
         return self
@@ -142,51 +143,21 @@ class RunConfig(Spec):
         if share > 0 and isinstance(self.data, OwnData) and not any(getattr(self.data, role) for role in roles):
             some = " or ".join(f"data.{role}" for role in roles)
             raise ValueError(f"{name}={share} needs human answers: give {some} a file")
-
-    def _check_judge(self, asked: "AskedJudge") -> None:
-        name, judge, engine = asked.name, asked.judge, asked.engine
-        if isinstance(judge, PolicyJudgeBase):
-            _check_policy(name, judge, engine)
-        if missing := judge.needs - engine.can:
-            ways = [f"backend={one} or +backend@{name}.backend={one}" for one in engines_that(judge.needs)]
-            ways += [f"{name}.{setting}" for setting in judge.ways_without(missing)]
-            raise ValueError(
-                f"{name}={judge.called} with backend={engine.kind}, which cannot {in_words(missing)}"
-                f"{' as it is set' if missing <= engine.could else ''}: set {', or '.join(ways)}"
-            )
-        brought = self.data.extra if isinstance(self.data, OwnData) else ()
-        if (why := judge.why_lacking(name, brought)) is not None:
-            raise ValueError(why)
-        judged = {"duel.judge": 2, "overoptimisation.gold": 2}.get(name, self.sample.k)  # two answers are compared
-        if (why := judge.why_unfit(name, judged)) is not None:
-            raise ValueError(why)
-        if "weights" in engine.can and (engine.kind == "scripted") != (self.model.kind == "scripted"):
-            raise ValueError(
-                f"{name}.backend={engine.kind} and model={self.model.kind} do not go together: scripted goes with "
-                "scripted alone"
-            )
-
-
-@dataclass(frozen=True)
-class AskedJudge:
-    """A judge by the name of its setting, and the engine that it judges on."""
-
-    name: str
-    judge: JudgeBase
-    engine: AnyBackend
+        if share > 0 and not self.select.chooses and (why := self.update.why_not_with_human) is not None:
+            raise ValueError(f"{name}={share} brings human answers that are learned before the draws, and {why}")
 
 
 def judges_of(config: RunConfig) -> list[AskedJudge]:
     """The judge, the members of a jury, the judge of duels and gold."""
     engine = config.judge.engine or config.backend
-    found = [AskedJudge("judge", config.judge, engine)]
+    found = [AskedJudge("judge", config.judge, engine, config.sample.k)]
     for name, member in config.judge.seats.items():
-        found.append(AskedJudge(f"judge.members.{name}", member, member.engine or engine))
+        found.append(AskedJudge(f"judge.members.{name}", member, member.engine or engine, config.sample.k))
     if config.duel is not None:
-        found.append(AskedJudge("duel.judge", config.duel.judge, config.duel.judge.engine or config.backend))
+        found.append(AskedJudge("duel.judge", config.duel.judge, config.duel.judge.engine or config.backend, 2))
     if config.overoptimisation is not None:
         gold = config.overoptimisation.gold
-        found.append(AskedJudge("overoptimisation.gold", gold, gold.engine or config.backend))
+        found.append(AskedJudge("overoptimisation.gold", gold, gold.engine or config.backend, 2))
     return found
 
 
@@ -195,37 +166,6 @@ def answer_lengths(config: RunConfig) -> dict[Role, AnswerLengths]:
     drawn, held_out, probe = (part.max_new_tokens for part in (config.sample, config.evaluate, config.measure))
     lengths: dict[Role, AnswerLengths] = {"train": drawn, "held_out": held_out, "probe": probe}
     return lengths | ({"human": drawn} if config.prompts.human else {})
-
-
-def _check_policy(name: str, judge: PolicyJudgeBase, engine: AnyBackend) -> None:
-    if (judge.policy == "external") != (judge.path is not None):
-        raise ValueError(
-            f"{name}.policy={judge.policy} with {name}.path={judge.path}: an external judge, and no other, needs "
-            f"{name}.path=<model folder>"
-        )
-    if (judge.policy == "endpoint") != (engine.endpoint is not None):
-        raise ValueError(
-            f"{name}.policy={judge.policy} on backend={engine.kind}: set {name}.policy=endpoint where the engine names "
-            f"the model itself, as +backend@{name}.backend=server does, and only there"
-        )
-    if judge.policy != "external" and judge.chat != ChatSpec():
-        raise ValueError(
-            f"{name}.chat goes with {name}.policy=external: a run's own policies are talked to as model.chat_template, "
-            "model.template_kwargs, model.end_of_turn and model.date say, and an endpoint as its server does"
-        )
-    if judge.own and name != "judge":
-        raise ValueError(
-            f"{name}.own={','.join(judge.own)}: only the judge of a run is held against gold, set judge.own instead"
-        )
-
-
-def _check_measured(members: Mapping[str, JudgeBase]) -> None:
-    for name, member in members.items():
-        if (why := member.why_not_gold) is not None:
-            raise ValueError(
-                f"judge.weights=learned has nothing to learn about judge.members.{name}: {why}; take it out with "
-                f"~judge.members.{name}, or set judge.weights to a weight for every member"
-            )
 
 
 class SeedJudgeConfig(RunConfig):

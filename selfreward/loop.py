@@ -13,12 +13,12 @@ from selfreward.judging_policies import Judges, TrustedJudge, first_standard, le
 from selfreward.loop_state import First, State
 from selfreward.observing import observe
 from selfreward.policies import Policies
-from selfreward.rewarding import reward_at_start, reward_of_round
+from selfreward.rewarding import models_for, reward_at_start, reward_of_round
 from selfreward.stages.decide import decide, decision_of, stop_reason
 from selfreward.stages.gate import gate, gate_of, gate_reason
 from selfreward.stages.health import health, health_spec
 from selfreward.stages.judge import judge
-from selfreward.stages.mix import mix
+from selfreward.stages.mix import mix, mix_spec
 from selfreward.stages.overoptimisation import EARLIER
 from selfreward.stages.prompts import prompts
 from selfreward.stages.sample import sample, who_draws
@@ -95,8 +95,10 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             return
         mixed = partial(stage, human=data.human, human_pairs=data.human_pairs, feedback=data.feedback)
         orders = decision.part("orders")
-        training = mixed(mix, config.mix, selected=selected, decision=orders, previous=last.training)
-        reward_of_round(config.reward, run, t, data, policy, start, training)
+        training = mixed(
+            mix, mix_spec(config.mix, config.update), selected=selected, decision=orders, previous=last.training
+        )
+        learned = rewards or reward_of_round(config.reward, run, t, data, policy, start, training)
         trained = stage(
             update,
             config.update,
@@ -104,6 +106,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             policy=start if config.update.init == "initial" else policy,
             reference=config.update.tied_to(policy=policy, initial=start),
             training=training,
+            reward_models=models_for(config.update, learned),
         )
         tracker.iteration(t)
         last = State(

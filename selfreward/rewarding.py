@@ -15,17 +15,24 @@ from selfreward.data.own import OwnData
 from selfreward.data.sources import AnyData
 from selfreward.errors import BackendError, ConfigError
 from selfreward.judges.base import JudgeBase
-from selfreward.policies import Policy
+from selfreward.policies import Policy, RewardModels
 from selfreward.row_kinds import PAIRS
 from selfreward.selection import AnySelect
 from selfreward.stages.clean import CleanSpec, clean, cleaning_line
 from selfreward.stages.reward import members_of, reward, reward_line, rewarding_of
 from selfreward.stages.source import MEASURED, Sources
+from selfreward.updates import AnyUpdate
 from selfreward.updates.reward import RewardSpec
 
 
 def check_reward(
-    spec: RewardSpec | None, *, scripted: bool, data: AnyData, select: AnySelect, judges: Mapping[str, JudgeBase]
+    spec: RewardSpec | None,
+    *,
+    scripted: bool,
+    data: AnyData,
+    select: AnySelect,
+    update: AnyUpdate,
+    judges: Mapping[str, JudgeBase],
 ) -> None:
     """Raises ValueError, in one line, where a run cannot train reward models as `spec` says, or judge with them.
 
@@ -35,6 +42,18 @@ def check_reward(
     for name, judge in judges.items():
         if (why := judge.why_untrained(name, members)) is not None:
             raise ValueError(why)
+    asked_by = update.learns_from_models
+    if spec is None and asked_by is not None:
+        raise ValueError(
+            f"{asked_by} with reward=null, so there is none: set reward=round select=preference_pairs "
+            "select.prompts=all, which trains one on the pairs of each round, or reward=start"
+        )
+    in_rounds = spec is not None and spec.train == "round"
+    if select.hands is not None and select.makes is PAIRS and not (in_rounds and asked_by):
+        raise ValueError(
+            f"select.prompts={select.hands} with select={select.kind} makes pairs that nothing learns from: set "
+            "reward=round and a source of update.rewards of kind reward_model, or select=prompts"
+        )
     if spec is None:
         return
     if scripted:
@@ -79,15 +98,23 @@ def reward_at_start(
 
 def reward_of_round(
     spec: RewardSpec | None, run: Run, t: int, data: Sources, policy: Policy, initial: Policy, training: Artifact
-) -> Artifact | None:
-    """The reward models trained on the pairs of round `t`; None where the settings ask for none in rounds.
+) -> tuple[Policy, ...]:
+    """The reward models trained on the pairs of round `t`; none where the settings ask for none in rounds.
 
     `policy` drew the answers of the round; `initial` is the start model.
     """
     if spec is None or spec.train != "round":
-        return None
+        return ()
     start = _start(spec, run, initial if spec.init == "initial" else policy)
-    return _made(partial(run.stage, t), spec, start, training, data)
+    return members_of(_made(partial(run.stage, t), spec, start, training, data))
+
+
+def models_for(update: AnyUpdate, members: tuple[Policy, ...]) -> RewardModels | None:
+    """The reward models that an update learns from; None for one that asks for none.
+
+    What computes their scores is the update's engine, which counts beside them.
+    """
+    return None if update.learns_from_models is None else RewardModels(members=members, engine={})
 
 
 def _made(make: Callable[..., Artifact], spec: RewardSpec, start: Policy, pairs: Artifact, data: Sources) -> Artifact:

@@ -20,6 +20,7 @@ from selfreward.judges.likelihood import LikelihoodSpec
 from selfreward.judges.verifier import VerifierSpec
 from selfreward.monitor.controller import MonitorSpec
 from selfreward.selection.examples import BestOfK, RandomPick
+from selfreward.selection.handed import Prompts
 from selfreward.selection.pairs import PreferencePairs
 from selfreward.selection.unpaired import Unpaired
 from selfreward.spec import Spec, identity
@@ -56,6 +57,7 @@ SPECS: dict[str, type[Spec]] = {
     "select/random_pick": RandomPick,
     "select/preference_pairs": PreferencePairs,
     "select/unpaired": Unpaired,
+    "select/prompts": Prompts,
     "mix/default": MixSpec,
     "training/default": TrainingBase,
     "reward/start": RewardSpec,
@@ -79,6 +81,7 @@ OWN_DEFAULTS |= {"monitor/default", "monitor/act", "measure/hashing", "data/file
 OWN_DEFAULTS |= {"gate/default", "backend/server", "judge/function", "judge/reward_model", "overoptimisation/default"}
 OWN_DEFAULTS |= {"duel/reward_model", "reward/round", "reward/small", "reward/none"}
 FILES = ("data=files", "data.train=train.jsonl")
+RL = ["select=prompts", "update=grpo"]
 PAIRS = ("update=dpo", "select=preference_pairs")
 UNPAIRED = ("update=kto", "select=unpaired", "judge=verifier")
 GOLD = "overoptimisation=default"
@@ -187,7 +190,14 @@ def test_the_real_share_is_set_in_one_place_and_the_monitor_has_its_defaults_oth
         (["prompts.count=3"], r"needs prompts\.count"),
         (["prompts.per_round=slice"], r"needs prompts\.count"),
         (["prompts.human=4"], r"prompts\.human=4 with select=best_of_k"),
-        (["update=grpo"], r"update=grpo trains on prompts, which no stage .*: set update=rft"),
+        (["update=grpo"], r"update=grpo with select=best_of_k: .*draws its own answers.* select=prompts, or with"),
+        (["select=prompts"], r"update=rft with select=prompts: update=grpo or update=rloo draws its own answers"),
+        ([*PAIRS, "select.prompts=all"], r"update=dpo with select=preference_pairs: .*draws its own answers"),
+        ([*RL, "select.k=1", "select.prompts=mixed"], r"select\.prompts=mixed with select\.k=1"),
+        ([*RL, "select.threshold=1"], r"select\.threshold=1\.0 with select=prompts, which takes no candidates"),
+        ([*RL, "update.rewards.verifier.kind=reward_model"], r"kind=reward_model with reward=null.*reward=round"),
+        ([*RL, "select=preference_pairs", "select.prompts=all"], r"makes pairs that nothing learns from: set reward="),
+        ([*RL, "update.trainable=lora", "update.init=initial"], r"mix\.real_share=0\.2 brings human .*top_layers"),
         (["update=kto"], r"update=kto with select=best_of_k: .*update=kto goes with select=unpaired"),
         ([*UNPAIRED, "update.batch_size=1"], r"update\.batch_size=1: .*set update\.batch_size to 2 or more"),
         ([*UNPAIRED, "select.undesirable=1"], r"select\.undesirable=1\.0 is not below select\.desirable=1\.0"),

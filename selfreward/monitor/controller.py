@@ -7,8 +7,9 @@
     then     stop, naming the round to go back to (only with `allow_stop`)
 
 More human data is tried first; the ladder is climbed where the share cannot rise. A rung that can do nothing is
-skipped: the first without human data, the second without pairs. The share is clamped at `ceiling` and nothing
-accumulates beyond it (anti-windup). Two calm rounds, in which nothing human was lost, lower the share and step down.
+skipped: the first without human data, the second without pairs, those above where no candidate is trained on. The
+share is clamped at `ceiling` and nothing accumulates beyond it (anti-windup). Two calm rounds, in which nothing human
+was lost, lower the share and step down.
 """
 
 from dataclasses import dataclass
@@ -89,9 +90,10 @@ class Orders:
 class Evidence:
     """What round `round` has shown.
 
-    `loss` is `findings.worst_loss` of the families that count, `pairs` says that pairs are trained on, `select_k` is
-    the setting. `human_left` counts what pool and budget both allow (None: unknown); `human_wanted_short`: the last mix
-    got less human data than it asked for. `human_nll` is in nats per token.
+    `loss` is `findings.worst_loss` of the families that count, `pairs` says that pairs are trained on, `chooses` that
+    any candidates are, and `select_k` is the setting. `human_left` counts what pool and budget both allow (None:
+    unknown); `human_wanted_short`: the last mix got less human data than it asked for. `human_nll` is in nats per
+    token.
     """
 
     round: int
@@ -104,6 +106,7 @@ class Evidence:
     human_left: int | None
     human_wanted_short: bool
     human_nll: float | None
+    chooses: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,17 +221,17 @@ def _relax(spec: ControllerSpec, evidence: Evidence, share: float, rung: int) ->
 
 
 def _helps(rung: int, evidence: Evidence) -> bool:
-    return rung != _PAIRS_RUNG or evidence.pairs
+    return evidence.pairs if rung == _PAIRS_RUNG else evidence.chooses or rung < _PAIRS_RUNG
 
 
 def _orders(spec: ControllerSpec, evidence: Evidence, rung: int) -> Orders:
     """The orders of `rung` and of all rungs below it."""
     anchored = rung >= _PAIRS_RUNG and evidence.pairs
-    novelty = rung >= _NOVELTY_RUNG
+    novelty = rung >= _NOVELTY_RUNG and evidence.chooses
     # A pair needs two candidates; a setting that is lower already is left as it is.
     fewest = min(evidence.select_k, 2 if evidence.pairs else 1)
     return Orders(
-        select_k=max(fewest, evidence.select_k // 2) if rung >= _FEWER_RUNG else None,
+        select_k=max(fewest, evidence.select_k // 2) if rung >= _FEWER_RUNG and evidence.chooses else None,
         novelty=novelty,
         cluster_cap=spec.cluster_cap if novelty else None,
         novelty_quantile=spec.novelty_quantile if novelty else None,

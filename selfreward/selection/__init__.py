@@ -7,10 +7,11 @@ from pydantic import Field, TypeAdapter
 from selfreward.artifacts import Artifact
 from selfreward.errors import CorruptArtifact
 from selfreward.selection.examples import BestOfK, RandomPick
+from selfreward.selection.handed import Prompts
 from selfreward.selection.pairs import PreferencePairs
 from selfreward.selection.unpaired import Unpaired
 
-AnySelect = BestOfK | RandomPick | PreferencePairs | Unpaired
+AnySelect = BestOfK | RandomPick | PreferencePairs | Unpaired | Prompts
 SelectSpec = Annotated[AnySelect, Field(discriminator="kind")]
 _READER = TypeAdapter[AnySelect](SelectSpec)
 

@@ -12,17 +12,20 @@ _UPDATES: tuple[type[AnyUpdate], ...] = get_args(AnyUpdate)
 
 
 def check_rows(select: AnySelect, update: AnyUpdate) -> None:
-    """The update trains on the rows that the rule makes, and weighs nothing that a lot hides."""
+    """The update trains on what the rule makes or hands on, and weighs nothing that a lot hides."""
     if select.by_lot and update.margins is not None:
         raise ValueError(
             f"{update.margins} with {select.by_lot}: the margins would tell what the lot hides, set "
             f"{update.margins.partition('=')[0]}=0"
         )
-    if PROMPTS in update.trains_on:
+    if (select.hands is None) == (PROMPTS in update.trains_on):
+        able = " or ".join(_typed("update", one) for one in _UPDATES if PROMPTS in one.trains_on)
         raise ValueError(
-            f"update={update.kind} trains on prompts, which no stage of a run gives it yet: set update=rft, "
-            "update=dpo or update=kto"
+            f"update={update.kind} with select={select.kind}: {able} draws its own answers, and that goes with "
+            "select=prompts, or with select=preference_pairs select.prompts=all where a reward model learns the pairs"
         )
+    if select.hands is not None:
+        return
     if select.makes not in update.trains_on:
         known = "; ".join(
             f"{one} goes with {' or '.join(rules)}" for updates, rules in map(_of_kind, ROW_KINDS) for one in updates
@@ -62,7 +65,7 @@ def check_learns_examples(update: AnyUpdate) -> None:
 def _of_kind(kind: RowKind) -> tuple[list[str], list[str]]:
     """The updates that train on rows of this kind alone and the rules that make them, as they are typed."""
     updates = [_typed("update", one) for one in _UPDATES if one.trains_on == (kind,)]
-    return updates, [_typed("select", rule) for rule in _RULES if rule.makes is kind]
+    return updates, [_typed("select", rule) for rule in _RULES if rule.makes is kind and rule.chooses]
 
 
 def _typed(group: str, spec: type[AnySelect] | type[AnyUpdate]) -> str:

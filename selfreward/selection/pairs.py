@@ -43,6 +43,9 @@ class PreferencePairs(SelectBase):
 
     `labels` says what a pair carries for a reward model to learn from: no label, which is a plain verdict (`hard`), or
     how far the judge's comparisons, or the votes of its members, prefer the chosen answer (`soft`), where they say.
+
+    `prompts` says what is handed to an update that draws its own answers, where a reward model learns the pairs; as
+    in `Prompts`.
     """
 
     makes: ClassVar[RowKind] = PAIRS
@@ -55,6 +58,7 @@ class PreferencePairs(SelectBase):
     per_prompt: PositiveInt | None = 1
     length_tier: float | None = neutral(None, ge=0, lt=1)
     labels: Literal["hard", "soft"] = neutral("hard")
+    prompts: Literal["all", "mixed"] | None = neutral(None)
 
     @model_validator(mode="after")
     def _pairs_can_be_made(self) -> Self:
@@ -71,6 +75,11 @@ class PreferencePairs(SelectBase):
                 "select.labels=hard"
             )
         return self
+
+    @property
+    def hands(self) -> Literal["all", "mixed"] | None:
+        """Which prompts it hands to the update."""
+        return self.prompts
 
     @property
     def labelled(self) -> bool:

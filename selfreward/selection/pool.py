@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from itertools import groupby, repeat
 from operator import attrgetter
 from statistics import fmean
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 
 from selfreward.answers import distinct_key
 from selfreward.artifacts import Artifact
-from selfreward.records import Candidate, Outcome, Prompt, TrainingRow
+from selfreward.records import Candidate, Outcome, Prompt, RowPrompt, TrainingRow
 from selfreward.selection.fates import Fate
 from selfreward.spec import Spec, neutral
 from selfreward.thought import estimated_answer_tokens
@@ -26,10 +26,12 @@ class SelectBase(Spec):
     judge gave.
 
     What a rule says of itself: it `anchors` where human prompts may be sampled along, to set the human answer against
-    the policy's; `counted` are the counts that it keeps beside those of every rule.
+    the policy's; it `chooses` unless no candidate is ever taken; `counted` are the counts that it keeps beside those of
+    every rule.
     """
 
     anchors: ClassVar[bool] = False
+    chooses: ClassVar[bool] = True
     counted: ClassVar[tuple[str, ...]] = ()
 
     k: PositiveInt = 4
@@ -45,6 +47,11 @@ class SelectBase(Spec):
     @property
     def by_lot(self) -> str | None:
         """The setting by which a lot decides which answer of a pair is preferred, as it is typed; None without one."""
+        return None
+
+    @property
+    def hands(self) -> Literal["all", "mixed"] | None:
+        """Which prompts an update is handed that draws its own answers; None where it is handed none."""
         return None
 
     @property
@@ -108,7 +115,7 @@ def pools(
     prompts: Artifact, candidates: Artifact, judgments: Artifact, only: Collection[str] | None = None
 ) -> Iterator[tuple[Prompt, list[Rated]]]:
     """Every prompt, or those with the ids `only`, with all its candidates, in the order of `prompts`."""
-    asked = prompts.records(Prompt, only=None if only is None else ("id", only))
+    asked = prompts.records(RowPrompt, only=None if only is None else ("id", only))
     for prompt, (drawn_for, rated) in zip(asked, by_prompt(candidates, judgments, only), strict=True):
         assert prompt.id == drawn_for
         yield prompt, rated

@@ -15,7 +15,7 @@ from selfreward.selection.training_rows import row_kind
 from selfreward.stages.diagnose import RoundedVerdict, rounded_verdict_of
 from selfreward.stages.mix import Spent, mixing_of
 
-VERSION = 5
+VERSION = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +96,7 @@ def evidence_of(
     """All that the rule is told beside its settings and the course before."""
     budget_left = _budget_left(spec, training)
     mixed = None if training is None else mixing_of(training)
+    rule = select_spec(selected)
     return Evidence(
         round=verdict.round,
         state=verdict.state,
@@ -104,8 +105,9 @@ def evidence_of(
         calm=verdict.calm,
         human_nll=verdict.human_nll,
         pairs=row_kind(selected) is PAIRS,
+        chooses=rule.chooses,
         # The setting, whatever an order has made of it.
-        select_k=select_spec(selected).k,
+        select_k=rule.k,
         human_left=0 if mixed is not None and mixed.human_rows_left == 0 else budget_left,
         human_wanted_short=mixed is not None and mixed.dry,
     )

@@ -1,9 +1,10 @@
 """Mix: own examples and real human ones, in the share that was decided, with a ledger of what was spent."""
 
-import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
+from statistics import fmean
 from typing import Literal
 
 from pydantic import PositiveInt, model_validator
@@ -14,7 +15,9 @@ from selfreward.artifacts.reports import load_report, save_report
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, TrainingRow
 from selfreward.row_kinds import (
+    EXAMPLES,
     HUMAN_ROWS,
+    PROMPTS,
     HumanRole,
     RowKind,
     Unit,
@@ -26,9 +29,12 @@ from selfreward.row_kinds import (
     written_as,
 )
 from selfreward.selection.choice import selection_counts
+from selfreward.selection.handed import HandedPrompt
+from selfreward.selection.human_rows import draw_human
 from selfreward.selection.orders import round_orders
 from selfreward.selection.training_rows import HUMAN_TABLE, has_labels, row_kind
-from selfreward.spec import Spec, execution
+from selfreward.spec import Spec, execution, neutral
+from selfreward.updates.base import UpdateBase
 
 VERSION = 6
 
@@ -58,6 +64,17 @@ class MixSpec(Spec):
         return self
 
 
+class RoundMixSpec(MixSpec):
+    """What the stage is given: the settings, and how many answers the update `draws` of its own; None for none."""
+
+    draws: PositiveInt | None = neutral(None)
+
+
+def mix_spec(spec: MixSpec, update: UpdateBase) -> RoundMixSpec:
+    """The settings of a mixture that `update` trains on."""
+    return RoundMixSpec(**spec.model_dump(), draws=update.draws)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
     """One use of a human example or pair, and in which round; `tokens` of its answer, of a pair both."""
@@ -71,11 +88,13 @@ class Spent:
 class Mixing:
     """What a training set is made of, and what is left of the human data.
 
-    Of this set: rows of both origins and the tokens of their answers, without thoughts. `human_rows_drawn` came in this
-    round, `human_rows_fresh` of them for the first time. Of the run so far: `human_rows_spent` were used once or more,
-    `human_rows_left` may be used again, `reuse_epochs` are uses a used row, None where none was; `human_left` is the
-    budget in `unit`s, None without one. `real_share_asked` is of `unit`s; what was reached is given in tokens and rows.
-    `short` says how many units are missing, whatever the reason; `dry` that pool or budget had no more.
+    Of this set: rows of both origins and the tokens of their answers, without thoughts. Where the update draws
+    answers to train on, `self_rows` are their prompts and `self_tokens` what they will have if they are as long as
+    the round's candidates. `human_rows_drawn` came in this round, `human_rows_fresh` of them for the first time. Of
+    the run so far: `human_rows_spent` were used once or more, `human_rows_left` may be used again, `reuse_epochs` are
+    uses a used row, None where none was; `human_left` is the budget in `unit`s, None without one. `real_share_asked`
+    is of `unit`s; what was reached is given in tokens and rows. `short` says how many units are missing, whatever the
+    reason; `dry` that pool or budget had no more.
     """
 
     iteration: int
@@ -117,7 +136,7 @@ def sft_weight_of(training: Artifact) -> float:
 @few_collections()
 def mix(
     out: Output,
-    spec: MixSpec,
+    spec: RoundMixSpec,
     *,
     seed: int,
     selected: Artifact,
@@ -134,10 +153,14 @@ def mix(
     may drop them. The least used come first, at random; a row is in a training set once. Human pairs come from
     `human_pairs` and from the human prompts that were sampled along; unpaired rows are those of `feedback`, and human
     answers as desirable ones. `decision` is the part `orders` of that of this round; its `human_left` is never
-    exceeded. Raises StarvedLoop with fewer than `spec.min_rows` own rows this round.
+    exceeded. Prompts that the update draws answers to are table `prompts`; where it trains on nothing else of the
+    policy's own, the real share is of the tokens that those answers will have. Raises StarvedLoop with fewer than
+    `spec.min_rows` own rows, or prompts, this round.
     """
     kind = row_kind(selected)
-    if selected.rows(kind.table) < spec.min_rows:
+    prompts = list(selected.records(HandedPrompt, PROMPTS.table)) if selected.has(PROMPTS.table) else []
+    drawn_anew = prompts if kind is EXAMPLES else []
+    if len(drawn_anew) + selected.rows(kind.table) < spec.min_rows:
         raise StarvedLoop(_starved(spec, selected, kind))
     pool, later = _human_rows(kind, selected, {"human": human, "human_pairs": human_pairs, "feedback": feedback})
     decided = round_orders(decision)
@@ -147,6 +170,10 @@ def mix(
     stayed, uses = Counter[str](), uses_of(spent)
     own = [selected] if previous is None or spec.data == "replace" else [selected, previous]
     labelled = any(label_of(row) is not None for row in pool) or has_labels(own, kind.table)
+    if prompts:
+        with out.table(HandedPrompt, PROMPTS.table) as handed:
+            handed.write(prompts)
+    _tally_drawn(drawn_anew, spec.draws, stayed)
     with out.table(written_as(kind.record, labelled), kind.table) as rows:
         for row in _own_rows(spec, selected, previous, iteration):
             _tally(row, stayed)
@@ -154,7 +181,7 @@ def mix(
         wanted = share / (1 - share) * stayed["self_units"] - stayed["human_units"]
         able = [row for row in pool if uses[ledger_id(row)] < spec.max_uses]
         there = {entry.example_id for entry in spent if entry.iteration >= _oldest(spec, iteration)}
-        drawn, dry = _draw([row for row in able if ledger_id(row) not in there], uses, wanted, budget, seed)
+        drawn, dry = draw_human([row for row in able if ledger_id(row) not in there], uses, wanted, budget, seed)
         fresh = [replace(row, iteration=iteration) for row in drawn]
         rows.add(*fresh)
     ledger = spent + [Spent(example_id=ledger_id(row), iteration=iteration, tokens=tokens_of(row)) for row in fresh]
@@ -208,6 +235,14 @@ def _tally(row: TrainingRow, counts: Counter[str]) -> None:
     counts[f"{row.origin}_units"] += units_of(row)
 
 
+def _tally_drawn(prompts: Sequence[HandedPrompt], draws: int | None, counts: Counter[str]) -> None:
+    """Adds prompts, and the tokens of the answers that an update will draw to them, as `_tally` adds rows."""
+    if prompts:
+        assert draws is not None, "prompts are handed to an update that draws"
+        tokens = ceil(draws * fmean(one.tokens for one in prompts))
+        counts.update(self_rows=len(prompts), self_tokens=tokens, self_units=tokens)
+
+
 def uses_of(ledger: Iterable[Spent]) -> Counter[str]:
     """How often each human row was used, by its id in the ledger; 0 for one that was not."""
     return Counter(entry.example_id for entry in ledger)
@@ -237,31 +272,10 @@ def _oldest(spec: MixSpec, iteration: int) -> int:
             return iteration - spec.last_n + 1
 
 
-def _draw(
-    pool: Sequence[TrainingRow], uses: Counter[str], wanted: float, budget: int | None, seed: int
-) -> tuple[list[TrainingRow], bool]:
-    """Rows, the least used first and else at random, until they hold `wanted` units; and whether there are more.
-
-    A row may go over `wanted` by half its own. One that would go over by more is passed over for a shorter one, so that
-    nothing is drawn only where all are more than twice as long as what is wanted. No row may go over `budget`: the draw
-    ends at the first that would. It is dry where that, or the last row, ends it before `wanted` is reached.
-    """
-    shuffled = random.Random(seed).sample(pool, len(pool))
-    drawn: list[TrainingRow] = []
-    units, passed_over = 0, False
-    for row in sorted(shuffled, key=lambda one: uses[ledger_id(one)]):
-        if units + units_of(row) / 2 > wanted:
-            passed_over = True
-            continue
-        if budget is not None and units + units_of(row) > budget:
-            return drawn, True
-        drawn.append(row)
-        units += units_of(row)
-    return drawn, not passed_over and units < wanted
-
-
 def _starved(spec: MixSpec, selected: Artifact, kind: RowKind) -> str:
     counts = {name: value for name, value in selection_counts(selected).by_name.items() if value}
     told = ", ".join(f"{name} {value}" for name, value in sorted(counts.items()))
-    rows = f"{selected.rows(kind.table)} own {kind.many}"
+    drawn_anew = selected.has(PROMPTS.table) and kind is EXAMPLES
+    many, table = (PROMPTS.many, PROMPTS.table) if drawn_anew else (f"own {kind.many}", kind.table)
+    rows = f"{selected.rows(table)} {many}"
     return f"{rows} to train on, mix.min_rows asks for {spec.min_rows}; of all: {told}"

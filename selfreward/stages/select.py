@@ -10,12 +10,13 @@ from selfreward.artifacts.output import Table
 from selfreward.judge_quality.opinions import weights_of
 from selfreward.monitor.controller import Orders
 from selfreward.records import Example, Prompt, TrainingRow, UnlabelledPair
-from selfreward.row_kinds import candidates_of, written_as
+from selfreward.row_kinds import PROMPTS, candidates_of, written_as
 from selfreward.selection import AnySelect
 from selfreward.selection.anchors import worst_at_first
 from selfreward.selection.asked import Asked
 from selfreward.selection.choice import Choice, save_counts
 from selfreward.selection.fates import Fate
+from selfreward.selection.handed import HandedPrompt, handed
 from selfreward.selection.novelty import NO_ORDERS, lowered, within_cap
 from selfreward.selection.orders import round_orders
 from selfreward.selection.pairs import choose_anchored
@@ -47,6 +48,8 @@ def select(
     Every candidate has one fate. `selection.json` counts them: every candidate that is looked at once, as selected, as
     passed over, or under the first reason that took it out. Human prompts that were sampled along make human pairs
     alone, and only those are counted.
+
+    Where the rule hands prompts to the update, they are table `prompts`, of HandedPrompt.
 
     Where the rule labels its pairs, they carry how far the judge prefers the chosen answer (`judges.votes`), None where
     it compared no such two: `weights` are those that a jury learned.
@@ -81,10 +84,13 @@ def select(
             human = {example.prompt_id: example for example in prompts.records(Example, "human")}
             rated = _not_anchored(spec, rated, human, first, before, pairs, fates, counts)
         rows = opened.enter_context(out.table(written_as(spec.makes.record, spec.labelled), spec.makes.table))
-        asked = (
+        asked: Iterator[Asked] = (
             Asked(prompt=prompt, rated=group, seed=seed, orders=orders, first=first.get(prompt.id, ()))
             for prompt, group in rated
         )
+        if spec.hands is not None:
+            given = opened.enter_context(out.table(HandedPrompt, PROMPTS.table))
+            asked = handed(asked, spec, given, counts)
         choices = map(spec.choose, asked)
         for choice in _capped(choices, orders, counts):
             made = list(spec.rows(choice))

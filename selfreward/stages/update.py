@@ -6,8 +6,8 @@ from dataclasses import asdict, replace
 from selfreward.artifacts import Artifact, Output
 from selfreward.artifacts.reports import load_report
 from selfreward.policies import Policy, RewardModels
-from selfreward.records import Prompt, TrainingRow
-from selfreward.row_kinds import PROMPTS
+from selfreward.records import Example, Prompt, RowPrompt, TrainingRow
+from selfreward.row_kinds import EXAMPLES, PROMPTS
 from selfreward.selection.training_rows import row_kind
 from selfreward.stages.mix import sft_weight_of
 from selfreward.updates import AnyUpdate, Training
@@ -32,15 +32,19 @@ def update(
 
     Of reinforcement learning, table `steps` has an RlStep each.
 
+    Reinforcement learning draws answers to table `prompts` of the mixture, after it has learned the human examples that
+    stand there; `reward_models` are those of the run that it may ask.
+
     Where the mixture orders a weight for the likelihood of chosen answers, an update that compares trains on that too.
     """
     task = Task(
         policy=policy,
         reference=reference,
-        rows=_rows(training),
+        rows=_rows(spec, training),
         out=out.path / "model",
         seed=seed,
         reward_models=reward_models,
+        human=_human(spec, training),
     )
     with out.progress(None, "steps") as advance:
         found = run_update(spec.with_sft(sft_weight_of(training)), task, advance, out.reporter.say)
@@ -50,11 +54,18 @@ def update(
     out.write_json("training", {name: value for name, value in report.items() if value is not None})
 
 
-def _rows(training: Artifact) -> Sequence[TrainingRow | Prompt]:
-    if training.has(PROMPTS.table):
-        return list(training.records(PROMPTS.record, PROMPTS.table))
+def _rows(spec: AnyUpdate, training: Artifact) -> Sequence[TrainingRow | Prompt]:
+    if PROMPTS in spec.trains_on:
+        return list(training.records(RowPrompt, PROMPTS.table))
     kind = row_kind(training)
     return list(training.records(kind.record, kind.table))
+
+
+def _human(spec: AnyUpdate, training: Artifact) -> Sequence[Example]:
+    """The human answers beside prompts; pairs are nothing that an update learns from that draws its own answers."""
+    if PROMPTS not in spec.trains_on or not training.has(EXAMPLES.table):
+        return ()
+    return list(training.records(Example, EXAMPLES.table))
 
 
 def training_of(updated: Artifact) -> Training:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from selfreward.policies import Policy, RewardModels
-from selfreward.records import Prompt, TrainingRow
+from selfreward.records import Example, Prompt, TrainingRow
 from selfreward.spec import Spec
 from selfreward.updates.rl_steps import RlStep
 
@@ -22,7 +22,8 @@ TIED_TO_DRAWER = (
 class Task:
     """What is trained besides how: `rows` are of a kind that the update trains on, `reference` is what it ties to.
 
-    `reward_models` are what an update learns from that draws its own answers, if it asks for any.
+    `reward_models` are what an update learns from that draws its own answers, if it asks for any, and `human` what
+    people answered, which it learns before.
     """
 
     policy: Policy
@@ -31,6 +32,7 @@ class Task:
     out: Path
     seed: int
     reward_models: RewardModels | None = None
+    human: Sequence[Example] = ()
 
 
 class UpdateBase(Spec):
@@ -39,6 +41,21 @@ class UpdateBase(Spec):
     @property
     def margins(self) -> str | None:
         """The setting that weighs the margins of pairs, as it is typed; None where none does."""
+        return None
+
+    @property
+    def draws(self) -> int | None:
+        """How many answers it draws of its own; None for one that trains on what it is given."""
+        return None
+
+    @property
+    def why_not_with_human(self) -> str | None:
+        """Why it cannot learn human answers before it draws its own, and what to set; None where it can."""
+        return None
+
+    @property
+    def learns_from_models(self) -> str | None:
+        """The setting that asks for the reward models of the run, as it is typed; None where none does."""
         return None
 
     def tied_to(self, *, policy: Policy, initial: Policy) -> Policy | None:
@@ -86,7 +103,8 @@ class Training:
     pairs, and `kl` is the estimate of the divergence from the reference that the loss took, in nats a row, the mean
     over the steps.
 
-    Of reinforcement learning, `rows_without_reward` are prompts to which no source applied, `completions_missing` those
+    Of reinforcement learning, `human_rows` are the answers of people that were learned first, and `human_tokens` theirs
+    that bore loss. `rows_without_reward` are prompts to which no source applied, `completions_missing` those
     of `completions` that had no reward and bore no loss, and `tokens_drawn` counts all of them. `reward_*`, `entropy_*`
     (nats a token) and `tokens_*` (mean length) are means over the first and the last tenth of the steps, and
     `kl_to_reference` (nats a token) over the last; `flat_groups`, `cut` and `clipped` are the means of RlStep over all.
@@ -120,6 +138,8 @@ class Training:
     desirable_logprob_after: float | None = None
     undesirable_logprob_before: float | None = None
     undesirable_logprob_after: float | None = None
+    human_rows: int | None = None
+    human_tokens: int | None = None
     rows_without_reward: int | None = None
     completions: int | None = None
     completions_missing: int | None = None

@@ -15,7 +15,7 @@ _PICKLED = "training_args.bin"
 def last_checkpoint(folder: Path) -> Path | None:
     """The last whole checkpoint in a folder of an unfinished artifact; all others are deleted."""
     folders = [path for path in folder.glob("checkpoint-*") if path.is_dir() and not path.is_symlink()]
-    found = next((path for path in sorted(folders, key=_step, reverse=True) if _is_whole(path)), None)
+    found = next((path for path in sorted(folders, key=_step, reverse=True) if is_sealed(path)), None)
     _delete_all_but(found, folder)
     return found
 
@@ -41,7 +41,8 @@ def seal(checkpoint: Path) -> None:
     _delete_all_but(checkpoint, checkpoint.parent)
 
 
-def _is_whole(checkpoint: Path) -> bool:
+def is_sealed(checkpoint: Path) -> bool:
+    """Whether a folder was sealed and is as it was then."""
     try:
         return _digest_file(checkpoint).read_text().strip() == _digest(checkpoint)
     except (OSError, ValueError):  # missing, a folder, no text: made again

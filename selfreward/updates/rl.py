@@ -22,14 +22,21 @@ from selfreward.row_kinds import PROMPTS, PromptKind
 from selfreward.spec import execution, neutral
 from selfreward.updates.base import StepAdvance, Task, Training
 from selfreward.updates.checkpoints import keep_checkpoints, last_checkpoint
-from selfreward.updates.rl_rewards import LengthReward, Reward, RewardSource, VerifierReward, build_sources, rewarded
-from selfreward.updates.rl_steps import RlStep, steps_of
+from selfreward.updates.rl_human import learn_human
+from selfreward.updates.rl_rewards import (
+    LengthReward,
+    ModelReward,
+    Reward,
+    RewardSource,
+    VerifierReward,
+    build_sources,
+    rewarded,
+)
+from selfreward.updates.rl_steps import figures_of, steps_of
 from selfreward.updates.rl_trainer import Rollouts, check_padding, prepared, trl_alone
 from selfreward.updates.training import TrainingBase, device_of, model_to_train, save_policy, train
 
 RewardName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-_EDGE = 0.1
-"""The share of steps at either end that the report compares."""
 
 
 def _right_answers() -> dict[RewardName, Reward]:
@@ -45,6 +52,8 @@ class RlSpec(TrainingBase):
     room for a completion in `max_tokens`, or in the model's context, are left out and counted, and so are those to
     which no source of `rewards` applies.
 
+    What people answered is learned before the first step, one pass at `human_learning_rate`.
+
     `beta` ties to the policy `reference`: the one of iteration 0, or the last round's; 0 to none.
     `epsilon` is how far the ratio of probabilities may move before it is clipped, in the second epoch and later ones.
 
@@ -54,6 +63,7 @@ class RlSpec(TrainingBase):
     trains_on: ClassVar[tuple[PromptKind, ...]] = (PROMPTS,)
 
     learning_rate: float = Field(1e-6, gt=0)
+    human_learning_rate: float = Field(5e-5, gt=0)
     steps: PositiveInt = 50
     prompts_per_step: PositiveInt = 8
     group_size: int = 4
@@ -104,6 +114,24 @@ class RlSpec(TrainingBase):
         return self.prompts_per_step * self.group_size
 
     @property
+    def draws(self) -> int:
+        """The completions of all steps."""
+        return self.steps * self.completions
+
+    @property
+    def learns_from_models(self) -> str | None:
+        """The first source of rewards that is the run's reward models."""
+        named = (name for name, one in self.rewards.items() if isinstance(one, ModelReward))
+        return next((f"update.rewards.{name}.kind=reward_model" for name in named), None)
+
+    @property
+    def why_not_with_human(self) -> str | None:
+        """Adapters tie to what they are added to, which is another policy once people's answers were learned."""
+        if self.trainable != "lora" or not self.beta:
+            return None
+        return "update.trainable=lora would tie to the policy that has learned them: set update.trainable=top_layers"
+
+    @property
     def lasting(self) -> bool:
         """As it is set."""
         return self.save_steps > 0
@@ -111,10 +139,9 @@ class RlSpec(TrainingBase):
     @property
     def told(self) -> tuple[str, ...]:
         """The most that training can draw, and that nothing ties it."""
-        most = self.steps * self.completions
         budget = (
-            f"{self.steps} steps of {self.completions} completions: {most:,}, with {most * self.max_new_tokens:,} "
-            "tokens at most"
+            f"{self.steps} steps of {self.completions} completions: {self.draws:,}, with "
+            f"{self.draws * self.max_new_tokens:,} tokens at most"
         )
         loose = "update.beta=0: nothing ties the policy to a reference, so watch its answers, and not its reward alone"
         return (budget,) if self.beta else (budget, loose)
@@ -159,10 +186,11 @@ def train_rl(
     )
     if rollouts.reference is not None:
         check_model(rollouts.reference, trust_remote_code=spec.trust_remote_code)
+    start, learned = learn_human(spec, spec.human_learning_rate, task, scratch)
     order = prompt_order(list(rows), spec.steps * spec.prompts_per_step, task.seed)
     started = last_checkpoint(scratch) if spec.lasting else None
     with quiet(), trl_alone():
-        model = model_to_train(spec, task.policy)
+        model = model_to_train(spec, start)
         check_padding(model, rows[order[0]], pad_id(chat, model.get_input_embeddings().num_embeddings))
         inputs = {"prompt": order}
         trained, result = train(
@@ -175,7 +203,12 @@ def train_rl(
         rows_trained=len(set(order)),
         rows_too_long=len(scored) - len(rows),
         **{**result, "mean_loss": fmean(one.loss for one in steps)},
-        **_figures(spec, steps, unscored=len(prompts) - len(scored)),
+        **figures_of(steps),
+        rows_without_reward=len(prompts) - len(scored),
+        tokens_trained=spec.epochs * sum(one.tokens_trained for one in steps),
+        rl_steps=tuple(steps),
+        human_rows=None if learned is None else learned.rows_trained,
+        human_tokens=None if learned is None else learned.tokens_trained,
     )
 
 
@@ -253,28 +286,3 @@ def _whole_steps(spec: RlSpec, advance: StepAdvance) -> StepAdvance:
 def sources_for(spec: RlSpec, task: Task) -> list[RewardSource]:
     """The sources of rewards that the settings name."""
     return build_sources(spec.rewards, task.reward_models, spec.max_new_tokens, device_of(spec))
-
-
-def _figures(spec: RlSpec, steps: Sequence[RlStep], *, unscored: int) -> dict[str, Any]:
-    """What a report says of all steps, and of the first and the last of them."""
-    some = max(1, round(_EDGE * len(steps)))
-    ends = {"first": steps[:some], "last": steps[-some:]}
-    found: dict[str, Any] = {
-        "rows_without_reward": unscored,
-        "completions": sum(one.completions for one in steps),
-        "completions_missing": sum(one.missing for one in steps),
-        "tokens_drawn": round(sum(one.tokens * one.completions for one in steps)),
-        "tokens_trained": spec.epochs * sum(one.tokens_trained for one in steps),
-        "rl_steps": tuple(steps),
-    }
-    for name in ("reward", "entropy", "tokens"):
-        for when, some_steps in ends.items():
-            found[f"{name}_{when}"] = _mean(some_steps, name)
-    for name in ("flat_groups", "cut", "clipped"):
-        found[name] = _mean(steps, name)
-    return {**found, "kl_to_reference": _mean(ends["last"], "kl")}
-
-
-def _mean(steps: Sequence[RlStep], name: str) -> float | None:
-    there = [value for one in steps if (value := getattr(one, name)) is not None]
-    return fmean(there) if there else None

@@ -4,9 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import fmean
+from typing import Any
 
 Entry = dict[str, float | int | None]
 """What a trainer logged of one optimiser step."""
+_EDGE = 0.1
+"""The share of steps at either end that a report compares."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,3 +102,25 @@ def _count(entry: Entry, name: str) -> int:
 def _mean(entries: Sequence[Entry], name: str) -> float | None:
     found = [value for entry in entries if (value := entry.get(name)) is not None]
     return fmean(found) if found else None
+
+
+def figures_of(steps: Sequence[RlStep]) -> dict[str, Any]:
+    """What a report says of all steps, and of the first and the last of them, by the names of Training."""
+    some = max(1, round(_EDGE * len(steps)))
+    ends = {"first": steps[:some], "last": steps[-some:]}
+    found: dict[str, Any] = {
+        "completions": sum(one.completions for one in steps),
+        "completions_missing": sum(one.missing for one in steps),
+        "tokens_drawn": round(sum(one.tokens * one.completions for one in steps)),
+    }
+    for name in ("reward", "entropy", "tokens"):
+        for when, some_steps in ends.items():
+            found[f"{name}_{when}"] = _mean_of(some_steps, name)
+    for name in ("flat_groups", "cut", "clipped"):
+        found[name] = _mean_of(steps, name)
+    return {**found, "kl_to_reference": _mean_of(ends["last"], "kl")}
+
+
+def _mean_of(steps: Sequence[RlStep], name: str) -> float | None:
+    there = [value for one in steps if (value := getattr(one, name)) is not None]
+    return fmean(there) if there else None

@@ -17,7 +17,7 @@ from selfreward.row_kinds import FEEDBACK
 from selfreward.selection.choice import selection_counts
 from selfreward.selection.pool import Rated
 from selfreward.selection.unpaired import Unpaired
-from selfreward.stages.mix import MixSpec, Spent, mix, mixing_of
+from selfreward.stages.mix import RoundMixSpec, Spent, mix, mixing_of
 from tests.explained import rounds, shown
 from tests.explained import told as explained
 from tests.selection.test_examples import PROMPT, rated
@@ -72,7 +72,7 @@ def mixed(folder: Path, thumbs: list[Feedback] | None, share: float = 0.5) -> Ar
     people = None if thumbs is None else artifact(folder, "thumbs", {"rows": (Feedback, thumbs)})
     return Store(folder, Silent()).run(
         mix,
-        MixSpec(),
+        RoundMixSpec(),
         seed=0,
         selected=selected(folder, OWN, Unpaired()),
         decision=ordered(folder, share),

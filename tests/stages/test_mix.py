@@ -12,7 +12,7 @@ from selfreward.records import Example, PreferencePair, Prompt
 from selfreward.row_kinds import tokens_of, written_as
 from selfreward.selection.examples import BestOfK
 from selfreward.selection.pairs import PreferencePairs
-from selfreward.stages.mix import MixSpec, Spent, mix
+from selfreward.stages.mix import RoundMixSpec, Spent, mix
 from selfreward.stages.prompts import PromptsSpec, prompts
 from tests.stages.tables import artifact, human_example, open_prompt, ordered, selected
 from tests.support import Silent
@@ -28,7 +28,7 @@ def pool_of(folder: Path, tokens: list[int]) -> Artifact:
 
 
 def mixed(
-    folder: Path, spec: MixSpec, decision: Part, human: Artifact, previous: Artifact | None = None, seed: int = 0
+    folder: Path, spec: RoundMixSpec, decision: Part, human: Artifact, previous: Artifact | None = None, seed: int = 0
 ) -> Artifact:
     return Store(folder, Silent()).run(
         mix,
@@ -42,7 +42,7 @@ def mixed(
     )
 
 
-def rounds(folder: Path, spec: MixSpec, human: Artifact, count: int, **decided: float) -> list[Artifact]:
+def rounds(folder: Path, spec: RoundMixSpec, human: Artifact, count: int, **decided: float) -> list[Artifact]:
     """Rounds of 40 own tokens each, half of what is trained on human."""
     made: list[Artifact] = []
     for seed in range(count):
@@ -55,7 +55,7 @@ def drawn_in(made: Artifact) -> list[str]:
 
 
 def test_no_row_is_used_again_unless_that_is_allowed(tmp_path: Path) -> None:
-    first, second = rounds(tmp_path, MixSpec(), pool_of(tmp_path, [10] * 6), 2)
+    first, second = rounds(tmp_path, RoundMixSpec(), pool_of(tmp_path, [10] * 6), 2)
     assert set(drawn_in(first)).isdisjoint(drawn_in(second))
     assert second.json("mixing")["short"] == 20
     assert second.json("mixing")["reuse_epochs"] == 1.0
@@ -63,7 +63,7 @@ def test_no_row_is_used_again_unless_that_is_allowed(tmp_path: Path) -> None:
 
 
 def test_the_least_used_rows_come_first(tmp_path: Path) -> None:
-    made = rounds(tmp_path, MixSpec(max_uses=3), pool_of(tmp_path, [10] * 6), 5)
+    made = rounds(tmp_path, RoundMixSpec(max_uses=3), pool_of(tmp_path, [10] * 6), 5)
     first, second = (drawn_in(one) for one in made[:2])
     assert len(set(second) - set(first)) == 2, "both fresh rows, then two used ones"
     told = [one.json("mixing") for one in made]
@@ -79,7 +79,7 @@ def test_the_least_used_rows_come_first(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", ["replace", "accumulate"])
 def test_a_row_is_once_in_a_training_set(tmp_path: Path, data: str) -> None:
-    for made in rounds(tmp_path, MixSpec(max_uses=5, data=data), pool_of(tmp_path, [10] * 6), 3):  # type: ignore[arg-type]
+    for made in rounds(tmp_path, RoundMixSpec(max_uses=5, data=data), pool_of(tmp_path, [10] * 6), 3):  # type: ignore[arg-type]
         ids = drawn_in(made)
         assert len(ids) == len(set(ids)) > 3
 
@@ -91,7 +91,7 @@ def test_a_row_is_once_in_a_training_set(tmp_path: Path, data: str) -> None:
 def test_the_budget_is_never_exceeded(tmp_path: Path, tokens: list[int], budget: int, share: float, uses: int) -> None:
     human, left, before = pool_of(tmp_path, tokens), budget, None
     for seed in range(3):
-        made = mixed(tmp_path, MixSpec(max_uses=uses), ordered(tmp_path, share, left), human, before, seed)
+        made = mixed(tmp_path, RoundMixSpec(max_uses=uses), ordered(tmp_path, share, left), human, before, seed)
         told = made.json("mixing")
         spent = sum(entry.tokens for entry in made.records(Spent, "ledger"))
         assert spent <= budget
@@ -100,14 +100,14 @@ def test_the_budget_is_never_exceeded(tmp_path: Path, tokens: list[int], budget:
 
 
 def test_what_the_budget_forbids_is_missing(tmp_path: Path) -> None:
-    made = mixed(tmp_path, MixSpec(), ordered(tmp_path, 0.5, 25), pool_of(tmp_path, [10] * 9))
+    made = mixed(tmp_path, RoundMixSpec(), ordered(tmp_path, 0.5, 25), pool_of(tmp_path, [10] * 9))
     told = made.json("mixing")
     assert (told["human_tokens"], told["human_left"], told["short"]) == (20, 5, 20)
     assert told["human_rows_left"] == 7
-    free = mixed(tmp_path, MixSpec(), ordered(tmp_path, 0.5), pool_of(tmp_path, [10] * 9)).json("mixing")
+    free = mixed(tmp_path, RoundMixSpec(), ordered(tmp_path, 0.5), pool_of(tmp_path, [10] * 9)).json("mixing")
     assert (free["human_tokens"], free["human_left"], free["short"]) == (40, None, 0)
     assert (
-        mixed(tmp_path, MixSpec(), ordered(tmp_path, 0.0), pool_of(tmp_path, [10])).json("mixing")["reuse_epochs"]
+        mixed(tmp_path, RoundMixSpec(), ordered(tmp_path, 0.0), pool_of(tmp_path, [10])).json("mixing")["reuse_epochs"]
         is None
     )
 
@@ -116,7 +116,7 @@ def test_a_budget_of_pairs_counts_pairs(tmp_path: Path) -> None:
     people = [replace(make_pair(number), origin="human", chosen_tokens=100) for number in range(6)]
     made = Store(tmp_path, Silent()).run(
         mix,
-        MixSpec(),
+        RoundMixSpec(),
         seed=0,
         selected=selected(tmp_path, OWN, PreferencePairs()),
         decision=ordered(tmp_path, 0.5, 3, sft_weight=0.5),
@@ -142,7 +142,7 @@ def mixed_pairs(
     types = [written_as(PreferencePair, any(label is not None for label in labels)) for labels in (own, people)]
     return Store(folder, Silent()).run(
         mix,
-        MixSpec(data="accumulate", min_rows=1),
+        RoundMixSpec(data="accumulate", min_rows=1),
         seed=0,
         selected=artifact(folder, f"pairs {own}", {"pairs": (types[0], rows)}),
         decision=ordered(folder, 0.5),
@@ -177,10 +177,10 @@ def test_human_prompts_are_sampled_again_once_the_fresh_ones_are_gone(tmp_path: 
         )
         return {example.id for example in stage.records(Example, "human")}
 
-    (once,) = rounds(tmp_path, MixSpec(), human, 1)
+    (once,) = rounds(tmp_path, RoundMixSpec(), human, 1)
     fresh = {f"h{number}" for number in range(6)} - set(drawn_in(once))
     assert asked(once, 6) == fresh, "a row that may be used once is spent"
-    (again,) = rounds(tmp_path, MixSpec(max_uses=2), human, 1)
+    (again,) = rounds(tmp_path, RoundMixSpec(max_uses=2), human, 1)
     assert asked(again, 2) == {f"h{number}" for number in range(6)} - set(drawn_in(again))
     assert asked(again, 6) == {f"h{number}" for number in range(6)}
 
@@ -190,7 +190,7 @@ def test_the_real_share_is_of_answers_without_their_thoughts(tmp_path: Path) -> 
     rows = [human_example(number, 40) for number in range(12)]
     rows = [replace(row, thought=f"<think>{row.text * 3}"[: 3 * len(row.text)]) for row in rows]
     human = artifact(tmp_path, "human that think", {"rows": (Example, rows)})
-    mixing = mixed(tmp_path, MixSpec(), ordered(tmp_path, 0.5), human).json("mixing")
+    mixing = mixed(tmp_path, RoundMixSpec(), ordered(tmp_path, 0.5), human).json("mixing")
     assert (mixing["self_tokens"], mixing["human_tokens"], mixing["human_rows_drawn"]) == (40, 40, 4)
     pairs = replace(make_pair(0), chosen_tokens=8, rejected_tokens=6, rejected_thought="<think></think>no way")
     assert tokens_of(pairs) == 8 + 6 - round(6 * 21 / (21 + len("no way out")))
@@ -201,9 +201,9 @@ def test_a_round_that_wants_half_a_row_draws_one_that_fits_or_says_what_is_missi
     lengths = [12, 16, 19, 21, 24, 28] * 4
     decision = ordered(tmp_path, 0.2)
     for seed in range(20):
-        made = mixed(tmp_path, MixSpec(), decision, pool_of(tmp_path, lengths), seed=seed).json("mixing")
+        made = mixed(tmp_path, RoundMixSpec(), decision, pool_of(tmp_path, lengths), seed=seed).json("mixing")
         assert (made["human_rows_drawn"], made["short"], made["dry"]) == (1, 0, False)
-    far = mixed(tmp_path, MixSpec(), decision, pool_of(tmp_path, [21, 30, 40])).json("mixing")
+    far = mixed(tmp_path, RoundMixSpec(), decision, pool_of(tmp_path, [21, 30, 40])).json("mixing")
     assert (far["human_rows_drawn"], far["short"], far["dry"]) == (0, 10, False), "too long, and that is no dry pool"
-    empty = mixed(tmp_path, MixSpec(), decision, pool_of(tmp_path, [4])).json("mixing")
+    empty = mixed(tmp_path, RoundMixSpec(), decision, pool_of(tmp_path, [4])).json("mixing")
     assert (empty["human_rows_drawn"], empty["short"], empty["dry"]) == (1, 6, True)

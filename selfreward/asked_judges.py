@@ -1,0 +1,77 @@
+"""The judges that a run asks, by the names of their settings, and what each must fit; errors are one line."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from selfreward.backends import AnyBackend, engines_that
+from selfreward.backends.abilities import in_words
+from selfreward.backends.rendering import ChatSpec
+from selfreward.judges.base import JudgeBase, PolicyJudgeBase
+
+
+@dataclass(frozen=True)
+class AskedJudge:
+    """A judge by the name of its setting, its engine, and how many answers to a prompt it is given."""
+
+    name: str
+    judge: JudgeBase
+    engine: AnyBackend
+    answers: int
+
+
+def check_judge(asked: AskedJudge, *, brought: Sequence[str], scripted: bool) -> None:
+    """Raises ValueError where the engine cannot do what the judge needs, or the two do not fit the run.
+
+    `brought` are the columns that the user's data have beside the prompt.
+    """
+    name, judge, engine = asked.name, asked.judge, asked.engine
+    if isinstance(judge, PolicyJudgeBase):
+        _check_policy(name, judge, engine)
+    if missing := judge.needs - engine.can:
+        ways = [f"backend={one} or +backend@{name}.backend={one}" for one in engines_that(judge.needs)]
+        ways += [f"{name}.{setting}" for setting in judge.ways_without(missing)]
+        raise ValueError(
+            f"{name}={judge.called} with backend={engine.kind}, which cannot {in_words(missing)}"
+            f"{' as it is set' if missing <= engine.could else ''}: set {', or '.join(ways)}"
+        )
+    if (why := judge.why_lacking(name, brought)) is not None:
+        raise ValueError(why)
+    if (why := judge.why_unfit(name, asked.answers)) is not None:
+        raise ValueError(why)
+    if "weights" in engine.can and (engine.kind == "scripted") != scripted:
+        raise ValueError(
+            f"{name}.backend={engine.kind} and {'model=scripted' if scripted else 'a real model'} do not go "
+            "together: scripted goes with scripted alone"
+        )
+
+
+def _check_policy(name: str, judge: PolicyJudgeBase, engine: AnyBackend) -> None:
+    if (judge.policy == "external") != (judge.path is not None):
+        raise ValueError(
+            f"{name}.policy={judge.policy} with {name}.path={judge.path}: an external judge, and no other, needs "
+            f"{name}.path=<model folder>"
+        )
+    if (judge.policy == "endpoint") != (engine.endpoint is not None):
+        raise ValueError(
+            f"{name}.policy={judge.policy} on backend={engine.kind}: set {name}.policy=endpoint where the engine names "
+            f"the model itself, as +backend@{name}.backend=server does, and only there"
+        )
+    if judge.policy != "external" and judge.chat != ChatSpec():
+        raise ValueError(
+            f"{name}.chat goes with {name}.policy=external: a run's own policies are talked to as model.chat_template, "
+            "model.template_kwargs, model.end_of_turn and model.date say, and an endpoint as its server does"
+        )
+    if judge.own and name != "judge":
+        raise ValueError(
+            f"{name}.own={','.join(judge.own)}: only the judge of a run is held against gold, set judge.own instead"
+        )
+
+
+def check_measured(members: Mapping[str, JudgeBase]) -> None:
+    """Raises ValueError for a member of a jury whose weight cannot be learned from gold."""
+    for name, member in members.items():
+        if (why := member.why_not_gold) is not None:
+            raise ValueError(
+                f"judge.weights=learned has nothing to learn about judge.members.{name}: {why}; take it out with "
+                f"~judge.members.{name}, or set judge.weights to a weight for every member"
+            )
