@@ -26,7 +26,7 @@ GOLDEN: dict[str, tuple[str | None, str]] = {
     "judge": ("269a0c6fc47377b0", "a421ce4ce632beec"),
     "gate": ("96d9e7a53e72d425", "157764388b0a3a08"),
     "select": ("ad5f2baac9a7e8b1", "b7c11eca1b6e8e5d"),
-    "decide": ("3ec4363302944191", "c17897eb19cc45cf"),
+    "decide": ("a537c7393d8390f5", "cc5ccb6528498a4c"),
     "mix": ("6f0a8d5e067fff98", "5f85a45a484536fc"),
     "update": ("76e0343da25e49db", "f7421b2751ca3fda"),
 }
