@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from selfreward.backends.chat import Chat, pad_id, render_prompt, stop_ids
 from selfreward.backends.model_loading import check_model, context_length, load_chat, load_configs, quiet
@@ -75,6 +75,11 @@ class RlSpec(TrainingBase):
     epsilon: float = Field(0.2, gt=0)
     thought: Literal["keep"] = neutral("keep")
     save_steps: NonNegativeInt = execution(0)
+
+    @field_validator("rewards", mode="before")
+    @classmethod
+    def _null_takes_a_source_out(cls, rewards: object) -> object:
+        return {name: one for name, one in rewards.items() if one is not None} if isinstance(rewards, dict) else rewards
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "RlSpec":
