@@ -3,7 +3,8 @@
 import copy
 import math
 import shutil
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -63,7 +64,8 @@ class TrainingBase(UpdateBase):
     def engine(self) -> dict[str, Json]:
         """What decides the outcome besides the settings; reading it loads nothing."""
         versions: dict[str, Json] = {name: version(name) for name in ("torch", "transformers", "trl", "peft")}
-        return {**versions, "device": device_of(self), "compute": compute_of(self)}
+        kernels: dict[str, Json] = {"attention": "without cudnn"} if device_of(self) == "cuda" else {}
+        return {**versions, **kernels, "device": device_of(self), "compute": compute_of(self)}
 
     @property
     def apart(self) -> bool:
@@ -213,7 +215,8 @@ def train(
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_progress_callback(advance))
     trainable = sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad)
-    outcome = trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    with _sound_attention():
+        outcome = trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     merge = getattr(trainer.model, "merge_and_unload", None)
     trained = trainer.model if merge is None else merge()
     lost = first_without_numbers(trained)
@@ -229,6 +232,23 @@ def train(
         "trainable_parameters": trainable,
         "total_parameters": total,
     }
+
+
+@contextmanager
+def _sound_attention() -> Iterator[None]:
+    """Training without cuDNN's attention, whose backward pass can give NaN from torch 2.11 on.
+
+    It does at 64 tokens more than a multiple of 128, with a mask, on H100 and H200 (github.com/pytorch/pytorch, issue
+    196678); torch then takes another kernel. Scoring has no backward pass.
+    """
+    from torch.backends import cuda
+
+    before = cuda.cudnn_sdp_enabled()
+    cuda.enable_cudnn_sdp(False)
+    try:
+        yield
+    finally:
+        cuda.enable_cudnn_sdp(before)
 
 
 def save_policy(model: Any, chat: Chat, out: Path, *, like: Path) -> None:

@@ -74,6 +74,16 @@ def test_training_raises_its_answers_and_saves_what_was_trained(policy, before, 
     assert (result.trainable_parameters == result.total_parameters) == (mode == "full")
 
 
+def test_training_keeps_off_attention_whose_gradients_can_be_nan_and_puts_the_setting_back(policy, tmp_path):
+    from torch.backends import cuda
+
+    seen = []
+    before = cuda.cudnn_sdp_enabled()
+    train(policy, tmp_path / "trained", advance=lambda _step, _steps: seen.append(cuda.cudnn_sdp_enabled()))
+    assert set(seen) == {False}
+    assert cuda.cudnn_sdp_enabled() is before
+
+
 def test_what_is_saved_names_no_folder_and_keeps_the_configs(policy, tmp_path):
     _, after = train(policy, tmp_path, epochs=1)
     texts = {path.name: path.read_text() for path in after.path.iterdir() if path.suffix != ".safetensors"}
