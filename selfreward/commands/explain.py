@@ -18,12 +18,14 @@ from selfreward.reading.chain import Explanation, HumanOrigin, RowStory, Trainin
 from selfreward.reading.fate_words import fate_in_words, rule_in_words
 from selfreward.reading.lookup import iterations_of
 from selfreward.reading.prompt_rounds import Considered, PolicyName, PromptRound
+from selfreward.reading.rounds import Round
 from selfreward.records import Judgment, Prompt, TrainingRow
 from selfreward.report.figures import plural
 from selfreward.report.pages import visible
 from selfreward.row_kinds import answers_of, candidates_of, facts_of, kind_of, rating_of
 from selfreward.selection.training_rows import row_kind
 from selfreward.spec import Json, Spec
+from selfreward.tracking.rl_lines import rl_lines
 
 _BAR = "│ "
 _OF_MANIFEST = ("stage", "key", "digest", "made", "commit", "versions", "identity", "inputs")
@@ -55,6 +57,7 @@ def listing_lines(view: RunView, iteration: int | None) -> Iterator[str]:
         table = row_kind(mixed).table
         held = f"{mixed.rows(table):,} {table.replace('_', ' ')}"
         yield f"iteration {t} (M{t} → M{t + 1}): {held} to train on, mix/{mixed.key}"
+        yield from rl_lines(Round(t, view.iterations[t], view.sources))
         for row in rows:
             score, prompt, answer = _in_short(row)
             told = "-" if score is None else f"{score:.4f}"

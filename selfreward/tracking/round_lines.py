@@ -140,7 +140,7 @@ def training_counts(row: Mapping[str, Metric]) -> list[str]:
         if row["mix/human_rows_left"]:
             why = "the budget of human data is spent" if "mix/human_left" in row else "too few of its rows were at hand"
         lines.append(f"  {why}: {row['mix/short']} {row['mix/unit']} short of the share asked for")
-    if row.get("train/rows_too_long"):
+    if row.get("train/rows_too_long") and "train/completions" not in row:
         lines.append(f"  {row['train/rows_too_long']} rows were too long to train on (update.max_tokens)")
     if (good := row.get("train/rows_desirable")) is not None:
         weights = f"{row['train/desirable_weight']:.3g} to {row['train/undesirable_weight']:.3g}"
