@@ -1,5 +1,7 @@
 """`selfreward explain RUN [ID]`: a training row, a candidate or a prompt back to everything that led to it.
 
+Of a policy, it tells how that was trained (`explain_policy`).
+
 Text from models and data stands behind a bar, nothing else does.
 """
 
@@ -14,6 +16,7 @@ from selfreward.artifacts.identity import flat_settings
 from selfreward.artifacts.manifest import Manifest
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
+from selfreward.commands.explain_policy import POLICY, policy_json, policy_lines
 from selfreward.reading.chain import Explanation, HumanOrigin, RowStory, TrainingSet, explain
 from selfreward.reading.fate_words import fate_in_words, rule_in_words
 from selfreward.reading.lookup import iterations_of
@@ -35,13 +38,19 @@ _WORDS = 44  # characters of a prompt or an answer in the list
 
 def main(arguments: list[str]) -> int:
     """Prints the explanation of an id, or the list of training rows. 0; raises StoreError for an unknown id."""
-    parser = run_parser("explain", "Trace a training row, a candidate or a prompt back; without ID, list the rows.")
-    parser.add_argument("id", metavar="ID", nargs="?", help="an id of this run, or its first 4 characters or more")
+    parser = run_parser(
+        "explain", "Trace a training row, a candidate, a prompt or a policy back; without ID, list the rows."
+    )
+    parser.add_argument(
+        "id", metavar="ID", nargs="?", help="an id of this run, or its first 4 characters; or a policy, as M1"
+    )
     parser.add_argument("--iteration", type=int, metavar="N", help="only what iteration N knows")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parsed = parser.parse_intermixed_args(arguments)
     view = read_run(run_folder(parsed.run, parsed.runs))
-    if parsed.id is None:
+    if parsed.id is not None and POLICY.fullmatch(parsed.id):
+        lines = [policy_json(view, parsed.id)] if parsed.json else policy_lines(view, parsed.id)
+    elif parsed.id is None:
         lines = [_listing_json(view, parsed.iteration)] if parsed.json else listing_lines(view, parsed.iteration)
     else:
         told = explain(view, parsed.id, parsed.iteration)

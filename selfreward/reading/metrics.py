@@ -90,7 +90,11 @@ def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
             f"judge/{name}": value for name, value in judged.manifest.counts.items() if name not in ("tokens", "money")
         }
     row |= _judge_metrics(one) | _reward_metrics(one.reward) | _curve_metrics(one)
-    row |= _flat("select", one.selection and one.selection.by_name) | _flat("mix", one.mixing) | _trained(one.training)
+    row |= (
+        _flat("select", one.selection and one.selection.by_name)
+        | _flat("mix", one.mixing)
+        | trained_metrics(one.training)
+    )
     for name, cost in one.costs.items():
         row |= _flat(f"cost/{name}", cost)
     return row | _yield_metrics(one)
@@ -214,7 +218,7 @@ def _curve_metrics(one: Round) -> dict[str, Metric]:
     return row
 
 
-def _trained(found: Training | None) -> dict[str, Metric]:
+def trained_metrics(found: Training | None) -> dict[str, Metric]:
     """What an update saw and did; of reinforcement learning also the share of completions without a reward."""
     row = _flat("train", found)
     if found is not None and found.completions is not None:

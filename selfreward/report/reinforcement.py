@@ -13,6 +13,7 @@ from selfreward.report.charts import ChartFigure
 from selfreward.report.figures import DASH, MINUS, amount, arrow, below, count, decimals, plural, share
 from selfreward.report.step_figures import MOST, OF_CURVE, Drawn, reached, step_figures
 from selfreward.report.update_curve import update_curve
+from selfreward.stages.update import ties_to_last
 from selfreward.updates import Training
 
 _LISTED = 300  # steps
@@ -138,7 +139,7 @@ def _source_rows(one: Round, did: Training) -> Iterator[Row]:
 
 
 def _reference(one: Round) -> str:
-    return "the policy before the update" if one.stages["update"].spec.get("reference") == "previous" else "M0"
+    return "the policy before the update" if ties_to_last(one.stages["update"]) else "M0"
 
 
 def _notes(trained: Sequence[tuple[Round, Training]], drawn: Drawn) -> Iterator[str]:

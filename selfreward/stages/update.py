@@ -83,6 +83,11 @@ def rl_steps_of(updated: Artifact) -> tuple[RlStep, ...] | None:
     return tuple(updated.records(RlStep, _STEPS))
 
 
+def ties_to_last(updated: Artifact) -> bool:
+    """Whether it was tied to the policy before it, and not to the one of iteration 0."""
+    return updated.spec.get("reference") == "previous"
+
+
 def policy_of(updated: Artifact) -> Policy:
     """The policy that an update made."""
     return Policy(path=updated.path / "model", key=updated.key, digest=updated.digest)

@@ -1,5 +1,6 @@
 """Reinforcement learning told to the reader: on the page, in metrics, in the log, in commands."""
 
+import json
 import re
 import shutil
 import sys
@@ -145,6 +146,13 @@ def test_reward_stands_over_the_root_of_kl_a_completion(run: RunView) -> None:
     assert page.text.count("Reward over KL, within the updates") == 1
 
 
+def test_it_is_told_what_kl_is_measured_to(run: RunView, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("selfreward.report.reinforcement.ties_to_last", lambda _: True)
+    drawing = shown(run).curve.drawing
+    assert drawing is not None
+    assert "square root of KL to the policy before the update, in nats a completion" in drawing
+
+
 def test_beside_gold_it_stands_with_the_curve_of_the_policies(tmp_path: Path) -> None:
     view = run_with_steps(tmp_path, GROWN, "overoptimisation=default", "judge.policy=initial", "loop.iterations=1")
     html = render(view, None)
@@ -201,6 +209,17 @@ def test_status_explain_and_compare_tell_it(run: RunView, tmp_path: Path) -> Non
     assert "iteration 1: RL drew 320 completions to 32 prompts" in status
     listed = selfreward("explain", run.name, *where, cwd=tmp_path).stdout
     assert listed.count("  RL drew 320 completions") == 2
+    of_policy = selfreward("explain", run.name, "M2", *where, cwd=tmp_path).stdout.splitlines()
+    assert of_policy[0].startswith("M2 of run scripted, trained from M1: update/")
+    assert of_policy[1].startswith("  RL drew 320 completions")
+    assert any(line.split() == ["train/sources/model/missing", "20"] for line in of_policy)
+    assert of_policy[-1].split()[:6] == ["1", "10", "0.01", "32", "2", "1.125"]
+    plain = json.loads(selfreward("explain", run.name, "m1", "--json", *where, cwd=tmp_path).stdout)
+    assert (plain["policy"], len(plain["steps"]), plain["steps"][0]["kl"]) == (1, STEPS, 0.004)
+    for asked, says in (("M0", "is the start model, which no update made"), ("M3", "was not trained")):
+        done = selfreward("explain", run.name, asked, *where, cwd=tmp_path)
+        assert done.returncode == 2
+        assert f"{asked} of scripted {says}: give one of M1 to M2" in done.stderr
     comparison = compare("one", [read_cell(run.folder)])
     head, row = plain_table(comparison)
     assert "RL KL" in head and "RL tokens" in head
