@@ -3,15 +3,14 @@
 A reward that rises says that the policy does what is rewarded. Whether answers are better, the evaluation says.
 """
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from selfreward.reading.rounds import Round
 from selfreward.reading.step_table import step_table
 from selfreward.report.charts import ChartFigure
-from selfreward.report.figures import DASH, MINUS, amount, arrow, below, count, decimals, plural, share
-from selfreward.report.step_figures import MOST, OF_CURVE, Drawn, reached, step_figures
+from selfreward.report.figures import DASH, MINUS, amount, arrow, below, count, decimals, share
+from selfreward.report.step_figures import Drawn, reached, step_figures, steps_a_place, steps_over_kl
 from selfreward.report.update_curve import update_curve
 from selfreward.stages.update import ties_to_last
 from selfreward.updates import Training
@@ -82,13 +81,18 @@ def _told(trained: Sequence[tuple[Round, Training]]) -> Iterator[str]:
             f"Completions grew by {grew:.0%} over {span}, from {decimals(first.tokens_first, 1)} to "
             f"{decimals(last.tokens_last, 1)} tokens: look whether length is what is rewarded."
         )
-    flat = [(one.t, did.flat_groups) for one, did in trained if did.flat_groups is not None and did.flat_groups > _HALF]
-    if flat:
-        listed = ", ".join(f"{arrow(t)} {found:.0%}" for t, found in flat)
+    if listed := _above_half((one.t, did.flat_groups) for one, did in trained):
         yield (
             f"More than half of the groups had rewards that are all equal ({listed}): from these nothing is learned "
             "but to stay near the reference."
         )
+    if listed := _above_half((one.t, did.cut) for one, did in trained):
+        yield f"More than half of the completions did not end by themselves ({listed}): raise update.max_new_tokens."
+
+
+def _above_half(found: Iterable[tuple[int, float | None]]) -> str:
+    """The rounds with a share above one half."""
+    return ", ".join(f"{arrow(t)} {value:.0%}" for t, value in found if value is not None and value > _HALF)
 
 
 def _went(first: float, last: float) -> str:
@@ -146,10 +150,9 @@ def _notes(trained: Sequence[tuple[Round, Training]], drawn: Drawn) -> Iterator[
     gone = [arrow(one.t) for one, _ in trained if not one.rl_steps]
     if gone:
         yield f"“selfreward gc” deleted the steps of {', '.join(gone)}; the tables are whole."
-    total = sum(len(steps) for _, steps in drawn)
-    for what, most in (("the charts over steps", MOST), ("reward over KL", OF_CURVE)):
-        if total > most:
-            yield f"Of {total:,} steps each place of {what} is the mean of {plural(math.ceil(total / most), 'step')}."
+    for what, size in (("the charts over steps", steps_a_place(drawn)), ("reward over KL", steps_over_kl(drawn))):
+        if size > 1:
+            yield f"Each place of {what} is the mean of {size:,} steps, fewer at the end of a round."
     if len(trained) > 1 and all("reward" in one.stages for one, _ in trained):
         yield "Each round has its own reward model, so rewards of different rounds do not compare."
 

@@ -10,8 +10,8 @@ from selfreward.report.step_charts import Place, Steps, StepSeries, step_figure
 from selfreward.report.update_curve import Reached
 from selfreward.updates.rl_steps import RlStep, mean_of
 
-MOST = 240  # places of a line; of more steps, each place is the mean of several
-OF_CURVE = 60
+_PLACES = 240  # in a chart over steps; of more, each place is the mean of several
+_OF_ROUND = 12  # places of a round over KL, where steps go back and forth
 _REWARD, _KL, _ENTROPY, _TOKENS, _CUT, _FLAT, _MISSING, _CLIPPED = 0, 1, 3, 4, 5, 2, 6, 0
 
 Drawn = Sequence[tuple[int, Sequence[RlStep]]]
@@ -36,7 +36,7 @@ def step_figures(drawn: Drawn) -> list[tuple[ChartFigure, str]]:
     """Charts over the steps of all rounds, each with its caption; none where there is no step."""
     if not drawn:
         return []
-    bins, steps = _bins(drawn, MOST), _axis(drawn)
+    bins, steps = _bins(drawn, steps_a_place(drawn)), _axis(drawn)
 
     def line(name: str, kind: int, read: Callable[[RlStep], float | None], spread: str = "") -> StepSeries:
         return StepSeries(name, kind, list(_places(bins, read, lambda one: getattr(one, spread) if spread else None)))
@@ -81,9 +81,18 @@ def _deviation(name: str) -> Callable[[RlStep], float | None]:
     return lambda step: next((one.deviation for one in step.sources if one.name == name), None)
 
 
-def _bins(drawn: Drawn, most: int) -> list[_Bin]:
-    """The steps of all rounds, in runs of equally many where there are more than `most`."""
-    size = math.ceil(sum(len(steps) for _, steps in drawn) / most)
+def steps_a_place(drawn: Drawn) -> int:
+    """How many steps are drawn as one place over steps."""
+    return max(1, math.ceil(sum(len(steps) for _, steps in drawn) / _PLACES))
+
+
+def steps_over_kl(drawn: Drawn) -> int:
+    """How many steps are drawn as one place over KL."""
+    return max(1, math.ceil(max((len(steps) for _, steps in drawn), default=0) / _OF_ROUND))
+
+
+def _bins(drawn: Drawn, size: int) -> list[_Bin]:
+    """The steps of all rounds, `size` of them at a time."""
     bins, before = [], 0
     for t, steps in drawn:
         for start in range(0, len(steps), size):
@@ -111,7 +120,7 @@ def _places(
 
 def reached(drawn: Drawn) -> Iterator[Reached]:
     """Where each step stands; KL a token times the mean tokens of a completion is KL a completion."""
-    for one in _bins(drawn, OF_CURVE) if drawn else []:
+    for one in _bins(drawn, steps_over_kl(drawn)):
         reward = mean_of(step.reward for step in one.steps)
         kl = mean_of(None if step.kl is None else step.kl * step.tokens for step in one.steps)
         if reward is not None and kl is not None:

@@ -136,6 +136,13 @@ def test_what_did_not_move_is_not_told_as_if_it_did(run: RunView, changes: dict[
     assert says in sentence
 
 
+def test_completions_that_are_mostly_cut_are_told_with_what_to_do(run: RunView) -> None:
+    *_, cut = retold(run, [step(n, cut=0.75) for n in (1, 2)])[1].told
+    assert cut == (
+        "More than half of the completions did not end by themselves (M0 → M1 75%): raise update.max_new_tokens."
+    )
+
+
 def test_reward_stands_over_the_root_of_kl_a_completion(run: RunView) -> None:
     curve = shown(run).curve
     assert curve.drawing is not None
@@ -172,8 +179,8 @@ def test_many_steps_are_drawn_as_means_and_that_is_said(run: RunView) -> None:
     _, found = retold(run, [step(n) for n in range(1, 602)])
     assert found.steps == ((), ()), "too many to list"
     assert found.notes == [
-        "Of 601 steps each place of the charts over steps is the mean of 3 steps.",
-        "Of 601 steps each place of reward over KL is the mean of 11 steps.",
+        "Each place of the charts over steps is the mean of 3 steps, fewer at the end of a round.",
+        "Each place of reward over KL is the mean of 51 steps, fewer at the end of a round.",
     ]
     drawing = found.figures[0][0].drawing
     assert drawing is not None
