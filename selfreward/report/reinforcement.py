@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from selfreward.reading.rounds import Round
 from selfreward.reading.step_table import step_table
 from selfreward.report.charts import ChartFigure
-from selfreward.report.figures import DASH, MINUS, amount, arrow, below, count, decimals, share
+from selfreward.report.figures import DASH, MINUS, amount, arrow, below, count, decimals, plural, share
 from selfreward.report.step_figures import Drawn, reached, step_figures, steps_a_place, steps_over_kl
 from selfreward.report.update_curve import update_curve
+from selfreward.selection.handed import ALIKE
 from selfreward.stages.update import ties_to_last
 from selfreward.updates import Training
 
@@ -109,11 +110,13 @@ def _drew(one: Round, did: Training) -> Row:
     return (
         arrow(one.t),
         count(did.rows_trained),
+        count(None if one.selection is None else one.selection.by_name.get(ALIKE)),
         count(did.rows_too_long),
         count(did.rows_without_reward),
         count(did.completions),
         _of(did.completions_missing, did.completions),
         count(did.tokens_drawn),
+        DASH if did.human_rows is None else f"{did.human_rows:,} ({plural(did.human_tokens or 0, 'token')})",
     )
 
 

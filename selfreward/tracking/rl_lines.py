@@ -18,6 +18,8 @@ def rl_lines(one: Round) -> list[str]:
 def _drew(did: Training) -> Iterator[str]:
     yield f"RL drew {did.completions or 0:,} completions to {did.rows_trained:,} prompts"
     yield f"{did.tokens_drawn or 0:,} tokens in all"
+    if did.human_rows:
+        yield f"learned {did.human_rows:,} human answers of {did.human_tokens or 0:,} tokens before"
     yield f"and took {did.steps or 0:,} optimiser steps"
 
 

@@ -17,7 +17,7 @@ from selfreward.commands.gc import empty
 from selfreward.reading.compared_runs import compare
 from selfreward.reading.metrics import final_values, metrics_of_round, metrics_of_run
 from selfreward.reading.rounds import Round, rounds_of
-from selfreward.report.figures import MINUS
+from selfreward.report.figures import DASH, MINUS
 from selfreward.report.page import render
 from selfreward.report.reinforcement import Reinforced, reinforced
 from selfreward.tracking import TrackerSpec
@@ -81,7 +81,7 @@ def test_the_page_has_what_a_round_drew_what_came_of_it_and_every_step(run: RunV
     page = harmless(render(run, None))
     assert "Reinforcement learning" in page.text
     found = shown(run)
-    assert found.drew[0] == ("M0 → M1", "32", "3", "1", "320", "20 of 320", "8,160")
+    assert found.drew[0] == ("M0 → M1", "32", DASH, "3", "1", "320", "20 of 320", "8,160", DASH)
     assert found.came_to[1][:3] == ("M1 → M2", "0.225 → 1.12", "0.040")
     assert found.sources[0][1:] == ("20 of 320", "0.1", "0.5", "1", "0.5")
     head, rows = found.steps
