@@ -25,7 +25,7 @@ from selfreward.reading.rounds import Round
 from selfreward.records import Judgment, Prompt, TrainingRow
 from selfreward.report.figures import plural
 from selfreward.report.pages import visible
-from selfreward.row_kinds import answers_of, candidates_of, facts_of, kind_of, rating_of
+from selfreward.row_kinds import PROMPTS, answers_of, candidates_of, facts_of, kind_of, rating_of
 from selfreward.selection.training_rows import row_kind
 from selfreward.spec import Json, Spec
 from selfreward.tracking.rl_lines import rl_lines
@@ -64,7 +64,8 @@ def listing_lines(view: RunView, iteration: int | None) -> Iterator[str]:
     listed = 0
     for t, mixed, rows in _training_sets(view, iteration):
         table = row_kind(mixed).table
-        held = f"{mixed.rows(table):,} {table.replace('_', ' ')}"
+        drawn_to = f" and {mixed.rows(PROMPTS.table):,} prompts" if mixed.has(PROMPTS.table) else ""
+        held = f"{mixed.rows(table):,} {table.replace('_', ' ')}{drawn_to}"
         yield f"iteration {t} (M{t} → M{t + 1}): {held} to train on, mix/{mixed.key}"
         yield from rl_lines(Round(t, view.iterations[t], view.sources))
         for row in rows:

@@ -41,6 +41,7 @@ def _yield(one: Round) -> str:
     return (
         f"iteration {one.t}: {one.drawn:,} candidates of {selection.prompts:,} prompts, {judged.scored:,} judgments "
         f"scored, {selection.eligible:,} candidates eligible, {one.kept:,} own rows kept"
+        f"{'' if selection.handed is None else f', {selection.handed:,} prompts handed to the update'}"
         f"{'' if made is None else f'; {made.seconds:.3g} s{tokens} a row'}"
     )
 
