@@ -5,12 +5,15 @@ from pathlib import Path
 import pytest
 
 from selfreward.records import Example, PreferencePair, RowPrompt
+from selfreward.report.page import render
 from selfreward.row_kinds import EXAMPLES, PAIRS, PROMPTS
 from selfreward.selection.choice import selection_counts
 from selfreward.stages.mix import mixing_of
 from selfreward.stages.update import training_of
 from selfreward.tracking import metrics_of_run
 from selfreward.updates.rl_steps import RlStep
+from tests.report.browser import harmless
+from tests.test_docs import documented_names
 from tests.test_rewarding import REWARD, Ran, ran
 
 STEPS = (
@@ -65,6 +68,37 @@ def test_metrics_count_what_was_handed_and_learned(direct: Ran) -> None:
     assert first["select/prompts_handed"] == 10
     assert first["select/prompts_alike"] == 0
     assert first["train/human_rows"] == training_of(direct.view.iterations[0]["update"]).human_rows
+
+
+def test_the_log_and_the_page_tell_prompts_human_answers_and_what_was_drawn(direct: Ran) -> None:
+    trained = training_of(direct.view.iterations[0]["update"])
+    told = [line for line in direct.lines if line.startswith("  RL drew")]
+    assert len(told) == 2
+    assert told[0].startswith(f"  RL drew 16 completions to 4 prompts, {trained.tokens_drawn} tokens in all, learned ")
+    assert f"learned {trained.human_rows} human answers of {trained.human_tokens} tokens before" in told[0]
+    assert any(line.startswith("  mixed 10 prompts and ") and "human answers, " in line for line in direct.lines)
+    assert "  handed 10 of 10 prompts to the update, which draws its own" in direct.lines
+    assert not any(line.startswith("  selected ") for line in direct.lines), "there are no candidates to choose"
+    text = harmless(render(direct.view, None)).text
+    assert "Reinforcement learning" in text and "Reward of length" in text
+    assert f"{trained.human_rows} ({trained.human_tokens} tokens)" in text
+    assert "The update draws its own answers to 10 of 10 prompts." in " ".join(text.split())
+    assert f"{trained.tokens_drawn} tokens" in text
+
+
+def test_every_metric_of_both_forms_is_defined(direct: Ran, by_reward_model: Ran) -> None:
+    patterns = documented_names()
+    for view in (direct.view, by_reward_model.view):
+        names = {name for row in metrics_of_run(view) for name in row}
+        assert sorted(name for name in names if not any(one.fullmatch(name) for one in patterns)) == []
+
+
+def test_pairs_and_prompts_are_told_beside_each_other(by_reward_model: Ran) -> None:
+    counts = selection_counts(by_reward_model.view.iterations[0]["select"]).by_name
+    handed, alike = counts["prompts_handed"], counts["prompts_alike"]
+    same = f"; {alike} were left out, whose answers have no scores that differ" if alike else ""
+    assert f"  handed {handed} of 10 prompts to the update, which draws its own{same}" in by_reward_model.lines
+    assert any(line.startswith("  selected ") and " pairs " in line for line in by_reward_model.lines)
 
 
 def test_the_pairs_of_the_round_train_the_reward_model_that_the_update_asks(by_reward_model: Ran) -> None:

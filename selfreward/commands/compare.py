@@ -27,8 +27,16 @@ from selfreward.reading.compared_runs import (
 from selfreward.reading.rounds import Round, rounds_of
 from selfreward.reading.settings import progress_of, read_config
 from selfreward.report.comparison import render_comparison
-from selfreward.report.comparison_table import MEASURES, columns_of, first_alarm, identity, last_policy, notes
-from selfreward.report.figures import change, count, share
+from selfreward.report.comparison_table import (
+    ComparedMetric,
+    columns_of,
+    first_alarm,
+    identity,
+    last_policy,
+    measures_of,
+    notes,
+)
+from selfreward.report.figures import amount, change, count
 
 PAGE_FILE = "comparison.html"
 TABLE_FILE = "comparison.csv"
@@ -97,22 +105,30 @@ def _default_out(asked: Sequence[Path]) -> Path:
 
 def plain_table(comparison: Comparison) -> list[str]:
     """The lines of the table: one for each run, columns aligned."""
-    shorts = [one.short for one in MEASURES]
+    measures = measures_of(comparison)
+    shorts = [one.short for one in measures]
     head = ("#", *columns_of(comparison), "state", "t", "alarm", *shorts, "human", "seconds", "tokens")
     rows = []
     for number, cell in enumerate(comparison.cells, start=1):
-        values = [(change if one.signed else share)(cell.metric(one.metric)) for one in MEASURES]
+        values = [_figure(cell, one) for one in measures]
         told = (*identity(comparison, number, cell), last_policy(cell), first_alarm(cell), *values)
         cost = count(cell.human_rows), f"{cell.cost.seconds:,.2f}", count(cell.cost.tokens)
         rows.append(dict(zip(head, (*told, *cost), strict=True)))
     return table_lines(rows)
 
 
+def _figure(cell: Cell, one: ComparedMetric) -> str:
+    value = cell.metric(one.metric)
+    if one.signed or value is None:
+        return change(value)
+    return amount(value)
+
+
 def csv_text(comparison: Comparison) -> str:
     """The table with all digits; what does not exist is empty."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    measured = [f"{one.metric}{end}" for one in MEASURES for end in ("", "_low", "_high")]
+    measured = [f"{one.metric}{end}" for one in measures_of(comparison) for end in ("", "_low", "_high")]
     swept = comparison.columns
     costs = ["seconds", "seconds_shared", "tokens"]
     writer.writerow(["run", "state", "error", *swept, "iteration", *measured, "first_alarm", "human_rows", *costs])

@@ -1,5 +1,7 @@
 """`selfreward explain RUN [ID]`: a training row, a candidate or a prompt back to everything that led to it.
 
+Of a policy, it tells how that was trained (`explain_policy`).
+
 Text from models and data stands behind a bar, nothing else does.
 """
 
@@ -14,16 +16,19 @@ from selfreward.artifacts.identity import flat_settings
 from selfreward.artifacts.manifest import Manifest
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
+from selfreward.commands.explain_policy import POLICY, policy_json, policy_lines
 from selfreward.reading.chain import Explanation, HumanOrigin, RowStory, TrainingSet, explain
 from selfreward.reading.fate_words import fate_in_words, rule_in_words
 from selfreward.reading.lookup import iterations_of
 from selfreward.reading.prompt_rounds import Considered, PolicyName, PromptRound
+from selfreward.reading.rounds import Round
 from selfreward.records import Judgment, Prompt, TrainingRow
 from selfreward.report.figures import plural
 from selfreward.report.pages import visible
-from selfreward.row_kinds import answers_of, candidates_of, facts_of, kind_of, rating_of
+from selfreward.row_kinds import PROMPTS, answers_of, candidates_of, facts_of, kind_of, rating_of
 from selfreward.selection.training_rows import row_kind
 from selfreward.spec import Json, Spec
+from selfreward.tracking.rl_lines import rl_lines
 
 _BAR = "│ "
 _OF_MANIFEST = ("stage", "key", "digest", "made", "commit", "versions", "identity", "inputs")
@@ -33,13 +38,19 @@ _WORDS = 44  # characters of a prompt or an answer in the list
 
 def main(arguments: list[str]) -> int:
     """Prints the explanation of an id, or the list of training rows. 0; raises StoreError for an unknown id."""
-    parser = run_parser("explain", "Trace a training row, a candidate or a prompt back; without ID, list the rows.")
-    parser.add_argument("id", metavar="ID", nargs="?", help="an id of this run, or its first 4 characters or more")
+    parser = run_parser(
+        "explain", "Trace a training row, a candidate, a prompt or a policy back; without ID, list the rows."
+    )
+    parser.add_argument(
+        "id", metavar="ID", nargs="?", help="an id of this run, or its first 4 characters; or a policy, as M1"
+    )
     parser.add_argument("--iteration", type=int, metavar="N", help="only what iteration N knows")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parsed = parser.parse_intermixed_args(arguments)
     view = read_run(run_folder(parsed.run, parsed.runs))
-    if parsed.id is None:
+    if parsed.id is not None and POLICY.fullmatch(parsed.id):
+        lines = [policy_json(view, parsed.id)] if parsed.json else policy_lines(view, parsed.id)
+    elif parsed.id is None:
         lines = [_listing_json(view, parsed.iteration)] if parsed.json else listing_lines(view, parsed.iteration)
     else:
         told = explain(view, parsed.id, parsed.iteration)
@@ -53,8 +64,10 @@ def listing_lines(view: RunView, iteration: int | None) -> Iterator[str]:
     listed = 0
     for t, mixed, rows in _training_sets(view, iteration):
         table = row_kind(mixed).table
-        held = f"{mixed.rows(table):,} {table.replace('_', ' ')}"
+        drawn_to = f" and {mixed.rows(PROMPTS.table):,} prompts" if mixed.has(PROMPTS.table) else ""
+        held = f"{mixed.rows(table):,} {table.replace('_', ' ')}{drawn_to}"
         yield f"iteration {t} (M{t} → M{t + 1}): {held} to train on, mix/{mixed.key}"
+        yield from rl_lines(Round(t, view.iterations[t], view.sources))
         for row in rows:
             score, prompt, answer = _in_short(row)
             told = "-" if score is None else f"{score:.4f}"

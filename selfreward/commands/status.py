@@ -6,6 +6,7 @@ from selfreward.reading.best import best_of
 from selfreward.reading.rounds import Round, rounds_of
 from selfreward.reading.settings import progress_of, read_config
 from selfreward.stages.reward import reward_line, rewarding_of
+from selfreward.tracking.rl_lines import rl_lines
 
 
 def main(arguments: list[str]) -> int:
@@ -24,6 +25,8 @@ def main(arguments: list[str]) -> int:
             print(_yield(one))
         if one.reward is not None:
             print(f"iteration {one.t}: {reward_line(one.reward).strip()}")
+        for line in rl_lines(one):
+            print(f"iteration {one.t}: {line.strip()}")
     if (best := best_of(view)) is not None:
         print(best.told)
     print(_progress(view))
@@ -38,6 +41,7 @@ def _yield(one: Round) -> str:
     return (
         f"iteration {one.t}: {one.drawn:,} candidates of {selection.prompts:,} prompts, {judged.scored:,} judgments "
         f"scored, {selection.eligible:,} candidates eligible, {one.kept:,} own rows kept"
+        f"{'' if selection.handed is None else f', {selection.handed:,} prompts handed to the update'}"
         f"{'' if made is None else f'; {made.seconds:.3g} s{tokens} a row'}"
     )
 

@@ -17,6 +17,7 @@ from selfreward.reading.rounds import Round, rounds_of, share_of
 from selfreward.stages.reward import Rewarding, rewarding_of
 from selfreward.stages.sample import Sampled
 from selfreward.stages.source import LEFT_OUT, counted
+from selfreward.updates import Training
 
 METRICS_FILE = "metrics.jsonl"
 ALARMS = ("ALARM", "SEVERE")
@@ -42,23 +43,29 @@ def final_values(rows: Sequence[Mapping[str, Metric]]) -> dict[str, Metric]:
     nlls = [value for row in rows if isinstance(value := row.get("diversity/open/human_nll"), float)]
     alarms = [row["loop/iteration"] for row in rows if row.get("collapse/state") in ALARMS]
     spent = [row["mix/human_rows_spent"] for row in rows if "mix/human_rows_spent" in row]
+    reached = [row["train/kl_to_reference"] for row in rows if "train/kl_to_reference" in row]
+    drawn = [value for row in rows if isinstance(value := row.get("train/tokens_drawn"), int)]
     found: dict[str, Metric] = {
         "final/sem_drop": rows[-1].get("collapse/sem/drop"),
         "final/human_nll_rise": nlls[-1] - min(nlls[:-1]) if len(nlls) > 1 else None,
         "final/first_alarm": alarms[0] if alarms else None,
         "final/human_rows_spent": spent[-1] if spent else None,
+        "final/kl_to_reference": reached[-1] if reached else None,
+        "final/tokens_drawn": sum(drawn) if drawn else None,
     }
     return {name: value for name, value in found.items() if value is not None}
 
 
 def ending_metrics(one: Round) -> dict[str, Metric]:
     """Those metrics of an iteration that `final_values` goes by; what is not known is left out."""
-    measured, verdict, mixed = one.measurement, one.verdict, one.mixing
+    measured, verdict, mixed, trained = one.measurement, one.verdict, one.mixing, one.training
     found: dict[str, Metric] = {
         "loop/iteration": one.t,
         "diversity/open/human_nll": None if measured is None else measured.human_nll,
         "collapse/state": None if verdict is None else verdict.state,
         "mix/human_rows_spent": None if mixed is None else mixed.human_rows_spent,
+        "train/kl_to_reference": None if trained is None else trained.kl_to_reference,
+        "train/tokens_drawn": None if trained is None else trained.tokens_drawn,
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -86,7 +93,7 @@ def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
     row |= (
         _flat("select", one.selection and one.selection.by_name)
         | _flat("mix", one.mixing)
-        | _flat("train", one.training)
+        | trained_metrics(one.training)
     )
     for name, cost in one.costs.items():
         row |= _flat(f"cost/{name}", cost)
@@ -208,6 +215,14 @@ def _curve_metrics(one: Round) -> dict[str, Metric]:
     if (turning := one.turning) is not None and turning.value is not None:
         change = {"gold_change": turning.value, "gold_change_low": turning.low, "gold_change_high": turning.high}
         row |= _flat("overoptimisation", {"turned": turning.bound is not None, **change})
+    return row
+
+
+def trained_metrics(found: Training | None) -> dict[str, Metric]:
+    """What an update saw and did; of reinforcement learning also the share of completions without a reward."""
+    row = _flat("train", found)
+    if found is not None and found.completions is not None:
+        row["train/missing_share"] = share_of(found.completions_missing, found.completions)
     return row
 
 

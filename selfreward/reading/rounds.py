@@ -24,7 +24,7 @@ from selfreward.stages.mix import mixing_of
 from selfreward.stages.overoptimisation import curve_of
 from selfreward.stages.reward import rewarding_of
 from selfreward.stages.sample import sampled_of
-from selfreward.stages.update import training_of
+from selfreward.stages.update import rl_steps_of, training_of
 
 MAKING = ("sample", "judge", "select")
 """The stages that turn prompts into rows of the policy's own; what the others cost does not buy rows."""
@@ -78,6 +78,7 @@ class Round:
     mixing = _report("mix", mixing_of)
     reward = _report("reward", rewarding_of)
     training = _report("update", training_of)
+    rl_steps = _report("update", rl_steps_of)
 
     @property
     def turning(self) -> GateFinding | None:

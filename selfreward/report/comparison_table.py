@@ -33,17 +33,27 @@ NLL = ComparedMetric("NLL", "human NLL", "diversity/open/human_nll")
 SEM_DROP = ComparedMetric("sem drop", "drop of sem", "final/sem_drop", signed=True)
 RISE = ComparedMetric("rise", "rise of human NLL over its minimum", "final/human_nll_rise", signed=True)
 MEASURES = (GREEDY, PASS_1, GAIN, DISTINCT, OPEN, SEM_DROP, NLL, RISE)
+_OF_RL = (
+    ComparedMetric("RL KL", "KL that RL reached, nats a token", "final/kl_to_reference"),
+    ComparedMetric("RL tokens", "tokens that RL drew", "final/tokens_drawn"),
+)
+
+
+def measures_of(comparison: Comparison) -> tuple[ComparedMetric, ...]:
+    """What the runs are compared by: what all have, and what reinforcement learning has where a run has it."""
+    return (*MEASURES, *(one for one in _OF_RL if any(one.of(cell) is not None for cell in comparison.cells)))
 
 
 def page_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the table with intervals."""
-    head = ["#", *columns_of(comparison), "state", "policy", "first alarm", *(one.name for one in MEASURES)]
+    measures = measures_of(comparison)
+    head = ["#", *columns_of(comparison), "state", "policy", "first alarm", *(one.name for one in measures)]
     head += ["human rows", "time", "of it shared", "tokens"]
     rows = []
     for number, cell in enumerate(comparison.cells, start=1):
         policy = DASH if cell.last is None else f"M{last_policy(cell)}"
         told = [*identity(comparison, number, cell), policy, first_alarm(cell)]
-        told += [limited(one.of(cell), signed=one.signed) for one in MEASURES]
+        told += [limited(one.of(cell), signed=one.signed) for one in measures]
         times = (seconds(cell.cost.seconds), seconds(shared_seconds(comparison, cell)))
         rows.append([*told, count(cell.human_rows), *times, count(cell.cost.tokens)])
     return head, rows

@@ -21,6 +21,7 @@ from selfreward.report.health_figures import families, human_data, sight
 from selfreward.report.judging import judge_figures, member_figures, seen, to_read, weights_line
 from selfreward.report.optimised import optimised
 from selfreward.report.pages import page
+from selfreward.report.reinforcement import reinforced
 from selfreward.report.reward_models import reward_figures, seen_rewards
 from selfreward.report.round_tables import costs, data_read, funnels, per_kept_row
 from selfreward.report.set_table import set_table
@@ -82,6 +83,7 @@ def render(view: RunView, control: RunView | None, beside: Sequence[RunView] = (
         to_read=to_read(view, judges[-1].t) if judges and texts else None,
         rewards=rewards,
         reward_figures=reward_figures(rewards, rounds),
+        reinforced=reinforced(rounds),
         optimised=optimised(view, rounds),
         funnels=funnels(rounds),
         data=data_read(view),

@@ -90,7 +90,9 @@ def _bars(found: Round, drawn: int) -> list[Bar]:
     if found.mixing is not None:
         own, human = found.mixing.self_rows, found.mixing.human_rows
         parts = ((own, _OWN), (human, _HUMAN))
-        bars.append(Bar("trained on", parts, count(own + human), f"{own:,} own, then {human:,} human"))
+        anew = found.selection is not None and found.selection.handed is not None and found.selection.pairs is None
+        told = f"{own:,} {'prompts' if anew else 'own'}, then {human:,} human"
+        bars.append(Bar("trained on", parts, count(own + human), told))
     return bars
 
 

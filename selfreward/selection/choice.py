@@ -25,6 +25,7 @@ class SelectionCounts:
 
     `candidates` were looked at and `eligible` of them could have been chosen. `pairs` are None where examples were
     selected, and `ties` made no pair. `human_prompts` were sampled to set their human answer against the policy's.
+    `handed` counts the prompts that the update draws answers to, None where it draws none.
     """
 
     by_name: Mapping[str, int]
@@ -35,6 +36,7 @@ class SelectionCounts:
     pairs: int | None
     ties: int
     human_prompts: int
+    handed: int | None = None
 
 
 def selection_counts(selected: Artifact) -> SelectionCounts:
@@ -50,6 +52,7 @@ def selection_counts(selected: Artifact) -> SelectionCounts:
         pairs=found.get("pairs"),
         ties=found.get("ties", 0),
         human_prompts=found.get("human_pairs", 0) + found.get("human_prompts_without_pair", 0),
+        handed=found.get("prompts_handed"),
     )
 
 

@@ -16,6 +16,7 @@ from selfreward.updates.rl_steps import RlStep
 from selfreward.updates.training_process import run_update
 
 VERSION = 3
+_STEPS = "steps"
 
 
 def update(
@@ -49,7 +50,9 @@ def update(
     with out.progress(None, "steps") as advance:
         found = run_update(spec.with_sft(sft_weight_of(training)), task, advance, out.reporter.say)
     if found.rl_steps is not None:
-        out.write_table(RlStep, found.rl_steps, "steps")
+        out.write_table(RlStep, found.rl_steps, _STEPS)
+    if found.tokens_drawn is not None:
+        out.count(completion_tokens=found.tokens_drawn)
     report = asdict(replace(found, rl_steps=None))
     out.write_json("training", {name: value for name, value in report.items() if value is not None})
 
@@ -71,6 +74,18 @@ def _human(spec: AnyUpdate, training: Artifact) -> Sequence[Example]:
 def training_of(updated: Artifact) -> Training:
     """What an update saw and did."""
     return load_report(updated, "training", Training)
+
+
+def rl_steps_of(updated: Artifact) -> tuple[RlStep, ...] | None:
+    """The steps of reinforcement learning; None of another update, and where `selfreward gc` deleted them."""
+    if not updated.has(_STEPS) or updated.manifest.collected:
+        return None
+    return tuple(updated.records(RlStep, _STEPS))
+
+
+def ties_to_last(updated: Artifact) -> bool:
+    """Whether it was tied to the policy before it, and not to the one of iteration 0."""
+    return updated.spec.get("reference") == "previous"
 
 
 def policy_of(updated: Artifact) -> Policy:

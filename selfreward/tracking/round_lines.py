@@ -121,15 +121,26 @@ def training_counts(row: Mapping[str, Metric]) -> list[str]:
     pairs = f" in {row['select/pairs']} pairs" if "select/pairs" in row else ""
     share = row["mix/real_share_rows" if row["mix/unit"] == "pairs" else "mix/real_share_tokens"]
     fresh = row["mix/human_rows_fresh"]
+    handed, alike = row.get("select/prompts_handed"), row.get("select/prompts_alike")
+    # A rule that makes pairs too selects candidates; the other hands prompts alone.
+    anew = handed is not None and "select/pairs" not in row
+    own, people = ("prompts", "human answers") if anew else ("own rows", "human ones")
     lines = [
-        f"  selected {row['select/selected']} of {row['select/candidates']} candidates{pairs} "
-        f"({', '.join(left_out) or 'all'}); "
-        f"{row['select/prompts_without_selection']} of {row['select/prompts']} prompts gave none",
-        f"  mixed {row['mix/self_rows']} own rows and {row['mix/human_rows']} human ones"
+        f"  mixed {row['mix/self_rows']} {own} and {row['mix/human_rows']} {people}"
         f"{'' if fresh == row['mix/human_rows_drawn'] else f' ({fresh} never used before)'}, "
         f"{share:.1%} of the {row['mix/unit']} ({row['mix/real_share_asked']:.1%} asked); "
         f"{row['mix/human_rows_left']} human rows are left",
     ]
+    if not anew:
+        lines.insert(
+            0,
+            f"  selected {row['select/selected']} of {row['select/candidates']} candidates{pairs} "
+            f"({', '.join(left_out) or 'all'}); "
+            f"{row['select/prompts_without_selection']} of {row['select/prompts']} prompts gave none",
+        )
+    if handed is not None:
+        same = f"; {alike} were left out, whose answers have no scores that differ" if alike else ""
+        lines.append(f"  handed {handed} of {row['select/prompts']} prompts to the update, which draws its own{same}")
     if row.get("select/ties") or row.get("select/below_margin"):
         lines.append(f"  no pairs: {row['select/ties']} ties, {row['select/below_margin']} within select.margin")
     if (without := row.get("select/pairs_without_label")) is not None:
@@ -140,7 +151,7 @@ def training_counts(row: Mapping[str, Metric]) -> list[str]:
         if row["mix/human_rows_left"]:
             why = "the budget of human data is spent" if "mix/human_left" in row else "too few of its rows were at hand"
         lines.append(f"  {why}: {row['mix/short']} {row['mix/unit']} short of the share asked for")
-    if row.get("train/rows_too_long"):
+    if row.get("train/rows_too_long") and "train/completions" not in row:
         lines.append(f"  {row['train/rows_too_long']} rows were too long to train on (update.max_tokens)")
     if (good := row.get("train/rows_desirable")) is not None:
         weights = f"{row['train/desirable_weight']:.3g} to {row['train/undesirable_weight']:.3g}"

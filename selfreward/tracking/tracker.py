@@ -13,6 +13,7 @@ from selfreward.reading.monitor_metrics import Metric
 from selfreward.reading.rounds import Round
 from selfreward.spec import Spec, execution
 from selfreward.stages.reward import reward_line
+from selfreward.tracking.rl_lines import rl_lines
 from selfreward.tracking.round_lines import (
     curve_lines,
     drawn_lines,
@@ -98,7 +99,7 @@ class Tracker:
             row = self._rows[t]
             gate_lines = () if one.gate is None else one.gate.told
             found = (*set_lines(one), *monitor_lines(one), *curve_lines(one))
-            told = (*drawn_lines(row), *gate_lines, *member_lines(one.members), *training_counts(row))
+            told = (*drawn_lines(row), *gate_lines, *member_lines(one.members), *training_counts(row), *rl_lines(one))
             reward_lines = () if one.reward is None else (reward_line(one.reward),)
             for line in (*found, *told, *reward_lines):
                 self.printer.say(line)

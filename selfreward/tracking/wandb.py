@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +26,11 @@ from selfreward.artifacts.runs import read_run
 from selfreward.reading.metrics import data_metrics, final_values, metrics_of_round, metrics_of_run
 from selfreward.reading.rounds import Round
 from selfreward.reading.samples import COLUMNS, sample_rows
+from selfreward.reading.step_table import step_table
 from selfreward.shell_quoting import word
 from selfreward.tracking.alerts import decision_alerts, gate_alerts, policy_alerts
 from selfreward.tracking.tracker import TrackerSpec
+from selfreward.updates.rl_steps import RlStep
 
 if TYPE_CHECKING:
     import wandb
@@ -87,6 +89,8 @@ class WandbRun:
                 alerts = [*policy_alerts(one, before), *alerts]
                 if self._spec.log_text:
                     row["samples"] = self._samples(one.stages)
+            if one.rl_steps is not None:
+                row["rl/steps"] = _steps(one.t, one.rl_steps)
             # Before the row: a process killed between the two says it again rather than never.
             for alert in alerts:
                 run.alert(alert.title, alert.text, level=alert.level)
@@ -186,6 +190,14 @@ class WandbRun:
 
         held_out = read_run(self._folder).sources["held_out"]
         return wandb.Table(columns=COLUMNS, data=sample_rows(held_out, stages["evaluate"]))
+
+
+def _steps(t: int, steps: Sequence[RlStep]) -> "wandb.Table":
+    """A table and no rows of the history, whose steps are iterations and tell what W&B holds."""
+    import wandb
+
+    columns, rows = step_table(t, steps)
+    return wandb.Table(columns=[*columns], data=rows)
 
 
 def run_id(settings: Mapping[str, Any], folder: Path) -> str:

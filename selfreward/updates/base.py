@@ -1,6 +1,6 @@
 """What the loop asks of any update, what an update is given, and what it reports."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -8,7 +8,7 @@ from typing import Self
 from selfreward.policies import Policy, RewardModels
 from selfreward.records import Example, Prompt, TrainingRow
 from selfreward.spec import Spec
-from selfreward.updates.rl_steps import RlStep
+from selfreward.updates.rl_steps import RlStep, SourceEnds
 
 StepAdvance = Callable[[int, int], None]
 TIED_TO_DRAWER = (
@@ -108,7 +108,7 @@ class Training:
     of `completions` that had no reward and bore no loss, and `tokens_drawn` counts all of them. `reward_*`, `entropy_*`
     (nats a token) and `tokens_*` (mean length) are means over the first and the last tenth of the steps, and
     `kl_to_reference` (nats a token) over the last; `flat_groups`, `cut` and `clipped` are the means of RlStep over all.
-    `rl_steps` are the steps.
+    `sources` has each source of rewards by name, `rl_steps` the steps.
 
     `skill` and `modes` are the state of a scripted policy.
     """
@@ -154,6 +154,7 @@ class Training:
     flat_groups: float | None = None
     cut: float | None = None
     clipped: float | None = None
+    sources: Mapping[str, SourceEnds] | None = None
     rl_steps: tuple[RlStep, ...] | None = None
     skill: float | None = None
     modes: float | None = None

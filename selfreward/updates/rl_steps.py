@@ -1,6 +1,6 @@
 """What reinforcement learning did at every step: one row for each draw of completions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import fmean
@@ -55,11 +55,60 @@ class RlStep:
     clipped: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceEnds:
+    """What one source of rewards said over all steps: of `applied` completions it said nothing about `missing`.
+
+    `mean_*` and `deviation_*` are those of SourceStep, their means over the first and the last tenth of the steps.
+    """
+
+    applied: int
+    missing: int
+    mean_first: float | None
+    mean_last: float | None
+    deviation_first: float | None
+    deviation_last: float | None
+
+
+def ends_of(steps: Sequence[RlStep]) -> tuple[Sequence[RlStep], Sequence[RlStep]]:
+    """The first tenth and the last tenth of the steps, one at least, which a report compares."""
+    some = max(1, round(_EDGE * len(steps)))
+    return steps[:some], steps[-some:]
+
+
+def mean_of(found: Iterable[float | None]) -> float | None:
+    """The mean of what is there; None where nothing is."""
+    there = [value for value in found if value is not None]
+    return fmean(there) if there else None
+
+
+def sources_of(steps: Sequence[RlStep]) -> dict[str, SourceEnds]:
+    """What each source said, by name, in the order of the settings."""
+    names = dict.fromkeys(one.name for step in steps for one in step.sources)
+    first, last = ends_of(steps)
+    return {name: _ends(*(_of(name, some) for some in (steps, first, last))) for name in names}
+
+
 def steps_of(history: Sequence[Entry], epochs: int) -> tuple[RlStep, ...]:
     """The steps that a trainer logged, in order; each is `epochs` optimiser steps."""
     logged = (entry for entry in history if "loss" in entry)
     drawn = groupby(logged, key=lambda entry: (int(entry["step"] or 0) - 1) // epochs + 1)
     return tuple(_step(number, list(entries)) for number, entries in drawn)
+
+
+def _of(name: str, steps: Sequence[RlStep]) -> list[SourceStep]:
+    return [one for step in steps for one in step.sources if one.name == name]
+
+
+def _ends(every: Sequence[SourceStep], first: Sequence[SourceStep], last: Sequence[SourceStep]) -> SourceEnds:
+    return SourceEnds(
+        applied=sum(one.applied for one in every),
+        missing=sum(one.missing for one in every),
+        mean_first=mean_of(one.mean for one in first),
+        mean_last=mean_of(one.mean for one in last),
+        deviation_first=mean_of(one.deviation for one in first),
+        deviation_last=mean_of(one.deviation for one in last),
+    )
 
 
 def _step(number: int, entries: Sequence[Entry]) -> RlStep:
@@ -100,18 +149,17 @@ def _count(entry: Entry, name: str) -> int:
 
 
 def _mean(entries: Sequence[Entry], name: str) -> float | None:
-    found = [value for entry in entries if (value := entry.get(name)) is not None]
-    return fmean(found) if found else None
+    return mean_of(entry.get(name) for entry in entries)
 
 
 def figures_of(steps: Sequence[RlStep]) -> dict[str, Any]:
     """What a report says of all steps, and of the first and the last of them, by the names of Training."""
-    some = max(1, round(_EDGE * len(steps)))
-    ends = {"first": steps[:some], "last": steps[-some:]}
+    ends = dict(zip(("first", "last"), ends_of(steps), strict=True))
     found: dict[str, Any] = {
         "completions": sum(one.completions for one in steps),
         "completions_missing": sum(one.missing for one in steps),
         "tokens_drawn": round(sum(one.tokens * one.completions for one in steps)),
+        "sources": sources_of(steps),
     }
     for name in ("reward", "entropy", "tokens"):
         for when, some_steps in ends.items():
@@ -122,5 +170,4 @@ def figures_of(steps: Sequence[RlStep]) -> dict[str, Any]:
 
 
 def _mean_of(steps: Sequence[RlStep], name: str) -> float | None:
-    there = [value for one in steps if (value := getattr(one, name)) is not None]
-    return fmean(there) if there else None
+    return mean_of(getattr(one, name) for one in steps)

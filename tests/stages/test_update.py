@@ -88,4 +88,11 @@ def test_steps_are_a_table_and_a_killed_update_goes_on_in_its_place(tmp_path, ki
     assert {one.name for step in steps for one in step.sources} == {"model"}
     assert report.completions == sum(one.completions for one in steps) == 24
     assert report.rl_steps is None, "the table has them"
+    assert report.sources is not None
+    model = report.sources["model"]
+    assert (model.applied, model.missing) == (24, 0)
+    said = [step.sources[0] for step in steps]
+    assert (model.mean_first, model.mean_last) == (said[0].mean, said[-1].mean)
+    assert (model.deviation_first, model.deviation_last) == (said[0].deviation, said[-1].deviation)
+    assert plain.tokens == report.tokens_drawn, "what it drew is a part of what it cost"
     assert (policy_of(plain).path / "model.safetensors").exists()
