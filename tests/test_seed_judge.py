@@ -245,6 +245,6 @@ def test_every_command_of_the_documentation_composes() -> None:
     root = Path(__file__).parent.parent
     text = "".join((root / page).read_text() for page in ("README.md", "docs/judges.md")).replace("\\\n", " ")
     commands = re.findall(r"^ {4}selfreward seed-judge (.*)$", text, re.MULTILINE)
-    assert len(commands) == 3
+    assert len(commands) == 5
     for command in commands:
         validate_as(SeedJudgeConfig, compose([GROUP, *shlex.split(command)]))
