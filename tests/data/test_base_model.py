@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from selfreward.backends import new_tokens
-from selfreward.backends.chat import render_prompt
+from selfreward.backends.chat import answer_tokens, render_prompt
 from selfreward.backends.model_loading import load_chat
 from selfreward.backends.new_tokens import FILE, NewTokens, read_new_tokens
 from selfreward.backends.rendering import read_rendering
@@ -16,6 +16,8 @@ from selfreward.data.base_model import policy_to_teach
 from selfreward.data.models import HfModel, ScriptedModel, start_policy
 from selfreward.errors import BackendError, ConfigError
 from selfreward.policies import Policy
+from tests.families import Family, write_model
+from tests.families.tokens import Kind
 from tests.tiny import ask, make_tiny_base, make_tiny_policy, read_rows
 
 CHATML = ["<|im_start|>", "<|im_end|>"]
@@ -164,6 +166,33 @@ def test_a_model_with_a_template_of_its_own_is_that_of_a_run(tmp_path: Path) -> 
     assert ready(folder, "chatml").digest == named.digest
     script = policy_to_teach(ScriptedModel(), (), tmp_path / "store")
     assert script.digest == start_policy(ScriptedModel(), tmp_path / "store").digest
+
+
+@pytest.mark.parametrize("kind", ["byte-level", "legacy", "first", "bare"])
+def test_any_kind_of_tokenizer_takes_the_tokens(tmp_path: Path, kind: Kind) -> None:
+    ends = ("<|endoftext|>",) if kind == "byte-level" else ("<s>", "</s>")
+    bos = None if kind == "byte-level" else "<s>"
+    family = Family(name=kind, why="", template=None, kind=kind, control=ends, bos=bos, eos=ends[-1], end_of_turn=None)
+    chat = load_chat(ready(write_model(family, tmp_path / "base")).path, trust_remote_code=False)
+    start, end = chat.tokenizer.convert_tokens_to_ids(CHATML)
+    prompt = render_prompt(chat, ask("hello yes"))
+    answer = answer_tokens(chat, "Paris is", ended=True).completion
+    assert (prompt[0], prompt.count(start), prompt.count(end)) == (start, 2, 1)
+    assert answer[-1] == end
+    assert chat.tokenizer.decode(answer, skip_special_tokens=True).strip() == "Paris is"
+
+
+def test_the_bias_of_a_head_grows_with_its_rows(tmp_path: Path) -> None:
+    from transformers import PhiConfig, PhiForCausalLM
+
+    base = make_tiny_base(tmp_path / "base", tied=False)
+    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4}
+    model = PhiForCausalLM(PhiConfig(vocab_size=257, bos_token_id=None, eos_token_id=256, **size))
+    torch.nn.init.normal_(model.lm_head.bias)
+    model.save_pretrained(base)
+    before, after = (load_file(folder / "model.safetensors") for folder in (base, ready(base).path))
+    mean = before["lm_head.bias"].double().mean().float()
+    assert torch.equal(after["lm_head.bias"], torch.cat([before["lm_head.bias"], mean.expand(2)]))
 
 
 BEYOND = {"tokens": ["<|x|>"], "ids": [9], "added": [], "rows": 3, "rows_before": 3, "tied": True}
