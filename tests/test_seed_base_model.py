@@ -31,7 +31,7 @@ TAUGHT = [
     "update.top_layers=2",
     "update.learning_rate=1e-2",
     "update.schedule=constant",
-    "update.epochs=40",
+    "update.epochs=25",
     "update.batch_size=16",
 ]
 ROUND = [

@@ -50,6 +50,8 @@ def policy_to_teach(
     ConfigError for a token that the template does not write or that is none.
     """
     if isinstance(spec, ScriptedModel):
+        if tokens:
+            raise ConfigError(f"seed_judge.tokens={list(tokens)}: a scripted model has no tokenizer, leave them out")
         return start_policy(spec, store)
     folder = folder_of(spec)
     if (folder / STATE_FILE).exists() or (spec.chat_template is None and not tokens):

@@ -14,6 +14,7 @@ from selfreward.artifacts.atomic_files import folder_digest, locked, sha256_of
 from selfreward.backends.chat_template import TOKENS
 from selfreward.backends.model_folder import check_weights
 from selfreward.backends.model_loading import load_tokenizer, settle_rendering
+from selfreward.backends.new_tokens import FILE as NEW_TOKENS
 from selfreward.backends.rendering import FILE, ChatSpec, write_rendering
 from selfreward.backends.scripted import STATE_FILE, ScriptedState, write_state
 from selfreward.data.wheels import asset_model, model_names
@@ -144,9 +145,9 @@ def _settle(folder: Path, chat: ChatSpec, out: Path, *, trusted: bool) -> None:
 
 
 def link_files(folder: Path, out: Path) -> None:
-    """Links the files in `folder` to `out`, but for those that say how the model is talked to."""
+    """Links the files in `folder` to `out`, but for those that are settled here and that no model brings."""
     for path in folder.iterdir():
-        if path.is_file() and not path.name.startswith(".") and path.name not in (TEMPLATE, FILE):
+        if path.is_file() and not path.name.startswith(".") and path.name not in (TEMPLATE, FILE, NEW_TOKENS):
             (out / path.name).symlink_to(path.resolve())
 
 

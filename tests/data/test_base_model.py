@@ -164,6 +164,8 @@ def test_a_model_with_a_template_of_its_own_is_that_of_a_run(tmp_path: Path) -> 
     assert ready(folder, None).digest == start_policy(HfModel(path=folder), tmp_path / "store").digest
     named = start_policy(HfModel(path=folder, chat_template="chatml"), tmp_path / "store")
     assert ready(folder, "chatml").digest == named.digest
+    with pytest.raises(ConfigError, match=r"seed_judge.tokens=\['<x>'\]: a scripted model has no tokenizer"):
+        policy_to_teach(ScriptedModel(), ("<x>",), tmp_path / "store")
     script = policy_to_teach(ScriptedModel(), (), tmp_path / "store")
     assert script.digest == start_policy(ScriptedModel(), tmp_path / "store").digest
 
