@@ -12,6 +12,8 @@ from selfreward.errors import BackendError
 from selfreward.spec import Spec
 
 FILE = "new_tokens.json"
+_AT_ONCE = 4096
+"""Rows that are summed at once: all of them in float64 would not fit beside a large model."""
 
 
 class NewTokens(Spec):
@@ -111,4 +113,6 @@ def _begin_rows(model: Any, rows: int, fresh: Sequence[int], known: Sequence[int
         parts = [part for head in heads if head is not None for part in (head.weight, getattr(head, "bias", None))]
         for part in {id(part): part for part in parts if part is not None}.values():
             # In float64 the order of a sum, which threads choose, does not reach the digits that are kept.
-            part[list(fresh)] = part[list(known)].double().mean(0).to(part.dtype)
+            starts = range(0, len(known), _AT_ONCE)
+            total = sum(part[list(known[start : start + _AT_ONCE])].double().sum(0) for start in starts)
+            part[list(fresh)] = (total / len(known)).to(part.dtype)
