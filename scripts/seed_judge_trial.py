@@ -188,9 +188,9 @@ def main() -> None:
     masses = [f"before: {enough}"]
     after: dict[int, list[Wins]] = {}
     for seed, config in configs.items():
-        *_, trained = made = seed_policy(config)
-        print(*(f"seed {seed}: {line}" for line in report_lines(config, *made)), sep="\n", file=sys.stderr)
-        scores, enough = judged(spec, config, policy_of(trained), sets)
+        made = seed_policy(config)
+        print(*(f"seed {seed}: {line}" for line in report_lines(config, made)), sep="\n", file=sys.stderr)
+        scores, enough = judged(spec, config, policy_of(made.trained), sets)
         after[seed] = [wins(*one) for one in zip(sets, scores, strict=True)]
         masses.append(f"seed {seed}: {enough}")
 

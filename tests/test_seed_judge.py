@@ -243,8 +243,9 @@ def test_a_mistake_is_one_line_that_says_what_to_do(
 
 def test_every_command_of_the_documentation_composes() -> None:
     root = Path(__file__).parent.parent
-    text = "".join((root / page).read_text() for page in ("README.md", "docs/judges.md")).replace("\\\n", " ")
+    pages = ("README.md", "docs/judges.md", "docs/self-rewarding.md")
+    text = "".join((root / page).read_text() for page in pages).replace("\\\n", " ")
     commands = re.findall(r"^ {4}selfreward seed-judge (.*)$", text, re.MULTILINE)
-    assert len(commands) == 3
+    assert len(commands) == 6
     for command in commands:
         validate_as(SeedJudgeConfig, compose([GROUP, *shlex.split(command)]))

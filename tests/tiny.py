@@ -48,6 +48,43 @@ def make_tiny_policy(folder: Path, layers: int = 3, extra_stops: Sequence[int] =
     return Policy(path=folder, key="tiny", digest="tiny")
 
 
+def make_tiny_base(folder: Path, *, tied: bool, padding: int = 0, layers: int = 2, vocabulary: Sequence[str] = ()):
+    """A random llama as it comes from pretraining: no chat template, and one control token, which ends a document.
+
+    `padding` rows of its embeddings belong to no token; `vocabulary` are more control tokens that it has.
+    """
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    symbols = sorted(pre_tokenizers.ByteLevel.alphabet())
+    core = Tokenizer(models.BPE(vocab={symbol: index for index, symbol in enumerate(symbols)}, merges=[]))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core, eos_token="<|endoftext|>", extra_special_tokens=[*vocabulary]
+    )
+    config = LlamaConfig(
+        vocab_size=len(tokenizer) + padding,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=1024,
+        tie_word_embeddings=tied,
+        initializer_range=0.2,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = LlamaForCausalLM(config)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def held(backend):
     """The model of an HfBackend that holds it in this process."""
     backend._ask_facts()
@@ -126,3 +163,11 @@ def make_pair(number: int, chosen: str = "hello you", rejected: str = "no way ou
         rejected_id=None,
         iteration=0,
     )
+
+
+def read_rows(folder: Path):
+    """The rows of the embeddings in a folder, by name: those that tokens are read by and, if untied, written by."""
+    from safetensors.torch import load_file
+
+    weights = load_file(folder / "model.safetensors")
+    return {name: weights[name] for name in ("model.embed_tokens.weight", "lm_head.weight") if name in weights}

@@ -42,6 +42,9 @@ TEMPLATES = {
 with the model's own end-of-text token.
 """
 
+TOKENS = {"chatml": ("<|im_start|>", "<|im_end|>")}
+"""The control tokens that a template of ours is written with, besides the model's own."""
+
 
 def render(
     tokenizer: Any, turns: Sequence[Turn], kwargs: Mapping[str, Json], date: str, content: Content, *, prompted: bool

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,18 +11,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from selfreward.artifacts.atomic_files import folder_digest, locked, sha256_of
+from selfreward.backends.chat_template import TOKENS
 from selfreward.backends.model_folder import check_weights
 from selfreward.backends.model_loading import load_tokenizer, settle_rendering
+from selfreward.backends.new_tokens import FILE as NEW_TOKENS
 from selfreward.backends.rendering import FILE, ChatSpec, write_rendering
 from selfreward.backends.scripted import STATE_FILE, ScriptedState, write_state
 from selfreward.data.wheels import asset_model, model_names
-from selfreward.errors import AssetError
+from selfreward.errors import AssetError, BackendError
 from selfreward.policies import Policy
 from selfreward.records import digest_of
-from selfreward.spec import Spec, identity, part_of
+from selfreward.spec import Json, Spec, identity, part_of
 
 _WEIGHTS = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "*.py"]
-_TEMPLATE = "chat_template.jinja"
+TEMPLATE = "chat_template.jinja"
 _OF_HUB = re.compile(r"([\w.-]+/[\w.-]+)(?:@([0-9a-f]{40}))?")
 # Raise it where the same template may be settled otherwise.
 _SETTLING = 1
@@ -57,10 +61,10 @@ def start_policy(spec: HfModel | ScriptedModel, store: Path, *, trusted: bool = 
     and BackendError where it has no safetensors weights or no chat template that can be used.
     """
     if isinstance(spec, HfModel):
-        return model_policy(_folder_of(spec), part_of(spec, ChatSpec), store, trusted=trusted)
+        return model_policy(folder_of(spec), part_of(spec, ChatSpec), store, trusted=trusted)
     folder = store / ".models" / digest_of("scripted", spec.skill, spec.modes)
     write_state(folder, ScriptedState(skill=spec.skill, modes=spec.modes))
-    return _folder_policy(folder, store)
+    return folder_policy(folder, store)
 
 
 def model_policy(folder: Path, chat: ChatSpec, store: Path, *, trusted: bool) -> Policy:
@@ -71,20 +75,40 @@ def model_policy(folder: Path, chat: ChatSpec, store: Path, *, trusted: bool) ->
     anything.
     """
     if (folder / STATE_FILE).exists():  # a script, which is told nothing in a template
-        return _folder_policy(folder, store)
+        return folder_policy(folder, store)
     check_weights(folder)
     if chat == ChatSpec() and (folder / FILE).exists():
-        return _folder_policy(folder, store)
+        return folder_policy(folder, store)
+    base = folder_policy(folder, store)
+    name = digest_of("rendering", _SETTLING, version("transformers"), base.digest, told_of(chat))
+    with made_once(name, store) as (settled, scratch):
+        if scratch is not None:
+            _settle(folder, chat, scratch, trusted=trusted)
+    return folder_policy(settled, store)
+
+
+def told_of(chat: ChatSpec) -> dict[str, Json]:
+    """What `chat` says, a template by its text, as it counts in the name of a folder."""
     told = identity(chat)
     if chat.chat_template is not None and Path(chat.chat_template).is_file():
         told["chat_template"] = sha256_of(Path(chat.chat_template))
-    base = _folder_policy(folder, store)
-    name = digest_of("rendering", _SETTLING, version("transformers"), base.digest, told)
+    return told
+
+
+@contextmanager
+def made_once(name: str, store: Path) -> Iterator[tuple[Path, Path | None]]:
+    """The folder of this name for a settled model, and where to write what becomes it; None where it is there."""
     settled = store / ".models" / name
     with locked(store / ".locks" / f"model-{name}", on_wait=lambda: None):
-        if not (settled / FILE).exists() or not all(path.exists() for path in settled.iterdir()):
-            _settle(folder, chat, settled, trusted=trusted)
-    return _folder_policy(settled, store)
+        if (settled / FILE).exists() and all(path.exists() for path in settled.iterdir()):
+            yield settled, None
+            return
+        scratch = settled.with_name(f".{settled.name}")
+        for old in (scratch, settled):
+            shutil.rmtree(old, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        yield settled, scratch
+        scratch.rename(settled)
 
 
 def named_folder(named: Path, setting: str) -> Path:
@@ -105,29 +129,41 @@ def named_folder(named: Path, setting: str) -> Path:
     return _fetched(of_hub[1], of_hub[2])
 
 
-def _settle(folder: Path, chat: ChatSpec, settled: Path, *, trusted: bool) -> None:
-    """Writes links to the files in `folder`, the chosen template and what is settled about it to `settled`, at once."""
+def _settle(folder: Path, chat: ChatSpec, out: Path, *, trusted: bool) -> None:
+    """Writes links to the files in `folder`, the chosen template and what is settled about it to `out`."""
     tokenizer = load_tokenizer(folder, trust_remote_code=trusted)
+    lacking = [token for token in TOKENS.get(chat.chat_template or "", ()) if token not in tokenizer.get_vocab()]
+    if lacking:
+        raise BackendError(
+            f"chat_template={chat.chat_template} is written with {' and '.join(lacking)}, which the model in {folder} "
+            "lacks: `selfreward seed-judge` adds and teaches them, chat_template=plain needs none"
+        )
     rendering = settle_rendering(folder, tokenizer, chat, trust_remote_code=trusted)
-    scratch = settled.with_name(f".{settled.name}")
-    for old in (scratch, settled):
-        shutil.rmtree(old, ignore_errors=True)
-    scratch.mkdir(parents=True)
+    link_files(folder, out)
+    write_template(out, tokenizer.chat_template)
+    write_rendering(out, rendering)
+
+
+def link_files(folder: Path, out: Path) -> None:
+    """Links the files in `folder` to `out`, but for those that are settled here and that no model brings."""
     for path in folder.iterdir():
-        if path.is_file() and not path.name.startswith(".") and path.name not in (_TEMPLATE, FILE):
-            (scratch / path.name).symlink_to(path.resolve())
-    (scratch / _TEMPLATE).write_text(tokenizer.chat_template)
-    write_rendering(scratch, rendering)
-    scratch.rename(settled)
+        if path.is_file() and not path.name.startswith(".") and path.name not in (TEMPLATE, FILE, NEW_TOKENS):
+            (out / path.name).symlink_to(path.resolve())
 
 
-def _folder_policy(folder: Path, store: Path) -> Policy:
+def write_template(out: Path, template: str) -> None:
+    """Writes a chat template to the folder of a policy."""
+    (out / TEMPLATE).write_text(template)
+
+
+def folder_policy(folder: Path, store: Path) -> Policy:
     """The policy in a folder from outside the store; its key is the digest of its files."""
     digest = folder_digest(folder, memory=store / ".digests.json")
     return Policy(path=folder, key=digest, digest=digest)
 
 
-def _folder_of(spec: HfModel) -> Path:
+def folder_of(spec: HfModel) -> Path:
+    """The folder of a model. Raises AssetError where it is missing or cannot be fetched."""
     if spec.path is not None:
         if not spec.path.is_dir():
             raise AssetError(f"model.path={spec.path} is no folder: give the folder of a saved model")

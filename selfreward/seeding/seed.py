@@ -19,6 +19,7 @@ from selfreward.errors import StarvedLoop
 from selfreward.judges.prompting import Rubric
 from selfreward.judges.scale import Scale, spelled
 from selfreward.records import Example, digest_of
+from selfreward.seeding.best_answers import to_answer
 from selfreward.seeding.rankings import RankedAnswer, Ranking, RankingsSpec
 from selfreward.seeding.replies import JudgeReply, RepliesSpec
 from selfreward.spec import Spec
@@ -42,7 +43,23 @@ class SeedSpec(Spec):
 
 
 class SeedJudgeSpec(RankingsSpec, RepliesSpec, SeedSpec):
-    """See the three; a stage is given the part that it works by."""
+    """See the three; a stage is given the part that it works by.
+
+    `drawn_by` says who draws the replies of reply=generated: the start policy, or a baseline that was trained on the
+    best answers alone. `tokens` are control tokens that the file of `model.chat_template` is written with.
+    """
+
+    drawn_by: Literal["start", "baseline"] = "start"
+    tokens: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _baseline_has_replies_to_draw(self) -> "SeedJudgeSpec":
+        if self.drawn_by == "baseline" and self.reply == "labelled":
+            raise ValueError(
+                "seed_judge.drawn_by=baseline draws replies, and seed_judge.reply=labelled learns none: set "
+                "seed_judge.reply=generated"
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_references_to_show(self) -> "SeedJudgeSpec":
@@ -107,7 +124,7 @@ def seed(
         raise StarvedLoop(_starved(ranked, drawn))
     kept = balanced(verdicts, seed)
     before, after = (Counter(one.stated for one in some) for some in (verdicts, kept))
-    out.write_table(Example, chain(map(_to_answer, ranked), _to_judge(spec, ranked, kept)))
+    out.write_table(Example, chain(map(to_answer, ranked), _to_judge(spec, ranked, kept)))
     seeding = Seeding(
         ift=len(ranked),
         eft=len(kept),
@@ -209,23 +226,6 @@ def _chosen(spec: SeedSpec, ranked: Sequence[Ranking], replies: Artifact) -> tup
         )
         chosen += kept
     return ReplyCounts(**counts), chosen
-
-
-def _to_answer(ranking: Ranking) -> Example:
-    """To give the best answer; the first of several."""
-    best = max(ranking.answers, key=lambda answer: answer.place)
-    return Example(
-        id=digest_of("ift", ranking.prompt.id, best.id),
-        prompt_id=ranking.prompt.id,
-        messages=ranking.prompt.messages,
-        text=best.text,
-        origin=ranking.origin,
-        stratum=ranking.prompt.stratum,
-        tokens=best.tokens,
-        candidate_id=best.id if ranking.origin == "self" else None,
-        iteration=0,
-        thought=best.thought,
-    )
 
 
 def _to_judge(spec: SeedSpec, ranked: Sequence[Ranking], replies: Sequence[JudgeReply]) -> Iterator[Example]:

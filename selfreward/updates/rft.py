@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from selfreward.backends.chat import Chat, answer_tokens, render_prompt
 from selfreward.backends.model_loading import load_chat, quiet
+from selfreward.backends.new_tokens import read_new_tokens
 from selfreward.policies import Policy
 from selfreward.records import Example
 from selfreward.row_kinds import EXAMPLES, RowKind
@@ -66,9 +67,9 @@ def train_rft(
     rows = tokenize_examples(chat, shown)
     kept = short_enough(spec, rows, "rows")
     columns = {"input_ids": [row.input_ids for row in kept], "labels": [row.labels for row in kept]}
-    model = model_to_train(spec, policy)
+    model, new = model_to_train(spec, policy), read_new_tokens(policy.path)
     with quiet():
-        trained, result = train(spec, _make_trainer, model, chat, columns, scratch, seed, advance)
+        trained, result = train(spec, _make_trainer, model, chat, columns, scratch, seed, advance, new_tokens=new)
         save_policy(trained, chat, out, like=policy.path)
     return Training(
         rows_trained=len(kept),

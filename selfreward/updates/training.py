@@ -16,11 +16,13 @@ from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dt
 from selfreward.backends.forward import token_logprobs
 from selfreward.backends.model_folder import first_without_numbers
 from selfreward.backends.model_loading import load_model
+from selfreward.backends.new_tokens import NewTokens
 from selfreward.backends.rendering import write_rendering
 from selfreward.errors import ConfigError, StageError, StarvedLoop
 from selfreward.policies import Policy
 from selfreward.spec import Json, execution, neutral
 from selfreward.updates.base import StepAdvance, UpdateBase
+from selfreward.updates.new_rows import train_rows
 
 MakeTrainer = Callable[[dict[str, Any], dict[str, Any]], Any]
 Row = TypeVar("Row", bound=Sized)
@@ -196,8 +198,11 @@ def train(
     seed: int,
     advance: StepAdvance,
     checkpoint: Path | None = None,
+    new_tokens: NewTokens | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """The model trained on `columns`, adapters merged, with the configs it had before, and what the trainer did.
+
+    The rows of `new_tokens` are trained whatever else is frozen.
 
     `make_trainer` is given the arguments of its config and its own; it writes choices of its own into the model's
     configs, and what is saved should differ in weights only. `mean_loss` is averaged over the steps, those after the
@@ -215,6 +220,8 @@ def train(
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_progress_callback(advance))
     trainable = sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad)
+    if new_tokens is not None:
+        trainable += train_rows(spec.weight_decay, trainer.model, new_tokens)
     with _sound_attention():
         outcome = trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     merge = getattr(trainer.model, "merge_and_unload", None)

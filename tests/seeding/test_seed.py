@@ -195,4 +195,5 @@ def test_a_rubric_that_shows_references_needs_prompts_that_have_them() -> None:
 def test_the_yaml_writes_every_other_field_at_its_default() -> None:
     written = compose(["+seed_judge=default"])["seed_judge"]
     defaults = {name: one.default for name, one in SeedJudgeSpec.model_fields.items() if name != "rubric"}
-    assert {name: value for name, value in written.items() if name != "rubric"} == defaults
+    assert {name: value for name, value in written.items() if name != "rubric"} == {**defaults, "tokens": []}
+    assert defaults["tokens"] == ()
