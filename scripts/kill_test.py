@@ -61,7 +61,6 @@ def arm(point: str) -> None:
     import selfreward.stages.judge as judging
     import selfreward.stages.sample as sampling
     import selfreward.updates.rft as rft
-    import selfreward.updates.training_process as training
 
     match point:
         case "sample":
@@ -69,9 +68,9 @@ def arm(point: str) -> None:
         case "judge":
             judging.judge_shard = on_call(2, die_after(judging.judge_shard), judging.judge_shard)
         case "step":
-            train = training.train_rft
+            train = rft.train_rft
             advance = on_call(4, die, lambda *_: None)
-            training.train_rft = lambda *given: train(*given[:-1], advance)
+            rft.train_rft = lambda *given: train(*given[:-1], advance)
         case "save":
             save = rft.save_policy
             rft.save_policy = lambda model, chat, out, **named: (

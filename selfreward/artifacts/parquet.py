@@ -24,7 +24,7 @@ Record = TypeVar("Record")
 Item = TypeVar("Item")
 
 LASTING = "unfinished"
-"""The folder below an unfinished artifact that outlives a crash; who writes into it deletes it when all is done."""
+"""The folder below an unfinished artifact that outlives a crash; the store deletes it before it commits."""
 
 Only = tuple[str, Collection[str]]
 """A column of text and the values that are looked for."""

@@ -27,7 +27,7 @@ from selfreward.artifacts.atomic_files import locked, sync
 from selfreward.artifacts.identity import explain_miss, key_of
 from selfreward.artifacts.manifest import InputEntry, Manifest
 from selfreward.artifacts.output import Output, Reporter
-from selfreward.artifacts.parquet import clear_unfinished
+from selfreward.artifacts.parquet import LASTING, clear_unfinished
 from selfreward.errors import CorruptArtifact, SelfrewardError, StoreError, of_system
 from selfreward.policies import Endpoint, Judging, Policy, RewardModels
 from selfreward.spec import Json, Spec, identity
@@ -157,6 +157,8 @@ class Store:
         with _located(work.label, folder):
             before = work.used
             work.stage(out, work.spec, **inputs, **work.context)
+            if (lasting := folder / LASTING).exists():
+                shutil.rmtree(lasting)
             out.count(**{name: value - before.get(name, 0) for name, value in work.used.items()})
             manifest = _manifest(work, out, inputs, round(time.monotonic() - started, 3))
             if kept is not None and kept.digest == manifest.digest:

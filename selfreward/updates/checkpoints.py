@@ -6,10 +6,33 @@ from pathlib import Path
 from typing import Any
 
 from selfreward.artifacts.atomic_files import canonical, sha256_of, sync, write_atomically
+from selfreward.errors import StageError
 from selfreward.spec import Json
 
 _PICKLED = "training_args.bin"
 """The only file of transformers' checkpoints that cannot be loaded as weights alone; nobody reads it."""
+_PLACE = 6
+"""So many last parts of its path say where a checkpoint lies: stage, key, folder for all, job, part of it, step."""
+
+
+def train_on(trainer: Any, folder: Path) -> int:
+    """The step that training ends at, with checkpoints in `folder`; it begins at the last whole one there.
+
+    The last of them stays, also where training ends in a StageError, which then says so.
+    """
+    trainer.add_callback(keep_checkpoints())
+    trainer.create_model_card = lambda *_, **__: None  # in a checkpoint it is nobody's to read
+    begins = last_checkpoint(folder)
+    try:
+        return int(trainer.train(resume_from_checkpoint=None if begins is None else str(begins)).global_step)
+    except StageError as error:
+        kept = last_checkpoint(folder)
+        if kept is None:
+            raise
+        raise StageError(
+            f"{error}. The checkpoint of step {_step(kept)} stays in {kept}; with other settings training begins anew, "
+            "so delete that folder then"
+        ) from error
 
 
 def last_checkpoint(folder: Path) -> Path | None:
@@ -50,11 +73,10 @@ def is_sealed(checkpoint: Path) -> bool:
 
 
 def _digest(checkpoint: Path) -> str:
-    """The digest of all files of a checkpoint in its place: stage, key and step."""
+    """The digest of all files of a checkpoint in its place."""
     found = (path for path in sorted(checkpoint.rglob("*")) if path.is_file())
     files: Json = {path.relative_to(checkpoint).as_posix(): sha256_of(path) for path in found}
-    artifact = checkpoint.parent.parent
-    return hashlib.sha256(canonical([artifact.parent.name, artifact.name, checkpoint.name, files])).hexdigest()
+    return hashlib.sha256(canonical([*checkpoint.absolute().parts[-_PLACE:], files])).hexdigest()
 
 
 def _digest_file(checkpoint: Path) -> Path:

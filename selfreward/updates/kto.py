@@ -232,6 +232,7 @@ def _sums(spec: KtoSpec, model: Any, asked: Sequence[tuple[list[int], list[int]]
 def _make_trainer(
     spec: KtoSpec, weights: tuple[float, float], kls: list[float], settings: dict[str, Any], inputs: dict[str, Any]
 ) -> Any:
+    from transformers import TrainerCallback
     from trl.trainer.kto_config import KTOConfig
     from trl.trainer.kto_trainer import KTOTrainer
 
@@ -244,12 +245,14 @@ def _make_trainer(
         def _precompute_ref_logps(self, dataset: Any, *_: Any) -> Any:
             return dataset
 
-        def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-            kls.extend(self._metrics["train"].get("kl", ()))
-            super().log(logs, start_time)
+    class Estimates(TrainerCallback):
+        """Takes over the divergence that each step took, also of steps before a checkpoint."""
+
+        def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            kls.extend(entry["kl"] for entry in state.log_history if "kl" in entry)
 
     desirable, undesirable = weights
-    return Prepared(
+    trainer = Prepared(
         args=KTOConfig(
             **settings,
             precompute_ref_log_probs=True,
@@ -259,6 +262,8 @@ def _make_trainer(
         ),
         **inputs,
     )
+    trainer.add_callback(Estimates())
+    return trainer
 
 
 def _moved(rows: Sequence[_Row], before: Sequence[float], after: Sequence[float]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from selfreward.backends.chat import Chat, pad_id
 from selfreward.backends.model_loading import load_chat, quiet
 from selfreward.backends.rendering import write_rendering
 from selfreward.backends.reward_model import HEAD, Shown, load_reward_model, read_classifier, reward_rows
-from selfreward.errors import BackendError, StageError
+from selfreward.errors import BackendError
 from selfreward.policies import Policy
 from selfreward.records import PreferencePair
 from selfreward.spec import execution, neutral
@@ -97,8 +97,8 @@ def train_reward(
     """Trains a reward model on `pairs` and writes it to `out`, as transformers and TRL load it; what training saw.
 
     It starts from the model in the folder of `policy`, which is a reward model where `spec.path` is set. On a CPU the
-    same call writes the same bytes. Raises StarvedLoop where no pair is short enough, StageError at the step whose loss
-    is no number, and BackendError for a start that cannot be loaded.
+    same call writes the same bytes. Raises StarvedLoop where no pair is short enough, StageError at the step whose
+    numbers are none, and BackendError for a start that cannot be loaded.
     """
     chat = load_chat(policy.path, trust_remote_code=False)
     rows = tokenize_labelled(chat, pairs)
@@ -142,8 +142,8 @@ class RewardJob:
 
     @property
     def lasting(self) -> bool:
-        """A killed one is trained again."""
-        return False
+        """Whether the training keeps checkpoints."""
+        return self.spec.lasting
 
     def train(self, scratch: Path, advance: StepAdvance) -> RewardTraining:
         """What training saw."""
@@ -247,11 +247,6 @@ def _make_trainer(spec: RewardSpec, pad: str, settings: dict[str, Any], inputs: 
             chosen, rejected = outputs.logits.float().squeeze(-1).chunk(2)
             loss = preference_loss(chosen, rejected, margin, label)
             loss = loss + spec.centering * ((chosen + rejected) ** 2).mean()
-            if not torch.isfinite(loss):
-                raise StageError(
-                    f"the loss of step {self.state.global_step + 1} of the reward model is no number: lower "
-                    "reward.learning_rate or reward.max_grad_norm"
-                )
             return (loss, outputs) if return_outputs else loss
 
     tokenizer = inputs["processing_class"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from selfreward.backends.chat import Chat, pad_id, render_prompt, stop_ids
 from selfreward.backends.model_loading import check_model, context_length, load_chat, load_configs, quiet
@@ -19,9 +19,8 @@ from selfreward.errors import StarvedLoop
 from selfreward.policies import Policy
 from selfreward.records import Prompt
 from selfreward.row_kinds import PROMPTS, PromptKind
-from selfreward.spec import execution, neutral
+from selfreward.spec import neutral
 from selfreward.updates.base import StepAdvance, Task, Training
-from selfreward.updates.checkpoints import keep_checkpoints, last_checkpoint
 from selfreward.updates.rl_human import learn_human
 from selfreward.updates.rl_rewards import (
     LengthReward,
@@ -56,8 +55,6 @@ class RlSpec(TrainingBase):
 
     `beta` ties to the policy `reference`: the one of iteration 0, or the last round's; 0 to none.
     `epsilon` is how far the ratio of probabilities may move before it is clipped, in the second epoch and later ones.
-
-    With `save_steps`, training that was killed goes on from the last step that is a multiple of it.
     """
 
     trains_on: ClassVar[tuple[PromptKind, ...]] = (PROMPTS,)
@@ -74,7 +71,6 @@ class RlSpec(TrainingBase):
     reference: Literal["initial", "previous"] = "initial"
     epsilon: float = Field(0.2, gt=0)
     thought: Literal["keep"] = neutral("keep")
-    save_steps: NonNegativeInt = execution(0)
 
     @field_validator("rewards", mode="before")
     @classmethod
@@ -137,11 +133,6 @@ class RlSpec(TrainingBase):
         return "update.trainable=lora would tie to the policy that has learned them: set update.trainable=top_layers"
 
     @property
-    def lasting(self) -> bool:
-        """As it is set."""
-        return self.save_steps > 0
-
-    @property
     def told(self) -> tuple[str, ...]:
         """The most that training can draw, and that nothing ties it."""
         budget = (
@@ -193,13 +184,12 @@ def train_rl(
         check_model(rollouts.reference, trust_remote_code=spec.trust_remote_code)
     start, learned = learn_human(spec, spec.human_learning_rate, task, scratch)
     order = prompt_order(list(rows), spec.steps * spec.prompts_per_step, task.seed)
-    started = last_checkpoint(scratch) if spec.lasting else None
     with quiet(), trl_alone():
         model = model_to_train(spec, start)
         check_padding(model, rows[order[0]], pad_id(chat, model.get_input_embeddings().num_embeddings))
         inputs = {"prompt": order}
         trained, result = train(
-            spec, partial(make, rollouts), model, chat, inputs, scratch, task.seed, rollouts.advance, checkpoint=started
+            spec, partial(make, rollouts), model, chat, inputs, scratch, task.seed, rollouts.advance
         )
         save_policy(trained, chat, task.out, like=task.policy.path)
     free_reward_models()
@@ -256,10 +246,7 @@ def config_of(spec: RlSpec, settings: dict[str, Any]) -> dict[str, Any]:
         "epsilon": spec.epsilon,
         "shuffle_dataset": False,
         "disable_dropout": True,
-        "logging_steps": 1,
-        "logging_nan_inf_filter": False,
-        "save_strategy": "steps" if spec.lasting else "no",
-        "save_steps": max(1, spec.save_steps * spec.epochs),
+        "save_steps": settings["save_steps"] * spec.epochs,
         "trust_remote_code": spec.trust_remote_code,
     }
 
@@ -272,10 +259,7 @@ def trainer_of(spec: RlSpec, trainer: Any, config: Any, rollouts: Rollouts, inpu
     model.generation_config = GenerationConfig(eos_token_id=rollouts.stops)
     if rollouts.reference is not None:  # TRL loads it from where the model says that it came from
         model.config._name_or_path = str(rollouts.reference)
-    made = prepared(trainer, rollouts)(args=config, reward_funcs=rollouts.reward, **inputs)
-    if spec.lasting:
-        made.add_callback(keep_checkpoints())
-    return made
+    return prepared(trainer, rollouts)(args=config, reward_funcs=rollouts.reward, **inputs)
 
 
 def _whole_steps(spec: RlSpec, advance: StepAdvance) -> StepAdvance:

@@ -138,9 +138,6 @@ def prepared(base: Any, rollouts: Rollouts) -> Any:
                 raise StageError(_broken(self.state.global_step + 1, "the loss is no number"))
             return loss
 
-        def create_model_card(self, *_: Any, **__: Any) -> None:
-            """No card in a checkpoint: it is nobody's to read."""
-
     return Prepared
 
 

@@ -22,7 +22,9 @@ from selfreward.errors import ConfigError, StageError, StarvedLoop
 from selfreward.policies import Policy
 from selfreward.spec import Json, execution, neutral
 from selfreward.updates.base import StepAdvance, UpdateBase
+from selfreward.updates.checkpoints import train_on
 from selfreward.updates.new_rows import train_rows
+from selfreward.updates.training_steps import mean_loss, no_numbers, watch_steps
 
 MakeTrainer = Callable[[dict[str, Any], dict[str, Any]], Any]
 Row = TypeVar("Row", bound=Sized)
@@ -37,7 +39,7 @@ class TrainingBase(UpdateBase):
     training starts from: the one that drew the answers, or the one of iteration 0. `thought` says what becomes of a
     thought before an answer, the policy's own or a person's: `keep` trains on it as on the answer, `drop` on the answer
     alone. With `isolate`, training runs in a process of its own; `auto` does so on a GPU, whose memory comes back only
-    that way.
+    that way. With `save_steps`, training that was killed goes on from the last step that is a multiple of it.
     """
 
     group: ClassVar[str] = "update"
@@ -62,12 +64,18 @@ class TrainingBase(UpdateBase):
     gradient_checkpointing: bool = False
     trust_remote_code: bool = False
     isolate: Literal["auto", "always", "never"] = execution("auto")
+    save_steps: NonNegativeInt = execution(0)
 
     def engine(self) -> dict[str, Json]:
         """What decides the outcome besides the settings; reading it loads nothing."""
         versions: dict[str, Json] = {name: version(name) for name in ("torch", "transformers", "trl", "peft")}
         kernels: dict[str, Json] = {"attention": "without cudnn"} if device_of(self) == "cuda" else {}
         return {**versions, **kernels, "device": device_of(self), "compute": compute_of(self)}
+
+    @property
+    def lasting(self) -> bool:
+        """As it is set."""
+        return self.save_steps > 0
 
     @property
     def apart(self) -> bool:
@@ -117,7 +125,7 @@ def with_gradients(spec: TrainingBase, model: Any) -> Any:
     return model
 
 
-def _trainer_settings(spec: TrainingBase, rows: int, scratch: Path, seed: int) -> dict[str, Any]:
+def _trainer_settings(spec: TrainingBase, scratch: Path, seed: int) -> dict[str, Any]:
     """The arguments that any TRL config takes. Raises ConfigError where several GPUs are visible."""
     import torch
 
@@ -141,8 +149,10 @@ def _trainer_settings(spec: TrainingBase, rows: int, scratch: Path, seed: int) -
         "max_length": None,
         "gradient_checkpointing": spec.gradient_checkpointing,
         "dataloader_pin_memory": device == "cuda",
-        "logging_steps": max(1, math.ceil(rows / spec.batch_size)),
-        "save_strategy": "no",
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "save_strategy": "steps" if spec.lasting else "no",
+        "save_steps": max(1, spec.save_steps),
         "report_to": "none",
         "disable_tqdm": True,
     }
@@ -197,7 +207,6 @@ def train(
     scratch: Path,
     seed: int,
     advance: StepAdvance,
-    checkpoint: Path | None = None,
     new_tokens: NewTokens | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """The model trained on `columns`, adapters merged, with the configs it had before, and what the trainer did.
@@ -205,37 +214,35 @@ def train(
     The rows of `new_tokens` are trained whatever else is frozen.
 
     `make_trainer` is given the arguments of its config and its own; it writes choices of its own into the model's
-    configs, and what is saved should differ in weights only. `mean_loss` is averaged over the steps, those after the
-    `checkpoint` that training goes on from, if it does. Raises StageError where training left values that are no
-    numbers.
+    configs, and what is saved should differ in weights only. With `spec.save_steps` it leaves checkpoints in `scratch`
+    and goes on from the last one there. Raises StageError at the step whose numbers are none.
     """
-    from transformers import PrinterCallback
+    from transformers import GenerationConfig, PrinterCallback
 
     total = sum(weight.numel() for weight in model.parameters())
     configs = copy.deepcopy(model.config), copy.deepcopy(model.generation_config)
     rows = len(next(iter(columns.values())))
-    settings = _trainer_settings(spec, rows, scratch, seed)
+    if model.generation_config is not None:  # transformers refuses to write some that model authors ship
+        model.generation_config = GenerationConfig()
+    settings = _trainer_settings(spec, scratch, seed)
     trainer = make_trainer(settings, _trainer_inputs(spec, model, chat, columns))
     # It prints every log entry where progress bars are off.
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(_progress_callback(advance))
+    trainer.add_callback(watch_steps(spec.group, advance))
     trainable = sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad)
     if new_tokens is not None:
         trainable += train_rows(spec.weight_decay, trainer.model, new_tokens)
     with _sound_attention():
-        outcome = trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        steps = train_on(trainer, scratch) if spec.lasting else trainer.train().global_step
     merge = getattr(trainer.model, "merge_and_unload", None)
     trained = trainer.model if merge is None else merge()
     lost = first_without_numbers(trained)
-    if lost is not None or not math.isfinite(outcome.training_loss):
-        raise StageError(
-            f"after {outcome.global_step} steps {f'the weights {lost}' if lost else 'the loss'} hold values that are "
-            f"no numbers: lower {spec.group}.learning_rate or {spec.group}.max_grad_norm"
-        )
+    if lost is not None:
+        raise StageError(no_numbers(steps, f"the weights {lost} hold", spec.group))
     trained.config, trained.generation_config = configs
     return trained, {
-        "steps": outcome.global_step,
-        "mean_loss": outcome.training_loss,
+        "steps": steps,
+        "mean_loss": mean_loss(trainer.state.log_history, math.ceil(rows / spec.batch_size)),
         "trainable_parameters": trainable,
         "total_parameters": total,
     }
@@ -274,13 +281,3 @@ def save_policy(model: Any, chat: Chat, out: Path, *, like: Path) -> None:
     (out / name).unlink(missing_ok=True)
     if (like / name).exists():
         shutil.copyfile(like / name, out / name)
-
-
-def _progress_callback(advance: StepAdvance) -> Any:
-    from transformers import TrainerCallback
-
-    class Progress(TrainerCallback):
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            advance(state.global_step, state.max_steps)
-
-    return Progress()

@@ -6,7 +6,6 @@ come back, and training runs in the calling process.
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -54,10 +53,10 @@ class Job(Protocol[Result]):
 
     @property
     def lasting(self) -> bool:
-        """Whether its scratch folder stays where it is killed, for it to go on from."""
+        """Whether its scratch folder stays until the artifact is committed, for it to go on from where it is killed."""
 
     def train(self, scratch: Path, advance: StepAdvance) -> Result:
-        """What training saw; `scratch` does not outlive it."""
+        """What training saw; `scratch` is no part of what it leaves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +106,8 @@ def run_update(spec: AnyUpdate, task: Task, advance: Advance, say: Callable[[str
 def run_job(job: Job[Result], advance: Advance, say: Callable[[str], None] = lambda _: None) -> Result:
     """Trains as `job` says; what the training saw. Tells `advance` of every step, `say` what is to be told meanwhile.
 
-    It runs in a folder that does not outlive it, unless it is killed and goes on from checkpoints; in a child process
-    where its memory comes back only that way.
+    It runs in a folder that does not outlive it, or in one for checkpoints that does; in a child process where its
+    memory comes back only that way.
     """
     for line in job.told:
         say(line)
@@ -119,17 +118,14 @@ def run_job(job: Job[Result], advance: Advance, say: Callable[[str], None] = lam
 
 @contextmanager
 def _scratch(job: Job[Result]) -> Iterator[Path]:
-    """A folder below the unfinished artifact; one for checkpoints goes only when training is done."""
-    owner = job.out.parent
-    lasting = owner / LASTING
+    """A folder below the unfinished artifact; one for checkpoints goes only when that is committed."""
     if job.lasting:
-        lasting.mkdir(exist_ok=True)
+        lasting = job.out.parent / LASTING / job.out.name
+        lasting.mkdir(parents=True, exist_ok=True)
         yield lasting
     else:
-        with tempfile.TemporaryDirectory(prefix="scratch-", dir=owner) as scratch:
+        with tempfile.TemporaryDirectory(prefix="scratch-", dir=job.out.parent) as scratch:
             yield Path(scratch)
-    if lasting.exists():
-        shutil.rmtree(lasting)
 
 
 def _bar(advance: Advance) -> StepAdvance:

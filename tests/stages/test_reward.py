@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from selfreward.artifacts import Store
+from selfreward.artifacts.parquet import LASTING
 from selfreward.errors import CorruptArtifact, DataError, StarvedLoop
 from selfreward.judges.reward_model import RewardModelSpec
 from selfreward.policies import RewardModels
@@ -15,7 +16,7 @@ from selfreward.stages.reward import members_of, reward, reward_line, rewarding_
 from selfreward.updates.reward import RewardSpec
 from selfreward.updates.training_process import run_job
 from tests.stages.tables import artifact, drawn, open_prompt
-from tests.support import Silent
+from tests.support import Silent, SilentBar
 from tests.tiny import ask, make_pair, make_tiny_policy
 
 SPEC = RewardSpec(
@@ -40,9 +41,9 @@ GOLD = [
 ]
 
 
-def made(folder, spec=SPEC, pairs=PAIRS, gold=GOLD, final=(), seed=3):
+def made(folder, spec=SPEC, pairs=PAIRS, gold=GOLD, final=(), seed=3, reporter=None):
     policy = make_tiny_policy(folder / "policy")
-    store = Store(folder / "store", reporter := Silent())
+    store = Store(folder / "store", reporter := reporter or Silent())
     given = {
         "pairs": artifact(folder, "pairs", {"pairs": (PreferencePair, pairs)}),
         "gold": artifact(folder, "gold", {"rows": (GoldPair, gold)}) if gold else None,
@@ -119,6 +120,48 @@ def test_a_training_that_was_killed_is_made_again_to_the_same_bytes(ensemble, tm
     assert jobs == ["model-1", "model-2"]
     monkeypatch.undo()
     assert made(tmp_path)[0].digest == ensemble[0].digest
+
+
+class Killed(BaseException):
+    """What nobody catches."""
+
+
+class Killing(Silent):
+    """A reporter that remembers how each training went, and ends everything after so many steps of the second."""
+
+    def __init__(self, after=None):
+        super().__init__()
+        self.after, self.trainings = after, []
+
+    def progress(self, title, total, unit):
+        self.trainings.append([])
+        return Bar(self)
+
+
+class Bar(SilentBar):
+    def __init__(self, owner):
+        self.owner = owner
+
+    def __enter__(self):
+        return self.advance
+
+    def advance(self, more):
+        self.owner.trainings[-1].append(more)
+        if len(self.owner.trainings) == 2 and sum(self.owner.trainings[-1]) == self.owner.after:
+            raise Killed
+
+
+def test_members_that_were_trained_are_not_trained_again_and_the_killed_one_goes_on(ensemble, tmp_path):
+    saving = SPEC.model_copy(update={"save_steps": 2})
+    with pytest.raises(Killed):
+        made(tmp_path, saving, reporter=Killing(after=5))
+    (folder,) = (tmp_path / "store/reward").iterdir()
+    there = sorted(path.relative_to(folder / LASTING).as_posix() for path in folder.glob(f"{LASTING}/*/checkpoint-*"))
+    assert [name for name in there if not name.endswith(".sha256")] == ["model-1/checkpoint-10", "model-2/checkpoint-4"]
+    again, reporter = made(tmp_path, saving, reporter=Killing())
+    assert reporter.trainings == [[10], [4, 1, 1, 1, 1, 1, 1]]
+    assert (again.key, again.digest) == (ensemble[0].key, ensemble[0].digest)
+    assert sorted(path.name for path in again.path.iterdir()) == ["manifest.json", "model-1", "model-2", "reward.json"]
 
 
 def test_the_same_seed_makes_the_same_models(ensemble, tmp_path):

@@ -1,4 +1,6 @@
-"""The update stage with reinforcement learning: what it keeps, and that a killed one goes on below its artifact."""
+"""The update stage: what it keeps of reinforcement learning, and that a killed one goes on below its artifact."""
+
+from dataclasses import replace
 
 import pytest
 
@@ -6,14 +8,15 @@ from selfreward.artifacts import Store
 from selfreward.artifacts.parquet import LASTING
 from selfreward.policies import Policy, RewardModels
 from selfreward.records import Prompt, make_prompt
+from selfreward.row_kinds import FEEDBACK, as_kind
 from selfreward.stages.update import policy_of, training_of, update
-from selfreward.updates import GrpoSpec, RlooSpec
+from selfreward.updates import DpoSpec, GrpoSpec, KtoSpec, RftSpec, RlooSpec
 from selfreward.updates.rl_rewards import ModelReward
 from selfreward.updates.rl_steps import RlStep
 from tests.rewarding import make_tiny_reward_model
 from tests.stages.tables import artifact
 from tests.support import Silent, SilentBar
-from tests.tiny import make_tiny_policy
+from tests.tiny import make_example, make_pair, make_tiny_policy
 
 SETTINGS = {
     "device": "cpu",
@@ -27,6 +30,7 @@ SETTINGS = {
     "rewards": {"model": ModelReward()},
 }
 PROMPTS = [make_prompt(f"what is {number}", system="", stratum="open", source="t") for number in range(4)]
+UNPAIRED = [replace(as_kind(make_example(number), FEEDBACK), desirable=number % 2 == 0) for number in range(6)]
 
 
 class Killing(Silent):
@@ -73,7 +77,7 @@ def test_steps_are_a_table_and_a_killed_update_goes_on_in_its_place(tmp_path, ki
     saving = kind(**SETTINGS, save_steps=1)
     with pytest.raises(Killed):
         Store(tmp_path / "store", Killing(3)).run(update, saving, **given)
-    assert len(list((tmp_path / "store/update").glob(f"*/{LASTING}/checkpoint-2/optimizer.pt"))) == 1
+    assert len(list((tmp_path / "store/update").glob(f"*/{LASTING}/model/checkpoint-2/optimizer.pt"))) == 1
     reporter = Killing(None)
     resumed = Store(tmp_path / "store", reporter).run(update, saving, **given)
 
@@ -96,3 +100,32 @@ def test_steps_are_a_table_and_a_killed_update_goes_on_in_its_place(tmp_path, ki
     assert (model.deviation_first, model.deviation_last) == (said[0].deviation, said[-1].deviation)
     assert plain.tokens == report.tokens_drawn, "what it drew is a part of what it cost"
     assert (policy_of(plain).path / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("spec", "table", "rows"),
+    [
+        (RftSpec, "rows", [make_example(number) for number in range(6)]),
+        (DpoSpec, "pairs", [make_pair(number) for number in range(6)]),
+        (KtoSpec, "unpaired_rows", UNPAIRED),
+    ],
+    ids=["rft", "dpo", "kto"],
+)
+def test_a_killed_update_of_rows_goes_on_in_its_place_too(tmp_path, spec, table, rows):
+    policy = make_tiny_policy(tmp_path / "policy")
+    given = {
+        "policy": policy,
+        "reference": None if spec is RftSpec else policy,
+        "training": artifact(tmp_path, "rows", {table: (type(rows[0]), rows)}),
+        "seed": 3,
+    }
+    settings = {"device": "cpu", "compute": "float32", "top_layers": 1, "batch_size": 2, "learning_rate": 1e-2}
+    plain = Store(tmp_path / "plain", Silent()).run(update, spec(**settings), **given)
+    saving = spec(**settings, save_steps=1)
+    with pytest.raises(Killed):
+        Store(tmp_path / "store", Killing(3)).run(update, saving, **given)
+    assert len(list((tmp_path / "store/update").glob(f"*/{LASTING}/model/checkpoint-2/optimizer.pt"))) == 1
+    resumed = Store(tmp_path / "store", Silent()).run(update, saving, **given)
+    assert (resumed.key, resumed.digest) == (plain.key, plain.digest)
+    assert training_of(resumed) == training_of(plain)
+    assert sorted(one.name for one in resumed.path.iterdir()) == ["manifest.json", "model", "training.json"]

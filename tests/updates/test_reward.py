@@ -222,7 +222,7 @@ def test_rewards_are_kept_near_0(policy, tmp_path):
 
 
 def test_a_loss_that_is_no_number_stops_at_its_step(policy, tmp_path):
-    with pytest.raises(StageError, match=r"step \d+ of the reward model is no number: lower reward\.learning_rate"):
+    with pytest.raises(StageError, match=r"^after step \d .* no numbers: lower reward\.learning_rate"):
         train(policy, tmp_path, learning_rate=1e30, max_grad_norm=1e30, trainable="full")
 
 

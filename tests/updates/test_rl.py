@@ -19,12 +19,12 @@ from selfreward.backends.model_loading import load_chat
 from selfreward.errors import BackendError, ConfigError, StageError, StarvedLoop
 from selfreward.policies import Policy, RewardModels
 from selfreward.records import make_prompt
-from selfreward.updates import GrpoSpec, RlooSpec, grpo, rl_trainer, rloo
+from selfreward.updates import GrpoSpec, RlooSpec, checkpoints, grpo, rl_trainer, rloo
 from selfreward.updates.base import Task, Training
 from selfreward.updates.rl import prompt_order, train_rl
 from selfreward.updates.rl_rewards import LengthReward, RewardSource, VerifierReward
 from selfreward.updates.training_process import _JOB, UpdateJob, run_update
-from tests.tiny import make_tiny_policy, make_tokenizer
+from tests.tiny import make_example, make_tiny_policy, make_tokenizer
 
 STOPS = tuple(range(65, 85))
 SETTINGS = {
@@ -77,7 +77,8 @@ def train(spec, policy, folder, prompts=PROMPTS, reference=None, say=lambda _: N
     told = []
     result = run_update(spec, task, told.append, say)
     assert sum(told) == spec.steps
-    assert sorted(path.name for path in folder.iterdir()) == ["model"], "nothing else is left"
+    kept = [LASTING] if spec.save_steps else []  # until it is committed
+    assert sorted(path.name for path in folder.iterdir()) == ["model", *kept], "nothing else is left"
     return result
 
 
@@ -275,7 +276,7 @@ def killed_at(spec, policy, folder, step):
     with suppress(Killed):
         run_update(spec, task, advance)
     clear_unfinished(folder, [], lambda _: None)
-    return sorted(one.name for one in (folder / LASTING).iterdir())
+    return sorted(one.name for one in (folder / LASTING / "model").iterdir())
 
 
 @pytest.mark.parametrize("mode", ["top_layers", "lora"])
@@ -299,7 +300,7 @@ def train_on(spec, policy, folder, begins):
     told = []
     result = run_update(spec, task, told.append)
     assert told == ([begins] if begins else []) + [1] * (spec.steps - begins)
-    assert sorted(path.name for path in folder.iterdir()) == ["model"]
+    assert sorted(path.name for path in folder.iterdir()) == ["model", LASTING]
     return result
 
 
@@ -309,7 +310,7 @@ def test_a_checkpoint_that_is_not_what_was_written_is_made_again(policy, tmp_pat
     unbroken = train(spec, policy, tmp_path / "unbroken")
     folder = tmp_path / "killed"
     killed_at(spec, policy, folder, 3)
-    checkpoint = folder / LASTING / "checkpoint-2"
+    checkpoint = folder / LASTING / "model" / "checkpoint-2"
     begins = 2 if damage == "half written" else 0
     if damage == "altered":
         weights = checkpoint / "optimizer.pt"
@@ -325,6 +326,38 @@ def test_a_checkpoint_that_is_not_what_was_written_is_made_again(policy, tmp_pat
         shutil.copytree(checkpoint, checkpoint.with_name("checkpoint-3"))
     assert train_on(spec, policy, folder, begins) == unbroken
     assert sha256_of(folder / "model/model.safetensors") == sha256_of(tmp_path / "unbroken/model/model.safetensors")
+
+
+def test_training_that_was_killed_while_it_learned_peoples_answers_goes_on_there(policy, tmp_path, monkeypatch):
+    spec = settings(GRPO, steps=1, save_steps=1, batch_size=2, human_learning_rate=1e-2)
+    people = [make_example(number, text="hello you") for number in range(6)]
+
+    def task(folder):
+        folder.mkdir(exist_ok=True)
+        return Task(policy=policy, reference=policy, rows=PROMPTS, out=folder / "model", seed=7, human=people)
+
+    sealed, done = checkpoints.seal, []
+
+    def seal(path):
+        sealed(path)
+        done.append(f"{path.parent.name}/{path.name}")
+        if done == ["human-steps/checkpoint-1", "human-steps/checkpoint-2"]:
+            raise Killed
+
+    monkeypatch.setattr(checkpoints, "seal", seal)
+    folder = tmp_path / "killed"
+    with suppress(Killed):
+        run_update(spec, task(folder), lambda _: None)
+    clear_unfinished(folder, [], lambda _: None)
+    again = run_update(spec, task(folder), lambda _: None)
+    assert done[2:] == ["human-steps/checkpoint-3", "model/checkpoint-1"], "the third of three steps, and then rewards"
+    assert not (folder / LASTING / "model/human-steps").exists()
+
+    unbroken = run_update(spec.model_copy(update={"save_steps": 0}), task(tmp_path / "unbroken"), lambda _: None)
+    assert again == unbroken
+    assert again.human_rows == 6
+    weights = [sha256_of(tmp_path / name / "model/model.safetensors") for name in ("unbroken", "killed")]
+    assert weights[0] == weights[1]
 
 
 def test_training_that_was_done_and_not_committed_is_not_done_again(policy, tmp_path, monkeypatch):
