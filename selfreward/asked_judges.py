@@ -11,12 +11,12 @@ from selfreward.judges.base import JudgeBase, PolicyJudgeBase
 
 @dataclass(frozen=True)
 class AskedJudge:
-    """A judge by the name of its setting, its engine, and how many answers to a prompt it is given."""
+    """A judge by the name of its setting, its engine, and how many answers to a prompt it is given; None if untold."""
 
     name: str
     judge: JudgeBase
     engine: AnyBackend
-    answers: int
+    answers: int | None
 
 
 def check_judge(asked: AskedJudge, *, brought: Sequence[str], scripted: bool) -> None:
@@ -36,7 +36,7 @@ def check_judge(asked: AskedJudge, *, brought: Sequence[str], scripted: bool) ->
         )
     if (why := judge.why_lacking(name, brought)) is not None:
         raise ValueError(why)
-    if (why := judge.why_unfit(name, asked.answers)) is not None:
+    if asked.answers is not None and (why := judge.why_unfit(name, asked.answers)) is not None:
         raise ValueError(why)
     if "weights" in engine.can and (engine.kind == "scripted") != scripted:
         raise ValueError(

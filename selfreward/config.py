@@ -19,6 +19,7 @@ from selfreward.data.sources import DataSpec
 from selfreward.errors import ConfigError
 from selfreward.judge_quality.gold_judge import OveroptimisationSpec, check_gold
 from selfreward.judges import JudgeSpec
+from selfreward.judges.base import JudgeBase
 from selfreward.monitor.controller import MonitorSpec
 from selfreward.monitor.gate_rules import GateSpec
 from selfreward.rewarding import check_reward
@@ -118,8 +119,11 @@ class RunConfig(Spec):
         brought = self.data.extra if isinstance(self.data, OwnData) else ()
         for asked in judges_of(self):
             check_judge(asked, brought=brought, scripted=scripted)
+        if (why := self.update.why_not_judged(self.judge, self.backend)) is not None:
+            raise ValueError(why)
         if self.overoptimisation is not None:
-            check_gold(self.overoptimisation.gold, self.judge)
+            for trained_on in (self.judge, *filter(None, self.update.judges.values())):
+                check_gold(self.overoptimisation.gold, trained_on)
         if self.judge.learns:
             check_measured(self.judge.seats)
         self._check_monitor()
@@ -148,16 +152,20 @@ class RunConfig(Spec):
 
 
 def judges_of(config: RunConfig) -> list[AskedJudge]:
-    """The judge, the members of a jury, the judge of duels and gold."""
-    engine = config.judge.engine or config.backend
-    found = [AskedJudge("judge", config.judge, engine, config.sample.k)]
-    for name, member in config.judge.seats.items():
-        found.append(AskedJudge(f"judge.members.{name}", member, member.engine or engine, config.sample.k))
+    """The judge, the judge of duels, gold and judges that reward, each before its members if it is a jury."""
+    named: list[tuple[str, JudgeBase, int | None]] = [("judge", config.judge, config.sample.k)]
     if config.duel is not None:
-        found.append(AskedJudge("duel.judge", config.duel.judge, config.duel.judge.engine or config.backend, 2))
+        named.append(("duel.judge", config.duel.judge, 2))
     if config.overoptimisation is not None:
-        gold = config.overoptimisation.gold
-        found.append(AskedJudge("overoptimisation.gold", gold, gold.engine or config.backend, 2))
+        named.append(("overoptimisation.gold", config.overoptimisation.gold, 2))
+    rewarding = config.update.judges.items()  # the update says how many they compare
+    named += [(f"update.rewards.{name}.judge", one, None) for name, one in rewarding if one is not None]
+    found = []
+    for name, judge, answers in named:
+        engine = judge.engine or config.backend
+        found.append(AskedJudge(name, judge, engine, answers))
+        for seat, member in judge.seats.items():
+            found.append(AskedJudge(f"{name}.members.{seat}", member, member.engine or engine, answers))
     return found
 
 

@@ -1,6 +1,6 @@
 """Which policy judges, the engine that holds it, and which judge is trusted after its health is known."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,10 @@ from selfreward.judges.base import Brought, JudgeBase, PolicyJudgeBase
 from selfreward.judges.jury import juror
 from selfreward.monitor.gate_rules import GateSpec
 from selfreward.policies import Judging, Policies, Policy, RewardModels
+from selfreward.spec import Json
 from selfreward.stages.gate import asks_to_freeze
+from selfreward.stages.update import judge_policy
+from selfreward.updates import AnyUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +89,44 @@ class Judges:
         backend = self._backend_of(engine, policy)
         jurors: dict[str, Judging] = {}
         engines: dict[str, Backend] = {}
-        for name, member in sorted(spec.seats.items()):
-            named = None if member.judges_with_jury else self.named(member, spec)
+        for name, named, own in self._seated(spec):
             if named is not None:
                 jurors[juror(name)] = named
-            if (own := self._engine_of(member, spec)) != engine:
+            if own != engine:
                 engines[name] = self._open.enter_context(own.open(named or policy))
         return {"policy": policy, "backend": backend, "engines": engines, **jurors}
+
+    def rewarding(
+        self, update: AnyUpdate, judge: JudgeBase, trusted: Judging | None, weights: Part | None, standard: Part | None
+    ) -> dict[str, Any]:
+        """What an update is given that may ask judges for rewards: their policies, and in `engine` what holds them.
+
+        The run's own `judge` judges with the policy that is `trusted`, by its `weights` and `standard`. Nothing is
+        opened: where it trains, an update opens engines of its own.
+        """
+        given: dict[str, Any] = {}
+        engines: dict[str, Json] = {}
+        for name, spec in update.judged_by(judge, self._engine).judges.items():
+            assert spec is not None
+            if update.judges[name] is None:
+                given |= {"weights": weights, "standard": standard}
+            policy = trusted if update.judges[name] is None else self.named(spec)
+            given[judge_policy(name)] = policy
+            if not isinstance(spec, PolicyJudgeBase) or policy is None:
+                continue
+            engine = self._engine_of(spec)
+            engines[name] = dict(engine.open(policy).identity)
+            for member, named, own in self._seated(spec):
+                given[judge_policy(name, member)] = named
+                if own != engine:
+                    engines[f"{name}.{member}"] = dict(own.open(named or policy).identity)
+        return {"engine": update.engine() | ({"judges": engines} if engines else {}), **given}
+
+    def _seated(self, spec: JudgeBase) -> Iterator[tuple[str, Judging | None, AnyBackend]]:
+        """The members of a jury, each with the policy that it names, None where it names none, and with its engine."""
+        for name, member in sorted(spec.seats.items()):
+            named = None if member.judges_with_jury else self.named(member, spec)
+            yield name, named, self._engine_of(member, spec)
 
     def scorers(self, proxy: JudgeBase, gold: JudgeBase, frozen: Judging | None) -> dict[str, Any]:
         """What a stage is given that asks gold, the initial policy and then the proxy, and frees each for the next.

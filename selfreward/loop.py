@@ -101,12 +101,14 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
         learned = rewards or reward_of_round(config.reward, run, t, data, policy, start, training)
         trained = stage(
             update,
-            config.update,
-            engine=config.update.engine(),
+            config.update.judged_by(spec, config.backend),
             policy=start if config.update.init == "initial" else policy,
             reference=config.update.tied_to(policy=policy, initial=start),
             training=training,
             reward_models=models_for(config.update, learned),
+            **judges.rewarding(
+                config.update, spec, trusted.policy, weights, first_standard(spec, first.judgments or judgments)
+            ),
         )
         tracker.iteration(t)
         last = State(

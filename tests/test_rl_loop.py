@@ -116,6 +116,40 @@ def test_the_pairs_of_the_round_train_the_reward_model_that_the_update_asks(by_r
     assert training_of(one["update"]).human_rows is None, "people's pairs are learned by the reward model"
 
 
+@pytest.mark.slow
+def test_judges_reward_what_the_update_draws_and_each_round_has_its_own_live_judge(tmp_path: Path) -> None:
+    judges = ("+update.rewards.own={kind:judge}", "+update.rewards.taste={kind:judge,judge:{kind:likelihood}}")
+    asked = reinforced(tmp_path, "select=prompts", *judges, "mix.real_share=0", "loop.iterations=2")
+    first, second = (one["update"] for one in asked.view.iterations[:2])
+    for one in (first, second):
+        for step in one.records(RlStep, "steps"):
+            assert [(source.name, source.applied, source.missing) for source in step.sources] == [
+                ("own", 8, 0),
+                ("taste", 8, 0),
+            ]
+            assert all(source.mean is not None for source in step.sources)
+        inputs = one.manifest.inputs
+        assert inputs["rewards.taste"].digest == inputs["policy"].digest, "the live policy, as it was before"
+        assert "rewards.own" not in inputs, "a function is no policy"
+        found = training_of(one)
+        assert found.tokens_judged is not None and found.tokens_judged > 0
+        assert one.tokens == (found.tokens_drawn or 0) + found.tokens_judged
+    assert first.manifest.inputs["rewards.taste"].digest != second.manifest.inputs["rewards.taste"].digest
+    engine = first.manifest.identity["engine"]
+    assert isinstance(engine, dict) and isinstance(engine["judges"], dict)
+    assert list(engine["judges"]) == ["taste"]
+    again = reinforced(tmp_path, "select=prompts", *judges, "mix.real_share=0", "loop.iterations=2")
+    assert not any(again.made(stage) for stage in ("judge", "mix", "update"))
+    spec = first.manifest.identity["spec"]
+    assert isinstance(spec, dict) and isinstance(spec["rewards"], dict)
+    assert spec["rewards"]["own"] == {
+        "kind": "judge",
+        "weight": 1.0,
+        "against": "group",
+        "judge": asked.view.iterations[0]["judge"].manifest.identity["spec"],
+    }
+
+
 def test_a_finished_run_makes_nothing_again(tmp_path: Path) -> None:
     settings = ("select=prompts", LENGTH, "mix.real_share=0.2")
     reinforced(tmp_path, *settings)

@@ -31,6 +31,9 @@ class EngineSpec(Spec):
     could: ClassVar[frozenset[Ability]] = OWN_POLICY | {"score_options"}
     """What the engine can do under some settings."""
 
+    beside_training: ClassVar[bool] = True
+    """Whether a process that trains a model may hold another one by it."""
+
     @property
     def can(self) -> frozenset[Ability]:
         """What the engine can do under these settings; known without loading anything."""

@@ -45,6 +45,7 @@ class VllmSpec(TokenEngineSpec):
     timeout: float = execution(900, gt=0, le=threading.TIMEOUT_MAX)
 
     could: ClassVar[frozenset[Ability]] = OWN_POLICY | {"score_options", "patterns"}
+    beside_training: ClassVar[bool] = False
 
     def open(self, policy: Judging) -> "VllmBackend":
         """A backend that holds a model folder."""

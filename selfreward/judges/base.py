@@ -225,8 +225,11 @@ class JudgeBase(Spec):
         """Why it, the setting `name`, cannot judge in a run that trains so many reward models at its start, or None."""
         return None
 
-    def why_unfit(self, name: str, answers: int) -> str | None:
-        """Why it, the setting `name`, cannot judge so many answers of a prompt, and what to set; None where it can."""
+    def why_unfit(self, name: str, answers: int, drawn: str = "sample.k") -> str | None:
+        """Why it, the setting `name`, cannot judge so many answers of a prompt, and what to set; None where it can.
+
+        `drawn` is the setting that says how many there are.
+        """
         return None
 
 

@@ -10,9 +10,15 @@ from selfreward.errors import StageError
 from selfreward.judges.base import Ask, Item, JudgeBase
 from selfreward.records import Judgment
 
+_SETTING = (
+    "judge.max_failed_share (of a duel: duel.judge.max_failed_share; of gold: overoptimisation.gold.max_failed_share)"
+)
 
-def judge_shard(spec: JudgeBase, ask: Ask, items: list[Item], seed: int, advance: Advance) -> list[Judgment]:
-    """What `ask` says of `items`. Raises StageError where more than `spec.max_failed_share` failed."""
+
+def judge_shard(
+    spec: JudgeBase, ask: Ask, items: list[Item], seed: int, advance: Advance, setting: str = _SETTING
+) -> list[Judgment]:
+    """What `ask` says of `items`. Raises StageError, which names the `setting`, for more than `max_failed_share`."""
     # A judge that stated no verdict may have declined to.
     judgments = [
         replace(one, outcome="refused") if one.outcome == "unparsed" and refused(one.raw) else one
@@ -22,8 +28,7 @@ def judge_shard(spec: JudgeBase, ask: Ask, items: list[Item], seed: int, advance
     if len(failed) > spec.max_failed_share * len(judgments):
         raise StageError(
             f"{len(failed)} of {len(judgments)} judgments failed ({failed[0].raw}), max_failed_share allows "
-            f"{spec.max_failed_share:.0%}: run the same command again to retry them, or raise judge.max_failed_share "
-            "(of a duel: duel.judge.max_failed_share; of gold: overoptimisation.gold.max_failed_share)"
+            f"{spec.max_failed_share:.0%}: run the same command again to retry them, or raise {setting}"
         )
     return judgments
 

@@ -126,10 +126,10 @@ class JurySpec(PolicyJudgeBase):
         """Its members vote."""
         return None
 
-    def why_unfit(self, name: str, answers: int) -> str | None:
+    def why_unfit(self, name: str, answers: int, drawn: str = "sample.k") -> str | None:
         """One answer alone has nobody to be ranked with."""
         if answers < 2:
-            return f"{name} ranks the answers of a prompt, and there is one: draw 2 or more, sample.k=2"
+            return f"{name} ranks the answers of a prompt, and there is one: draw 2 or more, {drawn}=2"
         return None
 
     @property

@@ -81,13 +81,13 @@ class PairwiseSpec(PromptedJudgeBase):
         """It compares answers in both orders."""
         return None
 
-    def why_unfit(self, name: str, answers: int) -> str | None:
+    def why_unfit(self, name: str, answers: int, drawn: str = "sample.k") -> str | None:
         """A budget has to reach all answers, and one alone has nothing to be compared with."""
         if answers < 2:
-            return f"{name} compares answers of a prompt, and there is one: draw 2 or more, sample.k=2"
+            return f"{name} compares answers of a prompt, and there is one: draw 2 or more, {drawn}=2"
         if self.budget is not None and self.budget < answers - 1:
             return (
-                f"{name}.budget={self.budget} leaves some of sample.k={answers} answers out: set {name}.budget to "
+                f"{name}.budget={self.budget} leaves some of {drawn}={answers} answers out: set {name}.budget to "
                 f"{answers - 1} or more, or null for all comparisons"
             )
         return None

@@ -1,11 +1,14 @@
 """What the loop asks of any update, what an update is given, and what it reports."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from selfreward.policies import Policy, RewardModels
+from selfreward.backends import AnyBackend
+from selfreward.judges.base import JudgeBase
+from selfreward.judges.standard import Moments
+from selfreward.policies import Judging, Policy, RewardModels
 from selfreward.records import Example, Prompt, TrainingRow
 from selfreward.spec import Spec
 from selfreward.updates.rl_steps import RlStep, SourceEnds
@@ -18,12 +21,26 @@ TIED_TO_DRAWER = (
 """Why an update with that reference cannot train on what a mixture drew."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenJudge:
+    """What a judge judges with while a policy is trained, beside its settings; as `judges.base.Means`, and in JSON.
+
+    `weights` are those that a jury learned, `standard` is what scores are standardised by, of the judge of a run.
+    """
+
+    policy: Judging | None
+    jurors: Mapping[str, Judging] = field(default_factory=dict)
+    weights: Mapping[str, float] | None = None
+    standard: Mapping[str, Moments] | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """What is trained besides how: `rows` are of a kind that the update trains on, `reference` is what it ties to.
 
-    `reward_models` are what an update learns from that draws its own answers, if it asks for any, and `human` what
-    people answered, which it learns before.
+    `reward_models` are what an update learns from that draws its own answers, if it asks for any, `judges` with what
+    the judges judge that it asks, by the names of their sources, and `human` what people answered, which it learns
+    before.
     """
 
     policy: Policy
@@ -33,6 +50,7 @@ class Task:
     seed: int
     reward_models: RewardModels | None = None
     human: Sequence[Example] = ()
+    judges: Mapping[str, FrozenJudge] = field(default_factory=dict)
 
 
 class UpdateBase(Spec):
@@ -60,6 +78,19 @@ class UpdateBase(Spec):
 
     def tied_to(self, *, policy: Policy, initial: Policy) -> Policy | None:
         """The policy that the update ties to: the one that drew the candidates, or the first; None without one."""
+        return None
+
+    @property
+    def judges(self) -> Mapping[str, JudgeBase | None]:
+        """The judges that reward what the update draws itself, by their sources; None is the judge of the run."""
+        return {}
+
+    def judged_by(self, judge: JudgeBase, engine: AnyBackend) -> Self:
+        """The update with each of `judges` and its engine named: `judge` is that of the run, on `engine`."""
+        return self
+
+    def why_not_judged(self, judge: JudgeBase, engine: AnyBackend) -> str | None:
+        """Why it cannot ask its judges in a run with this judge and engine, and what to set; None where it can."""
         return None
 
     @property
@@ -105,10 +136,11 @@ class Training:
 
     Of reinforcement learning, `human_rows` are the answers of people that were learned first, and `human_tokens` theirs
     that bore loss. `rows_without_reward` are prompts to which no source applied, `completions_missing` those
-    of `completions` that had no reward and bore no loss, and `tokens_drawn` counts all of them. `reward_*`, `entropy_*`
-    (nats a token) and `tokens_*` (mean length) are means over the first and the last tenth of the steps, and
-    `kl_to_reference` (nats a token) over the last; `flat_groups`, `cut` and `clipped` are the means of RlStep over all.
-    `sources` has each source of rewards by name, `rl_steps` the steps.
+    of `completions` that had no reward and bore no loss, and `tokens_drawn` counts all of them; `tokens_judged` are
+    what judges read and wrote about them, and `judges_used` is what their engines used (`Backend.used`). `reward_*`,
+    `entropy_*` (nats a token) and `tokens_*` (mean length) are means over the first and the last tenth of the steps,
+    and `kl_to_reference` (nats a token) over the last; `flat_groups`, `cut` and `clipped` are the means of RlStep over
+    all. `sources` has each source of rewards by name, `rl_steps` the steps.
 
     `skill` and `modes` are the state of a scripted policy.
     """
@@ -144,6 +176,8 @@ class Training:
     completions: int | None = None
     completions_missing: int | None = None
     tokens_drawn: int | None = None
+    tokens_judged: int | None = None
+    judges_used: Mapping[str, float] | None = None
     reward_first: float | None = None
     reward_last: float | None = None
     entropy_first: float | None = None

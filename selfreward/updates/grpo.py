@@ -4,13 +4,16 @@ Source: Shao et al. 2024 (2402.03300); the losses are those of DAPO (2503.14476)
 Other than in TRL, a completion without a reward bears no loss, not even the divergence from the reference.
 """
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from selfreward.updates.base import StepAdvance, Task, Training
-from selfreward.updates.rl import RlSpec, config_of, sources_for, train_rl, trainer_of
+from selfreward.updates.rl import RlSpec, config_of, train_rl, trainer_of
+from selfreward.updates.rl_sources import open_sources
 from selfreward.updates.rl_trainer import Rollouts
+from selfreward.updates.training import device_of
 
 
 class GrpoSpec(RlSpec):
@@ -27,7 +30,9 @@ class GrpoSpec(RlSpec):
 
     def train(self, task: Task, scratch: Path, advance: StepAdvance) -> Training:
         """What training on the prompts of `task` saw and did."""
-        return train_rl(self, partial(_make_trainer, self), task, sources_for(self, task), scratch, advance)
+        with open_sources(self.rewards, task, self.max_new_tokens, device_of(self)) as found:
+            trained = train_rl(self, partial(_make_trainer, self), task, found.sources, scratch, advance)
+            return replace(trained, judges_used=found.bench.used or None)
 
 
 def _make_trainer(spec: GrpoSpec, rollouts: Rollouts, settings: dict[str, Any], inputs: dict[str, Any]) -> Any:

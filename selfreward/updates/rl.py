@@ -4,42 +4,39 @@ What GRPO and RLOO share: settings, which prompts are drawn for when, and what i
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
+from selfreward.backends import AnyBackend
 from selfreward.backends.chat import Chat, pad_id, render_prompt, stop_ids
 from selfreward.backends.model_loading import check_model, context_length, load_chat, load_configs, quiet
-from selfreward.backends.reward_model import free_reward_models
 from selfreward.errors import StarvedLoop
+from selfreward.judges.base import JudgeBase
 from selfreward.policies import Policy
 from selfreward.records import Prompt
 from selfreward.row_kinds import PROMPTS, PromptKind
 from selfreward.spec import neutral
 from selfreward.updates.base import StepAdvance, Task, Training
 from selfreward.updates.rl_human import learn_human
-from selfreward.updates.rl_rewards import (
+from selfreward.updates.rl_rewards import RewardSource, rewarded
+from selfreward.updates.rl_sources import (
     LengthReward,
     ModelReward,
     Reward,
-    RewardSource,
-    VerifierReward,
-    build_sources,
-    rewarded,
+    RewardName,
+    judges_in,
+    right_answers,
+    why_unjudged,
+    with_judges,
 )
 from selfreward.updates.rl_steps import figures_of, steps_of
 from selfreward.updates.rl_trainer import Rollouts, check_padding, prepared, trl_alone
-from selfreward.updates.training import TrainingBase, device_of, model_to_train, save_policy, train
-
-RewardName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-
-
-def _right_answers() -> dict[RewardName, Reward]:
-    return {"verifier": VerifierReward()}
+from selfreward.updates.training import TrainingBase, model_to_train, save_policy, train
 
 
 class RlSpec(TrainingBase):
@@ -66,7 +63,7 @@ class RlSpec(TrainingBase):
     group_size: int = 4
     max_new_tokens: PositiveInt = 64
     temperature: float = Field(1.0, gt=0)
-    rewards: dict[RewardName, Reward] = Field(default_factory=_right_answers)
+    rewards: dict[RewardName, Reward] = Field(default_factory=right_answers)
     beta: float = Field(0.04, ge=0)
     reference: Literal["initial", "previous"] = "initial"
     epsilon: float = Field(0.2, gt=0)
@@ -142,6 +139,19 @@ class RlSpec(TrainingBase):
         loose = "update.beta=0: nothing ties the policy to a reference, so watch its answers, and not its reward alone"
         return (budget,) if self.beta else (budget, loose)
 
+    @property
+    def judges(self) -> Mapping[str, JudgeBase | None]:
+        """The judges among the sources of `rewards`."""
+        return judges_in(self.rewards)
+
+    def judged_by(self, judge: JudgeBase, engine: AnyBackend) -> Self:
+        """With `rewards` whose judges are all named."""
+        return self.model_copy(update={"rewards": with_judges(self.rewards, judge, engine)})
+
+    def why_not_judged(self, judge: JudgeBase, engine: AnyBackend) -> str | None:
+        """Of the first source whose judge cannot be asked."""
+        return why_unjudged(self.rewards, judge, engine, self.group_size)
+
     def tied_to(self, *, policy: Policy, initial: Policy) -> Policy | None:
         """The policy that `beta` ties to; None at 0."""
         if not self.beta:
@@ -192,7 +202,6 @@ def train_rl(
             spec, partial(make, rollouts), model, chat, inputs, scratch, task.seed, rollouts.advance
         )
         save_policy(trained, chat, task.out, like=task.policy.path)
-    free_reward_models()
     steps = steps_of(rollouts.history, spec.epochs)
     return Training(
         rows_trained=len(set(order)),
@@ -270,8 +279,3 @@ def _whole_steps(spec: RlSpec, advance: StepAdvance) -> StepAdvance:
             advance(step // spec.epochs, steps // spec.epochs)
 
     return tell
-
-
-def sources_for(spec: RlSpec, task: Task) -> list[RewardSource]:
-    """The sources of rewards that the settings name."""
-    return build_sources(spec.rewards, task.reward_models, spec.max_new_tokens, device_of(spec))

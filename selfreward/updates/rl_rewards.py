@@ -1,82 +1,65 @@
-"""Where the rewards of reinforcement learning come from, and how several become one number for each completion.
+"""What sources of rewards say in reinforcement learning, and how that becomes one number for each completion.
 
 A completion that lacks what one of its sources should have said has no reward: it is never given 0.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import chain
 from statistics import fmean, stdev
-from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt
-
-from selfreward.artifacts import derive_seed
-from selfreward.backends.device import Device
 from selfreward.errors import ConfigError, StageError
-from selfreward.judges.base import Judge, Means
-from selfreward.judges.reward_model import RewardModelSpec
-from selfreward.judges.verifier import VerifierSpec
-from selfreward.policies import RewardModels
-from selfreward.records import Candidate, Prompt
-from selfreward.spec import Spec
+from selfreward.records import Candidate, Outcome, Prompt
 
-Score = Callable[[Sequence[Prompt], Sequence[Candidate]], list[float | None]]
-"""Of each completion and the prompt before it a score, in order; None where there is none."""
+Said = float | Outcome | None
+"""What a source says of a completion: a score, or why there is none, in a word where it knows one."""
 
 
-class _Weighted(Spec):
-    """`weight` is what a score is multiplied by before the sources of a completion are added up."""
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a source said of completions, in order, and the `tokens` that judges read and wrote for that."""
 
-    weight: float = Field(1.0, gt=0)
-
-
-class VerifierReward(_Weighted):
-    """1 for a right answer, 0 for a wrong one; it applies to prompts that say how an answer is compared."""
-
-    kind: Literal["verifier"] = "verifier"
+    said: Sequence[Said]
+    tokens: int = 0
 
 
-class ModelReward(_Weighted):
-    """What a reward model gives, or an ensemble: their mean, the least, or the mean less `deviations` deviations.
-
-    It applies to every prompt; the models are those that the update is given.
-    """
-
-    kind: Literal["reward_model"] = "reward_model"
-    aggregate: Literal["mean", "min", "lower"] = "mean"
-    deviations: float = Field(1.0, gt=0)
+Score = Callable[[Sequence[Prompt], Sequence[Candidate]], Scores]
+"""Scores completions, each behind its prompt; every group has a prompt of its own."""
 
 
-class LengthReward(_Weighted):
-    """0 for up to `above` tokens, falling evenly to -1 at `max_new_tokens`; it applies to every prompt.
-
-    Source: the soft overlong punishment of DAPO (2503.14476, equation 13).
-    """
-
-    kind: Literal["length"] = "length"
-    above: NonNegativeInt
-
-
-Reward = Annotated[VerifierReward | ModelReward | LengthReward, Field(discriminator="kind")]
+HERE = ""
+"""What asks no address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardSource:
-    """A source of rewards: what it `applies` to and how it scores that; scores count by `weight`."""
+    """A source of rewards: what it `applies` to and how it scores that; scores count by `weight`.
+
+    `asks` names what works for it: models at addresses, and HERE, this process. Sources that have nothing of that in
+    common are asked at the same time.
+    """
 
     name: str
     weight: float
     applies: Callable[[Prompt], bool]
     score: Score
+    asks: frozenset[str] = frozenset({HERE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceScores:
-    """What a source said of the completions that it applies to, by their places; None where it said nothing."""
+    """What a source said of the completions that it applies to, by their places; None where it said nothing.
+
+    `why` counts what came instead, where the source says; `tokens` are those that judges read and wrote.
+    """
 
     name: str
     scores: Mapping[int, float | None]
+    why: Mapping[str, int]
+    tokens: int
 
     @property
     def missing(self) -> int:
@@ -108,78 +91,9 @@ class Rewards:
         for one in self.sources:
             name = f"source/{one.name}"
             found |= {f"{name}/applied": float(len(one.scores)), f"{name}/missing": float(one.missing)}
+            found[f"{name}/tokens"] = float(one.tokens)
             found |= _moments(f"{name}/mean", f"{name}/deviation", list(one.scores.values()))
         return found
-
-
-def judged(name: str, weight: float, judge: Judge, applies: Callable[[Prompt], bool], seed: int = 0) -> RewardSource:
-    """A judge of single answers as a source: the mean of what it says of one, missing where it says nothing.
-
-    What it draws hangs on `seed` and on the completions.
-    """
-
-    def score(prompts: Sequence[Prompt], completions: Sequence[Candidate]) -> list[float | None]:
-        items = list(zip(prompts, completions, strict=True))
-        said = judge.ask(items, derive_seed(seed, name, *(one.id for one in completions)), lambda _: None)
-        if judge.conclude is not None:
-            said = judge.conclude(items, said)
-        found: dict[str, list[float]] = {}
-        for one in said:
-            if one.score is not None:
-                found.setdefault(one.candidate_ids[0], []).append(one.score)
-        return [fmean(found[one.id]) if one.id in found else None for one in completions]
-
-    return RewardSource(name=name, weight=weight, applies=applies, score=score)
-
-
-def verifier(name: str, weight: float) -> RewardSource:
-    """Right or wrong, of the prompts that say how an answer is compared."""
-    judge = VerifierSpec().build(Means())
-    return judged(name, weight, judge, lambda prompt: prompt.match is not None and bool(prompt.references))
-
-
-def reward_model(name: str, spec: ModelReward, models: RewardModels, device: Device) -> RewardSource:
-    """What reward models give; one that cannot read a completion says nothing of it."""
-    folders = tuple(one.path for one in models.members)
-    if spec.aggregate == "lower" and len(folders) < 2:
-        raise ConfigError(
-            f"update.rewards.{name}.aggregate=lower of one reward model, which has no standard deviation: set "
-            f"update.rewards.{name}.aggregate=mean"
-        )
-    judge = RewardModelSpec(
-        models=folders, standardise=False, aggregate=spec.aggregate, deviations=spec.deviations, device=device
-    )
-    return judged(name, spec.weight, judge.build(Means(policy=models)), lambda _: True)
-
-
-def length(name: str, spec: LengthReward, max_new_tokens: int) -> RewardSource:
-    """Minus the share of the tokens between `spec.above` and the longest completion that one takes up."""
-
-    def score(prompts: Sequence[Prompt], completions: Sequence[Candidate]) -> list[float | None]:
-        room = max_new_tokens - spec.above
-        return [min(0.0, (spec.above - one.tokens) / room) for one in completions]
-
-    return RewardSource(name=name, weight=spec.weight, applies=lambda _: True, score=score)
-
-
-def build_sources(
-    rewards: Mapping[str, Reward], models: RewardModels | None, max_new_tokens: int, device: Device
-) -> list[RewardSource]:
-    """The sources that settings name. Raises ConfigError for a reward model where the update is given none."""
-    sources = []
-    for name, spec in rewards.items():
-        if isinstance(spec, VerifierReward):
-            sources.append(verifier(name, spec.weight))
-        elif isinstance(spec, LengthReward):
-            sources.append(length(name, spec, max_new_tokens))
-        elif models is None:
-            raise ConfigError(
-                f"update.rewards.{name}.kind=reward_model, and the update is given no reward model: train one, or take "
-                f"the source out with ~update.rewards.{name}"
-            )
-        else:
-            sources.append(reward_model(name, spec, models, device))
-    return sources
 
 
 def rewarded(sources: Sequence[RewardSource], prompts: Sequence[Prompt]) -> list[Prompt]:
@@ -187,8 +101,8 @@ def rewarded(sources: Sequence[RewardSource], prompts: Sequence[Prompt]) -> list
     for one in sources:
         if not any(one.applies(prompt) for prompt in prompts):
             raise ConfigError(
-                f"update.rewards.{one.name} applies to 0 of {len(prompts)} prompts: a verifier needs prompts with "
-                f"references to compare with, so give closed ones, or take it out with ~update.rewards.{one.name}"
+                f"update.rewards.{one.name} applies to 0 of {len(prompts)} prompts: it compares with references, so "
+                f"give prompts that have some, a verifier closed ones, or take it out with ~update.rewards.{one.name}"
             )
     return [prompt for prompt in prompts if any(one.applies(prompt) for one in sources)]
 
@@ -199,9 +113,10 @@ def reward(
     """The rewards of completions, which stand group by group behind the prompt of each.
 
     A reward is the weighted sum of all sources that apply to its prompt. It is missing where one of them said nothing,
-    and in a group with fewer than two, which compares nothing. Raises StageError for what is no score.
+    and in a group with fewer than two, which compares nothing. Sources that ask at different addresses are asked at the
+    same time, and meanwhile those of this process, one after the other. Raises StageError for what is no score.
     """
-    found = [_asked(one, prompts, completions) for one in sources]
+    found = _all_asked(sources, prompts, completions, group_size)
     total: list[float | None] = []
     for place in range(len(completions)):
         said = [(one.weight, by.scores[place]) for one, by in zip(sources, found, strict=True) if place in by.scores]
@@ -214,15 +129,49 @@ def reward(
     return Rewards(total=tuple(total), sources=tuple(found), group_size=group_size)
 
 
-def _asked(source: RewardSource, prompts: Sequence[Prompt], completions: Sequence[Candidate]) -> SourceScores:
+def _all_asked(
+    sources: Sequence[RewardSource], prompts: Sequence[Prompt], completions: Sequence[Candidate], group_size: int
+) -> list[SourceScores]:
+    """What each source said, in order; of several errors, that of a source of this process, else the first."""
+
+    def ask(line: Sequence[RewardSource]) -> dict[str, SourceScores]:
+        return {one.name: _asked(one, prompts, completions, group_size) for one in line}
+
+    lines = _lines(sources)
+    here = next((line for line in lines if any(HERE in one.asks for one in line)), [])
+    with ThreadPoolExecutor(len(lines), thread_name_prefix="rewards") as threads:
+        waiting = [threads.submit(ask, line) for line in lines if line is not here]
+        found = ask(here)
+        for one in waiting:
+            found |= one.result()
+    return [found[one.name] for one in sources]
+
+
+def _lines(sources: Sequence[RewardSource]) -> list[list[RewardSource]]:
+    """The sources in lines that have nothing in common: the requests to a model are counted and limited together."""
+    lines: list[list[RewardSource]] = []
+    for source in sources:
+        joined = [line for line in lines if any(one.asks & source.asks for one in line)]
+        lines = [line for line in lines if line not in joined] + [[*chain.from_iterable(joined), source]]
+    return lines
+
+
+def _asked(
+    source: RewardSource, prompts: Sequence[Prompt], completions: Sequence[Candidate], group_size: int
+) -> SourceScores:
     places = [place for place, prompt in enumerate(prompts) if source.applies(prompt)]
-    said = source.score([prompts[place] for place in places], [completions[place] for place in places])
+    # A prompt may be drawn for twice in a step: what is compared is compared within a group.
+    asked = [replace(prompts[place], id=f"{place // group_size}-{prompts[place].id}") for place in places]
+    found = source.score(asked, [completions[place] for place in places])
+    said = found.said
     if len(said) != len(places):
         raise StageError(f"update.rewards.{source.name} gave {len(said)} scores for {len(places)} completions")
-    scores = [None if one is None or math.isnan(one) else float(one) for one in said]
+    scores = [None if one is None or isinstance(one, str) or math.isnan(one) else float(one) for one in said]
     if (endless := next((one for one in scores if one is not None and math.isinf(one)), None)) is not None:
         raise StageError(f"update.rewards.{source.name} gave the score {endless}, which cannot be compared with others")
-    return SourceScores(name=source.name, scores=dict(zip(places, scores, strict=True)))
+    why = Counter(str(one) for one in said if isinstance(one, str))
+    kept = dict(zip(places, scores, strict=True))
+    return SourceScores(name=source.name, scores=kept, why=why, tokens=found.tokens)
 
 
 def _there(group: Sequence[float | None]) -> list[bool]:

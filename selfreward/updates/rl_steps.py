@@ -16,7 +16,8 @@ _EDGE = 0.1
 class SourceStep:
     """What one source of rewards said at a step: of `applied` completions it said nothing about `missing`.
 
-    `mean` and `deviation` (of n - 1) are of its own scores, before its weight; None where there are too few.
+    `mean` and `deviation` (of n - 1) are of its own scores, before its weight; None where there are too few. `tokens`
+    are those that judges read and wrote for them.
     """
 
     name: str
@@ -24,6 +25,7 @@ class SourceStep:
     missing: int
     mean: float | None
     deviation: float | None
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ def mean_of(found: Iterable[float | None]) -> float | None:
 
 
 def sources_of(steps: Sequence[RlStep]) -> dict[str, SourceEnds]:
-    """What each source said, by name, in the order of the settings."""
+    """What each source said, by name."""
     names = dict.fromkeys(one.name for step in steps for one in step.sources)
     first, last = ends_of(steps)
     return {name: _ends(*(_of(name, some) for some in (steps, first, last))) for name in names}
@@ -132,13 +134,15 @@ def _step(number: int, entries: Sequence[Entry]) -> RlStep:
 
 
 def _sources(entry: Entry) -> Iterator[SourceStep]:
-    for name in (key.split("/")[1] for key in entry if key.startswith("source/") and key.endswith("/applied")):
+    """By name: what stands in a checkpoint is sorted, and what was logged since is not."""
+    for name in sorted(key.split("/")[1] for key in entry if key.startswith("source/") and key.endswith("/applied")):
         yield SourceStep(
             name=name,
             applied=_count(entry, f"source/{name}/applied"),
             missing=_count(entry, f"source/{name}/missing"),
             mean=entry.get(f"source/{name}/mean"),
             deviation=entry.get(f"source/{name}/deviation"),
+            tokens=_count(entry, f"source/{name}/tokens"),
         )
 
 
@@ -158,6 +162,7 @@ def figures_of(steps: Sequence[RlStep]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "completions": sum(one.completions for one in steps),
         "completions_missing": sum(one.missing for one in steps),
+        "tokens_judged": sum(source.tokens for one in steps for source in one.sources),
         "tokens_drawn": round(sum(one.tokens * one.completions for one in steps)),
         "sources": sources_of(steps),
     }

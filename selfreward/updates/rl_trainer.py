@@ -13,7 +13,7 @@ from selfreward.backends.model_folder import first_without_numbers
 from selfreward.errors import BackendError, StageError
 from selfreward.records import Candidate, Prompt, undrawn
 from selfreward.updates.base import StepAdvance
-from selfreward.updates.rl_rewards import Rewards, RewardSource, reward
+from selfreward.updates.rl_rewards import Rewards, RewardSource, SourceScores, reward
 from selfreward.updates.rl_steps import Entry
 
 _NO_PROBABILITIES = "probability tensor contains"
@@ -48,12 +48,18 @@ class Rollouts:
         self, prompts: Sequence[str], completion_ids: Sequence[Sequence[int]], trainer_state: Any, **_: Any
     ) -> list[float | None]:
         """The reward function that TRL calls, once for each draw. Raises StageError where nothing can be compared."""
+        import torch
+
         step = trainer_state.global_step + 1
         drawn = [
             self._candidate(id_, f"{step}-{place}", place % self.group_size, tokens)
             for place, (id_, tokens) in enumerate(zip(prompts, completion_ids, strict=True))
         ]
-        found = reward(self.sources, [self.prompts[id_] for id_ in prompts], drawn, self.group_size)
+        try:
+            with torch.random.fork_rng():  # what is drawn next hangs on no source
+                found = reward(self.sources, [self.prompts[id_] for id_ in prompts], drawn, self.group_size)
+        except StageError as error:
+            raise StageError(f"at step {step} {error}") from error
         self.kept = found.kept
         if not any(self.kept):
             raise StageError(_nothing(step, found))
@@ -72,11 +78,16 @@ class Rollouts:
 
 
 def _nothing(step: int, found: Rewards) -> str:
-    said = ", ".join(f"{one.name} said nothing of {one.missing} of {len(one.scores)}" for one in found.sources)
+    said = ", ".join(_silence(one) for one in found.sources)
     return (
         f"no group of step {step} has two completions with a reward, so nothing can be learned ({said}): look after "
         "that source of update.rewards, or raise update.group_size"
     )
+
+
+def _silence(one: SourceScores) -> str:
+    why = ", ".join(f"{count} {outcome}" for outcome, count in one.why.items())
+    return f"{one.name} said nothing of {one.missing} of {len(one.scores)}{why and ': '}{why}"
 
 
 def check_padding(model: Any, row: Sequence[int], pad: int) -> None:

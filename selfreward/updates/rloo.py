@@ -3,6 +3,7 @@
 Source: Ahmadian et al. 2024 (2402.14740). A completion without a reward is in no mean and bears no loss.
 """
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -10,8 +11,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from selfreward.updates.base import StepAdvance, Task, Training
-from selfreward.updates.rl import RlSpec, config_of, sources_for, train_rl, trainer_of
+from selfreward.updates.rl import RlSpec, config_of, train_rl, trainer_of
+from selfreward.updates.rl_sources import open_sources
 from selfreward.updates.rl_trainer import Rollouts
+from selfreward.updates.training import device_of
 
 
 class RlooSpec(RlSpec):
@@ -27,7 +30,9 @@ class RlooSpec(RlSpec):
 
     def train(self, task: Task, scratch: Path, advance: StepAdvance) -> Training:
         """What training on the prompts of `task` saw and did."""
-        return train_rl(self, partial(_make_trainer, self), task, sources_for(self, task), scratch, advance)
+        with open_sources(self.rewards, task, self.max_new_tokens, device_of(self)) as found:
+            trained = train_rl(self, partial(_make_trainer, self), task, found.sources, scratch, advance)
+            return replace(trained, judges_used=found.bench.used or None)
 
 
 def _make_trainer(spec: RlooSpec, rollouts: Rollouts, settings: dict[str, Any], inputs: dict[str, Any]) -> Any:

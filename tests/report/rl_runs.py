@@ -19,8 +19,8 @@ STEPS = 10
 
 def step(number: int, **changes: Any) -> RlStep:
     """Step `number` of a round in which the reward rises, entropy falls and completions grow."""
-    source = SourceStep(name="model", applied=32, missing=2, mean=number / 10, deviation=0.5)
-    verified = SourceStep(name="verifier", applied=16, missing=0, mean=0.25, deviation=0.4)
+    source = SourceStep(name="model", applied=32, missing=2, mean=number / 10, deviation=0.5, tokens=0)
+    verified = SourceStep(name="verifier", applied=16, missing=0, mean=0.25, deviation=0.4, tokens=0)
     whole: dict[str, Any] = {
         "step": number,
         "loss": 0.01,

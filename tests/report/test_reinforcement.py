@@ -282,7 +282,8 @@ def test_once_the_steps_are_deleted_metrics_stay_and_the_page_says_so(run: RunVi
 def test_a_source_with_a_hostile_name_is_text(run: RunView, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings allow no such name; a table on the disk may have been altered."""
     hostile = [
-        step(n, sources=(SourceStep(name=HOSTILE, applied=1, missing=0, mean=n, deviation=None),)) for n in (1, 2)
+        step(n, sources=(SourceStep(name=HOSTILE, applied=1, missing=0, mean=n, deviation=None, tokens=0),))
+        for n in (1, 2)
     ]
     one, _ = retold(run, hostile)
     monkeypatch.setattr("selfreward.report.page.rounds_of", lambda _: (one,))

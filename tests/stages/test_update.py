@@ -11,7 +11,7 @@ from selfreward.records import Prompt, make_prompt
 from selfreward.row_kinds import FEEDBACK, as_kind
 from selfreward.stages.update import policy_of, training_of, update
 from selfreward.updates import DpoSpec, GrpoSpec, KtoSpec, RftSpec, RlooSpec
-from selfreward.updates.rl_rewards import ModelReward
+from selfreward.updates.rl_sources import ModelReward
 from selfreward.updates.rl_steps import RlStep
 from tests.rewarding import make_tiny_reward_model
 from tests.stages.tables import artifact

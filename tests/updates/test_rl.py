@@ -22,7 +22,8 @@ from selfreward.records import make_prompt
 from selfreward.updates import GrpoSpec, RlooSpec, checkpoints, grpo, rl_trainer, rloo
 from selfreward.updates.base import Task, Training
 from selfreward.updates.rl import prompt_order, train_rl
-from selfreward.updates.rl_rewards import LengthReward, RewardSource, VerifierReward
+from selfreward.updates.rl_rewards import RewardSource, Scores
+from selfreward.updates.rl_sources import LengthReward, VerifierReward
 from selfreward.updates.training_process import _JOB, UpdateJob, run_update
 from tests.tiny import make_example, make_tiny_policy, make_tokenizer
 
@@ -120,7 +121,7 @@ SCORES = [1.0, 0.0, None, 3.0, 2.0, 2.0, -1.0, 0.5]
 
 
 def planted(scores):
-    return RewardSource(name="planted", weight=1.0, applies=lambda _: True, score=lambda *_: list(scores))
+    return RewardSource(name="planted", weight=1.0, applies=lambda _: True, score=lambda *_: Scores(scores))
 
 
 def logprobs(policy, drawn, behind, temperature):

@@ -9,18 +9,12 @@ from hypothesis import strategies as st
 
 from selfreward.errors import ConfigError, StageError
 from selfreward.judges.base import NO_USAGE, Judge
+from selfreward.judges.likelihood import LikelihoodSpec
 from selfreward.policies import Policy, RewardModels
 from selfreward.records import Candidate, Judgment, Prompt, make_prompt, undrawn
-from selfreward.updates.rl_rewards import (
-    LengthReward,
-    ModelReward,
-    RewardSource,
-    VerifierReward,
-    build_sources,
-    judged,
-    reward,
-    rewarded,
-)
+from selfreward.updates.rl_judges import OpenJudge
+from selfreward.updates.rl_rewards import HERE, RewardSource, Scores, reward, rewarded
+from selfreward.updates.rl_sources import LengthReward, ModelReward, VerifierReward, build_sources, judged
 from tests.rewarding import make_tiny_reward_model
 
 CLOSED = make_prompt("what is 1 + 1?", system="", stratum="closed", source="t", references=("2",), match="numeric")
@@ -37,7 +31,7 @@ def planted(name: str, scores: list[float | None], weight: float = 1.0, only: Pr
         name=name,
         weight=weight,
         applies=lambda prompt: only is None or prompt.id == only.id,
-        score=lambda prompts, _: scores[: len(prompts)],
+        score=lambda prompts, _: Scores(scores[: len(prompts)]),
     )
 
 
@@ -103,22 +97,22 @@ def test_what_is_no_score_is_refused(scores: list[float | None], told: str) -> N
 def test_a_verifier_rewards_right_answers_of_prompts_that_it_can_compare() -> None:
     (source,) = build_sources({"verifier": VerifierReward(weight=2.0)}, None, 64, "cpu")
     assert [source.applies(one) for one in (CLOSED, OPEN, replace(CLOSED, references=()))] == [True, False, False]
-    assert source.score([CLOSED] * 3, completions("2", "3", "no idea")) == [1.0, 0.0, 0.0]
+    assert source.score([CLOSED] * 3, completions("2", "3", "no idea")).said == [1.0, 0.0, 0.0]
     assert totals([source, planted("all", [0.5] * 4)], [CLOSED, CLOSED, OPEN, OPEN]) == (0.5, 0.5, 0.5, 0.5)
 
 
 def test_length_costs_beyond_what_is_free_up_to_the_longest() -> None:
     (source,) = build_sources({"length": LengthReward(above=4)}, None, 8, "cpu")
     asked = [replace(one, tokens=tokens) for one, tokens in zip(completions(*"abcd"), (1, 4, 6, 8), strict=True)]
-    assert source.score([OPEN] * 4, asked) == [0.0, 0.0, -0.5, -1.0]
+    assert source.score([OPEN] * 4, asked).said == [0.0, 0.0, -0.5, -1.0]
 
 
 def test_a_reward_model_gives_its_logit_and_says_nothing_of_what_it_cannot_read(tmp_path) -> None:
     folder = make_tiny_reward_model(tmp_path / "reward")
     models = RewardModels(members=(Policy(path=folder, key="r", digest="r"),), engine={})
     (source,) = build_sources({"model": ModelReward()}, models, 64, "cpu")
-    found = source.score([OPEN, OPEN, OPEN], completions("hello you", "no", "x" * 500))
-    assert found[2] is None
+    found = source.score([OPEN, OPEN, OPEN], completions("hello you", "no", "x" * 500)).said
+    assert found[2] == "truncated"
     assert isinstance(found[0], float)
     assert found[0] != found[1]
     with pytest.raises(ConfigError, match=r"update\.rewards\.model\.aggregate=lower of one reward model"):
@@ -150,8 +144,10 @@ def test_a_judge_is_a_source_that_is_missing_where_it_says_nothing() -> None:
         ]
 
     seeds: list[int] = []
-    source = judged("judge", 1.0, Judge("j", ask), lambda _: True, seed=3)
-    assert source.score([OPEN, OPEN], completions("a", "b")) == [1.5, None]
+    source = judged(
+        "judge", 1.0, OpenJudge(judge=Judge("j", ask), spec=LikelihoodSpec(), asks=frozenset({HERE})), seed=3
+    )
+    assert source.score([OPEN, OPEN], completions("a", "b")).said == [1.5, "unparsed"]
     source.score([OPEN, OPEN], completions("a", "b"))
     source.score([OPEN, OPEN], [replace(one, id=f"2-{one.id}") for one in completions("a", "b")])
     assert seeds[0] == seeds[1] != seeds[2], "another step draws anew"
