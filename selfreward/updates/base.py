@@ -137,10 +137,10 @@ class Training:
     Of reinforcement learning, `human_rows` are the answers of people that were learned first, and `human_tokens` theirs
     that bore loss. `rows_without_reward` are prompts to which no source applied, `completions_missing` those
     of `completions` that had no reward and bore no loss, and `tokens_drawn` counts all of them; `tokens_judged` are
-    what judges read and wrote about them, and `judges_used` is what their engines used (`Backend.used`). `reward_*`,
-    `entropy_*` (nats a token) and `tokens_*` (mean length) are means over the first and the last tenth of the steps,
-    and `kl_to_reference` (nats a token) over the last; `flat_groups`, `cut` and `clipped` are the means of RlStep over
-    all. `sources` has each source of rewards by name, `rl_steps` the steps.
+    what judges and reward models read and wrote about them, and `judges_used` is what their engines used
+    (`Backend.used`). `reward_*`, `entropy_*` (nats a token) and `tokens_*` (mean length) are means over the first and
+    the last tenth of the steps, and `kl_to_reference` (nats a token) over the last; `flat_groups`, `cut` and `clipped`
+    are the means of RlStep over all. `sources` has each source of rewards by name, `rl_steps` the steps.
 
     `skill` and `modes` are the state of a scripted policy.
     """

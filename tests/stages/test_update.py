@@ -98,7 +98,8 @@ def test_steps_are_a_table_and_a_killed_update_goes_on_in_its_place(tmp_path, ki
     said = [step.sources[0] for step in steps]
     assert (model.mean_first, model.mean_last) == (said[0].mean, said[-1].mean)
     assert (model.deviation_first, model.deviation_last) == (said[0].deviation, said[-1].deviation)
-    assert plain.tokens == report.tokens_drawn, "what it drew is a part of what it cost"
+    assert report.tokens_drawn and report.tokens_judged
+    assert plain.tokens == report.tokens_drawn + report.tokens_judged, "what it drew and what was read are what it cost"
     assert (policy_of(plain).path / "model.safetensors").exists()
 
 
