@@ -32,6 +32,7 @@ from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
 from selfreward.stages.prompts import PromptsSpec
+from selfreward.stages.revise import ReviseSpec, check_revise
 from selfreward.stages.sample import SampleSpec, check_mixture
 from selfreward.tracking import TrackerSpec
 from selfreward.updates import UpdateSpec
@@ -76,6 +77,7 @@ class RunConfig(Spec):
     evaluate: EvaluateSpec
     prompts: PromptsSpec
     sample: SampleSpec
+    revise: ReviseSpec | None
     judge: JudgeSpec
     gate: GateSpec
     duel: DuelSpec | None
@@ -116,6 +118,7 @@ class RunConfig(Spec):
                 f"backend={' or backend='.join(engines_that(OWN_POLICY))}; judges may have engines of their own"
             )
         brought = self.data.extra if isinstance(self.data, OwnData) else ()
+        check_revise(self.revise, self.select, self.sample.k, self.backend, scripted=scripted)
         for asked in judges_of(self):
             check_judge(asked, brought=brought, scripted=scripted)
         if self.overoptimisation is not None:
@@ -150,9 +153,10 @@ class RunConfig(Spec):
 def judges_of(config: RunConfig) -> list[AskedJudge]:
     """The judge, the members of a jury, the judge of duels and gold."""
     engine = config.judge.engine or config.backend
-    found = [AskedJudge("judge", config.judge, engine, config.sample.k)]
+    answers = config.sample.k + (0 if config.revise is None else config.revise.per_prompt)
+    found = [AskedJudge("judge", config.judge, engine, answers)]
     for name, member in config.judge.seats.items():
-        found.append(AskedJudge(f"judge.members.{name}", member, member.engine or engine, config.sample.k))
+        found.append(AskedJudge(f"judge.members.{name}", member, member.engine or engine, answers))
     if config.duel is not None:
         found.append(AskedJudge("duel.judge", config.duel.judge, config.duel.judge.engine or config.backend, 2))
     if config.overoptimisation is not None:
