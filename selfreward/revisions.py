@@ -66,3 +66,15 @@ def place_of(candidate: Candidate) -> tuple[int, bool]:
 def called(candidate: Candidate) -> str:
     """How a candidate is called among those of its prompt: `#2`, its revision `#2 revised`."""
     return f"#{candidate.index}{'' if original_of(candidate) is None else ' revised'}"
+
+
+def texts_of(one: Revision) -> list[tuple[str, str]]:
+    """What was said in an attempt, each text with its name: an answer that another attempt revised, and both replies.
+
+    Of a reply the text between its tags, or all of it where that could not be read.
+    """
+    texts = [("answer criticised", one.answer)] if one.round else []
+    texts.append(("critique", one.critique_reply if one.critique is None else one.critique))
+    if one.revision_reply is not None:
+        texts.append(("revision", one.revision_reply if one.revision is None else one.revision))
+    return texts

@@ -25,6 +25,7 @@ from selfreward.reading.rounds import Round
 from selfreward.records import Judgment, Prompt, TrainingRow
 from selfreward.report.figures import plural
 from selfreward.report.pages import visible
+from selfreward.revisions import Revision, called, texts_of
 from selfreward.row_kinds import PROMPTS, answers_of, candidates_of, facts_of, kind_of, rating_of
 from selfreward.selection.training_rows import row_kind
 from selfreward.spec import Json, Spec
@@ -229,12 +230,13 @@ def _round(one: PromptRound, told: Explanation) -> Iterator[str]:
 def _candidate(one: Considered, told: PromptRound, asked: str) -> Iterator[str]:
     candidate = one.candidate
     mark = "  <- asked for" if candidate.id == asked else ""
-    yield from ("", f"  #{candidate.index} {fate_in_words(one, told)}{mark}")
+    yield from ("", f"  {called(candidate)} {fate_in_words(one, told)}{mark}")
     ended = "ended by itself" if candidate.finish == "stop" else "cut by the token limit"
-    yield f"     candidate {candidate.id}, {plural(candidate.tokens, 'token')}, {ended}"
+    of = "" if candidate.revises is None else f", revises {candidate.revises}"
+    yield f"     candidate {candidate.id}, {plural(candidate.tokens, 'token')}, {ended}{of}"
     likely = "not told" if candidate.logprob is None else f"{candidate.logprob:.4f} nats"
-    numbers = {policy.digest: policy.number for policy in told.drawers}
-    number = numbers[candidate.policy_digest]
+    policies = told.drawers if one.reviser is None else [one.reviser]
+    number = next(policy.number for policy in policies if policy.digest == candidate.policy_digest)
     drawer = candidate.policy_digest if number is None else f"M{number} {candidate.policy_digest}"
     yield f"     log-probability {likely}, seed {candidate.seed}, policy {drawer}"
     if candidate.thought is not None:
@@ -242,8 +244,19 @@ def _candidate(one: Considered, told: PromptRound, asked: str) -> Iterator[str]:
         yield from quoted(candidate.thought, 7)
         yield "     answer"
     yield from quoted(candidate.text, 5 if candidate.thought is None else 7)
+    for attempt in one.attempts:
+        yield from _attempt(attempt)
     for number, judgment in enumerate(one.judgments, start=1):
         yield from _judgment(judgment, number, len(one.judgments), candidate.id)
+
+
+def _attempt(one: Revision) -> Iterator[str]:
+    """An attempt to revise: what came of it, by which principle, and what was said."""
+    seeds = f"seeds {one.critique_seed} and {one.revision_seed}"
+    yield f"     revision {one.round + 1}: {one.outcome}, principle {visible(one.principle)}, {seeds}"
+    for name, text in texts_of(one):
+        yield f"       {name}"
+        yield from quoted(text, 9)
 
 
 def _judgment(one: Judgment, number: int, of: int, candidate_id: str) -> Iterator[str]:

@@ -14,10 +14,11 @@ READS: Mapping[str, Sequence[str]] = {
     "prompts": (),
     "sample": ("prompts",),
     "health": (),
-    "judge": ("prompts", "sample"),
+    "revise": ("prompts", "sample"),
+    "judge": ("prompts", "sample", "revise"),
     "gate": ("health", "judge", "duel", "overoptimisation"),
-    "select": ("prompts", "sample", "judge"),
-    "decide": ("diagnose", "prompts", "sample", "judge", "select"),
+    "select": ("prompts", "sample", "revise", "judge"),
+    "decide": ("diagnose", "prompts", "sample", "revise", "judge", "select"),
     "mix": ("select", "decide"),
     "reward": ("mix",),
     "update": ("mix",),
@@ -26,7 +27,8 @@ READS: Mapping[str, Sequence[str]] = {
 
 _SETS: Mapping[str, Sequence[str]] = {
     **{stage: (stage,) for stage in READS},
-    **dict.fromkeys(("judge", "rubric", "comparison", "constitution"), ("overoptimisation", "health", "judge")),
+    **dict.fromkeys(("judge", "rubric", "comparison"), ("overoptimisation", "health", "judge")),
+    "constitution": ("revise", "overoptimisation", "health", "judge"),
     "monitor": ("diagnose", "decide"),
     "monitor.horizon": ("diagnose", "gate", "decide"),
     "mix.real_share": ("decide",),
@@ -35,7 +37,7 @@ _SETS: Mapping[str, Sequence[str]] = {
 }
 """The stages that read a setting, by the beginning of its name. What is not here is read by the data or the engine."""
 
-_WHERE_ASKED = ("duel", "overoptimisation", "reward")
+_WHERE_ASKED = ("duel", "overoptimisation", "revise", "reward")
 """The stages that a run has only where it is asked for them."""
 
 _BY_ORDERS = ("measure", "monitor")

@@ -12,7 +12,7 @@ from selfreward.judges.base import Ask, Item, JudgeBase
 from selfreward.records import Candidate, Judgment, Prompt, RowPrompt
 
 
-def items_of(prompts: Artifact, candidates: Artifact) -> Iterator[list[Item]]:
+def shards_of(prompts: Artifact, candidates: Artifact) -> Iterator[list[Item]]:
     """Candidates with their prompts, one list for each shard of candidates; both come in the same order."""
     following = prompts.records(RowPrompt)
     for shard in candidates.shards(Candidate):

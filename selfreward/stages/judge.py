@@ -18,7 +18,7 @@ from selfreward.judges import AnyJudge
 from selfreward.judges.base import Judge, means_of
 from selfreward.judges.both_orders import comparisons
 from selfreward.judges.disagreement import Dispute
-from selfreward.judges.judge_shard import items_of, write_shard
+from selfreward.judges.judge_shard import shards_of, write_shard
 from selfreward.judges.standard import Standard, save_standard, saved_standard
 from selfreward.policies import Judging
 from selfreward.records import Judgment, Outcome
@@ -99,7 +99,7 @@ def judge(
         spreads: list[float] = []
         disputed: list[float] = []
         apart: list[float] = []
-        for shard, items in enumerate(items_of(prompts, candidates)):
+        for shard, items in enumerate(shards_of(prompts, candidates)):
             judgments = write_shard(asked, spec, judging.ask, items, derive_seed(seed, shard), advance)
             if rows is not None and judging.conclude is not None:
                 rows.shard(partial(judging.conclude, items, judgments))
@@ -126,7 +126,7 @@ def _make_standard(
     # The table is listed by whoever concludes from it, and finds all of its shards there.
     evidence = Table(out.path, "evidence", Judgment)
     with out.progress(candidates.rows(), "answers scored") as advance:
-        shards = enumerate(items_of(prompts, candidates))
+        shards = enumerate(shards_of(prompts, candidates))
         write = partial(write_shard, evidence, spec, judging.ask)
         asked = (write(items, derive_seed(seed, shard), advance) for shard, items in shards)
         standard = judging.standardising.standard_of(chain.from_iterable(asked))

@@ -23,7 +23,7 @@ from selfreward.judges.ask_policy import ask_for_replies
 from selfreward.judges.asked_policy import AskedPolicy, check_policy
 from selfreward.judges.base import Item
 from selfreward.judges.constitution import Constitution, Principle
-from selfreward.judges.judge_shard import items_of
+from selfreward.judges.judge_shard import shards_of
 from selfreward.judges.prompting import question_of
 from selfreward.judges.revising import Part, RevisionTexts, Said, read_reply
 from selfreward.policies import Judging
@@ -123,6 +123,11 @@ def revising_of(made: Artifact) -> Revising:
     )
 
 
+def candidates_in(stages: Mapping[str, Artifact]) -> Artifact | None:
+    """The table of a round's candidates: of the stage revise where there is one, else of sample; None before both."""
+    return stages.get("revise", stages.get("sample"))
+
+
 @few_collections()
 def revise(
     out: Output,
@@ -146,7 +151,7 @@ def revise(
         steps = opened.enter_context(out.table(Revision, STEPS))
         rows = opened.enter_context(out.table(RevisedCandidate))
         advance = opened.enter_context(out.progress(prompts.rows() * spec.per_prompt * spec.rounds, "attempts"))
-        for shard, items in enumerate(items_of(prompts, candidates)):
+        for shard, items in enumerate(shards_of(prompts, candidates)):
             attempt = partial(_attempts, spec, engines[REVISER], policy, items, derive_seed(seed, shard), advance)
             made = steps.shard(attempt, advance)
             written = rows.shard(partial(_with_revisions, backend, [one for _, one in items], made))
