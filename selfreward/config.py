@@ -19,6 +19,7 @@ from selfreward.data.sources import DataSpec
 from selfreward.errors import ConfigError
 from selfreward.judge_quality.gold_judge import OveroptimisationSpec, check_gold
 from selfreward.judges import JudgeSpec
+from selfreward.judges.reviser import ReviseSpec
 from selfreward.monitor.controller import MonitorSpec
 from selfreward.monitor.gate_rules import GateSpec
 from selfreward.rewarding import check_reward
@@ -32,7 +33,7 @@ from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
 from selfreward.stages.prompts import PromptsSpec
-from selfreward.stages.revise import ReviseSpec, check_revise
+from selfreward.stages.revise import check_revise
 from selfreward.stages.sample import SampleSpec, check_mixture
 from selfreward.tracking import TrackerSpec
 from selfreward.updates import UpdateSpec

@@ -27,8 +27,7 @@ READS: Mapping[str, Sequence[str]] = {
 
 _SETS: Mapping[str, Sequence[str]] = {
     **{stage: (stage,) for stage in READS},
-    **dict.fromkeys(("judge", "rubric", "comparison"), ("overoptimisation", "health", "judge")),
-    "constitution": ("revise", "overoptimisation", "health", "judge"),
+    **dict.fromkeys(("judge", "rubric", "comparison", "constitution"), ("overoptimisation", "health", "judge")),
     "monitor": ("diagnose", "decide"),
     "monitor.horizon": ("diagnose", "gate", "decide"),
     "mix.real_share": ("decide",),
@@ -51,7 +50,8 @@ def sharing_lines(swept: Collection[str]) -> list[str]:
 
 def made_for_each(name: str) -> list[str] | None:
     """The stages that a setting changes in a round, in order, at iteration 0; None for all, the data too."""
-    places = name.partition("@")[0].split(".")
+    group, _, place = name.partition("@")
+    places = (place if place.startswith("revise.") else group).split(".")
     prefixes = (".".join(places[:end]) for end in range(len(places), 0, -1))
     sets = next((_SETS[prefix] for prefix in prefixes if prefix in _SETS), None)
     if sets is None:
@@ -79,8 +79,8 @@ def _shared(name: str) -> str:
     if not made:
         return "everything that they all come to"
     kept = [stage for stage in READS if stage not in made and stage not in _WHERE_ASKED]
-    if not name.startswith("reward"):  # few runs have it in rounds, and nothing reads it
-        made = [stage for stage in made if stage != "reward"]
+    few = [stage for stage in ("revise", "reward") if not (name.startswith(stage) or f"@{stage}." in name)]
+    made = [stage for stage in made if stage not in few]  # few runs have these in rounds
     if "update" in made:
         return (
             f"the data and, of iteration 0, {', '.join(kept)}; made for each: {', '.join(made)}, and all of the later "

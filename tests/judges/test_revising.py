@@ -11,8 +11,8 @@ from selfreward.backends.base import Completion, NotScored
 from selfreward.backends.chat import render_prompt
 from selfreward.config import validate
 from selfreward.errors import ConfigError
+from selfreward.judges.reviser import ReviseSpec
 from selfreward.judges.revising import Part, read_reply
-from selfreward.stages.revise import ReviseSpec
 from tests.judges.made import reply
 from tests.tiny import make_chat
 

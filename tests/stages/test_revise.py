@@ -18,6 +18,7 @@ from selfreward.backends.scripted_reviser import ReviserFaults
 from selfreward.commands.verify import check_chain, check_links
 from selfreward.config import validate
 from selfreward.errors import ConfigError, StageError
+from selfreward.judges.reviser import ReviseSpec
 from selfreward.loop import run_loop
 from selfreward.policies import Policy
 from selfreward.records import Candidate, Example, Judgment, PreferencePair, Prompt
@@ -25,7 +26,7 @@ from selfreward.report.page import render
 from selfreward.revisions import OUTCOMES, RevisedCandidate, Revision
 from selfreward.selection.fates import Fate
 from selfreward.stages import revise as revising
-from selfreward.stages.revise import REVISER, STEPS, ReviseSpec, revise, revising_of
+from selfreward.stages.revise import REVISER, STEPS, revise, revising_of
 from selfreward.tracking import Tracker, metrics_of_run
 from tests.explained import shown
 from tests.judges.made import reply
@@ -252,7 +253,7 @@ class Killed(BaseException):
     """What no code of the package catches."""
 
 
-@pytest.mark.parametrize("name", ["_attempts", "_with_revisions"])
+@pytest.mark.parametrize("name", ["revise_answers", "_with_revisions"])
 def test_killed_in_the_middle_it_ends_as_if_left_alone(
     name: str, faulty: RunView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
