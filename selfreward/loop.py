@@ -59,11 +59,12 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             )
             sampling, drawers = who_draws(config.sample, last.policies)
             candidates = stage(sample, sampling, backend=backend, **drawers, prompts=asked)
-            with judges:
-                if config.revise is not None:
+            if config.revise is not None:
+                with judges:
                     reviser, engine = judges.holding(config.revise)
                     ask_reviser = partial(stage, backend=backend, engines={REVISER: engine}, policy=reviser)
                     candidates = ask_reviser(revise, config.revise, candidates=candidates, prompts=asked)
+            with judges:
                 spec, judging = config.judge, last.frozen or judges.named(config.judge)
                 ask_judge = partial(stage, **judges.inputs(spec, judging))
                 trust = ask_judge(health, health_spec(spec), random=spec.draws, gold=data.gold_gate, final=final_gold)

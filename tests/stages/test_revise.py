@@ -28,10 +28,12 @@ from selfreward.selection.fates import Fate
 from selfreward.stages import revise as revising
 from selfreward.stages.revise import REVISER, STEPS, revise, revising_of
 from selfreward.tracking import Tracker, metrics_of_run
+from tests.backends.fake_server import Act, FakeServer, says
 from tests.explained import shown
 from tests.judges.made import reply
 from tests.stages.tables import artifact, drawn, open_prompt
 from tests.support import Silent, run_scripted, scripted_config, selfreward
+from tests.test_judging_by_server import settings_of
 
 SMALL = ("data.train_closed=24", "data.train_open=8", "data.human=60", "sample.shard_prompts=8", "loop.iterations=1")
 FAULTY = (
@@ -354,3 +356,23 @@ def test_a_mistake_is_one_line_that_says_what_to_change(overrides: list[str], me
 def test_planted_shares_are_shares_of_one() -> None:
     with pytest.raises(ValueError, match=r"the shares of faults add up to 1\.2: set them to 1 or less together"):
         ReviserFaults(empty=0.6, cut=0.6)
+
+
+def test_a_server_revises_by_settings_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUDGE_KEY", "sk-reviser-0123456789")
+
+    def plan(body: Any, number: int) -> Act:
+        part = "revision" if "between <revision> and" in body["messages"][-1]["content"] else "critique"
+        return says(f"<{part}>Ask somebody who was there.</{part}>")
+
+    with FakeServer(plan=plan) as server:
+        view = run_scripted(tmp_path, *SMALL, "revise=default", "select=revisions", *settings_of(server, "revise"))
+        quiet = run_scripted(tmp_path, *SMALL, "revise=default", "select=revisions", *settings_of(server, "revise"))
+    made = view.iterations[0]["revise"]
+    assert revising_of(made).outcomes["revised"] == revising_of(made).attempts == 32
+    assert made.manifest.counts["requests"] == len(server.keys) == 64, "asked once, whoever runs it again"
+    assert quiet.iterations[0]["revise"].key == made.key
+    own = [one for one in view.iterations[0]["mix"].records(Example) if one.origin == "self"]
+    assert {one.text for one in own} == {"Ask somebody who was there."}
+    assert "policy " in shown(view, own[0].id)
+    assert "money" not in made.manifest.counts
