@@ -148,7 +148,7 @@ def _said(
 ) -> list[Said]:
     """What the reviser says to each, in order."""
     asked = [spec.texts.ask(part, spec.constitution, *one) for one in told]
-    replies = ask_for_replies(reviser, asked, spec.sampling(part), seeds[part], lambda _: None)
+    replies = ask_for_replies(reviser, asked, spec.sampling(part), seeds[part], lambda _: None, "the reviser")
     return [read_reply(part, reply) for (reply,) in replies]
 
 

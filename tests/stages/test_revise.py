@@ -30,7 +30,7 @@ from selfreward.stages.revise import REVISER, STEPS, revise, revising_of
 from selfreward.tracking import Tracker, metrics_of_run
 from tests.backends.fake_server import Act, FakeServer, says
 from tests.explained import shown
-from tests.judges.made import reply
+from tests.judges.made import ESSAY, no_room_for_essays, refuse_essays, reply
 from tests.stages.tables import artifact, drawn, open_prompt
 from tests.support import Silent, run_scripted, scripted_config, selfreward
 from tests.test_judging_by_server import settings_of
@@ -367,12 +367,27 @@ def test_a_server_revises_by_settings_alone(tmp_path: Path, monkeypatch: pytest.
 
     with FakeServer(plan=plan) as server:
         view = run_scripted(tmp_path, *SMALL, "revise=default", "select=revisions", *settings_of(server, "revise"))
-        quiet = run_scripted(tmp_path, *SMALL, "revise=default", "select=revisions", *settings_of(server, "revise"))
     made = view.iterations[0]["revise"]
     assert revising_of(made).outcomes["revised"] == revising_of(made).attempts == 32
-    assert made.manifest.counts["requests"] == len(server.keys) == 64, "asked once, whoever runs it again"
-    assert quiet.iterations[0]["revise"].key == made.key
+    assert made.manifest.counts["requests"] == len(server.keys) == 64
     own = [one for one in view.iterations[0]["mix"].records(Example) if one.origin == "self"]
     assert {one.text for one in own} == {"Ask somebody who was there."}
     assert "policy " in shown(view, own[0].id)
     assert "money" not in made.manifest.counts
+
+
+def test_a_prompt_that_leaves_no_room_for_a_reply_is_cut_and_the_others_go_on(tmp_path: Path) -> None:
+    @dataclass
+    class Narrow(Planted):
+        why_unfit = no_room_for_essays
+
+        def generate_each(self, prompts: Sequence[Conversation], *given: Any) -> list[Sequence[Reply]]:
+            refuse_essays(prompts)
+            return super().generate_each(prompts, *given)
+
+    made = revised(tmp_path, ["revised", ESSAY], reviser=Narrow())
+    steps = list(made.records(Revision, STEPS))
+    assert [one.outcome for one in steps] == ["revised", "cut"] * 2
+    assert steps[1].critique_reply.startswith(
+        "the prompt of the reviser: its 900 tokens leave no room for an answer of 96"
+    )
