@@ -12,9 +12,10 @@ import pytest
 
 from selfreward.__main__ import compose
 from selfreward.artifacts import Artifact, Store
-from selfreward.artifacts.runs import Run, RunView
+from selfreward.artifacts.runs import Run, RunView, read_run
 from selfreward.backends.base import Conversation, NotScored, Reply, Sampling
 from selfreward.backends.scripted_reviser import ReviserFaults
+from selfreward.commands.run import run
 from selfreward.commands.verify import check_chain, check_links
 from selfreward.config import validate
 from selfreward.errors import ConfigError, StageError
@@ -30,6 +31,7 @@ from selfreward.stages.revise import REVISER, STEPS, revise, revising_of
 from selfreward.tracking import Tracker, metrics_of_run
 from tests.backends.fake_server import Act, FakeServer, says
 from tests.explained import shown
+from tests.golden import REVISED
 from tests.judges.made import ESSAY, no_room_for_essays, refuse_essays, reply
 from tests.stages.tables import artifact, drawn, open_prompt
 from tests.support import Silent, run_scripted, scripted_config, selfreward
@@ -211,6 +213,11 @@ def test_the_scripted_reviser_does_what_is_planted_and_every_reader_has_its_cand
     check_chain(faulty)
 
 
+def test_the_scripted_reviser_gives_what_it_always_gave(faulty: RunView) -> None:
+    made = faulty.iterations[0]["revise"]
+    assert (made.key, made.digest) == REVISED
+
+
 def test_outcomes_are_told_with_their_denominators(faulty: RunView) -> None:
     row = metrics_of_run(faulty)[0]
     found = revising_of(faulty.iterations[0]["revise"])
@@ -324,11 +331,28 @@ def test_the_command_that_the_docs_give_works(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "without"), [("constitutional_sl", ()), ("constitutional_rl", ("~update.learning_rate",))]
+)
+def test_the_experiments_run_at_debug_size_on_a_script(name: str, without: Sequence[str], tmp_path: Path) -> None:
+    parts = ("model", "backend", "data", "update")
+    scripted = [*(f"{part}=scripted" for part in parts), "measure=hashing", "evaluate.ladder=[0.4]", *without]
+    run(compose([f"experiment={name}", "size=debug", f"store.runs={tmp_path}", *scripted]))
+    first, last = read_run(tmp_path / name).iterations
+    assert first["update"].manifest.inputs["training"].digest == first["mix"].digest and "update" not in last
+    if name == "constitutional_sl":
+        assert 0 < first["select"].rows() <= revising_of(first["revise"]).revised
+    else:
+        principles = {one.principle for one in first["judge"].records(Judgment, "evidence")}
+        assert len(principles) > 6
+
+
+@pytest.mark.parametrize(
     ("overrides", "message"),
     [
         (["select=revisions"], r"select=revisions with revise=null: nothing is revised, set revise=default"),
         (["select=revision_pairs", "update=dpo"], r"select=revision_pairs with revise=null"),
         (["revise=default", "revise.per_prompt=5"], r"revise\.per_prompt=5 is more than sample\.k=4: .*sample\.k=5"),
+        (["revise=default", "select=prompts", "update=grpo"], r"revise with select=prompts, .*: set revise=null"),
         (["revise=default", "revise.rounds=0"], r"revise\.rounds=0: .*greater than 0"),
         (["revise=default", "revise.policy=external"], r"revise\.policy=external .* needs revise\.path=<model folder>"),
         (["revise=default", "revise.path=/tmp"], r"revise\.policy=live with revise\.path=/tmp"),
