@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from selfreward.backends import AnyBackend, engines_that
 from selfreward.backends.abilities import in_words
-from selfreward.backends.rendering import ChatSpec
+from selfreward.judges.asked_policy import check_policy
 from selfreward.judges.base import JudgeBase, PolicyJudgeBase
 
 
@@ -26,7 +26,11 @@ def check_judge(asked: AskedJudge, *, brought: Sequence[str], scripted: bool) ->
     """
     name, judge, engine = asked.name, asked.judge, asked.engine
     if isinstance(judge, PolicyJudgeBase):
-        _check_policy(name, judge, engine)
+        check_policy(name, judge, engine)
+        if judge.own and name != "judge":
+            raise ValueError(
+                f"{name}.own={','.join(judge.own)}: only the judge of a run is held against gold, set judge.own instead"
+            )
     if missing := judge.needs - engine.can:
         ways = [f"backend={one} or +backend@{name}.backend={one}" for one in engines_that(judge.needs)]
         ways += [f"{name}.{setting}" for setting in judge.ways_without(missing)]
@@ -42,28 +46,6 @@ def check_judge(asked: AskedJudge, *, brought: Sequence[str], scripted: bool) ->
         raise ValueError(
             f"{name}.backend={engine.kind} and {'model=scripted' if scripted else 'a real model'} do not go "
             "together: scripted goes with scripted alone"
-        )
-
-
-def _check_policy(name: str, judge: PolicyJudgeBase, engine: AnyBackend) -> None:
-    if (judge.policy == "external") != (judge.path is not None):
-        raise ValueError(
-            f"{name}.policy={judge.policy} with {name}.path={judge.path}: an external judge, and no other, needs "
-            f"{name}.path=<model folder>"
-        )
-    if (judge.policy == "endpoint") != (engine.endpoint is not None):
-        raise ValueError(
-            f"{name}.policy={judge.policy} on backend={engine.kind}: set {name}.policy=endpoint where the engine names "
-            f"the model itself, as +backend@{name}.backend=server does, and only there"
-        )
-    if judge.policy != "external" and judge.chat != ChatSpec():
-        raise ValueError(
-            f"{name}.chat goes with {name}.policy=external: a run's own policies are talked to as model.chat_template, "
-            "model.template_kwargs, model.end_of_turn and model.date say, and an endpoint as its server does"
-        )
-    if judge.own and name != "judge":
-        raise ValueError(
-            f"{name}.own={','.join(judge.own)}: only the judge of a run is held against gold, set judge.own instead"
         )
 
 

@@ -20,6 +20,7 @@ from selfreward.errors import ConfigError
 from selfreward.judge_quality.gold_judge import OveroptimisationSpec, check_gold
 from selfreward.judges import JudgeSpec
 from selfreward.judges.base import JudgeBase
+from selfreward.judges.reviser import ReviseSpec
 from selfreward.monitor.controller import MonitorSpec
 from selfreward.monitor.gate_rules import GateSpec
 from selfreward.rewarding import check_reward
@@ -33,6 +34,7 @@ from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
 from selfreward.stages.prompts import PromptsSpec
+from selfreward.stages.revise import check_revise
 from selfreward.stages.sample import SampleSpec, check_mixture
 from selfreward.tracking import TrackerSpec
 from selfreward.updates import UpdateSpec
@@ -77,6 +79,7 @@ class RunConfig(Spec):
     evaluate: EvaluateSpec
     prompts: PromptsSpec
     sample: SampleSpec
+    revise: ReviseSpec | None
     judge: JudgeSpec
     gate: GateSpec
     duel: DuelSpec | None
@@ -117,6 +120,7 @@ class RunConfig(Spec):
                 f"backend={' or backend='.join(engines_that(OWN_POLICY))}; judges may have engines of their own"
             )
         brought = self.data.extra if isinstance(self.data, OwnData) else ()
+        check_revise(self.revise, self.select, self.sample.k, self.backend, scripted=scripted)
         for asked in judges_of(self):
             check_judge(asked, brought=brought, scripted=scripted)
         if (why := self.update.why_not_judged(self.judge, self.backend)) is not None:
@@ -153,7 +157,8 @@ class RunConfig(Spec):
 
 def judges_of(config: RunConfig) -> list[AskedJudge]:
     """The judge, the judge of duels, gold and judges that reward, each before its members if it is a jury."""
-    named: list[tuple[str, JudgeBase, int | None]] = [("judge", config.judge, config.sample.k)]
+    answers = config.sample.k + (0 if config.revise is None else config.revise.per_prompt)
+    named: list[tuple[str, JudgeBase, int | None]] = [("judge", config.judge, answers)]
     if config.duel is not None:
         named.append(("duel.judge", config.duel.judge, 2))
     if config.overoptimisation is not None:
@@ -161,11 +166,11 @@ def judges_of(config: RunConfig) -> list[AskedJudge]:
     rewarding = config.update.judges.items()  # the update says how many they compare
     named += [(f"update.rewards.{name}.judge", one, None) for name, one in rewarding if one is not None]
     found = []
-    for name, judge, answers in named:
+    for name, judge, shown in named:
         engine = judge.engine or config.backend
-        found.append(AskedJudge(name, judge, engine, answers))
+        found.append(AskedJudge(name, judge, engine, shown))
         for seat, member in judge.seats.items():
-            found.append(AskedJudge(f"{name}.members.{seat}", member, member.engine or engine, answers))
+            found.append(AskedJudge(f"{name}.members.{seat}", member, member.engine or engine, shown))
     return found
 
 

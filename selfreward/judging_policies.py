@@ -13,6 +13,7 @@ from selfreward.backends.rendering import ChatSpec
 from selfreward.backends.reward_model import free_reward_models
 from selfreward.data.models import model_policy, named_folder
 from selfreward.errors import ConfigError
+from selfreward.judges.asked_policy import AskedPolicy
 from selfreward.judges.base import Brought, JudgeBase, PolicyJudgeBase
 from selfreward.judges.jury import juror
 from selfreward.monitor.gate_rules import GateSpec
@@ -67,13 +68,13 @@ class Judges:
         """What `spec`, perhaps a member of a `jury`, judges with in this iteration; None for what needs no model."""
         if not isinstance(spec, PolicyJudgeBase):
             return None if spec.brings is None else self._brought(spec.brings)
-        engine = self._engine_of(spec, jury)
-        if spec.policy == "endpoint":
-            return endpoint_of(engine)
-        if spec.policy == "external":
-            assert spec.path is not None
-            return model_policy(spec.path, spec.chat, self._store, trusted=engine.trusts)
-        return self._policies.named(spec.policy)
+        return self._asked(spec, self._engine_of(spec, jury))
+
+    def holding(self, spec: AskedPolicy) -> tuple[Judging, Backend]:
+        """The policy that a part other than a judge asks, and a backend that holds it."""
+        engine = spec.engine or self._engine
+        policy = self._asked(spec, engine)
+        return policy, self._backend_of(engine, policy)
 
     def inputs(self, spec: JudgeBase, policy: Judging | None) -> dict[str, Any]:
         """What a stage that asks `spec` is given: the `policy` that judges, a backend that holds it, and jurors.
@@ -141,6 +142,14 @@ class Judges:
         engines["proxy"] = None if proxy.seats else self.inputs(proxy, judges["proxy"])["backend"]
         held = {name: one for name, one in engines.items() if one is not None}
         return {**judges, "initial": self._policies.initial, "engines": held}
+
+    def _asked(self, spec: AskedPolicy, engine: AnyBackend) -> Judging:
+        if spec.policy == "endpoint":
+            return endpoint_of(engine)
+        if spec.policy == "external":
+            assert spec.path is not None
+            return model_policy(spec.path, spec.chat, self._store, trusted=engine.trusts)
+        return self._policies.named(spec.policy)
 
     def _brought(self, brings: Brought) -> RewardModels:
         if brings.folders is not None:

@@ -1,4 +1,4 @@
-"""The loop: observe, sample, judge, gate, select, decide, mix, update, and again.
+"""The loop: observe, sample, revise, judge, gate, select, decide, mix, update, and again.
 
 Every line asks the store for an artifact, which is made if it is not there. Resuming is calling the loop again.
 """
@@ -21,6 +21,7 @@ from selfreward.stages.judge import judge
 from selfreward.stages.mix import mix, mix_spec
 from selfreward.stages.overoptimisation import EARLIER
 from selfreward.stages.prompts import prompts
+from selfreward.stages.revise import REVISER, revise
 from selfreward.stages.sample import sample, who_draws
 from selfreward.stages.select import select
 from selfreward.stages.source import load_sources
@@ -58,6 +59,11 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             )
             sampling, drawers = who_draws(config.sample, last.policies)
             candidates = stage(sample, sampling, backend=backend, **drawers, prompts=asked)
+            if config.revise is not None:
+                with judges:
+                    reviser, engine = judges.holding(config.revise)
+                    ask_reviser = partial(stage, backend=backend, engines={REVISER: engine}, policy=reviser)
+                    candidates = ask_reviser(revise, config.revise, candidates=candidates, prompts=asked)
             with judges:
                 spec, judging = config.judge, last.frozen or judges.named(config.judge)
                 ask_judge = partial(stage, **judges.inputs(spec, judging))

@@ -22,6 +22,7 @@ from selfreward.monitor.controller import MonitorSpec
 from selfreward.selection.examples import BestOfK, RandomPick
 from selfreward.selection.handed import Prompts
 from selfreward.selection.pairs import PreferencePairs
+from selfreward.selection.revisions import RevisionPairs, Revisions
 from selfreward.selection.unpaired import Unpaired
 from selfreward.spec import Spec, identity
 from selfreward.stages.evaluate import EvaluateSpec
@@ -58,6 +59,8 @@ SPECS: dict[str, type[Spec]] = {
     "select/preference_pairs": PreferencePairs,
     "select/unpaired": Unpaired,
     "select/prompts": Prompts,
+    "select/revisions": Revisions,
+    "select/revision_pairs": RevisionPairs,
     "mix/default": MixSpec,
     "training/default": TrainingBase,
     "reward/start": RewardSpec,
@@ -79,7 +82,7 @@ OWN_DEFAULTS |= {"comparison/letter_mark", "comparison/five_degrees", "compariso
 OWN_DEFAULTS |= {"comparison/two_scores", "comparison/json_ranking"}
 OWN_DEFAULTS |= {"monitor/default", "monitor/act", "measure/hashing", "data/files", "data/hub", "seed_judge/default"}
 OWN_DEFAULTS |= {"gate/default", "backend/server", "judge/function", "judge/reward_model", "overoptimisation/default"}
-OWN_DEFAULTS |= {"duel/reward_model", "reward/round", "reward/small", "reward/none"}
+OWN_DEFAULTS |= {"duel/reward_model", "reward/round", "reward/small", "reward/none", "revise/default"}
 FILES = ("data=files", "data.train=train.jsonl")
 RL = ["select=prompts", "update=grpo"]
 PAIRS = ("update=dpo", "select=preference_pairs")

@@ -28,6 +28,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # Three replies a candidate, each to a long prompt: a minute for every ten candidates. Two conversations for each pair.
 FEWER = {
+    "constitutional_sl": ["data.train_closed=6", "data.train_open=4"],
+    "constitutional_rl": ["data.train_closed=6", "data.train_open=4", "prompts.human=4"],
     "self_rewarding": ["data.train_closed=5", "data.train_open=1"],
     "rft_reward_model": ["data.human_pairs=110"],
     "online_dpo_reward_model": ["data.human_pairs=110"],

@@ -9,6 +9,7 @@ from selfreward.artifacts.runs import RunView
 from selfreward.reading.chain import explain
 from selfreward.reading.fate_words import fate_in_words
 from selfreward.records import Candidate, Example, Judgment, PreferencePair, Prompt, make_prompt
+from selfreward.revisions import RevisedCandidate
 from selfreward.selection.examples import BestOfK
 from selfreward.selection.fates import Fate
 from selfreward.selection.pool import Rated
@@ -53,7 +54,7 @@ def test_a_row_of_the_policy_is_told_from_its_candidates_to_the_policy_it_traine
     assert found.prompt is not None and found.prompt.id == row.prompt_id
     (one,) = found.rounds
     stages = examples.iterations[1]
-    of_prompt = [c for c in stages["sample"].records(Candidate) if c.prompt_id == row.prompt_id]
+    of_prompt = [c for c in stages["sample"].records(RevisedCandidate) if c.prompt_id == row.prompt_id]
     assert [considered.candidate for considered in one.candidates] == of_prompt
     assert [j for considered in one.candidates for j in considered.judgments] == [
         j for j in stages["judge"].records(Judgment) if j.prompt_id == row.prompt_id

@@ -45,7 +45,7 @@ def test_stages_that_are_said_to_be_shared_are(plain: RunView, setting: str, tmp
     assert made is not None
     other = run_scripted(tmp_path, *SMALL, setting)
     stages = {*plain.iterations[0]}
-    assert stages == READS.keys() - {"duel", "overoptimisation", "reward"}
+    assert stages == READS.keys() - {"duel", "overoptimisation", "revise", "reward"}
     assert shared(plain, other, 0) >= stages - set(made)
     assert shared(plain, other, 0).isdisjoint(made[:1]), "the stage that reads the setting is made for each"
     if "update" not in made:
@@ -91,3 +91,10 @@ def test_a_sweep_of_a_learning_rate_says_what_it_shares() -> None:
     (line,) = sharing_lines(["update.learning_rate"])
     assert "of iteration 0, measure, diagnose, evaluate, prompts, sample" in line
     assert "made for each: update, and all of the later iterations" in line
+
+
+def test_a_constitution_is_read_by_the_part_that_it_is_of() -> None:
+    assert made_for_each("constitution@revise.constitution") == made_for_each("revise.rounds")
+    assert made_for_each("constitution@judge.constitution") == made_for_each("judge")
+    (line,) = sharing_lines(["revise.rounds"])
+    assert "prompts, sample, health; made for each: revise, judge" in line

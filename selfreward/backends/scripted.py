@@ -37,6 +37,7 @@ from selfreward.backends.base import (
     Unfit,
 )
 from selfreward.backends.scripted_judge import CompareTask, JudgeTask, judge_task
+from selfreward.backends.scripted_reviser import REFUSAL, ReviserFaults, ReviseTask, revise_task
 from selfreward.errors import BackendError
 from selfreward.policies import Judging, Policy
 from selfreward.spec import identity, neutral
@@ -66,7 +67,7 @@ class ScriptedSpec(EngineSpec):
     """Faults to plant, as shares of answers: cut by the token limit, refused, impossible to score.
 
     `unparsed_share` is that of the judge's replies that state no verdict, `position_bias` that of the comparisons in
-    which it takes the answer shown first for the better one.
+    which it takes the answer shown first for the better one. `revising` are the faults of revisions.
     """
 
     kind: Literal["scripted"] = "scripted"
@@ -76,6 +77,7 @@ class ScriptedSpec(EngineSpec):
     unscored_outcome: Literal["unparsed", "refused", "truncated", "failed"] = "truncated"
     unparsed_share: float = neutral(0.0, ge=0, le=1)
     position_bias: float = neutral(0.0, ge=0, le=1)
+    revising: ReviserFaults = neutral(ReviserFaults())
 
     def open(self, policy: Judging) -> "ScriptedBackend":
         """A backend that holds a model folder."""
@@ -144,6 +146,7 @@ class ScriptedBackend(Backend):
         answers = []
         for messages in prompts:
             question = messages[-1].content
+            revising = revise_task(question)
             task = judge_task(question)
             if len(question.split()) + sampling.max_new_tokens > _CONTEXT:
                 raise BackendError(
@@ -153,6 +156,9 @@ class ScriptedBackend(Backend):
             drawn = []
             for index in range(sampling.k):
                 luck = _uniforms(f"{seed}|{index}|{question}")
+                if revising is not None:
+                    drawn.append(self._revision(revising, len(question.split())))
+                    continue
                 if task is None:
                     outcome = best if greedy else next((i for i, end in enumerate(ends) if luck[0] < end), OUTCOMES - 1)
                     text, logprob = outcome_text(question, outcome), plain[outcome]
@@ -170,6 +176,20 @@ class ScriptedBackend(Backend):
             return task.reply(merit=self._merit(task, question), luck=lot, unparsed=unparsed)
         return task.reply(right=_is_right(task.question, task.answer), luck=lot, unparsed=unparsed)
 
+    def _revision(self, task: ReviseTask, prompt_tokens: int) -> Completion:
+        """A critique or a revision; what goes wrong hangs on question and answer alone, so that both fare alike."""
+        luck = _uniforms(f"revise|{task.question}|{task.answer}")
+        fault, in_critique = self._spec.revising.planted(luck[0], luck[1])
+        text, cut = task.reply(outcome_text(task.question, 0), fault, in_critique=in_critique)
+        tokens = len(text.split()) + (not cut)
+        return Completion(
+            text=text,
+            finish="length" if cut else "stop",
+            tokens=tokens,
+            token_logprobs=(_JUDGED_LOGPROB, *(0.0,) * (tokens - 1)),
+            prompt_tokens=prompt_tokens,
+        )
+
     def _merit(self, task: CompareTask, question: str) -> float:
         """How much better the first answer is, or seems to a judge who goes by the order: -1 to 1."""
         if _uniforms(f"position|{question}")[0] < self._spec.position_bias:
@@ -178,7 +198,7 @@ class ScriptedBackend(Backend):
 
     def _completion(self, question: str, text: str, logprob: float, luck: list[float]) -> Completion:
         if luck[1] < self._spec.refusal_share:
-            text, logprob = "I'm sorry, but I can't help with that.", _UNKNOWN_LOGPROB
+            text, logprob = REFUSAL, _UNKNOWN_LOGPROB
         cut = luck[2] < self._spec.cut_share
         tokens = len(text.split()) + (not cut)
         return Completion(

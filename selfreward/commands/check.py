@@ -78,13 +78,16 @@ def check_models(config: RunConfig, run: Run) -> list[tuple[str, Artifact]]:
 
 
 def _policies(config: RunConfig, store: Path) -> dict[str, Policy]:
-    """The start model and every external judge; none of a script."""
+    """The start model, every external judge and an external reviser; none of a script."""
     if not isinstance(config.model, HfModel):
         return {}
     found = {"model": start_policy(config.model, store, trusted=config.backend.trusts)}
     for one in judges_of(config):
         if isinstance(one.judge, PolicyJudgeBase) and one.judge.path is not None:
             found[one.name] = model_policy(one.judge.path, one.judge.chat, store, trusted=one.engine.trusts)
+    if (reviser := config.revise) is not None and reviser.path is not None:
+        trusted = (reviser.engine or config.backend).trusts
+        found["revise"] = model_policy(reviser.path, reviser.chat, store, trusted=trusted)
     return found
 
 

@@ -16,13 +16,14 @@ from selfreward.artifacts.identity import flat_settings
 from selfreward.artifacts.manifest import Manifest
 from selfreward.artifacts.runs import RunView, read_run
 from selfreward.commands.arguments import run_folder, run_parser
+from selfreward.commands.candidate_lines import candidate_lines, quoted, score_text
 from selfreward.commands.explain_policy import POLICY, policy_json, policy_lines
 from selfreward.reading.chain import Explanation, HumanOrigin, RowStory, TrainingSet, explain
-from selfreward.reading.fate_words import fate_in_words, rule_in_words
+from selfreward.reading.fate_words import rule_in_words
 from selfreward.reading.lookup import iterations_of
-from selfreward.reading.prompt_rounds import Considered, PolicyName, PromptRound
+from selfreward.reading.prompt_rounds import PolicyName, PromptRound
 from selfreward.reading.rounds import Round
-from selfreward.records import Judgment, Prompt, TrainingRow
+from selfreward.records import Prompt, TrainingRow
 from selfreward.report.figures import plural
 from selfreward.report.pages import visible
 from selfreward.row_kinds import PROMPTS, answers_of, candidates_of, facts_of, kind_of, rating_of
@@ -30,7 +31,6 @@ from selfreward.selection.training_rows import row_kind
 from selfreward.spec import Json, Spec
 from selfreward.tracking.rl_lines import rl_lines
 
-_BAR = "│ "
 _OF_MANIFEST = ("stage", "key", "digest", "made", "commit", "versions", "identity", "inputs")
 _LONGEST = 60  # characters of a setting
 _WORDS = 44  # characters of a prompt or an answer in the list
@@ -139,12 +139,6 @@ def explanation_lines(told: Explanation) -> Iterator[str]:
         yield from _round(one, told)
 
 
-def quoted(text: str, indent: int) -> Iterator[str]:
-    """Text from outside, each line behind a bar, so that it can neither move the cursor nor pass for ours."""
-    for line in (text or "(nothing)").split("\n"):
-        yield f"{' ' * indent}{_BAR}{visible(line)}"
-
-
 def _row(story: RowStory) -> Iterator[str]:
     row, human = story.row, story.human
     by_people = human is not None and not candidates_of(row)
@@ -222,43 +216,8 @@ def _round(one: PromptRound, told: Explanation) -> Iterator[str]:
         counted = Counter(each.fate.fate.replace("_", " ") for each in one.candidates if each.fate is not None)
         yield f"  fates: {', '.join(f'{name} {number}' for name, number in sorted(counted.items()))}"
     for considered in one.candidates:
-        yield from _candidate(considered, one, told.id)
+        yield from candidate_lines(considered, one, told.id)
     yield from _artifacts(one.iteration, one.chain)
-
-
-def _candidate(one: Considered, told: PromptRound, asked: str) -> Iterator[str]:
-    candidate = one.candidate
-    mark = "  <- asked for" if candidate.id == asked else ""
-    yield from ("", f"  #{candidate.index} {fate_in_words(one, told)}{mark}")
-    ended = "ended by itself" if candidate.finish == "stop" else "cut by the token limit"
-    yield f"     candidate {candidate.id}, {plural(candidate.tokens, 'token')}, {ended}"
-    likely = "not told" if candidate.logprob is None else f"{candidate.logprob:.4f} nats"
-    numbers = {policy.digest: policy.number for policy in told.drawers}
-    number = numbers[candidate.policy_digest]
-    drawer = candidate.policy_digest if number is None else f"M{number} {candidate.policy_digest}"
-    yield f"     log-probability {likely}, seed {candidate.seed}, policy {drawer}"
-    if candidate.thought is not None:
-        yield "     thought"
-        yield from quoted(candidate.thought, 7)
-        yield "     answer"
-    yield from quoted(candidate.text, 5 if candidate.thought is None else 7)
-    for number, judgment in enumerate(one.judgments, start=1):
-        yield from _judgment(judgment, number, len(one.judgments), candidate.id)
-
-
-def _judgment(one: Judgment, number: int, of: int, candidate_id: str) -> Iterator[str]:
-    verdict = "" if one.verdict is None else f", verdict {one.verdict}"
-    score = "" if one.score is None else f" {_score(one.score)}"
-    yield f"     judgment {number} of {of}: {one.outcome}{score}{verdict}"
-    facts = [f"judge {one.judge}", f"rubric {visible(one.rubric or 'none')}", f"repeat {one.repeat}"]
-    facts += [f"{name} {visible(value)}" for name in ("dimension", "principle") if (value := getattr(one, name))]
-    if len(one.candidate_ids) > 1:
-        place = one.order.index(one.candidate_ids.index(candidate_id)) + 1
-        facts.append(f"shown as number {place} of {len(one.candidate_ids)} (order {list(one.order)})")
-    used = one.usage
-    facts.append(f"{used.prompt_tokens} prompt and {used.completion_tokens} completion tokens")
-    yield f"       {', '.join(facts)}"
-    yield from quoted(one.raw, 7)
 
 
 def _artifacts(iteration: int, chain: Sequence[Manifest]) -> Iterator[str]:
@@ -290,8 +249,4 @@ def _fact(name: str, value: str) -> str:
 
 
 def _told(value: str | float | None) -> str:
-    return value if isinstance(value, str) else _score(value)
-
-
-def _score(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4f}"
+    return value if isinstance(value, str) else score_text(value)

@@ -84,9 +84,9 @@ def _needed(runs: Path) -> Iterator[Path]:
 
 
 def _starts(config: dict[str, Any]) -> Iterator[str]:
-    """The folders of models that a run with these settings started from or judges with."""
+    """The folders of models that a run with these settings started from, judges or revises with."""
     judged, gold = config.get("judge") or {}, (config.get("overoptimisation") or {}).get("gold")
-    named = [config["model"].get("path"), (config.get("reward") or {}).get("path")]
+    named = [config["model"].get("path"), *((config.get(part) or {}).get("path") for part in ("reward", "revise"))]
     for judge in (judged, *(judged.get("members") or {}).values(), (config.get("duel") or {}).get("judge"), gold):
         models = (judge or {}).get("models")
         named += [(judge or {}).get("path"), *(models if isinstance(models, list) else [])]

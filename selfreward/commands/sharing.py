@@ -14,10 +14,11 @@ READS: Mapping[str, Sequence[str]] = {
     "prompts": (),
     "sample": ("prompts",),
     "health": (),
-    "judge": ("prompts", "sample"),
+    "revise": ("prompts", "sample"),
+    "judge": ("prompts", "sample", "revise"),
     "gate": ("health", "judge", "duel", "overoptimisation"),
-    "select": ("prompts", "sample", "judge"),
-    "decide": ("diagnose", "prompts", "sample", "judge", "select"),
+    "select": ("prompts", "sample", "revise", "judge"),
+    "decide": ("diagnose", "prompts", "sample", "revise", "judge", "select"),
     "mix": ("select", "decide"),
     "reward": ("mix",),
     "update": ("mix",),
@@ -35,7 +36,7 @@ _SETS: Mapping[str, Sequence[str]] = {
 }
 """The stages that read a setting, by the beginning of its name. What is not here is read by the data or the engine."""
 
-_WHERE_ASKED = ("duel", "overoptimisation", "reward")
+_WHERE_ASKED = ("duel", "overoptimisation", "revise", "reward")
 """The stages that a run has only where it is asked for them."""
 
 _BY_ORDERS = ("measure", "monitor")
@@ -49,7 +50,8 @@ def sharing_lines(swept: Collection[str]) -> list[str]:
 
 def made_for_each(name: str) -> list[str] | None:
     """The stages that a setting changes in a round, in order, at iteration 0; None for all, the data too."""
-    places = name.partition("@")[0].split(".")
+    group, _, place = name.partition("@")
+    places = (place if place.startswith("revise.") else group).split(".")
     prefixes = (".".join(places[:end]) for end in range(len(places), 0, -1))
     sets = next((_SETS[prefix] for prefix in prefixes if prefix in _SETS), None)
     if sets is None:
@@ -77,8 +79,8 @@ def _shared(name: str) -> str:
     if not made:
         return "everything that they all come to"
     kept = [stage for stage in READS if stage not in made and stage not in _WHERE_ASKED]
-    if not name.startswith("reward"):  # few runs have it in rounds, and nothing reads it
-        made = [stage for stage in made if stage != "reward"]
+    few = [stage for stage in ("revise", "reward") if not (name.startswith(stage) or f"@{stage}." in name)]
+    made = [stage for stage in made if stage not in few]  # few runs have these in rounds
     if "update" in made:
         return (
             f"the data and, of iteration 0, {', '.join(kept)}; made for each: {', '.join(made)}, and all of the later "

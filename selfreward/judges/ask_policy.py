@@ -21,11 +21,16 @@ class ReplyReading:
 
 
 def ask_for_replies(
-    backend: Backend, conversations: Sequence[Conversation], sampling: Sampling, seed: int, advance: Advance
+    backend: Backend,
+    conversations: Sequence[Conversation],
+    sampling: Sampling,
+    seed: int,
+    advance: Advance,
+    who: str = "the judge",
 ) -> list[Sequence[Reply]]:
     """`sampling.k` replies to each conversation, in order; NotScored where it leaves no room for one in the context.
 
-    An engine that asks for them one by one says so of each that it did not get.
+    That names `who` is asked. An engine that asks for them one by one says so of each that it did not get.
     """
     try:
         return backend.generate_each(conversations, sampling, seed, advance) if conversations else []
@@ -34,7 +39,7 @@ def ask_for_replies(
         # template refuses it refuses whatever the answer: the engine says so.
         unfit = {place: backend.why_unfit(one, sampling.max_new_tokens) for place, one in enumerate(conversations)}
         too_long = {
-            place: NotScored(outcome="truncated", reason=f"the prompt of the judge: {one.told}")
+            place: NotScored(outcome="truncated", reason=f"the prompt of {who}: {one.told}")
             for place, one in unfit.items()
             if one is not None and one.reason == "prompt_too_long"
         }

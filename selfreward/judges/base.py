@@ -4,14 +4,14 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
-from selfreward.backends import AnyBackend, BackendSpec
+from selfreward.backends import AnyBackend
 from selfreward.backends.abilities import Ability
 from selfreward.backends.base import Advance, Backend
 from selfreward.backends.rendering import ChatSpec
+from selfreward.judges.asked_policy import AskedPolicy
 from selfreward.judges.disagreement import Dispute
 from selfreward.judges.standard import Standard
 from selfreward.policies import Judging
@@ -21,7 +21,6 @@ from selfreward.spec import Json, Spec, execution
 Item = tuple[Prompt, Candidate]
 Ask = Callable[[Sequence[Item], int, Advance], list[Judgment]]
 Conclude = Callable[[Sequence[Item], Sequence[Judgment]], list[Judgment]]
-JudgingPolicy = Literal["live", "previous", "initial", "external", "endpoint"]
 NO_USAGE = Usage(prompt_tokens=0, completion_tokens=0)
 Scale = tuple[float, float]
 """The lowest and the highest score."""
@@ -233,30 +232,13 @@ class JudgeBase(Spec):
         return None
 
 
-class PolicyJudgeBase(JudgeBase):
-    """Settings of a judge that is a policy: which one, and for `external` the model folder and how to talk to it.
+class PolicyJudgeBase(AskedPolicy, JudgeBase):
+    """Settings of a judge that is a policy.
 
-    The policy counts by its digest, not by how it was named. `backend` is the engine that holds it, None for the run's;
-    a judge whose `policy` is `endpoint` is the model that this engine names. `own` names the authors in gold whose
-    answers count as the judge's own, for `health` alone.
+    `own` names the authors in gold whose answers count as the judge's own, for `health` alone.
     """
 
-    policy: JudgingPolicy = execution("live")
-    path: Path | None = execution(None)
-    chat: ChatSpec = execution(ChatSpec())
-    backend: BackendSpec | None = execution(None)
     own: tuple[str, ...] = execution(())
-
-    @property
-    def engine(self) -> AnyBackend | None:
-        """As it is set."""
-        return self.backend
-
-    @property
-    def needs(self) -> frozenset[Ability]:
-        """A folder has to be held; one that is talked to in a way of its own has to be given tokens."""
-        found: set[Ability] = set() if self.policy == "endpoint" else {"weights"}
-        return frozenset(found | ({"raw_tokens"} if self.chat != ChatSpec() else set()))
 
     @property
     def writes_as(self) -> tuple[str, ...]:

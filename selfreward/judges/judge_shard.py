@@ -1,14 +1,27 @@
-"""A judge asked about one shard of candidates."""
+"""Candidates with their prompts, shard by shard, and a judge asked about one shard of them."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
 from selfreward.answers.refusal import refused
-from selfreward.artifacts import Advance
+from selfreward.artifacts import Advance, Artifact
 from selfreward.artifacts.output import Table
 from selfreward.errors import StageError
 from selfreward.judges.base import Ask, Item, JudgeBase
-from selfreward.records import Judgment
+from selfreward.records import Candidate, Judgment, Prompt, RowPrompt
+
+
+def shards_of(prompts: Artifact, candidates: Artifact) -> Iterator[list[Item]]:
+    """Candidates with their prompts, one list for each shard of candidates; both come in the same order."""
+    following = prompts.records(RowPrompt)
+    for shard in candidates.shards(Candidate):
+        wanted = {candidate.prompt_id for candidate in shard}
+        found: dict[str, Prompt] = {}
+        while len(found) < len(wanted):
+            prompt = next(following)
+            found[prompt.id] = prompt
+        yield [(found[candidate.prompt_id], candidate) for candidate in shard]
 
 _SETTING = (
     "judge.max_failed_share (of a duel: duel.judge.max_failed_share; of gold: overoptimisation.gold.max_failed_share)"

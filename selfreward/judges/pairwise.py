@@ -1,18 +1,18 @@
 """A policy that compares answers two at a time, always in both orders, and how strong that shows each to be."""
 
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import PositiveInt, model_validator
 
 from selfreward.artifacts import derive_seed
 from selfreward.backends.base import Advance, Backend, Conversation
 from selfreward.judges.ask_policy import ask_for_means, ask_for_replies, read_reply
 from selfreward.judges.base import Conclude, Item, Judge, Means
 from selfreward.judges.both_orders import PREFERENCES, comparisons, verdict_of
+from selfreward.judges.constitution import Constitution
 from selfreward.judges.pointwise import by_prompt, fields, in_step, pointwise, shared
 from selfreward.judges.prompted import PromptedJudgeBase
 from selfreward.judges.prompting import ComparisonTexts, question_of
@@ -20,15 +20,7 @@ from selfreward.judges.reads import LETTER_PREFERENCES
 from selfreward.judges.reply import LETTERS, explained_pattern
 from selfreward.judges.tournament import Strength, bradley_terry, schedule
 from selfreward.records import Judgment, digest_of
-from selfreward.spec import Json, Spec, identity
-
-
-class Constitution(Spec):
-    """Principles to compare answers by, each a sentence or two; one is drawn for every comparison."""
-
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    version: PositiveInt
-    principles: tuple[str, ...] = Field(min_length=1)
+from selfreward.spec import Json, identity
 
 
 class PairwiseSpec(PromptedJudgeBase):
@@ -146,16 +138,16 @@ def _questions(
     spec: PairwiseSpec, name: str, items: Sequence[Item], seed: int
 ) -> Iterator[tuple[Conversation, bool, partial[Judgment]]]:
     """What is asked, whether it shows the second candidate first, and the judgment but for what came of it."""
+    by = spec.constitution
+    names = {} if by is None else by.names()
     for prompt_id, field in fields(items).items():
         question = question_of(field[0][0].messages)
         for places in schedule(len(field), spec.budget, derive_seed(seed, prompt_id)):
             one, other = (field[place][1] for place in places)
-            principle = None
-            if spec.constitution is not None:
-                lot = random.Random(derive_seed(seed, one.id, other.id))
-                principle = lot.choice(spec.constitution.principles)
+            principle = None if by is None else by.draw(derive_seed(seed, one.id, other.id))
+            criterion = None if principle is None else principle.question
             for swapped, shown in ((False, (one, other)), (True, (other, one))):
-                given = {"question": question, "first": shown[0].text, "second": shown[1].text, "principle": principle}
+                given = {"question": question, "first": shown[0].text, "second": shown[1].text, "principle": criterion}
                 judgment = partial(
                     Judgment,
                     prompt_id=prompt_id,
@@ -163,7 +155,7 @@ def _questions(
                     order=(1, 0) if swapped else (0, 1),
                     judge=name,
                     rubric=spec.comparison.name,
-                    principle=principle,
+                    principle=None if principle is None else names[principle.id],
                 )
                 yield spec.comparison.ask(given, explained=spec.explained), swapped, judgment
 

@@ -16,6 +16,8 @@ from selfreward.spec import Spec, identity, neutral
 from selfreward.thought import answer_of
 
 _PLACEHOLDER = re.compile(r"\{\{(\w*)\}\}|\{(\w*)\}")
+OPENING = "‹"  # noqa: RUF001
+"""What stands in place of the bracket that opens a tag of a prompt, in text that is shown between its tags."""
 _LETTERS: Mapping[Verdict, str] = {"first": "A", "second": "B", "tie": "C"}
 
 
@@ -127,9 +129,8 @@ class JudgeTexts(Spec):
 
     def _request(self, given: Mapping[str, str | None], *, explained: bool) -> Message:
         """The template with what is `given`, in which no tag of it is opened or closed, and how to reply."""
-        tags = "|".join(sorted(set(re.findall(r"</(\w+)>", self.template))))
-        tag = re.compile(rf"<(?=[^\w<>]*(?:{tags})\b)", re.IGNORECASE)
-        harmless = {name: tag.sub("‹", text or "") for name, text in given.items()}  # noqa: RUF001
+        tag = tag_pattern(re.findall(r"</(\w+)>", self.template))
+        harmless = {name: tag.sub(OPENING, text or "") for name, text in given.items()}
         shown = fill(self.template.strip(), self.own() | harmless)
         instruction = self.explain if explained else getattr(self, self.bare)
         return Message(role="user", content=f"{shown}\n\n{fill(instruction, self.own()).strip()}")
@@ -221,6 +222,11 @@ class ComparisonTexts(JudgeTexts):
         if self.label.casefold() not in reply.casefold():
             reply = f"{self.label}: {reply.strip()}"
         return verdict_in(LineReads(), reply, self.label)
+
+
+def tag_pattern(names: Iterable[str]) -> re.Pattern[str]:
+    """Matches the bracket with which a text opens or closes a tag of one of these names, however it spells it."""
+    return re.compile(rf"<(?=[^\w<>]*(?:{'|'.join(sorted(set(names)))})\b)", re.IGNORECASE)
 
 
 def question_of(messages: Conversation) -> str:

@@ -12,6 +12,7 @@ from selfreward.selection.training_rows import row_kind
 from selfreward.spec import Json
 from selfreward.stages.decide import decision_of
 from selfreward.stages.mix import Mixing, Spent, mixing_of
+from selfreward.stages.revise import candidates_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +77,10 @@ def explain(view: RunView, asked: str, iteration: int | None = None) -> Explanat
     place = find(view, asked, iteration)
     match place.kind:
         case "candidate":
-            drawn = records_where(view.iterations[place.iteration]["sample"], Candidate, "id", place.id)
-            prompt_id, sampled = drawn[0].prompt_id, [place.iteration]
+            candidates = candidates_in(view.iterations[place.iteration])
+            assert candidates is not None, "it was found there"
+            found_there = records_where(candidates, Candidate, "id", place.id)
+            prompt_id, sampled = found_there[0].prompt_id, [place.iteration]
             found = _rows(view, place.iteration, "prompt_id", prompt_id)
             rows = [row for row in found if place.id in candidates_of(row)]
         case "prompt":

@@ -1,6 +1,6 @@
 """Runs to hold beside a run: its control, which picks candidates (or the order in pairs) at random, and other arms."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from selfreward.artifacts.runs import RunView, read_run
@@ -18,7 +18,10 @@ def find_control(view: RunView) -> RunView | None:
             config = read_config(folder)
         except StoreError:  # another run, which may be no control at all
             continue
-        if config is not None and picks_at_random(config) and _comparable(config) == _comparable(own):
+        if config is None or not picks_at_random(config):
+            continue
+        shared = config["select"].keys() & own["select"].keys()
+        if _comparable(config, shared) == _comparable(own, shared):
             return read_run(folder)
     return None
 
@@ -55,6 +58,8 @@ def picks_at_random(config: dict[str, Any]) -> bool:
 
 def control_settings(config: dict[str, Any]) -> str:
     """The settings that make a control of a run with these; random pairs can have no tiers."""
+    if config["select"]["kind"] == "revision_pairs":
+        return "select=preference_pairs select.pairs=coin"
     if config["select"]["kind"] != "preference_pairs":
         return "select=random_pick"
     return "select.pairs=coin" + (" select.length_tier=null" if _has_tiers(config) else "")
@@ -87,7 +92,8 @@ def _has_tiers(config: dict[str, Any]) -> bool:
     return config["select"].get("length_tier") is not None
 
 
-def _comparable(config: dict[str, Any]) -> dict[str, Any]:
-    """The settings that a run and its control share; a random pick knows no tiers."""
-    select = {name: value for name, value in config["select"].items() if name not in ("kind", "pairs", "length_tier")}
+def _comparable(config: dict[str, Any], shared: Collection[str]) -> dict[str, Any]:
+    """The settings that a run and its control have in common, of the rule those that both rules know (`shared`)."""
+    rule = [name for name in shared if name not in ("kind", "pairs", "length_tier")]
+    select = {name: config["select"][name] for name in rule}
     return {**config, "run": None, "sweep": None, "tracker": None, "select": select}

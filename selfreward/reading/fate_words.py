@@ -2,6 +2,7 @@
 
 from selfreward.monitor.controller import Orders
 from selfreward.reading.prompt_rounds import Considered, PromptRound
+from selfreward.revisions import called
 from selfreward.selection import AnySelect
 from selfreward.selection.fates import Fate, PromptFates
 from selfreward.selection.tiers import LONGEST
@@ -13,6 +14,7 @@ def rule_in_words(told: PromptRound) -> list[str]:
         return []
     spec = told.rule.spec
     enough = "" if spec.threshold is None else f" of at least {spec.threshold:g}"
+    scored = f", say something and have a score{enough}" if spec.by_scores else " and say something"
     once = "; of equal answers, the first in rank" if spec.dedup and not told.anchors else ""
     less = f"; each token of an answer takes {spec.length_penalty:g} off its score" if spec.length_penalty else ""
     tier = spec.tier
@@ -20,7 +22,7 @@ def rule_in_words(told: PromptRound) -> list[str]:
     anchored = f"the human answer over {'the worst of them' if tier is None else LONGEST}{width}"
     return [
         f"rule select={spec.kind}, seed {told.rule.seed}",
-        f"eligible: those of the first {spec.k} that end by themselves, say something and have a score{enough}{once}",
+        f"eligible: those of the first {spec.k} that end by themselves{scored}{once}",
         f"chosen: {anchored if told.anchors else spec.in_words(width)}{less}",
         *_ordered(told.rule.orders),
     ]
@@ -65,6 +67,8 @@ def fate_in_words(one: Considered, told: PromptRound) -> str:
         case "over_cluster_cap":
             cap = told.rule.orders.cluster_cap
             return f"over the cap{score}{rank}: {cap} better-scored answers of the round say nearly the same"
+        case "not_agreed":
+            return f"not agreed{score}: the judge does not score it higher than what it revises"
         case "beyond_k":
             return f"beyond select.k{score}: only the first {spec.k} are looked at"
         case name:
@@ -100,5 +104,5 @@ def _ranked(told: PromptRound) -> int:
 
 def _named(told: PromptRound, candidate_id: str | None, outside: str = "the human answer") -> str:
     """The number of a candidate, or what it is and its id for one from `outside` the round."""
-    found = [one.candidate.index for one in told.candidates if one.candidate.id == candidate_id]
-    return f"#{found[0]}" if found else f"{outside} {candidate_id}"
+    found = [called(one.candidate) for one in told.candidates if one.candidate.id == candidate_id]
+    return found[0] if found else f"{outside} {candidate_id}"

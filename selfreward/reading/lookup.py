@@ -13,6 +13,7 @@ from selfreward.artifacts.runs import RunView
 from selfreward.errors import CollectedArtifact, CorruptArtifact, StoreError
 from selfreward.row_kinds import RowName
 from selfreward.selection.training_rows import row_kind
+from selfreward.stages.revise import candidates_in
 
 Record = TypeVar("Record")
 Kind = RowName | Literal["candidate", "prompt"]
@@ -88,8 +89,8 @@ def _places(view: RunView, prefix: str, iteration: int | None) -> Iterator[Place
             kind = row_kind(mixed)
             yield from (Place(one, kind.name, t) for one in _ids(mixed, kind.table, prefix))
     for t, stages in asked:
-        if (sampled := stages.get("sample")) is not None:
-            yield from (Place(one, "candidate", t) for one in _ids(sampled, "rows", prefix))
+        if (candidates := candidates_in(stages)) is not None:
+            yield from (Place(one, "candidate", t) for one in _ids(candidates, "rows", prefix))
     for t, stages in asked:
         if (sampled := stages.get("sample")) is not None:
             yield from (Place(one, "prompt", t) for one in _ids(input_of(view, t, sampled, "prompts"), "rows", prefix))

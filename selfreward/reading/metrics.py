@@ -14,6 +14,7 @@ from selfreward.metrics.intervals import Interval
 from selfreward.reading.members import Member
 from selfreward.reading.monitor_metrics import Metric, monitor_metrics
 from selfreward.reading.rounds import Round, rounds_of, share_of
+from selfreward.stages.revise import Revising
 from selfreward.stages.reward import Rewarding, rewarding_of
 from selfreward.stages.sample import Sampled
 from selfreward.stages.source import LEFT_OUT, counted
@@ -84,7 +85,7 @@ def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
     # The policy's own words: no number, and W&B is sent no text.
     row.pop("diversity/open/matched/opening", None)
     row |= monitor_metrics(one, before)
-    row |= _sampled(one.sampled)
+    row |= _sampled(one.sampled) | _revised(one.revising)
     if (judged := one.stages.get("judge")) is not None:
         row |= {
             f"judge/{name}": value for name, value in judged.manifest.counts.items() if name not in ("tokens", "money")
@@ -164,6 +165,22 @@ def _sampled(found: Sampled | None) -> dict[str, Metric]:
         "sample/respelled": found.respelled,
         "sample/respelled_share": found.respelled / found.drawn,
     }
+
+
+def _revised(found: Revising | None) -> dict[str, Metric]:
+    """What came of the attempts to revise, each count with its share, and of the answers that were to be revised."""
+    if found is None:
+        return {}
+    row: dict[str, Metric] = {
+        "revise/attempts": found.attempts,
+        "revise/in_critique": found.in_critique,
+        "revise/answers": found.answers,
+        "revise/answers_revised": found.revised,
+        "revise/answers_revised_share": share_of(found.revised, found.answers),
+    }
+    for name, number in found.outcomes.items():
+        row |= {f"revise/{name}": number, f"revise/{name}_share": share_of(number, found.attempts)}
+    return row
 
 
 def _judge_metrics(one: Round) -> dict[str, Metric]:

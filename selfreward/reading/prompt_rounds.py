@@ -8,11 +8,13 @@ from selfreward.artifacts.manifest import InputEntry, Manifest
 from selfreward.artifacts.runs import RunView
 from selfreward.monitor.controller import Orders
 from selfreward.reading.lookup import input_of, records_where
-from selfreward.records import Candidate, Example, Judgment, Prompt
+from selfreward.records import Example, Judgment, Prompt
+from selfreward.revisions import RevisedCandidate, Revision, place_of
 from selfreward.selection import AnySelect, select_spec
 from selfreward.selection.fates import Fate
 from selfreward.selection.novelty import NO_ORDERS, lowered
 from selfreward.stages.decide import decision_of
+from selfreward.stages.revise import STEPS, candidates_in
 from selfreward.stages.sample import drawers_of
 
 Record = TypeVar("Record")
@@ -21,6 +23,7 @@ Record = TypeVar("Record")
 _CHAIN = {
     "prompts": (),
     "sample": ("prompts",),
+    "revise": ("candidates",),
     "judge": ("candidates",),
     "select": ("candidates", "judgments"),
     "decide": ("selected",),
@@ -44,11 +47,16 @@ class PolicyName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Considered:
-    """A candidate, every judgment of it, and what became of it; None before there is a selection."""
+    """A candidate, every judgment of it, and what became of it; None before there is a selection.
 
-    candidate: Candidate
+    Of one that was drawn, `attempts` are those to revise it, by round; of a revision, `reviser` is who wrote it.
+    """
+
+    candidate: RevisedCandidate
     judgments: tuple[Judgment, ...]
     fate: Fate | None
+    attempts: tuple[Revision, ...] = ()
+    reviser: PolicyName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,10 @@ def explain_round(view: RunView, iteration: int, prompt: Prompt) -> PromptRound:
     """What iteration `iteration` did with a prompt that it sampled."""
     stages = view.iterations[iteration]
     sampled, judged, selected = stages["sample"], stages.get("judge"), stages.get("select")
-    drawn = _rows_of(prompt, sampled, Candidate)
+    revised = stages.get("revise")
+    candidates = _rows_of(prompt, candidates_in(stages), RevisedCandidate)
+    attempts = _rows_of(prompt, revised, Revision, STEPS)
+    reviser = None if revised is None or revised.policy is None else policy_name(view, iteration, revised.policy)
     judgments = [*_rows_of(prompt, judged, Judgment, "evidence"), *_rows_of(prompt, judged, Judgment)]
     rule = None if selected is None else _rule(view, iteration, selected)
     anchors = rule is not None and rule.spec.anchors
@@ -97,8 +108,10 @@ def explain_round(view: RunView, iteration: int, prompt: Prompt) -> PromptRound:
                 candidate=one,
                 judgments=tuple(judgment for judgment in judgments if one.id in judgment.candidate_ids),
                 fate=fate_of.get(one.id),
+                attempts=tuple(attempt for attempt in attempts if attempt.original_id == one.id),
+                reviser=None if one.revises is None else reviser,
             )
-            for one in sorted(drawn, key=lambda candidate: candidate.index)
+            for one in sorted(candidates, key=place_of)
         ),
         rule=rule,
         anchors=bool(human),

@@ -22,11 +22,12 @@ from selfreward.stages.judge import judged_of
 from selfreward.stages.measure import measurement_of
 from selfreward.stages.mix import mixing_of
 from selfreward.stages.overoptimisation import curve_of
+from selfreward.stages.revise import revising_of
 from selfreward.stages.reward import rewarding_of
 from selfreward.stages.sample import sampled_of
 from selfreward.stages.update import rl_steps_of, training_of
 
-MAKING = ("sample", "judge", "select")
+MAKING = ("sample", "revise", "judge", "select")
 """The stages that turn prompts into rows of the policy's own; what the others cost does not buy rows."""
 
 Report = TypeVar("Report")
@@ -70,6 +71,7 @@ class Round:
     duel = _report("duel", duel_of)
     curve = _report("overoptimisation", curve_of)
     sampled = _report("sample", sampled_of)
+    revising = _report("revise", revising_of)
     health = _report("health", health_of)
     judged = _report("judge", judged_of)
     gate = _report("gate", gate_of)
@@ -124,7 +126,7 @@ class Round:
     @property
     def making_per_row(self) -> Cost | None:
         """The sum of what the stages that make rows spent for each kept row; None where no row was kept."""
-        return total(self.costs[name] for name in MAKING).per(self.kept) if self.kept else None
+        return total(self.costs[name] for name in MAKING if name in self.costs).per(self.kept) if self.kept else None
 
     @property
     def stop(self) -> str | None:

@@ -22,6 +22,7 @@ from selfreward.report.judging import judge_figures, member_figures, seen, to_re
 from selfreward.report.optimised import optimised
 from selfreward.report.pages import page
 from selfreward.report.reinforcement import reinforced
+from selfreward.report.revising import revised_rounds
 from selfreward.report.reward_models import reward_figures, seen_rewards
 from selfreward.report.round_tables import costs, data_read, funnels, per_kept_row
 from selfreward.report.set_table import set_table
@@ -85,6 +86,7 @@ def render(view: RunView, control: RunView | None, beside: Sequence[RunView] = (
         reward_figures=reward_figures(rewards, rounds),
         reinforced=reinforced(rounds),
         optimised=optimised(view, rounds),
+        revised=revised_rounds(view, rounds, texts=texts),
         funnels=funnels(rounds),
         data=data_read(view),
         costs=costs(rounds),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from selfreward.artifacts.runs import RunView
-from selfreward.reading.rounds import Cost, Round, share_of, total
+from selfreward.reading.rounds import MAKING, Cost, Round, share_of, total
 from selfreward.report.charts import Bar, ChartFigure, bar_chart
 from selfreward.report.figures import DASH, MINUS, arrow, below, count, seconds, share
 from selfreward.selection.choice import SelectionCounts
@@ -14,11 +14,13 @@ Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 _CANDIDATES, _OWN, _HUMAN = 7, 0, 3
 _POLICY_STAGES = ("measure", "diagnose", "evaluate", "duel", "overoptimisation")
-_TRAINING_STAGES = ("prompts", "sample", "health", "judge", "gate", "select", "decide", "mix", "reward", "update")
+_DECIDING_STAGES = ("health", "judge", "gate", "select", "decide")
+_TRAINING_STAGES = ("prompts", "sample", "revise", *_DECIDING_STAGES, "mix", "reward", "update")
 _STAGES = (*_POLICY_STAGES, *_TRAINING_STAGES)
 # Not the bookkeeping.
 _OF_A_ROW = (
     "sample",
+    "revise",
     "judge",
     "select",
     "reward",
@@ -66,7 +68,8 @@ def per_kept_row(rounds: Sequence[Round]) -> Table:
         return (), ()
     rows = [(name, *(write(one) for one, _ in kept)) for name, write in _COUNTS.items()]
     making = [cost(one.making_per_row, of_row=True) for one, _ in kept]
-    rows.append(("what makes a row: sample, judge, select", *making))
+    made_by = [stage for stage in MAKING if any(stage in costs for _, costs in kept)]
+    rows.append((f"what makes a row: {', '.join(made_by)}", *making))
     stages = [stage for stage in _OF_A_ROW if any(stage in costs for _, costs in kept)]
     rows += [(stage, *(cost(costs.get(stage), of_row=True) for _, costs in kept)) for stage in stages]
     return ("round", *(arrow(one.t) for one, _ in kept)), rows
@@ -85,6 +88,9 @@ def data_read(view: RunView) -> list[tuple[str, str, str, str]]:
 
 def _bars(found: Round, drawn: int) -> list[Bar]:
     bars = [_bar("drawn", drawn, _drawn_by(found.sampled))]
+    if found.revising is not None:
+        drawn += found.revising.revised
+        bars.append(_bar("with revisions", drawn, f"+{found.revising.revised:,} revised"))
     if found.selection is not None:
         bars += selection_bars(found.selection, drawn)
     if found.mixing is not None:
@@ -106,7 +112,7 @@ def selection_bars(selection: SelectionCounts, drawn: int) -> list[Bar]:
         "scored": [name for name in fates if name.startswith("unscored:")],
         "good enough": ["below_threshold"],
         "distinct": ["duplicate"],
-        "selected": ["passed_over", "over_cluster_cap"],
+        "selected": ["not_agreed", "passed_over", "over_cluster_cap"],
     }
     for name, taken in reasons.items():
         lost = {reason: fates[reason] for reason in taken if reason in fates}

@@ -9,9 +9,10 @@ from selfreward.errors import CorruptArtifact
 from selfreward.selection.examples import BestOfK, RandomPick
 from selfreward.selection.handed import Prompts
 from selfreward.selection.pairs import PreferencePairs
+from selfreward.selection.revisions import RevisionPairs, Revisions
 from selfreward.selection.unpaired import Unpaired
 
-AnySelect = BestOfK | RandomPick | PreferencePairs | Unpaired | Prompts
+AnySelect = BestOfK | RandomPick | PreferencePairs | Unpaired | Prompts | Revisions | RevisionPairs
 SelectSpec = Annotated[AnySelect, Field(discriminator="kind")]
 _READER = TypeAdapter[AnySelect](SelectSpec)
 

@@ -9,8 +9,9 @@ from selfreward.monitor.controller import Orders
 class Fate:
     """What became of one candidate of a round.
 
-    `fate` is `selected`, `passed_over` (others were preferred), `duplicate`, `same_as_human`, `over_cluster_cap`, or
-    why it could not be chosen: `beyond_k`, `cut`, `empty`, `unscored:<outcome>`, `below_threshold`.
+    `fate` is `selected`, `passed_over` (others were preferred), `duplicate`, `same_as_human`, `over_cluster_cap`,
+    `not_agreed` (a revision that the judge does not score above its original), or why it could not be chosen:
+    `beyond_k`, `cut`, `empty`, `unscored:<outcome>`, `below_threshold`.
 
     `score` is the judge's, in its unit, and `worth` is the score less the length penalty; both are None where no
     judgment was scored. `rank` is the place among those of its prompt that could be chosen, from 1. `over` holds the

@@ -6,6 +6,7 @@ alone and needs no model. Source: DivPO, Lanchantin et al. 2025 (2501.18101), wi
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import TypeVar
 
 import numpy as np
@@ -68,7 +69,8 @@ def within_cap(choices: Sequence[Choice], cap: int) -> list[Choice]:
 
 
 def _best_chosen(pick: Picked) -> tuple[float, str]:
-    return -pick[0].worth, pick[0].candidate.id
+    worth = pick[0].known_worth
+    return inf if worth is None else -worth, pick[0].candidate.id
 
 
 def _preferable(able: Sequence[Rated], orders: Orders, novelty: Mapping[str, float]) -> list[Rated]:

@@ -144,8 +144,11 @@ class PreferencePairs(SelectBase):
 def pair_of(prompt: Prompt, chosen: Rated | Example, rejected: Rated) -> PreferencePair:
     """The preference pair of a chosen candidate, or human answer, and a rejected candidate.
 
-    The margin of two candidates is the difference of their scores, less the penalty.
+    The margin of two candidates is the difference of their scores, less the penalty; None where one has no score.
     """
+    margin = None
+    if isinstance(chosen, Rated) and chosen.score is not None and rejected.score is not None:
+        margin = chosen.worth - rejected.worth
     better, worse = chosen.candidate if isinstance(chosen, Rated) else chosen, rejected.candidate
     return PreferencePair(
         id=digest_of("pair", prompt.id, better.id, worse.id),
@@ -157,7 +160,7 @@ def pair_of(prompt: Prompt, chosen: Rated | Example, rejected: Rated) -> Prefere
         stratum=prompt.stratum,
         chosen_tokens=better.tokens,
         rejected_tokens=worse.tokens,
-        margin=chosen.worth - rejected.worth if isinstance(chosen, Rated) else None,
+        margin=margin,
         chosen_id=better.id,
         rejected_id=worse.id,
         chosen_thought=better.thought,

@@ -12,13 +12,14 @@ from pydantic import PositiveInt
 from selfreward.answers import distinct_key
 from selfreward.artifacts import Artifact
 from selfreward.records import Candidate, Outcome, Prompt, RowPrompt, TrainingRow
+from selfreward.revisions import RevisedCandidate, place_of
 from selfreward.selection.fates import Fate
 from selfreward.spec import Spec, neutral
 from selfreward.thought import estimated_answer_tokens
 
 
 class SelectBase(Spec):
-    """`k` candidates of each prompt are looked at, the first by index.
+    """`k` candidates of each prompt are looked at, the first by index, and their revisions where there are any.
 
     Candidates with a score below `threshold` are left out; with `dedup`, so are those that give an answer given
     before. `length_penalty` is what each token of an answer takes off its score, in the judge's unit: the rest is what
@@ -26,12 +27,13 @@ class SelectBase(Spec):
     judge gave.
 
     What a rule says of itself: it `anchors` where human prompts may be sampled along, to set the human answer against
-    the policy's; it `chooses` unless no candidate is ever taken; `counted` are the counts that it keeps beside those of
-    every rule.
+    the policy's; it `chooses` unless no candidate is ever taken; it is `of_revisions` where it chooses nothing without
+    them; `counted` are the counts that it keeps beside those of every rule.
     """
 
     anchors: ClassVar[bool] = False
     chooses: ClassVar[bool] = True
+    of_revisions: ClassVar[bool] = False
     counted: ClassVar[tuple[str, ...]] = ()
 
     k: PositiveInt = 4
@@ -58,6 +60,11 @@ class SelectBase(Spec):
     def labelled(self) -> bool:
         """Whether its rows are pairs that say how sure the judge was."""
         return False
+
+    @property
+    def by_scores(self) -> bool:
+        """Whether a candidate without a score cannot be chosen."""
+        return True
 
     @property
     def takes_best(self) -> bool:
@@ -89,6 +96,11 @@ class Rated:
     def length(self) -> int:
         """The tokens of the answer, without those of a thought before it."""
         return estimated_answer_tokens(self.candidate.tokens, self.candidate.thought, self.candidate.text)
+
+    @property
+    def known_worth(self) -> float | None:
+        """Its worth; None without a score."""
+        return None if self.score is None else self.worth
 
     @property
     def worth(self) -> float:
@@ -126,7 +138,7 @@ def by_prompt(
 ) -> Iterator[tuple[str, list[Rated]]]:
     """Every prompt's id, or those in `only`, with all its candidates, in the order in which they were drawn."""
     asked, of_prompt = None if only is None else ("prompt_id", only), attrgetter("prompt_id")
-    drawn = groupby(candidates.records(Candidate, only=asked), key=of_prompt)
+    drawn = groupby(candidates.records(RevisedCandidate, only=asked), key=of_prompt)
     judged = groupby(judgments.records(_Scored, only=asked), key=of_prompt)
     for (drawn_for, group), (judged_for, verdicts) in zip(drawn, judged, strict=True):
         assert drawn_for == judged_for
@@ -137,8 +149,8 @@ def by_prompt(
 
 
 def looked_at(spec: SelectBase, rated: Sequence[Rated]) -> list[Rated]:
-    """The first `spec.k` candidates by index, whatever the order of `rated`, with the penalty on their length."""
-    first = sorted((one for one in rated if one.candidate.index < spec.k), key=lambda one: one.candidate.index)
+    """The first `spec.k` candidates by index and their revisions, whatever the order of `rated`, with the penalty."""
+    first = sorted((one for one in rated if one.candidate.index < spec.k), key=lambda one: place_of(one.candidate))
     return [replace(one, penalty=spec.length_penalty * one.length) for one in first] if spec.length_penalty else first
 
 
@@ -149,7 +161,7 @@ def why_not(spec: SelectBase, one: Rated) -> str | None:
     if not one.candidate.text.strip():
         return "empty"
     if one.score is None:
-        return f"unscored:{one.outcome}"
+        return f"unscored:{one.outcome}" if spec.by_scores else None
     if spec.threshold is not None and one.score < spec.threshold:
         return "below_threshold"
     return None
@@ -203,7 +215,7 @@ def fate_of(
         index=one.candidate.index,
         fate=fate,
         score=one.score,
-        worth=None if one.score is None else one.worth,
+        worth=one.known_worth,
         rank=rank,
         over=over,
         under=under,
@@ -211,9 +223,14 @@ def fate_of(
     )
 
 
-def best_first(one: Rated) -> tuple[float, int]:
-    """The order by worth; equal ones by index, the order they were drawn in."""
-    return -one.worth, one.candidate.index
+def best_first(one: Rated) -> tuple[float, ...]:
+    """The order by worth; equal ones by index, the order they were drawn in, each before its revision."""
+    return -one.worth, *place_of(one.candidate)
+
+
+def by_place(one: Rated) -> tuple[float, ...]:
+    """The order by index, each candidate before its revision."""
+    return place_of(one.candidate)
 
 
 def first_of_each(prompt: Prompt, ranked: Sequence[Rated]) -> Iterator[Rated]:

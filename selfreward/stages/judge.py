@@ -15,13 +15,13 @@ from selfreward.artifacts.output import Table
 from selfreward.backends.base import Backend
 from selfreward.judge_quality.opinions import weights_of
 from selfreward.judges import AnyJudge
-from selfreward.judges.base import Item, Judge, means_of
+from selfreward.judges.base import Judge, means_of
 from selfreward.judges.both_orders import comparisons
 from selfreward.judges.disagreement import Dispute
-from selfreward.judges.judge_shard import write_shard
+from selfreward.judges.judge_shard import shards_of, write_shard
 from selfreward.judges.standard import Standard, save_standard, saved_standard
 from selfreward.policies import Judging
-from selfreward.records import Candidate, Judgment, Outcome, Prompt, RowPrompt
+from selfreward.records import Judgment, Outcome
 
 VERSION = 8
 
@@ -99,7 +99,7 @@ def judge(
         spreads: list[float] = []
         disputed: list[float] = []
         apart: list[float] = []
-        for shard, items in enumerate(_items(prompts, candidates)):
+        for shard, items in enumerate(shards_of(prompts, candidates)):
             judgments = write_shard(asked, spec, judging.ask, items, derive_seed(seed, shard), advance)
             if rows is not None and judging.conclude is not None:
                 rows.shard(partial(judging.conclude, items, judgments))
@@ -126,7 +126,7 @@ def _make_standard(
     # The table is listed by whoever concludes from it, and finds all of its shards there.
     evidence = Table(out.path, "evidence", Judgment)
     with out.progress(candidates.rows(), "answers scored") as advance:
-        shards = enumerate(_items(prompts, candidates))
+        shards = enumerate(shards_of(prompts, candidates))
         write = partial(write_shard, evidence, spec, judging.ask)
         asked = (write(items, derive_seed(seed, shard), advance) for shard, items in shards)
         standard = judging.standardising.standard_of(chain.from_iterable(asked))
@@ -151,15 +151,3 @@ def _variances(judgments: Sequence[Judgment]) -> Iterator[float]:
         scores = [one.score for one in group if one.score is not None]
         if len(scores) > 1:
             yield variance(scores)
-
-
-def _items(prompts: Artifact, candidates: Artifact) -> Iterator[list[Item]]:
-    """Candidates with their prompts, one list for each shard of candidates; both come in the same order."""
-    following = prompts.records(RowPrompt)
-    for shard in candidates.shards(Candidate):
-        wanted = {candidate.prompt_id for candidate in shard}
-        found: dict[str, Prompt] = {}
-        while len(found) < len(wanted):
-            prompt = next(following)
-            found[prompt.id] = prompt
-        yield [(found[candidate.prompt_id], candidate) for candidate in shard]

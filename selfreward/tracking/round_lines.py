@@ -9,6 +9,7 @@ from selfreward.monitor.verdict_words import blind, moved, reason
 from selfreward.reading.members import Member
 from selfreward.reading.monitor_metrics import Metric
 from selfreward.reading.rounds import Round
+from selfreward.revisions import OUTCOMES
 from selfreward.stages.decide import Decision
 from selfreward.stages.diagnose import Verdict
 
@@ -92,6 +93,17 @@ def drawn_lines(row: Mapping[str, Metric]) -> list[str]:
     return lines
 
 
+def revised_lines(row: Mapping[str, Metric]) -> list[str]:
+    """What came of the attempts to revise; nothing where none was made."""
+    if "revise/attempts" not in row:
+        return []
+    outcomes = [f"{name} {number}" for name in OUTCOMES if (number := row[f"revise/{name}"])]
+    return [
+        f"  revised {row['revise/answers_revised']} of {row['revise/answers']} answers; of {row['revise/attempts']} "
+        f"attempts {', '.join(outcomes)}; {row['revise/in_critique']} ended in the critique"
+    ]
+
+
 def member_lines(members: Mapping[str, Member]) -> list[str]:
     """What each member of a jury is by itself, a line each; nothing of one judge."""
     return [f"  judge {name}: {', '.join((*_gold_words(one), *_round_words(one)))}" for name, one in members.items()]
@@ -115,7 +127,7 @@ def training_counts(row: Mapping[str, Metric]) -> list[str]:
     """What changed this iteration's training set, each count with what it is out of; nothing for the last policy."""
     if "mix/self_rows" not in row:
         return []
-    reasons = ("cut", "empty", "below_threshold", "duplicate", "passed_over", "over_cluster_cap")
+    reasons = ("cut", "empty", "below_threshold", "not_agreed", "duplicate", "passed_over", "over_cluster_cap")
     left_out = [f"{name} {row[f'select/{name}']}" for name in reasons if row.get(f"select/{name}")]
     left_out += [f"{name.removeprefix('select/')} {value}" for name, value in row.items() if "/unscored:" in name]
     pairs = f" in {row['select/pairs']} pairs" if "select/pairs" in row else ""

@@ -100,5 +100,5 @@ def test_explain_shows_what_was_asked_and_in_which_order(tmp_path: Path) -> None
     done = selfreward("explain", view.name, pair.id, "--runs", str(tmp_path), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "shown as number 2 of 2 (order [1, 0])" in done.stdout
-    assert "principle Prefer the answer" in done.stdout
+    assert "principle helpful_honest_harmless@2:" in done.stdout
     assert "bt=" in done.stdout
