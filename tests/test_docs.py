@@ -30,7 +30,7 @@ _PLACEHOLDERS = {
     "{opponent}": "(start|previous)",
     "*": r"\w+",
 }
-SETS = "data.held_out_shifted=8"
+SETS, RED_TEAM = "data.held_out_shifted=8", "data.red_team_held_out=8"
 GOLD = ("overoptimisation=default", "judge.policy=initial")
 _PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -55,7 +55,7 @@ def documented_names() -> list[re.Pattern[str]]:
 
 def test_every_metric_is_defined(tmp_path: Path) -> None:
     faults = ("backend.cut_share=0.1", "backend.refusal_share=0.1")
-    rows = metrics_of_run(run_scripted(tmp_path, *faults, SETS, *GOLD, "revise=default"))
+    rows = metrics_of_run(run_scripted(tmp_path, *faults, SETS, RED_TEAM, *GOLD, "revise=default"))
     patterns = documented_names()
     emitted = {name for row in rows for name in row} - {"train/skill", "train/modes"}
     assert sorted(name for name in emitted if not any(pattern.fullmatch(name) for pattern in patterns)) == []
