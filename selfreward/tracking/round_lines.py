@@ -13,6 +13,7 @@ from selfreward.reading.rounds import Round
 from selfreward.revisions import OUTCOMES
 from selfreward.stages.decide import Decision
 from selfreward.stages.diagnose import Verdict
+from selfreward.stages.judge import Judged
 from selfreward.stages.red_team import Manner
 
 
@@ -125,6 +126,16 @@ def revised_lines(row: Mapping[str, Metric]) -> list[str]:
     return [
         f"  revised {row['revise/answers_revised']} of {row['revise/answers']} answers; of {row['revise/attempts']} "
         f"attempts {', '.join(outcomes)}; {row['revise/in_critique']} ended in the critique"
+    ]
+
+
+def principle_lines(judged: Judged | None) -> list[str]:
+    """How often the principles of a comparison disagree, one line; nothing where each comparison has one at most."""
+    if judged is None or judged.principle_verdicts is None:
+        return []
+    return [
+        f"  principles: {judged.principles_against} of {judged.principle_verdicts} verdicts are against most of their "
+        "comparison's"
     ]
 
 
