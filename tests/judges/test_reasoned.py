@@ -8,19 +8,23 @@ from typing import Any
 
 import pytest
 
-from selfreward.backends.base import Advance, Conversation, NotScored, OptionScore
+from selfreward.backends import HfSpec
+from selfreward.backends.base import Advance, Conversation, NotScored, OptionScore, Sampling
 from selfreward.errors import ConfigError
 from selfreward.judge_quality.verdicts import Labelled, as_candidates, verdicts_on
+from selfreward.judges.ask_policy import ask_behind_reasons, ask_for_means
 from selfreward.judges.both_orders import against_most, comparisons, over_principles
+from selfreward.judges.reads import LETTER_PREFERENCES
 from selfreward.judges.votes import preference_between
 from selfreward.reading.metrics import metrics_of_run
 from selfreward.reading.rounds import rounds_of
-from selfreward.records import Judgment, PreferencePair
+from selfreward.records import Judgment, Message, PreferencePair
 from selfreward.report.page import render
 from tests.judges.made import ESSAY, Says, item, judged, options
 from tests.judges.pairs import by_principle, concluded, shown, spec_of
 from tests.report.browser import harmless
 from tests.support import Silent, run_scripted
+from tests.tiny import make_tiny_policy
 
 REASONED = "judge.method=reasoned_probability"
 SOFT = "judge.method=probability"
@@ -80,6 +84,25 @@ def test_a_comparison_without_room_for_reasons_costs_no_other() -> None:
     evidence = judged(spec_of(REASONED), Reasons(lambda message: f"It is {shown(message)[0]} A"), *items)
     outcomes = {one.candidate_ids: one.outcome for one in evidence}
     assert outcomes == {("c0", "c1"): "scored", ("c0", "c2"): "truncated", ("c1", "c2"): "truncated"}
+
+
+def test_a_model_is_asked_as_by_hand(tmp_path: Path) -> None:
+    asked = [(Message(role="user", content=one),) for one in ("hello", "tell")]
+
+    def then(conversation: Conversation, reasons: str) -> Conversation:
+        return (*conversation, Message(role="assistant", content=reasons), Message(role="user", content="A?"))
+
+    greedy = Sampling(k=1, temperature=0.0, top_p=1.0, max_new_tokens=6)
+    with HfSpec(dtype="float32", device="cpu", workers=1).open(make_tiny_policy(tmp_path)) as backend:
+        steps: list[int] = []
+        found = ask_behind_reasons(backend, asked, greedy, then, LETTER_PREFERENCES, 0.0, 1, steps.append)
+        drawn = [one for (one,) in backend.generate(asked, greedy, 1, lambda _: None)]
+        behind = [then(one, reply.text) for one, reply in zip(asked, drawn, strict=True)]
+        by_hand = ask_for_means(backend, behind, LETTER_PREFERENCES, 0.0, lambda _: None)
+    assert sum(steps) == 2 * len(asked)
+    assert [one.value for one in found] == [one.value for one in by_hand]
+    assert [one.usage.completion_tokens for one in found] == [one.tokens for one in drawn]
+    assert spec_of(REASONED).needs >= {"draw", "score_options"}
 
 
 @pytest.mark.parametrize("method", [REASONED, SOFT])
