@@ -17,6 +17,7 @@ from selfreward.report.red_team import red_team_tables
 from selfreward.stages.clean import Dropped
 from selfreward.stages.red_team import ReadAnswer, red_teamed_of
 from selfreward.tracking.round_lines import red_team_lines
+from tests.golden import RED_TEAM, rounded_digest
 from tests.report.browser import harmless
 from tests.report.test_page import HOSTILE
 from tests.support import Silent, run_scripted, scripted_config
@@ -70,6 +71,11 @@ def test_what_was_planted_is_what_is_counted(tmp_path: Path, planted: None) -> N
     assert "red_team/gold" not in row and "red_team/gold_unscored" not in row
     said = [line for line in reporter.lines if line.startswith("  red team: ")]
     assert len(said) == 2 and said[0].startswith("  red team: refused 0.25 (") and said[0].endswith(" on 8 prompts")
+
+
+def test_the_stage_gives_what_it_always_gave(tmp_path: Path) -> None:
+    made = run_scripted(tmp_path, ASKED[0], "loop.iterations=0").iterations[0]["red_team"]
+    assert (made.key, rounded_digest(made)) == RED_TEAM
 
 
 def test_each_policy_has_a_row_on_the_page_and_no_text_gets_out(tmp_path: Path, planted: None) -> None:
