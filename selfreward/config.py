@@ -178,6 +178,7 @@ def answer_lengths(config: RunConfig) -> dict[Role, AnswerLengths]:
     """How long answers may get, which prompts leave room for, by role; roles that nobody answers are left out."""
     drawn, held_out, probe = (part.max_new_tokens for part in (config.sample, config.evaluate, config.measure))
     lengths: dict[Role, AnswerLengths] = {"train": drawn, "held_out": held_out, "probe": probe}
+    lengths |= {"red_team": held_out} if config.data.has("red_team") else {}
     return lengths | ({"human": drawn} if config.prompts.human else {})
 
 

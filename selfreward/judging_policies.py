@@ -143,6 +143,12 @@ class Judges:
         held = {name: one for name, one in engines.items() if one is not None}
         return {**judges, "initial": self._policies.initial, "engines": held}
 
+    def gold(self, gold: JudgeBase) -> dict[str, Any]:
+        """What a stage is given that draws and then asks gold: its policy, and the engine that holds it."""
+        judging = self.named(gold)
+        held = self.inputs(gold, judging)["backend"]
+        return {"gold": judging, "engines": {} if held is None else {"gold": held}}
+
     def _asked(self, spec: AskedPolicy, engine: AnyBackend) -> Judging:
         if spec.policy == "endpoint":
             return endpoint_of(engine)

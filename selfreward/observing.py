@@ -1,8 +1,9 @@
-"""What is looked at of each policy before anything is made of it: measure, diagnose, evaluate, duel, score.
+"""What is looked at of each policy before anything is made of it: measure, diagnose, evaluate, duel, red-team, score.
 
 None of it trains anything. What the loop hears of it are the verdict, which may decide, and the figures of the gate.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +18,7 @@ from selfreward.stages.duel import duel
 from selfreward.stages.evaluate import evaluate
 from selfreward.stages.measure import BASELINE, measure
 from selfreward.stages.overoptimisation import EARLIER, curve_spec, overoptimisation
+from selfreward.stages.red_team import red_team, red_team_spec
 from selfreward.stages.source import Sources
 
 
@@ -24,7 +26,7 @@ from selfreward.stages.source import Sources
 class Observed:
     """What was seen of one policy; None of what the settings do not ask for, or where there is nothing to set against.
 
-    `scored` holds how the judge and gold score its held-out answers.
+    `scored` holds how the judge and gold score its held-out answers, `red_teamed` how it answers the red team.
     """
 
     measured: Artifact
@@ -32,6 +34,7 @@ class Observed:
     evaluated: Artifact
     dueled: Artifact | None
     scored: Artifact | None
+    red_teamed: Artifact | None = None
 
 
 def observe(
@@ -71,6 +74,7 @@ def observe(
             ask_judge = partial(stage, **judges.inputs(config.duel.judge, judges.named(config.duel.judge)))
             answered = partial(ask_judge, evaluated=evaluated, start=started, previous=last.evaluated)
             dueled = answered(duel, config.duel, held_out=data.held_out)
+    red_teamed = _red_teamed(config, ask, data, judges, evaluated, None if first is None else first.red_teamed)
     if config.overoptimisation is not None:
         curve = curve_spec(config.overoptimisation, config.judge, config.measure)
         scored_on = partial(stage, policy=policy, probe=data.probe, measured=measured.part("rows"))
@@ -79,4 +83,28 @@ def observe(
             asked_of = partial(answered, **judges.scorers(curve.proxy, curve.gold, frozen))
             earlier = part_of(None if last is None else last.scored, *EARLIER)
             scored = asked_of(overoptimisation, curve, previous=earlier)
-    return Observed(measured=measured, diagnosis=diagnosis, evaluated=evaluated, dueled=dueled, scored=scored)
+    return Observed(
+        measured=measured,
+        diagnosis=diagnosis,
+        evaluated=evaluated,
+        dueled=dueled,
+        scored=scored,
+        red_teamed=red_teamed,
+    )
+
+
+def _red_teamed(
+    config: RunConfig,
+    ask: Callable[..., Artifact],
+    data: Sources,
+    judges: Judges,
+    evaluated: Artifact,
+    first: Artifact | None,
+) -> Artifact | None:
+    """How the policy that `ask` asks answers the red team beside held-out prompts; None where there is no red team."""
+    if data.red_team is None:
+        return None
+    spec = red_team_spec(config.evaluate, config.overoptimisation)
+    asked = partial(ask, red_team, spec, prompts=data.red_team, held_out=data.held_out)
+    with judges:
+        return asked(evaluated=evaluated, baseline=first, **({} if spec.gold is None else judges.gold(spec.gold)))

@@ -8,7 +8,7 @@ from selfreward.errors import ConfigError
 from selfreward.spec import Json
 
 _ROW_BYTES = 500  # a prompt, an answer or a verdict in memory, with its ids and its row for the table: at least
-_ROLES = ("train", "probe", "held_out", "human", "human_pairs", "gold_gate", "gold_final")
+_ROLES = ("train", "probe", "held_out", "human", "human_pairs", "gold_gate", "gold_final", "red_team_held_out")
 # What is drawn for each prompt of a role.
 _DRAWN = {"sample.k": "train", "measure.k": "probe", "measure.baseline_k": "probe", "evaluate.k": "held_out"}
 

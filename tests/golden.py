@@ -38,6 +38,9 @@ CURVE = (("d5b0b784c2dc7573", "864053621c7a58f7"), ("06e85250263d3083", "3700730
 REVISED = ("32d80f0ac935e914", "16cb95b2c8972b71")
 """Of `revise`, which is off in that run, key and digest at iteration 0 of the run in `tests/stages/test_revise.py`."""
 
+RED_TEAM = ("94e4d16ee3dcda13", "1c9acaa8909a2dd9")
+"""Of `red_team`, which is off there too, the key at iteration 0, and the digest with floats rounded."""
+
 
 def golden_of(view: RunView) -> dict[str, tuple[str | None, str]]:
     """Iteration 0 of a run in the form of `GOLDEN`."""

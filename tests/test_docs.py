@@ -30,7 +30,7 @@ _PLACEHOLDERS = {
     "{opponent}": "(start|previous)",
     "*": r"\w+",
 }
-SETS = "data.held_out_shifted=8"
+SETS, RED_TEAM = "data.held_out_shifted=8", "data.red_team_held_out=8"
 GOLD = ("overoptimisation=default", "judge.policy=initial")
 _PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -55,7 +55,7 @@ def documented_names() -> list[re.Pattern[str]]:
 
 def test_every_metric_is_defined(tmp_path: Path) -> None:
     faults = ("backend.cut_share=0.1", "backend.refusal_share=0.1")
-    rows = metrics_of_run(run_scripted(tmp_path, *faults, SETS, *GOLD, "revise=default"))
+    rows = metrics_of_run(run_scripted(tmp_path, *faults, SETS, RED_TEAM, *GOLD, "revise=default"))
     patterns = documented_names()
     emitted = {name for row in rows for name in row} - {"train/skill", "train/modes"}
     assert sorted(name for name in emitted if not any(pattern.fullmatch(name) for pattern in patterns)) == []
@@ -64,7 +64,8 @@ def test_every_metric_is_defined(tmp_path: Path) -> None:
 def test_every_definition_is_of_a_metric_that_exists(tmp_path: Path) -> None:
     """A probe that is large enough for every estimator, a budget, and gold beside a judge that stays."""
     probe = ("data.probe_open=40", "measure.k=5", "measure.baseline_k=10", "monitor.budget=900")
-    rows = metrics_of_run(run_scripted(tmp_path, *probe, SETS, *GOLD, "revise=default"))
+    scores = ("judge@overoptimisation.gold=rubric", "overoptimisation.gold.policy=initial")
+    rows = metrics_of_run(run_scripted(tmp_path, *probe, SETS, RED_TEAM, *GOLD, *scores, "revise=default"))
     emitted = {name for row in rows for name in row} | final_values(rows).keys()
     rare = re.compile(r"data/|select/|judge/|duel/|train/|cost/|reward/|final/(kl|tokens)_")
     unused = [p.pattern for p in documented_names() if not any(p.fullmatch(name) for name in emitted)]

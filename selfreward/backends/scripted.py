@@ -232,7 +232,9 @@ class ScriptedBackend(Backend):
         """Random options, the same for the same prompt, or as a judge of the answer sees them."""
         results: OptionScores = []
         for messages in prompts:
-            question = messages[-1].content
+            # A judge that gave its reasons is asked for the verdict behind them: what it judges stands before.
+            shown = (one.content for one in reversed(messages) if judge_task(one.content) is not None)
+            question = next(shown, messages[-1].content)
             task = judge_task(question)
             unparsed = _uniforms(f"unparsed|{question}")[0] < self._spec.unparsed_share
             if isinstance(task, JudgeTask) and all(option.isdecimal() for option in options):

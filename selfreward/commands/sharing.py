@@ -10,6 +10,7 @@ READS: Mapping[str, Sequence[str]] = {
     "diagnose": ("measure",),
     "evaluate": (),
     "duel": ("evaluate",),
+    "red_team": ("evaluate",),
     "overoptimisation": ("measure", "evaluate"),
     "prompts": (),
     "sample": ("prompts",),
@@ -28,6 +29,7 @@ READS: Mapping[str, Sequence[str]] = {
 _SETS: Mapping[str, Sequence[str]] = {
     **{stage: (stage,) for stage in READS},
     **dict.fromkeys(("judge", "rubric", "comparison", "constitution"), ("overoptimisation", "health", "judge")),
+    "overoptimisation": ("red_team", "overoptimisation"),
     "monitor": ("diagnose", "decide"),
     "monitor.horizon": ("diagnose", "gate", "decide"),
     "mix.real_share": ("decide",),
@@ -36,7 +38,7 @@ _SETS: Mapping[str, Sequence[str]] = {
 }
 """The stages that read a setting, by the beginning of its name. What is not here is read by the data or the engine."""
 
-_WHERE_ASKED = ("duel", "overoptimisation", "revise", "reward")
+_WHERE_ASKED = ("duel", "red_team", "overoptimisation", "revise", "reward")
 """The stages that a run has only where it is asked for them."""
 
 _BY_ORDERS = ("measure", "monitor")

@@ -136,6 +136,7 @@ class OwnData(Spec):
     human: Source | None = None
     human_pairs: Source | None = None
     feedback: Source | None = neutral(None)
+    red_team: Source | None = neutral(None)
     gold_gate: Source | None = None
     gold_final: Source | None = None
     columns: Columns = Columns()
@@ -158,6 +159,9 @@ class OwnData(Spec):
             if other != name:
                 either = "leave both out, or " if {name, other} == {*_SPLIT_OFF} else ""
                 raise ValueError(f"data.{name} is data.{other}: {either}give each its own file")
+        too = None if self.red_team is None else taken.get(_place(self.red_team))
+        if too is not None:
+            raise ValueError(f"data.red_team is data.{too}, and is measured apart from it: give it a file of its own")
         return self
 
     @property
@@ -167,8 +171,8 @@ class OwnData(Spec):
         return (extra,) if isinstance(extra, str) else extra or ()
 
     def has(self, role: Role) -> bool:
-        """Whether there is a table of a role: of feedback where some is given, of others at least an empty one."""
-        return role != "feedback" or self.feedback is not None
+        """Whether there is a table of a role: of feedback and red_team where given, of others at least an empty one."""
+        return role not in ("feedback", "red_team") or getattr(self, role) is not None
 
     def fingerprint(self, role: Role) -> str:
         """What stands for the content behind the rows of `role`."""

@@ -1,8 +1,9 @@
 """What a source of data gives for each role; roles never overlap.
 
 Roles: `train` prompts to sample, `held_out` prompts to evaluate on, `probe` prompts to measure on, `target` prompts
-like those that the model is meant for, `human` answers to mix in, `human_pairs` preferences to mix in, `feedback`
-answers with a thumb up or down to mix in, `gold_gate` and `gold_final` pairs of a right and a wrong answer.
+like those that the model is meant for, `red_team` prompts that ask for trouble, to evaluate on, `human` answers to mix
+in, `human_pairs` preferences to mix in, `feedback` answers with a thumb up or down to mix in, `gold_gate` and
+`gold_final` pairs of a right and a wrong answer.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +13,10 @@ from typing import Literal
 from selfreward.backends.base import Unfit
 from selfreward.records import GoldPair, Message, Prompt, Stratum, digest_of
 
-Role = Literal["train", "held_out", "probe", "target", "human", "human_pairs", "feedback", "gold_gate", "gold_final"]
-PROMPT_ROLES: tuple[Role, ...] = ("train", "held_out", "probe", "target")
+Role = Literal[
+    "train", "held_out", "probe", "target", "human", "human_pairs", "feedback", "red_team", "gold_gate", "gold_final"
+]
+PROMPT_ROLES: tuple[Role, ...] = ("train", "held_out", "probe", "target", "red_team")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

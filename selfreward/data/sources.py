@@ -11,6 +11,7 @@ from selfreward.data.embedded import EVERYDAY, load_everyday, load_piqa, load_pi
 from selfreward.data.held_out_sets import in_set
 from selfreward.data.overlap import OverlapSpec
 from selfreward.data.own import OwnData
+from selfreward.data.red_team import GOLD, HELD_OUT, RED_TEAM, TRAIN, load_red_team, load_red_team_gold
 from selfreward.data.roles import HumanAnswer, HumanPair, Role, Row, WhyUnfit, takes_any
 from selfreward.data.wheels import asset_data
 from selfreward.records import GoldPair, Prompt, digest_of, make_prompt
@@ -19,7 +20,16 @@ from selfreward.spec import Spec, execution, neutral
 # The outcomes that people give in the scripted world: one that most give, and some of the policy's tail.
 _PEOPLE_SAY = (1, 1, 5, 10)
 # The numbers that the questions of a scripted role differ by from those of all others.
-_SCRIPTED = {"train": 0, "held_out": 1, "probe": 2, "human": 3, "gold_gate": 4, "gold_final": 5, "human_pairs": 6}
+_SCRIPTED = {
+    "train": 0,
+    "held_out": 1,
+    "probe": 2,
+    "human": 3,
+    "gold_gate": 4,
+    "gold_final": 5,
+    "human_pairs": 6,
+    "red_team": 7,
+}
 
 
 class SizedData(Spec):
@@ -36,25 +46,32 @@ class SizedData(Spec):
     gold_gate: NonNegativeInt = 40
     gold_final: NonNegativeInt = 40
     overlap: OverlapSpec = execution(OverlapSpec())
+    red_team_held_out: NonNegativeInt = neutral(0)
 
     def has(self, role: Role) -> bool:
-        """Whether there is a table of a role, perhaps an empty one: of all but feedback."""
-        return role != "feedback"
+        """Whether there is a table of a role, perhaps an empty one: not of feedback, of red_team where asked for."""
+        return role != "feedback" and (role != "red_team" or self.red_team_held_out > 0)
 
 
 class EmbeddedData(SizedData):
     """Everyday questions (closed), TruthfulQA questions and human answers (open), PIQA pairs (gold, human pairs).
 
     Human pairs are taken from the end of the part that `gold_gate` is taken from the start of; where both meet, the
-    check for overlaps drops the pairs.
+    check for overlaps drops the pairs. Of the project's red-team prompts `red_team_train` are asked with the training
+    prompts, `red_team_held_out` are the role `red_team`, and `red_team_gold` pairs go to each of both gold sets.
     """
 
     kind: Literal["embedded"] = "embedded"
     human_pairs: NonNegativeInt = neutral(0)
+    red_team_train: NonNegativeInt = neutral(0, le=TRAIN)
+    red_team_held_out: NonNegativeInt = neutral(0, le=HELD_OUT)
+    red_team_gold: NonNegativeInt = neutral(0, le=GOLD)
 
     def fingerprint(self, _: Role) -> str:
         """A digest of the files behind the rows."""
-        return digest_of([sha256_of(path) for path in (EVERYDAY, asset_data("truthfulqa"), asset_data("piqa"))])
+        red_team = self.red_team_train or self.red_team_held_out or self.red_team_gold
+        files = (EVERYDAY, asset_data("truthfulqa"), asset_data("piqa"), *((RED_TEAM,) if red_team else ()))
+        return digest_of([sha256_of(path) for path in files])
 
     def rows(self, role: Role, _: WhyUnfit = takes_any) -> Iterator[Row]:
         """The rows of a role, in an order that depends on their content alone; none for other roles."""
@@ -62,6 +79,7 @@ class EmbeddedData(SizedData):
             case "train":
                 yield from load_everyday("train", self.system)[: self.train_closed]
                 yield from load_truthfulqa("train", self.system)[: self.train_open]
+                yield from load_red_team("train", self.system)[: self.red_team_train]
             case "held_out":
                 yield from load_everyday("held_out", self.system)[: self.held_out_closed]
                 yield from load_truthfulqa("final", self.system)[: self.held_out_open]
@@ -69,6 +87,8 @@ class EmbeddedData(SizedData):
                 # The probe takes held-out questions from the end, evaluation from the start.
                 yield from load_everyday("held_out", self.system)[::-1][: self.probe_closed]
                 yield from load_truthfulqa("probe", self.system)[: self.probe_open]
+            case "red_team":
+                yield from load_red_team("held_out", self.system)[: self.red_team_held_out]
             case "human":
                 asked = load_truthfulqa("pool", self.system)
                 pool = [HumanAnswer(prompt=one, text=answer) for one in asked for answer in one.references]
@@ -78,8 +98,10 @@ class EmbeddedData(SizedData):
                 yield from load_piqa_pairs(self.human_pairs, system=self.system)
             case "gold_gate":
                 yield from load_piqa("gate", system=self.system)[: self.gold_gate]
+                yield from load_red_team_gold(role, self.system)[: self.red_team_gold]
             case "gold_final":
                 yield from load_piqa("final", system=self.system)[: self.gold_final]
+                yield from load_red_team_gold(role, self.system)[: self.red_team_gold]
 
 
 class ScriptedData(SizedData):
@@ -108,6 +130,8 @@ class ScriptedData(SizedData):
                 yield from (in_set(self._sum(role, n, 1), "shifted") for n in range(self.held_out_shifted))
             case "train" | "held_out" | "probe":
                 yield from self._asked(role)
+            case "red_team":
+                yield from (self._topic(role, number) for number in range(self.red_team_held_out))
             case "human":
                 for number in range(self.human):
                     prompt = self._topic(role, number)

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from selfreward.artifacts import derive_seed
 from selfreward.judges.base import Item
-from selfreward.judges.both_orders import comparisons, higher, preference_of
+from selfreward.judges.both_orders import comparisons, higher, over_principles, preference_of
 from selfreward.judges.pointwise import by_prompt
 from selfreward.records import GoldPair, Judgment, Message, Outcome, Prompt, Verdict, digest_of, undrawn
 
@@ -102,8 +102,8 @@ def as_candidates(items: Sequence[Labelled], seed: int) -> list[Item]:
 def verdicts_on(items: Sequence[Labelled], asked: Sequence[Judgment], concluded: Sequence[Judgment]) -> list[Verdicts]:
     """What was said of each of `items`, in order, by what was `asked` of their candidates and `concluded` from it.
 
-    Of a judge that compared the two, its preference over both orders. Of any other, its scores, an answer's the mean of
-    those it got: the higher is preferred, and equal ones are a tie.
+    Of a judge that compared the two, its preference over both orders, the mean over its principles. Of any other, its
+    scores, an answer's the mean of those it got: the higher is preferred, and equal ones are a tie.
     """
     asked_of, concluded_of = by_prompt(asked), by_prompt(concluded)
     return [
@@ -116,11 +116,11 @@ def _id(item: Labelled, side: str) -> str:
 
 
 def _of_orders(item: Labelled, asked: Sequence[Judgment]) -> Verdicts | None:
-    """Of a judge that was asked for one comparison and nothing else; None of any other."""
+    """Of one judge that was asked for a comparison, perhaps by several principles, and nothing else; None of others."""
     compared = comparisons(asked)
-    if len(compared) != 1 or len(asked) != 2:
+    if len({(one.judge, one.dimension) for one in asked}) != 1 or len(asked) != 2 * len(compared):
         return None
-    (one,) = compared
+    (one,) = over_principles(compared)
     mirrored = one.first_id != _id(item, "first")
     preference = 1 - one.preference if mirrored and one.preference is not None else one.preference
     said = [(judgment.order == (0, 1), preference_of(judgment)) for judgment in asked]

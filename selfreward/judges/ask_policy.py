@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeGuard
 
-from selfreward.backends.base import Advance, Backend, Conversation, NotScored, OptionScore, Reply, Sampling
+from selfreward.backends.base import Advance, Backend, Completion, Conversation, NotScored, OptionScore, Reply, Sampling
 from selfreward.errors import BackendError
 from selfreward.judges.base import NO_USAGE
 from selfreward.records import Outcome, Usage
@@ -75,6 +76,51 @@ def ask_for_means(
     Unparsed where together they have less than `min_mass`, failed where the engine gave a score that is no number.
     """
     return [_mean(result, values, min_mass) for result in backend.score_options(conversations, list(values), advance)]
+
+
+def ask_behind_reasons(
+    backend: Backend,
+    conversations: Sequence[Conversation],
+    sampling: Sampling,
+    then: Callable[[Conversation, str], Conversation],
+    values: Mapping[str, float],
+    min_mass: float,
+    seed: int,
+    advance: Advance,
+) -> list[ReplyReading]:
+    """As `ask_for_means` of what `then` makes of each conversation and a reply to it, which is drawn first.
+
+    A reply that was cut counts as far as it came, and one without a word is unparsed. Tells `advance` of two steps a
+    conversation.
+    """
+    replies = [reply for (reply,) in ask_for_replies(backend, conversations, sampling, seed, advance)]
+    behind = [
+        (then(asked, reply.text), reply)
+        for asked, reply in zip(conversations, replies, strict=True)
+        if _has_reasons(reply)
+    ]
+    advance(len(replies) - len(behind))
+    means = iter(ask_for_means(backend, [asked for asked, _ in behind], values, min_mass, advance) if behind else [])
+    return [
+        _behind(reply, next(means)) if _has_reasons(reply) else read_reply(reply, _says_nothing) for reply in replies
+    ]
+
+
+def _has_reasons(reply: Reply) -> TypeGuard[Completion]:
+    return isinstance(reply, Completion) and bool(reply.text.strip())
+
+
+def _says_nothing(_: str) -> None:
+    return None
+
+
+def _behind(reasons: Completion, found: ReplyReading) -> ReplyReading:
+    """What was found behind reasons, with these, and with what both calls used."""
+    usage = Usage(
+        prompt_tokens=reasons.prompt_tokens + found.usage.prompt_tokens,
+        completion_tokens=reasons.tokens + found.usage.completion_tokens,
+    )
+    return replace(found, raw=f"{reasons.raw}\n\n{found.raw}", usage=usage)
 
 
 def _mean(result: OptionScore | NotScored, values: Mapping[str, float], min_mass: float) -> ReplyReading:

@@ -1,7 +1,8 @@
 """What two judgments of the same two candidates, one in each order, say together."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
 
 from selfreward.records import Judgment, Verdict
 
@@ -49,6 +50,48 @@ def comparisons(judgments: Iterable[Judgment]) -> list[BothOrders]:
         if len(one.candidate_ids) == 2:
             orders.setdefault((one.judge, one.dimension, one.repeat, one.candidate_ids), []).append(one)
     return [agreed(one, other) for one, other in orders.values()]
+
+
+def over_principles(compared: Iterable[BothOrders]) -> list[BothOrders]:
+    """The comparisons of the same two candidates by several principles as one, by the mean of the preferences known.
+
+    It is flipped where most of them are; both are None where all lack a verdict.
+    """
+    return [_mean(own) if len(own) > 1 else own[0] for own in _by_pair(compared)]
+
+
+def against_most(judgments: Iterable[Judgment]) -> tuple[int, int]:
+    """How many verdicts of principles are for the answer that most principles of their comparison are not for.
+
+    And out of how many: those of comparisons that two principles or more of a judge have a verdict on, ties left out.
+    Where as many are for either answer, half of them count.
+    """
+    by_judge: dict[tuple[str, str | None], list[Judgment]] = {}
+    for one in judgments:
+        if one.principle is not None:
+            by_judge.setdefault((one.judge, one.dimension), []).append(one)
+    against = verdicts = 0
+    for said in by_judge.values():
+        for own in _by_pair(comparisons(said)):
+            sides = [verdict_of(one.preference) for one in own if one.preference is not None]
+            first, second = sides.count("first"), sides.count("second")
+            if first + second > 1:
+                against, verdicts = against + min(first, second), verdicts + first + second
+    return against, verdicts
+
+
+def _by_pair(compared: Iterable[BothOrders]) -> list[list[BothOrders]]:
+    found: dict[tuple[str, str], list[BothOrders]] = {}
+    for one in compared:
+        found.setdefault((one.first_id, one.second_id), []).append(one)
+    return [*found.values()]
+
+
+def _mean(compared: Sequence[BothOrders]) -> BothOrders:
+    known = [one.preference for one in compared if one.preference is not None]
+    flips = [one.flipped for one in compared if one.flipped is not None]
+    preference, flipped = (fmean(known), 2 * sum(flips) > len(flips)) if known else (None, None)
+    return replace(compared[0], preference=preference, flipped=flipped)
 
 
 def preference_of(judgment: Judgment) -> float | None:

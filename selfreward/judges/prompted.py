@@ -10,13 +10,15 @@ from selfreward.judges.base import PolicyJudgeBase
 from selfreward.judges.prompting import JudgeTexts, Rubric
 from selfreward.spec import neutral
 
+REASONED = "reasoned_probability"
+
 
 class PromptedJudgeBase(PolicyJudgeBase):
     """Settings of a judge that is asked in words.
 
     With the method `sampled` replies are drawn, and `constrained` ones have to end in a verdict that can be read. Any
     other method reads the probability of every verdict as the first token of the answer, and is unparsed where
-    together they have less than `min_mass`.
+    together they have less than `min_mass`; `reasoned_probability` draws a reply first, and reads it behind that.
     """
 
     method: str
@@ -38,8 +40,9 @@ class PromptedJudgeBase(PolicyJudgeBase):
     @property
     def needs(self) -> frozenset[Ability]:
         """Replies are drawn, or the probabilities of the verdicts read."""
-        asked: Ability = "draw" if self.method == "sampled" else "score_options"
-        return super().needs | {asked} | ({"patterns"} if self.constrained else set())
+        asked: set[Ability] = {"draw"} if self.method == "sampled" else {"score_options"}
+        asked |= {"draw"} if self.method == REASONED else set()
+        return super().needs | asked | ({"patterns"} if self.constrained else set())
 
     def ways_without(self, abilities: Collection[Ability]) -> list[str]:
         """A reply need not be held to a form; a verdict can be read from a reply, or from its probability."""

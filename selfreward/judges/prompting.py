@@ -127,6 +127,11 @@ class JudgeTexts(Spec):
             turns.append(Message(role="assistant", content=one.reply if explained else self.spelled(verdict)))
         return (*turns, self._request(given, explained=explained))
 
+    def ask_again(self, asked: Conversation, reasons: str) -> Conversation:
+        """`asked` for reasons with these for an answer, and behind them the request for the bare verdict."""
+        bare = fill(getattr(self, self.bare), self.own()).strip()
+        return (*asked, Message(role="assistant", content=reasons), Message(role="user", content=bare))
+
     def _request(self, given: Mapping[str, str | None], *, explained: bool) -> Message:
         """The template with what is `given`, in which no tag of it is opened or closed, and how to reply."""
         tag = tag_pattern(re.findall(r"</(\w+)>", self.template))

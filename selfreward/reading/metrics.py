@@ -14,6 +14,7 @@ from selfreward.metrics.intervals import Interval
 from selfreward.reading.members import Member
 from selfreward.reading.monitor_metrics import Metric, monitor_metrics
 from selfreward.reading.rounds import Round, rounds_of, share_of
+from selfreward.stages.red_team import RedTeamed
 from selfreward.stages.revise import Revising
 from selfreward.stages.reward import Rewarding, rewarding_of
 from selfreward.stages.sample import Sampled
@@ -91,6 +92,7 @@ def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
             f"judge/{name}": value for name, value in judged.manifest.counts.items() if name not in ("tokens", "money")
         }
     row |= _judge_metrics(one) | _reward_metrics(one.reward) | _curve_metrics(one)
+    row |= _red_team_metrics(one.red_teamed)
     row |= (
         _flat("select", one.selection and one.selection.by_name)
         | _flat("mix", one.mixing)
@@ -233,6 +235,18 @@ def _curve_metrics(one: Round) -> dict[str, Metric]:
         change = {"gold_change": turning.value, "gold_change_low": turning.low, "gold_change_high": turning.high}
         row |= _flat("overoptimisation", {"turned": turning.bound is not None, **change})
     return row
+
+
+def _red_team_metrics(found: RedTeamed | None) -> dict[str, Metric]:
+    """How a policy answers the red team, and the held-out prompts beside it."""
+    if found is None:
+        return {}
+    row: dict[str, Metric] = {}
+    for prefix, manner in (("red_team", found.red_team), ("red_team/benign", found.benign)):
+        row |= {f"{prefix}/prompts": manner.prompts, f"{prefix}/answers": manner.answers}
+        row |= _figures(prefix, {"refused": manner.refused, "evaded": manner.evaded, "tokens": manner.tokens})
+    unscored = {} if found.gold_name is None else {"red_team/gold_unscored": found.harmless.left_out}
+    return row | unscored | _figures("red_team", {"gold": found.harmless})
 
 
 def trained_metrics(found: Training | None) -> dict[str, Metric]:

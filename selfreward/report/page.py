@@ -21,6 +21,7 @@ from selfreward.report.health_figures import families, human_data, sight
 from selfreward.report.judging import judge_figures, member_figures, seen, to_read, weights_line
 from selfreward.report.optimised import optimised
 from selfreward.report.pages import page
+from selfreward.report.red_team import red_team_tables
 from selfreward.report.reinforcement import reinforced
 from selfreward.report.revising import revised_rounds
 from selfreward.report.reward_models import reward_figures, seen_rewards
@@ -86,6 +87,7 @@ def render(view: RunView, control: RunView | None, beside: Sequence[RunView] = (
         reward_figures=reward_figures(rewards, rounds),
         reinforced=reinforced(rounds),
         optimised=optimised(view, rounds),
+        red_team=red_team_tables(rounds),
         revised=revised_rounds(view, rounds, texts=texts),
         funnels=funnels(rounds),
         data=data_read(view),

@@ -13,7 +13,7 @@ from selfreward.stages.source import LEFT_OUT, columns_line, counted
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 _CANDIDATES, _OWN, _HUMAN = 7, 0, 3
-_POLICY_STAGES = ("measure", "diagnose", "evaluate", "duel", "overoptimisation")
+_POLICY_STAGES = ("measure", "diagnose", "evaluate", "duel", "red_team", "overoptimisation")
 _DECIDING_STAGES = ("health", "judge", "gate", "select", "decide")
 _TRAINING_STAGES = ("prompts", "sample", "revise", *_DECIDING_STAGES, "mix", "reward", "update")
 _STAGES = (*_POLICY_STAGES, *_TRAINING_STAGES)
@@ -29,6 +29,7 @@ _OF_A_ROW = (
     "evaluate",
     "health",
     "duel",
+    "red_team",
     "overoptimisation",
 )
 _COUNTS: dict[str, Callable[[Round], str]] = {

@@ -69,6 +69,7 @@ def clean(
     target: Artifact,
     gold_gate: Artifact,
     gold_final: Artifact,
+    red_team: Artifact | None = None,
 ) -> None:
     """Table `rows` of `table` without overlaps, in order; table `dropped` of Dropped; counts for both.
 
@@ -79,8 +80,8 @@ def clean(
     """
     measured: list[tuple[str, Prompt | GoldPair]] = [
         (name, row)
-        for name, artifact in (("held_out", held_out), ("probe", probe), ("target", target))
-        for row in artifact.records(Prompt)
+        for name, artifact in (("held_out", held_out), ("probe", probe), ("target", target), ("red_team", red_team))
+        for row in (() if artifact is None else artifact.records(Prompt))
     ]
     for name, artifact in (("gold_gate", gold_gate), ("gold_final", gold_final)):
         measured += [(name, row) for row in artifact.records(GoldPair)]

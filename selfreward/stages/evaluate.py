@@ -93,7 +93,7 @@ def evaluate(
     total = sum(len(one.prompts) * one.decoding.k for shard in shards for one in shard)
     with out.table(EvaluatedAnswer) as table, out.progress(total, "answers") as advance:
         for shard in shards:
-            answers += table.shard(partial(_answers, backend, shard, advance), advance)
+            answers += table.shard(partial(answers_to, backend, shard, advance), advance)
     out.count(completion_tokens=sum(answer.tokens for answer in answers))
     start = None if baseline is None else list(baseline.records(EvaluatedAnswer))
     found = _evaluation(spec, answers, start, seed)
@@ -143,7 +143,8 @@ def _askings(spec: EvaluateSpec, ladder: Sequence[float], prompts: Sequence[Prom
     return askings
 
 
-def _answers(backend: Backend, askings: Sequence[Asking], advance: Advance) -> list[EvaluatedAnswer]:
+def answers_to(backend: Backend, askings: Sequence[Asking], advance: Advance) -> list[EvaluatedAnswer]:
+    """The answers that `backend` draws to each asking, one asking after the other, prompt by prompt."""
     drawn = draw_completions(backend, askings, advance)
     return [
         _evaluated(prompt, one.decoding.temperature, index, completion)

@@ -16,7 +16,7 @@ from selfreward.backends.base import Backend
 from selfreward.judge_quality.opinions import weights_of
 from selfreward.judges import AnyJudge
 from selfreward.judges.base import Judge, means_of
-from selfreward.judges.both_orders import comparisons
+from selfreward.judges.both_orders import against_most, comparisons
 from selfreward.judges.disagreement import Dispute
 from selfreward.judges.judge_shard import shards_of, write_shard
 from selfreward.judges.standard import Standard, save_standard, saved_standard
@@ -31,7 +31,8 @@ class Judged:
     """The judgments of a round: how many were asked for, how many have a score or a verdict, and all by outcome.
 
     `disagreement` of several judges is that of their rankings, mean over prompts, and `deviation` of those on one scale
-    the standard deviation of their scores of an answer, mean over answers; None of others.
+    the standard deviation of their scores of an answer, mean over answers; None of others. Of comparisons by several
+    principles, so many of the `principle_verdicts` are against most of their comparison; None of others.
     """
 
     judgments: int
@@ -39,6 +40,8 @@ class Judged:
     outcomes: Mapping[str, int]
     disagreement: float | None
     deviation: float | None
+    principle_verdicts: int | None = None
+    principles_against: int | None = None
 
 
 def judged_of(judged: Artifact) -> Judged:
@@ -50,7 +53,13 @@ def judged_of(judged: Artifact) -> Judged:
         outcomes={name: int(counts[name]) for name in get_args(Outcome) if name in counts},
         disagreement=counts.get("jury_disagreement"),
         deviation=counts.get("member_deviation"),
+        principle_verdicts=_known(counts.get("principle_verdicts")),
+        principles_against=_known(counts.get("principles_against")),
     )
+
+
+def _known(count: float | None) -> int | None:
+    return None if count is None else int(count)
 
 
 @few_collections()
@@ -79,7 +88,8 @@ def judge(
     table `evidence`. Each shard of evidence is written before its rows, so that nothing is asked twice. Of a jury,
     table `disputes` of Dispute has every prompt on which its members can disagree.
 
-    The counts are of what was asked: outcomes, tokens, and of comparisons those that are `flipped` or `undecided`.
+    The counts are of what was asked: outcomes, tokens, and of comparisons those that are `flipped` or `undecided`; by
+    several principles, each is one, and `principles_against` of `principle_verdicts` are against most of the others.
     Where candidates are judged repeatedly, the count `score_variance` is the unbiased variance of a candidate's scores,
     mean over candidates with two or more. Of a jury, `jury_disagreement` is the mean over `disputes`; of judges on one
     scale, `member_deviation` is the mean standard deviation of their scores of an answer.
@@ -140,6 +150,9 @@ def _count(out: Output, judgments: Sequence[Judgment]) -> None:
     if compared := comparisons(judgments):
         flips = Counter(one.flipped for one in compared)
         out.count(comparisons=len(compared), flipped=flips[True], undecided=flips[None])
+        if any(one.principle is not None and one.repeat for one in judgments):
+            against, of = against_most(judgments)
+            out.count(principle_verdicts=of, principles_against=against)
 
 
 def _variances(judgments: Sequence[Judgment]) -> Iterator[float]:

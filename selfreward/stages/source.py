@@ -34,8 +34,8 @@ from selfreward.spec import Spec
 from selfreward.stages.clean import TRAINED, CleanSpec, TrainedRole, clean, cleaning_line, likeness_line
 
 VERSION = 6
-_NEEDED: tuple[Role, ...] = ("train", "held_out", "probe")
-MEASURED: tuple[Role, ...] = ("held_out", "probe", "target", "gold_gate", "gold_final")
+_NEEDED: tuple[Role, ...] = ("train", "held_out", "probe", "red_team")
+MEASURED: tuple[Role, ...] = ("held_out", "probe", "target", "red_team", "gold_gate", "gold_final")
 LEFT_OUT, _READ, _UNREAD = "left_out:", "read:", "unread:"
 _OF_SET = re.compile(rf"(\w+)/(?:{_READ}|{_UNREAD})")
 Given = TypeVar("Given")
@@ -66,6 +66,7 @@ class Sources:
     gold_gate: Artifact
     gold_final: Artifact
     feedback: Artifact | None = None
+    red_team: Artifact | None = None
 
 
 def load_sources(
@@ -89,7 +90,7 @@ def load_sources(
                 run.store.reporter.say(told)
         return table
 
-    measured = {role: load(role) for role in MEASURED}
+    measured = {role: load(role) for role in MEASURED if data.has(role)}
     trained: dict[TrainedRole, Artifact] = {role: load(role) for role in TRAINED if data.has(role)}
     make: Callable[..., Artifact] = run.source
     checked = {
@@ -176,6 +177,8 @@ def source(out: Output, spec: SourceSpec, *, backend: Backend, policy: Policy) -
         hint = f"check data.{spec.role} and its sizes"
         if isinstance(spec.data, OwnData) and getattr(spec.data, spec.role) is None:
             hint = f"give data.{spec.role} a file, or raise data.split.{spec.role}"
+        elif spec.role == "red_team":
+            hint = "give data.red_team a file with prompts, or null"
         raise DataError(f"there is no {spec.role} prompt{left_out}: {hint}")
 
 

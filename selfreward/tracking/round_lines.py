@@ -5,6 +5,7 @@ Each count stands with what it is out of. `diagnosis.json` has the monitor's par
 
 from collections.abc import Iterator, Mapping
 
+from selfreward.judge_quality.estimate import Measure
 from selfreward.monitor.verdict_words import blind, moved, reason
 from selfreward.reading.members import Member
 from selfreward.reading.monitor_metrics import Metric
@@ -12,6 +13,8 @@ from selfreward.reading.rounds import Round
 from selfreward.revisions import OUTCOMES
 from selfreward.stages.decide import Decision
 from selfreward.stages.diagnose import Verdict
+from selfreward.stages.judge import Judged
+from selfreward.stages.red_team import Manner
 
 
 def monitor_lines(one: Round) -> list[str]:
@@ -71,6 +74,28 @@ def curve_lines(one: Round) -> list[str]:
     return lines
 
 
+def red_team_lines(one: Round) -> list[str]:
+    """How the policy answers the red team and the held-out prompts: two lines; nothing without a red team."""
+    if (found := one.red_teamed) is None:
+        return []
+    gold = "" if found.gold_name is None else f", gold ({found.gold_name}) {_measured(found.harmless)}"
+    helpful = None if one.curve is None else one.curve.gold
+    told = "" if helpful is None else f", gold {helpful.value:.3g} ({helpful.low:.3g} to {helpful.high:.3g})"
+    return [
+        f"  red team: {_manner(found.red_team)}{gold} on {found.red_team.prompts} prompts",
+        f"    held-out prompts beside it: {_manner(found.benign)}{told} on {found.benign.prompts} prompts",
+    ]
+
+
+def _manner(found: Manner) -> str:
+    return f"refused {_measured(found.refused)}, evaded {_measured(found.evaded)} of {found.answers} answers"
+
+
+def _measured(found: Measure) -> str:
+    interval = found.interval
+    return "-" if interval is None else f"{interval.value:.3g} ({interval.low:.3g} to {interval.high:.3g})"
+
+
 def drawn_lines(row: Mapping[str, Metric]) -> list[str]:
     """Who drew if it was not the live policy alone; how many think, were cut, do not give back their tokens, if any."""
     prefix = "sample/share/"
@@ -101,6 +126,16 @@ def revised_lines(row: Mapping[str, Metric]) -> list[str]:
     return [
         f"  revised {row['revise/answers_revised']} of {row['revise/answers']} answers; of {row['revise/attempts']} "
         f"attempts {', '.join(outcomes)}; {row['revise/in_critique']} ended in the critique"
+    ]
+
+
+def principle_lines(judged: Judged | None) -> list[str]:
+    """How often the principles of a comparison disagree, one line; nothing where each comparison has one at most."""
+    if judged is None or judged.principle_verdicts is None:
+        return []
+    return [
+        f"  principles: {judged.principles_against} of {judged.principle_verdicts} verdicts are against most of their "
+        "comparison's"
     ]
 
 
