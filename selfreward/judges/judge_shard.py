@@ -23,6 +23,7 @@ def shards_of(prompts: Artifact, candidates: Artifact) -> Iterator[list[Item]]:
             found[prompt.id] = prompt
         yield [(found[candidate.prompt_id], candidate) for candidate in shard]
 
+
 _SETTING = (
     "judge.max_failed_share (of a duel: duel.judge.max_failed_share; of gold: overoptimisation.gold.max_failed_share)"
 )
