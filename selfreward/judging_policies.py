@@ -18,6 +18,8 @@ from selfreward.judges.jury import juror
 from selfreward.monitor.gate_rules import GateSpec
 from selfreward.policies import Judging, Policies, Policy, RewardModels
 from selfreward.stages.gate import asks_to_freeze
+from selfreward.stages.source import MEASURED, Sources
+from selfreward.writing.settings import AnyPrompts, TrainingPrompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class TrustedJudge:
 
 
 class Judges:
-    """The policies that may judge in an iteration, and the engines that hold them.
+    """The policies that may judge or write prompts in an iteration, and the engines that hold them.
 
     `backend`, of the run's `engine`, holds the live one. In a `with` block one other policy at a time is held by an
     engine of its own, which is closed at the end of the block or when the next one is needed. `trained` are the reward
@@ -107,6 +109,19 @@ class Judges:
         engines["proxy"] = None if proxy.seats else self.inputs(proxy, judges["proxy"])["backend"]
         held = {name: one for name, one in engines.items() if one is not None}
         return {**judges, "initial": self._policies.initial, "engines": held}
+
+    def writing(self, spec: AnyPrompts, data: Sources) -> dict[str, Any]:
+        """What `prompts` is given where new ones are written: the `writer`, its backend, and what is measured on."""
+        if isinstance(spec, TrainingPrompts):
+            return {}
+        engine = spec.backend or self._engine
+        writer: Judging = self._policies.initial
+        if spec.policy == "endpoint":
+            writer = endpoint_of(engine)
+        elif spec.path is not None:
+            writer = model_policy(spec.path, spec.chat, self._store, trusted=engine.trusts)
+        measured: dict[str, Artifact] = {role: getattr(data, role) for role in MEASURED}
+        return {"writer": writer, "backend": self._backend_of(engine, writer), **measured}
 
     def _brought(self, brings: Brought) -> RewardModels:
         if brings.folders is not None:

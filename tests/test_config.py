@@ -27,7 +27,6 @@ from selfreward.spec import Spec, identity
 from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
-from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.sample import SampleSpec
 from selfreward.tracking import TrackerSpec
 from selfreward.updates import DpoSpec, RftSpec, ScriptedUpdate
@@ -36,6 +35,7 @@ from selfreward.updates.kto import KtoSpec
 from selfreward.updates.reward import RewardSpec
 from selfreward.updates.rloo import RlooSpec
 from selfreward.updates.training import TrainingBase
+from selfreward.writing.settings import Magpie, SelfInstruct, TrainingPrompts
 
 SPECS: dict[str, type[Spec]] = {
     "model/smollm2": HfModel,
@@ -49,7 +49,9 @@ SPECS: dict[str, type[Spec]] = {
     "loop/default": LoopSpec,
     "measure/default": MeasureSpec,
     "evaluate/default": EvaluateSpec,
-    "prompts/default": PromptsSpec,
+    "prompts/default": TrainingPrompts,
+    "prompts/magpie": Magpie,
+    "prompts/self_instruct": SelfInstruct,
     "sample/default": SampleSpec,
     "judge/likelihood": LikelihoodSpec,
     "judge/verifier": VerifierSpec,

@@ -3,7 +3,7 @@
 It answers from sixteen fixed outcomes a prompt. Outcome 0 of a sum ("What is 3 + 5?") is the right total, the others
 are near misses; the outcomes of any other prompt are sentences made of its own words. Draws depend on the policy's
 state, the prompt, the seed and the index alone, so nothing changes with batches or shards. Asked to judge an answer, it
-replies as `scripted_judge` says.
+replies as `scripted_judge` says; asked for new prompts, as `scripted_writer` does.
 """
 
 import hashlib
@@ -37,6 +37,7 @@ from selfreward.backends.base import (
     Unfit,
 )
 from selfreward.backends.scripted_judge import CompareTask, JudgeTask, judge_task
+from selfreward.backends.scripted_writer import WriteTask, invented, write_task
 from selfreward.errors import BackendError
 from selfreward.policies import Judging, Policy
 from selfreward.spec import identity, neutral
@@ -66,7 +67,8 @@ class ScriptedSpec(EngineSpec):
     """Faults to plant, as shares of answers: cut by the token limit, refused, impossible to score.
 
     `unparsed_share` is that of the judge's replies that state no verdict, `position_bias` that of the comparisons in
-    which it takes the answer shown first for the better one.
+    which it takes the answer shown first for the better one. `malformed_share` is that of its replies with new prompts
+    in which none can be found, `repeated_share` that of its new prompts which repeat an example.
     """
 
     kind: Literal["scripted"] = "scripted"
@@ -76,6 +78,8 @@ class ScriptedSpec(EngineSpec):
     unscored_outcome: Literal["unparsed", "refused", "truncated", "failed"] = "truncated"
     unparsed_share: float = neutral(0.0, ge=0, le=1)
     position_bias: float = neutral(0.0, ge=0, le=1)
+    malformed_share: float = neutral(0.0, ge=0, le=1)
+    repeated_share: float = neutral(0.0, ge=0, le=1)
 
     def open(self, policy: Judging) -> "ScriptedBackend":
         """A backend that holds a model folder."""
@@ -133,7 +137,23 @@ class ScriptedBackend(Backend):
         return cast(dict[str, str | int | float | bool], {"version": 1, **identity(self._spec)})
 
     def _generate(self, requests: Sequence[Request], advance: Advance) -> list[list[list[Completion]]]:
-        return [self._answers(one.prompts, one.sampling, one.seed, advance) for one in requests]
+        return [
+            self._user_turns(one, advance)
+            if one.opens == "user"
+            else self._answers(one.prompts, one.sampling, one.seed, advance)
+            for one in requests
+        ]
+
+    def _user_turns(self, asked: Request, advance: Advance) -> list[list[Completion]]:
+        written = []
+        for messages in asked.prompts:
+            before = "\n".join(one.content for one in messages)
+            lucks = [f"{asked.seed}|{index}|{before}" for index in range(asked.sampling.k)]
+            written.append(
+                [self._completion(before, invented(luck), _UNKNOWN_LOGPROB, _uniforms(luck)) for luck in lucks]
+            )
+            advance(asked.sampling.k)
+        return written
 
     def _answers(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[list[Completion]]:
         state = read_state(self._policy.path)
@@ -145,6 +165,7 @@ class ScriptedBackend(Backend):
         for messages in prompts:
             question = messages[-1].content
             task = judge_task(question)
+            writing = write_task(question) if task is None else None
             if len(question.split()) + sampling.max_new_tokens > _CONTEXT:
                 raise BackendError(
                     f"a prompt of {len(question.split())} tokens and an answer of {sampling.max_new_tokens} do not fit "
@@ -153,7 +174,9 @@ class ScriptedBackend(Backend):
             drawn = []
             for index in range(sampling.k):
                 luck = _uniforms(f"{seed}|{index}|{question}")
-                if task is None:
+                if writing is not None:
+                    text, logprob = self._written(writing, f"{luck[0]}|{question}"), _UNKNOWN_LOGPROB
+                elif task is None:
                     outcome = best if greedy else next((i for i, end in enumerate(ends) if luck[0] < end), OUTCOMES - 1)
                     text, logprob = outcome_text(question, outcome), plain[outcome]
                 else:
@@ -169,6 +192,10 @@ class ScriptedBackend(Backend):
         if isinstance(task, CompareTask):
             return task.reply(merit=self._merit(task, question), luck=lot, unparsed=unparsed)
         return task.reply(right=_is_right(task.question, task.answer), luck=lot, unparsed=unparsed)
+
+    def _written(self, task: WriteTask, luck: str) -> str:
+        malformed = _uniforms(f"malformed|{luck}")[0] < self._spec.malformed_share
+        return task.reply(luck, malformed=malformed, repeated_share=self._spec.repeated_share)
 
     def _merit(self, task: CompareTask, question: str) -> float:
         """How much better the first answer is, or seems to a judge who goes by the order: -1 to 1."""
