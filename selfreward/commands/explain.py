@@ -22,6 +22,7 @@ from selfreward.reading.fate_words import fate_in_words, rule_in_words
 from selfreward.reading.lookup import iterations_of
 from selfreward.reading.prompt_rounds import Considered, PolicyName, PromptRound
 from selfreward.reading.rounds import Round
+from selfreward.reading.written_prompts import WrittenStory, draft_in_words
 from selfreward.records import Judgment, Prompt, TrainingRow
 from selfreward.report.figures import plural
 from selfreward.report.pages import visible
@@ -135,6 +136,8 @@ def explanation_lines(told: Explanation) -> Iterator[str]:
         yield from ("", f"No training row came of this {told.kind}; below is why.")
     if told.prompt is not None:
         yield from _prompt(told.prompt)
+    for written in told.written:
+        yield from _written(written)
     for one in told.rounds:
         yield from _round(one, told)
 
@@ -208,6 +211,12 @@ def _prompt(prompt: Prompt) -> Iterator[str]:
     yield f"  {prompt.stratum}, from {visible(prompt.source)}, {compared} with its references"
     yield from _texts((message.role, message.content) for message in prompt.messages)
     yield from _texts(("reference", reference) for reference in prompt.references)
+
+
+def _written(story: WrittenStory) -> Iterator[str]:
+    yield from ("", f"Written by {_policy(story.writer)}")
+    yield from (_fact(name, value) for name, value in draft_in_words(story.draft))
+    yield from quoted(story.draft.text, 2)
 
 
 def _round(one: PromptRound, told: Explanation) -> Iterator[str]:

@@ -14,6 +14,7 @@ from selfreward.metrics.intervals import Interval
 from selfreward.reading.members import Member
 from selfreward.reading.monitor_metrics import Metric, monitor_metrics
 from selfreward.reading.rounds import Round, rounds_of, share_of
+from selfreward.stages.prompts import Written
 from selfreward.stages.reward import Rewarding, rewarding_of
 from selfreward.stages.sample import Sampled
 from selfreward.stages.source import LEFT_OUT, counted
@@ -84,7 +85,7 @@ def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
     # The policy's own words: no number, and W&B is sent no text.
     row.pop("diversity/open/matched/opening", None)
     row |= monitor_metrics(one, before)
-    row |= _sampled(one.sampled)
+    row |= _written(one.written) | _sampled(one.sampled)
     if (judged := one.stages.get("judge")) is not None:
         row |= {
             f"judge/{name}": value for name, value in judged.manifest.counts.items() if name not in ("tokens", "money")
@@ -149,6 +150,20 @@ def _scores(prefix: str, found: StratumScores | None) -> dict[str, Metric]:
     row = _flat(prefix, found)
     del row[f"{prefix}/k"], row[f"{prefix}/temperature"]
     return {name.replace("pass_at_k", f"pass_at_{found.k}"): value for name, value in row.items()}
+
+
+def _written(found: Written | None) -> dict[str, Metric]:
+    """What became of the drafts of new prompts, as `prompts/...`; nothing where none are written."""
+    if found is None:
+        return {}
+    report = found.report
+    names = ("budget", "max_draws", "replies", "drafts", "kept", "over_budget", "unread", "beside", "own")
+    row: dict[str, Metric] = {f"prompts/{name}": getattr(report, name) for name in names}
+    told = {"left_out": report.left_out, "fault": report.faults, "overlap": report.overlaps}
+    shares = {"kept_share": share_of(report.kept, report.drafts), "new_share": share_of(report.kept, report.asked)}
+    if (like := found.likeness) is not None:
+        shares |= {"energy_distance": like.energy_distance, "p_value": like.p_value}
+    return row | _flat("prompts", told) | _flat("prompts", shares)
 
 
 def _sampled(found: Sampled | None) -> dict[str, Metric]:

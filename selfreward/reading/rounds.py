@@ -22,6 +22,7 @@ from selfreward.stages.judge import judged_of
 from selfreward.stages.measure import measurement_of
 from selfreward.stages.mix import mixing_of
 from selfreward.stages.overoptimisation import curve_of
+from selfreward.stages.prompts import written_of
 from selfreward.stages.reward import rewarding_of
 from selfreward.stages.sample import sampled_of
 from selfreward.stages.update import rl_steps_of, training_of
@@ -69,6 +70,7 @@ class Round:
     evaluation_by_set = _report("evaluate", evaluation_by_set)
     duel = _report("duel", duel_of)
     curve = _report("overoptimisation", curve_of)
+    written = _report("prompts", written_of)
     sampled = _report("sample", sampled_of)
     health = _report("health", health_of)
     judged = _report("judge", judged_of)

@@ -19,6 +19,7 @@ from selfreward.report.figures import DASH, below
 from selfreward.report.graphs import over_policies, path_of
 from selfreward.report.health_figures import families, human_data, sight
 from selfreward.report.judging import judge_figures, member_figures, seen, to_read, weights_line
+from selfreward.report.new_prompts import new_prompts
 from selfreward.report.optimised import optimised
 from selfreward.report.pages import page
 from selfreward.report.reinforcement import reinforced
@@ -85,6 +86,7 @@ def render(view: RunView, control: RunView | None, beside: Sequence[RunView] = (
         reward_figures=reward_figures(rewards, rounds),
         reinforced=reinforced(rounds),
         optimised=optimised(view, rounds),
+        new_prompts=new_prompts(rounds),
         funnels=funnels(rounds),
         data=data_read(view),
         costs=costs(rounds),

@@ -21,6 +21,7 @@ from selfreward.tracking.round_lines import (
     monitor_lines,
     set_lines,
     training_counts,
+    written_lines,
 )
 
 _SUMMARY = {
@@ -98,7 +99,7 @@ class Tracker:
         if new:
             row = self._rows[t]
             gate_lines = () if one.gate is None else one.gate.told
-            found = (*set_lines(one), *monitor_lines(one), *curve_lines(one))
+            found = (*set_lines(one), *written_lines(one), *monitor_lines(one), *curve_lines(one))
             told = (*drawn_lines(row), *gate_lines, *member_lines(one.members), *training_counts(row), *rl_lines(one))
             reward_lines = () if one.reward is None else (reward_line(one.reward),)
             for line in (*found, *told, *reward_lines):

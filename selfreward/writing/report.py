@@ -35,6 +35,11 @@ class Writing:
     own: int
 
     @property
+    def asked(self) -> int:
+        """How many prompts the round asks, human ones aside."""
+        return self.kept + self.beside
+
+    @property
     def told(self) -> str:
         """The counts in words, each with what it is out of."""
         lost = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in self.left_out.items())
