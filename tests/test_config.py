@@ -218,7 +218,7 @@ def test_the_real_share_is_set_in_one_place_and_the_monitor_has_its_defaults_oth
         ),
         (
             ["prompts=magpie", *SERVED, "prompts.policy=endpoint"],
-            r"prompts=magpie .*cannot hold the weights .*tokens.*backend=hf or .*backend=vllm, or prompts=self_instruct",
+            r"prompts=magpie .*cannot hold .*tokens.*backend=hf or .*backend=vllm, or prompts=self_instruct",
         ),
         (["update=kto"], r"update=kto with select=best_of_k: .*update=kto goes with select=unpaired"),
         ([*UNPAIRED, "update.batch_size=1"], r"update\.batch_size=1: .*set update\.batch_size to 2 or more"),

@@ -100,6 +100,11 @@ class TokenBackend(Backend):
         _, generation = load_configs(self._policy.path, trust_remote_code=self._spec.trust_remote_code)
         return stop_ids(self._chat, generation)
 
+    @cached_property
+    def _closing(self) -> str:
+        """What the template writes behind a user turn."""
+        return render_user_turn(self._chat, ())[1]
+
     def _generate(self, requests: Sequence[Request], advance: Advance) -> list[list[list[Completion]]]:
         asked = [self._rendered(one) for one in requests]
         drawn = self._draw(asked, advance)
@@ -114,8 +119,7 @@ class TokenBackend(Backend):
     def _read(self, opens: str, prompt: list[int], draw: Draw) -> Completion:
         if opens == "assistant":
             return completion_of(self._chat, prompt, *draw, self._stops)
-        _, closing = render_user_turn(self._chat, ())
-        return user_turn_of(self._chat, len(prompt), closing, *draw, self._stops)
+        return user_turn_of(self._chat, len(prompt), self._closing, *draw, self._stops)
 
     def _rendered(self, request: Request) -> TokenRequest:
         k = request.sampling.k

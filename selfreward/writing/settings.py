@@ -202,6 +202,11 @@ def check_writer(spec: AnyPrompts, run_engine: AnyBackend, model: str, judge: Ju
         raise ValueError(
             f"prompts.backend={engine.kind} and model={model} do not go together: scripted goes with scripted alone"
         )
+    if judge.why_lacking("judge", ()) is not None:
+        raise ValueError(
+            f"prompts={spec.kind} with judge={judge.called}: it needs columns of a prompt's row, and new prompts have "
+            "none; set prompts=default, or give those parameters a default"
+        )
     if judge.uses_references is not None:
         raise ValueError(
             f"prompts={spec.kind} with judge={judge.called}: {judge.uses_references}, and new prompts have none; set "
