@@ -136,6 +136,8 @@ def explanation_lines(told: Explanation) -> Iterator[str]:
         yield from ("", f"No training row came of this {told.kind}; below is why.")
     if told.prompt is not None:
         yield from _prompt(told.prompt)
+        if not told.rounds:
+            yield "  sampled in no iteration: it is among the examples for new prompts"
     for written in told.written:
         yield from _written(written)
     for one in told.rounds:

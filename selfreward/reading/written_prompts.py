@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from selfreward.artifacts.runs import RunView
-from selfreward.reading.lookup import iterations_of, records_where
+from selfreward.reading.lookup import input_of, iterations_of, records_where
 from selfreward.reading.prompt_rounds import PolicyName, policy_name
+from selfreward.records import Prompt
 from selfreward.writing.rows import WrittenPrompt
 
 
@@ -30,6 +31,15 @@ def stories_of(view: RunView, prompt_id: str, iteration: int | None = None) -> t
             drafts = records_where(asked, WrittenPrompt, "id", prompt_id, "written")
             found += [WrittenStory(draft=one, writer=writer) for one in drafts]
     return tuple(found)
+
+
+def example_of(view: RunView, prompt_id: str) -> Prompt | None:
+    """The training prompt of this id, where a writer may have been shown it; None where there is none."""
+    for t, stages in enumerate(view.iterations):
+        if (asked := stages.get("prompts")) is not None and asked.has("written"):
+            found = records_where(input_of(view, t, asked, "train"), Prompt, "id", prompt_id)
+            return found[0] if found else None
+    return None
 
 
 def draft_in_words(one: WrittenPrompt) -> Iterator[tuple[str, str]]:

@@ -263,6 +263,9 @@ def test_metrics_page_and_explain_tell_of_them(made: RunView) -> None:
     text = shown(made, by_fate["kept"].id)
     assert "Written by M0" in text and by_fate["kept"].text in text
     assert "passed     form, language, length, near duplicate, overlap" in text
+    asked = {one.id for stages in made.iterations[:2] for one in stages["prompts"].records(Prompt)}
+    (example, *_) = [one for one in by_fate["kept"].examples if one not in asked]
+    assert "it is among the examples for new prompts" in shown(made, example)
     lost = by_fate["form"]
     assert "left out by the filter form (unmarked)" in shown(made, lost.id)
     assert lost in [one.draft for one in stories_of(made, lost.id)]
