@@ -2,6 +2,7 @@
 
 import pytest
 
+from selfreward.backends import ServerSpec, endpoint_of
 from selfreward.backends.base import Request, Sampling
 from selfreward.backends.chat import open_chat, render_prompt, render_user_turn
 from selfreward.backends.hf import HfBackend, HfSpec
@@ -94,3 +95,11 @@ def test_a_model_draws_turns_that_differ_and_the_same_ones_again(tmp_path):
     assert [one.text for one in turns] == [one.text for one in again[0][0]]
     assert len({one.text for one in turns}) > 1
     assert all(one.thought is None and one.tokens <= 12 for one in turns)
+
+
+def test_an_engine_that_is_sent_text_draws_no_user_turn():
+    spec = ServerSpec(model="m", key_env=None)
+    sampling = Sampling(k=1, temperature=1.0, top_p=1.0, max_new_tokens=12)
+    asked = Request(prompts=[()], sampling=sampling, seed=3, opens="user")
+    with pytest.raises(BackendError, match=r"cannot be given prompts as tokens.*: set backend=hf or backend=vllm"):
+        spec.open(endpoint_of(spec)).generate_all([asked], lambda _: None)

@@ -70,7 +70,7 @@ PLANTED: Sequence[tuple[str, Sequence[tuple[str, str | None]]]] = [
 class Planted(Backend):
     """A writer that replies what is planted, in order and over again; it finds that pictures cannot be read."""
 
-    def __init__(self, replies: Sequence[str], can: Mapping[str, bool] | None = None) -> None:
+    def __init__(self, replies: Sequence[str]) -> None:
         super().__init__(ScriptedSpec(), Policy(path=Path("none"), key="w", digest="w"))
         self._replies, self.asked = replies, 0
 
