@@ -33,12 +33,12 @@ from selfreward.stages.duel import DuelSpec
 from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
-from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.revise import check_revise
 from selfreward.stages.sample import SampleSpec, check_mixture
 from selfreward.tracking import TrackerSpec
 from selfreward.updates import UpdateSpec
 from selfreward.updates.reward import RewardSpec
+from selfreward.writing.settings import PromptsSpec, check_asks_training, check_writer
 
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._=,-]*$"
 LONGEST_NAME = 120  # a folder's name may hold 255 bytes; this leaves a screen's line readable
@@ -104,6 +104,7 @@ class RunConfig(Spec):
         check_rows(self.select, self.update)
         check_labels(self.select, self.judge)
         check_human_prompts(self.select, self.prompts.human)
+        check_writer(self.prompts, self.backend, self.model.kind, self.judge)
         judges = {one.name: one.judge for one in judges_of(self)}
         scripted = self.model.kind == "scripted"
         check_reward(
@@ -190,6 +191,7 @@ class SeedJudgeConfig(RunConfig):
     @model_validator(mode="after")
     def _update_learns_answers(self) -> "SeedJudgeConfig":
         check_learns_examples(self.update)
+        check_asks_training(self.prompts)
         return self
 
 

@@ -20,8 +20,10 @@ from selfreward.monitor.gate_rules import GateSpec
 from selfreward.policies import Judging, Policies, Policy, RewardModels
 from selfreward.spec import Json
 from selfreward.stages.gate import asks_to_freeze
+from selfreward.stages.source import MEASURED, Sources
 from selfreward.stages.update import judge_policy
 from selfreward.updates import AnyUpdate
+from selfreward.writing.settings import AnyPrompts, TrainingPrompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class TrustedJudge:
 
 
 class Judges:
-    """The policies that may judge in an iteration, and the engines that hold them.
+    """The policies that may judge or write prompts in an iteration, and the engines that hold them.
 
     `backend`, of the run's `engine`, holds the live one. In a `with` block one other policy at a time is held by an
     engine of its own, which is closed at the end of the block or when the next one is needed. `trained` are the reward
@@ -148,6 +150,15 @@ class Judges:
         judging = self.named(gold)
         held = self.inputs(gold, judging)["backend"]
         return {"gold": judging, "engines": {} if held is None else {"gold": held}}
+
+    def writing(self, spec: AnyPrompts, data: Sources) -> dict[str, Any]:
+        """What `prompts` is given where new ones are written: the `writer`, its backend, and what is measured on."""
+        if isinstance(spec, TrainingPrompts):
+            return {}
+        engine = spec.backend or self._engine
+        writer = self._asked(spec, engine)
+        measured: dict[str, Artifact] = {role: getattr(data, role) for role in MEASURED}
+        return {"writer": writer, "backend": self._backend_of(engine, writer), **measured}
 
     def _asked(self, spec: AskedPolicy, engine: AnyBackend) -> Judging:
         if spec.policy == "endpoint":

@@ -48,15 +48,17 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 run.forget_rest()
                 tracker.iteration(t)
                 return
-            asked = stage(
-                prompts,
-                config.prompts,
-                random=config.prompts.draws,
-                train=data.train,
-                human=data.human,
-                previous=last.asked,
-                training=last.training if config.prompts.draws else None,
-            )
+            with judges:
+                asked = stage(
+                    prompts,
+                    config.prompts,
+                    random=config.prompts.draws,
+                    train=data.train,
+                    human=data.human,
+                    previous=last.asked,
+                    training=last.training if config.prompts.reads_training else None,
+                    **judges.writing(config.prompts, data),
+                )
             sampling, drawers = who_draws(config.sample, last.policies)
             candidates = stage(sample, sampling, backend=backend, **drawers, prompts=asked)
             if config.revise is not None:

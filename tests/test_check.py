@@ -101,6 +101,7 @@ def test_a_check_says_what_a_model_is_like(name: str, tmp_path: Path) -> None:
     assert ("thought" in found["thinking"].replace("no thought", "")) == bool(family.opens_thought) or family.lead
     assert found["small copy"].startswith("draws, scores, takes options")
     assert "1/2/3/4/5" in found["options"]
+    assert "closes it" in found["a user turn"]
     assert found["context"] == "256 tokens, prompt and answer"
 
 
@@ -155,6 +156,26 @@ def test_an_external_judge_is_checked_and_talked_to_as_its_own_settings_say(tmp_
     done = selfreward("check", "model.path=model", *judge, "judge.chat.chat_template=chatml", cwd=tmp_path)
     assert done.returncode == 0
     assert "model:" in done.stdout and "judge:" in done.stdout
+
+
+def test_an_external_writer_of_prompts_is_checked_too(tmp_path: Path) -> None:
+    make_tiny_policy(tmp_path / "model")
+    writer = ("prompts=magpie", "prompts.policy=external", "prompts.path=model")
+    done = selfreward("check", "model.path=model", *writer, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "prompts:" in done.stdout
+    assert "a user turn" in done.stdout
+
+
+def test_a_template_that_opens_no_user_turn_is_refused_before_a_run(tmp_path: Path) -> None:
+    make_tiny_policy(tmp_path / "model")
+    (tmp_path / "bare.jinja").write_text("{% for m in messages %}{{ m['content'] }}<|im_end|>{% endfor %}")
+    settings = ("model.path=model", "model.chat_template=bare.jinja")
+    done = selfreward("run", *settings, "prompts=magpie", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "writes nothing before what a user says" in done.stderr
+    assert "set prompts=self_instruct" in done.stderr
+    assert selfreward("check", *settings, cwd=tmp_path).returncode == 0
 
 
 def test_settings_of_a_judge_that_is_no_model_of_its_own_are_refused() -> None:

@@ -28,7 +28,6 @@ from selfreward.spec import Spec, identity
 from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
 from selfreward.stages.mix import MixSpec
-from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.sample import SampleSpec
 from selfreward.tracking import TrackerSpec
 from selfreward.updates import DpoSpec, RftSpec, ScriptedUpdate
@@ -37,6 +36,7 @@ from selfreward.updates.kto import KtoSpec
 from selfreward.updates.reward import RewardSpec
 from selfreward.updates.rloo import RlooSpec
 from selfreward.updates.training import TrainingBase
+from selfreward.writing.settings import Magpie, SelfInstruct, TrainingPrompts
 
 SPECS: dict[str, type[Spec]] = {
     "model/smollm2": HfModel,
@@ -50,7 +50,9 @@ SPECS: dict[str, type[Spec]] = {
     "loop/default": LoopSpec,
     "measure/default": MeasureSpec,
     "evaluate/default": EvaluateSpec,
-    "prompts/default": PromptsSpec,
+    "prompts/default": TrainingPrompts,
+    "prompts/magpie": Magpie,
+    "prompts/self_instruct": SelfInstruct,
     "sample/default": SampleSpec,
     "judge/likelihood": LikelihoodSpec,
     "judge/verifier": VerifierSpec,
@@ -87,6 +89,7 @@ FILES = ("data=files", "data.train=train.jsonl")
 RL = ["select=prompts", "update=grpo"]
 PAIRS = ("update=dpo", "select=preference_pairs")
 UNPAIRED = ("update=kto", "select=unpaired", "judge=verifier")
+SERVED = ("+backend@prompts.backend=server", "prompts.backend.model=m")
 GOLD = "overoptimisation=default"
 JUDGED_GOLD = (GOLD, "judge@overoptimisation.gold=likelihood")
 INITIAL_GOLD = ("overoptimisation.gold.policy=initial",)
@@ -201,6 +204,25 @@ def test_the_real_share_is_set_in_one_place_and_the_monitor_has_its_defaults_oth
         ([*RL, "update.rewards.verifier.kind=reward_model"], r"kind=reward_model with reward=null.*reward=round"),
         ([*RL, "select=preference_pairs", "select.prompts=all"], r"makes pairs that nothing learns from: set reward="),
         ([*RL, "update.trainable=lora", "update.init=initial"], r"mix\.real_share=0\.2 brings human .*top_layers"),
+        (["prompts=self_instruct", "prompts.budget=0"], r"prompts\.budget=0: .*greater than 0"),
+        (["prompts=self_instruct", "prompts.max_draws=0"], r"prompts\.max_draws=0: .*greater than 0"),
+        (["prompts=self_instruct", "prompts.share=0"], r"prompts\.share=0: .*greater than 0"),
+        (["prompts=self_instruct", "prompts.own_examples=8"], r"set prompts\.own_examples to at most 7"),
+        (["prompts=self_instruct", "prompts.policy=live"], r"prompts\.policy=live: .*'initial'"),
+        (["prompts=self_instruct", "prompts.policy=external"], r"prompts\.policy=external .* needs prompts\.path="),
+        (["prompts=self_instruct", "prompts.path=/tmp"], r"prompts\.policy=initial with prompts\.path=/tmp"),
+        (["prompts=self_instruct", "prompts.policy=endpoint"], r"prompts\.policy=endpoint on backend=hf: set"),
+        (["prompts=self_instruct", *SERVED], r"prompts\.policy=initial on backend=server, which cannot hold the"),
+        (["prompts=self_instruct", "prompts.chat.chat_template=plain"], r"prompts\.chat goes with prompts\.policy=ext"),
+        (["prompts=self_instruct", "judge=verifier"], r"judge=verifier: .* new prompts have none; set prompts=default"),
+        (
+            ["prompts=self_instruct", "prompts.per_round=slice", "prompts.count=3"],
+            r"prompts\.share=0\.5 with prompts\.per_round=slice: .*set prompts\.share=null",
+        ),
+        (
+            ["prompts=magpie", *SERVED, "prompts.policy=endpoint"],
+            r"prompts=magpie .*cannot hold .*tokens.*backend=hf or .*backend=vllm, or prompts=self_instruct",
+        ),
         (["update=kto"], r"update=kto with select=best_of_k: .*update=kto goes with select=unpaired"),
         ([*UNPAIRED, "update.batch_size=1"], r"update\.batch_size=1: .*set update\.batch_size to 2 or more"),
         ([*UNPAIRED, "select.undesirable=1"], r"select\.undesirable=1\.0 is not below select\.desirable=1\.0"),
@@ -230,6 +252,13 @@ def test_gold_is_any_judge_that_stays_the_same() -> None:
         assert held is not None and held.gold.engine is not None and held.gold.engine.kind == "server"
     models = [GOLD, "judge@overoptimisation.gold=reward_model", "overoptimisation.gold.models=[/models/reward]"]
     assert validate(compose(models)).overoptimisation is not None
+
+
+def test_prompts_are_written_by_a_server_or_beside_every_slice() -> None:
+    served = validate(compose(["prompts=self_instruct", *SERVED, "prompts.policy=endpoint"])).prompts
+    assert isinstance(served, SelfInstruct) and served.backend is not None and served.backend.kind == "server"
+    slices = ["prompts.per_round=slice", "prompts.count=3", "prompts.share=null"]
+    assert validate(compose(["prompts=magpie", *slices])).prompts.count == 3
 
 
 def test_real_pairs_can_be_those_of_people_alone() -> None:

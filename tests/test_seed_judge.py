@@ -228,6 +228,11 @@ def test_rows_that_are_too_long_are_told(tiny: tuple[Path, list[str], list[str]]
         (["experiment=scripted"], 2, "give data.human_pairs a file, or set seed_judge.source=verifier"),
         ([*SCRIPTED, "seed_judge.keep=0"], 2, "seed_judge.keep=0: Input should be greater than 0"),
         ([*SCRIPTED, "seed_judge.rubric.in_doubt=9"], 2, "seed_judge.rubric: in_doubt=9 is not on the scale"),
+        (
+            [*SCRIPTED, "prompts=magpie"],
+            2,
+            "prompts=magpie: seed-judge asks training prompts alone, set prompts=default",
+        ),
         (["update=dpo", "select=preference_pairs"], 2, "set update=rft select=best_of_k"),
         ([*SCRIPTED, "backend.unparsed_share=1"], 3, "640 drawn): raise seed_judge.repeats"),
         (["experiment=scripted", *OWN, "model.skill=0.99", "data.train_closed=1"], 3, "raise sample.k"),

@@ -35,11 +35,12 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is to be drawn: `sampling.k` answers to each of `prompts`; the same seed draws the same."""
+    """What is to be drawn: `sampling.k` answers to each of `prompts`, or user turns; the same seed draws the same."""
 
     prompts: Prompts
     sampling: Sampling
     seed: int
+    opens: Literal["assistant", "user"] = "assistant"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +237,8 @@ class Backend(ABC):
                 "this engine cannot hold an answer to a pattern: set backend=vllm, or judge.constrained=false"
             )
         for one in requests:
+            if one.opens == "user" and "raw_tokens" not in self.can:
+                raise self._cannot("raw_tokens")
             must_fit("k", one.sampling.k, len(one.prompts), "answers")
 
     def _check_drawn(self, request: Request, drawn: Sequence[Sequence[Reply]]) -> None:

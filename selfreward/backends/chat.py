@@ -88,6 +88,27 @@ def render_answered(chat: Chat, messages: Sequence[Message], answers: Sequence[s
     return rows
 
 
+def render_user_turn(chat: Chat, messages: Sequence[Message]) -> tuple[list[int], str]:
+    """Token ids up to where the text of the next user turn begins behind `messages`, and the text that closes it.
+
+    Raises BackendError where the template writes nothing before or behind what a user says.
+    """
+    place = _unused("question{}", _turns_of(chat.rendering, messages))
+    asked = Message(role="user", content=place)
+    alone, turns = _turns_of(chat.rendering, [asked]), _turns_of(chat.rendering, [*messages, asked])
+    mark = _unused("[[{}]]", turns)
+    opened = _render_turns(chat, alone, prompted=True).removeprefix(chat.tokenizer.bos_token or "").partition(place)[0]
+    before, _, closing = _render_turns(chat, _marked(chat, turns, mark), prompted=True).rpartition(place)
+    if not opened.strip() or not closing.strip():
+        raise BackendError(
+            f"{template_file(chat.tokenizer)} writes nothing {'behind' if opened.strip() else 'before'} what a user "
+            "says, so no user turn can be opened for the model to write: set prompts=self_instruct, or another "
+            "chat_template"
+        )
+    # A word is a token with the space before it: behind a space alone, the model would go on as it never does.
+    return _unmarked(chat, before.rstrip(" "), turns, mark), closing
+
+
 def _unused(form: str, turns: Sequence[Turn]) -> str:
     """The first text of a form with a number that no turn has."""
     texts = map(form.format, itertools.count())

@@ -3,7 +3,7 @@
 It answers from sixteen fixed outcomes a prompt. Outcome 0 of a sum ("What is 3 + 5?") is the right total, the others
 are near misses; the outcomes of any other prompt are sentences made of its own words. Draws depend on the policy's
 state, the prompt, the seed and the index alone, so nothing changes with batches or shards. Asked to judge an answer, it
-replies as `scripted_judge` says.
+replies as `scripted_judge` says; asked for new prompts, as `scripted_writer` does.
 """
 
 import hashlib
@@ -38,6 +38,7 @@ from selfreward.backends.base import (
 )
 from selfreward.backends.scripted_judge import CompareTask, JudgeTask, judge_task
 from selfreward.backends.scripted_reviser import REFUSAL, ReviserFaults, ReviseTask, revise_task
+from selfreward.backends.scripted_writer import WriteTask, invented, write_task
 from selfreward.errors import BackendError
 from selfreward.policies import Judging, Policy
 from selfreward.spec import identity, neutral
@@ -68,6 +69,8 @@ class ScriptedSpec(EngineSpec):
 
     `unparsed_share` is that of the judge's replies that state no verdict, `position_bias` that of the comparisons in
     which it takes the answer shown first for the better one. `revising` are the faults of revisions.
+    `malformed_share` is that of its replies with new prompts in which none can be found, `repeated_share` that of its
+    new prompts which repeat an example.
     """
 
     kind: Literal["scripted"] = "scripted"
@@ -78,6 +81,8 @@ class ScriptedSpec(EngineSpec):
     unparsed_share: float = neutral(0.0, ge=0, le=1)
     position_bias: float = neutral(0.0, ge=0, le=1)
     revising: ReviserFaults = neutral(ReviserFaults())
+    malformed_share: float = neutral(0.0, ge=0, le=1)
+    repeated_share: float = neutral(0.0, ge=0, le=1)
 
     def open(self, policy: Judging) -> "ScriptedBackend":
         """A backend that holds a model folder."""
@@ -135,7 +140,23 @@ class ScriptedBackend(Backend):
         return cast(dict[str, str | int | float | bool], {"version": 1, **identity(self._spec)})
 
     def _generate(self, requests: Sequence[Request], advance: Advance) -> list[list[list[Completion]]]:
-        return [self._answers(one.prompts, one.sampling, one.seed, advance) for one in requests]
+        return [
+            self._user_turns(one, advance)
+            if one.opens == "user"
+            else self._answers(one.prompts, one.sampling, one.seed, advance)
+            for one in requests
+        ]
+
+    def _user_turns(self, asked: Request, advance: Advance) -> list[list[Completion]]:
+        written = []
+        for messages in asked.prompts:
+            before = "\n".join(one.content for one in messages)
+            lucks = [f"{asked.seed}|{index}|{before}" for index in range(asked.sampling.k)]
+            written.append(
+                [self._completion(before, invented(luck), _UNKNOWN_LOGPROB, _uniforms(luck)) for luck in lucks]
+            )
+            advance(asked.sampling.k)
+        return written
 
     def _answers(self, prompts: Prompts, sampling: Sampling, seed: int, advance: Advance) -> list[list[Completion]]:
         state = read_state(self._policy.path)
@@ -148,6 +169,7 @@ class ScriptedBackend(Backend):
             question = messages[-1].content
             revising = revise_task(question)
             task = judge_task(question)
+            writing = write_task(question) if task is None else None
             if len(question.split()) + sampling.max_new_tokens > _CONTEXT:
                 raise BackendError(
                     f"a prompt of {len(question.split())} tokens and an answer of {sampling.max_new_tokens} do not fit "
@@ -159,7 +181,9 @@ class ScriptedBackend(Backend):
                 if revising is not None:
                     drawn.append(self._revision(revising, len(question.split())))
                     continue
-                if task is None:
+                if writing is not None:
+                    text, logprob = self._written(writing, f"{luck[0]}|{question}"), _UNKNOWN_LOGPROB
+                elif task is None:
                     outcome = best if greedy else next((i for i, end in enumerate(ends) if luck[0] < end), OUTCOMES - 1)
                     text, logprob = outcome_text(question, outcome), plain[outcome]
                 else:
@@ -189,6 +213,10 @@ class ScriptedBackend(Backend):
             token_logprobs=(_JUDGED_LOGPROB, *(0.0,) * (tokens - 1)),
             prompt_tokens=prompt_tokens,
         )
+
+    def _written(self, task: WriteTask, luck: str) -> str:
+        malformed = _uniforms(f"malformed|{luck}")[0] < self._spec.malformed_share
+        return task.reply(luck, malformed=malformed, repeated_share=self._spec.repeated_share)
 
     def _merit(self, task: CompareTask, question: str) -> float:
         """How much better the first answer is, or seems to a judge who goes by the order: -1 to 1."""

@@ -21,9 +21,18 @@ from selfreward.backends.base import (
     TextScore,
     Unfit,
 )
-from selfreward.backends.chat import Chat, answer_tokens, completion_of, option_tokens, render_prompt, stop_ids
+from selfreward.backends.chat import (
+    Chat,
+    answer_tokens,
+    completion_of,
+    option_tokens,
+    render_prompt,
+    render_user_turn,
+    stop_ids,
+)
 from selfreward.backends.model_loading import context_length, load_chat, load_configs
 from selfreward.backends.shared_prefixes import Row
+from selfreward.backends.user_turn import user_turn_of
 from selfreward.errors import BackendError
 from selfreward.policies import Policy
 from selfreward.thought import split_thought
@@ -91,22 +100,35 @@ class TokenBackend(Backend):
         _, generation = load_configs(self._policy.path, trust_remote_code=self._spec.trust_remote_code)
         return stop_ids(self._chat, generation)
 
+    @cached_property
+    def _closing(self) -> str:
+        """What the template writes behind a user turn."""
+        return render_user_turn(self._chat, ())[1]
+
     def _generate(self, requests: Sequence[Request], advance: Advance) -> list[list[list[Completion]]]:
         asked = [self._rendered(one) for one in requests]
         drawn = self._draw(asked, advance)
         return [
             [
-                [completion_of(self._chat, prompt, *draw, self._stops) for draw in draws]
+                [self._read(request.opens, prompt, draw) for draw in draws]
                 for prompt, draws in zip(one.prompts, own, strict=True)
             ]
-            for one, own in zip(asked, drawn, strict=True)
+            for request, one, own in zip(requests, asked, drawn, strict=True)
         ]
+
+    def _read(self, opens: str, prompt: list[int], draw: Draw) -> Completion:
+        if opens == "assistant":
+            return completion_of(self._chat, prompt, *draw, self._stops)
+        return user_turn_of(self._chat, len(prompt), self._closing, *draw, self._stops)
 
     def _rendered(self, request: Request) -> TokenRequest:
         k = request.sampling.k
         if request.sampling.temperature == 0 and k > 1:
             raise BackendError(f"temperature 0 would draw {k} equal answers: set k=1, or a temperature")
-        rows = [render_prompt(self._chat, messages) for messages in request.prompts]
+        if request.opens == "user":
+            rows = [render_user_turn(self._chat, messages)[0] for messages in request.prompts]
+        else:
+            rows = [render_prompt(self._chat, messages) for messages in request.prompts]
         self._check_room(request.prompts, rows, request.sampling.max_new_tokens)
         return TokenRequest(prompts=rows, sampling=request.sampling, seed=request.seed)
 
@@ -116,7 +138,8 @@ class TokenBackend(Backend):
         if limit is None or longest + most <= limit:
             return
         lower = f" or set max_new_tokens to at most {limit - longest}" if longest < limit else ""
-        said = next(messages for messages, row in zip(prompts, rows, strict=True) if len(row) == longest)[-1].content
+        messages = next(messages for messages, row in zip(prompts, rows, strict=True) if len(row) == longest)
+        said = messages[-1].content if messages else ""
         raise BackendError(
             f"a prompt of {longest} tokens ({said[:60]!r} ...) and max_new_tokens={most} exceed the model's {limit} "
             f"tokens: shorten the prompt{lower}"

@@ -12,7 +12,7 @@ from selfreward.artifacts import Artifact, Output, Store
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.artifacts.runs import Run
 from selfreward.backends.base import Answer, NotScored, Sampling
-from selfreward.backends.chat import Chat, option_tokens, stop_ids
+from selfreward.backends.chat import Chat, option_tokens, render_user_turn, stop_ids
 from selfreward.backends.chat_template import render, template_file
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.model_folder import check_config
@@ -30,8 +30,10 @@ from selfreward.judging_policies import brought_models
 from selfreward.policies import Policy
 from selfreward.records import Message
 from selfreward.updates.training import save_policy
+from selfreward.writing.settings import Magpie, WriterBase
 
-VERSION = 3
+VERSION = 4
+_SHOWN = 60  # characters
 _OPTIONS = (("1", "2", "3", "4", "5"), ("A", "B"), ("yes", "no"))
 _QUESTION = (Message(role="user", content="What is the capital of France?"),)
 _SMALL = {
@@ -64,7 +66,8 @@ def main(arguments: list[str], compose: Compose) -> int:
 def check_models(config: RunConfig, run: Run) -> list[tuple[str, Artifact]]:
     """The check of the start model, of every external judge and every reward model, by the names of their settings.
 
-    There is none of a script.
+    There is none of a script. Raises BackendError for what cannot work, also for a template in which a writer that is
+    to open user turns can open none.
     """
     policies, rewards = _policies(config, run.store.root), _rewards(config, run.store.root)
     if not policies and not rewards:
@@ -73,12 +76,15 @@ def check_models(config: RunConfig, run: Run) -> list[tuple[str, Artifact]]:
     spec = CheckSpec(trusted=config.backend.trusts, libraries=libraries)
     bare = CheckSpec(trusted=False, libraries=libraries)
     found = [(name, run.source(f"check_{name}", check, spec, policy=policy)) for name, policy in policies.items()]
+    if isinstance(config.prompts, Magpie) and policies:
+        writer = policies.get("prompts", policies["model"])
+        render_user_turn(load_chat(writer.path, trust_remote_code=config.backend.trusts), ())
     found += [(name, run.source(f"check_{name}", check_reward, bare, policy=one)) for name, one in rewards.items()]
     return found
 
 
 def _policies(config: RunConfig, store: Path) -> dict[str, Policy]:
-    """The start model, every external judge and an external reviser; none of a script."""
+    """The start model, every external judge, an external reviser and writer of prompts; none of a script."""
     if not isinstance(config.model, HfModel):
         return {}
     found = {"model": start_policy(config.model, store, trusted=config.backend.trusts)}
@@ -88,6 +94,9 @@ def _policies(config: RunConfig, store: Path) -> dict[str, Policy]:
     if (reviser := config.revise) is not None and reviser.path is not None:
         trusted = (reviser.engine or config.backend).trusts
         found["revise"] = model_policy(reviser.path, reviser.chat, store, trusted=trusted)
+    if isinstance(config.prompts, WriterBase) and config.prompts.path is not None:
+        trusts = (config.prompts.backend or config.backend).trusts
+        found["prompts"] = model_policy(config.prompts.path, config.prompts.chat, store, trusted=trusts)
     return found
 
 
@@ -118,6 +127,7 @@ def findings(folder: Path, *, trusted: bool) -> Iterator[CheckFinding]:
     yield CheckFinding("chat template", template_file(chat.tokenizer))
     yield CheckFinding("system turn", "its own" if rendering.system == "own" else "merged into the first user turn")
     yield CheckFinding("a prompt ends in", repr(rendering.opening))
+    yield CheckFinding("a user turn", _user_turn(chat))
     yield CheckFinding("end of turn", rendering.end_of_turn)
     stops = chat.tokenizer.convert_ids_to_tokens(stop_ids(chat, generation))
     yield CheckFinding("stops", ", ".join(stops))
@@ -130,6 +140,15 @@ def findings(folder: Path, *, trusted: bool) -> Iterator[CheckFinding]:
     yield CheckFinding("number type", f"saved as {kept}; trained policies are saved as float32")
     yield CheckFinding("weights", f"all {sum(1 for _ in weights)} there, no adapter")
     yield CheckFinding("small copy", _small_copy(chat, config, folder, trusted=trusted))
+
+
+def _user_turn(chat: Chat) -> str:
+    try:
+        opening, closing = render_user_turn(chat, ())
+    except BackendError:
+        return "the template writes nothing before or behind it, so prompts=magpie cannot open one"
+    opened: str = chat.tokenizer.decode(opening)
+    return f"begins behind {opened[-_SHOWN:]!r}, and {closing[:_SHOWN]!r} closes it"
 
 
 def _thinking(chat: Chat) -> str:

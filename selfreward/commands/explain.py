@@ -11,29 +11,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from textwrap import shorten
 
-from selfreward.artifacts import Artifact
 from selfreward.artifacts.identity import flat_settings
 from selfreward.artifacts.manifest import Manifest
-from selfreward.artifacts.runs import RunView, read_run
+from selfreward.artifacts.runs import read_run
 from selfreward.commands.arguments import run_folder, run_parser
 from selfreward.commands.candidate_lines import candidate_lines, quoted, score_text
+from selfreward.commands.explain_list import listing_json, listing_lines
 from selfreward.commands.explain_policy import POLICY, policy_json, policy_lines
 from selfreward.reading.chain import Explanation, HumanOrigin, RowStory, TrainingSet, explain
 from selfreward.reading.fate_words import rule_in_words
-from selfreward.reading.lookup import iterations_of
 from selfreward.reading.prompt_rounds import PolicyName, PromptRound
-from selfreward.reading.rounds import Round
+from selfreward.reading.written_prompts import WrittenStory, draft_in_words
 from selfreward.records import Prompt, TrainingRow
 from selfreward.report.figures import plural
 from selfreward.report.pages import visible
-from selfreward.row_kinds import PROMPTS, answers_of, candidates_of, facts_of, kind_of, rating_of
-from selfreward.selection.training_rows import row_kind
+from selfreward.row_kinds import answers_of, candidates_of, facts_of, kind_of
 from selfreward.spec import Json, Spec
-from selfreward.tracking.rl_lines import rl_lines
 
 _OF_MANIFEST = ("stage", "key", "digest", "made", "commit", "versions", "identity", "inputs")
 _LONGEST = 60  # characters of a setting
-_WORDS = 44  # characters of a prompt or an answer in the list
 
 
 def main(arguments: list[str]) -> int:
@@ -51,70 +47,12 @@ def main(arguments: list[str]) -> int:
     if parsed.id is not None and POLICY.fullmatch(parsed.id):
         lines = [policy_json(view, parsed.id)] if parsed.json else policy_lines(view, parsed.id)
     elif parsed.id is None:
-        lines = [_listing_json(view, parsed.iteration)] if parsed.json else listing_lines(view, parsed.iteration)
+        lines = [listing_json(view, parsed.iteration)] if parsed.json else listing_lines(view, parsed.iteration)
     else:
         told = explain(view, parsed.id, parsed.iteration)
         lines = [json.dumps(told, default=_plain, indent=2)] if parsed.json else explanation_lines(told)
     print(*lines, sep="\n")
     return 0
-
-
-def listing_lines(view: RunView, iteration: int | None) -> Iterator[str]:
-    """One line for each training row, under a line for its training set."""
-    listed = 0
-    for t, mixed, rows in _training_sets(view, iteration):
-        table = row_kind(mixed).table
-        drawn_to = f" and {mixed.rows(PROMPTS.table):,} prompts" if mixed.has(PROMPTS.table) else ""
-        held = f"{mixed.rows(table):,} {table.replace('_', ' ')}{drawn_to}"
-        yield f"iteration {t} (M{t} → M{t + 1}): {held} to train on, mix/{mixed.key}"
-        yield from rl_lines(Round(t, view.iterations[t], view.sources))
-        for row in rows:
-            score, prompt, answer = _in_short(row)
-            told = "-" if score is None else f"{score:.4f}"
-            answer = answer if answers_of(row)[0].wanted else f"undesirable: {answer}"
-            kept = "" if row.iteration == t else f"  (from iteration {row.iteration})"
-            yield f"  {row.id}  {row.origin:<5}  {told:>9}  {_first(prompt):<{_WORDS}}  {_first(answer)}{kept}"
-            listed += 1
-    if listed == 0:
-        yield f"{view.name} has no training row yet"
-    elif iteration is None:
-        yield f"each row is listed where it came in; `selfreward explain {view.name} ID` tells all about one"
-
-
-def _training_sets(view: RunView, asked: int | None) -> Iterator[tuple[int, Artifact, Iterator[TrainingRow]]]:
-    """Every training set of the run with the rows that came in then; of the iteration asked for, with all its rows."""
-    for t in iterations_of(view, asked):
-        if (mixed := view.iterations[t].get("mix")) is not None:
-            kind = row_kind(mixed)
-            records = mixed.records(kind.record, kind.table)
-            yield t, mixed, (row for row in records if asked is not None or row.iteration == t)
-
-
-def _in_short(row: TrainingRow) -> tuple[float | None, str, str]:
-    """The score of a training row, of a pair its margin, the last turn of its prompt, and the answer to prefer."""
-    return rating_of(row), row.messages[-1].content, answers_of(row)[0].text
-
-
-def _first(text: str) -> str:
-    """The first words of `text` on one line."""
-    line = " ".join(text.split())
-    return visible(line if len(line) <= _WORDS else f"{line[: _WORDS - 1]}…")
-
-
-def _listing_json(view: RunView, iteration: int | None) -> str:
-    sets = []
-    for t, mixed, rows in _training_sets(view, iteration):
-        table = row_kind(mixed).table
-        listed = [_row_json(row) for row in rows]
-        sets.append({"iteration": t, "key": mixed.key, "total": mixed.rows(table), table: listed})
-    # ASCII only: what a terminal would obey is written as an escape.
-    return json.dumps({"run": view.name, "iterations": sets}, indent=2)
-
-
-def _row_json(row: TrainingRow) -> dict[str, Json]:
-    label = {name: value for name, value in facts_of(row) if name == "label"}
-    told = {**dict(zip(("score", "prompt", "answer"), _in_short(row), strict=True)), **label}
-    return {"id": row.id, "origin": row.origin, "iteration": row.iteration, **told}
 
 
 def _plain(value: object) -> object:
@@ -135,6 +73,10 @@ def explanation_lines(told: Explanation) -> Iterator[str]:
         yield from ("", f"No training row came of this {told.kind}; below is why.")
     if told.prompt is not None:
         yield from _prompt(told.prompt)
+        if not told.rounds:
+            yield "  sampled in no iteration: it is among the examples for new prompts"
+    for written in told.written:
+        yield from _written(written)
     for one in told.rounds:
         yield from _round(one, told)
 
@@ -202,6 +144,12 @@ def _prompt(prompt: Prompt) -> Iterator[str]:
     yield f"  {prompt.stratum}, from {visible(prompt.source)}, {compared} with its references"
     yield from _texts((message.role, message.content) for message in prompt.messages)
     yield from _texts(("reference", reference) for reference in prompt.references)
+
+
+def _written(story: WrittenStory) -> Iterator[str]:
+    yield from ("", f"Written by {_policy(story.writer)}")
+    yield from (_fact(name, value) for name, value in draft_in_words(story.draft))
+    yield from quoted(story.draft.text, 2)
 
 
 def _round(one: PromptRound, told: Explanation) -> Iterator[str]:

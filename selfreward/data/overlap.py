@@ -177,30 +177,47 @@ def find_overlaps(texts: Sequence[str], protected: Sequence[str], near: float | 
 
 
 def _near_overlaps(texts: Mapping[int, str], protected: Sequence[str], near: float) -> Iterator[Overlap]:
-    from datasketch import MinHashLSH
-
     ours, theirs = {row: wording_of(text) for row, text in texts.items()}, [wording_of(text) for text in protected]
-    rarity = _Rarity([*ours.values(), *theirs])
-    index = MinHashLSH(num_perm=_BANDS * _BAND_HASHES, params=(_BANDS, _BAND_HASHES))
+    rarity = Rarity([*ours.values(), *theirs])
+    index = near_index()
     for other, wording in enumerate(theirs):
         if wording.content:
-            index.insert(other, _minhash(wording))
+            index.insert(other, minhash(wording))
     for row, wording in ours.items():
-        alike = sorted(index.query(_minhash(wording))) if wording.content else []
+        alike = sorted(index.query(minhash(wording))) if wording.content else []
         similarity = {other: rarity.similarity(wording, theirs[other]) for other in alike}
         closest = max(similarity, key=similarity.__getitem__, default=None)
         if closest is not None and similarity[closest] >= near:
             yield Overlap(row, closest, "near", round(similarity[closest], 4))
 
 
-class _Rarity:
+def near_index() -> Any:
+    """An empty index that finds, by their sketches (`minhash`), the texts that look alike."""
+    from datasketch import MinHashLSH
+
+    return MinHashLSH(num_perm=_BANDS * _BAND_HASHES, params=(_BANDS, _BAND_HASHES))
+
+
+class Rarity:
     """How much the words of a set of texts weigh: log(1 + N / n) for a word in n of N texts."""
 
-    def __init__(self, wordings: Sequence[Wording]) -> None:
+    def __init__(self, wordings: Sequence[Wording] = ()) -> None:
         """Counts every word once a text; equal wordings are one text."""
-        distinct = set(wordings)
-        self._texts = len(distinct)
-        self._found: Mapping[str, int] = Counter(word for one in distinct for word in one.content)
+        self._distinct = set(wordings)
+        self._found = Counter(word for one in self._distinct for word in one.content)
+
+    def add(self, wording: Wording) -> bool:
+        """Counts one more text; whether it is another than all before."""
+        if wording in self._distinct:
+            return False
+        self._distinct.add(wording)
+        self._found.update(wording.content)
+        return True
+
+    def remove(self, wording: Wording) -> None:
+        """Counts a text no longer."""
+        self._distinct.remove(wording)
+        self._found.subtract(wording.content)
 
     def similarity(self, left: Wording, right: Wording) -> float:
         """The weight of the content words in common over that of all, in [0, 1].
@@ -232,10 +249,10 @@ class _Rarity:
         return alone and (slipped(left_word, right_word) or slipped(left, right))
 
     def _weight(self, word: str) -> float:
-        return math.log1p(self._texts / self._found[word])
+        return math.log1p(len(self._distinct) / self._found[word])
 
 
-def _minhash(wording: Wording) -> Any:
+def minhash(wording: Wording) -> Any:
     """The sketch of the letter 3-grams of the content words, each word padded, so that order plays no part."""
     from datasketch import MinHash
 

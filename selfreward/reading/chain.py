@@ -6,6 +6,7 @@ from selfreward.artifacts.manifest import Manifest
 from selfreward.artifacts.runs import RunView
 from selfreward.reading.lookup import Kind, find, input_of, iterations_of, records_where
 from selfreward.reading.prompt_rounds import PromptRound, chain_of, explain_round, prompt_of, tables_behind
+from selfreward.reading.written_prompts import WrittenStory, example_of, stories_of
 from selfreward.records import Candidate, Prompt, TrainingRow
 from selfreward.row_kinds import HUMAN_ROWS, HumanRole, RowName, candidates_of, kind_of, ledger_id
 from selfreward.selection.training_rows import row_kind
@@ -58,7 +59,10 @@ class RowStory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """All there is to know about one id. `prompt` is None for the prompt of a human row, which was never sampled."""
+    """All there is to know about one id. `prompt` is None for that of a human row and for a draft, never sampled.
+
+    `written` are the drafts that make the prompt, where a model wrote it.
+    """
 
     run: str
     id: str
@@ -66,6 +70,7 @@ class Explanation:
     rows: tuple[RowStory, ...]
     prompt: Prompt | None
     rounds: tuple[PromptRound, ...]
+    written: tuple[WrittenStory, ...] = ()
 
 
 def explain(view: RunView, asked: str, iteration: int | None = None) -> Explanation:
@@ -97,8 +102,9 @@ def explain(view: RunView, asked: str, iteration: int | None = None) -> Explanat
         id=place.id,
         kind=place.kind,
         rows=tuple(_story(view, row) for row in rows),
-        prompt=prompts[0][1] if prompts else None,
+        prompt=prompts[0][1] if prompts else example_of(view, prompt_id),
         rounds=tuple(explain_round(view, t, prompt) for t, prompt in prompts),
+        written=stories_of(view, prompt_id, iteration),
     )
 
 

@@ -82,7 +82,7 @@ def records_where(
 
 
 def _places(view: RunView, prefix: str, iteration: int | None) -> Iterator[Place]:
-    """Training rows first, then candidates, then prompts."""
+    """Training rows first, then candidates, then prompts, then drafts of prompts and their examples, asked or not."""
     asked = [(t, view.iterations[t]) for t in iterations_of(view, iteration)]
     for t, stages in asked:
         if (mixed := stages.get("mix")) is not None:
@@ -94,6 +94,12 @@ def _places(view: RunView, prefix: str, iteration: int | None) -> Iterator[Place
     for t, stages in asked:
         if (sampled := stages.get("sample")) is not None:
             yield from (Place(one, "prompt", t) for one in _ids(input_of(view, t, sampled, "prompts"), "rows", prefix))
+    for t, stages in asked:
+        if (prompts := stages.get("prompts")) is not None and prompts.has("written"):
+            yield from (Place(one, "prompt", t) for one in _ids(prompts, "written", prefix))
+            # The examples of a writer are training prompts, asked or not.
+            train = input_of(view, t, prompts, "train")
+            yield from (Place(one, "prompt", t) for one in _ids(train, "rows", prefix))
 
 
 def input_of(view: RunView, iteration: int, artifact: Artifact, role: str) -> Artifact:

@@ -2,20 +2,16 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from statistics import fmean
-from typing import Any
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.runs import RunView
-from selfreward.judge_quality.estimate import Measures
 from selfreward.metrics.evaluation import Evaluation, StratumScores
-from selfreward.metrics.intervals import Interval
+from selfreward.reading.asked_metrics import red_team_metrics, revised_metrics, written_metrics
+from selfreward.reading.flat_metrics import figures, flat
 from selfreward.reading.members import Member
 from selfreward.reading.monitor_metrics import Metric, monitor_metrics
 from selfreward.reading.rounds import Round, rounds_of, share_of
-from selfreward.stages.red_team import RedTeamed
-from selfreward.stages.revise import Revising
 from selfreward.stages.reward import Rewarding, rewarding_of
 from selfreward.stages.sample import Sampled
 from selfreward.stages.source import LEFT_OUT, counted
@@ -79,27 +75,27 @@ def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
     """
     row: dict[str, Metric] = {"loop/iteration": one.t}
     if (evaluated := one.evaluation) is not None:
-        row |= _evaluated("eval", "", evaluated) | _flat("eval/gold", evaluated.gold)
+        row |= _evaluated("eval", "", evaluated) | flat("eval/gold", evaluated.gold)
     for name, of_set in (one.evaluation_by_set or {}).items():
         row |= _evaluated(f"eval/set/{name}", f"eval/set/{name}/", of_set)
-    row |= _flat("diversity", one.measurement)
+    row |= flat("diversity", one.measurement)
     # The policy's own words: no number, and W&B is sent no text.
     row.pop("diversity/open/matched/opening", None)
     row |= monitor_metrics(one, before)
-    row |= _sampled(one.sampled) | _revised(one.revising)
+    row |= written_metrics(one.written) | _sampled(one.sampled) | revised_metrics(one.revising)
     if (judged := one.stages.get("judge")) is not None:
         row |= {
             f"judge/{name}": value for name, value in judged.manifest.counts.items() if name not in ("tokens", "money")
         }
     row |= _judge_metrics(one) | _reward_metrics(one.reward) | _curve_metrics(one)
-    row |= _red_team_metrics(one.red_teamed)
+    row |= red_team_metrics(one.red_teamed)
     row |= (
-        _flat("select", one.selection and one.selection.by_name)
-        | _flat("mix", one.mixing)
+        flat("select", one.selection and one.selection.by_name)
+        | flat("mix", one.mixing)
         | trained_metrics(one.training)
     )
     for name, cost in one.costs.items():
-        row |= _flat(f"cost/{name}", cost)
+        row |= flat(f"cost/{name}", cost)
     return row | _yield_metrics(one)
 
 
@@ -129,8 +125,8 @@ def _reward_metrics(found: Rewarding | None) -> dict[str, Metric]:
     }
     for name, held in found.held_to.items():
         row |= {f"reward/{name}/pairs": held.pairs, f"reward/{name}/prompts": held.prompts}
-        row |= _figures(f"reward/{name}", held.measures)
-        row |= _figures(f"reward/{name}/set", {_part(one): measure for one, measure in held.sets.items()})
+        row |= figures(f"reward/{name}", held.measures)
+        row |= figures(f"reward/{name}/set", {_part(one): measure for one, measure in held.sets.items()})
     return row
 
 
@@ -142,14 +138,14 @@ def _part(name: str) -> str:
 def _evaluated(scores: str, gains: str, found: Evaluation) -> dict[str, Metric]:
     """The scores of both strata below `scores`, and behind `gains` what is gained over the start model."""
     row = _scores(f"{scores}/closed", found.closed) | _scores(f"{scores}/open", found.open)
-    return row | _flat(f"{gains}since_start", found.since_start) | _flat(f"{gains}matched", found.matched)
+    return row | flat(f"{gains}since_start", found.since_start) | flat(f"{gains}matched", found.matched)
 
 
 def _scores(prefix: str, found: StratumScores | None) -> dict[str, Metric]:
     """The scores of a stratum, with k in the name of pass@k; the temperature is a setting."""
     if found is None:
         return {}
-    row = _flat(prefix, found)
+    row = flat(prefix, found)
     del row[f"{prefix}/k"], row[f"{prefix}/temperature"]
     return {name.replace("pass_at_k", f"pass_at_{found.k}"): value for name, value in row.items()}
 
@@ -169,36 +165,20 @@ def _sampled(found: Sampled | None) -> dict[str, Metric]:
     }
 
 
-def _revised(found: Revising | None) -> dict[str, Metric]:
-    """What came of the attempts to revise, each count with its share, and of the answers that were to be revised."""
-    if found is None:
-        return {}
-    row: dict[str, Metric] = {
-        "revise/attempts": found.attempts,
-        "revise/in_critique": found.in_critique,
-        "revise/answers": found.answers,
-        "revise/answers_revised": found.revised,
-        "revise/answers_revised_share": share_of(found.revised, found.answers),
-    }
-    for name, number in found.outcomes.items():
-        row |= {f"revise/{name}": number, f"revise/{name}_share": share_of(number, found.attempts)}
-    return row
-
-
 def _judge_metrics(one: Round) -> dict[str, Metric]:
     """How far the judge could be trusted, what the gate did about it, and who won duels."""
     row: dict[str, Metric] = {}
     if (health := one.health) is not None:
-        row |= _figures("judge/health", health.measures) | _figures("judge/people", health.people)
-        row |= _figures("judge/final", health.final or {}) | _figures("judge/final_people", health.final_people or {})
+        row |= figures("judge/health", health.measures) | figures("judge/people", health.people)
+        row |= figures("judge/final", health.final or {}) | figures("judge/final_people", health.final_people or {})
     row |= _member_metrics(one.members)
     if (gate := one.gate) is not None:
-        row |= _figures("judge/round", gate.measures)
+        row |= figures("judge/round", gate.measures)
         row |= {"judge/gate/action": gate.action, "judge/gate/healthy": gate.healthy, "judge/gate/frozen": gate.frozen}
     if (duel := one.duel) is not None:
         for name, met in (("start", duel.start), ("previous", duel.previous)):
             row |= {f"duel/{name}/prompts": met.prompts, f"duel/{name}/identical": met.identical}
-            row |= _figures(f"duel/{name}", met.measures)
+            row |= figures(f"duel/{name}", met.measures)
     return row
 
 
@@ -208,7 +188,7 @@ def _member_metrics(members: Mapping[str, Member]) -> dict[str, Metric]:
     for name, member in members.items():
         prefix = f"judge/member/{name}"
         if (gold := member.on_gold) is not None:
-            row |= _figures(prefix, {"accuracy": gold.accuracy, "parse_rate": gold.parse_rate})
+            row |= figures(prefix, {"accuracy": gold.accuracy, "parse_rate": gold.parse_rate})
             row |= {f"{prefix}/pairs_scored": gold.scored}
         if (here := member.in_round) is not None:
             row |= {f"{prefix}/scored_share": share_of(here.scored, here.candidates)}
@@ -223,35 +203,23 @@ def _curve_metrics(one: Round) -> dict[str, Metric]:
     counts = {name: getattr(curve, name) for name in ("prompts", "answers", "proxy_unscored", "gold_unscored")}
     row: dict[str, Metric] = {f"overoptimisation/{name}": count for name, count in counts.items()}
     found = {"proxy": curve.proxy, "gold": curve.gold, "tokens": curve.tokens, "set": curve.sets}
-    row |= _flat("overoptimisation", found)
+    row |= flat("overoptimisation", found)
     if (far := curve.distance) is not None:
         row |= {"overoptimisation/kl_answers": far.answers, "overoptimisation/kl_left_out": far.left_out}
-        row |= {} if far.kl is None else _flat("overoptimisation", {"kl": far.kl.plain, "kl_k3": far.kl.k3})
+        row |= {} if far.kl is None else flat("overoptimisation", {"kl": far.kl.plain, "kl_k3": far.kl.k3})
     if curve.best is not None:
-        row |= {"overoptimisation/best": curve.best.policy} | _flat("overoptimisation/best_gold", curve.best.gold)
+        row |= {"overoptimisation/best": curve.best.policy} | flat("overoptimisation/best_gold", curve.best.gold)
     for best in curve.best_of_n:
-        row |= _flat(f"overoptimisation/best_of_{best.n}", {"kl": best.kl, "proxy": best.proxy, "gold": best.gold})
+        row |= flat(f"overoptimisation/best_of_{best.n}", {"kl": best.kl, "proxy": best.proxy, "gold": best.gold})
     if (turning := one.turning) is not None and turning.value is not None:
         change = {"gold_change": turning.value, "gold_change_low": turning.low, "gold_change_high": turning.high}
-        row |= _flat("overoptimisation", {"turned": turning.bound is not None, **change})
+        row |= flat("overoptimisation", {"turned": turning.bound is not None, **change})
     return row
-
-
-def _red_team_metrics(found: RedTeamed | None) -> dict[str, Metric]:
-    """How a policy answers the red team, and the held-out prompts beside it."""
-    if found is None:
-        return {}
-    row: dict[str, Metric] = {}
-    for prefix, manner in (("red_team", found.red_team), ("red_team/benign", found.benign)):
-        row |= {f"{prefix}/prompts": manner.prompts, f"{prefix}/answers": manner.answers}
-        row |= _figures(prefix, {"refused": manner.refused, "evaded": manner.evaded, "tokens": manner.tokens})
-    unscored = {} if found.gold_name is None else {"red_team/gold_unscored": found.harmless.left_out}
-    return row | unscored | _figures("red_team", {"gold": found.harmless})
 
 
 def trained_metrics(found: Training | None) -> dict[str, Metric]:
     """What an update saw and did; of reinforcement learning also the share of completions without a reward."""
-    row = _flat("train", found)
+    row = flat("train", found)
     if found is not None and found.completions is not None:
         row["train/missing_share"] = share_of(found.completions_missing, found.completions)
     return row
@@ -268,26 +236,6 @@ def _yield_metrics(one: Round) -> dict[str, Metric]:
         "yield/kept_share": share_of(one.kept, one.drawn),
     }
     for name, cost in one.costs_per_row.items():
-        row |= {f"{key}_per_row": value for key, value in _flat(f"cost/{name}", cost).items()}
-    row |= _flat("cost/per_row", one.making_per_row)
+        row |= {f"{key}_per_row": value for key, value in flat(f"cost/{name}", cost).items()}
+    row |= flat("cost/per_row", one.making_per_row)
     return {name: value for name, value in row.items() if value is not None}
-
-
-def _figures(prefix: str, figures: Measures) -> dict[str, Metric]:
-    """The value and both limits of the measures that exist."""
-    row: dict[str, Metric] = {}
-    for name, one in figures.items():
-        if one.value is not None:
-            row |= {f"{prefix}/{name}": one.value, f"{prefix}/{name}_low": one.low, f"{prefix}/{name}_high": one.high}
-    return row
-
-
-def _flat(prefix: str, found: Any) -> dict[str, Metric]:
-    """Nested figures as slash-separated names; an interval keeps its value under the plain name."""
-    if isinstance(found, Interval):
-        return {prefix: found.value, f"{prefix}_low": found.low, f"{prefix}_high": found.high}
-    if is_dataclass(found):
-        found = {one.name: getattr(found, one.name) for one in fields(found)}
-    if not isinstance(found, Mapping):
-        return {} if found is None else {prefix: found}
-    return {key: value for name, inner in found.items() for key, value in _flat(f"{prefix}/{name}", inner).items()}

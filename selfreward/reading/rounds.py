@@ -22,6 +22,7 @@ from selfreward.stages.judge import judged_of
 from selfreward.stages.measure import measurement_of
 from selfreward.stages.mix import mixing_of
 from selfreward.stages.overoptimisation import curve_of
+from selfreward.stages.prompts import written_of
 from selfreward.stages.red_team import red_teamed_of
 from selfreward.stages.revise import revising_of
 from selfreward.stages.reward import rewarding_of
@@ -72,6 +73,7 @@ class Round:
     duel = _report("duel", duel_of)
     red_teamed = _report("red_team", red_teamed_of)
     curve = _report("overoptimisation", curve_of)
+    written = _report("prompts", written_of)
     sampled = _report("sample", sampled_of)
     revising = _report("revise", revising_of)
     health = _report("health", health_of)

@@ -19,6 +19,7 @@ from selfreward.report.figures import DASH, below
 from selfreward.report.graphs import over_policies, path_of
 from selfreward.report.health_figures import families, human_data, sight
 from selfreward.report.judging import judge_figures, member_figures, seen, to_read, weights_line
+from selfreward.report.new_prompts import new_prompts
 from selfreward.report.optimised import optimised
 from selfreward.report.pages import page
 from selfreward.report.red_team import red_team_tables
@@ -89,6 +90,7 @@ def render(view: RunView, control: RunView | None, beside: Sequence[RunView] = (
         optimised=optimised(view, rounds),
         red_team=red_team_tables(rounds),
         revised=revised_rounds(view, rounds, texts=texts),
+        new_prompts=new_prompts(rounds),
         funnels=funnels(rounds),
         data=data_read(view),
         costs=costs(rounds),

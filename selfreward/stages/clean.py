@@ -78,13 +78,15 @@ def clean(
 
     Raises DataError where no training prompt is left.
     """
-    measured: list[tuple[str, Prompt | GoldPair]] = [
-        (name, row)
-        for name, artifact in (("held_out", held_out), ("probe", probe), ("target", target), ("red_team", red_team))
-        for row in (() if artifact is None else artifact.records(Prompt))
-    ]
-    for name, artifact in (("gold_gate", gold_gate), ("gold_final", gold_final)):
-        measured += [(name, row) for row in artifact.records(GoldPair)]
+    by_role = {
+        "held_out": held_out,
+        "probe": probe,
+        "target": target,
+        "red_team": red_team,
+        "gold_gate": gold_gate,
+        "gold_final": gold_final,
+    }
+    measured = measured_rows({role: table for role, table in by_role.items() if table is not None})
     record_type: type[Prompt | TrainingRow] = RowPrompt if spec.role == "train" else HUMAN_ROWS[spec.role]
     rows = list(table.records(record_type, pairs_table(table)))
     found = find_overlaps(
@@ -119,9 +121,18 @@ def clean(
         sets = sets_by_prompt(held_out)
         for name in dict.fromkeys(sets.values()):
             others[f"held_out/{name}"] = [one for one in others["held_out"] if sets[one.id] == name]
-        out.write_json("prompts", {name: asdict(_likeness(kept, one)) for name, one in others.items() if one})
+        out.write_json("prompts", {name: asdict(likeness(kept, one)) for name, one in others.items() if one})
     out.write_table(_written_as(spec.role, kept), kept)
     out.write_table(Dropped, dropped, "dropped")
+
+
+def measured_rows(by_role: Mapping[str, Artifact]) -> list[tuple[str, Prompt | GoldPair]]:
+    """Every row that is measured on, with its role; the tables of gold hold pairs, the others prompts."""
+    return [
+        (role, row)
+        for role, table in by_role.items()
+        for row in (table.records(GoldPair) if role.startswith("gold") else table.records(Prompt))
+    ]
 
 
 def _written_as(role: TrainedRole, kept: Sequence[Prompt | TrainingRow]) -> type[object]:
@@ -131,8 +142,8 @@ def _written_as(role: TrainedRole, kept: Sequence[Prompt | TrainingRow]) -> type
     return written_as(HUMAN_ROWS[role], any(not isinstance(row, Prompt) and label_of(row) is not None for row in kept))
 
 
-def _likeness(train: Sequence[Prompt | TrainingRow], other: Sequence[Prompt]) -> Likeness:
-    """How like the prompts of two tables are; of large ones a sample is compared."""
+def likeness(train: Sequence[Prompt | TrainingRow], other: Sequence[Prompt]) -> Likeness:
+    """How like the prompts of two tables are, neither of which is empty; of large ones a sample is compared."""
     draw = random.Random(0)
     texts = [[question_text(row.messages) for row in rows] for rows in (train, other)]
     samples = [draw.sample(some, min(_COMPARED, len(some))) for some in texts]

@@ -47,6 +47,36 @@ def _action(decision: Decision) -> Iterator[str]:
         yield f"  controller {course.action}{exhausted}: {course.why}"
 
 
+def written_lines(one: Round) -> list[str]:
+    """What became of the drafts of new prompts, and how like they are to other prompts; nothing where none are."""
+    if (written := one.written) is None:
+        return []
+    found, like = written.report, written.likeness
+    lines = [f"  new prompts ({found.kind}): kept {found.told}"]
+    for name, counts in (("form", found.faults), ("overlap", found.overlaps)):
+        if counts:
+            by = ", ".join(f"{why.replace('_', ' ')} {number}" for why, number in counts.items())
+            lines.append(f"    left out for {name}, {found.left_out[name]} of {found.drafts} drafts: {by}")
+    if found.unread:
+        lines.append(
+            f"    {found.unread} of {found.kept + found.over_budget} have no verdict whether they can be answered"
+        )
+    if found.kept < found.budget:
+        lines.append(
+            f"    the budget was not reached, {found.budget - found.kept} short: raise prompts.max_draws, or name "
+            "another writer with prompts.policy"
+        )
+    far = (
+        ""
+        if like is None
+        else (
+            f"; beside {written.beside} at energy distance {like.energy_distance:.3f}, p {like.p_value:.3f}"
+            f"{' (unlike)' if like.p_value < 0.05 else ''}"
+        )
+    )
+    return [*lines, f"    {found.kept} of {found.asked} prompts of the round are new{far}"]
+
+
 def set_lines(one: Round) -> list[str]:
     """The accuracy of the policy on each held-out set with a name; nothing without such sets."""
     told = []

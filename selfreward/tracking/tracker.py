@@ -24,6 +24,7 @@ from selfreward.tracking.round_lines import (
     revised_lines,
     set_lines,
     training_counts,
+    written_lines,
 )
 
 _SUMMARY = {
@@ -101,7 +102,7 @@ class Tracker:
         if new:
             row = self._rows[t]
             gate_lines = () if one.gate is None else one.gate.told
-            found = (*set_lines(one), *monitor_lines(one), *curve_lines(one), *red_team_lines(one))
+            found = (*set_lines(one), *written_lines(one), *monitor_lines(one), *curve_lines(one), *red_team_lines(one))
             drawn = (*drawn_lines(row), *revised_lines(row), *gate_lines, *principle_lines(one.judged))
             told = (*drawn, *member_lines(one.members), *training_counts(row), *rl_lines(one))
             reward_lines = () if one.reward is None else (reward_line(one.reward),)

@@ -244,3 +244,11 @@ def test_the_loop_runs_with_it_and_another_file_draws_nothing_again(tmp_path: Pa
     other = looped(tmp_path, code.replace("-len", "len")).iterations[0]
     assert other["sample"].key == first["sample"].key
     assert other["judge"].key != first["judge"].key
+
+
+def test_a_function_that_needs_columns_judges_no_new_prompts(tmp_path: Path) -> None:
+    (tmp_path / "rewards.py").write_text("def score(completions, tests):\n    return [0.0 for _ in completions]\n")
+    settings = ["data=files", "data.train=t.jsonl", "data.columns.extra=[tests]", "mix.real_share=0"]
+    judging = ["judge=function", f"judge.function={tmp_path}/rewards.py:score", "prompts=self_instruct"]
+    with pytest.raises(ConfigError, match=r"needs columns of a prompt's row, and new prompts have none; set prompts="):
+        validate(compose([*settings, *judging]))

@@ -13,7 +13,8 @@ from selfreward.row_kinds import tokens_of, written_as
 from selfreward.selection.examples import BestOfK
 from selfreward.selection.pairs import PreferencePairs
 from selfreward.stages.mix import RoundMixSpec, Spent, mix
-from selfreward.stages.prompts import PromptsSpec, prompts
+from selfreward.stages.prompts import prompts
+from selfreward.writing.settings import TrainingPrompts
 from tests.stages.tables import artifact, human_example, open_prompt, ordered, selected
 from tests.support import Silent
 from tests.tiny import make_pair
@@ -173,7 +174,7 @@ def test_human_prompts_are_sampled_again_once_the_fresh_ones_are_gone(tmp_path: 
 
     def asked(training: Artifact, count: int) -> set[str]:
         stage = Store(tmp_path, Silent()).run(
-            prompts, PromptsSpec(human=count), seed=1, train=train, human=human, previous=None, training=training
+            prompts, TrainingPrompts(human=count), seed=1, train=train, human=human, previous=None, training=training
         )
         return {example.id for example in stage.records(Example, "human")}
 
