@@ -19,6 +19,7 @@ from selfreward.data.sources import DataSpec
 from selfreward.errors import ConfigError
 from selfreward.judge_quality.gold_judge import OveroptimisationSpec, check_gold
 from selfreward.judges import JudgeSpec
+from selfreward.meta_judging import check_meta
 from selfreward.monitor.controller import MonitorSpec
 from selfreward.monitor.gate_rules import GateSpec
 from selfreward.rewarding import check_reward
@@ -30,6 +31,7 @@ from selfreward.spec import Spec, execution
 from selfreward.stages.duel import DuelSpec
 from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
+from selfreward.stages.meta import MetaSpec
 from selfreward.stages.mix import MixSpec
 from selfreward.stages.prompts import PromptsSpec
 from selfreward.stages.sample import SampleSpec, check_mixture
@@ -77,6 +79,7 @@ class RunConfig(Spec):
     prompts: PromptsSpec
     sample: SampleSpec
     judge: JudgeSpec
+    meta: MetaSpec | None
     gate: GateSpec
     duel: DuelSpec | None
     overoptimisation: OveroptimisationSpec | None
@@ -99,6 +102,7 @@ class RunConfig(Spec):
             )
         check_rows(self.select, self.update)
         check_labels(self.select, self.judge)
+        check_meta(self.meta, self.judge, self.select)
         check_human_prompts(self.select, self.prompts.human)
         judges = {one.name: one.judge for one in judges_of(self)}
         scripted = self.model.kind == "scripted"
@@ -148,11 +152,14 @@ class RunConfig(Spec):
 
 
 def judges_of(config: RunConfig) -> list[AskedJudge]:
-    """The judge, the members of a jury, the judge of duels and gold."""
+    """The judge, the members of a jury, the meta-judge, the judge of duels and gold."""
     engine = config.judge.engine or config.backend
     found = [AskedJudge("judge", config.judge, engine, config.sample.k)]
     for name, member in config.judge.seats.items():
         found.append(AskedJudge(f"judge.members.{name}", member, member.engine or engine, config.sample.k))
+    if config.meta is not None:
+        meta = config.meta.judge
+        found.append(AskedJudge("meta.judge", meta, meta.engine or config.backend, 2))
     if config.duel is not None:
         found.append(AskedJudge("duel.judge", config.duel.judge, config.duel.judge.engine or config.backend, 2))
     if config.overoptimisation is not None:

@@ -36,7 +36,7 @@ from selfreward.backends.base import (
     TextScore,
     Unfit,
 )
-from selfreward.backends.scripted_judge import CompareTask, JudgeTask, judge_task
+from selfreward.backends.scripted_judge import CompareTask, JudgeTask, MetaTask, judge_task
 from selfreward.errors import BackendError
 from selfreward.policies import Judging, Policy
 from selfreward.spec import identity, neutral
@@ -66,7 +66,8 @@ class ScriptedSpec(EngineSpec):
     """Faults to plant, as shares of answers: cut by the token limit, refused, impossible to score.
 
     `unparsed_share` is that of the judge's replies that state no verdict, `position_bias` that of the comparisons in
-    which it takes the answer shown first for the better one.
+    which it takes the answer shown first for the better one, and `score_liking` that of the comparisons of judgments in
+    which it takes the one with the higher score for the better one.
     """
 
     kind: Literal["scripted"] = "scripted"
@@ -76,6 +77,7 @@ class ScriptedSpec(EngineSpec):
     unscored_outcome: Literal["unparsed", "refused", "truncated", "failed"] = "truncated"
     unparsed_share: float = neutral(0.0, ge=0, le=1)
     position_bias: float = neutral(0.0, ge=0, le=1)
+    score_liking: float = neutral(0.0, ge=0, le=1)
 
     def open(self, policy: Judging) -> "ScriptedBackend":
         """A backend that holds a model folder."""
@@ -174,6 +176,9 @@ class ScriptedBackend(Backend):
         """How much better the first answer is, or seems to a judge who goes by the order: -1 to 1."""
         if _uniforms(f"position|{question}")[0] < self._spec.position_bias:
             return 1.0
+        if isinstance(task, MetaTask):
+            liked = _uniforms(f"liking|{task.request}|{sorted((task.first, task.second))}")[0] < self._spec.score_liking
+            return task.lead() if liked else task.merit(right=_is_right(task.judged.question, task.judged.answer))
         return float(_is_right(task.question, task.first) - _is_right(task.question, task.second))
 
     def _completion(self, question: str, text: str, logprob: float, luck: list[float]) -> Completion:

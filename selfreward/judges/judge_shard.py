@@ -23,7 +23,8 @@ def judge_shard(spec: JudgeBase, ask: Ask, items: list[Item], seed: int, advance
         raise StageError(
             f"{len(failed)} of {len(judgments)} judgments failed ({failed[0].raw}), max_failed_share allows "
             f"{spec.max_failed_share:.0%}: run the same command again to retry them, or raise judge.max_failed_share "
-            "(of a duel: duel.judge.max_failed_share; of gold: overoptimisation.gold.max_failed_share)"
+            "(of a duel: duel.judge.max_failed_share; of gold: overoptimisation.gold.max_failed_share; of judgments: "
+            "meta.judge.max_failed_share)"
         )
     return judgments
 

@@ -99,7 +99,7 @@ def judge(
         spreads: list[float] = []
         disputed: list[float] = []
         apart: list[float] = []
-        for shard, items in enumerate(_items(prompts, candidates)):
+        for shard, items in enumerate(items_by_shard(prompts, candidates)):
             judgments = write_shard(asked, spec, judging.ask, items, derive_seed(seed, shard), advance)
             if rows is not None and judging.conclude is not None:
                 rows.shard(partial(judging.conclude, items, judgments))
@@ -126,7 +126,7 @@ def _make_standard(
     # The table is listed by whoever concludes from it, and finds all of its shards there.
     evidence = Table(out.path, "evidence", Judgment)
     with out.progress(candidates.rows(), "answers scored") as advance:
-        shards = enumerate(_items(prompts, candidates))
+        shards = enumerate(items_by_shard(prompts, candidates))
         write = partial(write_shard, evidence, spec, judging.ask)
         asked = (write(items, derive_seed(seed, shard), advance) for shard, items in shards)
         standard = judging.standardising.standard_of(chain.from_iterable(asked))
@@ -153,7 +153,7 @@ def _variances(judgments: Sequence[Judgment]) -> Iterator[float]:
             yield variance(scores)
 
 
-def _items(prompts: Artifact, candidates: Artifact) -> Iterator[list[Item]]:
+def items_by_shard(prompts: Artifact, candidates: Artifact) -> Iterator[list[Item]]:
     """Candidates with their prompts, one list for each shard of candidates; both come in the same order."""
     following = prompts.records(RowPrompt)
     for shard in candidates.shards(Candidate):
