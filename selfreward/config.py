@@ -102,7 +102,7 @@ class RunConfig(Spec):
             )
         check_rows(self.select, self.update)
         check_labels(self.select, self.judge)
-        check_meta(self.meta, self.judge, self.select)
+        check_meta(self.meta, self.judge, self.select, self.update)
         check_human_prompts(self.select, self.prompts.human)
         judges = {one.name: one.judge for one in judges_of(self)}
         scripted = self.model.kind == "scripted"

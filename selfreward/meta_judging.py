@@ -10,35 +10,41 @@ from selfreward.policies import Judging
 from selfreward.row_kinds import PAIRS
 from selfreward.selection import AnySelect
 from selfreward.stages.gate import ends_meta, gate_of
-from selfreward.stages.meta import MetaSpec, MetaStageSpec, meta
+from selfreward.stages.meta import MetaSpec, meta, stage_spec
+from selfreward.updates import AnyUpdate
 
 _OF_RUN = ("live", "previous", "initial")
 
 
-def check_meta(spec: MetaSpec | None, judge: AnyJudge, select: AnySelect) -> None:
-    """Raises ValueError, in one line, where a run with this judge and rule cannot train on judgments."""
+def check_meta(spec: MetaSpec | None, judge: AnyJudge, select: AnySelect, update: AnyUpdate) -> None:
+    """Raises ValueError, in one line, where a run with this judge, rule and update cannot train on judgments."""
     if spec is None:
         return
     if not isinstance(judge, RubricSpec) or judge.method != "sampled":
         method = f" and judge.method={judge.method}" if isinstance(judge, RubricSpec) else ""
         raise ValueError(
             f"meta with judge={judge.called}{method}, which writes no judgments that could be compared: set "
-            "judge=rubric judge.method=sampled, or meta=null"
+            "judge=rubric judge.method=sampled, or meta=none"
         )
     if judge.policy not in _OF_RUN:
         raise ValueError(
             f"meta with judge.policy={judge.policy}, whose judgments are not the policy's own: set judge.policy to "
-            "live, previous or initial, or meta=null"
+            "live, previous or initial, or meta=none"
         )
     if judge.repeats < 2:
         raise ValueError(
             f"meta with judge.repeats={judge.repeats} has nothing to compare: set judge.repeats to 2 or more, or "
-            "meta=null"
+            "meta=none"
         )
-    if select.makes is not PAIRS:
+    if select.makes is not PAIRS or PAIRS not in update.trains_on:
         raise ValueError(
-            f"meta makes pairs, and select={select.kind} makes {select.makes.many}: set select=preference_pairs with "
-            "update=dpo, or meta=null"
+            f"meta makes pairs to train on, and select={select.kind} with update={update.kind} trains on none: set "
+            "select=preference_pairs update=dpo, or meta=none"
+        )
+    if update.margins is not None:
+        raise ValueError(
+            f"{update.margins} with meta: the margin of a pair of judgments is in log-odds, that of a pair of answers "
+            f"in scores: set {update.margins.partition('=')[0]}=0, or meta=none"
         )
     budget = spec.judge.budget
     if budget is not None and budget < judge.repeats - 1:
@@ -67,8 +73,7 @@ def meta_of_round(
         return None
     frozen_with_it = spec.judge.policy == judge.policy == "live"
     means = judges.inputs(spec.judge, trusted if frozen_with_it else judges.named(spec.judge))
-    given = MetaStageSpec(**{name: getattr(spec, name) for name in MetaSpec.model_fields}, rubric=judge.rubric)
-    return stage(meta, given, policy=means["policy"], backend=means["backend"])
+    return stage(meta, stage_spec(spec, judge.rubric), policy=means["policy"], backend=means["backend"])
 
 
 def unless_ended(metas: Artifact | None, gated: Artifact) -> Artifact | None:

@@ -35,6 +35,9 @@ GOLDEN: dict[str, tuple[str | None, str]] = {
 CURVE = (("d5b0b784c2dc7573", "864053621c7a58f7"), ("06e85250263d3083", "37007304d1bdb940"))
 """Of `overoptimisation`, which is off in that run, key and digest at iterations 0 and 1."""
 
+META = ("25d8b438e5cbf758", "20487de5e600a848")
+"""Of `meta`, which is off in that run, key and digest at iteration 0 of the run in `tests/stages/test_meta.py`."""
+
 
 def golden_of(view: RunView) -> dict[str, tuple[str | None, str]]:
     """Iteration 0 of a run in the form of `GOLDEN`."""

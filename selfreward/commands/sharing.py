@@ -15,10 +15,11 @@ READS: Mapping[str, Sequence[str]] = {
     "sample": ("prompts",),
     "health": (),
     "judge": ("prompts", "sample"),
-    "gate": ("health", "judge", "duel", "overoptimisation"),
+    "meta": ("prompts", "sample", "judge"),
+    "gate": ("health", "judge", "meta", "duel", "overoptimisation"),
     "select": ("prompts", "sample", "judge"),
     "decide": ("diagnose", "prompts", "sample", "judge", "select"),
-    "mix": ("select", "decide"),
+    "mix": ("meta", "select", "decide"),
     "reward": ("mix",),
     "update": ("mix",),
 }
@@ -30,12 +31,13 @@ _SETS: Mapping[str, Sequence[str]] = {
     "monitor": ("diagnose", "decide"),
     "monitor.horizon": ("diagnose", "gate", "decide"),
     "mix.real_share": ("decide",),
+    "meta.max_share": ("mix",),
     "reward": ("duel", "health", "judge", "reward"),
     **dict.fromkeys(("loop", "store", "tracker"), ()),
 }
 """The stages that read a setting, by the beginning of its name. What is not here is read by the data or the engine."""
 
-_WHERE_ASKED = ("duel", "overoptimisation", "reward")
+_WHERE_ASKED = ("meta", "duel", "overoptimisation", "reward")
 """The stages that a run has only where it is asked for them."""
 
 _BY_ORDERS = ("measure", "monitor")

@@ -70,7 +70,7 @@ class GateSpec(Spec):
     parse_rate: Rule = Rule(action="stop", below=0.5)
     mean_score: Rule = Rule()
     tie_share: Rule = Rule()
-    meta_prefers_score: Rule = neutral(Rule(action="end", above=0.9))
+    meta_prefers_score: Rule = neutral(Rule(action="end", above=0.8))
     meta_prefers_first: Rule = neutral(Rule())
     meta_prefers_longer: Rule = neutral(Rule())
     over_optimised: Action = "warn"

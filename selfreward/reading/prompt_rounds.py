@@ -22,6 +22,7 @@ _CHAIN = {
     "prompts": (),
     "sample": ("prompts",),
     "judge": ("candidates",),
+    "meta": ("candidates", "judgments"),
     "select": ("candidates", "judgments"),
     "decide": ("selected",),
     "mix": ("selected", "decision"),

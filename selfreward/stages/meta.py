@@ -39,7 +39,8 @@ from selfreward.stages.judge import items_by_shard
 
 VERSION = 1
 _SHARD_ANSWERS = 16
-_OF_JUDGMENTS = ("judgments", "unscored", "too_long", "repeated")
+LEFT_OUT = ("unscored", "too_long", "repeated")
+"""Why judgments are not compared."""
 
 
 class MetaSpec(Spec):
@@ -63,6 +64,11 @@ class MetaStageSpec(MetaSpec):
     """The same, and the rubric that the judgments are by."""
 
     rubric: Rubric
+
+
+def stage_spec(spec: MetaSpec, rubric: Rubric) -> MetaStageSpec:
+    """The settings of the stage for judgments by `rubric`."""
+    return MetaStageSpec(**{name: getattr(spec, name) for name in MetaSpec.model_fields}, rubric=rubric)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +174,7 @@ def _report(told: Sequence[JudgedAnswer], compared: Sequence[Compared], measures
     outcomes = Counter(one.outcome for one in told)
     return Meta(
         answers={name: outcomes[name] for name in ANSWER_OUTCOMES},
-        judgments={name: sum(getattr(one, name) for one in told) for name in _OF_JUDGMENTS},
+        judgments={name: sum(getattr(one, name) for one in told) for name in ("judgments", *LEFT_OUT)},
         comparisons=len(compared),
         flipped=sum(one.flipped is True for one in compared),
         undecided=sum(one.preference is None for one in compared),

@@ -1,7 +1,7 @@
 """Mix: own examples and real human ones, in the share that was decided, with a ledger of what was spent."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from math import ceil
@@ -14,16 +14,13 @@ from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.errors import StarvedLoop
-from selfreward.records import Example, Origin, PreferencePair, TrainingRow
+from selfreward.records import Origin, PreferencePair, TrainingRow
 from selfreward.row_kinds import (
     EXAMPLES,
-    HUMAN_ROWS,
     PAIRS,
     PROMPTS,
-    HumanRole,
     RowKind,
     Unit,
-    as_kind,
     label_of,
     ledger_id,
     tokens_of,
@@ -32,10 +29,10 @@ from selfreward.row_kinds import (
 )
 from selfreward.selection.choice import selection_counts
 from selfreward.selection.handed import HandedPrompt
-from selfreward.selection.human_rows import draw_human
+from selfreward.selection.human_rows import draw_human, human_rows
 from selfreward.selection.judgments import within_share
 from selfreward.selection.orders import round_orders
-from selfreward.selection.training_rows import HUMAN_TABLE, has_labels, row_kind
+from selfreward.selection.training_rows import has_labels, row_kind
 from selfreward.spec import Spec, execution, neutral
 from selfreward.stages.meta import MetaSpec
 from selfreward.updates.base import UpdateBase
@@ -133,10 +130,9 @@ class Mixing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetaMixing(Mixing):
-    """The same where judgments are judged: what of this set are pairs of judgments.
+    """The same where judgments are judged: what of this set are pairs of judgments, the policy's own in the real share.
 
-    They are the policy's own in the real share, and no part of `self_rows`. `meta_rows_new` came in this round, and
-    `meta_rows_over` were made and left out, since no more may be; those whose judgments differ most were kept.
+    They are no part of `self_rows`. `meta_rows_new` came in this round, `meta_rows_over` more are over the share.
     """
 
     meta_rows: int
@@ -185,7 +181,7 @@ def mix(
     drawn_anew = prompts if kind is EXAMPLES else []
     if len(drawn_anew) + selected.rows(kind.table) < spec.min_rows:
         raise StarvedLoop(_starved(spec, selected, kind))
-    pool, later = _human_rows(kind, selected, {"human": human, "human_pairs": human_pairs, "feedback": feedback})
+    pool, later = human_rows(kind, selected, {"human": human, "human_pairs": human_pairs, "feedback": feedback})
     decided = round_orders(decision)
     iteration = 0 if previous is None else mixing_of(previous).iteration + 1
     spent = [] if previous is None else list(previous.records(Spent, "ledger"))
@@ -239,22 +235,14 @@ def mix(
         sft_weight=decided.orders.sft_weight,
     )
     if spec.meta_share is not None:
-        counts = {"meta_rows": total["meta_rows"], "meta_tokens": total["meta_tokens"]}
-        counts |= {"meta_rows_new": len(judgments), "meta_rows_over": len(made) - len(judgments)}
-        mixing = MetaMixing(**asdict(mixing), **counts)
+        mixing = MetaMixing(
+            **asdict(mixing),
+            meta_rows=total["meta_rows"],
+            meta_tokens=total["meta_tokens"],
+            meta_rows_new=len(judgments),
+            meta_rows_over=len(made) - len(judgments),
+        )
     save_report(out, "mixing", mixing)
-
-
-def _human_rows(
-    kind: RowKind, selected: Artifact, people: Mapping[HumanRole, Artifact | None]
-) -> tuple[Sequence[TrainingRow], Sequence[str]]:
-    """The human rows that can be had this round, and the ids of those that another round may have."""
-    sampled = list(selected.records(kind.record, HUMAN_TABLE)) if selected.has(HUMAN_TABLE) else []
-    tables = [(table, HUMAN_ROWS[role]) for role in kind.people if (table := people[role]) is not None]
-    written = [row for table, record_type in tables for row in table.records(record_type)]
-    pool = [*sampled, *(made for row in written if (made := as_kind(row, kind)) is not None)]
-    # Where human prompts are sampled along, those that were not this round may be in another.
-    return pool, [row.id for row in written if isinstance(row, Example)] if sampled else []
 
 
 def _tally(row: TrainingRow, counts: Counter[str]) -> None:

@@ -18,6 +18,7 @@ from selfreward.tracking.round_lines import (
     curve_lines,
     drawn_lines,
     member_lines,
+    meta_lines,
     monitor_lines,
     set_lines,
     training_counts,
@@ -99,9 +100,9 @@ class Tracker:
             row = self._rows[t]
             gate_lines = () if one.gate is None else one.gate.told
             found = (*set_lines(one), *monitor_lines(one), *curve_lines(one))
-            told = (*drawn_lines(row), *gate_lines, *member_lines(one.members), *training_counts(row), *rl_lines(one))
+            told = (*drawn_lines(row), *meta_lines(one, before), *gate_lines, *member_lines(one.members))
             reward_lines = () if one.reward is None else (reward_line(one.reward),)
-            for line in (*found, *told, *reward_lines):
+            for line in (*found, *told, *training_counts(row), *rl_lines(one), *reward_lines):
                 self.printer.say(line)
         if new or last:
             shown = [{column: _cell(row.get(name)) for column, name in _SUMMARY.items()} for row in self._rows]
