@@ -29,6 +29,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # Three replies a candidate, each to a long prompt: a minute for every ten candidates. Two conversations for each pair.
 FEWER = {
     "self_rewarding": ["data.train_closed=5", "data.train_open=1"],
+    "meta_rewarding": ["data.train_closed=5", "data.train_open=1", "meta.answers=4"],
     "rft_reward_model": ["data.human_pairs=110"],
     "online_dpo_reward_model": ["data.human_pairs=110"],
 }
