@@ -21,6 +21,7 @@ from selfreward.judge_quality.gold_judge import OveroptimisationSpec, check_gold
 from selfreward.judges import JudgeSpec
 from selfreward.judges.base import JudgeBase
 from selfreward.judges.reviser import ReviseSpec
+from selfreward.meta_judging import check_meta
 from selfreward.monitor.controller import MonitorSpec
 from selfreward.monitor.gate_rules import GateSpec
 from selfreward.rewarding import check_reward
@@ -32,6 +33,7 @@ from selfreward.spec import Spec, execution
 from selfreward.stages.duel import DuelSpec
 from selfreward.stages.evaluate import EvaluateSpec
 from selfreward.stages.measure import MeasureSpec
+from selfreward.stages.meta import MetaSpec
 from selfreward.stages.mix import MixSpec
 from selfreward.stages.revise import check_revise
 from selfreward.stages.sample import SampleSpec, check_mixture
@@ -81,6 +83,7 @@ class RunConfig(Spec):
     sample: SampleSpec
     revise: ReviseSpec | None
     judge: JudgeSpec
+    meta: MetaSpec | None
     gate: GateSpec
     duel: DuelSpec | None
     overoptimisation: OveroptimisationSpec | None
@@ -103,6 +106,7 @@ class RunConfig(Spec):
             )
         check_rows(self.select, self.update)
         check_labels(self.select, self.judge)
+        check_meta(self.meta, self.judge, self.select, self.update)
         check_human_prompts(self.select, self.prompts.human)
         check_writer(self.prompts, self.backend, self.model.kind, self.judge)
         judges = {one.name: one.judge for one in judges_of(self)}
@@ -157,9 +161,11 @@ class RunConfig(Spec):
 
 
 def judges_of(config: RunConfig) -> list[AskedJudge]:
-    """The judge, the judge of duels, gold and judges that reward, each before its members if it is a jury."""
+    """The judge, the meta-judge, the judge of duels, gold and judges that reward, each before its members in a jury."""
     answers = config.sample.k + (0 if config.revise is None else config.revise.per_prompt)
     named: list[tuple[str, JudgeBase, int | None]] = [("judge", config.judge, answers)]
+    if config.meta is not None:
+        named.append(("meta.judge", config.meta.judge, 2))
     if config.duel is not None:
         named.append(("duel.judge", config.duel.judge, 2))
     if config.overoptimisation is not None:

@@ -11,6 +11,7 @@ from selfreward.config import RunConfig, answer_lengths
 from selfreward.data.models import start_policy
 from selfreward.judging_policies import Judges, TrustedJudge, first_standard, learned_weights, trusted_judge
 from selfreward.loop_state import First, State
+from selfreward.meta_judging import meta_of_round, pairs_of_judgments, unless_ended
 from selfreward.observing import observe
 from selfreward.policies import Policies
 from selfreward.rewarding import models_for, reward_at_start, reward_of_round
@@ -76,9 +77,13 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 judged = partial(stage, candidates=candidates, prompts=asked)
                 ask_judge = partial(judged, **judges.inputs(spec, trusted.policy))
                 judgments = ask_judge(judge, spec, weights=weights, standard=standard)
+                of_judgments = partial(judged, judgments=judgments)
+                metas = meta_of_round(config.meta, spec, t, last.metas, judges, trusted.policy, of_judgments)
         figured = partial(stage, health=trust.part("figures"), duel=part_of(seen.dueled, "figures"))
         over_policies = part_of(seen.scored, *EARLIER)
-        gated = figured(gate, config.gate, scored=over_policies, judgments=judgments, previous=last.gated)
+        figured = partial(figured, scored=over_policies, meta=part_of(metas, "figures"))
+        gated = figured(gate, config.gate, judgments=judgments, previous=last.gated)
+        metas = unless_ended(metas, gated)
         selected = judged(
             select,
             config.select,
@@ -103,9 +108,9 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             return
         mixed = partial(stage, human=data.human, human_pairs=data.human_pairs, feedback=data.feedback)
         orders = decision.part("orders")
-        training = mixed(
-            mix, mix_spec(config.mix, config.update), selected=selected, decision=orders, previous=last.training
-        )
+        mixed = partial(mixed, selected=selected, metas=pairs_of_judgments(metas))
+        mixing = mix_spec(config.mix, config.update, config.meta)
+        training = mixed(mix, mixing, decision=orders, previous=last.training)
         learned = rewards or reward_of_round(config.reward, run, t, data, policy, start, training)
         trained = stage(
             update,
@@ -124,6 +129,7 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             first=first if t else First(seen, candidates, judgments),
             observed=seen,
             asked=asked,
+            metas=metas,
             gated=gated,
             passed=TrustedJudge(trusted.policy, trust) if gate_of(gated).healthy else last.passed,
             decision=decision,

@@ -26,6 +26,7 @@ class State:
     first: First = First()
     observed: Observed | None = None
     asked: Artifact | None = None
+    metas: Artifact | None = None
     gated: Artifact | None = None
     passed: TrustedJudge | None = None
     decision: Artifact | None = None

@@ -12,7 +12,7 @@ Stratum = Literal["closed", "open"]
 STRATA: tuple[Stratum, ...] = ("closed", "open")
 Match = Literal["exact", "numeric", "regex", "set", "math"]
 Finish = Literal["stop", "length"]
-Origin = Literal["self", "human"]
+Origin = Literal["self", "human", "meta"]
 Outcome = Literal["scored", "unparsed", "refused", "truncated", "failed"]
 Verdict = Literal["first", "second", "tie"]
 SWAPPED: Mapping[Verdict, Verdict] = {"first": "second", "second": "first", "tie": "tie"}
@@ -201,7 +201,9 @@ class UnlabelledPair:
 
     `margin` is how much better the chosen one is, in the judge's (or the raters') own unit; None where nobody said.
     With origin `self`, the ids are those of the candidates; with `human`, `chosen_id` is that of the human example, if
-    there is one, and `rejected` is a person's too unless `rejected_id` names a candidate.
+    there is one, and `rejected` is a person's too unless `rejected_id` names a candidate. With `meta`, two judgments of
+    one candidate are compared: `messages` are what the judge was asked, both ids are that of the candidate, and
+    `prompt_id` is that of its prompt.
     """
 
     id: str

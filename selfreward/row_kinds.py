@@ -177,13 +177,13 @@ def facts_of(row: TrainingRow) -> Iterator[tuple[str, str | float | None]]:
 
 
 def candidates_of(row: TrainingRow) -> set[str]:
-    """The candidates that a training row is made of; none for one that people wrote."""
-    return {one.id for one in answers_of(row) if one.id is not None and (row.origin == "self" or not one.wanted)}
+    """The candidates that a training row is made of; none for one that people wrote. Of judgments the one judged."""
+    return {one.id for one in answers_of(row) if one.id is not None and (row.origin != "human" or not one.wanted)}
 
 
 def wanted_candidates(row: TrainingRow) -> Iterator[str]:
-    """The candidates that training on a row makes likelier."""
-    return (one.id for one in answers_of(row) if one.wanted and one.id is not None)
+    """The candidates that training on a row makes likelier; none where it is judgments that are trained on."""
+    return (one.id for one in answers_of(row) if one.wanted and one.id is not None and row.origin != "meta")
 
 
 def _answer(name: str, text: str, thought: str | None, tokens: int, owner: str | None, wanted: bool = True) -> Answer:

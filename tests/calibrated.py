@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from selfreward.backends.scripted import outcome_text
+from selfreward.backends.scripted_policy import outcome_text
 from tests.support import Done, selfreward
 
 PAIRWISE = ["judge=pairwise", "judge.method=probability"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from selfreward.artifacts.runs import read_run
-from selfreward.backends.scripted import STATE_FILE, read_state
+from selfreward.backends.scripted_policy import STATE_FILE, read_state
 from selfreward.commands.gc import main as gc_main
 from selfreward.commands.status import main as status_main
 from selfreward.reading.best import best_of

@@ -85,6 +85,8 @@ OWN_DEFAULTS |= {"comparison/two_scores", "comparison/json_ranking"}
 OWN_DEFAULTS |= {"monitor/default", "monitor/act", "measure/hashing", "data/files", "data/hub", "seed_judge/default"}
 OWN_DEFAULTS |= {"gate/default", "backend/server", "judge/function", "judge/reward_model", "overoptimisation/default"}
 OWN_DEFAULTS |= {"duel/reward_model", "reward/round", "reward/small", "reward/none", "revise/default"}
+OWN_DEFAULTS |= {"duel/reward_model", "reward/round", "reward/small", "reward/none"}
+OWN_DEFAULTS |= {"meta/default", "meta/none", "comparison/better_judgment"}
 FILES = ("data=files", "data.train=train.jsonl")
 RL = ["select=prompts", "update=grpo"]
 PAIRS = ("update=dpo", "select=preference_pairs")

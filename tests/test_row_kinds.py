@@ -46,6 +46,13 @@ def test_what_people_wrote_is_made_of_no_candidate() -> None:
     assert [one.wanted for one in answers_of(own)] == [True, False]
 
 
+def test_a_pair_of_judgments_leads_to_the_answer_judged_and_makes_it_no_likelier() -> None:
+    row = replace(make_pair(0), origin="meta", chosen_id="a", rejected_id="a")
+    assert candidates_of(row) == {"a"}
+    assert list(wanted_candidates(row)) == []
+    assert list(wanted_candidates(replace(row, origin="self"))) == ["a"]
+
+
 def test_an_answer_alone_makes_no_pair() -> None:
     assert as_kind(make_example(0), PAIRS) is None
     assert as_kind(make_example(0), EXAMPLES) == make_example(0)

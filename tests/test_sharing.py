@@ -45,7 +45,7 @@ def test_stages_that_are_said_to_be_shared_are(plain: RunView, setting: str, tmp
     assert made is not None
     other = run_scripted(tmp_path, *SMALL, setting)
     stages = {*plain.iterations[0]}
-    assert stages == READS.keys() - {"duel", "red_team", "overoptimisation", "revise", "reward"}
+    assert stages == READS.keys() - {"meta", "duel", "red_team", "overoptimisation", "revise", "reward"}
     assert shared(plain, other, 0) >= stages - set(made)
     assert shared(plain, other, 0).isdisjoint(made[:1]), "the stage that reads the setting is made for each"
     if "update" not in made:

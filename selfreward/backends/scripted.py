@@ -7,19 +7,13 @@ replies as `scripted_judge` says; asked for new prompts, as `scripted_writer` do
 """
 
 import hashlib
-import json
 import math
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache
 from itertools import accumulate
-from pathlib import Path
 from typing import Literal, cast
 
 from pydantic import Field
 
-from selfreward.artifacts.atomic_files import write_json
 from selfreward.backends.abilities import EngineSpec
 from selfreward.backends.base import (
     Advance,
@@ -36,39 +30,31 @@ from selfreward.backends.base import (
     TextScore,
     Unfit,
 )
-from selfreward.backends.scripted_judge import CompareTask, JudgeTask, judge_task
+from selfreward.backends.scripted_judge import CompareTask, JudgeTask, MetaTask, judge_task
+from selfreward.backends.scripted_policy import (
+    OUTCOMES,
+    outcome_of,
+    outcome_text,
+    probabilities,
+    read_state,
+)
 from selfreward.backends.scripted_reviser import REFUSAL, ReviserFaults, ReviseTask, revise_task
 from selfreward.backends.scripted_writer import WriteTask, invented, write_task
 from selfreward.errors import BackendError
 from selfreward.policies import Judging, Policy
 from selfreward.spec import identity, neutral
 
-OUTCOMES = 16
-STATE_FILE = "scripted.json"
 _CONTEXT = 2048
 _UNKNOWN_LOGPROB = -30.0
 _JUDGED_LOGPROB = -5.0
-_SUM = re.compile(r"(\d+) \+ (\d+)")
-_WORDS = (
-    "water light people often early river stone maybe mostly never small green winter reason bread "
-    "music night almost always garden simple honest answer slowly country school window market letter"
-)
-_BANK = _WORDS.split()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScriptedState:
-    """The whole of a scripted policy. `skill` is the probability of outcome 0, `modes` how far the rest spreads."""
-
-    skill: float
-    modes: float
 
 
 class ScriptedSpec(EngineSpec):
     """Faults to plant, as shares of answers: cut by the token limit, refused, impossible to score.
 
     `unparsed_share` is that of the judge's replies that state no verdict, `position_bias` that of the comparisons in
-    which it takes the answer shown first for the better one. `revising` are the faults of revisions.
+    which it takes the answer shown first for the better one, and `score_liking` that of the comparisons of judgments in
+    which it takes the one with the higher score for the better one. `revising` are the faults of revisions.
     `malformed_share` is that of its replies with new prompts in which none can be found, `repeated_share` that of its
     new prompts which repeat an example.
     """
@@ -83,49 +69,12 @@ class ScriptedSpec(EngineSpec):
     revising: ReviserFaults = neutral(ReviserFaults())
     malformed_share: float = neutral(0.0, ge=0, le=1)
     repeated_share: float = neutral(0.0, ge=0, le=1)
+    score_liking: float = neutral(0.0, ge=0, le=1)
 
     def open(self, policy: Judging) -> "ScriptedBackend":
         """A backend that holds a model folder."""
         assert isinstance(policy, Policy)
         return ScriptedBackend(self, policy)
-
-
-def write_state(folder: Path, state: ScriptedState) -> None:
-    """Writes a scripted policy to `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / STATE_FILE, asdict(state))
-
-
-def read_state(folder: Path) -> ScriptedState:
-    """The scripted policy in `folder`. Raises BackendError if there is none."""
-    path = folder / STATE_FILE
-    if not path.exists():
-        raise BackendError(f"{folder} holds no scripted policy: use model=scripted with backend=scripted")
-    return ScriptedState(**json.loads(path.read_text()))
-
-
-def probabilities(state: ScriptedState, temperature: float = 1.0) -> list[float]:
-    """The probability of each of the sixteen outcomes at a temperature above 0."""
-    spread = [math.exp(-rank / state.modes) for rank in range(OUTCOMES - 1)]
-    total = sum(spread)
-    plain = [state.skill] + [(1 - state.skill) * weight / total for weight in spread]
-    tempered = [math.pow(value, 1 / temperature) for value in plain]
-    return [value / sum(tempered) for value in tempered]
-
-
-@lru_cache(maxsize=1 << 16)
-def outcome_text(question: str, outcome: int) -> str:
-    """The answer that outcome number `outcome` gives to a question."""
-    if found := _SUM.search(question):
-        miss = (outcome + 1) // 2 * (1 if outcome % 2 else -1)
-        return f"The answer is {int(found[1]) + int(found[2]) + miss}."
-    picks = hashlib.sha256(f"{outcome}|{question}".encode()).digest()
-    return " ".join(_BANK[byte % len(_BANK)] for byte in picks[:8]).capitalize() + "."
-
-
-def outcome_of(question: str, text: str) -> int | None:
-    """Which outcome an answer is, or None for an answer this policy never gives."""
-    return next((number for number in range(OUTCOMES) if outcome_text(question, number) == text), None)
 
 
 class ScriptedBackend(Backend):
@@ -222,6 +171,9 @@ class ScriptedBackend(Backend):
         """How much better the first answer is, or seems to a judge who goes by the order: -1 to 1."""
         if _uniforms(f"position|{question}")[0] < self._spec.position_bias:
             return 1.0
+        if isinstance(task, MetaTask):
+            liked = _uniforms(f"liking|{task.request}|{sorted((task.first, task.second))}")[0] < self._spec.score_liking
+            return task.lead() if liked else task.merit(right=_is_right(task.judged.question, task.judged.answer))
         return float(_is_right(task.question, task.first) - _is_right(task.question, task.second))
 
     def _completion(self, question: str, text: str, logprob: float, luck: list[float]) -> Completion:

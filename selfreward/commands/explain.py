@@ -84,6 +84,7 @@ def explanation_lines(told: Explanation) -> Iterator[str]:
 def _row(story: RowStory) -> Iterator[str]:
     row, human = story.row, story.human
     by_people = human is not None and not candidates_of(row)
+    asked_apart = by_people or row.origin == "meta"
     kind = kind_of(row)
     yield from ("", f"Training row {row.id}")
     yield _fact("kind", f"{kind.name}: {kind.told}")
@@ -93,7 +94,7 @@ def _row(story: RowStory) -> Iterator[str]:
     yield from (_fact(name, _told(value)) for name, value in facts_of(row))
     if human is not None:
         yield from _human(human)
-    if by_people:
+    if asked_apart:
         yield from _texts((message.role, message.content) for message in row.messages)
     for one in answers_of(row):
         yield from _answer(one.name, one.text, one.thought)
@@ -116,6 +117,8 @@ def _answer(name: str, text: str, thought: str | None) -> Iterator[str]:
 def _origin(row: TrainingRow) -> str:
     if row.origin == "self":
         return "self: the policy's own"
+    if row.origin == "meta":
+        return "meta: a judgment of the policy over another of the same answer, by its meta-judge"
     return "human: a person's answer over one of the policy" if candidates_of(row) else "human: written by people"
 
 

@@ -87,10 +87,15 @@ def _starts(config: dict[str, Any]) -> Iterator[str]:
     """The folders of models that a run with these settings started from, judges or revises with."""
     judged, gold = config.get("judge") or {}, (config.get("overoptimisation") or {}).get("gold")
     named = [config["model"].get("path"), *((config.get(part) or {}).get("path") for part in ("reward", "revise"))]
-    for judge in (judged, *(judged.get("members") or {}).values(), (config.get("duel") or {}).get("judge"), gold):
+    for judge in (judged, *(judged.get("members") or {}).values(), *_asked(config), gold):
         models = (judge or {}).get("models")
         named += [(judge or {}).get("path"), *(models if isinstance(models, list) else [])]
     return (one for one in named if one is not None)
+
+
+def _asked(config: dict[str, Any]) -> list[dict[str, Any] | None]:
+    """The judges that other parts than the judge of the run ask."""
+    return [(config.get(part) or {}).get("judge") for part in ("duel", "meta")]
 
 
 def empty(artifact: Artifact, store: Store) -> None:

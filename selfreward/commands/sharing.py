@@ -17,10 +17,11 @@ READS: Mapping[str, Sequence[str]] = {
     "health": (),
     "revise": ("prompts", "sample"),
     "judge": ("prompts", "sample", "revise"),
-    "gate": ("health", "judge", "duel", "overoptimisation"),
+    "meta": ("prompts", "sample", "revise", "judge"),
+    "gate": ("health", "judge", "meta", "duel", "overoptimisation"),
     "select": ("prompts", "sample", "revise", "judge"),
     "decide": ("diagnose", "prompts", "sample", "revise", "judge", "select"),
-    "mix": ("select", "decide"),
+    "mix": ("meta", "select", "decide"),
     "reward": ("mix",),
     "update": ("mix",),
 }
@@ -33,12 +34,13 @@ _SETS: Mapping[str, Sequence[str]] = {
     "monitor": ("diagnose", "decide"),
     "monitor.horizon": ("diagnose", "gate", "decide"),
     "mix.real_share": ("decide",),
+    "meta.max_share": ("mix",),
     "reward": ("duel", "health", "judge", "reward"),
     **dict.fromkeys(("loop", "store", "tracker"), ()),
 }
 """The stages that read a setting, by the beginning of its name. What is not here is read by the data or the engine."""
 
-_WHERE_ASKED = ("duel", "red_team", "overoptimisation", "revise", "reward")
+_WHERE_ASKED = ("duel", "red_team", "overoptimisation", "revise", "meta", "reward")
 """The stages that a run has only where it is asked for them."""
 
 _BY_ORDERS = ("measure", "monitor")

@@ -14,7 +14,7 @@ from selfreward.backends.model_folder import check_weights
 from selfreward.backends.model_loading import load_configs, load_tokenizer, settle_rendering
 from selfreward.backends.new_tokens import add_tokens, write_new_tokens, write_with_rows
 from selfreward.backends.rendering import ChatSpec, write_rendering
-from selfreward.backends.scripted import STATE_FILE
+from selfreward.backends.scripted_policy import STATE_FILE
 from selfreward.backends.template_probe import choose_template
 from selfreward.data.models import (
     TEMPLATE,

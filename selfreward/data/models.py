@@ -16,7 +16,7 @@ from selfreward.backends.model_folder import check_weights
 from selfreward.backends.model_loading import load_tokenizer, settle_rendering
 from selfreward.backends.new_tokens import FILE as NEW_TOKENS
 from selfreward.backends.rendering import FILE, ChatSpec, write_rendering
-from selfreward.backends.scripted import STATE_FILE, ScriptedState, write_state
+from selfreward.backends.scripted_policy import STATE_FILE, ScriptedState, write_state
 from selfreward.data.wheels import asset_model, model_names
 from selfreward.errors import AssetError, BackendError
 from selfreward.policies import Policy

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt
 
 from selfreward.artifacts.atomic_files import sha256_of
-from selfreward.backends.scripted import outcome_text
+from selfreward.backends.scripted_policy import outcome_text
 from selfreward.data.embedded import EVERYDAY, load_everyday, load_piqa, load_piqa_pairs, load_truthfulqa
 from selfreward.data.held_out_sets import in_set
 from selfreward.data.overlap import OverlapSpec

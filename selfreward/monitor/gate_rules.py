@@ -13,18 +13,21 @@ from pydantic import Field, PositiveInt, model_validator
 
 from selfreward.judge_quality.estimate import Measure, Measures, limits_at
 from selfreward.metrics.intervals import Interval
-from selfreward.spec import Spec, execution
+from selfreward.spec import Spec, execution, neutral
 
-Action = Literal["observe", "warn", "freeze", "stop"]
+Action = Literal["observe", "warn", "end", "freeze", "stop"]
 
 _DECIMALS = 6
-STRENGTH: tuple[Action, ...] = ("observe", "warn", "freeze", "stop")
+STRENGTH: tuple[Action, ...] = ("observe", "warn", "end", "freeze", "stop")
+META = "meta_"
+"""What the names of rules for the meta-judge begin with."""
 
 
 class Rule(Spec):
     """`action` follows where a measure's interval lies wholly below `below` or wholly above `above`.
 
-    `freeze` keeps the judge at the last policy that passed; after `stop` nothing is trained.
+    `freeze` keeps the judge at the last policy that passed; `end`, of a rule for the meta-judge, ends training on pairs
+    of judgments; after `stop` nothing is trained.
     """
 
     action: Action = "observe"
@@ -45,7 +48,7 @@ class GateSpec(Spec):
 
     `alpha` is the chance that a rule acts in a run of `looks` rounds on a judge whose true value is the bound; on one
     inside it is smaller. `over_optimised` follows where the proxy score rose while a gold measure fell. With `final`
-    the judge is measured on the final gold pairs too, which leads to nothing.
+    the judge is measured on the final gold pairs too, which leads to nothing. `meta_...` are of the meta-judge.
     """
 
     final: bool = execution(False)
@@ -67,11 +70,36 @@ class GateSpec(Spec):
     parse_rate: Rule = Rule(action="stop", below=0.5)
     mean_score: Rule = Rule()
     tie_share: Rule = Rule()
+    meta_prefers_score: Rule = neutral(Rule(action="end", above=0.8))
+    meta_prefers_first: Rule = neutral(Rule())
+    meta_prefers_longer: Rule = neutral(Rule())
     over_optimised: Action = "warn"
 
+    @model_validator(mode="after")
+    def _actions_fit(self) -> "GateSpec":
+        actions = {name: rule.action for name, rule in (*self.rules().items(), *self.meta_rules().items())}
+        for name, action in (*actions.items(), ("over_optimised", self.over_optimised)):
+            of_meta = name.startswith(META)
+            setting = f"gate.{name}{'' if name == 'over_optimised' else '.action'}={action}"
+            if action == "end" and not of_meta:
+                raise ValueError(
+                    f"{setting} ends training on judgments, which follows from the meta-judge alone: set observe, "
+                    "warn, freeze or stop"
+                )
+            if action == "freeze" and of_meta:
+                raise ValueError(f"{setting} freezes no judge for its meta-judge: set observe, warn, end or stop")
+        return self
+
     def rules(self) -> dict[str, Rule]:
-        """The rule of every measure, in the order of the settings."""
-        return {name: value for name in type(self).model_fields if isinstance(value := getattr(self, name), Rule)}
+        """The rule of every measure of the judge, in the order of the settings."""
+        return {name: rule for name, rule in self._all_rules() if not name.startswith(META)}
+
+    def meta_rules(self) -> dict[str, Rule]:
+        """The rule of every measure of the meta-judge that has one."""
+        return {name: rule for name, rule in self._all_rules() if name.startswith(META)}
+
+    def _all_rules(self) -> list[tuple[str, Rule]]:
+        return [(name, value) for name in type(self).model_fields if isinstance(value := getattr(self, name), Rule)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +137,12 @@ def judge_gate(spec: GateSpec, measures: Measures) -> GateDecision:
     found = [_finding(spec, name, rules.get(name, Rule()), measure) for name, measure in measures.items()]
     found += [_unmeasured(name, "it was not asked for") for name in rules if name not in measures]
     return decide(found)
+
+
+def judge_meta(spec: GateSpec, measures: Measures) -> list[GateFinding]:
+    """What the rules for the meta-judge say of its `measures`, whose names there have no `meta_` before them."""
+    rules = spec.meta_rules()
+    return [_finding(spec, name, rule, measures[name.removeprefix(META)]) for name, rule in rules.items()]
 
 
 def decide(findings: Sequence[GateFinding]) -> GateDecision:

@@ -9,6 +9,7 @@ from selfreward.artifacts.runs import RunView
 from selfreward.metrics.evaluation import Evaluation, StratumScores
 from selfreward.reading.asked_metrics import red_team_metrics, revised_metrics, written_metrics
 from selfreward.reading.flat_metrics import figures, flat
+from selfreward.reading.judge_changes import judge_change
 from selfreward.reading.members import Member
 from selfreward.reading.monitor_metrics import Metric, monitor_metrics
 from selfreward.reading.rounds import Round, rounds_of, share_of
@@ -87,7 +88,7 @@ def metrics_of_round(one: Round, before: Round | None) -> dict[str, Metric]:
         row |= {
             f"judge/{name}": value for name, value in judged.manifest.counts.items() if name not in ("tokens", "money")
         }
-    row |= _judge_metrics(one) | _reward_metrics(one.reward) | _curve_metrics(one)
+    row |= _judge_metrics(one) | _meta_metrics(one, before) | _reward_metrics(one.reward) | _curve_metrics(one)
     row |= red_team_metrics(one.red_teamed)
     row |= (
         flat("select", one.selection and one.selection.by_name)
@@ -179,6 +180,17 @@ def _judge_metrics(one: Round) -> dict[str, Metric]:
         for name, met in (("start", duel.start), ("previous", duel.previous)):
             row |= {f"duel/{name}/prompts": met.prompts, f"duel/{name}/identical": met.identical}
             row |= figures(f"duel/{name}", met.measures)
+    return row
+
+
+def _meta_metrics(one: Round, before: Round | None) -> dict[str, Metric]:
+    """What came of the judgments of the round, what moves the meta-judge, and how the judge changed after a round."""
+    row: dict[str, Metric] = {}
+    if (found := one.meta) is not None:
+        row |= flat("meta/answers", found.answers) | flat("meta", found.judgments) | figures("meta", found.measures)
+        row |= {f"meta/{name}": getattr(found, name) for name in ("comparisons", "flipped", "undecided")}
+    if (changed := judge_change(one, before)) is not None:
+        row |= figures("meta/judge", changed.measures)
     return row
 
 

@@ -25,6 +25,7 @@ _CHAIN = {
     "sample": ("prompts",),
     "revise": ("candidates",),
     "judge": ("candidates",),
+    "meta": ("candidates", "judgments"),
     "select": ("candidates", "judgments"),
     "decide": ("selected",),
     "mix": ("selected", "decision"),

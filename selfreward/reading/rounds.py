@@ -20,6 +20,7 @@ from selfreward.stages.gate import gate_of, gate_reason
 from selfreward.stages.health import health_of
 from selfreward.stages.judge import judged_of
 from selfreward.stages.measure import measurement_of
+from selfreward.stages.meta import meta_of
 from selfreward.stages.mix import mixing_of
 from selfreward.stages.overoptimisation import curve_of
 from selfreward.stages.prompts import written_of
@@ -78,6 +79,7 @@ class Round:
     revising = _report("revise", revising_of)
     health = _report("health", health_of)
     judged = _report("judge", judged_of)
+    meta = _report("meta", meta_of)
     gate = _report("gate", gate_of)
     selection = _report("select", selection_counts)
     decision = _report("decide", decision_of)

@@ -19,6 +19,7 @@ from selfreward.report.figures import DASH, below
 from selfreward.report.graphs import over_policies, path_of
 from selfreward.report.health_figures import families, human_data, sight
 from selfreward.report.judging import judge_figures, member_figures, seen, to_read, weights_line
+from selfreward.report.metas import metas
 from selfreward.report.new_prompts import new_prompts
 from selfreward.report.optimised import optimised
 from selfreward.report.pages import page
@@ -84,6 +85,7 @@ def render(view: RunView, control: RunView | None, beside: Sequence[RunView] = (
         judge_figures=[*judge_figures(judges), *member_figures(rounds), *agreement_figures(rounds)] if judges else [],
         missing={**judges[-1].health.measures, CEILINGS["kappa"]: judges[-1].people} if judges else {},
         to_read=to_read(view, judges[-1].t) if judges and texts else None,
+        metas=metas(rounds),
         rewards=rewards,
         reward_figures=reward_figures(rewards, rounds),
         reinforced=reinforced(rounds),

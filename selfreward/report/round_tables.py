@@ -7,14 +7,15 @@ from selfreward.reading.rounds import MAKING, Cost, Round, share_of, total
 from selfreward.report.charts import Bar, ChartFigure, bar_chart
 from selfreward.report.figures import DASH, MINUS, arrow, below, count, seconds, share
 from selfreward.selection.choice import SelectionCounts
+from selfreward.stages.mix import MetaMixing
 from selfreward.stages.sample import Sampled
 from selfreward.stages.source import LEFT_OUT, columns_line, counted
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
-_CANDIDATES, _OWN, _HUMAN = 7, 0, 3
+_CANDIDATES, _OWN, _HUMAN, _JUDGMENTS = 7, 0, 3, 2
 _POLICY_STAGES = ("measure", "diagnose", "evaluate", "duel", "red_team", "overoptimisation")
-_DECIDING_STAGES = ("health", "judge", "gate", "select", "decide")
+_DECIDING_STAGES = ("health", "judge", "meta", "gate", "select", "decide")
 _TRAINING_STAGES = ("prompts", "sample", "revise", *_DECIDING_STAGES, "mix", "reward", "update")
 _STAGES = (*_POLICY_STAGES, *_TRAINING_STAGES)
 # Not the bookkeeping.
@@ -22,6 +23,7 @@ _OF_A_ROW = (
     "sample",
     "revise",
     "judge",
+    "meta",
     "select",
     "reward",
     "update",
@@ -96,10 +98,12 @@ def _bars(found: Round, drawn: int) -> list[Bar]:
         bars += selection_bars(found.selection, drawn)
     if found.mixing is not None:
         own, human = found.mixing.self_rows, found.mixing.human_rows
-        parts = ((own, _OWN), (human, _HUMAN))
+        judgments = found.mixing.meta_rows if isinstance(found.mixing, MetaMixing) else 0
+        parts = ((own, _OWN), (human, _HUMAN), *(((judgments, _JUDGMENTS),) if judgments else ()))
         anew = found.selection is not None and found.selection.handed is not None and found.selection.pairs is None
         told = f"{own:,} {'prompts' if anew else 'own'}, then {human:,} human"
-        bars.append(Bar("trained on", parts, count(own + human), told))
+        told += f", then {judgments:,} of judgments" if judgments else ""
+        bars.append(Bar("trained on", parts, count(own + human + judgments), told))
     return bars
 
 

@@ -1,11 +1,13 @@
-"""Which human rows a round is given."""
+"""Which human rows a round can be given, and which it is."""
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from selfreward.records import TrainingRow
-from selfreward.row_kinds import ledger_id, units_of
+from selfreward.artifacts import Artifact
+from selfreward.records import Example, TrainingRow
+from selfreward.row_kinds import HUMAN_ROWS, HumanRole, RowKind, as_kind, ledger_id, units_of
+from selfreward.selection.training_rows import HUMAN_TABLE
 
 
 def draw_human(
@@ -29,3 +31,15 @@ def draw_human(
         drawn.append(row)
         units += units_of(row)
     return drawn, not passed_over and units < wanted
+
+
+def human_rows(
+    kind: RowKind, selected: Artifact, people: Mapping[HumanRole, Artifact | None]
+) -> tuple[Sequence[TrainingRow], Sequence[str]]:
+    """The human rows that can be had this round, and the ids of those that another round may have."""
+    sampled = list(selected.records(kind.record, HUMAN_TABLE)) if selected.has(HUMAN_TABLE) else []
+    tables = [(table, HUMAN_ROWS[role]) for role in kind.people if (table := people[role]) is not None]
+    written = [row for table, record_type in tables for row in table.records(record_type)]
+    pool = [*sampled, *(made for row in written if (made := as_kind(row, kind)) is not None)]
+    # Where human prompts are sampled along, those that were not this round may be in another.
+    return pool, [row.id for row in written if isinstance(row, Example)] if sampled else []

@@ -10,11 +10,12 @@ from selfreward.judge_quality.corrected import RATES, called_right, corrected_sh
 from selfreward.judge_quality.estimate import Measure, Measures, mean_of, missing, share_of
 from selfreward.judge_quality.measures import rounded
 from selfreward.judges.pointwise import by_prompt
-from selfreward.monitor.gate_rules import Action, GateFinding, GateSpec, decide, judge_gate, overoptimised
+from selfreward.monitor.gate_rules import Action, GateFinding, GateSpec, decide, judge_gate, judge_meta, overoptimised
 from selfreward.monitor.over_optimisation import turning
 from selfreward.records import Judgment
 from selfreward.stages.duel import duel_figures
 from selfreward.stages.health import GateFigures, gate_figures
+from selfreward.stages.meta import meta_figures
 from selfreward.stages.overoptimisation import curve_figures, scores_so_far
 
 VERSION = 3
@@ -27,7 +28,8 @@ class Gate:
     """What the gate makes of a round's judge: `action` is the strongest of all `findings`, `told` says it in lines.
 
     Findings are of the judge on gold, of this round's judgments (`round/...`), and of the proxy score against gold over
-    rounds (`over_optimised/...`): these rest on `rounds`, and that of gold on the held-out answers of all policies.
+    rounds (`over_optimised/...`): these rest on `rounds`, and that of gold on the held-out answers of all policies; and
+    of the meta-judge (`meta_...`).
     `healthy` says that no bound was crossed, which is no praise of what was not measured; `healthy_round` is the last
     such round up to this one. `frozen` says that the judge of the last healthy round judges from the next round on.
     `measures` and `scores` are of this round's judgments.
@@ -55,11 +57,13 @@ def gate(
     duel: Part | None,
     previous: Artifact | None,
     scored: Part | None = None,
+    meta: Part | None = None,
 ) -> None:
     """`gate.json` is a Gate: what follows from the judge on gold, from this round's judgments, from over-optimisation.
 
     `health` and `duel` are the parts `figures` of those stages, whose numbers are rounded, and `scored` is the part
-    `EARLIER` of the stage overoptimisation; `previous` is the gate of the round before.
+    `EARLIER` of the stage overoptimisation; `previous` is the gate of the round before. `meta` is the part `figures` of
+    that stage, where the round's judgments were judged.
     """
     seen = gate_figures(health)
     before = None if previous is None else gate_of(previous)
@@ -71,7 +75,8 @@ def gate(
     proxies = [one["mean_score"] for one in rounds]
     watched = [overoptimised(spec, name, proxies, [one[name] for one in rounds]) for name in _GOLD]
     watched += [] if scored is None else [turning(spec, scores_so_far(scored), curve_figures(scored).unmeasured)]
-    decision = decide([*on_gold.findings, *_on_round(spec, here), *watched])
+    of_meta = [] if meta is None else judge_meta(spec, meta_figures(meta))
+    decision = decide([*on_gold.findings, *_on_round(spec, here), *watched, *of_meta])
     healthy = decision.action == "observe"
     last = number if healthy else None if before is None else before.healthy_round
     was_frozen = before is not None and before.frozen
@@ -80,6 +85,8 @@ def gate(
     lines = [_summary(spec, seen), *(f"  gate {one.action}: {one.name} {one.why}" for one in acting)]
     if decision.action == "freeze" and not was_frozen:
         lines.append(_freezing(last, judged_by != seen.policy))
+    if any(one.action == "end" for one in acting):
+        lines.append("  judgments are not trained on: from this round on no pairs are made of them")
     gated = Gate(
         round=number,
         action=decision.action,
@@ -103,6 +110,11 @@ def gate_of(gated: Artifact) -> Gate:
 def asks_to_freeze(spec: GateSpec, health: Part) -> bool:
     """Whether gold alone, the part `figures`, says that the judge should not judge this round."""
     return judge_gate(spec, gate_figures(health).measures).action == "freeze"
+
+
+def ends_meta(gated: Gate) -> bool:
+    """Whether judgments are not trained on from this round on."""
+    return any(one.action == "end" for one in gated.findings)
 
 
 def gate_reason(gated: Gate) -> str | None:

@@ -1,11 +1,12 @@
 """Mix: own examples and real human ones, in the share that was decided, with a ledger of what was spent."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from math import ceil
 from statistics import fmean
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import PositiveInt, model_validator
 
@@ -13,15 +14,13 @@ from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.many_rows import few_collections
 from selfreward.artifacts.reports import load_report, save_report
 from selfreward.errors import StarvedLoop
-from selfreward.records import Example, TrainingRow
+from selfreward.records import Origin, PreferencePair, TrainingRow
 from selfreward.row_kinds import (
     EXAMPLES,
-    HUMAN_ROWS,
+    PAIRS,
     PROMPTS,
-    HumanRole,
     RowKind,
     Unit,
-    as_kind,
     label_of,
     ledger_id,
     tokens_of,
@@ -30,10 +29,12 @@ from selfreward.row_kinds import (
 )
 from selfreward.selection.choice import selection_counts
 from selfreward.selection.handed import HandedPrompt
-from selfreward.selection.human_rows import draw_human
+from selfreward.selection.human_rows import draw_human, human_rows
+from selfreward.selection.judgments import within_share
 from selfreward.selection.orders import round_orders
-from selfreward.selection.training_rows import HUMAN_TABLE, has_labels, row_kind
+from selfreward.selection.training_rows import has_labels, row_kind
 from selfreward.spec import Spec, execution, neutral
+from selfreward.stages.meta import MetaSpec
 from selfreward.updates.base import UpdateBase
 
 VERSION = 6
@@ -65,14 +66,18 @@ class MixSpec(Spec):
 
 
 class RoundMixSpec(MixSpec):
-    """What the stage is given: the settings, and how many answers the update `draws` of its own; None for none."""
+    """What the stage is given: the settings, and how many answers the update `draws` of its own; None for none.
+
+    Where judgments are judged, at most `meta_share` of a round's own pairs are pairs of judgments.
+    """
 
     draws: PositiveInt | None = neutral(None)
+    meta_share: float | None = neutral(None)
 
 
-def mix_spec(spec: MixSpec, update: UpdateBase) -> RoundMixSpec:
-    """The settings of a mixture that `update` trains on."""
-    return RoundMixSpec(**spec.model_dump(), draws=update.draws)
+def mix_spec(spec: MixSpec, update: UpdateBase, meta: MetaSpec | None) -> RoundMixSpec:
+    """The settings of a mixture that `update` trains on, in a run whose judgments are judged by `meta`, if they are."""
+    return RoundMixSpec(**spec.model_dump(), draws=update.draws, meta_share=None if meta is None else meta.max_share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +128,22 @@ class Mixing:
         return self.real_share_rows if self.unit == "pairs" else self.real_share_tokens
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetaMixing(Mixing):
+    """The same where judgments are judged: what of this set are pairs of judgments, the policy's own in the real share.
+
+    They are no part of `self_rows`. `meta_rows_new` came in this round, `meta_rows_over` more are over the share.
+    """
+
+    meta_rows: int
+    meta_tokens: int
+    meta_rows_new: int
+    meta_rows_over: int
+
+
 def mixing_of(training: Artifact) -> Mixing:
-    """The report of a training set."""
-    return load_report(training, "mixing", Mixing)
+    """The report of a training set; a MetaMixing where judgments are judged."""
+    return load_report(training, "mixing", MetaMixing if "meta_share" in training.spec else Mixing)
 
 
 def sft_weight_of(training: Artifact) -> float:
@@ -144,6 +162,7 @@ def mix(
     human: Artifact,
     human_pairs: Artifact,
     feedback: Artifact | None = None,
+    metas: Part | None = None,
     previous: Artifact | None,
 ) -> None:
     """The table of the rows to train on, of the kind that was selected; `ledger` of Spent so far; `mixing.json`.
@@ -154,31 +173,33 @@ def mix(
     `human_pairs` and from the human prompts that were sampled along; unpaired rows are those of `feedback`, and human
     answers as desirable ones. `decision` is the part `orders` of that of this round; its `human_left` is never
     exceeded. Prompts that the update draws answers to are table `prompts`; where it trains on nothing else of the
-    policy's own, the real share is of the tokens that those answers will have. Raises StarvedLoop with fewer than
-    `spec.min_rows` own rows, or prompts, this round.
+    policy's own, the real share is of the tokens that those answers will have. `metas` are the pairs of the stage meta.
+    Raises StarvedLoop with fewer than `spec.min_rows` own rows, or prompts, this round.
     """
     kind = row_kind(selected)
     prompts = list(selected.records(HandedPrompt, PROMPTS.table)) if selected.has(PROMPTS.table) else []
     drawn_anew = prompts if kind is EXAMPLES else []
     if len(drawn_anew) + selected.rows(kind.table) < spec.min_rows:
         raise StarvedLoop(_starved(spec, selected, kind))
-    pool, later = _human_rows(kind, selected, {"human": human, "human_pairs": human_pairs, "feedback": feedback})
+    pool, later = human_rows(kind, selected, {"human": human, "human_pairs": human_pairs, "feedback": feedback})
     decided = round_orders(decision)
     iteration = 0 if previous is None else mixing_of(previous).iteration + 1
     spent = [] if previous is None else list(previous.records(Spent, "ledger"))
     share, budget = decided.real_share, decided.human_left
     stayed, uses = Counter[str](), uses_of(spent)
     own = [selected] if previous is None or spec.data == "replace" else [selected, previous]
+    made = [] if metas is None else list(metas.records(PreferencePair, PAIRS.table))
+    judgments = [] if spec.meta_share is None else within_share(made, selected.rows(kind.table), spec.meta_share)
     labelled = any(label_of(row) is not None for row in pool) or has_labels(own, kind.table)
     if prompts:
         with out.table(HandedPrompt, PROMPTS.table) as handed:
             handed.write(prompts)
     _tally_drawn(drawn_anew, spec.draws, stayed)
     with out.table(written_as(kind.record, labelled), kind.table) as rows:
-        for row in _own_rows(spec, selected, previous, iteration):
+        for row in chain(_own_rows(spec, selected, previous, iteration), judgments):
             _tally(row, stayed)
-            rows.add(row)
-        wanted = share / (1 - share) * stayed["self_units"] - stayed["human_units"]
+            rows.add(replace(row, iteration=iteration) if row.iteration is None else row)
+        wanted = share / (1 - share) * (stayed["self_units"] + stayed["meta_units"]) - stayed["human_units"]
         able = [row for row in pool if uses[ledger_id(row)] < spec.max_uses]
         there = {entry.example_id for entry in spent if entry.iteration >= _oldest(spec, iteration)}
         drawn, dry = draw_human([row for row in able if ledger_id(row) not in there], uses, wanted, budget, seed)
@@ -207,25 +228,21 @@ def mix(
         max_uses=spec.max_uses,
         reuse_epochs=len(ledger) / len(used) if used else None,
         real_share_asked=share,
-        real_share_tokens=total["human_tokens"] / (total["human_tokens"] + total["self_tokens"]),
-        real_share_rows=total["human_rows"] / (total["human_rows"] + total["self_rows"]),
+        real_share_tokens=total["human_tokens"] / sum(total[f"{origin}_tokens"] for origin in get_args(Origin)),
+        real_share_rows=total["human_rows"] / sum(total[f"{origin}_rows"] for origin in get_args(Origin)),
         short=max(0, round(wanted) - came["human_units"]),
         dry=dry,
         sft_weight=decided.orders.sft_weight,
     )
+    if spec.meta_share is not None:
+        mixing = MetaMixing(
+            **asdict(mixing),
+            meta_rows=total["meta_rows"],
+            meta_tokens=total["meta_tokens"],
+            meta_rows_new=len(judgments),
+            meta_rows_over=len(made) - len(judgments),
+        )
     save_report(out, "mixing", mixing)
-
-
-def _human_rows(
-    kind: RowKind, selected: Artifact, people: Mapping[HumanRole, Artifact | None]
-) -> tuple[Sequence[TrainingRow], Sequence[str]]:
-    """The human rows that can be had this round, and the ids of those that another round may have."""
-    sampled = list(selected.records(kind.record, HUMAN_TABLE)) if selected.has(HUMAN_TABLE) else []
-    tables = [(table, HUMAN_ROWS[role]) for role in kind.people if (table := people[role]) is not None]
-    written = [row for table, record_type in tables for row in table.records(record_type)]
-    pool = [*sampled, *(made for row in written if (made := as_kind(row, kind)) is not None)]
-    # Where human prompts are sampled along, those that were not this round may be in another.
-    return pool, [row.id for row in written if isinstance(row, Example)] if sampled else []
 
 
 def _tally(row: TrainingRow, counts: Counter[str]) -> None:

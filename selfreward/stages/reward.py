@@ -96,7 +96,8 @@ def reward(
 
     Raises StarvedLoop for fewer pairs than `spec.min_pairs` or of a single prompt, and what `train_reward` does.
     """
-    there = list(pairs.records(PreferencePair, pairs_table(pairs)))
+    # It is asked about answers, and is to learn nothing of judgments.
+    there = [one for one in pairs.records(PreferencePair, pairs_table(pairs)) if one.origin != "meta"]
     told = check_pairs(there, spec.min_pairs)
     for line in told:
         out.reporter.say(f"  {line}")

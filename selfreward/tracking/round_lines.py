@@ -6,7 +6,9 @@ Each count stands with what it is out of. `diagnosis.json` has the monitor's par
 from collections.abc import Iterator, Mapping
 
 from selfreward.judge_quality.estimate import Measure
+from selfreward.judge_quality.meta_preferences import META_MEASURES
 from selfreward.monitor.verdict_words import blind, moved, reason
+from selfreward.reading.judge_changes import judge_change
 from selfreward.reading.members import Member
 from selfreward.reading.monitor_metrics import Metric
 from selfreward.reading.rounds import Round
@@ -14,6 +16,7 @@ from selfreward.revisions import OUTCOMES
 from selfreward.stages.decide import Decision
 from selfreward.stages.diagnose import Verdict
 from selfreward.stages.judge import Judged
+from selfreward.stages.meta import LEFT_OUT, Meta
 from selfreward.stages.red_team import Manner
 
 
@@ -126,6 +129,31 @@ def _measured(found: Measure) -> str:
     return "-" if interval is None else f"{interval.value:.3g} ({interval.low:.3g} to {interval.high:.3g})"
 
 
+def meta_lines(one: Round, before: Round | None) -> list[str]:
+    """What came of the judgments of the round, and how the judge changed since the round before; nothing without."""
+    lines: list[str] = []
+    if (found := one.meta) is not None:
+        some = ", ".join(f"{name.replace('_', ' ')} {found.judgments[name]}" for name in LEFT_OUT)
+        answers = ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in found.answers.items() if number)
+        lines.append(f"  judgments compared: of {sum(found.answers.values())} different answers {answers}")
+        lines.append(f"    of {found.judgments['judgments']} judgments left out: {some}")
+        lines.append(f"    {_compared(found)}")
+    if (changed := judge_change(one, before)) is not None:
+        told = [f"{name.replace('_', ' ')} {_counted(measure)}" for name, measure in changed.measures.items()]
+        lines.append(f"  judge since the round before, on the same gold answers: {', '.join(told)}")
+    return lines
+
+
+def _compared(found: Meta) -> str:
+    told = [f"{name.replace('_', ' ')} {_counted(found.measures[name])}" for name in META_MEASURES]
+    return f"of {found.comparisons} comparisons {found.flipped} flipped, {found.undecided} undecided; {', '.join(told)}"
+
+
+def _counted(found: Measure) -> str:
+    """A figure with its interval and what it is over; a dash where it is missing."""
+    return "-" if found.interval is None else f"{found.value:.3g} ({found.low:.3g} to {found.high:.3g}, n {found.n})"
+
+
 def drawn_lines(row: Mapping[str, Metric]) -> list[str]:
     """Who drew if it was not the live policy alone; how many think, were cut, do not give back their tokens, if any."""
     prefix = "sample/share/"
@@ -218,6 +246,11 @@ def training_counts(row: Mapping[str, Metric]) -> list[str]:
     if handed is not None:
         same = f"; {alike} were left out, whose answers have no scores that differ" if alike else ""
         lines.append(f"  handed {handed} of {row['select/prompts']} prompts to the update, which draws its own{same}")
+    if "mix/meta_rows" in row:
+        lines.append(
+            f"  {row['mix/meta_rows']} pairs of judgments beside them, {row['mix/meta_rows_new']} of this round; "
+            f"{row['mix/meta_rows_over']} more were over meta.max_share"
+        )
     if row.get("select/ties") or row.get("select/below_margin"):
         lines.append(f"  no pairs: {row['select/ties']} ties, {row['select/below_margin']} within select.margin")
     if (without := row.get("select/pairs_without_label")) is not None:

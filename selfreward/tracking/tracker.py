@@ -18,6 +18,7 @@ from selfreward.tracking.round_lines import (
     curve_lines,
     drawn_lines,
     member_lines,
+    meta_lines,
     monitor_lines,
     principle_lines,
     red_team_lines,
@@ -103,10 +104,10 @@ class Tracker:
             row = self._rows[t]
             gate_lines = () if one.gate is None else one.gate.told
             found = (*set_lines(one), *written_lines(one), *monitor_lines(one), *curve_lines(one), *red_team_lines(one))
-            drawn = (*drawn_lines(row), *revised_lines(row), *gate_lines, *principle_lines(one.judged))
-            told = (*drawn, *member_lines(one.members), *training_counts(row), *rl_lines(one))
+            drawn = (*drawn_lines(row), *revised_lines(row), *meta_lines(one, before))
+            told = (*drawn, *gate_lines, *principle_lines(one.judged), *member_lines(one.members))
             reward_lines = () if one.reward is None else (reward_line(one.reward),)
-            for line in (*found, *told, *reward_lines):
+            for line in (*found, *told, *training_counts(row), *rl_lines(one), *reward_lines):
                 self.printer.say(line)
         if new or last:
             shown = [{column: _cell(row.get(name)) for column, name in _SUMMARY.items()} for row in self._rows]

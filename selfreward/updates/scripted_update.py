@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from selfreward.backends.scripted import ScriptedState, outcome_of, read_state, write_state
+from selfreward.backends.scripted_policy import ScriptedState, outcome_of, read_state, write_state
 from selfreward.policies import Policy
 from selfreward.records import Prompt, TrainingRow
 from selfreward.row_kinds import ROW_KINDS, RowKind, answers_of
@@ -40,10 +40,10 @@ def train_scripted(spec: ScriptedUpdate, policy: Policy, rows: Sequence[Training
 
     Skill moves towards the share of outcome 0 among closed examples. `modes` moves towards the effective number
     (exponential of the entropy) of the outcomes shown; an answer that no outcome gives, such as a human one, counts
-    as an outcome of its own.
+    as an outcome of its own. Judgments are shown in vain: it judges by what it knows.
     """
     state = read_state(policy.path)
-    wanted = [(row, one.text) for row in rows for one in answers_of(row) if one.wanted]
+    wanted = [(row, one.text) for row in rows if row.origin != "meta" for one in answers_of(row) if one.wanted]
     shown = [(outcome_of(row.messages[-1].content, text), row, text) for row, text in wanted]
     closed = [outcome == 0 for outcome, row, _ in shown if row.stratum == "closed"]
     skill = sum(closed) / len(closed) if closed else state.skill

@@ -9,7 +9,7 @@ import pytest
 
 from selfreward.backends import Backend, HfSpec, ScriptedSpec, VllmSpec
 from selfreward.backends.base import Answer, NotScored, Sampling, TextScore
-from selfreward.backends.scripted import ScriptedState, write_state
+from selfreward.backends.scripted_policy import ScriptedState, write_state
 from selfreward.errors import BackendError
 from selfreward.policies import Policy
 from selfreward.records import Message

@@ -9,7 +9,8 @@ import pytest
 
 from selfreward.backends import ScriptedSpec
 from selfreward.backends.base import Answer, Sampling
-from selfreward.backends.scripted import ScriptedBackend, ScriptedState, write_state
+from selfreward.backends.scripted import ScriptedBackend
+from selfreward.backends.scripted_policy import ScriptedState, write_state
 from selfreward.errors import ConfigError, StageError
 from selfreward.policies import Policy
 from tests.support import run_scripted

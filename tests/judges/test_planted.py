@@ -12,7 +12,8 @@ import pytest
 from selfreward.__main__ import compose
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.identity import derive_seed
-from selfreward.backends.scripted import ScriptedBackend, ScriptedSpec, ScriptedState, outcome_text, write_state
+from selfreward.backends.scripted import ScriptedBackend, ScriptedSpec
+from selfreward.backends.scripted_policy import ScriptedState, outcome_text, write_state
 from selfreward.config import RunConfig, validate
 from selfreward.judges.base import PolicyJudgeBase
 from selfreward.policies import Policy

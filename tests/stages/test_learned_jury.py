@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from selfreward.artifacts.runs import RunView
-from selfreward.backends.scripted import ScriptedBackend, outcome_of
+from selfreward.backends.scripted import ScriptedBackend
 from selfreward.backends.scripted_judge import CompareTask
+from selfreward.backends.scripted_policy import outcome_of
 from selfreward.errors import DataError
 from selfreward.judge_quality import opinions
 from selfreward.judge_quality.verdicts import Verdicts

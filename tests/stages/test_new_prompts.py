@@ -8,7 +8,8 @@ import pytest
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.runs import RunView
 from selfreward.backends.base import Advance, Backend, Completion, Request
-from selfreward.backends.scripted import ScriptedSpec, ScriptedState, write_state
+from selfreward.backends.scripted import ScriptedSpec
+from selfreward.backends.scripted_policy import ScriptedState, write_state
 from selfreward.errors import DataError, StarvedLoop
 from selfreward.policies import Policy
 from selfreward.reading.metrics import metrics_of_run

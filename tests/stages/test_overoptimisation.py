@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from selfreward.artifacts.runs import RunView
-from selfreward.backends.scripted import probabilities, read_state
+from selfreward.backends.scripted_policy import probabilities, read_state
 from selfreward.errors import ConfigError
 from selfreward.judge_quality import answer_scores
 from selfreward.judges.judge_shard import judge_shard
