@@ -109,7 +109,7 @@ def bare_sft(policy: Policy, chat, examples: list[Example], spec: RftSpec, seed:
         model, tokenizer = loaded(policy, spec)
         trainer = SFTTrainer(
             model=model,
-            args=SFTConfig(**_trainer_settings(spec, len(rows), scratch, seed)),
+            args=SFTConfig(**_trainer_settings(spec, scratch, seed)),
             train_dataset=Dataset.from_dict(columns),
             processing_class=tokenizer,
         )
@@ -142,7 +142,7 @@ def bare_dpo(policy: Policy, chat, preferred: list[PreferencePair], spec: DpoSpe
         model, tokenizer = loaded(policy, spec)
         trainer = Tokenised(
             model=model,
-            args=DPOConfig(**_trainer_settings(spec, len(rows), scratch, seed), beta=spec.beta),
+            args=DPOConfig(**_trainer_settings(spec, scratch, seed), beta=spec.beta),
             train_dataset=Dataset.from_dict(columns),
             processing_class=tokenizer,
         )
