@@ -64,15 +64,15 @@ def collect(folders: Iterable[Path], store: Store, say: Callable[[str], None], *
 def _needed(runs: Path) -> Iterator[Path]:
     """Of each run in `runs`, the folders of its last and best policy, last reward model, and of what it started from.
 
-    Where the previous policy draws too (`sample.from`), a run that goes on needs the one before the last.
+    Where the previous policy draws too (`sample.from`) or revises, a run that goes on needs the one before the last.
     """
     for folder in runs.iterdir():
         config = read_config(folder)
         if config is None:
             continue
         view = read_run(folder)
-        drawing = config.get("sample", {}).get("from") or {}
-        kept = 2 if drawing.get("previous") else 1
+        drawing, revising = config.get("sample", {}).get("from") or {}, config.get("revise") or {}
+        kept = 2 if drawing.get("previous") or revising.get("policy") == "previous" else 1
         for stage in WEIGHTS:
             trained = [stages[stage] for stages in view.iterations if stage in stages]
             yield from (one.path.resolve() for one in trained[-kept:])
