@@ -157,7 +157,8 @@ class Judges:
             return {}
         engine = spec.backend or self._engine
         writer = self._asked(spec, engine)
-        measured: dict[str, Artifact] = {role: getattr(data, role) for role in MEASURED}
+        roles: dict[str, Artifact | None] = {role: getattr(data, role) for role in MEASURED}
+        measured = {role: table for role, table in roles.items() if table is not None}
         return {"writer": writer, "backend": self._backend_of(engine, writer), **measured}
 
     def _asked(self, spec: AskedPolicy, engine: AnyBackend) -> Judging:

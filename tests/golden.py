@@ -43,6 +43,9 @@ RED_TEAM = ("94e4d16ee3dcda13", "1c9acaa8909a2dd9")
 META = ("25d8b438e5cbf758", "20487de5e600a848")
 """Of `meta`, which is off in that run, key and digest at iteration 0 of the run in `tests/stages/test_meta.py`."""
 
+NEW_PROMPTS = ("3ff3e3fe47d08562", "f300ee749223961c")
+"""Key and digest of `prompts` at iteration 0 of the run in tests/stages/test_new_prompts.py, which writes new ones."""
+
 
 def golden_of(view: RunView) -> dict[str, tuple[str | None, str]]:
     """Iteration 0 of a run in the form of `GOLDEN`."""

@@ -20,6 +20,7 @@ from selfreward.stages.prompts import prompts, written_of
 from selfreward.writing.rows import OwnPrompt, WrittenPrompt
 from selfreward.writing.settings import AnyWriter, Magpie, SelfInstruct
 from tests.explained import shown
+from tests.golden import NEW_PROMPTS
 from tests.stages.tables import artifact
 from tests.support import Silent, run_scripted
 from tests.test_docs import documented_names
@@ -249,6 +250,11 @@ def test_a_run_asks_samples_and_trains_on_new_prompts(made: RunView) -> None:
     own = {one.id for one in first.records(OwnPrompt, "own")}
     assert any(own & set(one.examples) for one in drafts(second))
     assert len(list(second.records(OwnPrompt, "own"))) == 48
+
+
+def test_what_a_round_writes_is_the_same_everywhere(made: RunView) -> None:
+    asked = made.iterations[0]["prompts"]
+    assert (asked.key, asked.digest) == NEW_PROMPTS, "raise the VERSION of stages/prompts.py, then tests/golden.py"
 
 
 def test_metrics_page_and_explain_tell_of_them(made: RunView) -> None:
