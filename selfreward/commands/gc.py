@@ -5,13 +5,13 @@ judges in every round.
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from selfreward.artifacts import Artifact, Store
 from selfreward.artifacts.atomic_files import locked, locked_if_free
+from selfreward.artifacts.identity import flat_settings
 from selfreward.artifacts.manifest import outlives_gc, read_manifest, write_manifest
 from selfreward.artifacts.runs import read_run
 from selfreward.commands.arguments import run_folder, run_parser
@@ -64,15 +64,16 @@ def collect(folders: Iterable[Path], store: Store, say: Callable[[str], None], *
 def _needed(runs: Path) -> Iterator[Path]:
     """Of each run in `runs`, the folders of its last and best policy, last reward model, and of what it started from.
 
-    Where the previous policy draws too (`sample.from`) or revises, a run that goes on needs the one before the last.
+    Where a setting names the previous policy, which draws, judges or revises, a run that goes on needs the one before
+    the last.
     """
     for folder in runs.iterdir():
         config = read_config(folder)
         if config is None:
             continue
-        view = read_run(folder)
-        drawing, revising = config.get("sample", {}).get("from") or {}, config.get("revise") or {}
-        kept = 2 if drawing.get("previous") or revising.get("policy") == "previous" else 1
+        view, settings = read_run(folder), flat_settings(config)
+        named = any(name.endswith(".policy") and value == "previous" for name, value in settings.items())
+        kept = 2 if named or settings.get("sample.from.previous") else 1
         for stage in WEIGHTS:
             trained = [stages[stage] for stages in view.iterations if stage in stages]
             yield from (one.path.resolve() for one in trained[-kept:])
@@ -80,22 +81,17 @@ def _needed(runs: Path) -> Iterator[Path]:
             yield view.sources["reward"].path.resolve()
         if (best := best_of(view)) is not None and best.folder is not None:
             yield best.folder.resolve()
-        yield from (Path(start).resolve() for start in _starts(config))
+        yield from (Path(model).resolve() for model in _brought(settings))
 
 
-def _starts(config: dict[str, Any]) -> Iterator[str]:
-    """The folders of models that a run with these settings started from, judges or revises with."""
-    judged, gold = config.get("judge") or {}, (config.get("overoptimisation") or {}).get("gold")
-    named = [config["model"].get("path"), *((config.get(part) or {}).get("path") for part in ("reward", "revise"))]
-    for judge in (judged, *(judged.get("members") or {}).values(), *_asked(config), gold):
-        models = (judge or {}).get("models")
-        named += [(judge or {}).get("path"), *(models if isinstance(models, list) else [])]
-    return (one for one in named if one is not None)
-
-
-def _asked(config: dict[str, Any]) -> list[dict[str, Any] | None]:
-    """The judges that other parts than the judge of the run ask."""
-    return [(config.get(part) or {}).get("judge") for part in ("duel", "meta")]
+def _brought(settings: Mapping[str, object]) -> Iterator[str]:
+    """The folders of models that settings name: where a run started, and who judges, revises or writes in it."""
+    for name, value in settings.items():
+        last = name.rpartition(".")[2]
+        if last == "path" and isinstance(value, str):
+            yield value
+        elif last == "models" and isinstance(value, list):
+            yield from (one for one in value if isinstance(one, str))
 
 
 def empty(artifact: Artifact, store: Store) -> None:

@@ -288,11 +288,18 @@ def test_a_policy_that_is_gone_is_told_before_anything_is_drawn(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("shares", "kept"),
-    [("null", [2]), ("{live:.5,previous:.5}", [1, 2]), ("{live:.5,initial:.5}", [2])],
+    ("setting", "kept"),
+    [
+        ("sample.from=null", [2]),
+        ("sample.from={live:.5,previous:.5}", [1, 2]),
+        ("sample.from={live:.5,initial:.5}", [2]),
+        ("judge.policy=previous", [1, 2]),
+    ],
 )
-def test_gc_keeps_what_a_run_that_goes_on_draws_from(shares: str, kept: list[int], tmp_path: Path) -> None:
-    settings = (*SMALL, f"sample.from={shares}", f"store.runs={tmp_path}")
+def test_gc_keeps_what_a_run_that_goes_on_draws_from_or_judges_with(
+    setting: str, kept: list[int], tmp_path: Path
+) -> None:
+    settings = (*SMALL, setting, f"store.runs={tmp_path}")
     config = scripted_config(*settings)
     view = run_scripted(tmp_path, *settings)
     (view.folder / "config.json").write_text(config.model_dump_json())
