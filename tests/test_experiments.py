@@ -30,7 +30,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 FEWER = {
     "constitutional_sl": ["data.train_closed=6", "data.train_open=4"],
     "constitutional_rl": ["data.train_closed=6", "data.train_open=4", "prompts.human=4"],
-    "self_rewarding": ["data.train_closed=5", "data.train_open=1"],
+    "self_rewarding": ["data.train_closed=5", "data.train_open=1", "prompts.budget=2", "prompts.max_draws=4"],
     "meta_rewarding": ["data.train_closed=5", "data.train_open=1", "meta.answers=4"],
     "rft_reward_model": ["data.human_pairs=110"],
     "online_dpo_reward_model": ["data.human_pairs=110"],
