@@ -25,7 +25,8 @@ def shards_of(prompts: Artifact, candidates: Artifact) -> Iterator[list[Item]]:
 
 
 _SETTING = (
-    "judge.max_failed_share (of a duel: duel.judge.max_failed_share; of gold: overoptimisation.gold.max_failed_share)"
+    "judge.max_failed_share (of a duel: duel.judge.max_failed_share; of gold: overoptimisation.gold.max_failed_share; "
+    "of judgments: meta.judge.max_failed_share)"
 )
 
 
