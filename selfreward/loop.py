@@ -80,9 +80,8 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
                 of_judgments = partial(judged, judgments=judgments)
                 metas = meta_of_round(config.meta, spec, t, last.metas, judges, trusted.policy, of_judgments)
         figured = partial(stage, health=trust.part("figures"), duel=part_of(seen.dueled, "figures"))
-        over_policies = part_of(seen.scored, *EARLIER)
-        figured = partial(figured, scored=over_policies, meta=part_of(metas, "figures"))
-        gated = figured(gate, config.gate, judgments=judgments, previous=last.gated)
+        looked = partial(figured, scored=part_of(seen.scored, *EARLIER), meta=part_of(metas, "figures"))
+        gated = looked(gate, config.gate, judgments=judgments, previous=last.gated)
         metas = unless_ended(metas, gated)
         selected = judged(
             select,
@@ -106,11 +105,9 @@ def run_loop(config: RunConfig, run: Run, tracker: Tracker) -> None:
             tracker.iteration(t)
             run.store.reporter.say(reason)
             return
-        mixed = partial(stage, human=data.human, human_pairs=data.human_pairs, feedback=data.feedback)
-        orders = decision.part("orders")
-        mixed = partial(mixed, selected=selected, metas=pairs_of_judgments(metas))
-        mixing = mix_spec(config.mix, config.update, config.meta)
-        training = mixed(mix, mixing, decision=orders, previous=last.training)
+        peopled = partial(stage, human=data.human, human_pairs=data.human_pairs, feedback=data.feedback)
+        mixed = partial(peopled, selected=selected, metas=pairs_of_judgments(metas), decision=decision.part("orders"))
+        training = mixed(mix, mix_spec(config.mix, config.update, config.meta), previous=last.training)
         learned = rewards or reward_of_round(config.reward, run, t, data, policy, start, training)
         trained = stage(
             update,
