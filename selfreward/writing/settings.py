@@ -6,9 +6,8 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from selfreward.backends import AnyBackend, engines_that
 from selfreward.backends.abilities import Ability, in_words
-from selfreward.backends.rendering import ChatSpec
 from selfreward.data.overlap import OverlapSpec
-from selfreward.judges.asked_policy import AskedPolicy
+from selfreward.judges.asked_policy import AskedPolicy, check_policy
 from selfreward.judges.base import JudgeBase
 from selfreward.spec import Spec, execution, neutral
 
@@ -173,27 +172,13 @@ def check_writer(spec: AnyPrompts, run_engine: AnyBackend, model: str, judge: Ju
     if isinstance(spec, TrainingPrompts):
         return
     engine = spec.backend or run_engine
-    if (spec.policy == "external") != (spec.path is not None):
-        raise ValueError(
-            f"prompts.policy={spec.policy} with prompts.path={spec.path}: an external writer, and no other, needs "
-            "prompts.path=<model folder>"
-        )
     if missing := spec.needs - engine.can:
         ways = " or ".join(f"+backend@prompts.backend={one}" for one in engines_that(spec.needs))
         raise ValueError(
             f"prompts={spec.kind} with prompts.policy={spec.policy} on backend={engine.kind}, which cannot "
             f"{in_words(missing)}: set {ways}{', or prompts=self_instruct' if spec.kind == 'magpie' else ''}"
         )
-    if (spec.policy == "endpoint") != (engine.endpoint is not None):
-        raise ValueError(
-            f"prompts.policy={spec.policy} on backend={engine.kind}: set prompts.policy=endpoint where the engine "
-            "names the model itself, as +backend@prompts.backend=server does, and only there"
-        )
-    if spec.policy != "external" and spec.chat != ChatSpec():
-        raise ValueError(
-            "prompts.chat goes with prompts.policy=external: the initial policy is talked to as model.chat_template "
-            "and the settings beside it say, and an endpoint as its server does"
-        )
+    check_policy("prompts", spec, engine)
     if "weights" in engine.can and (engine.kind == "scripted") != (model == "scripted"):
         raise ValueError(
             f"prompts.backend={engine.kind} and model={model} do not go together: scripted goes with scripted alone"
