@@ -44,7 +44,10 @@ def test_a_path_that_needs_quotes_is_given_back_with_them(command: str, path: st
         (["two", "words"], "two is no SETTING=VALUE: a value with spaces needs quotes"),
         (["=3"], "has no name of a setting before '='"),
         (["data={train: café}"], "put each text in it in quotes, as in 'data={name: \"a text\"}'"),
-        (["experiment=3"], "experiment=3 names no file of conf/experiment: give one of controller_evidence, dpo_self"),
+        (
+            ["experiment=3"],
+            "experiment=3 names no file of conf/experiment: give one of constitutional_rl, constitutional_sl",
+        ),
         (["model.path=???"], "model.path is not given: type model.path=VALUE"),
         (["model.path=${nowhere}"], "model.path: Interpolation key 'nowhere' not found"),
         (["~sample.beams"], "Could not delete from config. 'sample.beams' does not exist."),
