@@ -152,7 +152,7 @@ def test_training_that_leaves_no_numbers_is_told(copied: Path, tmp_path: Path) -
 
     spec = RftSpec(device="cpu", trainable="full", learning_rate=1e38, max_grad_norm=1e38, batch_size=1)
     policy = Policy(path=copied, key="k", digest="d")
-    with pytest.raises(StageError, match=r"hold values that are no numbers: lower update\.learning_rate"):
+    with pytest.raises(StageError, match=r"holds? values that are no numbers: lower update\.learning_rate"):
         train_rft(
             spec, policy, [make_example(n) for n in range(4)], tmp_path / "out", tmp_path / "s", 0, lambda *_: None
         )
