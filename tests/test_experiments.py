@@ -33,7 +33,7 @@ FEWER = {
     "constitutional_sl": [*SHORT, "data.train_closed=4", "data.train_open=4"],
     "constitutional_rl": [*SHORT, "data.train_closed=4", "data.train_open=4", "prompts.human=2"],
     "direct_rlaif": [*DRAWS, "data.train_closed=8", "data.train_open=2"],
-    "rlaif": [*DRAWS, "data.train_closed=8", "data.train_open=2", "data.human_pairs=24"],
+    "rlaif": [*DRAWS, "data.train_closed=8", "data.train_open=2", "data.human_pairs=24", "reward.min_pairs=2"],
     "four_updates_direct": DRAWS,
     "four_updates_reward_model": [*DRAWS, "reward.min_pairs=1"],
     "self_rewarding": ["data.train_closed=5", "data.train_open=1", "prompts.budget=2", "prompts.max_draws=4"],
