@@ -18,9 +18,8 @@ BINS = 6
 def main() -> None:
     """Prints a Markdown row for each sixth of the steps of each arm."""
     runs = Path(sys.argv[1] if len(sys.argv) > 1 else "runs")
-    print(
-        "| arm | steps | root of KL a completion | reward model | right | tokens | entropy |\n|---|---|---|---|---|---|---|"
-    )
+    print("| arm | steps | root of KL a completion | reward model | right | tokens | entropy |")
+    print("|---|---|---|---|---|---|---|")
     for arm in ("beta-0.001", "beta-0.3", "lower-0.001"):
         steps = list(read_run(runs / arm).iterations[0]["update"].records(RlStep, "steps"))
         size = -(-len(steps) // BINS)
