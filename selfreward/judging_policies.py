@@ -20,7 +20,7 @@ from selfreward.monitor.gate_rules import GateSpec
 from selfreward.policies import Judging, Policies, Policy, RewardModels
 from selfreward.spec import Json
 from selfreward.stages.gate import asks_to_freeze
-from selfreward.stages.source import MEASURED, Sources
+from selfreward.stages.source import Sources
 from selfreward.stages.update import judge_policy
 from selfreward.updates import AnyUpdate
 from selfreward.writing.settings import AnyPrompts, TrainingPrompts
@@ -155,11 +155,8 @@ class Judges:
         """What `prompts` is given where new ones are written: the `writer`, its backend, and what is measured on."""
         if isinstance(spec, TrainingPrompts):
             return {}
-        engine = spec.backend or self._engine
-        writer = self._asked(spec, engine)
-        roles: dict[str, Artifact | None] = {role: getattr(data, role) for role in MEASURED}
-        measured = {role: table for role, table in roles.items() if table is not None}
-        return {"writer": writer, "backend": self._backend_of(engine, writer), **measured}
+        writer, backend = self.holding(spec)
+        return {"writer": writer, "backend": backend, **data.measured}
 
     def _asked(self, spec: AskedPolicy, engine: AnyBackend) -> Judging:
         if spec.policy == "endpoint":

@@ -20,7 +20,7 @@ from selfreward.row_kinds import PAIRS
 from selfreward.selection import AnySelect
 from selfreward.stages.clean import CleanSpec, clean, cleaning_line
 from selfreward.stages.reward import members_of, reward, reward_line, rewarding_of
-from selfreward.stages.source import MEASURED, Sources
+from selfreward.stages.source import Sources
 from selfreward.updates import AnyUpdate
 from selfreward.updates.reward import RewardSpec
 
@@ -139,10 +139,9 @@ def _start(spec: RewardSpec, run: Run, policy: Policy) -> Policy:
 def _earlier_pairs(named: str, overlap: OverlapSpec, run: Run, data: Sources) -> Artifact:
     """The pairs of an earlier run without those that ask what this one measures."""
     pairs = pairs_of(named, run)
-    measured = {role: getattr(data, role) for role in MEASURED}
     spec = CleanSpec(role="human_pairs", overlap=overlap)
     make: Callable[..., Artifact] = run.source
-    cleaned = make("clean_reward_pairs", clean, spec, table=pairs, **measured)
+    cleaned = make("clean_reward_pairs", clean, spec, table=pairs, **data.measured)
     run.store.reporter.say(cleaning_line({f"pairs of {named}": cleaned}))
     return cleaned if cleaned.rows("dropped") else pairs
 

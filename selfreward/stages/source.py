@@ -68,6 +68,12 @@ class Sources:
     feedback: Artifact | None = None
     red_team: Artifact | None = None
 
+    @property
+    def measured(self) -> dict[str, Artifact]:
+        """The tables that a run measures on, of the roles that it has."""
+        tables: dict[str, Artifact | None] = {role: getattr(self, role) for role in MEASURED}
+        return {role: table for role, table in tables.items() if table is not None}
+
 
 def load_sources(
     data: AnyData, run: Run, backend: Backend, policy: Policy, rooms: Mapping[Role, AnswerLengths]
