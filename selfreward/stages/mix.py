@@ -19,7 +19,6 @@ from selfreward.row_kinds import (
     EXAMPLES,
     PAIRS,
     PROMPTS,
-    RowKind,
     Unit,
     label_of,
     ledger_id,
@@ -178,9 +177,10 @@ def mix(
     """
     kind = row_kind(selected)
     prompts = list(selected.records(HandedPrompt, PROMPTS.table)) if selected.has(PROMPTS.table) else []
-    drawn_anew = prompts if kind is EXAMPLES else []
-    if len(drawn_anew) + selected.rows(kind.table) < spec.min_rows:
-        raise StarvedLoop(_starved(spec, selected, kind))
+    anew = kind is EXAMPLES and selected.has(PROMPTS.table)
+    many, count = (PROMPTS.many, len(prompts)) if anew else (f"own {kind.many}", selected.rows(kind.table))
+    if count < spec.min_rows:
+        raise StarvedLoop(_starved(spec, selected, f"{count} {many}"))
     pool, later = human_rows(kind, selected, {"human": human, "human_pairs": human_pairs, "feedback": feedback})
     decided = round_orders(decision)
     iteration = 0 if previous is None else mixing_of(previous).iteration + 1
@@ -194,7 +194,8 @@ def mix(
     if prompts:
         with out.table(HandedPrompt, PROMPTS.table) as handed:
             handed.write(prompts)
-    _tally_drawn(drawn_anew, spec.draws, stayed)
+    if anew:
+        _tally_drawn(prompts, spec.draws, stayed)
     with out.table(written_as(kind.record, labelled), kind.table) as rows:
         for row in chain(_own_rows(spec, selected, previous, iteration), judgments):
             _tally(row, stayed)
@@ -254,10 +255,9 @@ def _tally(row: TrainingRow, counts: Counter[str]) -> None:
 
 def _tally_drawn(prompts: Sequence[HandedPrompt], draws: int | None, counts: Counter[str]) -> None:
     """Adds prompts, and the tokens of the answers that an update will draw to them, as `_tally` adds rows."""
-    if prompts:
-        assert draws is not None, "prompts are handed to an update that draws"
-        tokens = ceil(draws * fmean(one.tokens for one in prompts))
-        counts.update(self_rows=len(prompts), self_tokens=tokens, self_units=tokens)
+    assert draws is not None, "prompts are handed to an update that draws"
+    tokens = ceil(draws * fmean(one.tokens for one in prompts))
+    counts.update(self_rows=len(prompts), self_tokens=tokens, self_units=tokens)
 
 
 def uses_of(ledger: Iterable[Spent]) -> Counter[str]:
@@ -266,15 +266,14 @@ def uses_of(ledger: Iterable[Spent]) -> Counter[str]:
 
 
 def _own_rows(spec: MixSpec, selected: Artifact, previous: Artifact | None, iteration: int) -> Iterator[TrainingRow]:
-    """The rows that stay from earlier rounds, then this round's own."""
+    """The rows that stay from earlier rounds, then this round's own, which no round is written on yet."""
     kind = row_kind(selected)
     if previous is not None and spec.data != "replace":
         oldest = _oldest(spec, iteration)
         for row in previous.records(kind.record, kind.table):
             if row.iteration is not None and row.iteration >= oldest:
                 yield row
-    for row in selected.records(kind.record, kind.table):
-        yield replace(row, iteration=iteration)
+    yield from selected.records(kind.record, kind.table)
 
 
 def _oldest(spec: MixSpec, iteration: int) -> int:
@@ -289,10 +288,7 @@ def _oldest(spec: MixSpec, iteration: int) -> int:
             return iteration - spec.last_n + 1
 
 
-def _starved(spec: MixSpec, selected: Artifact, kind: RowKind) -> str:
+def _starved(spec: MixSpec, selected: Artifact, rows: str) -> str:
     counts = {name: value for name, value in selection_counts(selected).by_name.items() if value}
     told = ", ".join(f"{name} {value}" for name, value in sorted(counts.items()))
-    drawn_anew = selected.has(PROMPTS.table) and kind is EXAMPLES
-    many, table = (PROMPTS.many, PROMPTS.table) if drawn_anew else (f"own {kind.many}", kind.table)
-    rows = f"{selected.rows(table)} {many}"
     return f"{rows} to train on, mix.min_rows asks for {spec.min_rows}; of all: {told}"
