@@ -81,7 +81,7 @@ def draw_candidates(
             prompt_id=prompt.id,
             index=index,
             text=completion.text,
-            text_hash=hashlib.sha256(completion.text.encode()).hexdigest()[:16],
+            text_hash=text_hash(completion.text),
             finish=completion.finish,
             tokens=completion.tokens,
             logprob=completion.logprob,
@@ -94,6 +94,11 @@ def draw_candidates(
         for prompt, completions in zip(prompts, drawn, strict=True)
         for index, completion in enumerate(completions)
     ]
+
+
+def text_hash(text: str) -> str:
+    """What the text of a candidate is told apart by."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _id(prompt: Prompt, policy: Policy, seed: int, index: int, completion: Completion) -> str:

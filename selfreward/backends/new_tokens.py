@@ -96,6 +96,13 @@ def write_with_rows(
     return NewTokens(tokens=tuple(tokens), ids=tuple(ids), added=tuple(added), rows_before=rows, rows=needed, tied=tied)
 
 
+def embedding_parts(model: Any) -> list[Any]:
+    """The weights and biases with a row for each token, which it is read or written by; what is tied stands once."""
+    heads = [model.get_input_embeddings(), model.get_output_embeddings()]
+    parts = [part for head in heads if head is not None for part in (head.weight, getattr(head, "bias", None))]
+    return list({id(part): part for part in parts if part is not None}.values())
+
+
 def write_new_tokens(folder: Path, new: NewTokens) -> None:
     """Writes what is new to the folder of a policy."""
     write_json(folder / FILE, new.model_dump(mode="json"))
@@ -109,9 +116,7 @@ def _begin_rows(model: Any, rows: int, fresh: Sequence[int], known: Sequence[int
         if rows > model.get_input_embeddings().num_embeddings:
             with torch.random.fork_rng(devices=[]), quiet():  # it draws rows, which are overwritten
                 model.resize_token_embeddings(rows, mean_resizing=False)
-        heads = [model.get_input_embeddings(), model.get_output_embeddings()]
-        parts = [part for head in heads if head is not None for part in (head.weight, getattr(head, "bias", None))]
-        for part in {id(part): part for part in parts if part is not None}.values():
+        for part in embedding_parts(model):
             # In float64 the order of a sum, which threads choose, does not reach the digits that are kept.
             starts = range(0, len(known), _AT_ONCE)
             total = sum(part[list(known[start : start + _AT_ONCE])].double().sum(0) for start in starts)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import ceil
 from statistics import fmean
 from typing import ClassVar, Literal, Self
@@ -41,7 +41,6 @@ class Prompts(SelectBase):
     """
 
     makes: ClassVar[RowKind] = EXAMPLES
-    counted: ClassVar[tuple[str, ...]] = ("prompts_handed", ALIKE)
     chooses: ClassVar[bool] = False
 
     kind: Literal["prompts"] = "prompts"
@@ -101,14 +100,5 @@ def _differ(rated: Sequence[Rated]) -> bool:
 
 
 def _prompt(asked: Asked) -> HandedPrompt:
-    prompt = asked.prompt
-    return HandedPrompt(
-        id=prompt.id,
-        messages=prompt.messages,
-        stratum=prompt.stratum,
-        source=prompt.source,
-        references=prompt.references,
-        match=prompt.match,
-        columns=prompt.columns if isinstance(prompt, RowPrompt) else None,
-        tokens=ceil(fmean(one.candidate.tokens for one in asked.rated)),
-    )
+    shown = {one.name: getattr(asked.prompt, one.name) for one in fields(asked.prompt)}
+    return HandedPrompt(**shown, tokens=ceil(fmean(one.candidate.tokens for one in asked.rated)))

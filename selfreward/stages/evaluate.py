@@ -1,6 +1,6 @@
 """Evaluate: held-out prompts and the final gold set. Nothing here feeds the loop."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Annotated
@@ -62,10 +62,14 @@ def sampled_answers(evaluated: Artifact) -> dict[str, list[EvaluatedAnswer]]:
     """The answers to each held-out prompt at `evaluate.temperature`, in their order, by the prompt's id."""
     answers = list(evaluated.records(EvaluatedAnswer))
     hottest = max((one.temperature for one in answers), default=GREEDY)  # the ladder ends below it
+    return by_prompt(one for one in answers if one.temperature == hottest)
+
+
+def by_prompt(answers: Iterable[EvaluatedAnswer]) -> dict[str, list[EvaluatedAnswer]]:
+    """The answers to each prompt, in their order, by its id."""
     found: dict[str, list[EvaluatedAnswer]] = {}
     for one in answers:
-        if one.temperature == hottest:
-            found.setdefault(one.prompt_id, []).append(one)
+        found.setdefault(one.prompt_id, []).append(one)
     return found
 
 

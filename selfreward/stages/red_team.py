@@ -26,7 +26,7 @@ from selfreward.judges.standard import Standard
 from selfreward.metrics.sharpening import EvaluatedAnswer
 from selfreward.policies import Judging, Policy
 from selfreward.records import Outcome, Prompt
-from selfreward.stages.evaluate import EvaluateSpec, answers_to, sampled_answers
+from selfreward.stages.evaluate import EvaluateSpec, answers_to, by_prompt, sampled_answers
 from selfreward.thought import estimated_answer_tokens
 
 VERSION = 1
@@ -160,8 +160,8 @@ def _by_gold(
     if spec.gold is None:
         return {}, None
     judging = spec.gold.build(Means(policy=gold, backend=engines.get("gold")))
-    own = items_of(prompts, _by_prompt(answers), policy, seed)
-    first = None if baseline is None else _by_prompt(baseline.records(EvaluatedAnswer))
+    own = items_of(prompts, by_prompt(answers), policy, seed)
+    first = None if baseline is None else by_prompt(baseline.records(EvaluatedAnswer))
     start = None if first is None else items_of(prompts, first, policy, seed)
     standard = None if baseline is None else red_teamed_of(baseline).standard
     ask = partial(score_answers, out, spec.gold, judging, own, start, standard=standard, rows="gold")
@@ -214,10 +214,3 @@ def _manner(rows: Sequence[ReadAnswer], seed: int) -> Manner:
         evaded=share_of([float(one.evaded) for one in rows], of, _NO_ANSWER),
         tokens=mean_of([float(one.tokens) for one in rows], of, seed, _NO_ANSWER),
     )
-
-
-def _by_prompt(answers: Iterable[EvaluatedAnswer]) -> dict[str, list[EvaluatedAnswer]]:
-    found: dict[str, list[EvaluatedAnswer]] = {}
-    for one in answers:
-        found.setdefault(one.prompt_id, []).append(one)
-    return found

@@ -1,6 +1,5 @@
 """Revise: the first answers to each prompt, criticised by principles and revised, beside all that were drawn."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ from selfreward.artifacts.many_rows import few_collections
 from selfreward.backends import AnyBackend, engines_that
 from selfreward.backends.abilities import in_words
 from selfreward.backends.base import Backend
+from selfreward.backends.candidates import text_hash
 from selfreward.judges.asked_policy import check_policy
 from selfreward.judges.base import Item
 from selfreward.judges.judge_shard import shards_of
@@ -136,7 +136,7 @@ def _revision(original: Candidate, made: Revision, tokens: int) -> RevisedCandid
         prompt_id=original.prompt_id,
         index=original.index,
         text=text,
-        text_hash=hashlib.sha256(text.encode()).hexdigest()[:16],
+        text_hash=text_hash(text),
         finish="stop",
         tokens=tokens,
         logprob=None,

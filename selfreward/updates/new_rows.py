@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from selfreward.backends.new_tokens import NewTokens
+from selfreward.backends.new_tokens import NewTokens, embedding_parts
 from selfreward.errors import ConfigError
 
 
@@ -16,16 +16,14 @@ def train_rows(weight_decay: float, model: Any, new: NewTokens) -> int:
     """
     import torch
 
-    heads = [model.get_input_embeddings(), model.get_output_embeddings()]
-    parts = [part for head in heads if head is not None for part in (head.weight, getattr(head, "bias", None))]
-    frozen = {id(part): part for part in parts if part is not None and not part.requires_grad}
+    frozen = [part for part in embedding_parts(model) if not part.requires_grad]
     if frozen and weight_decay:
         raise ConfigError(
             f"update.weight_decay={weight_decay:g} would shrink the frozen embeddings beside those of {new.tokens[0]}: "
             "set update.weight_decay=0, or update.trainable=full"
         )
     trained = 0
-    for part in frozen.values():
+    for part in frozen:
         mask = torch.zeros(len(part), *[1] * (part.dim() - 1), dtype=part.dtype, device=part.device)
         mask[list(new.ids)] = 1
         part.requires_grad_(True)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from selfreward.backends.base import Conversation
+from selfreward.judges.prompting import OPENING
 from selfreward.records import Message
 
 _OPENS_TAG = re.compile(r"<(?=\s*/?\s*request)", re.IGNORECASE)
@@ -40,7 +41,7 @@ def verdict_in(reply: str) -> bool | None:
 
 
 def _tagged(text: str) -> str:
-    harmless = _OPENS_TAG.sub("‹", text)  # noqa: RUF001
+    harmless = _OPENS_TAG.sub(OPENING, text)
     return f"<request>\n{harmless}\n</request>"
 
 
