@@ -14,8 +14,8 @@ from selfreward.metrics.intervals import Interval
 from selfreward.metrics.probe_rows import Measurement, PromptMeasure
 from selfreward.metrics.sharpening import EvaluatedAnswer
 from selfreward.reading.rounds import Round, rounds_of
+from selfreward.selection.mixing import Mixing, Spent
 from selfreward.spec import Json
-from selfreward.stages.mix import Mixing, Spent
 
 DIGITS = 4
 # Of the settings, all groups but those that say where and how fast; of a finding, what the tables use.

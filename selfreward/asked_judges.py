@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from selfreward.backends import AnyBackend, engines_that
-from selfreward.backends.abilities import in_words
-from selfreward.judges.asked_policy import check_policy
+from selfreward.backends import AnyBackend
+from selfreward.judges.asked_policy import check_engine, check_policy
 from selfreward.judges.base import JudgeBase, PolicyJudgeBase
 
 
@@ -31,22 +30,12 @@ def check_judge(asked: AskedJudge, *, brought: Sequence[str], scripted: bool) ->
             raise ValueError(
                 f"{name}.own={','.join(judge.own)}: only the judge of a run is held against gold, set judge.own instead"
             )
-    if missing := judge.needs - engine.can:
-        ways = [f"backend={one} or +backend@{name}.backend={one}" for one in engines_that(judge.needs)]
-        ways += [f"{name}.{setting}" for setting in judge.ways_without(missing)]
-        raise ValueError(
-            f"{name}={judge.called} with backend={engine.kind}, which cannot {in_words(missing)}"
-            f"{' as it is set' if missing <= engine.could else ''}: set {', or '.join(ways)}"
-        )
+    ways = [f"{name}.{setting}" for setting in judge.ways_without(judge.needs - engine.can)]
+    check_engine(f"{name}={judge.called}", judge.needs, engine, setting=name, scripted=scripted, ways=ways)
     if (why := judge.why_lacking(name, brought)) is not None:
         raise ValueError(why)
     if asked.answers is not None and (why := judge.why_unfit(name, asked.answers)) is not None:
         raise ValueError(why)
-    if "weights" in engine.can and (engine.kind == "scripted") != scripted:
-        raise ValueError(
-            f"{name}.backend={engine.kind} and {'model=scripted' if scripted else 'a real model'} do not go "
-            "together: scripted goes with scripted alone"
-        )
 
 
 def check_measured(members: Mapping[str, JudgeBase]) -> None:

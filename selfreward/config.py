@@ -108,9 +108,9 @@ class RunConfig(Spec):
         check_labels(self.select, self.judge)
         check_meta(self.meta, self.judge, self.select, self.update)
         check_human_prompts(self.select, self.prompts.human)
-        check_writer(self.prompts, self.backend, self.model.kind, self.judge)
-        judges = {one.name: one.judge for one in judges_of(self)}
         scripted = self.model.kind == "scripted"
+        check_writer(self.prompts, self.backend, self.judge, scripted=scripted)
+        judges = {one.name: one.judge for one in judges_of(self)}
         check_reward(
             self.reward, scripted=scripted, data=self.data, select=self.select, update=self.update, judges=judges
         )

@@ -182,7 +182,7 @@ def test_the_real_share_is_set_in_one_place_and_the_monitor_has_its_defaults_oth
         ),
         (
             [GOLD, "judge@overoptimisation.gold=rubric", *INITIAL_GOLD, "overoptimisation.gold.constrained=true"],
-            r"overoptimisation\.gold=rubric with backend=hf, which cannot hold an answer to a pattern",
+            r"overoptimisation\.gold=rubric on backend=hf, which cannot hold an answer to a pattern",
         ),
         (["judge.policy=someone"], r"judge\.policy=someone: .*'live'"),
         (["backend=scripted"], r"scripted goes with scripted alone"),
@@ -223,7 +223,7 @@ def test_the_real_share_is_set_in_one_place_and_the_monitor_has_its_defaults_oth
         ),
         (
             ["prompts=magpie", *SERVED, "prompts.policy=endpoint"],
-            r"prompts=magpie .*cannot hold .*tokens.*backend=hf or .*backend=vllm, or prompts=self_instruct",
+            r"prompts=magpie .*cannot hold .*tokens.*backend=hf, or .*backend=vllm, or prompts=self_instruct",
         ),
         (["update=kto"], r"update=kto with select=best_of_k: .*update=kto goes with select=unpaired"),
         ([*UNPAIRED, "update.batch_size=1"], r"update\.batch_size=1: .*set update\.batch_size to 2 or more"),

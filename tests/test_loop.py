@@ -13,7 +13,7 @@ from selfreward.errors import StageError, StarvedLoop
 from selfreward.loop import run_loop
 from selfreward.reading.chain import explain
 from selfreward.records import Candidate, Example, Judgment
-from selfreward.stages.mix import Spent
+from selfreward.selection.mixing import Spent
 from selfreward.tracking import Tracker, metrics_of_run
 from tests.golden import GOLDEN, golden_of
 from tests.support import Silent, run_scripted, scripted_config

@@ -1,10 +1,11 @@
 """Which policy is asked beside the one that is trained, and on what engine."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from selfreward.backends import AnyBackend, BackendSpec
-from selfreward.backends.abilities import Ability
+from selfreward.backends import AnyBackend, BackendSpec, engines_that
+from selfreward.backends.abilities import OWN_POLICY, Ability, in_words
 from selfreward.backends.rendering import ChatSpec
 from selfreward.spec import Spec, execution
 
@@ -51,4 +52,25 @@ def check_policy(name: str, asked: AskedPolicy, engine: AnyBackend) -> None:
         raise ValueError(
             f"{name}.chat goes with {name}.policy=external: a run's own policies are talked to as model.chat_template, "
             "model.template_kwargs, model.end_of_turn and model.date say, and an endpoint as its server does"
+        )
+
+
+def check_engine(
+    part: str, needs: frozenset[Ability], engine: AnyBackend, *, setting: str, scripted: bool, ways: Sequence[str] = ()
+) -> None:
+    """Raises ValueError where an engine cannot do what a part `needs`, or holds no models of the run's kind.
+
+    `part` is set below `setting`, and `ways` are settings by which it would need less. The model may be `scripted`.
+    """
+    if missing := needs - engine.can:
+        able = [f"+backend@{setting}.backend={one}" for one in engines_that(needs)]
+        run = [f"backend={one}" for one in engines_that(needs | OWN_POLICY)]
+        raise ValueError(
+            f"{part} on backend={engine.kind}, which cannot {in_words(missing)}"
+            f"{' as it is set' if missing <= engine.could else ''}: set {', or '.join([*run, *able, *ways])}"
+        )
+    if "weights" in engine.can and (engine.kind == "scripted") != scripted:
+        raise ValueError(
+            f"{setting}.backend={engine.kind} and {'model=scripted' if scripted else 'a real model'} do not go "
+            "together: scripted goes with scripted alone"
         )

@@ -8,8 +8,8 @@ from selfreward.judge_quality.estimate import Measure
 from selfreward.reading.judge_changes import judge_change
 from selfreward.reading.rounds import Round
 from selfreward.report.figures import DASH, MINUS, arrow, below, change, count, limits, share
+from selfreward.selection.mixing import MetaMixing
 from selfreward.stages.meta import LEFT_OUT, Meta
-from selfreward.stages.mix import MetaMixing
 
 Row = Sequence[str]
 

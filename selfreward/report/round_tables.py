@@ -7,7 +7,7 @@ from selfreward.reading.rounds import MAKING, Cost, Round, share_of, total
 from selfreward.report.charts import Bar, ChartFigure, bar_chart
 from selfreward.report.figures import DASH, MINUS, arrow, below, count, seconds, share
 from selfreward.selection.choice import SelectionCounts
-from selfreward.stages.mix import MetaMixing
+from selfreward.selection.mixing import MetaMixing
 from selfreward.stages.sample import Sampled
 from selfreward.stages.source import LEFT_OUT, columns_line, counted
 

@@ -1,8 +1,8 @@
 """Mix: own examples and real human ones, in the share that was decided, with a ledger of what was spent."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from itertools import chain
 from math import ceil
 from statistics import fmean
@@ -12,14 +12,13 @@ from pydantic import PositiveInt, model_validator
 
 from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.many_rows import few_collections
-from selfreward.artifacts.reports import load_report, save_report
+from selfreward.artifacts.reports import save_report
 from selfreward.errors import StarvedLoop
 from selfreward.records import Origin, PreferencePair, TrainingRow
 from selfreward.row_kinds import (
     EXAMPLES,
     PAIRS,
     PROMPTS,
-    Unit,
     label_of,
     ledger_id,
     tokens_of,
@@ -30,6 +29,7 @@ from selfreward.selection.choice import selection_counts
 from selfreward.selection.handed import HandedPrompt
 from selfreward.selection.human_rows import draw_human, human_rows
 from selfreward.selection.judgments import within_share
+from selfreward.selection.mixing import MetaMixing, Mixing, Spent, mixing_of, uses_of
 from selfreward.selection.orders import round_orders
 from selfreward.selection.training_rows import has_labels, row_kind
 from selfreward.spec import Spec, execution, neutral
@@ -79,72 +79,6 @@ def mix_spec(spec: MixSpec, update: UpdateBase, meta: MetaSpec | None) -> RoundM
     return RoundMixSpec(**spec.model_dump(), draws=update.draws, meta_share=None if meta is None else meta.max_share)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """One use of a human example or pair, and in which round; `tokens` of its answer, of a pair both."""
-
-    example_id: str
-    iteration: int
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mixing:
-    """What a training set is made of, and what is left of the human data.
-
-    Of this set: rows of both origins and the tokens of their answers, without thoughts. Where the update draws
-    answers to train on, `self_rows` are their prompts and `self_tokens` what they will have if they are as long as
-    the round's candidates. `human_rows_drawn` came in this round, `human_rows_fresh` of them for the first time. Of
-    the run so far: `human_rows_spent` were used once or more, `human_rows_left` may be used again, `reuse_epochs` are
-    uses a used row, None where none was; `human_left` is the budget in `unit`s, None without one. `real_share_asked`
-    is of `unit`s; what was reached is given in tokens and rows. `short` says how many units are missing, whatever the
-    reason; `dry` that pool or budget had no more.
-    """
-
-    iteration: int
-    unit: Unit
-    self_rows: int
-    self_tokens: int
-    human_rows: int
-    human_tokens: int
-    human_rows_drawn: int
-    human_rows_fresh: int
-    human_rows_spent: int
-    human_rows_left: int
-    human_left: int | None
-    max_uses: int
-    reuse_epochs: float | None
-    real_share_asked: float
-    real_share_tokens: float
-    real_share_rows: float
-    short: int
-    dry: bool
-    sft_weight: float
-
-    @property
-    def real_share(self) -> float:
-        """The share that was reached, of the unit that was asked for."""
-        return self.real_share_rows if self.unit == "pairs" else self.real_share_tokens
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetaMixing(Mixing):
-    """The same where judgments are judged: what of this set are pairs of judgments, the policy's own in the real share.
-
-    They are no part of `self_rows`. `meta_rows_new` came in this round, `meta_rows_over` more are over the share.
-    """
-
-    meta_rows: int
-    meta_tokens: int
-    meta_rows_new: int
-    meta_rows_over: int
-
-
-def mixing_of(training: Artifact) -> Mixing:
-    """The report of a training set; a MetaMixing where judgments are judged."""
-    return load_report(training, "mixing", MetaMixing if "meta_share" in training.spec else Mixing)
-
-
 def sft_weight_of(training: Artifact) -> float:
     """The weight that was ordered for the likelihood of preferred answers; 0 for rows that are no mix."""
     return mixing_of(training).sft_weight if training.manifest.stage == mix.__name__ else 0.0
@@ -173,77 +107,93 @@ def mix(
     answers as desirable ones. `decision` is the part `orders` of that of this round; its `human_left` is never
     exceeded. Prompts that the update draws answers to are table `prompts`; where it trains on nothing else of the
     policy's own, the real share is of the tokens that those answers will have. `metas` are the pairs of the stage meta.
-    Raises StarvedLoop with fewer than `spec.min_rows` own rows, or prompts, this round.
+    Raises StarvedLoop with fewer than `spec.min_rows` own rows, or prompts, this round; and with no prompt to draw to.
     """
     kind = row_kind(selected)
-    prompts = list(selected.records(HandedPrompt, PROMPTS.table)) if selected.has(PROMPTS.table) else []
-    anew = kind is EXAMPLES and selected.has(PROMPTS.table)
-    many, count = (PROMPTS.many, len(prompts)) if anew else (f"own {kind.many}", selected.rows(kind.table))
-    if count < spec.min_rows:
-        raise StarvedLoop(_starved(spec, selected, f"{count} {many}"))
-    pool, later = human_rows(kind, selected, {"human": human, "human_pairs": human_pairs, "feedback": feedback})
+    handed = list(selected.records(HandedPrompt, PROMPTS.table)) if selected.has(PROMPTS.table) else None
+    anew = handed if kind is EXAMPLES else None
+    _raise_if_starved(spec, selected, handed)
     decided = round_orders(decision)
     iteration = 0 if previous is None else mixing_of(previous).iteration + 1
+    pool, later = human_rows(kind, selected, {"human": human, "human_pairs": human_pairs, "feedback": feedback})
     spent = [] if previous is None else list(previous.records(Spent, "ledger"))
-    share, budget = decided.real_share, decided.human_left
-    stayed, uses = Counter[str](), uses_of(spent)
+    uses = uses_of(spent)
     own = [selected] if previous is None or spec.data == "replace" else [selected, previous]
     made = [] if metas is None else list(metas.records(PreferencePair, PAIRS.table))
     judgments = [] if spec.meta_share is None else within_share(made, selected.rows(kind.table), spec.meta_share)
     labelled = any(label_of(row) is not None for row in pool) or has_labels(own, kind.table)
-    if prompts:
-        with out.table(HandedPrompt, PROMPTS.table) as handed:
-            handed.write(prompts)
-    if anew:
-        _tally_drawn(prompts, spec.draws, stayed)
+    counts = Counter[str]()
+    if handed is not None:
+        with out.table(HandedPrompt, PROMPTS.table) as table:
+            table.write(handed)
+    if anew is not None:
+        _tally_drawn(anew, spec.draws, counts)
     with out.table(written_as(kind.record, labelled), kind.table) as rows:
         for row in chain(_own_rows(spec, selected, previous, iteration), judgments):
-            _tally(row, stayed)
+            _tally(row, counts)
             rows.add(replace(row, iteration=iteration) if row.iteration is None else row)
-        wanted = share / (1 - share) * (stayed["self_units"] + stayed["meta_units"]) - stayed["human_units"]
-        able = [row for row in pool if uses[ledger_id(row)] < spec.max_uses]
+        share = decided.real_share
+        wanted = share / (1 - share) * (counts["self_units"] + counts["meta_units"]) - counts["human_units"]
         there = {entry.example_id for entry in spent if entry.iteration >= _oldest(spec, iteration)}
-        drawn, dry = draw_human([row for row in able if ledger_id(row) not in there], uses, wanted, budget, seed)
-        fresh = [replace(row, iteration=iteration) for row in drawn]
-        rows.add(*fresh)
-    ledger = spent + [Spent(example_id=ledger_id(row), iteration=iteration, tokens=tokens_of(row)) for row in fresh]
+        able = [row for row in pool if uses[ledger_id(row)] < spec.max_uses and ledger_id(row) not in there]
+        drawn, dry = draw_human(able, uses, wanted, decided.human_left, seed)
+        for row in drawn:
+            _tally(row, counts)
+            rows.add(replace(row, iteration=iteration))
+    units = sum(map(units_of, drawn))
+    ledger = spent + [Spent(example_id=ledger_id(row), iteration=iteration, tokens=tokens_of(row)) for row in drawn]
     with out.table(Spent, "ledger") as kept:
         kept.write(ledger)
-    came, used = Counter[str](), uses_of(ledger)
-    for row in fresh:
-        _tally(row, came)
-    human_ids = {*map(ledger_id, pool), *later}
-    total = stayed + came
+    used = uses_of(ledger)
     mixing = Mixing(
         iteration=iteration,
         unit=kind.unit,
-        self_rows=total["self_rows"],
-        self_tokens=total["self_tokens"],
-        human_rows=total["human_rows"],
-        human_tokens=total["human_tokens"],
-        human_rows_drawn=len(fresh),
-        human_rows_fresh=sum(uses[ledger_id(row)] == 0 for row in fresh),
+        self_rows=counts["self_rows"],
+        self_tokens=counts["self_tokens"],
+        human_rows=counts["human_rows"],
+        human_tokens=counts["human_tokens"],
+        human_rows_drawn=len(drawn),
+        human_rows_fresh=sum(uses[ledger_id(row)] == 0 for row in drawn),
         human_rows_spent=len(used),
-        human_rows_left=sum(used[one] < spec.max_uses for one in human_ids),
-        human_left=None if budget is None else budget - came["human_units"],
+        human_rows_left=sum(used[one] < spec.max_uses for one in {*map(ledger_id, pool), *later}),
+        human_left=None if decided.human_left is None else decided.human_left - units,
         max_uses=spec.max_uses,
         reuse_epochs=len(ledger) / len(used) if used else None,
         real_share_asked=share,
-        real_share_tokens=total["human_tokens"] / sum(total[f"{origin}_tokens"] for origin in get_args(Origin)),
-        real_share_rows=total["human_rows"] / sum(total[f"{origin}_rows"] for origin in get_args(Origin)),
-        short=max(0, round(wanted) - came["human_units"]),
+        real_share_tokens=_human_share(counts, "tokens"),
+        real_share_rows=_human_share(counts, "rows"),
+        short=max(0, round(wanted) - units),
         dry=dry,
         sft_weight=decided.orders.sft_weight,
     )
     if spec.meta_share is not None:
         mixing = MetaMixing(
             **asdict(mixing),
-            meta_rows=total["meta_rows"],
-            meta_tokens=total["meta_tokens"],
+            meta_rows=counts["meta_rows"],
+            meta_tokens=counts["meta_tokens"],
             meta_rows_new=len(judgments),
             meta_rows_over=len(made) - len(judgments),
         )
     save_report(out, "mixing", mixing)
+
+
+def _raise_if_starved(spec: MixSpec, selected: Artifact, handed: Sequence[HandedPrompt] | None) -> None:
+    """Raises StarvedLoop with too few own rows, or prompts where those alone are trained on, or no prompts at all."""
+    kind = row_kind(selected)
+    found, many = selected.rows(kind.table), f"own {kind.many}"
+    if kind is EXAMPLES and handed is not None:
+        found, many = len(handed), PROMPTS.many
+    if found < spec.min_rows:
+        raise StarvedLoop(f"{found} {many} to train on, mix.min_rows asks for {spec.min_rows}; {_of_all(selected)}")
+    if handed == []:
+        raise StarvedLoop(
+            f"{found} {many}, and no prompt for the update to draw answers to: of none do the scores differ, "
+            f"select.prompts=all hands on every prompt; {_of_all(selected)}"
+        )
+
+
+def _human_share(counts: Counter[str], what: str) -> float:
+    return counts[f"human_{what}"] / sum(counts[f"{origin}_{what}"] for origin in get_args(Origin))
 
 
 def _tally(row: TrainingRow, counts: Counter[str]) -> None:
@@ -258,11 +208,6 @@ def _tally_drawn(prompts: Sequence[HandedPrompt], draws: int | None, counts: Cou
     assert draws is not None, "prompts are handed to an update that draws"
     tokens = ceil(draws * fmean(one.tokens for one in prompts))
     counts.update(self_rows=len(prompts), self_tokens=tokens, self_units=tokens)
-
-
-def uses_of(ledger: Iterable[Spent]) -> Counter[str]:
-    """How often each human row was used, by its id in the ledger; 0 for one that was not."""
-    return Counter(entry.example_id for entry in ledger)
 
 
 def _own_rows(spec: MixSpec, selected: Artifact, previous: Artifact | None, iteration: int) -> Iterator[TrainingRow]:
@@ -288,7 +233,6 @@ def _oldest(spec: MixSpec, iteration: int) -> int:
             return iteration - spec.last_n + 1
 
 
-def _starved(spec: MixSpec, selected: Artifact, rows: str) -> str:
+def _of_all(selected: Artifact) -> str:
     counts = {name: value for name, value in selection_counts(selected).by_name.items() if value}
-    told = ", ".join(f"{name} {value}" for name, value in sorted(counts.items()))
-    return f"{rows} to train on, mix.min_rows asks for {spec.min_rows}; of all: {told}"
+    return f"of all: {', '.join(f'{name} {value}' for name, value in sorted(counts.items()))}"

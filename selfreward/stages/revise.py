@@ -8,11 +8,10 @@ from functools import partial
 
 from selfreward.artifacts import Artifact, Output, derive_seed
 from selfreward.artifacts.many_rows import few_collections
-from selfreward.backends import AnyBackend, engines_that
-from selfreward.backends.abilities import in_words
+from selfreward.backends import AnyBackend
 from selfreward.backends.base import Backend
 from selfreward.backends.candidates import text_hash
-from selfreward.judges.asked_policy import check_policy
+from selfreward.judges.asked_policy import check_engine, check_policy
 from selfreward.judges.base import Item
 from selfreward.judges.judge_shard import shards_of
 from selfreward.judges.reviser import ReviseSpec, revise_answers
@@ -46,11 +45,7 @@ def check_revise(spec: ReviseSpec | None, select: AnySelect, k: int, engine: Any
         )
     engine = spec.engine or engine
     check_policy("revise", spec, engine)
-    if missing := spec.needs - engine.can:
-        ways = " or ".join(f"+backend@revise.backend={one}" for one in engines_that(spec.needs))
-        raise ValueError(f"revise with backend={engine.kind}, which cannot {in_words(missing)}: set {ways}")
-    if "weights" in engine.can and (engine.kind == "scripted") != scripted:
-        raise ValueError(f"revise.backend={engine.kind} does not go with this model: scripted goes with scripted alone")
+    check_engine("revise", spec.needs, engine, setting="revise", scripted=scripted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from selfreward.backends import AnyBackend, engines_that
-from selfreward.backends.abilities import Ability, in_words
+from selfreward.backends import AnyBackend
+from selfreward.backends.abilities import Ability
 from selfreward.data.overlap import OverlapSpec
-from selfreward.judges.asked_policy import AskedPolicy, check_policy
+from selfreward.judges.asked_policy import AskedPolicy, check_engine, check_policy
 from selfreward.judges.base import JudgeBase
 from selfreward.spec import Spec, execution, neutral
 
@@ -167,22 +167,15 @@ AnyPrompts = TrainingPrompts | AnyWriter
 PromptsSpec = Annotated[AnyPrompts, Field(discriminator="kind")]
 
 
-def check_writer(spec: AnyPrompts, run_engine: AnyBackend, model: str, judge: JudgeBase) -> None:
+def check_writer(spec: AnyPrompts, run_engine: AnyBackend, judge: JudgeBase, *, scripted: bool) -> None:
     """Raises ValueError for a writer that is not named rightly or cannot be held, and a judge that needs references."""
     if isinstance(spec, TrainingPrompts):
         return
     engine = spec.backend or run_engine
-    if missing := spec.needs - engine.can:
-        ways = " or ".join(f"+backend@prompts.backend={one}" for one in engines_that(spec.needs))
-        raise ValueError(
-            f"prompts={spec.kind} with prompts.policy={spec.policy} on backend={engine.kind}, which cannot "
-            f"{in_words(missing)}: set {ways}{', or prompts=self_instruct' if spec.kind == 'magpie' else ''}"
-        )
+    ways = ["prompts=self_instruct"] if spec.kind == "magpie" else []
+    part = f"prompts={spec.kind} with prompts.policy={spec.policy}"
+    check_engine(part, spec.needs, engine, setting="prompts", scripted=scripted, ways=ways)
     check_policy("prompts", spec, engine)
-    if "weights" in engine.can and (engine.kind == "scripted") != (model == "scripted"):
-        raise ValueError(
-            f"prompts.backend={engine.kind} and model={model} do not go together: scripted goes with scripted alone"
-        )
     if judge.why_lacking("judge", ()) is not None:
         raise ValueError(
             f"prompts={spec.kind} with judge={judge.called}: it needs columns of a prompt's row, and new prompts have "

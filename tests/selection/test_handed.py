@@ -7,12 +7,13 @@ import pytest
 from selfreward.artifacts import Artifact, Store
 from selfreward.errors import StarvedLoop
 from selfreward.records import Example, PreferencePair, RowPrompt
-from selfreward.row_kinds import EXAMPLES, PROMPTS
+from selfreward.row_kinds import EXAMPLES, PAIRS, PROMPTS
 from selfreward.selection.choice import selection_counts
 from selfreward.selection.fates import Fate
 from selfreward.selection.handed import HandedPrompt, Prompts
+from selfreward.selection.mixing import mixing_of
 from selfreward.selection.pairs import PreferencePairs
-from selfreward.stages.mix import RoundMixSpec, mix, mixing_of
+from selfreward.stages.mix import RoundMixSpec, mix
 from tests.stages.tables import artifact, human_example, open_prompt, ordered, selected
 from tests.support import Silent
 
@@ -79,3 +80,13 @@ def test_too_few_prompts_end_the_run_with_the_counts(tmp_path: Path) -> None:
     chosen = selected(tmp_path, OWN, Prompts(prompts="mixed"))
     with pytest.raises(StarvedLoop, match=r"^2 prompts to train on, mix\.min_rows asks for 3; of all: .*alike 2"):
         mixed(tmp_path, chosen, draws=8, min_rows=3)
+
+
+def test_pairs_without_a_prompt_to_draw_to_end_the_run_with_the_counts(tmp_path: Path) -> None:
+    """A penalty on length makes pairs of answers whose scores are equal."""
+    alike = [(open_prompt(number), [("Yes.", 1.0), ("Yes, I do.", 1.0)]) for number in range(4)]
+    rule = PreferencePairs(prompts="mixed", length_penalty=0.1)
+    chosen = selected(tmp_path, alike, rule, longer=True)
+    assert chosen.rows(PAIRS.table) == 4
+    with pytest.raises(StarvedLoop, match=r"^4 own pairs, and no prompt .* select\.prompts=all .*prompts_alike 4"):
+        mixed(tmp_path, chosen, draws=8)

@@ -15,9 +15,10 @@ from selfreward.artifacts.runs import RunView
 from selfreward.records import Example, Feedback, PreferencePair
 from selfreward.row_kinds import FEEDBACK
 from selfreward.selection.choice import selection_counts
+from selfreward.selection.mixing import Spent, mixing_of
 from selfreward.selection.pool import Rated
 from selfreward.selection.unpaired import Unpaired
-from selfreward.stages.mix import RoundMixSpec, Spent, mix, mixing_of
+from selfreward.stages.mix import RoundMixSpec, mix
 from tests.explained import rounds, shown
 from tests.explained import told as explained
 from tests.selection.test_examples import PROMPT, rated

@@ -1,6 +1,7 @@
 """Artifacts of made-up rows, to call a stage without a loop."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from selfreward.artifacts import Artifact, Output, Part, Store
@@ -135,6 +136,12 @@ def ordered(folder: Path, real_share: float = 0.2, human_left: int | None = None
     return artifact(folder, f"decision {decision}", {}, orders=decision).part("orders")
 
 
+def lengthened(folder: Path, candidates: Artifact) -> Artifact:
+    """The same candidates, each ten tokens longer than the one before it of its prompt."""
+    rows = [replace(one, tokens=one.tokens + 10 * one.index) for one in candidates.records(Candidate)]
+    return artifact(folder, "longer and longer", {"rows": (Candidate, rows)})
+
+
 def selected(
     folder: Path,
     answers: Answers,
@@ -142,14 +149,19 @@ def selected(
     decision: Part | None = None,
     first: Answers = (),
     human: Sequence[Example] = (),
+    *,
+    longer: bool = False,
 ) -> Artifact:
-    """What select makes of a round's answers, under the orders of `decision`."""
+    """What select makes of a round's answers, under the orders of `decision`; `longer` ones, if asked for."""
+    given = round_of(folder, answers, human=human)
+    if longer:
+        given["candidates"] = lengthened(folder, given["candidates"])
     before = round_of(folder, first, "first") if first else {}
     return Store(folder, Silent()).run(
         select,
         spec,
         seed=SEED,
-        **round_of(folder, answers, human=human),
+        **given,
         decision=decision,
         first_candidates=before.get("candidates"),
         first_judgments=before.get("judgments"),

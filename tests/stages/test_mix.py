@@ -11,8 +11,9 @@ from selfreward.artifacts.parquet import read_table
 from selfreward.records import Example, PreferencePair, Prompt
 from selfreward.row_kinds import tokens_of, written_as
 from selfreward.selection.examples import BestOfK
+from selfreward.selection.mixing import Spent
 from selfreward.selection.pairs import PreferencePairs
-from selfreward.stages.mix import RoundMixSpec, Spent, mix
+from selfreward.stages.mix import RoundMixSpec, mix
 from selfreward.stages.prompts import prompts
 from selfreward.writing.settings import TrainingPrompts
 from tests.stages.tables import artifact, human_example, open_prompt, ordered, selected

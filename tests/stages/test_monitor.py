@@ -10,9 +10,9 @@ from selfreward.artifacts.runs import RunView
 from selfreward.metrics.probe_rows import HumanScore, PromptMeasure
 from selfreward.monitor.controller import ControllerSpec, steer
 from selfreward.records import Example
+from selfreward.selection.mixing import Spent
 from selfreward.spec import Json
 from selfreward.stages.decide import decision_of
-from selfreward.stages.mix import Spent
 from tests.support import run_scripted
 
 ACTING = ("loop.iterations=5", "monitor=act", "mix.data=replace")

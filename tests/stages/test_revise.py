@@ -360,7 +360,7 @@ def test_the_experiments_run_at_debug_size_on_a_script(name: str, without: Seque
         (["revise=default", "revise.chat.date=2020-02-02"], r"revise\.chat goes with revise\.policy=external"),
         (
             ["revise=default", "+backend@revise.backend=scripted"],
-            r"revise\.backend=scripted does not go with this model",
+            r"revise\.backend=scripted and a real model do not go together",
         ),
         (["revise=default", "select=revision_pairs"], r"update=rft with select=revision_pairs"),
         (["revise=default", "revise.max_new_tokens.critique=0"], r"revise\.max_new_tokens\.critique=0"),
