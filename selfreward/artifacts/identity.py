@@ -7,6 +7,7 @@ from selfreward.artifacts.atomic_files import canonical
 from selfreward.spec import Json
 
 _SHOWN = 3
+_WIDTH = 48
 
 
 def key_of(identity: Mapping[str, Json]) -> str:
@@ -20,7 +21,10 @@ def derive_seed(*parts: int | str) -> int:
 
 
 def explain_miss(wanted: Mapping[str, Json], known: Iterable[Mapping[str, Json]]) -> str:
-    """How `wanted` differs from the nearest of `known`: settings with both values, changed inputs by their names."""
+    """How `wanted` differs from the nearest of `known`: settings with both values, changed inputs by their names.
+
+    Where the kind of a part changed, its other settings are not told. Long values are cut.
+    """
     new = flat_settings(wanted)
     changes = []
     for old in map(flat_settings, known):
@@ -30,14 +34,20 @@ def explain_miss(wanted: Mapping[str, Json], known: Iterable[Mapping[str, Json]]
         return "first of its kind"
     nearest = min(changes, key=len)
     inputs = [name.removeprefix("inputs.") for name in nearest if name.startswith("inputs.")]
+    others = tuple(name.removesuffix("kind") for name in nearest if name.endswith(".kind"))
     settings = [
-        f"{wanted['stage']}.{name.removeprefix('spec.')} {was} -> {now}"
+        f"{wanted['stage']}.{name.removeprefix('spec.')} {_short(was)} -> {_short(now)}"
         for name, (was, now) in nearest.items()
-        if not name.startswith(("inputs.", "seed"))
+        if not name.startswith(("inputs.", "seed")) and (name.endswith(".kind") or not name.startswith(others))
     ]
     rest = len(settings) - _SHOWN
     told = settings[:_SHOWN] + ([f"{rest} more settings"] if rest > 0 else [])
     return ", ".join(told + ([f"new {', '.join(inputs)}"] if inputs else [])) or "new seed"
+
+
+def _short(value: Json) -> str:
+    text = str(value)
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
 
 
 def flat_settings(value: Json | Mapping[str, Json], prefix: str = "") -> dict[str, Json]:
