@@ -1,14 +1,18 @@
 """Reinforcement learning in the loop: on prompts alone, and on a reward model that the pairs of the round trained."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from selfreward.monitor.detector import AlarmState, DetectorSpec, Diagnosis, ProbeRound
+from selfreward.monitor.detector import diagnose as judge_round
 from selfreward.records import Example, PreferencePair, RowPrompt
 from selfreward.report.page import render
 from selfreward.row_kinds import EXAMPLES, PAIRS, PROMPTS
 from selfreward.selection.choice import selection_counts
 from selfreward.selection.mixing import mixing_of
+from selfreward.stages.decide import decision_of
 from selfreward.stages.update import training_of
 from selfreward.tracking import metrics_of_run
 from selfreward.updates.rl_steps import RlStep
@@ -154,3 +158,49 @@ def test_a_finished_run_makes_nothing_again(tmp_path: Path) -> None:
     settings = ("select=prompts", LENGTH, "mix.real_share=0.2")
     reinforced(tmp_path, *settings)
     assert not any(reinforced(tmp_path, *settings).made(stage) for stage in ("mix", "update"))
+
+
+def alarmed(spec: DetectorSpec, probe_round: ProbeRound, previous: AlarmState | None) -> Diagnosis:
+    """A detector that is in alarm after every update."""
+    found = judge_round(spec, probe_round, previous)
+    if previous is None:
+        return found
+    return replace(found, state="ALARM", standing=AlarmState("ALARM", previous.alarms + 1, 0))
+
+
+ACTING = (
+    "monitor=act",
+    "monitor.rise=0.3",
+    "monitor.step=0.3",
+    "loop.iterations=2",
+    "data.human=24",
+    "data.human_pairs=48",
+)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        ("select=prompts", LENGTH),
+        ("select=preference_pairs", "select.pairs=all", "select.prompts=all", "reward=round", *REWARD, MODEL),
+    ],
+    ids=["answers before the steps", "pairs of the reward model"],
+)
+def test_an_alarm_brings_more_people_into_what_is_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("selfreward.stages.diagnose.judge_round", alarmed)
+    acted = reinforced(tmp_path, *form, *ACTING, "sample.k=4", "select.k=4")
+    before, after = acted.view.iterations[:2]
+    assert [decision_of(one["decide"]).course.action for one in (before, after)] == ["hold", "raise"]
+    assert decision_of(after["decide"]).real_share == pytest.approx(0.4)
+    first, then = mixing_of(before["mix"]), mixing_of(after["mix"])
+    assert (first.real_share_asked, then.real_share_asked) == (0.1, pytest.approx(0.4))
+    assert first.real_share < 0.2 < then.real_share
+    if "reward" in after:
+        pairs = [one.origin for one in after["mix"].records(PreferencePair, PAIRS.table)]
+        assert pairs.count("human") == then.human_rows
+        assert after["reward"].manifest.inputs["pairs"].key == after["mix"].key
+    else:
+        learned = training_of(after["update"])
+        assert (learned.human_rows, learned.human_tokens) == (then.human_rows, then.human_tokens)
