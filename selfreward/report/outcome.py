@@ -71,7 +71,8 @@ def sentence(found: Outcome, name: str) -> str:
     """What the policy called `name` gained, lost and left open: each quantity once, where its interval puts it."""
     quantities = _quantities(found)
     gained, lost, left = ([one for one in quantities if one.side == side] for side in ("gained", "lost", "open"))
-    told = f"{name} clearly gained {_listed(gained) or 'nothing'}; it clearly lost {_listed(lost) or 'nothing'}"
+    won = f"clearly gained {_listed(gained)}" if gained else "shows no clear gain"
+    told = f"{name} {won}; it {f'clearly lost {_listed(lost)}' if lost else 'shows no clear loss'}"
     # A gain in pass@1 that is not told from sharpening asks another question than a change that is not seen.
     is_sharpening = any(one.name == _SAMPLED for one in gained)
     asked = [one for one in left if is_sharpening and one.name == _MATCHED]

@@ -42,17 +42,17 @@ def outcome(
             outcome(UP, UP, UP, UP, DOWN),
             f"M3 clearly gained greedy accuracy ({UP_TOLD}), pass@1 ({UP_TOLD}), pass@1 at matched diversity "
             f"({UP_TOLD}), variety of open answers (pairwise distance {UP_TOLD}) and likelihood of human answers "
-            f"(NLL {DOWN_TOLD}); it clearly lost nothing.",
+            f"(NLL {DOWN_TOLD}); it shows no clear loss.",
         ),
         (
             outcome(DOWN, DOWN, DOWN, DOWN, UP),
-            f"M3 clearly gained nothing; it clearly lost greedy accuracy ({DOWN_TOLD}), pass@1 ({DOWN_TOLD}), "
+            f"M3 shows no clear gain; it clearly lost greedy accuracy ({DOWN_TOLD}), pass@1 ({DOWN_TOLD}), "
             f"pass@1 at matched diversity ({DOWN_TOLD}), variety of open answers (pairwise distance {DOWN_TOLD}) and "
             f"likelihood of human answers (NLL {UP_TOLD}).",
         ),
         (
             outcome(*[UNSEEN] * 5),
-            "M3 clearly gained nothing; it clearly lost nothing; it could not be told whether greedy accuracy, pass@1, "
+            "M3 shows no clear gain; it shows no clear loss; it could not be told whether greedy accuracy, pass@1, "
             "pass@1 at matched diversity, variety of open answers or likelihood of human answers changed.",
         ),
         (
@@ -63,7 +63,7 @@ def outcome(
         ),
         (
             outcome(UNSEEN, UP, UP, FEW, None, off_ladder=True),
-            f"M3 clearly gained pass@1 ({UP_TOLD}); it clearly lost nothing; it could not be told whether greedy "
+            f"M3 clearly gained pass@1 ({UP_TOLD}); it shows no clear loss; it could not be told whether greedy "
             "accuracy, variety of open answers (9 prompts, too few) or likelihood of human answers "
             "(not measured) changed, or whether its gain in pass@1 is more than sharpening (no temperature of M0 is as "
             "varied).",
