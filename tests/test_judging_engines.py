@@ -106,7 +106,7 @@ def test_the_model_that_drew_is_freed_before_another_one_judges(
         ),
         (
             ["judge=rubric", "judge.constrained=true", "+backend@judge.backend=scripted"],
-            r"cannot hold an answer to a pattern: set backend=vllm or \+backend@judge\.backend=vllm, or "
+            r"cannot hold an answer to a pattern: set backend=vllm, or \+backend@judge\.backend=vllm, or "
             r"judge\.constrained=false",
         ),
         (

@@ -27,9 +27,10 @@ from selfreward.reading.rounds import rounds_of
 from selfreward.records import Candidate, PreferencePair
 from selfreward.report.metas import metas
 from selfreward.report.page import render
-from selfreward.selection.mixing import MetaMixing, mixing_of
+from selfreward.selection.mixing import MetaMixing
 from selfreward.stages.gate import gate_of
 from selfreward.stages.meta import MetaSpec, meta_of
+from selfreward.stages.mix import mixing_of
 from selfreward.stages.reward import reward
 from selfreward.tracking import metrics_of_run
 from selfreward.updates.reward import RewardSpec

@@ -11,8 +11,8 @@ from selfreward.records import Example, PreferencePair, RowPrompt
 from selfreward.report.page import render
 from selfreward.row_kinds import EXAMPLES, PAIRS, PROMPTS
 from selfreward.selection.choice import selection_counts
-from selfreward.selection.mixing import mixing_of
 from selfreward.stages.decide import decision_of
+from selfreward.stages.mix import mixing_of
 from selfreward.stages.update import training_of
 from selfreward.tracking import metrics_of_run
 from selfreward.updates.rl_steps import RlStep

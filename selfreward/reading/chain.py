@@ -9,10 +9,11 @@ from selfreward.reading.prompt_rounds import PromptRound, chain_of, explain_roun
 from selfreward.reading.written_prompts import WrittenStory, example_of, stories_of
 from selfreward.records import Candidate, Prompt, TrainingRow
 from selfreward.row_kinds import HUMAN_ROWS, HumanRole, RowName, candidates_of, kind_of, ledger_id
-from selfreward.selection.mixing import Mixing, Spent, mixing_of
+from selfreward.selection.mixing import Mixing, Spent
 from selfreward.selection.training_rows import row_kind
 from selfreward.spec import Json
 from selfreward.stages.decide import decision_of
+from selfreward.stages.mix import mixing_of
 from selfreward.stages.revise import candidates_in
 
 

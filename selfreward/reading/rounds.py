@@ -11,7 +11,6 @@ from selfreward.monitor.gate_rules import GateFinding
 from selfreward.monitor.over_optimisation import TURNING
 from selfreward.reading.members import Member, members_of
 from selfreward.selection.choice import selection_counts
-from selfreward.selection.mixing import mixing_of
 from selfreward.selection.training_rows import row_kind
 from selfreward.stages.decide import Decision, decision_of, stop_reason
 from selfreward.stages.diagnose import Verdict, verdict_of
@@ -22,6 +21,7 @@ from selfreward.stages.health import health_of
 from selfreward.stages.judge import judged_of
 from selfreward.stages.measure import measurement_of
 from selfreward.stages.meta import meta_of
+from selfreward.stages.mix import mixing_of
 from selfreward.stages.overoptimisation import curve_of
 from selfreward.stages.prompts import written_of
 from selfreward.stages.red_team import red_teamed_of

@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from selfreward.artifacts import Artifact
-from selfreward.artifacts.reports import load_report
 from selfreward.row_kinds import Unit
 
 
@@ -68,11 +66,6 @@ class MetaMixing(Mixing):
     meta_tokens: int
     meta_rows_new: int
     meta_rows_over: int
-
-
-def mixing_of(training: Artifact) -> Mixing:
-    """The report of a training set; a MetaMixing where judgments are judged."""
-    return load_report(training, "mixing", MetaMixing if "meta_share" in training.spec else Mixing)
 
 
 def uses_of(ledger: Iterable[Spent]) -> Counter[str]:

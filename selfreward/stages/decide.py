@@ -9,11 +9,12 @@ from selfreward.artifacts.reports import load_report, save_report
 from selfreward.monitor.controller import ControllerSpec, Evidence, Intervention, steer
 from selfreward.row_kinds import PAIRS
 from selfreward.selection import select_spec
-from selfreward.selection.mixing import Spent, mixing_of
+from selfreward.selection.mixing import Spent
 from selfreward.selection.narrowing import Narrowing, narrowing
 from selfreward.selection.orders import RoundOrders, save_orders
 from selfreward.selection.training_rows import row_kind
 from selfreward.stages.diagnose import RoundedVerdict, rounded_verdict_of
+from selfreward.stages.mix import mixing_of
 
 VERSION = 6
 

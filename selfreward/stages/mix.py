@@ -12,7 +12,7 @@ from pydantic import PositiveInt, model_validator
 
 from selfreward.artifacts import Artifact, Output, Part
 from selfreward.artifacts.many_rows import few_collections
-from selfreward.artifacts.reports import save_report
+from selfreward.artifacts.reports import load_report, save_report
 from selfreward.errors import StarvedLoop
 from selfreward.records import Origin, PreferencePair, TrainingRow
 from selfreward.row_kinds import (
@@ -29,7 +29,7 @@ from selfreward.selection.choice import selection_counts
 from selfreward.selection.handed import HandedPrompt
 from selfreward.selection.human_rows import draw_human, human_rows
 from selfreward.selection.judgments import within_share
-from selfreward.selection.mixing import MetaMixing, Mixing, Spent, mixing_of, uses_of
+from selfreward.selection.mixing import MetaMixing, Mixing, Spent, uses_of
 from selfreward.selection.orders import round_orders
 from selfreward.selection.training_rows import has_labels, row_kind
 from selfreward.spec import Spec, execution, neutral
@@ -77,6 +77,11 @@ class RoundMixSpec(MixSpec):
 def mix_spec(spec: MixSpec, update: UpdateBase, meta: MetaSpec | None) -> RoundMixSpec:
     """The settings of a mixture that `update` trains on, in a run whose judgments are judged by `meta`, if they are."""
     return RoundMixSpec(**spec.model_dump(), draws=update.draws, meta_share=None if meta is None else meta.max_share)
+
+
+def mixing_of(training: Artifact) -> Mixing:
+    """The report of a training set; a MetaMixing where judgments are judged."""
+    return load_report(training, "mixing", MetaMixing if "meta_share" in training.spec else Mixing)
 
 
 def sft_weight_of(training: Artifact) -> float:

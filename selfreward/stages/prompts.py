@@ -13,8 +13,9 @@ from selfreward.data.roles import question_text
 from selfreward.errors import DataError, StarvedLoop
 from selfreward.policies import Judging
 from selfreward.records import Example, Prompt, RowPrompt, prompt_type
-from selfreward.selection.mixing import Spent, mixing_of, uses_of
+from selfreward.selection.mixing import Spent, uses_of
 from selfreward.stages.clean import Likeness, likeness, measured_rows
+from selfreward.stages.mix import mixing_of
 from selfreward.writing.filters import Filters, Text
 from selfreward.writing.report import Writing, writing_report
 from selfreward.writing.rows import OwnPrompt, WrittenPrompt

@@ -143,5 +143,5 @@ def test_what_is_not_drawn_is_not_constrained(judge: str, method: str) -> None:
 
 
 def test_an_engine_that_cannot_constrain_says_what_to_type(tmp_path) -> None:
-    with pytest.raises(ConfigError, match=r"set backend=vllm or .*, or judge\.constrained=false"):
+    with pytest.raises(ConfigError, match=r"set backend=vllm, or .*, or judge\.constrained=false"):
         run_scripted(tmp_path, "judge=rubric", "judge.constrained=true", "loop.iterations=1")

@@ -11,9 +11,8 @@ from selfreward.row_kinds import EXAMPLES, PAIRS, PROMPTS
 from selfreward.selection.choice import selection_counts
 from selfreward.selection.fates import Fate
 from selfreward.selection.handed import HandedPrompt, Prompts
-from selfreward.selection.mixing import mixing_of
 from selfreward.selection.pairs import PreferencePairs
-from selfreward.stages.mix import RoundMixSpec, mix
+from selfreward.stages.mix import RoundMixSpec, mix, mixing_of
 from tests.stages.tables import artifact, human_example, open_prompt, ordered, selected
 from tests.support import Silent
 

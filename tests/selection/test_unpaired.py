@@ -15,10 +15,10 @@ from selfreward.artifacts.runs import RunView
 from selfreward.records import Example, Feedback, PreferencePair
 from selfreward.row_kinds import FEEDBACK
 from selfreward.selection.choice import selection_counts
-from selfreward.selection.mixing import Spent, mixing_of
+from selfreward.selection.mixing import Spent
 from selfreward.selection.pool import Rated
 from selfreward.selection.unpaired import Unpaired
-from selfreward.stages.mix import RoundMixSpec, mix
+from selfreward.stages.mix import RoundMixSpec, mix, mixing_of
 from tests.explained import rounds, shown
 from tests.explained import told as explained
 from tests.selection.test_examples import PROMPT, rated
