@@ -90,9 +90,9 @@ def stage(bench: Bench, spec: RubricSpec, number: int) -> Done:
     """All candidates, by the stage as the loop runs it; under a seed of its own, or the store would have them."""
 
     def judgments() -> float:
-        given = {"prompts": bench.prompts, "candidates": bench.candidates, "policy": bench.backend._policy}
         seed = len(list((bench.store.root / "judge").glob("*")))
-        return len(list(bench.store.run(judge, spec, seed=seed, backend=bench.backend, **given).records(Judgment)))
+        ask = partial(bench.store.run, judge, spec, seed=seed, backend=bench.backend, policy=bench.backend._policy)
+        return len(list(ask(prompts=bench.prompts, candidates=bench.candidates).records(Judgment)))
 
     return timed(judgments)
 
@@ -127,7 +127,9 @@ def one_reply(one: Backend, spec: RubricSpec, items: Sequence[Item], number: int
 
 def spec_of(rubric: str, method: str) -> RubricSpec:
     """The rubric judge as shipped."""
-    return validate(compose(["judge=rubric", f"rubric@judge.rubric={rubric}", f"judge.method={method}"])).judge
+    spec = validate(compose(["judge=rubric", f"rubric@judge.rubric={rubric}", f"judge.method={method}"])).judge
+    assert isinstance(spec, RubricSpec)
+    return spec
 
 
 def everyday_items() -> list[Item]:

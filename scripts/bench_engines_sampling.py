@@ -10,12 +10,14 @@ from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from socket import socketpair
+from typing import cast
 from unittest.mock import patch
 
 from pairs import Done, Wanted, in_turn, row, timed
 
 from selfreward.backends.base import Backend, Sampling
 from selfreward.backends.chat import Chat, pad_id, render_prompt, stop_ids
+from selfreward.backends.device import Dtype
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.model_loading import load_chat, load_configs, load_model, quiet
 from selfreward.backends.vllm import VllmBackend, VllmSpec
@@ -61,14 +63,14 @@ def sampling(policy: Policy, pairs: int, prompts: int) -> None:
     chat = load_chat(policy.path, trust_remote_code=False)
     asked = asked_of(chat, prompts)
     with HfBackend(spec, policy) as backend:
-        plain = plain_generate(policy, str(backend.identity["dtype"]), chat, asked, spec.batch_size)
+        plain = plain_generate(policy, cast(Dtype, backend.identity["dtype"]), chat, asked, spec.batch_size)
         few = Asked(asked.messages[:4], asked.rows[:4])
         drawn(backend, few, 0)  # loads the model
         found = in_turn(partial(drawn, backend, asked), plain, pairs)
     print(row("sampling, hf beside `model.generate`", found, "token", Wanted(1.5), of_time=False), flush=True)
 
 
-def plain_generate(policy: Policy, dtype: str, chat: Chat, asked: Asked, batch_size: int):
+def plain_generate(policy: Policy, dtype: Dtype, chat: Chat, asked: Asked, batch_size: int):
     """A way that draws with transformers alone."""
     import torch
 

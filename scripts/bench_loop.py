@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from quiet import Quiet
@@ -31,7 +32,7 @@ from selfreward.stages.decide import decide
 from selfreward.stages.diagnose import diagnose
 from selfreward.stages.judge import judge
 from selfreward.stages.measure import measure
-from selfreward.stages.mix import mix
+from selfreward.stages.mix import mix, mix_spec
 from selfreward.stages.prompts import prompts as choose_prompts
 from selfreward.stages.sample import sample
 from selfreward.stages.select import select
@@ -71,8 +72,8 @@ def run_size(candidates: int, folder: Path, *, prepare: bool = False) -> dict[st
         return artifact
 
     with config.backend.open(start) as backend:
-        held = {"backend": backend, "policy": start}
-        measured = run.stage(0, measure, config.measure, probe=sources.probe, baseline=None, **held)
+        asking = partial(run.stage, backend=backend, policy=start)
+        measured = asking(0, measure, config.measure, probe=sources.probe, baseline=None)
         people = {"human": sources.human, "human_pairs": sources.human_pairs}
         asked = run.stage(
             0,
@@ -86,8 +87,8 @@ def run_size(candidates: int, folder: Path, *, prepare: bool = False) -> dict[st
         )
         if prepare:
             return {}
-        drawn = timed(sample, config.sample, prompts=asked, **held)
-        judged = timed(judge, config.judge, candidates=drawn, prompts=asked, **held)
+        drawn = timed(sample, config.sample, prompts=asked, backend=backend, policy=start)
+        judged = timed(judge, config.judge, candidates=drawn, prompts=asked, backend=backend, policy=start)
     detector = config.monitor.detector
     diagnosis = run.stage(0, diagnose, detector, random=False, measured=measured, baseline=measured, previous=None)
     made = {"candidates": drawn, "judgments": judged, "prompts": asked}
@@ -101,7 +102,8 @@ def run_size(candidates: int, folder: Path, *, prepare: bool = False) -> dict[st
         training=None,
         previous=None,
     )
-    timed(mix, config.mix, selected=chosen, decision=decision.part("orders"), **people, previous=None)
+    spec = mix_spec(config.mix, config.update, config.meta)
+    timed(mix, spec, selected=chosen, decision=decision.part("orders"), **people, previous=None)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {**seconds, "total": sum(seconds.values()), "peak_mb": peak}
 

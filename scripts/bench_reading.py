@@ -15,6 +15,8 @@ from functools import partial
 from selfreward.__main__ import compose, conf_folder
 from selfreward.answers import read_answer
 from selfreward.config import validate
+from selfreward.judges.pairwise import PairwiseSpec
+from selfreward.judges.rubric import RubricSpec
 from selfreward.records import make_prompt
 
 SIZES = (10_000, 30_000, 100_000)
@@ -69,10 +71,13 @@ def readers() -> dict[str, Read]:
     """How each rubric and comparison reads an explained reply, and how answers are extracted, by name."""
     found: dict[str, Read] = {}
     for path in sorted((conf_folder() / "rubric").glob("*.yaml")):
-        found[path.stem] = validate(compose(["judge=rubric", f"rubric@judge.rubric={path.stem}"])).judge.rubric.read
+        judge = validate(compose(["judge=rubric", f"rubric@judge.rubric={path.stem}"])).judge
+        assert isinstance(judge, RubricSpec)
+        found[path.stem] = judge.rubric.read
     for path in sorted((conf_folder() / "comparison").glob("*.yaml")):
         kind = "constitution" if path.stem == "by_principle" else "pairwise"
         judge = validate(compose([f"judge={kind}", f"comparison@judge.comparison={path.stem}"])).judge
+        assert isinstance(judge, PairwiseSpec)
         found[path.stem] = partial(judge.comparison.read, explained=True)
     for match in ("exact", "numeric", "set"):
         prompt = make_prompt(

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 from openai import AsyncOpenAI
 from pairs import HEAD, Done, Wanted, in_turn, row, timed
@@ -25,6 +26,7 @@ from selfreward.backends.base import Conversation
 from selfreward.backends.server import ServerBackend
 from selfreward.config import validate
 from selfreward.judges.base import Item, Means
+from selfreward.judges.rubric import RubricSpec
 from selfreward.records import make_prompt, undrawn
 
 FAKE = Path(__file__).parent.parent / "tests/backends/fake_server.py"
@@ -45,6 +47,7 @@ def main() -> None:
         judge = validate(
             compose(["judge=rubric", "rubric@judge.rubric=right_or_wrong", f"judge.max_new_tokens={given.tokens}"])
         ).judge
+        assert isinstance(judge, RubricSpec)
         spec = ServerSpec(model=given.model, urls=(url,), key_env=given.key_env, concurrency=CONCURRENCY)
         items = made_items(given.requests)
         conversations = [judge.rubric.ask_about(prompt, one.text, explained=True) for prompt, one in items]
@@ -70,7 +73,7 @@ def made_items(count: int) -> list[Item]:
     return [(prompt, undrawn(f"c{n}", prompt.id, 0, f"It is {n}.")) for n, prompt in enumerate(prompts)]
 
 
-def judged(judge, backend: ServerBackend, items: list[Item], seed: int) -> float:
+def judged(judge: RubricSpec, backend: ServerBackend, items: list[Item], seed: int) -> float:
     judgments = judge.build(Means(policy=backend._policy, backend=backend)).ask(items, seed, lambda _: None)
     failed = [one for one in judgments if one.outcome == "failed"]
     if failed:
@@ -78,14 +81,16 @@ def judged(judge, backend: ServerBackend, items: list[Item], seed: int) -> float
     return len(judgments)
 
 
-async def sent(client: AsyncOpenAI, model: str, judge, conversations: list[Conversation], seed: int) -> float:
+async def sent(
+    client: AsyncOpenAI, model: str, judge: RubricSpec, conversations: list[Conversation], seed: int
+) -> float:
     gate = asyncio.Semaphore(CONCURRENCY)
 
-    async def one(messages: Conversation) -> str:
+    async def one(messages: Conversation) -> str | None:
         async with gate:
             reply = await client.chat.completions.create(
                 model=model,
-                messages=[{"role": turn.role, "content": turn.content} for turn in messages],
+                messages=cast(Any, [{"role": turn.role, "content": turn.content} for turn in messages]),
                 temperature=judge.temperature,
                 top_p=judge.top_p,
                 max_tokens=judge.max_new_tokens,
@@ -99,6 +104,7 @@ async def sent(client: AsyncOpenAI, model: str, judge, conversations: list[Conve
 @contextmanager
 def served(latency: float) -> Iterator[str]:
     with subprocess.Popen([sys.executable, str(FAKE), str(latency)], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
         yield server.stdout.readline().strip()
         server.terminate()
 

@@ -82,15 +82,15 @@ def main() -> None:
         prompts = load_everyday("train", SYSTEM)[:count]
         write_ours(work, prompts)
         write_theirs(work, prompts, model, plain=arguments.plain)
-        sides = {what: partial(run_ours, work, model, settings) for what, settings in SETTINGS.items()}
-        sides["soup"] = partial(run_soup, work, arguments.soup.absolute(), model)
+        ours: dict[str, Way] = {what: partial(run_ours, work, model, settings) for what, settings in SETTINGS.items()}
+        sides: dict[str, Way] = {**ours, "soup": partial(run_soup, work, arguments.soup.absolute(), model)}
         read = "plain for Soup" if arguments.plain else "behind the chat template"
         print(f"{version_of(arguments.soup)}; {count} prompts, {read}; {os.cpu_count()} cores\n\n{HEAD}", flush=True)
         rounds = [in_order(sides, number) for number in range(pairs)]
     for what, least in WANTED.items():
         found = [(one[what], one["soup"]) for one in rounds]
         print(row(f"loop, {what}", found, "pair", Wanted(least), of_time=False))
-        bare = [(ours.without_besides(), theirs) for ours, theirs in found]
+        bare = [(one.without_besides(), other) for one, other in found if isinstance(one, Measured)]
         print(row(f"loop, {what}, without our measuring", bare, "pair", Wanted(least), of_time=False))
     print(DIFFERS.format(batch=64, measured=MEASURED, dtype=resolve_dtype("auto", "cpu")))
 

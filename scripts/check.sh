@@ -6,4 +6,5 @@ bash scripts/setup.sh dev
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
+.venv/bin/mypy --config-file scripts/mypy.ini scripts/*.py
 .venv/bin/lint-imports

@@ -13,7 +13,9 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -61,7 +63,7 @@ def main() -> None:
     if not given.table:
         cells = [(arm, seed) for seed in SEEDS for arm in ARMS if not row_file(given.rows, arm, seed).exists()]
         with ThreadPoolExecutor(given.jobs) as pool:
-            done = list(pool.map(lambda cell: run_cell(*cell, given.runs, given.rows, given.settings), cells))
+            done = list(pool.map(partial(run_cell, given.runs, given.rows, given.settings), cells))
         if not all(done):
             sys.exit("a cell failed; its log stands below the runs")
     rows = [json.loads(path.read_text()) for path in sorted(given.rows.glob("*.json"))]
@@ -73,8 +75,9 @@ def row_file(folder: Path, arm: str, seed: int) -> Path:
     return folder / f"{arm}-{seed}.json"
 
 
-def run_cell(arm: str, seed: int, runs: Path, rows: Path, settings: list[str]) -> bool:
+def run_cell(runs: Path, rows: Path, settings: list[str], cell: tuple[str, int]) -> bool:
     """Runs a cell and keeps its row; whether it ran to its end."""
+    arm, seed = cell
     name = f"{arm}-seed{seed}"
     command = [
         sys.executable,
@@ -82,12 +85,14 @@ def run_cell(arm: str, seed: int, runs: Path, rows: Path, settings: list[str]) -
         "selfreward",
         "run",
         f"experiment=four_updates_{arm}",
-        f"seed={seed}",
         f"run={name}",
+        f"seed={seed}",
+        f"store.runs={runs}",
+        *DISTANCE,
+        *settings,
     ]
     runs.mkdir(parents=True, exist_ok=True)
     with (runs / f"{name}.log").open("a") as log:
-        command += [f"run={name}", f"seed={seed}", f"store.runs={runs}", *DISTANCE, *settings]
         if subprocess.run(command, check=False, stdout=log, stderr=log).returncode:
             return False
     write_atomically(row_file(rows, arm, seed), json.dumps(row_of(runs / name, arm, seed), indent=1).encode())
@@ -106,13 +111,14 @@ def row_of(folder: Path, arm: str, seed: int) -> dict[str, Any]:
         "policies": [{name: line[name] for name in sorted(names) if name in line} for line in lines],
         "verdicts": [None if one.verdict is None else one.verdict.state for one in open_run(folder).rounds],
         "right": right_by_prompt(folder),
-        "minutes": sum(value for line in lines for name, value in line.items() if is_seconds(name)) / 60,
+        "minutes": sum(seconds_of(line) for line in lines) / 60,
     }
 
 
-def is_seconds(name: str) -> bool:
-    """Whether a metric is the wall time of a stage."""
-    return name.startswith("cost/") and name.endswith("/seconds") and "/per_row/" not in name
+def seconds_of(line: Mapping[str, object]) -> float:
+    """The wall time of the stages of a round."""
+    names = (name for name in line if name.startswith("cost/") and name.endswith("/seconds"))
+    return sum(float(str(line[name])) for name in names if "/per_row/" not in name)
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:

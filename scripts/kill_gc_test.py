@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 
 COMMANDS = ("status", "report", "verify", "explain", "gc --dry-run", "gc")
@@ -40,14 +41,14 @@ def kill_again_and_again(kills: int, seed: int) -> bool:
         shutil.rmtree(scratch / "runs")
         shutil.copytree(scratch / "whole", scratch / "runs", symlinks=True)
         moment = luck.randint(1, length)
-        if in_child(lambda moment=moment: die_before_file_operation(moment, ["gc", "scripted"])) != -signal.SIGKILL:
+        if in_child(partial(die_before_file_operation, moment, ["gc", "scripted"])) != -signal.SIGKILL:
             print(f"it was not killed before operation {moment}")
             return False
         later = [[*command.split()[:1], "scripted", *command.split()[1:]] for command in COMMANDS]
         if number % 10 == 0:
             later.append([*settings, "measure.k=3"])
         for command in later:
-            if (status := in_child(lambda command=command: quietly(command))) != 0:
+            if (status := in_child(partial(quietly, command))) != 0:
                 print(f"killed before operation {moment}, {' '.join(command)} ended with {status}: see {scratch}")
                 return False
             if command[0] == "gc" and len(command) == 2 and (left := leaks(scratch / "runs")):

@@ -56,30 +56,50 @@ def on_call(number: int, then: Callable[..., Any], otherwise: Callable[..., Any]
     return call
 
 
+def replace_in(holder: object, name: str, by: Callable[..., Any]) -> None:
+    """Puts `by` in the place of what `holder` has under `name`; fails where it has nothing of that name."""
+    getattr(holder, name)
+    setattr(holder, name, by)
+
+
 def arm(point: str) -> None:
     """Makes this process die when it next reaches `point`."""
-    import selfreward.stages.judge as judging
+    import selfreward.judges.judge_shard as judging
     import selfreward.stages.sample as sampling
     import selfreward.updates.rft as rft
 
     match point:
         case "sample":
-            sampling.draw_candidates = on_call(2, die_after(sampling.draw_candidates), sampling.draw_candidates)
+            draw = sampling.draw_candidates
+            replace_in(sampling, "draw_candidates", on_call(2, die_after(draw), draw))
         case "judge":
-            judging.judge_shard = on_call(2, die_after(judging.judge_shard), judging.judge_shard)
+            ask = judging.judge_shard
+            replace_in(judging, "judge_shard", on_call(2, die_after(ask), ask))
         case "step":
-            train = rft.train_rft
-            advance = on_call(4, die, lambda *_: None)
-            rft.train_rft = lambda *given: train(*given[:-1], advance)
+            train: Callable[..., Any] = rft.train_rft
+            advance = on_call(2, die, lambda *_: None)
+
+            def until(*given: Any) -> Any:
+                return train(*given[:-1], advance)
+
+            replace_in(rft, "train_rft", until)
         case "save":
             save = rft.save_policy
-            rft.save_policy = lambda model, chat, out, **named: (
-                _die_once_there(out / "model.safetensors"),
-                save(model, chat, out, **named),
-            )
+
+            def watched(model: Any, chat: Any, out: Path, **named: Any) -> None:
+                _die_once_there(out / "model.safetensors")
+                save(model, chat, out, **named)
+
+            replace_in(rft, "save_policy", watched)
         case "manifest":
-            replace = Path.replace
-            Path.replace = lambda old, new: die() if Path(new).name == "manifest.json" else replace(old, new)
+            rename = Path.replace
+
+            def renamed(old: Path, new: Path) -> Path:
+                if new.name == "manifest.json":
+                    die()
+                return rename(old, new)
+
+            replace_in(Path, "replace", renamed)
 
 
 def _die_once_there(path: Path) -> None:

@@ -18,6 +18,7 @@ import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
+from typing import Literal
 
 import yaml
 from quiet import Quiet
@@ -26,7 +27,7 @@ from selfreward.answers import is_right
 from selfreward.artifacts import Artifact, Output, Store
 from selfreward.backends.candidates import Decoding, draw_candidates
 from selfreward.backends.hf import HfBackend, HfSpec
-from selfreward.backends.reward_model import RewardModel, Shown
+from selfreward.backends.reward_model import RewardModel, RewardScore, Shown
 from selfreward.data.embedded import load_everyday
 from selfreward.data.models import HfModel, start_policy
 from selfreward.data.sources import EmbeddedData
@@ -44,7 +45,7 @@ MOST = 2  # pairs a question
 class Questions(Spec):
     """How many questions of a split behind the first `skip`, and how often each is answered."""
 
-    split: str
+    split: Literal["train", "held_out"]
     skip: int
     count: int
     k: int
@@ -72,7 +73,7 @@ def main() -> None:
         told = rewarding_of(trained)
         print(f"seed {seed}: {told.pairs} pairs, {told.held_out} held out, {trained.manifest.seconds:.0f} s")
         print("  " + ", ".join(f"model {n}: {one.path}" for n, one in enumerate(members_of(trained), start=1)))
-        for name, one in told.measures.items():
+        for name, one in told.held_out.measures.items():
             if one.value is not None:
                 print(f"  {name} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}] on {one.n}")
         picked(spec, trained, answers, asked, seed)
@@ -96,8 +97,8 @@ def answered(out: Output, spec: Questions, *, seed: int, policy: Policy, backend
     lot = random.Random(seed)
     by_prompt = {id_: list(some) for id_, some in itertools.groupby(found, key=lambda one: one.prompt_id)}
     pairs = [pair for prompt in prompts for pair in of_prompt(prompt, by_prompt[prompt.id], lot)]
-    for name, (kind, rows) in {"rows": (Candidate, found), "pairs": (PreferencePair, pairs)}.items():
-        out.write_table(kind, rows, name)
+    out.write_table(Candidate, found, "rows")
+    out.write_table(PreferencePair, pairs, "pairs")
 
 
 def of_prompt(prompt: Prompt, candidates: Sequence[Candidate], lot: random.Random) -> list[PreferencePair]:
@@ -105,7 +106,8 @@ def of_prompt(prompt: Prompt, candidates: Sequence[Candidate], lot: random.Rando
     texts = list(dict.fromkeys(one.text for one in candidates))
     right = [text for text in texts if is_right(prompt, text)]
     wrong = [text for text in texts if text not in right]
-    lot.shuffle(right), lot.shuffle(wrong)
+    lot.shuffle(right)
+    lot.shuffle(wrong)
     return [
         PreferencePair(
             id=digest_of("trial", prompt.id, better, worse),
@@ -131,7 +133,8 @@ def picked(spec: RewardSpec, trained: Artifact, answers: Artifact, asked: Questi
     by_member = []
     for member in members_of(trained):
         model = RewardModel(folder=member.path, device="cpu", dtype="float32", batch_tokens=4096)
-        by_member.append([one.score for one in model.score(shown, lambda _: None)])
+        scored = model.score(shown, lambda _: None)
+        by_member.append([one.score for one in scored if isinstance(one, RewardScore)])
     rewards = {one.id: fmean(some) for one, some in zip(candidates, zip(*by_member, strict=True), strict=True)}
     for name, score in {
         "reward": lambda one: rewards[one.id],
@@ -149,6 +152,7 @@ def gain(prompts, candidates: Sequence[Candidate], score: Callable[[Candidate], 
         best = max(map(score, some))
         gains.append(fmean(it for one, it in zip(some, right, strict=True) if score(one) == best) - fmean(right))
     found = bootstrap_mean(gains, seed)
+    assert found is not None
     return f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}] on {found.n} questions"
 
 

@@ -113,13 +113,14 @@ def judged(
     spec: RubricSpec, config: SeedJudgeConfig, policy: Policy, sets: Sequence[Answers]
 ) -> tuple[list[Scores], str]:
     """For each set the score of every answer; and in words on how many the scores had enough probability."""
-    found, masses = [], []
+    found: list[Scores] = []
+    masses = []
     with config.backend.open(policy) as backend:
         judge = spec.build(Means(policy=policy, backend=backend))
         for answers in sets:
             print(f"judging {len(answers.items)} {answers.name}", file=sys.stderr)
             judgments = judge.ask(answers.items, 0, lambda _: None)
-            found.append({one.candidate_ids[0]: one.score for one in judgments})
+            found.append({one.candidate_ids[0]: one.score for one in judgments if one.score is not None})
             enough = [float(one.raw.rpartition("mass=")[2]) >= ENOUGH_MASS for one in judgments]
             masses.append(f"{answers.name} {np.mean(enough):.2f}")
     return found, ", ".join(masses)
@@ -201,7 +202,7 @@ def main() -> None:
         mean = Wins(np.mean([found[at].won_PP for found in after.values()], axis=0), before[at].of_PP)
         rows("mean of seeds", answers, before[at], mean)
         if answers.name == "own answers":
-            likelihood = {one.id: one.logprob / one.tokens for one in drawn}
+            likelihood = {one.id: one.logprob / one.tokens for one in drawn if one.logprob is not None}
             rows("(likelihood, not seeded)", answers, before[at], wins(answers, likelihood))
     print(f"\nShare of answers with at least {ENOUGH_MASS} of the probability on the scores. {'; '.join(masses)}.")
 

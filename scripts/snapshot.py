@@ -176,8 +176,8 @@ def content_of(run: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(run.glob("*.html")):
         yield f"{path.name}.txt", neutral(words_of(path.read_text()))
     for path in sorted(run.glob("*.csv")):
-        with path.open(newline="") as lines:
-            rows = [plain(row) for row in csv.DictReader(lines)]
+        with path.open(newline="") as file:
+            rows = [plain(row) for row in csv.DictReader(file)]
         yield path.name, "".join(f"{json.dumps(row, indent=0)}\n" for row in rows)
 
 

@@ -6,6 +6,7 @@ python scripts/three_arms_table.py [RUNS [ONE-OTHER ...]], the arms to set again
 
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
 
@@ -77,7 +78,7 @@ def difference(ours: list[dict[str, float]], theirs: list[dict[str, float]]) -> 
     return found
 
 
-def cell(row: dict[str, object], name: str, signed: bool) -> str:
+def cell(row: Mapping[str, object], name: str, signed: bool) -> str:
     """A value, with its interval where a difference has one."""
     value = row.get(name)
     if value is None:
