@@ -15,13 +15,18 @@ from selfreward.reading.time_left import Ahead, about
 _TOLD_EVERY_S = 60
 
 
+def rate(units: float, seconds: float) -> str:
+    """How fast units come: so many a second, or seconds each where it is less than one a second."""
+    return f"{units / seconds:,.1f}/s" if units >= seconds else f"{seconds / units:,.1f} s each"
+
+
 class _RateColumn(ProgressColumn):
-    """Units a second."""
+    """Units a second, or seconds each."""
 
     def render(self, task: Task) -> Text:
         """The rate of a task, or a dash before there is one."""
         speed = task.finished_speed or task.speed
-        return Text("-" if speed is None else f"{speed:,.1f}/s")
+        return Text(rate(speed, 1) if speed else "-")
 
 
 class _RunColumn(ProgressColumn):
@@ -69,7 +74,7 @@ class ConsoleReporter:
 
         def tell(of: str, more: str = "") -> None:
             seconds = max(now() - started, 1e-9)
-            self.say(f"  {title}: {done:,}{of} {unit} in {seconds:.1f} s ({done / seconds:,.1f}/s){more}")
+            self.say(f"  {title}: {done:,}{of} {unit} in {seconds:.1f} s ({rate(done, seconds)}){more}")
 
         def left() -> str:
             if run is None:

@@ -16,9 +16,9 @@ def test_a_log_file_is_told_each_minute_how_far_a_long_stage_is() -> None:
             clock.append(seconds)
             advance(10)
     assert log.getvalue().splitlines() == [
-        "  update 88f3: 30 of 72 steps in 61.0 s (0.5/s)",
-        "  update 88f3: 50 of 72 steps in 122.0 s (0.4/s)",
-        "  update 88f3: 50 steps in 122.0 s (0.4/s)",
+        "  update 88f3: 30 of 72 steps in 61.0 s (2.0 s each)",
+        "  update 88f3: 50 of 72 steps in 122.0 s (2.4 s each)",
+        "  update 88f3: 50 steps in 122.0 s (2.4 s each)",
     ]
 
 

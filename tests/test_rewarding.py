@@ -177,8 +177,8 @@ def test_a_run_killed_in_training_ends_as_if_left_alone(
     whole = ran(tmp_path, *settings)
     train = stage_of_reward.run_job
 
-    def killed(job, advance):
-        train(job, advance)
+    def killed(job, *told):
+        train(job, *told)
         raise KeyboardInterrupt
 
     other = tmp_path / "other"

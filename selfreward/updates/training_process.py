@@ -28,6 +28,7 @@ from selfreward.updates.reward import RewardJob
 
 _ERROR = "error.json"
 _RESULT = "result.json"
+_LONG_MINUTES = 0.5
 
 Result = TypeVar("Result", covariant=True)
 
@@ -111,7 +112,7 @@ def run_job(job: Job[Result], advance: Advance, say: Callable[[str], None] = lam
     """
     for line in job.told:
         say(line)
-    tell = _timed(_bar(advance), say) if job.told else _bar(advance)
+    tell = timed(_bar(advance), say)
     with _scratch(job) as scratch:
         return _train_apart(job, scratch, tell) if job.apart else job.train(scratch, tell)
 
@@ -141,8 +142,8 @@ def _bar(advance: Advance) -> StepAdvance:
     return tell
 
 
-def _timed(advance: StepAdvance, say: Callable[[str], None]) -> StepAdvance:
-    """`advance` that says after the first whole step how long the others will take."""
+def timed(advance: StepAdvance, say: Callable[[str], None]) -> StepAdvance:
+    """`advance` that says after the first whole step how long the others will take, if that is over half a minute."""
     began: tuple[int, float] | None = None
     said = False
 
@@ -150,7 +151,7 @@ def _timed(advance: StepAdvance, say: Callable[[str], None]) -> StepAdvance:
         nonlocal began, said
         if began is not None and step > began[0] and not said:
             left, minutes = steps - step, (time.monotonic() - began[1]) / 60 / (step - began[0])
-            if left:
+            if left * minutes > _LONG_MINUTES:
                 say(f"the {left} steps that are left will take about {left * minutes:,.1f} minutes")
             said = True
         began = began or (step, time.monotonic())

@@ -108,11 +108,11 @@ def test_pairs_of_both_origins_are_told_apart(tmp_path):
 def test_a_training_that_was_killed_is_made_again_to_the_same_bytes(ensemble, tmp_path, monkeypatch):
     jobs = []
 
-    def killed(job, advance):
+    def killed(job, *told):
         jobs.append(job.out.name)
         if job.out.name == "model-2":
             raise KeyboardInterrupt
-        return run_job(job, advance)
+        return run_job(job, *told)
 
     monkeypatch.setattr(stage_of_reward, "run_job", killed)
     with pytest.raises(KeyboardInterrupt):

@@ -12,7 +12,7 @@ from selfreward.errors import BackendError, StarvedLoop
 from selfreward.updates import DpoSpec, RftSpec
 from selfreward.updates.base import Task
 from selfreward.updates.reward import RewardJob, RewardSpec
-from selfreward.updates.training_process import run_job, run_update
+from selfreward.updates.training_process import run_job, run_update, timed
 from tests.tiny import make_example, make_pair, make_tiny_policy
 
 PAIRS = [make_pair(n) for n in range(6)]
@@ -65,6 +65,21 @@ def test_what_is_wrong_in_a_child_is_what_would_be_wrong_here(
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(BackendError, match="training ended with status 1"):
         run_update(spec, task, print)
+
+
+@pytest.mark.parametrize(
+    ("a_step", "said"), [(10.0, ["the 8 steps that are left will take about 1.3 minutes"]), (3.0, [])]
+)
+def test_a_long_training_says_once_how_long_it_will_take(
+    monkeypatch: pytest.MonkeyPatch, a_step: float, said: list[str]
+) -> None:
+    clock, lines, steps = [0.0], list[str](), list[int]()
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    tell = timed(lambda step, _: steps.append(step), lines.append)
+    for step in range(1, 11):
+        clock[0] += a_step
+        tell(step, 10)
+    assert (lines, steps) == (said, [*range(1, 11)])
 
 
 def test_where_it_trains_is_part_of_the_engine() -> None:

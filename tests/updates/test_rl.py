@@ -240,9 +240,7 @@ def test_what_is_rewarded_becomes_likelier(policy, tmp_path, spec, mode):
     assert result.kl_to_reference > 0
     assert (result.trainable_parameters == result.total_parameters) == (mode == "full")
     assert (result.rows_trained, result.completions, result.steps) == (3, 320, 20)
-    assert lines[0] == "20 steps of 16 completions: 320, with 1,920 tokens at most"
-    assert lines[1].startswith("the 19 steps that are left will take about ")
-    assert len(lines) == 2
+    assert lines == ["20 steps of 16 completions: 320, with 1,920 tokens at most"]
     assert (tmp_path / "a/model/config.json").read_bytes() == (policy.path / "config.json").read_bytes()
 
 
