@@ -13,10 +13,14 @@ if [ ! -e "$stamp" ]; then
   }
   echo "making the environment in .venv (about two minutes, once)"
   [ -x .venv/bin/python ] || "$python" -m venv .venv
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+  install() {
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile "$@"
+  }
+  install --upgrade pip
   # First by itself: an index may offer a CPU build under exactly this version.
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check "$(grep '^torch==' constraints.txt)"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-    --editable ".${extra:+[$extra]}"
+  install "$(grep '^torch==' constraints.txt)"
+  install --constraint constraints.txt --editable ".${extra:+[$extra]}"
+  # On all cores, where pip compiles on one. What some packages ship is no Python of this version; it stays as it is.
+  .venv/bin/python -m compileall -qq -j 0 .venv/lib/python3*/site-packages || true
   touch "$stamp"
 fi
