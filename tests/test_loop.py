@@ -157,6 +157,17 @@ def test_a_dry_pool_is_said_to_be_dry(tmp_path: Path) -> None:
     assert mixing["real_share_tokens"] < 0.5
 
 
+def test_too_few_human_pairs_are_told_with_the_settings_that_make_more(tmp_path: Path) -> None:
+    reporter = Silent()
+    pairs = ("select=preference_pairs", "prompts.human=2", "mix.real_share=0.5")
+    mixing = run_scripted(tmp_path, *pairs, reporter=reporter).iterations[0]["mix"].json("mixing")
+    assert mixing["short"] > 0
+    assert mixing["human_rows_left"] > 0
+    (told,) = [line for line in reporter.lines if "short of the share" in line][:1]
+    assert "prompts.human" in told
+    assert "data.human_pairs" in told
+
+
 @pytest.mark.parametrize(
     ("settings", "kept"),
     [

@@ -257,10 +257,7 @@ def training_counts(row: Mapping[str, Metric]) -> list[str]:
         against = f"{row['select/labels_below_half']} with one below one half"
         lines.append(f"  labels: {without} of {row['select/pairs']} pairs without one, {against}")
     if row["mix/short"]:
-        why = "the human pool is dry"
-        if row["mix/human_rows_left"]:
-            why = "the budget of human data is spent" if "mix/human_left" in row else "too few of its rows were at hand"
-        lines.append(f"  {why}: {row['mix/short']} {row['mix/unit']} short of the share asked for")
+        lines.append(f"  {_why_short(row)}: {row['mix/short']} {row['mix/unit']} short of the share asked for")
     if row.get("train/rows_too_long") and "train/completions" not in row:
         lines.append(f"  {row['train/rows_too_long']} rows were too long to train on (update.max_tokens)")
     if (good := row.get("train/rows_desirable")) is not None:
@@ -272,3 +269,14 @@ def training_counts(row: Mapping[str, Metric]) -> list[str]:
             "margin grew (likelihood displacement); update.loss=[sigmoid,sft] holds it up"
         )
     return lines
+
+
+def _why_short(row: Mapping[str, Metric]) -> str:
+    """Why a training set has fewer human rows than were asked for."""
+    if not row["mix/human_rows_left"]:
+        return "the human pool is dry"
+    if "mix/human_left" in row:
+        return "the budget of human data is spent"
+    if row["mix/unit"] == "pairs":
+        return "human prompts make pairs where they are sampled along (prompts.human), beside data.human_pairs"
+    return "too few of its rows were at hand"
