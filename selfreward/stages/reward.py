@@ -108,7 +108,7 @@ def reward(
         rows = kept if spec.members == 1 else resampled(kept, own)
         job = RewardJob(spec=spec, policy=policy, pairs=rows, out=_folder(out.path, number), seed=own)
         with out.progress(None, "steps") as advance:
-            trained.append(run_job(job, advance, out.reporter.say))
+            trained.append(run_job(job, advance, lambda line: out.reporter.say(f"  {line}")))
     models = [_model(spec, _folder(out.path, number)) for number in range(1, spec.members + 1)]
     report = Rewarding(
         pairs=len(there),
