@@ -178,6 +178,7 @@ ACTING = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "form",
     [

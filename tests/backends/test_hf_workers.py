@@ -47,6 +47,7 @@ def opened(policy, workers, **changes):
     return HfBackend(HfSpec(workers=workers, **settings), policy)
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_the_number_of_workers(policy):
     with opened(policy, 1) as alone, opened(policy, WORKERS, threads=1) as shared:
         assert asked_of(shared) == asked_of(alone)
@@ -60,6 +61,7 @@ def test_progress_counts_every_answer_once(policy):
     assert sum(steps) == 3 * len(PROMPTS)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_one_line_and_the_next_call_starts_new_ones(policy):
     with opened(policy, WORKERS, threads=1) as shared:
         before = asked_of(shared)
@@ -90,6 +92,7 @@ def test_a_model_that_cannot_be_loaded_is_told_by_its_error(policy, tmp_path):
         asked_of(opened(missing, WORKERS, threads=1))
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_a_process_that_is_killed(policy, tmp_path):
     code = f"""
 import os, time

@@ -1,10 +1,12 @@
 """The two tables on matched length and on recall: what they ask holds, with fewer draws than the bench makes."""
 
 import numpy as np
+import pytest
 
 from selfreward.benchmarks.length_cases import collapse_section, length_section
 
 
+@pytest.mark.slow
 def test_lengths_alone_move_nothing_and_copies_are_seen_at_any_length() -> None:
     rows = length_section(np.random.SeedSequence(0), 2).rows
     assert [row.passed for row in rows] == [True] * len(rows)

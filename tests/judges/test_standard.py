@@ -159,6 +159,7 @@ def test_a_member_of_another_scale_weighs_as_much_on_candidates_and_on_gold(rule
     assert found[0] == pytest.approx(found[1], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_an_ensemble_in_a_jury_is_standardised_too(wide, stretched, tmp_path):
     jury = ("judge=jury", "~judge.members.pairwise", "~judge.members.rubric", "loop.iterations=2")
     member = ("+judge@judge.members.reward=reward_model", "judge.members.reward.aggregate=min")
