@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 
 from quiet import Quiet
@@ -72,8 +71,9 @@ def run_size(candidates: int, folder: Path, *, prepare: bool = False) -> dict[st
         return artifact
 
     with config.backend.open(start) as backend:
-        asking = partial(run.stage, backend=backend, policy=start)
-        measured = asking(0, measure, config.measure, probe=sources.probe, baseline=None)
+        measured = run.stage(
+            0, measure, config.measure, probe=sources.probe, baseline=None, backend=backend, policy=start
+        )
         people = {"human": sources.human, "human_pairs": sources.human_pairs}
         asked = run.stage(
             0,

@@ -159,6 +159,10 @@ class Output:
         """A progress bar for this stage."""
         return self.reporter.progress(self.title, total, unit)
 
+    def say(self, line: str) -> None:
+        """Tells a line below the title of this stage."""
+        self.reporter.say(f"  {line}")
+
     def count(self, **counts: int | float) -> None:
         """Adds to the counts of the manifest."""
         for name, value in counts.items():

@@ -100,7 +100,7 @@ def reward(
     there = [one for one in pairs.records(PreferencePair, pairs_table(pairs)) if one.origin != "meta"]
     told = check_pairs(there, spec.min_pairs)
     for line in told:
-        out.reporter.say(f"  {line}")
+        out.say(line)
     kept, held_out = split_by_prompt(there, spec.held_out, seed)
     trained = []
     for number in range(1, spec.members + 1):
@@ -108,7 +108,7 @@ def reward(
         rows = kept if spec.members == 1 else resampled(kept, own)
         job = RewardJob(spec=spec, policy=policy, pairs=rows, out=_folder(out.path, number), seed=own)
         with out.progress(None, "steps") as advance:
-            trained.append(run_job(job, advance, lambda line: out.reporter.say(f"  {line}")))
+            trained.append(run_job(job, advance, out.say))
     models = [_model(spec, _folder(out.path, number)) for number in range(1, spec.members + 1)]
     report = Rewarding(
         pairs=len(there),

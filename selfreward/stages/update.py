@@ -58,8 +58,7 @@ def update(
         judges=_frozen(spec, judging, weights, standard),
     )
     with out.progress(None, "steps") as advance:
-        weighted = spec.with_sft(sft_weight_of(training))
-        found = run_update(weighted, task, advance, lambda line: out.reporter.say(f"  {line}"))
+        found = run_update(spec.with_sft(sft_weight_of(training)), task, advance, out.say)
     if found.rl_steps is not None:
         out.write_table(RlStep, found.rl_steps, _STEPS)
     if found.tokens_drawn is not None:
