@@ -1,7 +1,8 @@
 """Part of bench_engines.py: `vllm.LLM` behind a socket, as a script would use it. It imports vLLM alone.
 
 The first message holds the arguments of LLM, each later one the token ids of prompts and the arguments of
-SamplingParams; the answer is how many tokens were drawn, and the seconds of `generate`.
+SamplingParams; the answer is how many tokens were drawn, and the seconds of `generate`. Prompts are new each time: what
+the engine keeps of those before is dropped, or it would read them in the first call alone.
 """
 
 import sys
@@ -21,6 +22,7 @@ def main() -> None:
         except EOFError:
             return
         prompts = [{"prompt_token_ids": row} for row in rows]
+        llm.reset_prefix_cache()
         began = time.perf_counter()
         outputs = llm.generate(prompts, SamplingParams(**params), use_tqdm=False)
         seconds = time.perf_counter() - began

@@ -9,6 +9,7 @@ from selfreward.backends import forward
 from selfreward.backends.device import Device, Dtype
 from selfreward.backends.drawing import Drawing, draw_tokens
 from selfreward.backends.model_loading import load_model, quiet
+from selfreward.backends.packed_linear import pack_linear
 from selfreward.backends.shared_prefixes import Row
 from selfreward.errors import BackendError
 
@@ -65,6 +66,7 @@ class HeldModel:
             device=loading.device,
             trust_remote_code=loading.trust_remote_code,
         )
+        pack_linear(self.model)
         # generate() fills every setting we leave open from here: a repetition penalty of the model's author must
         # not change the draws.
         self.model.generation_config = GenerationConfig()

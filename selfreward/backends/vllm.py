@@ -119,7 +119,9 @@ class VllmBackend(TokenBackend):
             "max_tokens": sampling.max_new_tokens,
             "stop_token_ids": self._stops,
             "ignore_eos": True,  # it is one of the stops
-            "logprobs": 0,
+            # The drawn token's own comes with those of any that are named. Asked for by `logprobs`, it would cost a
+            # search for the likeliest tokens of the whole vocabulary beside it.
+            "logprob_token_ids": self._stops[:1],
         }
 
     def _answer_logprobs(self, rows: list[Row], advance: Advance) -> list[list[float]]:

@@ -1,8 +1,8 @@
 """Mix: own examples and real human ones, in the share that was decided, with a ledger of what was spent."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from math import ceil
 from statistics import fmean
@@ -19,6 +19,7 @@ from selfreward.row_kinds import (
     EXAMPLES,
     PAIRS,
     PROMPTS,
+    RowKind,
     label_of,
     ledger_id,
     tokens_of,
@@ -30,7 +31,7 @@ from selfreward.selection.handed import HandedPrompt
 from selfreward.selection.human_rows import draw_human, human_rows
 from selfreward.selection.judgments import within_share
 from selfreward.selection.mixing import MetaMixing, Mixing, Spent, uses_of
-from selfreward.selection.orders import round_orders
+from selfreward.selection.orders import RoundOrders, round_orders
 from selfreward.selection.training_rows import has_labels, row_kind
 from selfreward.spec import Spec, execution, neutral
 from selfreward.stages.meta import MetaSpec
@@ -116,13 +117,11 @@ def mix(
     """
     kind = row_kind(selected)
     handed = list(selected.records(HandedPrompt, PROMPTS.table)) if selected.has(PROMPTS.table) else None
-    anew = handed if kind is EXAMPLES else None
     _raise_if_starved(spec, selected, handed)
     decided = round_orders(decision)
     iteration = 0 if previous is None else mixing_of(previous).iteration + 1
     pool, later = human_rows(kind, selected, {"human": human, "human_pairs": human_pairs, "feedback": feedback})
-    spent = [] if previous is None else list(previous.records(Spent, "ledger"))
-    uses = uses_of(spent)
+    people = _People(pool, later, [] if previous is None else list(previous.records(Spent, "ledger")))
     own = [selected] if previous is None or spec.data == "replace" else [selected, previous]
     made = [] if metas is None else list(metas.records(PreferencePair, PAIRS.table))
     judgments = [] if spec.meta_share is None else within_share(made, selected.rows(kind.table), spec.meta_share)
@@ -131,46 +130,20 @@ def mix(
     if handed is not None:
         with out.table(HandedPrompt, PROMPTS.table) as table:
             table.write(handed)
-    if anew is not None:
-        _tally_drawn(anew, spec.draws, counts)
+        if kind is EXAMPLES:
+            _tally_drawn(handed, spec.draws, counts)
     with out.table(written_as(kind.record, labelled), kind.table) as rows:
         for row in chain(_own_rows(spec, selected, previous, iteration), judgments):
             _tally(row, counts)
             rows.add(replace(row, iteration=iteration) if row.iteration is None else row)
-        share = decided.real_share
-        wanted = share / (1 - share) * (counts["self_units"] + counts["meta_units"]) - counts["human_units"]
-        there = {entry.example_id for entry in spent if entry.iteration >= _oldest(spec, iteration)}
-        able = [row for row in pool if uses[ledger_id(row)] < spec.max_uses and ledger_id(row) not in there]
-        drawn, dry = draw_human(able, uses, wanted, decided.human_left, seed)
-        for row in drawn:
+        draw = _draw(people.able(spec, iteration), people.uses, counts, decided, seed)
+        for row in draw.rows:
             _tally(row, counts)
             rows.add(replace(row, iteration=iteration))
-    units = sum(map(units_of, drawn))
-    ledger = spent + [Spent(example_id=ledger_id(row), iteration=iteration, tokens=tokens_of(row)) for row in drawn]
+    ledger = people.ledger(draw.rows, iteration)
     with out.table(Spent, "ledger") as kept:
         kept.write(ledger)
-    used = uses_of(ledger)
-    mixing = Mixing(
-        iteration=iteration,
-        unit=kind.unit,
-        self_rows=counts["self_rows"],
-        self_tokens=counts["self_tokens"],
-        human_rows=counts["human_rows"],
-        human_tokens=counts["human_tokens"],
-        human_rows_drawn=len(drawn),
-        human_rows_fresh=sum(uses[ledger_id(row)] == 0 for row in drawn),
-        human_rows_spent=len(used),
-        human_rows_left=sum(used[one] < spec.max_uses for one in {*map(ledger_id, pool), *later}),
-        human_left=None if decided.human_left is None else decided.human_left - units,
-        max_uses=spec.max_uses,
-        reuse_epochs=len(ledger) / len(used) if used else None,
-        real_share_asked=share,
-        real_share_tokens=_human_share(counts, "tokens"),
-        real_share_rows=_human_share(counts, "rows"),
-        short=max(0, round(wanted) - units),
-        dry=dry,
-        sft_weight=decided.orders.sft_weight,
-    )
+    mixing = _mixing(spec, kind, iteration, decided, counts, people, draw, ledger)
     if spec.meta_share is not None:
         mixing = MetaMixing(
             **asdict(mixing),
@@ -180,6 +153,87 @@ def mix(
             meta_rows_over=len(made) - len(judgments),
         )
     save_report(out, "mixing", mixing)
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    """The human rows of this round, the ids of those that others may have, and what was `spent` before."""
+
+    pool: Sequence[TrainingRow]
+    later: Sequence[str]
+    spent: Sequence[Spent]
+
+    @property
+    def uses(self) -> Counter[str]:
+        return uses_of(self.spent)
+
+    def able(self, spec: MixSpec, iteration: int) -> list[TrainingRow]:
+        """The rows that are neither used up nor in the training set already."""
+        uses = self.uses
+        there = {entry.example_id for entry in self.spent if entry.iteration >= _oldest(spec, iteration)}
+        return [row for row in self.pool if uses[ledger_id(row)] < spec.max_uses and ledger_id(row) not in there]
+
+    def ledger(self, drawn: Iterable[TrainingRow], iteration: int) -> list[Spent]:
+        """What is spent now that these are drawn."""
+        new = (Spent(example_id=ledger_id(row), iteration=iteration, tokens=tokens_of(row)) for row in drawn)
+        return [*self.spent, *new]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """The human rows that were drawn where so many units were `wanted`; `dry` where there are no more."""
+
+    rows: Sequence[TrainingRow]
+    wanted: float
+    dry: bool
+
+    @property
+    def units(self) -> int:
+        return sum(map(units_of, self.rows))
+
+
+def _draw(
+    able: Sequence[TrainingRow], uses: Counter[str], counts: Counter[str], decided: RoundOrders, seed: int
+) -> _Draw:
+    """Human rows beside what `counts` has, until they hold the share that was decided."""
+    share = decided.real_share
+    wanted = share / (1 - share) * (counts["self_units"] + counts["meta_units"]) - counts["human_units"]
+    rows, dry = draw_human(able, uses, wanted, decided.human_left, seed)
+    return _Draw(rows, wanted, dry)
+
+
+def _mixing(
+    spec: MixSpec,
+    kind: RowKind,
+    iteration: int,
+    decided: RoundOrders,
+    counts: Counter[str],
+    people: _People,
+    draw: _Draw,
+    ledger: Sequence[Spent],
+) -> Mixing:
+    before, used = people.uses, uses_of(ledger)
+    return Mixing(
+        iteration=iteration,
+        unit=kind.unit,
+        self_rows=counts["self_rows"],
+        self_tokens=counts["self_tokens"],
+        human_rows=counts["human_rows"],
+        human_tokens=counts["human_tokens"],
+        human_rows_drawn=len(draw.rows),
+        human_rows_fresh=sum(before[ledger_id(row)] == 0 for row in draw.rows),
+        human_rows_spent=len(used),
+        human_rows_left=sum(used[one] < spec.max_uses for one in {*map(ledger_id, people.pool), *people.later}),
+        human_left=None if decided.human_left is None else decided.human_left - draw.units,
+        max_uses=spec.max_uses,
+        reuse_epochs=len(ledger) / len(used) if used else None,
+        real_share_asked=decided.real_share,
+        real_share_tokens=_human_share(counts, "tokens"),
+        real_share_rows=_human_share(counts, "rows"),
+        short=max(0, round(draw.wanted) - draw.units),
+        dry=draw.dry,
+        sft_weight=decided.orders.sft_weight,
+    )
 
 
 def _raise_if_starved(spec: MixSpec, selected: Artifact, handed: Sequence[HandedPrompt] | None) -> None:

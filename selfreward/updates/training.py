@@ -18,16 +18,23 @@ from selfreward.backends.model_folder import first_without_numbers
 from selfreward.backends.model_loading import load_model
 from selfreward.backends.new_tokens import NewTokens
 from selfreward.backends.rendering import write_rendering
+from selfreward.backends.shared_prefixes import Row as ScoredRow
+from selfreward.backends.shared_prefixes import group_rows
 from selfreward.errors import ConfigError, StageError, StarvedLoop
 from selfreward.policies import Policy
 from selfreward.spec import Json, execution, neutral
+from selfreward.updates.autocast_weights import cast_once
 from selfreward.updates.base import StepAdvance, UpdateBase
 from selfreward.updates.checkpoints import train_on
 from selfreward.updates.new_rows import train_rows
+from selfreward.updates.scored_positions import trained_positions_alone
 from selfreward.updates.training_steps import mean_loss, no_numbers, watch_steps
 
 MakeTrainer = Callable[[dict[str, Any], dict[str, Any]], Any]
 Row = TypeVar("Row", bound=Sized)
+
+_TOKENS_AT_ONCE = 4096
+"""In a batch that is scored and not trained on, padding counted."""
 
 
 class TrainingBase(UpdateBase):
@@ -158,15 +165,19 @@ def _trainer_settings(spec: TrainingBase, scratch: Path, seed: int) -> dict[str,
     }
 
 
-def answer_logprobs(spec: TrainingBase, model: Any, asked: Sequence[tuple[list[int], list[int]]]) -> list[list[float]]:
+def answer_logprobs(spec: TrainingBase, model: Any, asked: Sequence[ScoredRow]) -> list[list[float]]:
     """What the model gives to the tokens of each (prompt, answer), in nats, in the type that the steps calculate in."""
     import torch
 
-    found: list[list[float]] = []
-    with torch.autocast(device_of(spec), dtype=torch.bfloat16, enabled=compute_of(spec) == "bfloat16"):
-        for start in range(0, len(asked), 2 * spec.batch_size):
-            found += token_logprobs(model, asked[start : start + 2 * spec.batch_size], pad=0)
-    return found
+    compute = compute_of(spec)
+    found: dict[int, list[float]] = {}
+    autocast = torch.autocast(device_of(spec), dtype=torch.bfloat16, enabled=compute == "bfloat16")
+    with autocast, cast_once(model, compute, frozen=False):
+        for group in group_rows(asked, _TOKENS_AT_ONCE, share=False):
+            for batch in group.batches:
+                rows = [asked[place] for place in batch]
+                found.update(zip(batch, token_logprobs(model, rows, pad=0), strict=True))
+    return [found[place] for place in range(len(asked))]
 
 
 def short_enough(spec: TrainingBase, rows: Sequence[Row], what: str) -> list[Row]:
@@ -232,7 +243,8 @@ def train(
     trainable = sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad)
     if new_tokens is not None:
         trainable += train_rows(spec.weight_decay, trainer.model, new_tokens)
-    with _sound_attention():
+    frozen = cast_once(trainer.model, compute_of(spec), frozen=True)
+    with _sound_attention(), trained_positions_alone(), frozen:
         steps = train_on(trainer, scratch) if spec.lasting else trainer.train().global_step
     merge = getattr(trainer.model, "merge_and_unload", None)
     trained = trainer.model if merge is None else merge()

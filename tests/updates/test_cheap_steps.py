@@ -1,0 +1,96 @@
+"""What a step on a CPU is spared: positions that are not trained on, and casts of weights that do not change."""
+
+import pytest
+import torch
+
+from selfreward.backends.model_loading import load_model
+from selfreward.updates.autocast_weights import cast_once
+from selfreward.updates.rft import RftSpec, train_rft
+from selfreward.updates.scored_positions import trained_positions_alone
+from tests.tiny import completion, make_example, make_tiny_policy
+
+utils = pytest.importorskip("trl.trainer.utils")
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory):
+    return make_tiny_policy(tmp_path_factory.mktemp("tiny"))
+
+
+def load(policy):
+    return load_model(policy.path, dtype="float32", device="cpu", trust_remote_code=False)
+
+
+def linear_of(model):
+    return [part for part in model.base_model.modules() if isinstance(part, torch.nn.Linear)]
+
+
+def test_a_step_computes_the_tokens_that_it_trains_on_and_no_others(policy, tmp_path, monkeypatch):
+    seen = []
+    kernel = utils._ChunkedLogProbFunction.apply
+
+    def spy(hidden, *others):
+        seen.append(len(hidden))
+        return kernel(hidden, *others)
+
+    monkeypatch.setattr(utils._ChunkedLogProbFunction, "apply", spy)
+    examples = [make_example(number, "hello you" if number % 2 else "no way out") for number in range(4)]
+    spec = RftSpec(batch_size=4, top_layers=1, device="cpu", compute="float32")
+    train_rft(spec, policy, examples, tmp_path / "out", tmp_path / "scratch", 7, lambda _step, _steps: None)
+    assert seen == [sum(len(completion(one.text)) for one in examples)]
+
+
+def test_what_is_left_out_changes_no_loss_and_no_gradient(policy):
+    ids = torch.arange(1, 13).reshape(2, 6)
+    labels = ids.clone()
+    labels[:, :3] = -100
+
+    def loss_and_gradient():
+        model = load(policy)
+        utils.add_fused_lm_head(model, outputs=("log_probs", "entropy", "is_top1"))
+        found = model(input_ids=ids, labels=labels, fused_lm_head=True)
+        found.loss.backward()
+        return found, linear_of(model)[0].weight.grad
+
+    whole, gradient = loss_and_gradient()
+    with trained_positions_alone():
+        alone, same = loss_and_gradient()
+    assert torch.allclose(alone.loss, whole.loss)
+    assert torch.allclose(alone.log_probs, whole.log_probs, atol=1e-6)
+    assert torch.allclose(alone.entropy, whole.entropy, atol=1e-6)
+    assert torch.equal(alone.is_top1, whole.is_top1)
+    assert torch.allclose(same, gradient, atol=1e-6)
+
+
+def test_a_trl_that_asks_otherwise_trains_all_the_same(monkeypatch):
+    monkeypatch.delattr(utils, "_use_triton")
+    with trained_positions_alone():
+        assert not hasattr(utils, "_use_triton")
+
+
+def test_frozen_weights_are_cast_for_the_time_of_training_and_come_back_to_the_bit(policy):
+    model = load(policy)
+    frozen, *others = linear_of(model)
+    frozen.weight.requires_grad_(False)
+    before = frozen.weight.detach().clone()
+    with cast_once(model, "bfloat16", frozen=True):
+        assert frozen.weight.dtype == torch.bfloat16
+        assert all(part.weight.dtype == torch.float32 for part in others)
+        assert model.get_input_embeddings().weight.dtype == torch.float32
+    assert torch.equal(frozen.weight, before)
+
+
+def test_cast_weights_give_what_autocast_gives(policy):
+    model, ids = load(policy), torch.arange(1, 13).reshape(2, 6)
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        expected = model(ids).logits
+        with cast_once(model, "bfloat16", frozen=False):
+            assert linear_of(model)[0].weight.dtype == torch.bfloat16
+            assert torch.equal(model(ids).logits, expected)
+
+
+def test_where_steps_calculate_in_float32_nothing_is_cast(policy):
+    model = load(policy)
+    held = linear_of(model)[0].weight.data_ptr()
+    with cast_once(model, "float32", frozen=False):
+        assert linear_of(model)[0].weight.data_ptr() == held
