@@ -1,6 +1,6 @@
 """Part of bench_engines.py: a stage that judges by a rubric, beside asking about one candidate at a time.
 
-64 candidates, right and wrong answers to 16 everyday questions, judged by the expected score. One at a time are: one
+192 candidates, right and wrong answers to 48 everyday questions, judged by the expected score. One at a time are: one
 forward pass, which is the same judgment without a batch and a shared beginning; and one drawn reply, which is how
 judges are usually asked. A one-at-a-time way judges its share of the candidates in each pair.
 """
@@ -31,7 +31,7 @@ from selfreward.spec import Spec
 from selfreward.stages.judge import judge
 
 VERSION = 1
-QUESTIONS = 16
+QUESTIONS = 48
 ANSWERS = 4
 OneByOne = Callable[["Bench", Sequence[Item], int], None]
 

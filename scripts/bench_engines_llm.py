@@ -1,8 +1,8 @@
 """Part of bench_engines.py: `vllm.LLM` behind a socket, as a script would use it. It imports vLLM alone.
 
-The first message holds the arguments of LLM, each later one the token ids of prompts and the arguments of
-SamplingParams; the answer is how many tokens were drawn, and the seconds of `generate`. Prompts are new each time: what
-the engine keeps of those before is dropped, or it would read them in the first call alone.
+The first message holds the arguments of LLM, each later one the token ids of prompts and for each of them the
+arguments of SamplingParams; the answer is how many tokens were drawn, and the seconds of `generate`. Prompts are new
+each time: what the engine keeps of those before is dropped, or it would read them in the first call alone.
 """
 
 import sys
@@ -24,7 +24,7 @@ def main() -> None:
         prompts = [{"prompt_token_ids": row} for row in rows]
         llm.reset_prefix_cache()
         began = time.perf_counter()
-        outputs = llm.generate(prompts, SamplingParams(**params), use_tqdm=False)
+        outputs = llm.generate(prompts, [SamplingParams(**one) for one in params], use_tqdm=False)
         seconds = time.perf_counter() - began
         connection.send((sum(len(one.token_ids) for output in outputs for one in output.outputs), seconds))
 

@@ -109,22 +109,30 @@ def plain_generate(policy: Policy, dtype: Dtype, chat: Chat, asked: Asked, batch
 
 
 def vllm(policy: Policy, pairs: int, prompts: int, python: Path | None) -> None:
-    """VllmBackend beside `LLM.generate`, once as it comes and once with the backend's settings of the engine."""
+    """VllmBackend beside `LLM.generate`: as it comes, with the backend's engine settings, and asked for the same.
+
+    The backend asks for the log-probability of every token and a seed for every prompt.
+    """
     asked = asked_of(load_chat(policy.path, trust_remote_code=False), prompts)
     interpreter = str(python or sys.executable)
     with VllmBackend(VllmSpec(python=python), policy) as backend:
         drawn(backend, asked, pairs)  # starts the engine
         settings, environment = settings_of(backend)
         plainly = {name: value for name, value in os.environ.items() if name not in UNSHARED}
-        raw = {
+        same = (settings, {**os.environ, **environment})
+        raw: dict[str, tuple[tuple[dict, dict], bool]] = {
             "as it comes": (
-                {"model": str(policy.path), MEMORY: settings[MEMORY]},
-                plainly | {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"},
+                (
+                    {"model": str(policy.path), MEMORY: settings[MEMORY]},
+                    plainly | {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"},
+                ),
+                False,
             ),
-            "with the same settings": (settings, {**os.environ, **environment}),
+            "with the same settings": (same, False),
+            "with the same settings, asked for the same": (same, True),
         }
-        for what, (arguments, variables) in raw.items():
-            with raw_llm(interpreter, arguments, variables) as draw:
+        for what, ((arguments, variables), whole) in raw.items():
+            with raw_llm(interpreter, arguments, variables, whole=whole) as draw:
                 draw(asked, pairs)  # loads the model
                 found = in_turn(partial(drawn, backend, asked), partial(draw, asked), pairs)
             name = f"sampling, vLLM beside `LLM.generate` {what}"
@@ -140,8 +148,8 @@ def settings_of(backend: VllmBackend) -> tuple[dict, dict]:
 
 
 @contextmanager
-def raw_llm(python: str, arguments: dict, environment: dict):
-    """A way that draws with `vllm.LLM`, in a process that imports nothing of selfreward."""
+def raw_llm(python: str, arguments: dict, environment: dict, *, whole: bool):
+    """A way that draws with `vllm.LLM`, in a process that imports nothing of selfreward; `whole` as in `draw_raw`."""
     ours, theirs = socketpair()
     with tempfile.TemporaryFile() as log:
         with theirs:
@@ -149,15 +157,18 @@ def raw_llm(python: str, arguments: dict, environment: dict):
             process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, stdout=log, stderr=log)
         with Connection(ours.detach()) as connection:
             connection.send(arguments)
-            yield partial(draw_raw, connection, log)
+            yield partial(draw_raw, connection, log, whole)
         process.wait()
 
 
-def draw_raw(connection: Connection, log, asked: Asked, _: int) -> Done:
-    """The tokens that were drawn, and the seconds of `generate`."""
-    params = {"n": SAMPLING.k, "temperature": SAMPLING.temperature, "max_tokens": SAMPLING.max_new_tokens}
+def draw_raw(connection: Connection, log, whole: bool, asked: Asked, number: int) -> Done:
+    """The tokens that were drawn, and the seconds of `generate`; `whole` with log-probabilities and seeds, too."""
+    params: dict = {"n": SAMPLING.k, "temperature": SAMPLING.temperature, "max_tokens": SAMPLING.max_new_tokens}
+    of_each = [
+        params | ({"logprobs": 0, "seed": 1000 * number + one} if whole else {}) for one in range(len(asked.rows))
+    ]
     try:
-        connection.send((asked.rows, params))
+        connection.send((asked.rows, of_each))
         return Done(*connection.recv())
     except (EOFError, ConnectionError) as error:
         log.seek(0)
