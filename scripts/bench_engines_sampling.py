@@ -119,19 +119,14 @@ def vllm(policy: Policy, pairs: int, prompts: int, python: Path | None) -> None:
         drawn(backend, asked, pairs)  # starts the engine
         settings, environment = settings_of(backend)
         plainly = {name: value for name, value in os.environ.items() if name not in UNSHARED}
-        same = (settings, {**os.environ, **environment})
-        raw: dict[str, tuple[tuple[dict, dict], bool]] = {
-            "as it comes": (
-                (
-                    {"model": str(policy.path), MEMORY: settings[MEMORY]},
-                    plainly | {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"},
-                ),
-                False,
-            ),
-            "with the same settings": (same, False),
-            "with the same settings, asked for the same": (same, True),
-        }
-        for what, ((arguments, variables), whole) in raw.items():
+        plainly |= {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
+        same = {**os.environ, **environment}
+        raw = (
+            ("as it comes", {"model": str(policy.path), MEMORY: settings[MEMORY]}, plainly, False),
+            ("with the same settings", settings, same, False),
+            ("with the same settings, asked for the same", settings, same, True),
+        )
+        for what, arguments, variables, whole in raw:
             with raw_llm(interpreter, arguments, variables, whole=whole) as draw:
                 draw(asked, pairs)  # loads the model
                 found = in_turn(partial(drawn, backend, asked), partial(draw, asked), pairs)

@@ -26,15 +26,14 @@ def test_a_packed_model_computes_what_it_did(tmp_path, tied, dtype, rounding):
         assert torch.allclose(logits(packed, rows), logits(plain, rows), atol=rounding)
 
 
-def test_the_memory_of_what_was_packed_is_given_up_and_an_embedding_stays(tmp_path):
-    folder = tmp_path / "base"
-    make_tiny_base(folder, tied=True)
-    model = load(folder, "bfloat16")
+def test_a_model_that_reads_the_weights_of_a_layer_itself_can_still_do_so():
+    from transformers import MambaConfig, MambaForCausalLM
+
+    sizes = MambaConfig(vocab_size=20, hidden_size=16, num_hidden_layers=2, state_size=4, tie_word_embeddings=False)
+    model = MambaForCausalLM(sizes).bfloat16().eval()
+    before = logits(model, 2)
     pack_linear(model)
-    inner = [part for part in model.base_model.modules() if isinstance(part, torch.nn.Linear)]
-    assert inner and all(part.weight.untyped_storage().size() == 0 for part in inner)
-    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
-    assert model.get_input_embeddings().weight.float().norm() > 0
+    assert torch.allclose(logits(model, 2), before, atol=2e-2)
 
 
 def test_a_torch_without_the_operator_multiplies_as_ever(tmp_path, monkeypatch):
