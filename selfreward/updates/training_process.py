@@ -24,6 +24,7 @@ from selfreward.artifacts import Advance
 from selfreward.artifacts.parquet import LASTING
 from selfreward.updates import AnyUpdate, UpdateSpec
 from selfreward.updates.base import StepAdvance, Task, Training
+from selfreward.updates.kept_memory import freed_memory_kept
 from selfreward.updates.reward import RewardJob
 
 _ERROR = "error.json"
@@ -114,7 +115,10 @@ def run_job(job: Job[Result], advance: Advance, say: Callable[[str], None] = lam
         say(line)
     tell = timed(_bar(advance), say)
     with _scratch(job) as scratch:
-        return _train_apart(job, scratch, tell) if job.apart else job.train(scratch, tell)
+        if job.apart:
+            return _train_apart(job, scratch, tell)
+        with freed_memory_kept():
+            return job.train(scratch, tell)
 
 
 @contextmanager
@@ -202,7 +206,8 @@ def main() -> None:
     job = _JOB.validate_json(path.read_bytes())
     with open(int(sys.argv[3]) if len(sys.argv) > 3 else sys.stderr.fileno(), "w", closefd=False) as told:
         try:
-            result = job.train(scratch, lambda step, steps: print(f"step {step} of {steps}", file=told, flush=True))
+            with freed_memory_kept():
+                result = job.train(scratch, lambda step, steps: print(f"step {step} of {steps}", file=told, flush=True))
         except Exception as error:
             mistake = error if isinstance(error, errors.SelfrewardError) else errors.of_system(error)
             if mistake is None:
