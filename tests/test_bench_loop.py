@@ -16,5 +16,6 @@ def test_rows_go_through_every_stage_that_is_timed(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found.keys() == {"sample", "judge", "select", "decide", "mix", "total", "peak_mb"}
+    assert found.keys() == {"sample", "judge", "select", "decide", "mix", "total", "peak_mb", "rows"}
     assert all(value > 0 for value in found.values())
+    assert found["rows"] > 2 * 800, "a judgment and a fate for each candidate, and what was chosen"

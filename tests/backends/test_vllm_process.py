@@ -136,3 +136,19 @@ def test_a_reply_without_its_log_probabilities_is_refused(tmp_path: Path) -> Non
         spec = VllmSpec(python=written(tmp_path, f"send({{**good, 'completions': {reply}}})\nend.read(1)"))
         with VllmBackend(spec, policy) as engine, pytest.raises(BackendError, match="no log-probability of each"):
             engine.generate([ask("a")], Sampling(k=1, temperature=1.0, top_p=1.0, max_new_tokens=4), 0, print)
+
+
+def test_the_engine_is_started_as_for_whole_shards_of_answers(tmp_path: Path) -> None:
+    """vLLM lets 128 sequences run at once for an engine that does not say what it is for, and more for `LLM`."""
+    package = tmp_path / "vllm"
+    (package / "usage").mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "class EngineArgs: pass\n"
+        "class LLMEngine:\n"
+        "    def from_engine_args(arguments, usage_context=None):\n"
+        "        raise ValueError(f'started for {usage_context}')\n"
+    )
+    (package / "usage/usage_lib.py").write_text("class UsageContext:\n    LLM_CLASS = 'whole shards'\n")
+    worker = Worker(None, {}, {"PYTHONPATH": str(tmp_path)}, 60)
+    with pytest.raises(BackendError, match="started for whole shards"):
+        worker.ask([REQUEST], lambda _: None)
