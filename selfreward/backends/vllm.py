@@ -33,8 +33,8 @@ class VllmSpec(TokenEngineSpec):
 
     `max_model_len` limits prompt and answer together, None for the model's own limit. `kv_cache_gib` is memory for
     keys and values; None is 4 on a CPU, and on a GPU what `gpu_memory_utilization` leaves. `threads` counts on a CPU
-    alone, where None is one for each core. `timeout` is for how many seconds the process may neither answer nor
-    compute, its start included, before it is ended.
+    alone, where None is one for each core. `max_num_seqs` answers are drawn at once. `timeout` is for how many seconds
+    the process may neither answer nor compute, its start included, before it is ended.
     """
 
     kind: Literal["vllm"] = "vllm"
@@ -43,6 +43,7 @@ class VllmSpec(TokenEngineSpec):
     max_model_len: PositiveInt | None = None
     gpu_memory_utilization: float = execution(0.85, gt=0, le=1)
     kv_cache_gib: float | None = execution(None, gt=0)
+    max_num_seqs: int = execution(256, gt=0)
     threads: int | None = execution(None, gt=0, le=MOST_THREADS)
     timeout: float = execution(900, gt=0, le=threading.TIMEOUT_MAX)
 
@@ -171,6 +172,8 @@ class VllmBackend(TokenBackend):
             "max_model_len": self._limit,
             "gpu_memory_utilization": self._spec.gpu_memory_utilization,
             "kv_cache_memory_bytes": None if cache is None else int(cache * 2**30),
+            # vLLM's own number is 128, unless `LLM` asks: that takes 256 on a CPU and more on a large GPU.
+            "max_num_seqs": self._spec.max_num_seqs,
             # A rubric is computed once for all that it is asked about. `score` gains nothing: a request for the
             # log-probabilities of its prompt does not read the cache.
             "enable_prefix_caching": True,

@@ -63,10 +63,8 @@ def main() -> None:
     answers = connection.makefile("wb")
 
     from vllm import EngineArgs, LLMEngine
-    from vllm.usage.usage_lib import UsageContext
 
-    # As `LLM` has it: vLLM lets 256 to 1,024 sequences run at once for whole shards, and 128 for who does not say.
-    engine = LLMEngine.from_engine_args(EngineArgs(**inbox.get()), usage_context=UsageContext.LLM_CLASS)
+    engine = LLMEngine.from_engine_args(EngineArgs(**inbox.get()))
     # Made in threads beside the engine's steps, patterns would leave it to chance which prompts share a batch.
     engine.engine_core.engine_core.structured_output_manager._use_async_grammar_compilation = False
     while True:

@@ -242,7 +242,7 @@ def test_a_python_without_vllm_is_named_with_what_to_do(bare_python, tmp_path):
 
 
 def test_where_the_engine_runs_is_no_part_of_a_key():
-    spec = VllmSpec(python=Path("/elsewhere"), kv_cache_gib=1, threads=1, gpu_memory_utilization=0.1)
+    spec = VllmSpec(python=Path("/elsewhere"), kv_cache_gib=1, threads=1, max_num_seqs=8, gpu_memory_utilization=0.1)
     assert identity(spec) == identity(VllmSpec())
 
 

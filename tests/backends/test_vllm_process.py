@@ -138,17 +138,11 @@ def test_a_reply_without_its_log_probabilities_is_refused(tmp_path: Path) -> Non
             engine.generate([ask("a")], Sampling(k=1, temperature=1.0, top_p=1.0, max_new_tokens=4), 0, print)
 
 
-def test_the_engine_is_started_as_for_whole_shards_of_answers(tmp_path: Path) -> None:
-    """vLLM lets 128 sequences run at once for an engine that does not say what it is for, and more for `LLM`."""
-    package = tmp_path / "vllm"
-    (package / "usage").mkdir(parents=True)
-    (package / "__init__.py").write_text(
-        "class EngineArgs: pass\n"
-        "class LLMEngine:\n"
-        "    def from_engine_args(arguments, usage_context=None):\n"
-        "        raise ValueError(f'started for {usage_context}')\n"
-    )
-    (package / "usage/usage_lib.py").write_text("class UsageContext:\n    LLM_CLASS = 'whole shards'\n")
-    worker = Worker(None, {}, {"PYTHONPATH": str(tmp_path)}, 60)
-    with pytest.raises(BackendError, match="started for whole shards"):
-        worker.ask([REQUEST], lambda _: None)
+def test_as_many_answers_are_drawn_at_once_as_is_set(tmp_path: Path) -> None:
+    policy = make_tiny_policy(tmp_path / "model")
+    code = "print(f'drawn at once: {settings[\"max_num_seqs\"]}', flush=True)\nos._exit(1)"
+    for spec, told in ((VllmSpec(), "drawn at once: 256"), (VllmSpec(max_num_seqs=1024), "drawn at once: 1024")):
+        python = written(tmp_path, code)
+        with VllmBackend(spec.model_copy(update={"python": python}), policy) as engine:
+            with pytest.raises(BackendError, match=told):
+                engine.generate([ask("a")], Sampling(k=1, temperature=1.0, top_p=1.0, max_new_tokens=4), 0, print)
