@@ -142,7 +142,6 @@ def test_as_many_answers_are_drawn_at_once_as_is_set(tmp_path: Path) -> None:
     policy = make_tiny_policy(tmp_path / "model")
     code = "print(f'drawn at once: {settings[\"max_num_seqs\"]}', flush=True)\nos._exit(1)"
     for spec, told in ((VllmSpec(), "drawn at once: 256"), (VllmSpec(max_num_seqs=1024), "drawn at once: 1024")):
-        python = written(tmp_path, code)
-        with VllmBackend(spec.model_copy(update={"python": python}), policy) as engine:
-            with pytest.raises(BackendError, match=told):
-                engine.generate([ask("a")], Sampling(k=1, temperature=1.0, top_p=1.0, max_new_tokens=4), 0, print)
+        engine = VllmBackend(spec.model_copy(update={"python": written(tmp_path, code)}), policy)
+        with engine, pytest.raises(BackendError, match=told):
+            engine.generate([ask("a")], Sampling(k=1, temperature=1.0, top_p=1.0, max_new_tokens=4), 0, print)
