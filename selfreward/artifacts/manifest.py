@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -133,16 +135,21 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 def list_files(folder: Path) -> tuple[FileEntry, ...]:
     """All files below `folder` but the manifest and the digests of shards, by path; their bytes are on the disk."""
-    entries = []
     shards = set(folder.glob("*.parquet"))
     beside = {folder / NAME, *map(digest_file, shards)}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path not in beside):
-        if path not in shards:  # those were synced when they were written
-            sync(path)
-        stat = path.stat()
-        name = path.relative_to(folder).as_posix()
-        entries.append(FileEntry(path=name, bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, sha256=sha256_of(path)))
-    return tuple(entries)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path not in beside)
+    with ThreadPoolExecutor() as pool:
+        # The disk writes a model while the processor takes its digest; shards were synced when they were written.
+        synced = pool.map(sync, [path for path in paths if path not in shards])
+        entries = tuple(_entry(folder, path) for path in paths)
+    deque(synced, maxlen=0)  # raises what a sync raised
+    return entries
+
+
+def _entry(folder: Path, path: Path) -> FileEntry:
+    stat = path.stat()
+    name = path.relative_to(folder).as_posix()
+    return FileEntry(path=name, bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, sha256=sha256_of(path))
 
 
 def content_digest(tables: tuple[TableEntry, ...], files: tuple[FileEntry, ...]) -> str:
