@@ -178,7 +178,7 @@ class OwnData(Spec):
         """What stands for the content behind the rows of `role`."""
         sources = self._sources(role)
         if all(name is None for name, _ in sources):
-            return next((source.digest() for _, source in sources), "none")
+            return next((self._content(role, source) for _, source in sources), "none")
         return digest_of("sets", [(name, source.digest()) for name, source in sources])
 
     def rows(self, role: Role, why_unfit: WhyUnfit = takes_any) -> Iterator[Row]:
@@ -197,6 +197,7 @@ class OwnData(Spec):
         """The rows of one source of a role without those of `earlier` sets."""
         seen: set[str] = set()
         kept: list[Kept] = []
+        limit = self._limit(role, source)
         for row in self._read(role, source, why):
             if isinstance(row, LeftOut | ColumnsSeen):
                 yield row
@@ -206,11 +207,11 @@ class OwnData(Spec):
                 yield LeftOut("in_an_earlier_set")
             else:
                 seen.add(digest)
-                if source.limit is None:
+                if limit is None:
                     yield row
                 else:
                     kept.append(row)
-        yield from heapq.nsmallest(source.limit or 0, kept, key=said_of)
+        yield from heapq.nsmallest(limit or 0, kept, key=said_of)
 
     def _given(self, role: Role) -> list[tuple[str | None, FileSource | HubSource]]:
         """The sources that a role was given, behind the name of their set; None for a source without one."""
@@ -222,6 +223,18 @@ class OwnData(Spec):
     def _sources(self, role: Role) -> list[tuple[str | None, FileSource | HubSource]]:
         """As `_given`, or the train rows where a share of them stands in."""
         return self._given(role) or ([(None, self.train)] if role in _SPLIT_OFF else [])
+
+    def _limit(self, role: Role, source: FileSource | HubSource) -> int | None:
+        """How many rows a role has of a source at most: where train rows are split, its share of their limit."""
+        if source.limit is None or source is not self.train:
+            return source.limit
+        shares: dict[Role, float] = {one: getattr(self.split, one) for one in _SPLIT_OFF if getattr(self, one) is None}
+        parts = {one: max(1, round(source.limit * share)) for one, share in shares.items() if share}
+        return parts.get(role, max(1, source.limit - sum(parts.values())))
+
+    def _content(self, role: Role, source: FileSource | HubSource) -> str:
+        limit = self._limit(role, source)
+        return source.digest() if limit == source.limit else digest_of("share", [limit, source.digest()])
 
     def _read(self, role: Role, source: FileSource | HubSource, why_unfit: WhyUnfit) -> Iterator[Row]:
         columns = source.columns or self.columns

@@ -56,10 +56,21 @@ def test_a_role_with_its_own_file_leaves_its_share_to_train(tmp_path: Path) -> N
 
 def test_a_limit_takes_rows_by_content(tmp_path: Path) -> None:
     path, turned = write(tmp_path / "a.jsonl", MANY), write(tmp_path / "b.jsonl", MANY[::-1])
-    one = questions(own(train={"path": path, "limit": 20}))
+    one = questions(own(train={"path": path, "limit": 20}, split=NO_SPLIT))
     assert len(one) == 20
-    assert one == questions(own(train={"path": turned, "limit": 20}))
-    assert set(questions(own(train={"path": path, "limit": 10}))) < set(one)
+    assert one == questions(own(train={"path": turned, "limit": 20}, split=NO_SPLIT))
+    assert set(questions(own(train={"path": path, "limit": 10}, split=NO_SPLIT))) < set(one)
+
+
+def test_a_limit_is_split_as_the_rows_are(tmp_path: Path) -> None:
+    roles: tuple[Role, ...] = ("train", "held_out", "probe")
+    path = write(tmp_path / "a.jsonl", MANY)
+    whole, few = own(train=path), own(train={"path": path, "limit": 100})
+    assert [len(questions(few, role)) for role in roles] == [80, 10, 10]
+    assert all(set(questions(few, role)) < set(questions(whole, role)) for role in roles)
+    assert [len(questions(own(train={"path": path, "limit": 3}), role)) for role in roles] == [1, 1, 1]
+    own_held_out = own(train={"path": path, "limit": 100}, held_out=write(tmp_path / "b.jsonl"))
+    assert [len(questions(own_held_out, role)) for role in roles] == [90, 6, 10]
 
 
 def test_columns_are_those_of_the_source_before_those_of_the_data(tmp_path: Path) -> None:
