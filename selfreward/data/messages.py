@@ -129,7 +129,9 @@ def text_of(value: Any, column: str, name: str) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise RowError(
-            f"has a {type(value).__name__} in column {column!r}, no text: set columns.{name}", f"no_text_for_{name}"
+            f"has a {type(value).__name__} in column {column!r}, no text: set columns.{name}, or data.on_bad_row=skip "
+            "where other rows have text there",
+            f"no_text_for_{name}",
         )
     whole = isinstance(value, float) and value.is_integer()
     return clean(str(int(value) if whole else value), column).strip()
