@@ -224,12 +224,16 @@ class OwnData(Spec):
         """As `_given`, or the train rows where a share of them stands in."""
         return self._given(role) or ([(None, self.train)] if role in _SPLIT_OFF else [])
 
+    @property
+    def _shares(self) -> dict[Role, float]:
+        """The share of the train rows that falls to each role that has no data of its own."""
+        return {role: getattr(self.split, role) for role in _SPLIT_OFF if getattr(self, role) is None}
+
     def _limit(self, role: Role, source: FileSource | HubSource) -> int | None:
         """How many rows a role has of a source at most: where train rows are split, its share of their limit."""
         if source.limit is None or source is not self.train:
             return source.limit
-        shares: dict[Role, float] = {one: getattr(self.split, one) for one in _SPLIT_OFF if getattr(self, one) is None}
-        parts = {one: max(1, round(source.limit * share)) for one, share in shares.items() if share}
+        parts = {one: max(1, round(source.limit * share)) for one, share in self._shares.items() if share}
         return parts.get(role, max(1, source.limit - sum(parts.values())))
 
     def _content(self, role: Role, source: FileSource | HubSource) -> str:
@@ -284,8 +288,7 @@ class OwnData(Spec):
             return True
         if not isinstance(row, Prompt):
             return role == "train"
-        held_out = self.split.held_out if self.held_out is None else 0.0
-        probe = self.split.probe if self.probe is None else 0.0
+        held_out, probe = (self._shares.get(one, 0.0) for one in _SPLIT_OFF)
         place = int(digest_of("split", normal_form(question_text(row.messages))), 16) / 16**16
         part = "held_out" if place < held_out else "probe" if place < held_out + probe else "train"
         return part == role

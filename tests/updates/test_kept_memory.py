@@ -10,6 +10,10 @@ import torch
 
 from selfreward.updates.kept_memory import freed_memory_kept
 
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="the settings are those of glibc"
+)
+
 MIB = 1 << 20
 
 
@@ -25,9 +29,6 @@ def held_mib():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / MIB
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="the settings are those of glibc"
-)
 def test_a_step_uses_the_memory_of_the_one_before_and_the_end_gives_it_back():
     pages_cleared()
     alone = pages_cleared()
@@ -41,4 +42,4 @@ def test_a_step_uses_the_memory_of_the_one_before_and_the_end_gives_it_back():
 def test_what_fails_inside_gives_it_back_too():
     with pytest.raises(ValueError, match="none"), freed_memory_kept():
         raise ValueError("none")
-    assert pages_cleared() > 0
+    assert min(pages_cleared() for _ in range(10)) > 1000, "each time anew"
