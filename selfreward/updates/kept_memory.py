@@ -16,7 +16,8 @@ def freed_memory_kept() -> Iterator[None]:
 
     glibc hands every block over 32 MiB back as it is freed, and the system clears its pages anew when the next step
     asks for as much: 4 to 8% of an update on a CPU. Behind it the thresholds are those that glibc itself rises to
-    while large blocks come and go. Another C library is left as it is.
+    while large blocks come and go. Another C library is left as it is, and so is a thread whose allocation failed once:
+    glibc has moved it to an arena that hands blocks over 64 MiB back whatever is set.
     """
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "gnu_get_libc_version"):
