@@ -59,13 +59,21 @@ def token_logprobs(
 
     # The logits at one position are the distribution of the token at the next.
     wanted = [slice(len(prompt) - 1, len(prompt) + len(completion) - 1) for prompt, completion in rows]
-    targets = torch.tensor([token for _, completion in rows for token in completion], device=model.device)
     with torch.inference_mode():
-        logits = _logits_at(model, [prompt + completion for prompt, completion in rows], wanted, pad, prefix)
+        logits = _rows_logits(model, [prompt + completion for prompt, completion in rows], wanted, pad, prefix)
+    return picked_logprobs(logits, [completion for _, completion in rows])
+
+
+def picked_logprobs(logits: Any, completions: Sequence[list[int]]) -> list[list[float]]:
+    """The log-probability in nats of each token of each completion; `logits` has a row for each, in this order."""
+    import torch
+
+    targets = torch.tensor([token for completion in completions for token in completion], device=logits.device)
+    with torch.inference_mode():
         parts = zip(logits.split(_POSITIONS_AT_ONCE), targets.split(_POSITIONS_AT_ONCE), strict=True)
         picked = [some.float().log_softmax(-1).gather(1, tokens[:, None]) for some, tokens in parts]
     flat = iter(torch.cat(picked)[:, 0].tolist())
-    return [[next(flat) for _ in completion] for _, completion in rows]
+    return [[next(flat) for _ in completion] for completion in completions]
 
 
 def next_token_logprobs(
@@ -76,13 +84,15 @@ def next_token_logprobs(
 
     last = [slice(len(prompt) - 1, len(prompt)) for prompt in prompts]
     with torch.inference_mode():
-        logprobs = _logits_at(model, prompts, last, pad, prefix).float().log_softmax(-1)
+        logprobs = _rows_logits(model, prompts, last, pad, prefix).float().log_softmax(-1)
     found: list[list[float]] = logprobs[:, list(wanted)].tolist()
     return found
 
 
-def _logits_at(model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], pad: int, prefix: Prefix | None) -> Any:
-    """Logits, positions x vocabulary, at the `wanted` positions of each row; the output layer is shown only those."""
+def _rows_logits(
+    model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], pad: int, prefix: Prefix | None
+) -> Any:
+    """Logits, positions x vocabulary, at the `wanted` positions of each row."""
     import torch
 
     known = 0 if prefix is None else prefix.get_seq_length()
@@ -98,11 +108,16 @@ def _logits_at(model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], p
     # The mask covers the prefix too; from the cache's length the model knows the position of what follows.
     inputs = {"input_ids": ids[:, known:].to(model.device), "attention_mask": mask.to(model.device)}
     cache = None if prefix is None else copied(prefix, len(rows))
+    return logits_at(model, asked, **inputs, past_key_values=cache, use_cache=cache is not None)
+
+
+def logits_at(model: Any, asked: Any, **inputs: Any) -> Any:
+    """Logits, positions x vocabulary, at the positions that `asked` indexes; the output layer is shown only those."""
     head = model.get_output_embeddings()
     if head is None:
-        return model(**inputs, past_key_values=cache, use_cache=cache is not None).logits[asked]
+        return model(**inputs).logits[asked]
     hook = head.register_forward_pre_hook(lambda _layer, states: (states[0][asked][None], *states[1:]))
     try:
-        return model(**inputs, past_key_values=cache, use_cache=cache is not None).logits[0]
+        return model(**inputs).logits[0]
     finally:
         hook.remove()

@@ -20,10 +20,11 @@ from selfreward.policies import Policy
 from selfreward.records import PreferencePair
 from selfreward.row_kinds import PAIRS, RowKind
 from selfreward.spec import neutral
+from selfreward.updates.answer_logprobs import answer_logprobs
 from selfreward.updates.base import TIED_TO_DRAWER, StepAdvance, Task, Training
 from selfreward.updates.training import (
     TrainingBase,
-    answer_logprobs,
+    compute_of,
     model_of,
     model_to_train,
     save_policy,
@@ -196,7 +197,9 @@ def tokenize_pairs(chat: Chat, pairs: Sequence[PreferencePair]) -> list[_Row]:
 
 def _logprobs(spec: DpoSpec, model: Any, rows: Sequence[_Row]) -> list[_Logprobs]:
     """What the model gives to both answers of each row."""
-    flat = answer_logprobs(spec, model, [(row.prompt, answer) for row in rows for answer in (row.chosen, row.rejected)])
+    flat = answer_logprobs(
+        model, compute_of(spec), [(row.prompt, answer) for row in rows for answer in (row.chosen, row.rejected)]
+    )
     return [_Logprobs(*pair) for pair in zip(flat[::2], flat[1::2], strict=True)]
 
 

@@ -22,10 +22,11 @@ from selfreward.errors import StarvedLoop
 from selfreward.policies import Policy
 from selfreward.records import Feedback
 from selfreward.row_kinds import FEEDBACK, RowKind
+from selfreward.updates.answer_logprobs import answer_logprobs
 from selfreward.updates.base import TIED_TO_DRAWER, StepAdvance, Task, Training
 from selfreward.updates.training import (
     TrainingBase,
-    answer_logprobs,
+    compute_of,
     model_of,
     model_to_train,
     save_policy,
@@ -226,7 +227,7 @@ def _columns(rows: Sequence[_Row], others: Sequence[_Row], referred: Sequence[fl
 
 def _sums(spec: KtoSpec, model: Any, asked: Sequence[tuple[list[int], list[int]]]) -> list[float]:
     """The summed log-probability of each answer behind its prompt, in nats."""
-    return [sum(tokens) for tokens in answer_logprobs(spec, model, asked)]
+    return [sum(tokens) for tokens in answer_logprobs(model, compute_of(spec), asked)]
 
 
 def _make_trainer(

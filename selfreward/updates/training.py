@@ -13,13 +13,10 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from selfreward.backends.chat import Chat, pad_id
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
-from selfreward.backends.forward import token_logprobs
 from selfreward.backends.model_folder import first_without_numbers
 from selfreward.backends.model_loading import load_model
 from selfreward.backends.new_tokens import NewTokens
 from selfreward.backends.rendering import write_rendering
-from selfreward.backends.shared_prefixes import Row as ScoredRow
-from selfreward.backends.shared_prefixes import group_rows
 from selfreward.errors import ConfigError, StageError, StarvedLoop
 from selfreward.policies import Policy
 from selfreward.spec import Json, execution, neutral
@@ -27,14 +24,12 @@ from selfreward.updates.autocast_weights import cast_once
 from selfreward.updates.base import StepAdvance, UpdateBase
 from selfreward.updates.checkpoints import train_on
 from selfreward.updates.new_rows import train_rows
+from selfreward.updates.packed_steps import rows_packed
 from selfreward.updates.scored_positions import trained_positions_alone
 from selfreward.updates.training_steps import mean_loss, no_numbers, watch_steps
 
 MakeTrainer = Callable[[dict[str, Any], dict[str, Any]], Any]
 Row = TypeVar("Row", bound=Sized)
-
-_TOKENS_AT_ONCE = 4096
-"""In a batch that is scored and not trained on, padding counted."""
 
 
 class TrainingBase(UpdateBase):
@@ -165,21 +160,6 @@ def _trainer_settings(spec: TrainingBase, scratch: Path, seed: int) -> dict[str,
     }
 
 
-def answer_logprobs(spec: TrainingBase, model: Any, asked: Sequence[ScoredRow]) -> list[list[float]]:
-    """What the model gives to the tokens of each (prompt, answer), in nats, in the type that the steps calculate in."""
-    import torch
-
-    compute = compute_of(spec)
-    found: dict[int, list[float]] = {}
-    autocast = torch.autocast(device_of(spec), dtype=torch.bfloat16, enabled=compute == "bfloat16")
-    with autocast, cast_once(model, compute, frozen=False):
-        for group in group_rows(asked, _TOKENS_AT_ONCE, share=False):
-            for batch in group.batches:
-                rows = [asked[place] for place in batch]
-                found.update(zip(batch, token_logprobs(model, rows, pad=0), strict=True))
-    return [found[place] for place in range(len(asked))]
-
-
 def short_enough(spec: TrainingBase, rows: Sequence[Row], what: str) -> list[Row]:
     """The rows of at most `max_tokens` tokens. Raises StarvedLoop where none of these `what` is."""
     kept = [row for row in rows if len(row) <= spec.max_tokens]
@@ -244,7 +224,7 @@ def train(
     if new_tokens is not None:
         trainable += train_rows(spec.weight_decay, trainer.model, new_tokens)
     frozen = cast_once(trainer.model, compute_of(spec), frozen=True)
-    with _sound_attention(), trained_positions_alone(), frozen:
+    with _sound_attention(), trained_positions_alone(), rows_packed(model), frozen:
         steps = train_on(trainer, scratch) if spec.lasting else trainer.train().global_step
     merge = getattr(trainer.model, "merge_and_unload", None)
     trained = trainer.model if merge is None else merge()

@@ -1,0 +1,82 @@
+"""A training step that computes neither padding nor the same beginning twice."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from selfreward.updates.packed_rows import can_pack, lay_out
+
+_IGNORED = -100
+"""The label of a token that is not trained on."""
+
+_READ = {"input_ids", "attention_mask", "labels", "fused_lm_head"}
+_UNREAD = {"use_cache", "num_items_in_batch"}
+"""What a call gives: all of the first and some of the second. A call with anything else is left as it comes."""
+
+_BY_TOKEN = ("log_probs", "entropy", "log_sum_sq_probs", "mean_logits", "is_top1")
+
+_WORTH = 0.95
+"""A call is packed where this share of its places is enough."""
+
+
+@contextmanager
+def rows_packed(model: Any) -> Iterator[None]:
+    """Inside, `model` computes the rows of a call to TRL's fused head in the layout that costs the least.
+
+    It returns what it returned before, but for the rounding of sums, and dropout that draws once for what is shared.
+    Rows of uneven length and pairs behind one prompt are half as much to compute. A model that cannot be packed, and
+    one without that head, is left as it is.
+    """
+    plain = model.forward
+    config = model.config.get_text_config()
+    if "forward" not in vars(model) or not can_pack(model) or getattr(config, "output_router_logits", False):
+        yield
+        return
+
+    def forward(*args: Any, **given: Any) -> Any:
+        named = {name for name, value in given.items() if value is not None}
+        if args or not _READ <= named <= _READ | _UNREAD:
+            return plain(*args, **given)
+        return _in_layout(plain, config.hidden_size, **given)
+
+    model.forward = forward
+    try:
+        yield
+    finally:
+        model.forward = plain
+
+
+def _in_layout(plain: Any, hidden: int, *, input_ids: Any, attention_mask: Any, labels: Any, **given: Any) -> Any:
+    """What `plain` returns for rows x width tokens, of which `attention_mask` tells the padding."""
+    import torch
+
+    ids, held, wanted = (part.cpu().numpy() for part in (input_ids, attention_mask.bool(), labels))
+    ahead = np.pad(wanted[:, 1:], ((0, 0), (0, 1)), constant_values=_IGNORED)
+    # Rows share a place where they hold the same token and are asked for the same one behind it.
+    pairs = [
+        list(zip(ids[row][some].tolist(), ahead[row][some].tolist(), strict=True)) for row, some in enumerate(held)
+    ]
+    layout = lay_out(pairs, hidden)
+    if layout.places > _WORTH * ids.size:
+        return plain(input_ids=input_ids, attention_mask=attention_mask, labels=labels, **given)
+    tokens, targets = ([[pair[part] for pair in row] for row in pairs] for part in (0, 1))
+
+    def tensor(values: np.ndarray) -> Any:
+        return torch.from_numpy(values).to(input_ids.device)
+
+    outputs = plain(
+        **layout.inputs(tokens, input_ids.device),
+        shift_labels=tensor(layout.filled(targets, empty=_IGNORED)),
+        **given,
+    )
+    place = np.zeros(ids.shape, dtype=np.int64)
+    place[held] = np.concatenate(layout.paths)
+    asked = tensor(held[:, :-1] & (wanted[:, 1:] != _IGNORED))
+    index = tensor(place[:, :-1])
+    told = {name: value for name in _BY_TOKEN if (value := getattr(outputs, name)) is not None}
+    by_row = {name: value.flatten()[index].masked_fill(~asked, 0) for name, value in told.items()}
+    count = asked.sum().clamp(min=1) if given.get("num_items_in_batch") is None else given["num_items_in_batch"]
+    return replace(outputs, **by_row, label_mask=asked, loss=-by_row["log_probs"].sum() / count)
