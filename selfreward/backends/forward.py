@@ -5,6 +5,8 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+from selfreward.backends.packed_rows import lay_out, one_a_line
+
 _POSITIONS_AT_ONCE = 256
 Prefix = Any
 """What a model has computed of the first tokens of several rows: a cache of keys and values."""
@@ -33,6 +35,11 @@ def sees_all_places(model: Any) -> bool:
     return goes_on(model) and all(type(layer) is DynamicLayer for layer in layers)
 
 
+def can_pack(model: Any) -> bool:
+    """Whether a model reads rows that lie side by side: with places of our own, and a mask of our own for torch."""
+    return sees_all_places(model) and model.config._attn_implementation == "sdpa"
+
+
 def compute_prefix(model: Any, tokens: Sequence[int]) -> Prefix:
     """What several rows that begin with `tokens` share, in one pass without logits."""
     import torch
@@ -59,21 +66,13 @@ def token_logprobs(
 
     # The logits at one position are the distribution of the token at the next.
     wanted = [slice(len(prompt) - 1, len(prompt) + len(completion) - 1) for prompt, completion in rows]
+    targets = torch.tensor([token for _, completion in rows for token in completion], device=model.device)
     with torch.inference_mode():
-        logits = _rows_logits(model, [prompt + completion for prompt, completion in rows], wanted, pad, prefix)
-    return picked_logprobs(logits, [completion for _, completion in rows])
-
-
-def picked_logprobs(logits: Any, completions: Sequence[list[int]]) -> list[list[float]]:
-    """The log-probability in nats of each token of each completion; `logits` has a row for each, in this order."""
-    import torch
-
-    targets = torch.tensor([token for completion in completions for token in completion], device=logits.device)
-    with torch.inference_mode():
+        logits = _logits_at(model, [prompt + completion for prompt, completion in rows], wanted, pad, prefix)
         parts = zip(logits.split(_POSITIONS_AT_ONCE), targets.split(_POSITIONS_AT_ONCE), strict=True)
         picked = [some.float().log_softmax(-1).gather(1, tokens[:, None]) for some, tokens in parts]
     flat = iter(torch.cat(picked)[:, 0].tolist())
-    return [[next(flat) for _ in completion] for completion in completions]
+    return [[next(flat) for _ in completion] for _, completion in rows]
 
 
 def next_token_logprobs(
@@ -84,40 +83,37 @@ def next_token_logprobs(
 
     last = [slice(len(prompt) - 1, len(prompt)) for prompt in prompts]
     with torch.inference_mode():
-        logprobs = _rows_logits(model, prompts, last, pad, prefix).float().log_softmax(-1)
+        logprobs = _logits_at(model, prompts, last, pad, prefix).float().log_softmax(-1)
     found: list[list[float]] = logprobs[:, list(wanted)].tolist()
     return found
 
 
-def _rows_logits(
-    model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], pad: int, prefix: Prefix | None
-) -> Any:
-    """Logits, positions x vocabulary, at the `wanted` positions of each row."""
+def _logits_at(model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], pad: int, prefix: Prefix | None) -> Any:
+    """Logits, positions x vocabulary, at the `wanted` positions of one row after the other.
+
+    The output layer is shown only those.
+    """
+    import numpy as np
     import torch
 
     known = 0 if prefix is None else prefix.get_seq_length()
-    width = max(map(len, rows))
-    ids = torch.full((len(rows), width), pad)
-    mask = torch.zeros((len(rows), width), dtype=torch.long)
-    asked = torch.zeros((len(rows), width), dtype=torch.bool)
-    for place, (row, positions) in enumerate(zip(rows, wanted, strict=True)):
-        ids[place, : len(row)] = torch.tensor(row)
-        mask[place, : len(row)] = 1
-        asked[place, positions] = True
-    asked = asked[:, known:].to(model.device)
-    # The mask covers the prefix too; from the cache's length the model knows the position of what follows.
-    inputs = {"input_ids": ids[:, known:].to(model.device), "attention_mask": mask.to(model.device)}
-    cache = None if prefix is None else copied(prefix, len(rows))
-    return logits_at(model, asked, **inputs, past_key_values=cache, use_cache=cache is not None)
-
-
-def logits_at(model: Any, asked: Any, **inputs: Any) -> Any:
-    """Logits, positions x vocabulary, at the positions that `asked` indexes; the output layer is shown only those."""
+    rest = [row[known:] for row in rows]
+    if can_pack(model):
+        layout = lay_out(rest, model.config.get_text_config().hidden_size)
+        tables = layout.inputs(rest, known)
+    else:
+        layout = one_a_line(rest)
+        tables = layout.padded(rest, known, pad)
+    parts = zip(layout.paths, wanted, strict=True)
+    places = np.concatenate([path[positions.start - known : positions.stop - known] for path, positions in parts])
+    asked = places // layout.width, places % layout.width
+    inputs = {name: torch.from_numpy(table).to(model.device) for name, table in tables.items()}
+    cache = None if prefix is None else copied(prefix, layout.height)
     head = model.get_output_embeddings()
     if head is None:
-        return model(**inputs).logits[asked]
+        return model(**inputs, past_key_values=cache, use_cache=cache is not None).logits[asked]
     hook = head.register_forward_pre_hook(lambda _layer, states: (states[0][asked][None], *states[1:]))
     try:
-        return model(**inputs).logits[0]
+        return model(**inputs, past_key_values=cache, use_cache=cache is not None).logits[0]
     finally:
         hook.remove()

@@ -4,6 +4,7 @@ import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import PositiveInt
@@ -20,7 +21,7 @@ from selfreward.policies import Judging, Policy
 from selfreward.spec import execution
 
 # Raise it where the last digits of what is drawn or scored may change.
-_NUMERICS = 6
+_NUMERICS = 7
 # What is little is scored in pieces, so that two processes end together; fewer tokens are not worth a call.
 _PIECES, _LEAST = 4, 512
 
@@ -46,6 +47,22 @@ class HfSpec(TokenEngineSpec):
         """A backend that holds a model folder."""
         assert isinstance(policy, Policy)
         return HfBackend(self, policy)
+
+    def start_workers(self, model: Path) -> None:
+        """Starts the processes that will hold the model in a folder, which takes them seconds; none where one does."""
+        if self.shares(model) > 1:
+            self.workers_for(model).start()
+
+    def shares(self, model: Path) -> int:
+        """How many processes hold the model in a folder."""
+        if self.workers != "auto":
+            return self.workers
+        return 1 if resolve_device(self.device) == "cuda" else most_workers(model)
+
+    def workers_for(self, model: Path) -> Workers:
+        """The processes that hold the model in a folder."""
+        shares = self.shares(model)
+        return workers_of(shares, self.threads or max(1, usable_threads() // shares))
 
 
 class HfBackend(TokenBackend):
@@ -114,11 +131,11 @@ class HfBackend(TokenBackend):
         if not rows:
             return []
         self._check_known(part for row in rows for part in row)
-        pad = self._pad()
+        facts, pad = self._ask_facts(), self._pad()
         limit = min(
             self._spec.score_batch_tokens, max(_LEAST, sum(len(part) for row in rows for part in row) // _PIECES)
         )
-        groups = group_rows(rows, limit, share=self._ask_facts().prefix)
+        groups = group_rows(rows, limit, share=facts.prefix, pack=facts.pack)
         batches = [(group.prefix, batch) for group in groups for batch in group.batches]
         jobs = [
             Scoring(rows=[rows[index] for index in batch], prefix=prefix, wanted=wanted, pad=pad)
@@ -155,14 +172,11 @@ class HfBackend(TokenBackend):
 
     @cached_property
     def _shares(self) -> int:
-        """How many processes hold the model."""
-        if self._spec.workers != "auto":
-            return self._spec.workers
-        return 1 if self._device == "cuda" else most_workers(self._policy.path)
+        return self._spec.shares(self._policy.path)
 
     @property
     def _workers(self) -> Workers:
-        return workers_of(self._shares, self._spec.threads or max(1, usable_threads() // self._shares))
+        return self._spec.workers_for(self._policy.path)
 
     def _ask_facts(self) -> ModelFacts:
         if self._facts is None:

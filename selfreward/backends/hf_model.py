@@ -32,11 +32,15 @@ class AskFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
-    """How many tokens it knows, and what it can share: `prefix` between rows to score, `gap` between rows to draw."""
+    """How many tokens it knows, and what it can share: `prefix` between rows to score, `gap` between rows to draw.
+
+    With `pack` it reads rows to score side by side.
+    """
 
     vocabulary: int
     prefix: bool
     gap: bool
+    pack: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,7 @@ class HeldModel:
                     vocabulary=model.get_input_embeddings().num_embeddings,
                     prefix=forward.can_share_prefix(model),
                     gap=forward.sees_all_places(model),
+                    pack=forward.can_pack(model),
                 )
             case Drawing():
                 with quiet():

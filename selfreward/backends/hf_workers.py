@@ -21,7 +21,7 @@ _START = f"from {__name__} import main; main()"
 
 
 class Workers:
-    """`count` processes of `threads` threads; they are started with the first jobs, and again after a failure."""
+    """`count` processes of `threads` threads; they start with the first jobs, or before, and after a failure."""
 
     def __init__(self, count: int, threads: int) -> None:
         self._count, self._threads = count, threads
@@ -32,8 +32,7 @@ class Workers:
 
         Raises what a job raises, and BackendError where a process ended. All processes end with either.
         """
-        if not self._running:
-            self._start()
+        self.start()
         results: dict[int, Any] = {}
         waiting = iter(enumerate(jobs))
         busy: dict[Connection, int] = {}
@@ -58,6 +57,18 @@ class Workers:
             raise
         return [results[number] for number in range(len(jobs))]
 
+    def start(self) -> None:
+        """Starts the processes where none runs; they load their libraries while this one goes on."""
+        if self._running:
+            return
+        # A new interpreter, not a copy of this one: locks of its threads would be copied too.
+        for _ in range(self._count):
+            ours, theirs = socket.socketpair()
+            with theirs:
+                command = [sys.executable, "-P", "-c", _START, str(theirs.fileno()), str(self._threads)]
+                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+            self._running[Connection(ours.detach())] = process
+
     def forget(self) -> None:
         """Has every process free its model."""
         try:
@@ -73,15 +84,6 @@ class Workers:
             process.wait()
             connection.close()
         self._running = {}
-
-    def _start(self) -> None:
-        # A new interpreter, not a copy of this one: locks of its threads would be copied too.
-        for _ in range(self._count):
-            ours, theirs = socket.socketpair()
-            with theirs:
-                command = [sys.executable, "-P", "-c", _START, str(theirs.fileno()), str(self._threads)]
-                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
-            self._running[Connection(ours.detach())] = process
 
     def _send(self, connection: Connection, message: tuple[Loading, Job]) -> None:
         try:
@@ -119,6 +121,7 @@ def serve(connection: Connection, threads: int) -> None:
     """Does jobs until the other end is gone; a message is a Loading and a Job, or None to free the model."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one is told, and ends it
     import torch
+    from transformers import AutoModelForCausalLM  # noqa: F401  to have it when the first job comes
 
     torch.set_num_threads(threads)
     held: HeldModel | None = None

@@ -24,21 +24,22 @@ def common_length(one: Sequence[object], other: Sequence[object]) -> int:
     return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
-def group_rows(rows: Sequence[Row], batch_tokens: int, *, share: bool) -> list[Group]:
+def group_rows(rows: Sequence[Row], batch_tokens: int, *, share: bool, pack: bool) -> list[Group]:
     """All `rows`, each in one batch of one group.
 
     A batch holds `batch_tokens` when padded; a token of the prefix, which is not computed but kept for each row, counts
     half. The last token of a prompt is never in a prefix: what it predicts is asked for. Without `share` no group has a
-    prefix.
+    prefix. With `pack`, rows of a batch are not padded, and what one has in common with the next is computed once.
     """
+    batches = _packed if pack else _padded
     groups: list[Group] = []
     apart: list[int] = [] if share else [*range(len(rows))]
     for keys, length in _alike(rows) if share else ():
         if (len(keys) - 1) * length > _CALLS:
-            groups.append(Group(prefix=rows[keys[0]][0][:length], batches=_batches(rows, keys, length, batch_tokens)))
+            groups.append(Group(prefix=rows[keys[0]][0][:length], batches=batches(rows, keys, length, batch_tokens)))
         else:
             apart += keys
-    return [*groups, Group(prefix=[], batches=_batches(rows, apart, 0, batch_tokens))]
+    return [*groups, Group(prefix=[], batches=batches(rows, apart, 0, batch_tokens))]
 
 
 def _alike(rows: Sequence[Row]) -> Iterator[tuple[list[int], int]]:
@@ -60,7 +61,7 @@ def _alike(rows: Sequence[Row]) -> Iterator[tuple[list[int], int]]:
         yield keys, length
 
 
-def _batches(rows: Sequence[Row], keys: Sequence[int], shared: int, batch_tokens: int) -> list[list[int]]:
+def _padded(rows: Sequence[Row], keys: Sequence[int], shared: int, batch_tokens: int) -> list[list[int]]:
     """`keys`, shortest row first, in batches."""
     batches: list[list[int]] = []
     for key in sorted(keys, key=lambda key: sum(map(len, rows[key]))):
@@ -68,4 +69,18 @@ def _batches(rows: Sequence[Row], keys: Sequence[int], shared: int, batch_tokens
         if not batches or weight * (len(batches[-1]) + 1) > batch_tokens:
             batches.append([])
         batches[-1].append(key)
+    return batches
+
+
+def _packed(rows: Sequence[Row], keys: Sequence[int], shared: int, batch_tokens: int) -> list[list[int]]:
+    """`keys`, in the order of their tokens, in batches."""
+    batches: list[list[int]] = []
+    taken, before = 0, list[int]()
+    for key, row in sorted(((key, [*rows[key][0], *rows[key][1]]) for key in keys), key=lambda one: one[1]):
+        more = len(row) - common_length(before, row)
+        if not batches or taken + more > batch_tokens:
+            batches.append([])
+            taken, more = shared // 2, len(row) - shared
+        batches[-1].append(key)
+        taken, before = taken + more, row
     return batches

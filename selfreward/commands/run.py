@@ -6,13 +6,14 @@ from contextlib import AbstractContextManager, nullcontext
 from selfreward.artifacts import Store
 from selfreward.artifacts.atomic_files import write_atomically
 from selfreward.artifacts.runs import BEST, Run, link_to, read_run
+from selfreward.backends.hf import HfSpec
 from selfreward.commands.arguments import Values
 from selfreward.commands.check import check_models
 from selfreward.commands.gc import collect
 from selfreward.commands.number_types import with_types_of_run
 from selfreward.config import RunConfig, validate
 from selfreward.console import ConsoleReporter
-from selfreward.data.models import start_policy
+from selfreward.data.models import HfModel, start_policy
 from selfreward.errors import StarvedLoop
 from selfreward.judge_quality.gold_judge import why_no_turn
 from selfreward.loop import run_loop
@@ -31,10 +32,13 @@ def run(values: Values) -> None:
     reporter = ConsoleReporter()
     folder = config.store.runs / config.run
     store = Store(config.store.runs / "store", reporter)
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     settings = json.dumps(config.model_dump(mode="json"), indent=2)
     write_atomically(folder / "config.json", f"{settings}\n".encode())
     config = with_types_of_run(config, folder, reporter.say)
+    if is_new and isinstance(config.backend, HfSpec) and isinstance(config.model, HfModel):
+        config.backend.start_workers(start_policy(config.model, store.root, trusted=config.backend.trusts).path)
     acts = config.monitor.mode == "act"
     name, share = ("monitor.floor", config.monitor.floor) if acts else ("mix.real_share", config.monitor.real_share)
     if share == 0:

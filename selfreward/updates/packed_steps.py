@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from selfreward.updates.packed_rows import can_pack, lay_out
+from selfreward.backends.forward import can_pack
+from selfreward.backends.packed_rows import lay_out
 
 _IGNORED = -100
 """The label of a token that is not trained on."""
@@ -68,7 +69,7 @@ def _in_layout(plain: Any, hidden: int, *, input_ids: Any, attention_mask: Any, 
         return torch.from_numpy(values).to(input_ids.device)
 
     outputs = plain(
-        **layout.inputs(tokens, input_ids.device),
+        **{name: tensor(table) for name, table in layout.inputs(tokens).items()},
         shift_labels=tensor(layout.filled(targets, empty=_IGNORED)),
         **given,
     )

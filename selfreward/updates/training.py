@@ -208,6 +208,7 @@ def train(
     configs, and what is saved should differ in weights only. With `spec.save_steps` it leaves checkpoints in `scratch`
     and goes on from the last one there. Raises StageError at the step whose numbers are none.
     """
+    from peft.helpers import disable_input_dtype_casting
     from transformers import GenerationConfig, PrinterCallback
 
     total = sum(weight.numel() for weight in model.parameters())
@@ -224,7 +225,8 @@ def train(
     if new_tokens is not None:
         trainable += train_rows(spec.weight_decay, trainer.model, new_tokens)
     frozen = cast_once(trainer.model, compute_of(spec), frozen=True)
-    with _sound_attention(), trained_positions_alone(), rows_packed(model), frozen:
+    uncast = disable_input_dtype_casting(trainer.model)  # autocast casts what adapters read; PEFT would there and back
+    with _sound_attention(), trained_positions_alone(), rows_packed(model), frozen, uncast:
         steps = train_on(trainer, scratch) if spec.lasting else trainer.train().global_step
     merge = getattr(trainer.model, "merge_and_unload", None)
     trained = trainer.model if merge is None else merge()

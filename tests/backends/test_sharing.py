@@ -14,7 +14,7 @@ def keys_of(groups):
 
 def test_a_rubric_is_shared_by_all_that_it_is_asked_about():
     rows = [([*RUBRIC, 900 + key % 3, *range(key)], []) for key in range(12)]
-    shared, apart = group_rows(rows, 4096, share=True)
+    shared, apart = group_rows(rows, 4096, share=True, pack=False)
     assert shared.prefix == RUBRIC
     assert shared.batches == [[*range(12)]]
     assert apart.batches == []
@@ -22,23 +22,23 @@ def test_a_rubric_is_shared_by_all_that_it_is_asked_about():
 
 def test_answers_to_other_prompts_do_not_shorten_what_long_prompts_share():
     rows = [([1, 2, *[key // 8 + 5] * 100], [key]) for key in range(24)]
-    groups = group_rows(rows, 4096, share=True)
+    groups = group_rows(rows, 4096, share=True, pack=False)
     assert [len(group.prefix) for group in groups] == [101, 101, 101, 0]
     assert [group.batches for group in groups[:3]] == [[[*range(start, start + 8)]] for start in (0, 8, 16)]
 
 
 def test_a_beginning_that_saves_less_than_another_call_costs_is_not_shared():
     rows = [([1, 2, 3, key + 9, 5], [key]) for key in range(40)]
-    (apart,) = group_rows(rows, 4096, share=True)
+    (apart,) = group_rows(rows, 4096, share=True, pack=False)
     assert apart.prefix == []
     assert keys_of([apart]) == [*range(40)]
 
 
 def test_the_batches_of_a_group_keep_to_the_tokens_allowed():
     rows = [([*RUBRIC, *[key + 500] * 20], []) for key in range(64)]
-    shared, _ = group_rows(rows, 1200, share=True)
+    shared, _ = group_rows(rows, 1200, share=True, pack=False)
     assert [len(batch) for batch in shared.batches] == [10] * 6 + [4]  # 20 computed, 200 kept at half
-    (apart,) = group_rows(rows, 1200, share=False)
+    (apart,) = group_rows(rows, 1200, share=False, pack=False)
     assert [len(batch) for batch in apart.batches] == [5] * 12 + [4]
 
 
@@ -48,7 +48,7 @@ TOKENS = st.lists(st.integers(0, 1), min_size=1, max_size=6).map(lambda bits: [b
 @given(st.lists(st.tuples(TOKENS, st.lists(st.integers(0, 1), max_size=3)), max_size=24), st.integers(1, 2000))
 def test_every_row_is_scored_once_and_keeps_the_last_token_of_its_prompt(pairs, batch_tokens):
     rows = pairs
-    groups = group_rows(rows, batch_tokens, share=True)
+    groups = group_rows(rows, batch_tokens, share=True, pack=False)
     assert keys_of(groups) == [*range(len(rows))]
     for group in groups:
         for key in chain.from_iterable(group.batches):

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfreward.backends.forward import token_logprobs
+from selfreward.backends.forward import can_pack, token_logprobs
 from selfreward.backends.model_loading import load_model
+from selfreward.backends.packed_rows import lay_out
 from selfreward.backends.shared_prefixes import common_length
 from selfreward.updates.answer_logprobs import answer_logprobs
-from selfreward.updates.packed_rows import can_pack, lay_out
 from selfreward.updates.packed_steps import rows_packed
 from tests.tiny import make_tiny_policy
 

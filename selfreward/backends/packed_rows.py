@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from selfreward.backends.forward import sees_all_places
 from selfreward.backends.shared_prefixes import common_length
 
 _WIDTHS = 16
@@ -33,16 +32,20 @@ class Layout:
         """All places of the table, those that no row uses among them."""
         return self.height * self.width
 
-    def inputs(self, rows: Sequence[Sequence[int]], device: Any) -> dict[str, Any]:
-        """What a model is given to read `rows` of tokens by: tensors of this table."""
-        import torch
-
-        tables = {
+    def inputs(self, rows: Sequence[Sequence[int]], known: int = 0) -> dict[str, np.ndarray]:
+        """What a model reads the tokens of `rows` by, each behind `known` tokens that it has computed before."""
+        seen = np.ones((self.height, 1, self.width, known), dtype=bool)
+        return {
             "input_ids": self.filled(rows, empty=0),
-            "attention_mask": self.sees(),
-            "position_ids": self.filled([range(len(path)) for path in self.paths], empty=0),
+            "attention_mask": np.concatenate([seen, self.sees()], axis=-1),
+            "position_ids": known + self.filled([range(len(path)) for path in self.paths], empty=0),
         }
-        return {name: torch.from_numpy(table).to(device) for name, table in tables.items()}
+
+    def padded(self, rows: Sequence[Sequence[int]], known: int, pad: int) -> dict[str, np.ndarray]:
+        """The same for a model that reads one row a line, and is told how long each is."""
+        held = np.array([len(path) for path in self.paths])
+        mask = (np.arange(known + self.width) < known + held[:, None]).astype(np.int64)
+        return {"input_ids": self.filled(rows, empty=pad), "attention_mask": mask}
 
     def sees(self) -> np.ndarray:
         """Height x 1 x width x width: whether one place sees another. A place without a token sees itself."""
@@ -61,9 +64,11 @@ class Layout:
         return found.reshape(self.height, self.width)
 
 
-def can_pack(model: Any) -> bool:
-    """Whether a model reads any layout: no layer has a window or goes on from a state, and attention is torch's."""
-    return sees_all_places(model) and model.config._attn_implementation == "sdpa"
+def one_a_line(rows: Sequence[Sequence[int]]) -> Layout:
+    """The layout of `rows`, none of them empty, in which each has a line of its own."""
+    width = max(map(len, rows))
+    paths = [line * width + np.arange(len(row)) for line, row in enumerate(rows)]
+    return Layout(paths=paths, height=len(rows), width=width)
 
 
 def lay_out(rows: Sequence[list[Any]], hidden: int) -> Layout:
