@@ -22,14 +22,18 @@ def usable_threads() -> int:
     return int(told) if told.isdecimal() and int(told) > 0 else len(os.sched_getaffinity(0))
 
 
+MOST_WORKERS = 2
+"""Processes that share the work on a CPU: what the loop asks at once is a few calls, so more of them would wait."""
+
+
 def most_workers(model: Path) -> int:
     """How many processes share the work on this CPU best: two, if it has two cores and memory for both.
 
-    What the loop asks at once is a few calls of the model, so more of them would wait. The weights of the model in a
-    folder count as they are stored, and may take a third of the memory; computing in 32 bits may double them.
+    The weights of the model in a folder count as they are stored, and may take a third of the memory; computing in 32
+    bits may double them.
     """
     size = sum(file.stat().st_size for file in model.glob("*.safetensors"))
-    return max(1, min(2, usable_threads(), memory_bytes() // (3 * max(size, 1))))
+    return max(1, min(MOST_WORKERS, usable_threads(), memory_bytes() // (3 * max(size, 1))))
 
 
 def resolve_device(choice: Literal["auto", "cpu", "cuda"]) -> Device:

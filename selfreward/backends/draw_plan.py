@@ -16,9 +16,9 @@ _FEW = 8
 
 
 def plan_drawings(
-    requests: Sequence[TokenRequest], batch_size: int, *, stops: list[int], pad: int, gap: bool
+    requests: Sequence[TokenRequest], batch_size: int, *, processes: int, stops: list[int], pad: int, gap: bool
 ) -> tuple[list[Drawing], list[list[Owner]]]:
-    """What is to be drawn, and whose answer each of its rows is.
+    """What is to be drawn, by so many `processes` that are to end together, and whose answer each of its rows is.
 
     A drawing has about `batch_size` rows, all of those to a prompt, and prompts of about one length. An answer's stream
     is made of its request's seed and its place there. With `gap`, prompts may stand apart from what they begin with.
@@ -32,7 +32,7 @@ def plan_drawings(
     drawings, owners_of = [], []
     for top_p, by_prompt in alike.items():
         begun = common_length(min(by_prompt)[:-1], max(by_prompt)[:-1]) if gap else 0
-        for batch in _batches(by_prompt, batch_size):
+        for batch in _batches(by_prompt, batch_size, processes):
             owned = [(number, owner) for number, prompt in enumerate(batch) for owner in by_prompt[prompt]]
             drawing = Drawing(
                 prompts=list(map(list, batch)),
@@ -58,14 +58,11 @@ def cost_of(drawing: Drawing) -> int:
     return read + sum(row.limit for row in drawing.rows)
 
 
-def _batches(by_prompt: dict[tuple[int, ...], list[Owner]], size: int) -> list[list[tuple[int, ...]]]:
-    """Prompts by length, in batches of at most about `size` rows, and about equally many in each.
-
-    Where they are several they are an even number: two processes are to end together.
-    """
+def _batches(by_prompt: dict[tuple[int, ...], list[Owner]], size: int, processes: int) -> list[list[tuple[int, ...]]]:
+    """Prompts by length, in batches of at most about `size` rows and about equally many; as many for each process."""
     prompts = sorted(by_prompt, key=len)
     total = sum(map(len, by_prompt.values()))
-    count = 1 if total <= size else 2 * math.ceil(total / (2 * size))
+    count = processes * math.ceil(total / (processes * size))
     batches: list[list[tuple[int, ...]]] = [[] for _ in range(count)]
     seen = 0
     for prompt in prompts:

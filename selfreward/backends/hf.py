@@ -11,11 +11,18 @@ from pydantic import PositiveInt
 
 from selfreward.backends.base import Advance
 from selfreward.backends.chat import pad_id
-from selfreward.backends.device import MOST_THREADS, most_workers, resolve_device, resolve_dtype, usable_threads
+from selfreward.backends.device import (
+    MOST_THREADS,
+    MOST_WORKERS,
+    most_workers,
+    resolve_device,
+    resolve_dtype,
+    usable_threads,
+)
 from selfreward.backends.draw_plan import Owner, cost_of, plan_drawings
 from selfreward.backends.hf_model import AskFacts, HeldModel, Job, Loading, ModelFacts, Scoring, check_known
 from selfreward.backends.hf_workers import Workers, workers_of
-from selfreward.backends.shared_prefixes import Row, group_rows
+from selfreward.backends.shared_prefixes import Row, distinct_tokens, group_rows
 from selfreward.backends.token_backend import Draw, TokenBackend, TokenEngineSpec, TokenRequest
 from selfreward.policies import Judging, Policy
 from selfreward.spec import execution
@@ -108,7 +115,11 @@ class HfBackend(TokenBackend):
         """All requests together, a prompt that several of them ask about once; `batch_size` answers at a time."""
         self._check_known(prompt for one in requests for prompt in one.prompts)
         facts, pad = self._ask_facts(), self._pad()
-        jobs, owners = plan_drawings(requests, self._spec.batch_size, stops=self._stops, pad=pad, gap=facts.gap)
+        # Those of a CPU share even the smallest work: the plan is to be the same where only one of them fits.
+        processes = 1 if self._device == "cuda" else MOST_WORKERS
+        jobs, owners = plan_drawings(
+            requests, self._spec.batch_size, processes=processes, stops=self._stops, pad=pad, gap=facts.gap
+        )
         # The longest first, so that no process is left with one while the others wait.
         order = sorted(range(len(jobs)), key=lambda number: -cost_of(jobs[number]))
         done = self._do([jobs[number] for number in order], lambda place: advance(len(owners[order[place]])))
@@ -132,9 +143,8 @@ class HfBackend(TokenBackend):
             return []
         self._check_known(part for row in rows for part in row)
         facts, pad = self._ask_facts(), self._pad()
-        limit = min(
-            self._spec.score_batch_tokens, max(_LEAST, sum(len(part) for row in rows for part in row) // _PIECES)
-        )
+        tokens = distinct_tokens(rows) if facts.pack else sum(len(part) for row in rows for part in row)
+        limit = min(self._spec.score_batch_tokens, max(_LEAST, tokens // _PIECES))
         groups = group_rows(rows, limit, share=facts.prefix, pack=facts.pack)
         batches = [(group.prefix, batch) for group in groups for batch in group.batches]
         jobs = [

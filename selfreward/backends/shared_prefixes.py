@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 Row = tuple[list[int], list[int]]
 """The token ids of a prompt and of its completion."""
@@ -22,6 +23,12 @@ def common_length(one: Sequence[object], other: Sequence[object]) -> int:
     """How many tokens both begin with."""
     pairs = zip(one, other, strict=False)
     return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def distinct_tokens(rows: Sequence[Row]) -> int:
+    """How many tokens the rows have, what one begins with as the one before it in their order not counted again."""
+    whole = sorted([*prompt, *completion] for prompt, completion in rows)
+    return sum(map(len, whole)) - sum(common_length(one, other) for one, other in pairwise(whole))
 
 
 def group_rows(rows: Sequence[Row], batch_tokens: int, *, share: bool, pack: bool) -> list[Group]:

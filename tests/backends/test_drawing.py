@@ -102,12 +102,19 @@ def test_equal_prompts_get_answers_of_their_own(policy):
 def test_a_prompt_is_read_once_for_all_that_is_asked_about_it():
     rows = [[*range(1, 20), 30 + n] for n in range(6)]
     requests = [TokenRequest(prompts=rows, sampling=sampling(k=k), seed=k) for k in (1, 3)]
-    drawings, owners = plan_drawings(requests, 12, stops=[0], pad=0, gap=True)
+    drawings, owners = plan_drawings(requests, 12, processes=2, stops=[0], pad=0, gap=True)
     assert [len(one.prompts) for one in drawings] == [3, 3]
     assert [one.prefix for one in drawings] == [rows[0][:-1]] * 2
     assert sorted(owner for own in owners for owner in own) == [
         (asked, place, n) for asked, k in ((0, 1), (1, 3)) for place in range(6) for n in range(k)
     ]
+
+
+@pytest.mark.parametrize(("processes", "rows"), [(1, [4]), (2, [2, 2])])
+def test_processes_share_what_one_call_could_draw(processes, rows):
+    asked = [TokenRequest(prompts=[[1, 2], [1, 3, 4]], sampling=sampling(k=2), seed=0)]
+    drawings, _ = plan_drawings(asked, 64, processes=processes, stops=[0], pad=0, gap=True)
+    assert [len(one.rows) for one in drawings] == rows
 
 
 def test_logits_that_are_no_numbers_are_refused():

@@ -71,7 +71,7 @@ def test_logprob_of_a_draw_is_the_untempered_one_of_the_same_tokens(backend, tem
     stops = [chat.end_of_turn, *range(0, 256, 8)]
     sampling = Sampling(k=k, temperature=temperature, top_p=top_p, max_new_tokens=20)
     asked = TokenRequest(prompts=rows, sampling=sampling, seed=3)
-    jobs, owners = plan_drawings([asked], 2, stops=stops, pad=stops[0], gap=True)
+    jobs, owners = plan_drawings([asked], 2, processes=2, stops=stops, pad=stops[0], gap=True)
     assert len(jobs) > 1
     drawn = {
         owner: draw
