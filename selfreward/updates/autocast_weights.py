@@ -12,24 +12,25 @@ def cast_once(model: Any, dtype: Dtype, *, frozen: bool) -> Iterator[None]:
     """Inside, linear layers of a model on a CPU hold their weights in `dtype`; behind it, in the type of before.
 
     Autocast would cast them at every call, to the same numbers: as much time as to multiply one row by them. Where
-    `frozen`, only the weights without gradient are cast, so that the model can be trained inside; a weight that is an
-    embedding too is left. On a GPU the cast takes no time, and the copy would take memory.
+    `frozen`, only the weights without gradient are cast, so that the model can be trained inside. A head that shares
+    its weight with the embedding has one of its own inside. On a GPU the cast takes no time, and the copy would take
+    memory.
     """
     import torch
+    from torch.nn import Linear, Parameter
 
     wanted = getattr(torch, dtype)
-    embedded = {id(part.weight) for part in model.modules() if isinstance(part, torch.nn.Embedding)}
     held = [
-        (weight, weight.data)
+        (part, name, weight)
         for part in model.modules()
-        if isinstance(part, torch.nn.Linear) and model.device.type == "cpu"
-        for weight in part.parameters(recurse=False)
-        if weight.dtype != wanted and id(weight) not in embedded and not (frozen and weight.requires_grad)
+        if isinstance(part, Linear) and model.device.type == "cpu"
+        for name, weight in part.named_parameters(recurse=False)
+        if weight.dtype != wanted and not (frozen and weight.requires_grad)
     ]
-    for weight, data in held:
-        weight.data = data.to(wanted)
+    for part, name, weight in held:
+        setattr(part, name, Parameter(weight.data.to(wanted), requires_grad=False))
     try:
         yield
     finally:
-        for weight, data in held:
-            weight.data = data
+        for part, name, weight in held:
+            setattr(part, name, weight)

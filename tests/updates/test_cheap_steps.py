@@ -80,6 +80,16 @@ def test_frozen_weights_are_cast_for_the_time_of_training_and_come_back_to_the_b
     assert torch.equal(frozen.weight, before)
 
 
+def test_a_head_that_is_the_embedding_too_is_cast_apart_from_it_and_is_the_embedding_again(policy):
+    model = load(policy).requires_grad_(False)
+    head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
+    assert head.weight is embedding.weight
+    with cast_once(model, "bfloat16", frozen=True):
+        assert (head.weight.dtype, embedding.weight.dtype) == (torch.bfloat16, torch.float32)
+        assert torch.equal(head.weight, embedding.weight.to(torch.bfloat16))
+    assert head.weight is embedding.weight
+
+
 def test_cast_weights_give_what_autocast_gives(policy):
     model, ids = load(policy), torch.arange(1, 13).reshape(2, 6)
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
