@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from selfreward.backends.packed_rows import lay_out, one_a_line
+from selfreward.backends.packed_rows import one_a_line, packed
 
 _POSITIONS_AT_ONCE = 256
 Prefix = Any
@@ -98,8 +98,8 @@ def _logits_at(model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], p
 
     known = 0 if prefix is None else prefix.get_seq_length()
     rest = [row[known:] for row in rows]
-    if can_pack(model):
-        layout = lay_out(rest, model.config.get_text_config().hidden_size)
+    layout = packed(rest, model.config.get_text_config().hidden_size) if can_pack(model) else None
+    if layout is not None:
         tables = layout.inputs(rest, known)
     else:
         layout = one_a_line(rest)

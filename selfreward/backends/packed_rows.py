@@ -15,6 +15,9 @@ from selfreward.backends.shared_prefixes import common_length
 _WIDTHS = 16
 """How many widths of a table are tried."""
 
+_WORTH = 0.95
+"""The share of the padded places that is worth a table of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -69,6 +72,15 @@ def one_a_line(rows: Sequence[Sequence[int]]) -> Layout:
     width = max(map(len, rows))
     paths = [line * width + np.arange(len(row)) for line, row in enumerate(rows)]
     return Layout(paths=paths, height=len(rows), width=width)
+
+
+def packed(rows: Sequence[list[Any]], hidden: int) -> Layout | None:
+    """The layout of `lay_out`, or None where it spares less than a twentieth of what padding would make of `rows`.
+
+    A mask of its own costs attention its fastest kernels, so rows that lie well beside each other are left so.
+    """
+    layout = lay_out(rows, hidden)
+    return layout if layout.places <= _WORTH * len(rows) * max(map(len, rows)) else None
 
 
 def lay_out(rows: Sequence[list[Any]], hidden: int) -> Layout:

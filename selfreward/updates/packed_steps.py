@@ -8,19 +8,16 @@ from typing import Any
 import numpy as np
 
 from selfreward.backends.forward import can_pack
-from selfreward.backends.packed_rows import lay_out
+from selfreward.backends.packed_rows import packed
 
 _IGNORED = -100
 """The label of a token that is not trained on."""
 
-_READ = {"input_ids", "attention_mask", "labels", "fused_lm_head"}
-_UNREAD = {"use_cache", "num_items_in_batch"}
-"""What a call gives: all of the first and some of the second. A call with anything else is left as it comes."""
+_NEEDED = {"input_ids", "attention_mask", "labels", "fused_lm_head"}
+_ALLOWED = _NEEDED | {"use_cache", "num_items_in_batch"}
+"""What a call must give and may give; one with anything else is left as it comes."""
 
 _BY_TOKEN = ("log_probs", "entropy", "log_sum_sq_probs", "mean_logits", "is_top1")
-
-_WORTH = 0.95
-"""A call is packed where this share of its places is enough."""
 
 
 @contextmanager
@@ -39,7 +36,7 @@ def rows_packed(model: Any) -> Iterator[None]:
 
     def forward(*args: Any, **given: Any) -> Any:
         named = {name for name, value in given.items() if value is not None}
-        if args or not _READ <= named <= _READ | _UNREAD:
+        if args or not _NEEDED <= named <= _ALLOWED:
             return plain(*args, **given)
         return _in_layout(plain, config.hidden_size, **given)
 
@@ -60,8 +57,8 @@ def _in_layout(plain: Any, hidden: int, *, input_ids: Any, attention_mask: Any, 
     pairs = [
         list(zip(ids[row][some].tolist(), ahead[row][some].tolist(), strict=True)) for row, some in enumerate(held)
     ]
-    layout = lay_out(pairs, hidden)
-    if layout.places > _WORTH * ids.size:
+    layout = packed(pairs, hidden)
+    if layout is None:
         return plain(input_ids=input_ids, attention_mask=attention_mask, labels=labels, **given)
     tokens, targets = ([[pair[part] for pair in row] for row in pairs] for part in (0, 1))
 

@@ -54,6 +54,21 @@ def test_results_do_not_depend_on_the_number_of_workers(policy):
         assert alone.identity == shared.identity
 
 
+def test_workers_that_were_started_before_do_the_work(policy):
+    with opened(policy, WORKERS, threads=1) as shared:
+        workers_of(WORKERS, 1).end()
+        shared._spec.start_workers(policy.path)
+        started = [process.pid for process in workers_of(WORKERS, 1)._running.values()]
+        shared.score_options(PROMPTS, ["1", "2"], nothing)
+        assert len(started) == WORKERS
+        assert [process.pid for process in workers_of(WORKERS, 1)._running.values()] == started
+
+
+def test_where_one_process_does_the_work_none_is_started(policy):
+    HfSpec(workers=1, device="cpu", threads=3).start_workers(policy.path)
+    assert workers_of(1, 3)._running == {}
+
+
 def test_progress_counts_every_answer_once(policy):
     steps = []
     with opened(policy, WORKERS, threads=1) as shared:

@@ -1,8 +1,5 @@
-"""Rows of tokens laid side by side: laws of the layout, and that a model reads from it what it read before."""
+"""A training step whose rows lie side by side has the loss, figures and gradient of one whose rows are padded."""
 
-from itertools import pairwise
-
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -10,54 +7,13 @@ from hypothesis import strategies as st
 
 from selfreward.backends.forward import can_pack, token_logprobs
 from selfreward.backends.model_loading import load_model
-from selfreward.backends.packed_rows import lay_out
-from selfreward.backends.shared_prefixes import common_length
 from selfreward.updates.answer_logprobs import answer_logprobs
 from selfreward.updates.packed_steps import rows_packed
 from tests.tiny import make_tiny_policy
 
 utils = pytest.importorskip("trl.trainer.utils")
 
-ROWS = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=9), min_size=1, max_size=12)
 FIELDS = ("log_probs", "entropy", "is_top1", "label_mask")
-
-
-@given(ROWS, st.sampled_from([1, 32, 4096]))
-def test_every_row_is_there_once_and_in_its_order(rows, hidden):
-    layout = lay_out(rows, hidden)
-    table = layout.filled(rows, empty=-1).flatten()
-    assert [table[path].tolist() for path in layout.paths] == rows
-    for path in layout.paths:
-        assert len({place // layout.width for place in path}) == 1, "a row lies in one line"
-        assert all(one < other for one, other in pairwise(path))
-
-
-@given(ROWS, st.sampled_from([1, 32, 4096]))
-def test_a_token_sees_those_of_its_row_before_it_and_no_other(rows, hidden):
-    layout = lay_out(rows, hidden)
-    sees = layout.sees()[:, 0]
-    for path in layout.paths:
-        line, own = path[0] // layout.width, path % layout.width
-        for end, place in enumerate(own):
-            assert np.flatnonzero(sees[line, place]).tolist() == sorted(own[: end + 1])
-
-
-@given(ROWS)
-def test_a_table_is_never_larger_than_the_padded_rows(rows):
-    assert lay_out(rows, 32).places <= len(rows) * max(map(len, rows))
-
-
-@given(ROWS)
-def test_where_attention_costs_nothing_only_what_differs_is_held(rows):
-    ordered = sorted(rows)
-    shared = sum(common_length(*both) for both in pairwise(ordered))
-    assert lay_out(rows, 1 << 40).places == sum(map(len, rows)) - shared
-
-
-def test_where_attention_costs_all_no_line_is_longer_than_the_longest_row():
-    rows = [[number, *range(10)] for number in range(6)]
-    layout = lay_out(rows, 0)
-    assert (layout.height, layout.width) == (6, 11)
 
 
 @pytest.fixture(scope="module")
