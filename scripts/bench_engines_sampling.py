@@ -26,8 +26,8 @@ from selfreward.policies import Policy
 
 SYSTEM = "Answer in one short sentence."
 SAMPLING = Sampling(k=4, temperature=0.9, top_p=1.0, max_new_tokens=32)
-UNSHARED = {"OMP_WAIT_POLICY"}
-"""Set by `import selfreward`; a script that calls vLLM as it comes has it not."""
+UNSHARED = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
+"""Set by `import selfreward`; a script that calls vLLM as it comes has them not."""
 
 MEMORY = "kv_cache_memory_bytes"
 """The one setting that `LLM` as it comes is given: it would take nine tenths of the memory, and two are held."""

@@ -72,6 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--soup", type=Path, required=True, help="the `soup` of an environment that has soup-cli")
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--only", choices=SETTINGS, help="ours with these settings alone, which takes less time")
     parser.add_argument("--plain", action="store_true", help="Soup reads the questions without the chat template")
     parser.add_argument("--small", action="store_true")
     arguments = parser.parse_args()
@@ -82,12 +83,14 @@ def main() -> None:
         prompts = load_everyday("train", SYSTEM)[:count]
         write_ours(work, prompts)
         write_theirs(work, prompts, model, plain=arguments.plain)
-        ours: dict[str, Way] = {what: partial(run_ours, work, model, settings) for what, settings in SETTINGS.items()}
+        asked = [arguments.only] if arguments.only else [*SETTINGS]
+        ours: dict[str, Way] = {what: partial(run_ours, work, model, SETTINGS[what]) for what in asked}
         sides: dict[str, Way] = {**ours, "soup": partial(run_soup, work, arguments.soup.absolute(), model)}
         read = "plain for Soup" if arguments.plain else "behind the chat template"
         print(f"{version_of(arguments.soup)}; {count} prompts, {read}; {os.cpu_count()} cores\n\n{HEAD}", flush=True)
         rounds = [in_order(sides, number) for number in range(pairs)]
-    for what, least in WANTED.items():
+    for what in asked:
+        least = WANTED[what]
         found = [(one[what], one["soup"]) for one in rounds]
         print(row(f"loop, {what}", found, "pair", Wanted(least), of_time=False))
         bare = [(one.without_besides(), other) for one, other in found if isinstance(one, Measured)]
@@ -177,7 +180,8 @@ def run_soup(work: Path, soup: Path, model: Path, number: int) -> Done:
 def run_quietly(command: list[str], folder: Path) -> None:
     """Runs a command in `folder`; what it printed is shown where it fails."""
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
-    environment.pop("OMP_WAIT_POLICY", None)  # `import selfreward` set it here, and will there
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):  # `import selfreward` set them here, and will there
+        environment.pop(name, None)
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} ended with status {done.returncode}:\n{done.stdout}\n{done.stderr}")

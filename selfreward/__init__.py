@@ -5,5 +5,7 @@ import os
 __version__ = "0.1.0"
 
 # Before torch is loaded: its threads would spin while they wait for each other, and on a machine that does anything
-# else take the cores from those they wait for.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# else take the cores from those they wait for. A spin of microseconds bridges the gap between small operations.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")

@@ -203,9 +203,14 @@ def test_what_libraries_say_fits_a_line() -> None:
     assert one_line(OSError()) == "OSError"
 
 
-def test_threads_wait_without_spinning() -> None:
-    code = "import selfreward, os; print(os.environ['OMP_WAIT_POLICY'])"
-    for given, found in (({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")):
-        environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | given
+def test_threads_wait_without_spinning_for_long() -> None:
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    code = f"import selfreward, os; print(*map(os.environ.get, {names}))"
+    for given, found in (
+        ({}, "PASSIVE 1000"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None"),
+        ({"GOMP_SPINCOUNT": "7"}, "PASSIVE 7"),
+    ):
+        environment = {name: value for name, value in os.environ.items() if name not in names} | given
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
         assert done.stdout.strip() == found
