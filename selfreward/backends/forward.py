@@ -5,6 +5,8 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from selfreward.backends.packed_rows import one_a_line, packed
 
 _POSITIONS_AT_ONCE = 256
@@ -93,7 +95,6 @@ def _logits_at(model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], p
 
     The output layer is shown only those.
     """
-    import numpy as np
     import torch
 
     known = 0 if prefix is None else prefix.get_seq_length()
