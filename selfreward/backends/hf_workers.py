@@ -17,7 +17,8 @@ from typing import Any
 from selfreward.backends.hf_model import HeldModel, Job, Loading
 from selfreward.errors import BackendError, SelfrewardError
 
-_START = f"from {__name__} import main; main()"
+# The process that starts them is told of Ctrl-C and ends them; they may be loading libraries then.
+_START = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); from {__name__} import main; main()"
 
 
 class Workers:
@@ -119,7 +120,6 @@ def workers_of(count: int, threads: int) -> Workers:
 
 def serve(connection: Connection, threads: int) -> None:
     """Does jobs until the other end is gone; a message is a Loading and a Job, or None to free the model."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one is told, and ends it
     import torch
     from transformers import AutoModelForCausalLM  # noqa: F401  to have it when the first job comes
 
