@@ -54,13 +54,11 @@ def _in_layout(plain: Any, hidden: int, *, input_ids: Any, attention_mask: Any, 
     ids, held, wanted = (part.cpu().numpy() for part in (input_ids, attention_mask.bool(), labels))
     ahead = np.pad(wanted[:, 1:], ((0, 0), (0, 1)), constant_values=_IGNORED)
     # Rows share a place where they hold the same token and are asked for the same one behind it.
-    pairs = [
-        list(zip(ids[row][some].tolist(), ahead[row][some].tolist(), strict=True)) for row, some in enumerate(held)
-    ]
+    tokens, targets = ([row[some].tolist() for row, some in zip(part, held, strict=True)] for part in (ids, ahead))
+    pairs = [list(zip(*row, strict=True)) for row in zip(tokens, targets, strict=True)]
     layout = packed(pairs, hidden)
     if layout is None:
         return plain(input_ids=input_ids, attention_mask=attention_mask, labels=labels, **given)
-    tokens, targets = ([[pair[part] for pair in row] for row in pairs] for part in (0, 1))
 
     def tensor(values: np.ndarray) -> Any:
         return torch.from_numpy(values).to(input_ids.device)
