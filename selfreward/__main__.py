@@ -1,5 +1,7 @@
 """The command line. Hydra composes the settings of runs and calibrations; the rest are ordinary arguments."""
 
+import atexit
+import gc
 import os
 import re
 import signal
@@ -53,6 +55,8 @@ def main() -> int:
     if command not in COMMANDS:
         print(f"selfreward: there is no command {command!r}\n\n{USAGE}", end="", file=sys.stderr)
         return 2
+    # What is left ends with the process: looking through it for cycles takes a second once transformers is loaded.
+    atexit.register(gc.freeze)
     # A scheduler's SIGTERM stops a run as Ctrl-C does, so that locks and terminals are left in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

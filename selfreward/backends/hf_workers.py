@@ -1,20 +1,24 @@
 """Processes that hold the same model and share the jobs: on a CPU two of one thread do more than one of two.
 
-What a job gives does not depend on who does it. The processes end with this one, also when it is killed.
+What a job gives does not depend on who does it. One process loads the libraries, which is most of starting, and the
+workers are copies of it. All end with the process that started them, also when it is killed.
 """
 
 import atexit
 import gc
+import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from selfreward.backends.hf_model import HeldModel, Job, Loading
+from selfreward.backends.libraries import load_libraries
 from selfreward.errors import BackendError, SelfrewardError
 
 # The process that starts them is told of Ctrl-C and ends them; they may be loading libraries then.
@@ -26,7 +30,8 @@ class Workers:
 
     def __init__(self, count: int, threads: int) -> None:
         self._count, self._threads = count, threads
-        self._running: dict[Connection, subprocess.Popen[bytes]] = {}
+        self._parent: subprocess.Popen[bytes] | None = None
+        self._running: list[Connection] = []
 
     def do(self, loading: Loading, jobs: Sequence[Job], done: Callable[[int], None]) -> list[Any]:
         """What each job gives, in order; `done(n)` is called as job n is done.
@@ -62,13 +67,14 @@ class Workers:
         """Starts the processes where none runs; they load their libraries while this one goes on."""
         if self._running:
             return
+        pairs = [socket.socketpair() for _ in range(self._count)]
+        sockets = [theirs.fileno() for _, theirs in pairs]
+        command = [sys.executable, "-P", "-c", _START, str(self._threads), *map(str, sockets)]
         # A new interpreter, not a copy of this one: locks of its threads would be copied too.
-        for _ in range(self._count):
-            ours, theirs = socket.socketpair()
-            with theirs:
-                command = [sys.executable, "-P", "-c", _START, str(theirs.fileno()), str(self._threads)]
-                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
-            self._running[Connection(ours.detach())] = process
+        self._parent = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=sockets, process_group=0)
+        for ours, theirs in pairs:
+            theirs.close()
+            self._running.append(Connection(ours.detach()))
 
     def forget(self) -> None:
         """Has every process free its model."""
@@ -80,33 +86,38 @@ class Workers:
 
     def end(self) -> None:
         """Ends all processes."""
-        for connection, process in self._running.items():
-            process.kill()
-            process.wait()
+        if self._parent is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._parent.pid, signal.SIGKILL)
+            self._parent.wait()
+        for connection in self._running:
             connection.close()
-        self._running = {}
+        self._parent, self._running = None, []
 
     def _send(self, connection: Connection, message: tuple[Loading, Job]) -> None:
         try:
             connection.send(message)
         except ConnectionError as error:
-            raise self._ended(connection) from error
+            raise self._ended() from error
 
     def _received(self, connection: Connection) -> Any:
         try:
             result = connection.recv()
         except (EOFError, ConnectionError) as error:
-            raise self._ended(connection) from error
+            raise self._ended() from error
         if isinstance(result, SelfrewardError):
             raise result
         return result
 
-    def _ended(self, connection: Connection) -> BackendError:
-        status = self._running[connection].wait()
-        if status == -signal.SIGKILL:
+    def _ended(self) -> BackendError:
+        assert self._parent is not None, "a worker had answered"
+        # Not waited for: its group, which `end` is to kill, would lose its name.
+        ended = os.waitid(os.P_PID, self._parent.pid, os.WEXITED | os.WNOWAIT)
+        assert ended is not None
+        if ended.si_code != os.CLD_EXITED and ended.si_status == signal.SIGKILL:
             why = "was killed, by the system perhaps for want of memory: set backend.workers=1 where that is so"
         else:
-            why = f"ended with status {status}, and its own message stands above"
+            why = f"ended with status {ended.si_status}, and its own message stands above"
         return BackendError(f"one of the {self._count} processes that hold the model {why}. Run again to go on")
 
 
@@ -121,7 +132,6 @@ def workers_of(count: int, threads: int) -> Workers:
 def serve(connection: Connection, threads: int) -> None:
     """Does jobs until the other end is gone; a message is a Loading and a Job, or None to free the model."""
     import torch
-    from transformers import AutoModelForCausalLM  # noqa: F401  to have it when the first job comes
 
     torch.set_num_threads(threads)
     held: HeldModel | None = None
@@ -145,5 +155,20 @@ def serve(connection: Connection, threads: int) -> None:
 
 
 def main() -> None:
-    """Serves at the socket and with the threads that the command line names."""
-    serve(Connection(int(sys.argv[1])), int(sys.argv[2]))
+    """Serves at each socket that the command line names behind the threads, and ends as the first of those that fail."""
+    threads, *sockets = map(int, sys.argv[1:])
+    load_libraries()
+    for mine in sockets:
+        if os.fork() == 0:
+            for other in {*sockets} - {mine}:
+                os.close(other)
+            serve(Connection(mine), threads)
+            return
+    for theirs in sockets:
+        os.close(theirs)
+    for _ in sockets:
+        _, status = os.wait()
+        if os.WIFSIGNALED(status):
+            os.kill(os.getpid(), os.WTERMSIG(status))
+        if status:
+            sys.exit(os.WEXITSTATUS(status))

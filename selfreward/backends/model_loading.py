@@ -7,6 +7,7 @@ from typing import Any
 
 from selfreward.backends.chat import Chat, author_stops, open_chat
 from selfreward.backends.device import Device, Dtype
+from selfreward.backends.libraries import load_libraries
 from selfreward.backends.model_folder import check_config, check_folder, check_loaded, check_numbers, check_weights
 from selfreward.backends.one_line import FOREIGN_ERRORS, one_line, plain
 from selfreward.backends.rendering import ChatSpec, Rendering, read_rendering
@@ -49,6 +50,7 @@ def _check_text_comes_back(folder: Path, tokenizer: Any) -> None:
 def load_tokenizer(folder: Path, *, trust_remote_code: bool) -> Any:
     """The tokenizer in `folder`, chat template included. Raises BackendError where there is none."""
     check_folder(folder)
+    load_libraries()
     from transformers import AutoTokenizer
 
     with quiet(), refused("tokenizer", folder):

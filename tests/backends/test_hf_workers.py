@@ -58,15 +58,15 @@ def test_workers_that_were_started_before_do_the_work(policy):
     with opened(policy, WORKERS, threads=1) as shared:
         workers_of(WORKERS, 1).end()
         shared._spec.start_workers(policy.path)
-        started = [process.pid for process in workers_of(WORKERS, 1)._running.values()]
+        started = workers_of(WORKERS, 1)._parent.pid
         shared.score_options(PROMPTS, ["1", "2"], nothing)
-        assert len(started) == WORKERS
-        assert [process.pid for process in workers_of(WORKERS, 1)._running.values()] == started
+        assert workers_of(WORKERS, 1)._parent.pid == started
+        assert len(children_of(started)) == WORKERS
 
 
 def test_where_one_process_does_the_work_none_is_started(policy):
     HfSpec(workers=1, device="cpu", threads=3).start_workers(policy.path)
-    assert workers_of(1, 3)._running == {}
+    assert workers_of(1, 3)._parent is None
 
 
 def test_progress_counts_every_answer_once(policy):
@@ -91,13 +91,30 @@ def test_workers_that_ended_are_not_missed_by_a_backend_that_is_done(policy):
     with opened(policy, WORKERS, threads=1) as shared:
         shared.score_options(PROMPTS, ["1", "2"], nothing)
         kill_workers()
-    assert workers_of(WORKERS, 1)._running == {}
+    assert workers_of(WORKERS, 1)._parent is None
+
+
+@pytest.mark.slow
+def test_a_process_that_cannot_load_its_libraries_is_one_line(policy, monkeypatch, capfd):
+    workers_of(WORKERS, 1).end()
+    monkeypatch.setattr("selfreward.backends.hf_workers._START", "raise SystemExit(7)")
+    with (
+        opened(policy, WORKERS, threads=1) as shared,
+        pytest.raises(BackendError, match="one of the 2 processes that hold the model ended with status 7"),
+    ):
+        asked_of(shared)
 
 
 def kill_workers():
-    for process in workers_of(WORKERS, 1)._running.values():
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    """Kills one as the system would for want of memory, and waits until the others have been told."""
+    parent = workers_of(WORKERS, 1)._parent
+    os.kill(children_of(parent.pid)[0], signal.SIGKILL)
+    os.waitid(os.P_PID, parent.pid, os.WEXITED | os.WNOWAIT)
+
+
+def children_of(parent: int) -> list[int]:
+    """The processes that a process has started, and that still run."""
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
 
 def test_a_model_that_cannot_be_loaded_is_told_by_its_error(policy, tmp_path):
@@ -119,14 +136,15 @@ from selfreward.records import Message
 policy = Policy(path=Path({str(policy.path)!r}), key="tiny", digest="tiny")
 backend = HfBackend(HfSpec(dtype="float32", device="cpu", workers=2, threads=1), policy)
 backend._ask_facts()
-print(*[one.pid for one in workers_of(2, 1)._running.values()], flush=True)
+parent = workers_of(2, 1)._parent.pid
+print(parent, Path(f"/proc/{{parent}}/task/{{parent}}/children").read_text(), flush=True)
 time.sleep(600)
 """
     script = tmp_path / "master.py"
     script.write_text(code)
     with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as master:
         pids = [int(pid) for pid in master.stdout.readline().split()]
-        assert len(pids) == 2
+        assert len(pids) == 3
         master.kill()
     until = time.monotonic() + 30
     while any(_alive(pid) for pid in pids):

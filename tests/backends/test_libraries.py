@@ -1,0 +1,30 @@
+"""Loading the libraries: what they leave is not searched for cycles again."""
+
+import subprocess
+import sys
+
+
+def test_libraries_are_set_aside_and_what_comes_later_is_collected():
+    code = """
+import gc
+import weakref
+from selfreward.backends.libraries import load_libraries
+
+load_libraries()
+aside = gc.get_freeze_count()
+searched = len(gc.get_objects())
+
+
+class Knot:
+    pass
+
+
+knot = Knot()
+knot.self = knot
+gone = weakref.ref(knot)
+del knot
+gc.collect()
+print(aside > 100_000, searched < aside / 10, gc.isenabled(), gone() is None)
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["True"] * 4
