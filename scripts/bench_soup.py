@@ -2,9 +2,9 @@
 """The whole loop beside that of Soup (`soup iterative-dpo`): seconds of wall time for each preference pair kept.
 
 One round each, as commands, in turn, ours with two settings: 48 everyday questions, 4 answers of at most 64 tokens, one
-forward pass a judgment, DPO with LoRA of rank 64 on the same model folder. Both read the same prompts, with the chat
-template; Soup applies none, and `--plain` leaves it so. What differs is printed below the table. Soup gets an
-environment of its own (`selfreward assets` first):
+forward pass a judgment, DPO with LoRA of rank 64 on queries and values, on the same model folder. Both read the same
+prompts, with the chat template; Soup applies none, and `--plain` leaves it so. What differs is printed below the table.
+Soup gets an environment of its own (`selfreward assets` first):
 
     python -m venv DIR
     DIR/bin/pip install 'soup-cli[train]==0.77.0'
@@ -49,7 +49,7 @@ What differs:
 | answers drawn | {batch} at once, in as many processes as cores, temperature 0.9 | 4 at once (one prompt), the model's own sampling settings |
 | judged by | the policy, the expected score of a rubric, all that it says being read | a sequence classifier made of the same model, prompt and answer being read; loaded again for every prompt |
 | kept | best over worst of the distinct answers whose verdict can be read; ties and prompts without are dropped | best over worst; equal scores are dropped |
-| trained | on every pair, LoRA on all linear layers, 8 pairs a step (1 at batch size 1), then merged | on nine tenths of the pairs, LoRA on queries and values, 4 steps of one pair accumulated, evaluated on the others |
+| trained | on every pair, 8 pairs a step (1 at batch size 1), then merged | on nine tenths of the pairs, 4 steps of one pair accumulated, evaluated on the others |
 | reference | log-probabilities once before training | at every step |
 | besides | checks the model; measures the policies before and after on {measured} probe and {measured} held-out prompts; reports, digests, resumable | - |
 | weights | {dtype} to draw and judge, float32 to train, calculating in {dtype} | as stored: float32 |
@@ -148,6 +148,7 @@ def run_ours(work: Path, model: Path, settings: tuple[str, ...], number: int) ->
             *("judge=rubric", "rubric@judge.rubric=right_or_wrong", "judge.method=expected"),
             *("select=preference_pairs", "update=dpo", "mix.real_share=0", "prompts.human=0", "mix.min_rows=1"),
             *("update.trainable=lora", "update.lora_rank=64", "update.lora_alpha=16"),
+            "update.lora_targets=[q_proj,v_proj]",
             *settings,
         ]
 
@@ -180,7 +181,8 @@ def run_soup(work: Path, soup: Path, model: Path, number: int) -> Done:
 def run_quietly(command: list[str], folder: Path) -> None:
     """Runs a command in `folder`; what it printed is shown where it fails."""
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
-    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):  # `import selfreward` set them here, and will there
+    # `import selfreward` set the first two here, and will there; nobody compiles every module at every start.
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "PYTHONDONTWRITEBYTECODE"):
         environment.pop(name, None)
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -155,7 +155,7 @@ def serve(connection: Connection, threads: int) -> None:
 
 
 def main() -> None:
-    """Serves at each socket that the command line names behind the threads, and ends as the first of those that fail."""
+    """Serves at each socket that the command line names behind the threads; ends as the first that fails does."""
     threads, *sockets = map(int, sys.argv[1:])
     load_libraries()
     for mine in sockets:

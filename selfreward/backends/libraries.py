@@ -1,8 +1,8 @@
 """Torch and transformers, loaded at once, and kept from Python's search for objects that refer to each other.
 
-They leave some 400,000 objects that stay for good. Left alone, the collector sets out again and again while they are
-being defined, a fifth of the time that loading takes, and later goes through all of them whenever it looks at everything: a
-quarter of a second each.
+They leave some 400,000 objects that stay for good. Left alone, the collector sets out again and again while these are
+made, a fifth of the time that loading takes, and later goes through all of them whenever it looks at everything: a
+quarter of a second each time.
 """
 
 import gc

@@ -20,6 +20,7 @@ from selfreward.backends.rendering import write_rendering
 from selfreward.errors import ConfigError, StageError, StarvedLoop
 from selfreward.policies import Policy
 from selfreward.spec import Json, execution, neutral
+from selfreward.updates.adapters import Targets, lora_settings
 from selfreward.updates.autocast_weights import cast_once
 from selfreward.updates.base import StepAdvance, UpdateBase
 from selfreward.updates.checkpoints import train_on
@@ -35,8 +36,9 @@ Row = TypeVar("Row", bound=Sized)
 class TrainingBase(UpdateBase):
     """How to train. Weights are float32; `compute` is the type that the steps calculate in.
 
-    `trainable` is all weights, the last `top_layers` decoder layers with the final norm, or LoRA adapters on every
-    linear layer, merged before saving; LoRA wants a learning rate about ten times that of the others. Rows of more
+    `trainable` is all weights, the last `top_layers` decoder layers with the final norm, or LoRA adapters on the linear
+    layers that `lora_targets` names, all of them or the ends of their names, merged before saving; LoRA wants a
+    learning rate about ten times that of the others. Rows of more
     than `max_tokens` tokens (prompt and answer) are left out and counted, never cut. `init` names the policy that
     training starts from: the one that drew the answers, or the one of iteration 0. `thought` says what becomes of a
     thought before an answer, the policy's own or a person's: `keep` trains on it as on the answer, `drop` on the answer
@@ -54,6 +56,7 @@ class TrainingBase(UpdateBase):
     top_layers: PositiveInt = 12
     lora_rank: PositiveInt = 16
     lora_alpha: PositiveInt = 32
+    lora_targets: Targets = neutral("all-linear")
     warmup_steps: NonNegativeInt = 0
     schedule: Literal["constant", "linear", "cosine"] = "linear"
     max_grad_norm: float = Field(1.0, gt=0)
@@ -174,18 +177,20 @@ def short_enough(spec: TrainingBase, rows: Sequence[Row], what: str) -> list[Row
 def _trainer_inputs(spec: TrainingBase, model: Any, chat: Chat, columns: dict[str, list[Any]]) -> dict[str, Any]:
     """What any TRL trainer is given besides its config; the LoRA settings are None where none are wanted."""
     from datasets import Dataset
-    from peft import LoraConfig
 
     tokenizer = copy.deepcopy(chat.tokenizer)
     tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad_id(chat, model.get_input_embeddings().num_embeddings))
     if tokenizer.eos_token is None:
         tokenizer.eos_token = chat.rendering.end_of_turn
-    lora = LoraConfig(r=spec.lora_rank, lora_alpha=spec.lora_alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+    lora = None
+    if spec.trainable == "lora":
+        targets, setting = spec.lora_targets, f"{spec.group}.lora_targets"
+        lora = lora_settings(model, targets, rank=spec.lora_rank, alpha=spec.lora_alpha, setting=setting)
     return {
         "model": model,
         "train_dataset": Dataset.from_dict(columns),
         "processing_class": tokenizer,
-        "peft_config": lora if spec.trainable == "lora" else None,
+        "peft_config": lora,
     }
 
 

@@ -139,6 +139,18 @@ def test_rows_that_are_too_long_are_left_out_and_counted(policy, tmp_path):
         train(policy, tmp_path, max_tokens=5)
 
 
+def test_adapters_stand_beside_the_layers_that_are_named(policy, tmp_path):
+    _, after = train(policy, tmp_path, trainable="lora", lora_targets=("q_proj", "v_proj"))
+    changed = {name for name, weight in weights(policy).items() if not weight.equal(weights(after)[name])}
+    assert {name.split(".")[-2] for name in changed} == {"q_proj", "v_proj"}
+
+
+def test_a_layer_that_the_model_lacks_is_a_mistake_that_names_those_it_has(policy, tmp_path):
+    told = r"update\.lora_targets=.* no linear layer c_attn; it has down_proj,.*v_proj$"
+    with pytest.raises(ConfigError, match=told):
+        train(policy, tmp_path, trainable="lora", lora_targets=("q_proj", "c_attn"))
+
+
 def test_more_top_layers_than_layers_is_a_mistake(policy, tmp_path):
     with pytest.raises(ConfigError, match="top_layers=12, but the model has 3 layers"):
         train(policy, tmp_path, top_layers=12)
