@@ -6,6 +6,7 @@ r"""LaTeX in answers: what stands in a box, its words as plain text, and the one
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import accumulate
 
 import regex
@@ -81,6 +82,7 @@ def plain(text: str) -> str:
     return _converted(text) if "\\" in text else text
 
 
+@lru_cache(maxsize=4096)
 def expression(text: str) -> str | None:
     """The one form of `text` where it is a formula, a tuple, an interval or a number; None where it is words.
 

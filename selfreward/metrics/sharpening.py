@@ -52,21 +52,33 @@ class _Sampled:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _OnLadder:
-    """A policy beside the start model as it was sampled at each rung, over the same closed prompts."""
+    """A policy beside the start model as it was sampled at each rung, over the same closed prompts.
 
-    own: _Sampled
-    rungs: Sequence[_Sampled]
+    Row 0 is the policy's and the others are the rungs', so that a resample takes the mean of all at once.
+    """
+
+    right_SP: NDArray[np.float64]
+    distinct_SP: NDArray[np.float64]
+
+    def shares(self, chosen_P: NDArray[np.intp]) -> tuple[float, list[float]]:
+        """The distinct share of the policy over the chosen prompts, and that of each rung."""
+        own, *rungs_T = self.distinct_SP.take(chosen_P, axis=1).mean(axis=1).tolist()
+        return own, rungs_T
+
+    def rights(self, chosen_P: NDArray[np.intp]) -> tuple[float, list[float]]:
+        """The share of right answers of both, likewise."""
+        own, *rungs_T = self.right_SP.take(chosen_P, axis=1).mean(axis=1).tolist()
+        return own, rungs_T
 
     def place(self, chosen_P: NDArray[np.intp]) -> tuple[int, int, float]:
         """Where on the ladder the start model is as varied, over the chosen prompts."""
-        shares_T = [_mean(rung.distinct_P[chosen_P]) for rung in self.rungs]
-        return matched_weight(_mean(self.own.distinct_P[chosen_P]), shares_T)
+        return matched_weight(*self.shares(chosen_P))
 
     def gain(self, chosen_P: NDArray[np.intp]) -> float:
         """The gain in pass@1 there."""
+        own, rungs_T = self.rights(chosen_P)
         # Where on the ladder diversity is equal is itself an estimate, so every resample of prompts has its own place.
-        rights_T = [_mean(rung.right_P[chosen_P]) for rung in self.rungs]
-        return _mean(self.own.right_P[chosen_P]) - _between(self.place(chosen_P), rights_T)
+        return own - _between(self.place(chosen_P), rungs_T)
 
 
 def stratum_scores(
@@ -109,20 +121,21 @@ def compare_with_start(
     """
     answers, start = _all_decided(answers, start)
     found = _on_ladder(answers, start, temperature, rungs)
-    own, prompts = found.own, len(found.own.right_P)
-    if not prompts:
+    if found is None:
         return None
+    own_P = found.right_SP[0]
     greedy_P = _right(_by_prompt(answers, "closed", GREEDY))
     start_greedy_P, start_P = (_right(_by_prompt(start, "closed", one)) for one in (GREEDY, temperature))
     greedy = paired_difference(greedy_P, start_greedy_P, seed)
-    since_start = Gains(greedy_accuracy=greedy, pass_at_1=paired_difference(own.right_P, start_P, seed))
-    place = found.place(np.arange(prompts))
+    since_start = Gains(greedy_accuracy=greedy, pass_at_1=paired_difference(own_P, start_P, seed))
+    everyone_P = np.arange(len(own_P))
+    place = found.place(everyone_P)
     return since_start, MatchedStart(
         temperature=_between(place, rungs),
-        distinct_share=_between(place, [_mean(rung.distinct_P) for rung in found.rungs]),
+        distinct_share=_between(place, found.shares(everyone_P)[1]),
         off_ladder=place[0] == place[1],
-        pass_at_1=_between(place, [_mean(rung.right_P) for rung in found.rungs]),
-        gain=Gains(greedy_accuracy=greedy, pass_at_1=bootstrap_of(found.gain, prompts, seed)),
+        pass_at_1=_between(place, found.rights(everyone_P)[1]),
+        gain=Gains(greedy_accuracy=greedy, pass_at_1=bootstrap_of(found.gain, len(own_P), seed)),
     )
 
 
@@ -141,7 +154,9 @@ def matched_difference(
     answers, others, start = _all_decided(answers, others, start)
     rungs = sorted({one.temperature for one in start if one.stratum == "closed"})
     own, other = (_on_ladder(one, start, temperature, rungs) for one in (answers, others))
-    return bootstrap_of(lambda chosen_P: own.gain(chosen_P) - other.gain(chosen_P), len(own.own.right_P), seed)
+    if own is None or other is None:
+        return None
+    return bootstrap_of(lambda chosen_P: own.gain(chosen_P) - other.gain(chosen_P), own.right_SP.shape[1], seed)
 
 
 def _between(place: tuple[int, int, float], values_T: Sequence[float]) -> float:
@@ -152,11 +167,14 @@ def _between(place: tuple[int, int, float], values_T: Sequence[float]) -> float:
 
 def _on_ladder(
     answers: Sequence[EvaluatedAnswer], start: Sequence[EvaluatedAnswer], temperature: float, rungs: Sequence[float]
-) -> _OnLadder:
+) -> _OnLadder | None:
+    """None where the policy was asked no closed prompt."""
     own = _sampled(answers, temperature)
+    if not len(own.right_P):
+        return None
     drawn = sum(one.temperature == temperature for one in answers if one.stratum == "closed")
-    k = drawn // len(own.right_P) if len(own.right_P) else 1
-    return _OnLadder(own, [_sampled(start, rung, k) for rung in rungs])
+    all_S = (own, *(_sampled(start, rung, drawn // len(own.right_P)) for rung in rungs))
+    return _OnLadder(np.stack([one.right_P for one in all_S]), np.stack([one.distinct_P for one in all_S]))
 
 
 def _sampled(answers: Sequence[EvaluatedAnswer], temperature: float, k: int = 1) -> _Sampled:
@@ -166,10 +184,6 @@ def _sampled(answers: Sequence[EvaluatedAnswer], temperature: float, k: int = 1)
         # k greedy answers would all be the same one, so their distinct share is known.
         return _Sampled(right_P, np.full(len(right_P), 1 / k))
     return _Sampled(right_P, np.array(_distinct_shares(groups)))
-
-
-def _mean(values_P: NDArray[np.float64]) -> float:
-    return float(values_P.mean())
 
 
 def _by_prompt(

@@ -20,7 +20,7 @@ from selfreward.metrics.sharpening import GREEDY, EvaluatedAnswer, compare_with_
 from selfreward.policies import Policy
 from selfreward.records import GoldPair, Prompt
 
-VERSION = 7
+VERSION = 8
 _SHARD = 32  # prompts
 
 
