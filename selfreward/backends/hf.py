@@ -55,11 +55,6 @@ class HfSpec(TokenEngineSpec):
         assert isinstance(policy, Policy)
         return HfBackend(self, policy)
 
-    def start_workers(self, model: Path) -> None:
-        """Starts the processes that will hold the model in a folder, which takes them seconds; none where one does."""
-        if self.shares(model) > 1:
-            self.workers_for(model).start()
-
     def shares(self, model: Path) -> int:
         """How many processes hold the model in a folder."""
         if self.workers != "auto":
@@ -97,6 +92,11 @@ class HfBackend(TokenBackend):
             "score_batch_tokens": self._spec.score_batch_tokens,
             "numerics": _NUMERICS,
         }
+
+    def load_ahead(self) -> None:
+        """Has the processes that are to hold the model load it, while this one goes on; nothing where none is."""
+        if self._shares > 1:
+            self._workers.load_ahead(self._loading)
 
     def close(self) -> None:
         """Frees the model; a later call would load it again."""
@@ -159,26 +159,29 @@ class HfBackend(TokenBackend):
 
     def _do(self, jobs: Sequence[Job], done: Callable[[int], None]) -> list[Any]:
         """What each job gives, in order, by this process where it is the only one."""
-        loading = Loading(
+        if self._shares > 1:
+            return self._workers.do(self._loading, jobs, done)
+        if self._held is None:
+            if self._spec.threads is not None:
+                import torch
+
+                torch.set_num_threads(self._spec.threads)
+            self._held = HeldModel(self._loading)
+        results = []
+        for number, job in enumerate(jobs):
+            results.append(self._held.do(job))
+            done(number)
+        return results
+
+    @property
+    def _loading(self) -> Loading:
+        return Loading(
             path=self._policy.path.resolve(),  # the workers may have begun in another folder
             digest=self._policy.digest,
             dtype=self._dtype,
             device=self._device,
             trust_remote_code=self._spec.trust_remote_code,
         )
-        if self._shares > 1:
-            return self._workers.do(loading, jobs, done)
-        if self._held is None:
-            if self._spec.threads is not None:
-                import torch
-
-                torch.set_num_threads(self._spec.threads)
-            self._held = HeldModel(loading)
-        results = []
-        for number, job in enumerate(jobs):
-            results.append(self._held.do(job))
-            done(number)
-        return results
 
     @cached_property
     def _shares(self) -> int:

@@ -17,7 +17,7 @@ from functools import cache
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from selfreward.backends.hf_model import HeldModel, Job, Loading
+from selfreward.backends.hf_model import AskFacts, HeldModel, Job, Loading
 from selfreward.backends.libraries import load_libraries
 from selfreward.errors import BackendError, SelfrewardError
 
@@ -32,13 +32,15 @@ class Workers:
         self._count, self._threads = count, threads
         self._parent: subprocess.Popen[bytes] | None = None
         self._running: list[Connection] = []
+        self._loading_ahead: list[Connection] = []
 
     def do(self, loading: Loading, jobs: Sequence[Job], done: Callable[[int], None]) -> list[Any]:
         """What each job gives, in order; `done(n)` is called as job n is done.
 
         Raises what a job raises, and BackendError where a process ended. All processes end with either.
         """
-        self.start()
+        if not self._running:
+            self._start()
         results: dict[int, Any] = {}
         waiting = iter(enumerate(jobs))
         busy: dict[Connection, int] = {}
@@ -49,6 +51,8 @@ class Workers:
                 self._send(to, (loading, job))
 
         try:
+            while self._loading_ahead:
+                self._received(self._loading_ahead.pop())
             for connection in self._running:
                 hand_over(connection)
             while busy:
@@ -63,10 +67,15 @@ class Workers:
             raise
         return [results[number] for number in range(len(jobs))]
 
-    def start(self) -> None:
-        """Starts the processes where none runs; they load their libraries while this one goes on."""
-        if self._running:
-            return
+    def load_ahead(self, loading: Loading) -> None:
+        """Starts the processes where none runs; they load their libraries and the model while this one goes on."""
+        if not self._running:
+            self._start()
+            for connection in self._running:
+                self._send(connection, (loading, AskFacts()))
+                self._loading_ahead.append(connection)
+
+    def _start(self) -> None:
         pairs = [socket.socketpair() for _ in range(self._count)]
         sockets = [theirs.fileno() for _, theirs in pairs]
         command = [sys.executable, "-P", "-c", _START, str(self._threads), *map(str, sockets)]
@@ -92,7 +101,7 @@ class Workers:
             self._parent.wait()
         for connection in self._running:
             connection.close()
-        self._parent, self._running = None, []
+        self._parent, self._running, self._loading_ahead = None, [], []
 
     def _send(self, connection: Connection, message: tuple[Loading, Job]) -> None:
         try:

@@ -8,6 +8,8 @@ quarter of a second each time.
 import gc
 from functools import cache
 
+from selfreward.replaced import replaced
+
 
 @cache
 def load_libraries() -> None:
@@ -16,7 +18,11 @@ def load_libraries() -> None:
     gc.disable()
     try:
         import torch  # noqa: F401
-        from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
+        from transformers import utils
+
+        # It loads scikit-learn, where that is there, for the drafts of assistant models: .7 s, for nothing.
+        with replaced(utils, is_sklearn_available=lambda: False):
+            from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
     finally:
         gc.freeze()
         if searching:

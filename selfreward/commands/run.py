@@ -38,7 +38,7 @@ def run(values: Values) -> None:
     write_atomically(folder / "config.json", f"{settings}\n".encode())
     config = with_types_of_run(config, folder, reporter.say)
     if is_new and isinstance(config.backend, HfSpec) and isinstance(config.model, HfModel):
-        config.backend.start_workers(start_policy(config.model, store.root, trusted=config.backend.trusts).path)
+        config.backend.open(start_policy(config.model, store.root, trusted=config.backend.trusts)).load_ahead()
     acts = config.monitor.mode == "act"
     name, share = ("monitor.floor", config.monitor.floor) if acts else ("mix.real_share", config.monitor.real_share)
     if share == 0:

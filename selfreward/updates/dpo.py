@@ -30,6 +30,7 @@ from selfreward.updates.training import (
     save_policy,
     short_enough,
     train,
+    unhashed,
 )
 
 Smoothed = Literal["robust", "exo_pair", "aot", "aot_unpaired"]
@@ -227,10 +228,10 @@ def _columns(spec: DpoSpec, rows: Sequence[_Row], referred: Sequence[_Logprobs])
 
 
 def _make_trainer(spec: DpoSpec, settings: dict[str, Any], inputs: dict[str, Any]) -> Any:
+    from trl.trainer import dpo_trainer
     from trl.trainer.dpo_config import DPOConfig
-    from trl.trainer.dpo_trainer import DPOTrainer
 
-    class Prepared(DPOTrainer):
+    class Prepared(dpo_trainer.DPOTrainer):
         """Takes rows that are tokens with the reference's log-probabilities; DPOConfig has no setting for it."""
 
         def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
@@ -239,18 +240,19 @@ def _make_trainer(spec: DpoSpec, settings: dict[str, Any], inputs: dict[str, Any
         def _precompute_ref_logps(self, dataset: Any, *_: Any) -> Any:
             return dataset
 
-    return Prepared(
-        args=DPOConfig(
-            **settings,
-            precompute_ref_log_probs=True,
-            loss_type=list(spec.loss),
-            loss_weights=None if spec.loss_weights is None else list(spec.loss_weights),
-            beta=spec.beta,
-            label_smoothing=spec.label_smoothing,
-            ld_alpha=spec.ld_alpha,
-        ),
-        **inputs,
-    )
+    with unhashed(dpo_trainer):
+        return Prepared(
+            args=DPOConfig(
+                **settings,
+                precompute_ref_log_probs=True,
+                loss_type=list(spec.loss),
+                loss_weights=None if spec.loss_weights is None else list(spec.loss_weights),
+                beta=spec.beta,
+                label_smoothing=spec.label_smoothing,
+                ld_alpha=spec.ld_alpha,
+            ),
+            **inputs,
+        )
 
 
 def _displacement(before: Sequence[_Logprobs], after: Sequence[_Logprobs]) -> dict[str, Any]:

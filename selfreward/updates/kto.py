@@ -32,6 +32,7 @@ from selfreward.updates.training import (
     save_policy,
     short_enough,
     train,
+    unhashed,
 )
 
 MOST = 4 / 3
@@ -234,10 +235,10 @@ def _make_trainer(
     spec: KtoSpec, weights: tuple[float, float], kls: list[float], settings: dict[str, Any], inputs: dict[str, Any]
 ) -> Any:
     from transformers import TrainerCallback
+    from trl.trainer import kto_trainer
     from trl.trainer.kto_config import KTOConfig
-    from trl.trainer.kto_trainer import KTOTrainer
 
-    class Prepared(KTOTrainer):
+    class Prepared(kto_trainer.KTOTrainer):
         """Takes rows that are tokens with the reference's log-probabilities; KTOConfig has no setting for it."""
 
         def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
@@ -253,16 +254,17 @@ def _make_trainer(
             kls.extend(entry["kl"] for entry in state.log_history if "kl" in entry)
 
     desirable, undesirable = weights
-    trainer = Prepared(
-        args=KTOConfig(
-            **settings,
-            precompute_ref_log_probs=True,
-            beta=spec.beta,
-            desirable_weight=desirable,
-            undesirable_weight=undesirable,
-        ),
-        **inputs,
-    )
+    with unhashed(kto_trainer):
+        trainer = Prepared(
+            args=KTOConfig(
+                **settings,
+                precompute_ref_log_probs=True,
+                beta=spec.beta,
+                desirable_weight=desirable,
+                undesirable_weight=undesirable,
+            ),
+            **inputs,
+        )
     trainer.add_callback(Estimates())
     return trainer
 

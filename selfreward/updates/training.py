@@ -4,7 +4,7 @@ import copy
 import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence, Sized
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -19,6 +19,7 @@ from selfreward.backends.new_tokens import NewTokens
 from selfreward.backends.rendering import write_rendering
 from selfreward.errors import ConfigError, StageError, StarvedLoop
 from selfreward.policies import Policy
+from selfreward.replaced import replaced
 from selfreward.spec import Json, execution, neutral
 from selfreward.updates.adapters import Targets, lora_settings
 from selfreward.updates.autocast_weights import cast_once
@@ -245,6 +246,11 @@ def train(
         "trainable_parameters": trainable,
         "total_parameters": total,
     }
+
+
+def unhashed(module: Any) -> AbstractContextManager[None]:
+    """Inside, TRL's `module` of a trainer takes no hash of all weights: it would name a cache, and there is none."""
+    return replaced(module, hash_module=lambda _model: None)
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def test_results_do_not_depend_on_the_number_of_workers(policy):
 def test_workers_that_were_started_before_do_the_work(policy):
     with opened(policy, WORKERS, threads=1) as shared:
         workers_of(WORKERS, 1).end()
-        shared._spec.start_workers(policy.path)
+        shared.load_ahead()
         started = workers_of(WORKERS, 1)._parent.pid
         shared.score_options(PROMPTS, ["1", "2"], nothing)
         assert workers_of(WORKERS, 1)._parent.pid == started
@@ -65,7 +65,7 @@ def test_workers_that_were_started_before_do_the_work(policy):
 
 
 def test_where_one_process_does_the_work_none_is_started(policy):
-    HfSpec(workers=1, device="cpu", threads=3).start_workers(policy.path)
+    opened(policy, 1, threads=3).load_ahead()
     assert workers_of(1, 3)._parent is None
 
 
@@ -122,6 +122,16 @@ def test_a_model_that_cannot_be_loaded_is_told_by_its_error(policy, tmp_path):
     (missing.path / "model.safetensors").unlink()
     with pytest.raises(BackendError, match="safetensors"):
         asked_of(opened(missing, WORKERS, threads=1))
+
+
+def test_a_model_that_cannot_be_loaded_ahead_is_told_by_the_first_call(policy, tmp_path):
+    missing = make_tiny_policy(tmp_path)
+    (missing.path / "model.safetensors").unlink()
+    workers_of(WORKERS, 1).end()
+    backend = opened(missing, WORKERS, threads=1)
+    backend.load_ahead()
+    with pytest.raises(BackendError, match="safetensors"):
+        asked_of(backend)
 
 
 @pytest.mark.slow
