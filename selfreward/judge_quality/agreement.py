@@ -29,8 +29,6 @@ def mean_pairwise_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, prom
     (p_o - p_e) / (1 - p_e): p_o is the share of items in one class for both, p_e that share were the two independent.
     Items that a rater left out are left out whole. Missing with one rater, or where two use one class alone.
     """
-    from sklearn.metrics import cohen_kappa_score
-
     raters = max(map(len, votes_P), default=0)
     is_kept = [len(votes) == raters and None not in votes for votes in votes_P]
     if raters < 2 or not any(is_kept):
@@ -42,6 +40,8 @@ def mean_pairwise_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, prom
         return np.asarray(np.mean([kappa(weights_BP) for kappa in kappas], axis=0))
 
     def library() -> float:
+        from sklearn.metrics import cohen_kappa_score
+
         return float(np.mean([cohen_kappa_score(*pair) for pair in pairs]))
 
     those, why = _those(is_kept, prompts), "two raters use one class alone"
@@ -55,8 +55,6 @@ def fleiss_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, prompts: Pr
     Items with another number than the most common one are left out; of equally common ones the larger counts.
     Missing with fewer than two raters an item, or where all use one class alone.
     """
-    from statsmodels.stats.inter_rater import fleiss_kappa as value_of
-
     given_P = [[vote for vote in votes if vote is not None] for votes in votes_P]
     sizes = [len(votes) for votes in given_P]
     raters = max(set(sizes), key=lambda size: (sizes.count(size), size), default=0)
@@ -71,8 +69,13 @@ def fleiss_kappa(votes_P: Sequence[Sequence[str | None]], seed: int, prompts: Pr
         share_BK = weights_BP @ counts_PK / (total_B[:, None] * raters)
         return _beyond_chance(weights_BP @ agreed_P / total_B, (share_BK**2).sum(axis=1))
 
+    def library() -> float:
+        from statsmodels.stats.inter_rater import fleiss_kappa as value_of
+
+        return float(value_of(counts_PK))
+
     those, why, left_out = _those(is_kept, prompts), "all raters use one class alone", is_kept.count(False)
-    return measure_of(kappa, those, seed, why, left_out=left_out, library=lambda: value_of(counts_PK))
+    return measure_of(kappa, those, seed, why, left_out=left_out, library=library)
 
 
 def krippendorff_alpha(
@@ -83,8 +86,6 @@ def krippendorff_alpha(
     1 - D_o / D_e, observed over expected disagreement; at level `ordinal` two grades differ by how many ratings lie
     between them. Items with fewer than two ratings are left out. Missing where all ratings are the same.
     """
-    from krippendorff import alpha
-
     given_P = [[rating for rating in ratings if rating is not None] for ratings in ratings_P]
     is_kept = [len(ratings) >= 2 for ratings in given_P]
     if not any(is_kept):
@@ -103,6 +104,8 @@ def krippendorff_alpha(
         return _beyond(1 - (observed_BUU * apart_BUU).sum(axis=(1, 2)) / expected_B, expected_B)
 
     def value() -> float:
+        from krippendorff import alpha
+
         return float(alpha(value_counts=counts_PU.astype(int), level_of_measurement=level))
 
     those, why, left_out = _those(is_kept, prompts), "all ratings are the same", is_kept.count(False)
