@@ -147,7 +147,7 @@ def serve(connection: Connection, threads: int) -> None:
     while True:
         try:
             message = connection.recv()
-        except EOFError:
+        except (EOFError, ConnectionError):
             return
         if message is None or (held is not None and held.loading != message[0]):
             held = None
@@ -160,7 +160,8 @@ def serve(connection: Connection, threads: int) -> None:
             result = held.do(job)
         except SelfrewardError as error:
             result = error
-        connection.send(result)
+        with suppress(ConnectionError):  # the other end was killed meanwhile, which the next message tells
+            connection.send(result)
 
 
 def main() -> None:
