@@ -19,7 +19,7 @@ ROUNDED = ("measure", "diagnose", "decide")
 GOLDEN: dict[str, tuple[str | None, str]] = {
     "measure": ("fb6a615f4d11b8e2", "564eea2d4dceb459"),
     "diagnose": (None, "2e7b5f26f98ff7e8"),
-    "evaluate": ("1eeae7cf1ef2ec74", "82eaa5b8b4b97930"),
+    "evaluate": ("976e100f7859d493", "82eaa5b8b4b97930"),
     "prompts": ("008fdb60fb1fbeff", "10d2295e92bce7c2"),
     "sample": ("8101271d7178981c", "54c5f75617c3c725"),
     "health": ("8a53dbcce3391b5a", "09c476c12cc23122"),
