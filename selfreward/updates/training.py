@@ -39,12 +39,12 @@ class TrainingBase(UpdateBase):
 
     `trainable` is all weights, the last `top_layers` decoder layers with the final norm, or LoRA adapters on the linear
     layers that `lora_targets` names, all of them or the ends of their names, merged before saving; LoRA wants a
-    learning rate about ten times that of the others. Rows of more
-    than `max_tokens` tokens (prompt and answer) are left out and counted, never cut. `init` names the policy that
-    training starts from: the one that drew the answers, or the one of iteration 0. `thought` says what becomes of a
-    thought before an answer, the policy's own or a person's: `keep` trains on it as on the answer, `drop` on the answer
-    alone. With `isolate`, training runs in a process of its own; `auto` does so on a GPU, whose memory comes back only
-    that way. With `save_steps`, training that was killed goes on from the last step that is a multiple of it.
+    learning rate about ten times that of the others. Rows of more than `max_tokens` tokens (prompt and answer) are left
+    out and counted, never cut. `init` names the policy that training starts from: the one that drew the answers, or the
+    one of iteration 0. `thought` says what becomes of a thought before an answer, the policy's own or a person's:
+    `keep` trains on it as on the answer, `drop` on the answer alone. With `isolate`, training runs in a process of its
+    own; `auto` does so on a GPU, whose memory comes back only that way. With `save_steps`, training that was killed
+    goes on from the last step that is a multiple of it.
     """
 
     group: ClassVar[str] = "update"

@@ -9,7 +9,7 @@ import pytest
 
 from selfreward.backends.model_loading import load_chat
 from selfreward.backends.reward_model import RewardModel, Shown, read_position, reward_rows, rewards_of
-from selfreward.errors import BackendError, DataError, StageError, StarvedLoop
+from selfreward.errors import BackendError, ConfigError, DataError, StageError, StarvedLoop
 from selfreward.policies import Policy
 from selfreward.updates import reward
 from selfreward.updates.reward import RewardSpec, train_reward
@@ -64,6 +64,16 @@ def test_the_chosen_answer_wins_and_the_saved_model_scores_as_the_trained_one(po
     assert result.mean_loss < math.log(2)
     assert (result.rows_trained, result.rows_too_long, result.rows_without_margin) == (10, 0, None)
     assert (result.trainable_parameters == result.total_parameters) == (mode == "full")
+
+
+def test_adapters_of_a_reward_model_stand_beside_the_layers_that_are_named(policy, tmp_path):
+    chosen, every = (
+        train(policy, tmp_path / name, trainable="lora", lora_targets=targets)[0].trainable_parameters
+        for name, targets in (("chosen", ("q_proj", "v_proj")), ("every", "all-linear"))
+    )
+    assert 0 < chosen < every
+    with pytest.raises(ConfigError, match="no linear layer c_attn"):
+        train(policy, tmp_path / "none", trainable="lora", lora_targets=("c_attn",))
 
 
 def logsigmoid(value):
