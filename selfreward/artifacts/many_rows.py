@@ -1,4 +1,4 @@
-"""For whatever goes through many rows or reports."""
+"""For whatever goes through many rows or reports, or defines as many objects."""
 
 import gc
 from collections.abc import Iterator

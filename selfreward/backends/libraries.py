@@ -8,22 +8,18 @@ quarter of a second each time.
 import gc
 from functools import cache
 
+from selfreward.artifacts.many_rows import few_collections
 from selfreward.replaced import replaced
 
 
 @cache
 def load_libraries() -> None:
     """Loads what every model needs of them; objects that are there by then are never searched again."""
-    searching = gc.isenabled()
-    gc.disable()
-    try:
+    with few_collections():
         import torch  # noqa: F401
         from transformers import utils
 
         # It loads scikit-learn, where that is there, for the drafts of assistant models: .7 s, for nothing.
         with replaced(utils, is_sklearn_available=lambda: False):
             from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
-    finally:
         gc.freeze()
-        if searching:
-            gc.enable()

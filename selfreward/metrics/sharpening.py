@@ -60,23 +60,13 @@ class _OnLadder:
     right_SP: NDArray[np.float64]
     distinct_SP: NDArray[np.float64]
 
-    def shares(self, chosen_P: NDArray[np.intp]) -> tuple[float, list[float]]:
-        """The distinct share of the policy over the chosen prompts, and that of each rung."""
-        own, *rungs_T = self.distinct_SP.take(chosen_P, axis=1).mean(axis=1).tolist()
-        return own, rungs_T
-
-    def rights(self, chosen_P: NDArray[np.intp]) -> tuple[float, list[float]]:
-        """The share of right answers of both, likewise."""
-        own, *rungs_T = self.right_SP.take(chosen_P, axis=1).mean(axis=1).tolist()
-        return own, rungs_T
-
     def place(self, chosen_P: NDArray[np.intp]) -> tuple[int, int, float]:
         """Where on the ladder the start model is as varied, over the chosen prompts."""
-        return matched_weight(*self.shares(chosen_P))
+        return matched_weight(*_means(self.distinct_SP, chosen_P))
 
     def gain(self, chosen_P: NDArray[np.intp]) -> float:
         """The gain in pass@1 there."""
-        own, rungs_T = self.rights(chosen_P)
+        own, rungs_T = _means(self.right_SP, chosen_P)
         # Where on the ladder diversity is equal is itself an estimate, so every resample of prompts has its own place.
         return own - _between(self.place(chosen_P), rungs_T)
 
@@ -132,9 +122,9 @@ def compare_with_start(
     place = found.place(everyone_P)
     return since_start, MatchedStart(
         temperature=_between(place, rungs),
-        distinct_share=_between(place, found.shares(everyone_P)[1]),
+        distinct_share=_between(place, _means(found.distinct_SP, everyone_P)[1]),
         off_ladder=place[0] == place[1],
-        pass_at_1=_between(place, found.rights(everyone_P)[1]),
+        pass_at_1=_between(place, _means(found.right_SP, everyone_P)[1]),
         gain=Gains(greedy_accuracy=greedy, pass_at_1=bootstrap_of(found.gain, len(own_P), seed)),
     )
 
@@ -184,6 +174,12 @@ def _sampled(answers: Sequence[EvaluatedAnswer], temperature: float, k: int = 1)
         # k greedy answers would all be the same one, so their distinct share is known.
         return _Sampled(right_P, np.full(len(right_P), 1 / k))
     return _Sampled(right_P, np.array(_distinct_shares(groups)))
+
+
+def _means(values_SP: NDArray[np.float64], chosen_P: NDArray[np.intp]) -> tuple[float, list[float]]:
+    """The means over the chosen prompts: of the policy, and of each rung."""
+    own, *rungs_T = values_SP.take(chosen_P, axis=1).mean(axis=1).tolist()
+    return own, rungs_T
 
 
 def _by_prompt(

@@ -9,6 +9,7 @@ import numpy as np
 
 from selfreward.backends.forward import can_pack
 from selfreward.backends.packed_rows import packed
+from selfreward.replaced import replaced
 
 _IGNORED = -100
 """The label of a token that is not trained on."""
@@ -40,11 +41,8 @@ def rows_packed(model: Any) -> Iterator[None]:
             return plain(*args, **given)
         return _in_layout(plain, config.hidden_size, **given)
 
-    model.forward = forward
-    try:
+    with replaced(model, forward=forward):
         yield
-    finally:
-        model.forward = plain
 
 
 def _in_layout(plain: Any, hidden: int, *, input_ids: Any, attention_mask: Any, labels: Any, **given: Any) -> Any:

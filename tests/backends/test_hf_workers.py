@@ -95,7 +95,7 @@ def test_workers_that_ended_are_not_missed_by_a_backend_that_is_done(policy):
 
 
 @pytest.mark.slow
-def test_a_process_that_cannot_load_its_libraries_is_one_line(policy, monkeypatch, capfd):
+def test_a_process_that_cannot_load_its_libraries_is_one_line(policy, monkeypatch):
     workers_of(WORKERS, 1).end()
     monkeypatch.setattr("selfreward.backends.hf_workers._START", "raise SystemExit(7)")
     with (
