@@ -96,8 +96,7 @@ class Workers:
     def end(self) -> None:
         """Ends all processes."""
         if self._parent is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._parent.pid, signal.SIGKILL)
+            os.killpg(self._parent.pid, signal.SIGKILL)  # the group keeps its name until it is waited for
             self._parent.wait()
         for connection in self._running:
             connection.close()
@@ -120,7 +119,7 @@ class Workers:
 
     def _ended(self) -> BackendError:
         assert self._parent is not None, "a worker had answered"
-        # Not waited for: its group, which `end` is to kill, would lose its name.
+        # Only looked at: `end` is to kill the group, and waits for it.
         ended = os.waitid(os.P_PID, self._parent.pid, os.WEXITED | os.WNOWAIT)
         assert ended is not None
         if ended.si_code != os.CLD_EXITED and ended.si_status == signal.SIGKILL:
