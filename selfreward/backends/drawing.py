@@ -1,13 +1,13 @@
 """Tokens drawn from a transformers model: each prompt is read once, and each row has a random stream of its own."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from selfreward.backends.forward import Prefix, copied, goes_on
+from selfreward.backends.one_query import one_query_at_a_time
 from selfreward.errors import BackendError
 
 _BLOCK = 256
@@ -71,7 +71,7 @@ def draw_tokens(model: Any, drawing: Drawing, prefix: Prefix | None) -> list[tup
         else:
             cache = _read(model, *read, prefix, known)
             cache.batch_select_indices(rows)
-            with _one_query_at_a_time(model):
+            with one_query_at_a_time(model):
                 tokens, logprobs = _decoded(model, read[0][rows, -1], read[1][rows], cache, sampler, drawing)
     drawn = zip(drawing.rows, tokens.tolist(), logprobs.tolist(), strict=True)
     return [(own[: row.limit], likely[: row.limit]) for row, own, likely in drawn]
@@ -166,7 +166,7 @@ class _Sampler:
             tempered_RV = logits_RV / self._temperatures_R1[rows]
             if self._nucleus is not None:
                 tempered_RV = self._nucleus(None, tempered_RV)
-            weights_RV = (tempered_RV - tempered_RV.amax(-1, keepdim=True)).exp_()
+            weights_RV = tempered_RV.sub_(tempered_RV.amax(-1, keepdim=True)).exp_()
             chosen_R = torch.where(greedy_R, chosen_R, _inverse(weights_RV, self._uniforms_RT[rows, step]))
         return chosen_R, logits_RV.gather(1, chosen_R[:, None])[:, 0] - total_R
 
@@ -213,17 +213,3 @@ def _read(model: Any, ids: Any, mask: Any, prefix: Prefix | None, known: int) ->
             use_cache=True,
         )
     return cache
-
-
-@contextmanager
-def _one_query_at_a_time(model: Any) -> Iterator[None]:
-    """On a CPU, attention in plain matrix products: the kernel made for many queries a row takes twice the time."""
-    fast = model.config._attn_implementation
-    if model.device.type != "cpu" or fast == "eager":
-        yield
-        return
-    model.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(fast)

@@ -28,7 +28,7 @@ from selfreward.policies import Judging, Policy
 from selfreward.spec import execution
 
 # Raise it where the last digits of what is drawn or scored may change.
-_NUMERICS = 7
+_NUMERICS = 8
 # What is little is scored in pieces, so that two processes end together; fewer tokens are not worth a call.
 _PIECES, _LEAST = 4, 512
 

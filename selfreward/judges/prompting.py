@@ -45,6 +45,9 @@ class JudgeTexts(Spec):
 
     `template` shows what is judged, each part between tags of its own, which no text can close. `explain` asks for a
     reply that ends with the verdict, in the form that `reads` says. Text is filled in once; {{x}} becomes {x}.
+
+    `cue`, where there is one, is what a request for the bare verdict ends in, as in `{label}:`; the rest of the request
+    then stands before `template`, where it is computed once for all that is judged.
     """
 
     verdict: ClassVar[tuple[str, str]]
@@ -60,6 +63,7 @@ class JudgeTexts(Spec):
     system: str
     template: str
     explain: str
+    cue: str = neutral("")
 
     if TYPE_CHECKING:  # fields of every kind, which declare them in the order of their settings
         reads: VerdictReads
@@ -68,7 +72,7 @@ class JudgeTexts(Spec):
     @model_validator(mode="after")
     def _fits_together(self) -> "JudgeTexts":
         *needed, optional = self.shows
-        for name in ("system", "explain", self.bare):
+        for name in ("system", "explain", "cue", self.bare):
             self._check_placeholders(name, self.own())
         self._check_placeholders("template", {*self.own(), *self.shows})
         for name in (*needed, optional) if self.needs(optional) else needed:
@@ -134,11 +138,13 @@ class JudgeTexts(Spec):
 
     def _request(self, given: Mapping[str, str | None], *, explained: bool) -> Message:
         """The template with what is `given`, in which no tag of it is opened or closed, and how to reply."""
+        own = self.own()
         tag = tag_pattern(re.findall(r"</(\w+)>", self.template))
         harmless = {name: tag.sub(OPENING, text or "") for name, text in given.items()}
-        shown = fill(self.template.strip(), self.own() | harmless)
-        instruction = self.explain if explained else getattr(self, self.bare)
-        return Message(role="user", content=f"{shown}\n\n{fill(instruction, self.own()).strip()}")
+        shown = fill(self.template.strip(), own | harmless)
+        request = fill(self.explain if explained else getattr(self, self.bare), own).strip()
+        cue = "" if explained else fill(self.cue, own).strip()
+        return Message(role="user", content="\n\n".join([request, shown, cue] if cue else [shown, request]))
 
 
 class Rubric(JudgeTexts):

@@ -13,6 +13,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from selfreward.backends.chat import Chat, pad_id
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
+from selfreward.backends.libraries import load_trainers
 from selfreward.backends.model_folder import first_without_numbers
 from selfreward.backends.model_loading import load_model
 from selfreward.backends.new_tokens import NewTokens
@@ -214,6 +215,7 @@ def train(
     configs, and what is saved should differ in weights only. With `spec.save_steps` it leaves checkpoints in `scratch`
     and goes on from the last one there. Raises StageError at the step whose numbers are none.
     """
+    load_trainers()
     from peft.helpers import disable_input_dtype_casting
     from transformers import GenerationConfig, PrinterCallback
 
