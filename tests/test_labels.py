@@ -105,7 +105,7 @@ def test_stale_labels_go_out_again_and_the_others_stay(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    assert "3 of 8 pairs were labelled under another version than right_or_wrong@1:" in done.stdout
+    assert "3 of 8 pairs were labelled under another version than right_or_wrong@2:" in done.stdout
     assert {line.split("  ")[0] for line in done.stdout.splitlines() if "right_or_wrong@0" in line} == old
     assert {item.id for item in read_items(tmp_path / "old.jsonl")[0]} == old
     assert {item.id for item in read_labels(tmp_path / "current.jsonl")} == {row["id"] for row in rows[3:]}

@@ -64,6 +64,7 @@ def main() -> None:
 
     from vllm import EngineArgs, LLMEngine
 
+    _leave_ranks_out()
     engine = LLMEngine.from_engine_args(EngineArgs(**inbox.get()))
     # Made in threads beside the engine's steps, patterns would leave it to chance which prompts share a batch.
     engine.engine_core.engine_core.structured_output_manager._use_async_grammar_compilation = False
@@ -73,6 +74,20 @@ def main() -> None:
             if answer is not None or time.monotonic() - told > _TELL_EVERY_S:
                 send(answers, answer)
                 told = time.monotonic()
+
+
+def _leave_ranks_out() -> None:
+    """Has vLLM not count how many tokens are likelier than the drawn one, which nobody reads: 3% of the time to draw.
+
+    A vLLM that counts elsewhere goes on counting.
+    """
+    import torch
+    from vllm.v1.sample import sampler
+
+    if hasattr(sampler, "batched_count_greater_than"):
+        sampler.batched_count_greater_than = lambda logprobs, _: torch.zeros(
+            len(logprobs), dtype=torch.int64, device=logprobs.device
+        )
 
 
 def _listen(stream: BinaryIO, inbox: queue.SimpleQueue[Any]) -> None:

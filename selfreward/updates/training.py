@@ -13,7 +13,6 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from selfreward.backends.chat import Chat, pad_id
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
-from selfreward.backends.libraries import load_trainers
 from selfreward.backends.model_folder import first_without_numbers
 from selfreward.backends.model_loading import load_model
 from selfreward.backends.new_tokens import NewTokens
@@ -26,6 +25,7 @@ from selfreward.updates.adapters import Targets, lora_settings
 from selfreward.updates.autocast_weights import cast_once
 from selfreward.updates.base import StepAdvance, UpdateBase
 from selfreward.updates.checkpoints import train_on
+from selfreward.updates.libraries import load_trainers
 from selfreward.updates.new_rows import train_rows
 from selfreward.updates.packed_steps import rows_packed
 from selfreward.updates.scored_positions import trained_positions_alone

@@ -32,3 +32,18 @@ print("sklearn" not in sys.modules, is_sklearn_available())
 """
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told.split() == ["True"] * 6
+
+
+def test_a_training_loads_neither_scipy_nor_scikit_learn_and_leaves_them_to_others():
+    code = """
+import sys
+from selfreward.updates.libraries import load_trainers
+
+load_trainers()
+from trl.trainer import dpo_trainer, kto_trainer, reward_trainer, sft_trainer
+from transformers.utils import is_scipy_available, is_sklearn_available
+
+print("sklearn" not in sys.modules, "scipy.stats" not in sys.modules, is_sklearn_available(), is_scipy_available())
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["True"] * 4

@@ -90,6 +90,21 @@ class TestWithAnEngine:
         assert len({len(tokens) for (_, tokens), _ in drawn}) > 1
         assert [sum(logprobs) for _, logprobs in drawn] == pytest.approx(scored, abs=1e-3)
 
+    def test_no_token_is_ranked(self):
+        code = """
+import torch
+from selfreward.backends.vllm_worker import _leave_ranks_out
+from vllm.v1.sample.sampler import Sampler
+
+_leave_ranks_out()
+logprobs = torch.tensor([[0.1, 0.2, 0.7], [0.3, 0.6, 0.1]]).log()
+found = Sampler.gather_logprobs(logprobs, 0, torch.tensor([0, 2]))
+print(found.selected_token_ranks.tolist() == [0, 0])
+print(torch.equal(found.logprobs, logprobs[[0, 1], [0, 2]][:, None]))
+"""
+        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        assert told.split() == ["True"] * 2
+
     def test_a_draw_does_not_depend_on_its_company(self, engine):
         sampling = Sampling(k=2, temperature=0.9, top_p=1.0, max_new_tokens=8)
         together = engine.generate(PROMPTS, sampling, 5, nothing)

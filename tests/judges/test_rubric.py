@@ -59,6 +59,7 @@ def test_the_name_of_a_rubric_says_when_its_text_changed() -> None:
         ("judge.rubric.scale.step=2", r"judge\.rubric\.scale: a scale from 0 to 5 has no steps of 2"),
         ("judge.rubric.template='{answer}'", r"judge\.rubric: template must show \{question\} between tags"),
         ("judge.rubric.explain='{answr}'", r"explain holds \{answr\}, it may hold highest, in_doubt"),
+        ("judge.rubric.cue='{score}:'", r"cue holds \{score\}, it may hold highest, in_doubt"),
         ("judge.rubric.examples=[{question: a, answer: b, reply: good}]", r"'good' states no score: .*Score: N"),
         ("judge.repeats=0", r"judge\.repeats=0: .*greater than 0"),
     ],
