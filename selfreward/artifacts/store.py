@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +28,7 @@ from selfreward.artifacts.manifest import InputEntry, Manifest
 from selfreward.artifacts.output import Output, Reporter
 from selfreward.artifacts.parquet import LASTING, clear_unfinished
 from selfreward.errors import CorruptArtifact, SelfrewardError, StoreError, of_system
+from selfreward.installed import version
 from selfreward.policies import Endpoint, Judging, Policy, RewardModels
 from selfreward.spec import Json, Spec, identity
 

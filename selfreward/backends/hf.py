@@ -3,7 +3,6 @@
 import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +23,7 @@ from selfreward.backends.hf_model import AskFacts, HeldModel, Job, Loading, Mode
 from selfreward.backends.hf_workers import Workers, workers_of
 from selfreward.backends.shared_prefixes import Row, distinct_tokens, group_rows
 from selfreward.backends.token_backend import Draw, TokenBackend, TokenEngineSpec, TokenRequest
+from selfreward.installed import version
 from selfreward.policies import Judging, Policy
 from selfreward.spec import execution
 

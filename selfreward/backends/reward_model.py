@@ -9,7 +9,6 @@ import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from selfreward.backends.model_folder import check_numbers, check_weights
 from selfreward.backends.model_loading import context_length, load_chat, load_configs, quiet, refused
 from selfreward.backends.one_line import plain
 from selfreward.errors import BackendError
+from selfreward.installed import version
 
 # Raise it where the last digits of a score may change.
 _NUMERICS = 1

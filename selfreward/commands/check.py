@@ -4,7 +4,6 @@ import copy
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from selfreward.config import RunConfig, judges_of, validate
 from selfreward.console import ConsoleReporter
 from selfreward.data.models import HfModel, model_policy, start_policy
 from selfreward.errors import BackendError
+from selfreward.installed import version
 from selfreward.judges.base import PolicyJudgeBase
 from selfreward.judging_policies import brought_models
 from selfreward.policies import Policy

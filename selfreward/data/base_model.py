@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from selfreward.data.models import (
     write_template,
 )
 from selfreward.errors import ConfigError
+from selfreward.installed import version
 from selfreward.policies import Policy
 from selfreward.records import digest_of
 from selfreward.spec import Json, part_of

@@ -4,7 +4,6 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,6 +18,7 @@ from selfreward.backends.rendering import FILE, ChatSpec, write_rendering
 from selfreward.backends.scripted_policy import STATE_FILE, ScriptedState, write_state
 from selfreward.data.wheels import asset_model, model_names
 from selfreward.errors import AssetError, BackendError
+from selfreward.installed import version
 from selfreward.policies import Policy
 from selfreward.records import digest_of
 from selfreward.spec import Json, Spec, identity, part_of

@@ -5,7 +5,6 @@ import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import AbstractContextManager, contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -18,6 +17,7 @@ from selfreward.backends.model_loading import load_model
 from selfreward.backends.new_tokens import NewTokens
 from selfreward.backends.rendering import write_rendering
 from selfreward.errors import ConfigError, StageError, StarvedLoop
+from selfreward.installed import version
 from selfreward.policies import Policy
 from selfreward.replaced import replaced
 from selfreward.spec import Json, execution, neutral
