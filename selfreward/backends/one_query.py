@@ -37,14 +37,17 @@ def _registered() -> str:
 
 
 def _multiplies_as_llama(model: Any) -> bool:
-    """Whether the attention in the model's own file has the code of Llama's: no softcap, no sinks, nothing besides."""
+    """Whether the files of all attention layers have the code of Llama's: no softcap, no sinks, nothing besides."""
     from transformers.models.llama.modeling_llama import eager_attention_forward
 
-    own = getattr(sys.modules[type(model).__module__], "eager_attention_forward", None)
-    parts = ("co_code", "co_consts", "co_names")
-    codes = (getattr(one, "__code__", None) for one in (own, eager_attention_forward))
-    mine, llamas = ([getattr(code, part, None) for part in parts] for code in codes)
-    return mine == llamas
+    files = {type(part).__module__ for part in model.modules() if hasattr(part, "num_key_value_groups")}
+    own = [getattr(sys.modules[name], "eager_attention_forward", None) for name in files]
+    return bool(own) and all(_code(one) == _code(eager_attention_forward) for one in own)
+
+
+def _code(function: Any) -> list[object]:
+    code = getattr(function, "__code__", None)
+    return [getattr(code, part, None) for part in ("co_code", "co_consts", "co_names")]
 
 
 def _grouped(
