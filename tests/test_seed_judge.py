@@ -134,7 +134,8 @@ def test_a_policys_own_answers_are_labelled_by_the_references(tmp_path: Path) ->
     assert all((one.text == "2") == ((one.prompt_id, shown(one)) in right) for one in verdicts)
     assert sum(one.text == "2" for one in verdicts) == len(verdicts) / 2
     assert {(one.prompt_id, one.text) for one in answers} <= right
-    assert all(one.messages[-1].content.endswith("from 0 to 2.") for one in verdicts)
+    asked = [one.messages[-1].content for one in verdicts]
+    assert all(one.startswith("Reply with the score") and one.endswith("\n\nScore:") for one in asked)
     assert "nothing to compare with 24" in done.stdout
 
 
