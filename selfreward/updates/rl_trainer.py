@@ -12,7 +12,9 @@ from selfreward.backends.chat import Chat, completion_of
 from selfreward.backends.model_folder import first_without_numbers
 from selfreward.errors import BackendError, StageError
 from selfreward.records import Candidate, Prompt, undrawn
+from selfreward.replaced import replaced
 from selfreward.updates.base import StepAdvance
+from selfreward.updates.libraries import load_trainers
 from selfreward.updates.rl_rewards import Rewards, RewardSource, SourceScores, reward
 from selfreward.updates.rl_steps import Entry
 
@@ -181,14 +183,14 @@ def trl_alone() -> Iterator[None]:
 
     It imports vLLM wherever that is installed, which takes seconds and memory, although nothing here draws with it.
     """
+    load_trainers()
     from trl import import_utils
 
-    logger, finds_vllm = logging.getLogger("trl"), import_utils.is_vllm_available
+    logger = logging.getLogger("trl")
     level = logger.level
     logger.setLevel(logging.ERROR)
-    import_utils.is_vllm_available = lambda *_, **__: False
     try:
-        yield
+        with replaced(import_utils, is_vllm_available=lambda *_, **__: False):
+            yield
     finally:
         logger.setLevel(level)
-        import_utils.is_vllm_available = finds_vllm

@@ -63,3 +63,10 @@ def test_a_model_with_attention_of_its_own_keeps_it():
     with one_query_at_a_time(model):
         assert model.config._attn_implementation == "eager"
     assert model.config._attn_implementation == "sdpa"
+
+
+def test_one_layer_of_another_kind_is_enough_to_keep_it():
+    model = model_of(LlamaConfig)
+    model.other = model_of(Gemma2Config).model.layers[0].self_attn
+    with one_query_at_a_time(model):
+        assert model.config._attn_implementation == "eager"
