@@ -1,12 +1,18 @@
 """Every experiment runs on the real embedded model, at debug size, to its end."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from selfreward.__main__ import compose
+from selfreward.artifacts import Artifact, Store
+from selfreward.artifacts.manifest import read_manifest
 from selfreward.artifacts.runs import read_run
+from selfreward.commands.gc import empty
 from selfreward.commands.run import run
+from selfreward.console import ConsoleReporter
 from selfreward.data.wheels import asset_model, cache_folder
 from selfreward.errors import AssetError, StarvedLoop
 from selfreward.records import PreferencePair
@@ -24,6 +30,19 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     except AssetError as error:
         pytest.skip(f"{error} (looked in {cache_folder()})")
     return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(autouse=True)
+def no_weights_left(runs: Path) -> Iterator[None]:
+    """Half a gigabyte for each model that was trained: rows stay for the next experiment, weights do not."""
+    yield
+    store = Store(runs / "store", ConsoleReporter())
+    for folder in (store.root / "update").glob("*"):
+        manifest = read_manifest(folder)
+        if manifest is None:  # the training that failed
+            shutil.rmtree(folder)
+        elif not manifest.collected:
+            empty(Artifact(folder, manifest), store)
 
 
 SHORT = ["evaluate.ladder=[]", "evaluate.k=2", "data.held_out_closed=8"]
