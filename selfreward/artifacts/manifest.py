@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from selfreward.artifacts.atomic_files import canonical, sha256_of, sync, write_json
@@ -141,7 +142,8 @@ def list_files(folder: Path) -> tuple[FileEntry, ...]:
     with ThreadPoolExecutor() as pool:
         # The disk writes a model while the processor takes its digest; shards were synced when they were written.
         synced = pool.map(sync, [path for path in paths if path not in shards])
-        entries = tuple(_entry(folder, path) for path in paths)
+        # As many digests at once as there are cores: a model may be cut into files for that.
+        entries = tuple(pool.map(partial(_entry, folder), paths))
     deque(synced, maxlen=0)  # raises what a sync raised
     return entries
 
@@ -185,20 +187,24 @@ def outlives_gc(path: str) -> bool:
 
 def check_bytes(folder: Path, manifest: Manifest) -> None:
     """Reads every kept file back. Raises CorruptArtifact, naming the folder to delete, for one altered or missing."""
-    home = folder.resolve()
-    for entry in manifest.files:
-        if manifest.collected and not outlives_gc(entry.path):
-            continue
-        path = folder / entry.path
-        if not path.exists():
-            wrong = "is missing"
-        elif path.resolve() != home / entry.path:
-            wrong = f"leads to {path.resolve()}, outside its place"
-        elif path.stat().st_size != entry.bytes or sha256_of(path) != entry.sha256:
-            wrong = "is not the file that was written"
-        else:
-            continue
-        raise CorruptArtifact(f"{path} {wrong}: delete the folder {folder} and run again")
+    kept = [entry for entry in manifest.files if not manifest.collected or outlives_gc(entry.path)]
+    with ThreadPoolExecutor() as pool:
+        found = [*pool.map(partial(_wrong_with, folder, folder.resolve()), kept)]
+    for entry, wrong in zip(kept, found, strict=True):
+        if wrong is not None:
+            raise CorruptArtifact(f"{folder / entry.path} {wrong}: delete the folder {folder} and run again")
+
+
+def _wrong_with(folder: Path, home: Path, entry: FileEntry) -> str | None:
+    """What is wrong with a file of `folder`, which is `home` when links are followed; None where nothing is."""
+    path = folder / entry.path
+    if not path.exists():
+        return "is missing"
+    if path.resolve() != home / entry.path:
+        return f"leads to {path.resolve()}, outside its place"
+    if path.stat().st_size != entry.bytes or sha256_of(path) != entry.sha256:
+        return "is not the file that was written"
+    return None
 
 
 def refresh_times(folder: Path, manifest: Manifest) -> Manifest:

@@ -8,6 +8,7 @@ from pydantic import NonNegativeInt, PositiveInt, ValidationError
 
 from selfreward.artifacts.atomic_files import write_json
 from selfreward.backends.model_loading import check_model, quiet, read_whole
+from selfreward.backends.model_saving import save_weights
 from selfreward.errors import BackendError
 from selfreward.spec import Spec
 
@@ -91,7 +92,7 @@ def write_with_rows(
         _begin_rows(model, needed, fresh, known)
         model.generation_config = GenerationConfig()  # many that authors ship would not be written
         with quiet():
-            model.save_pretrained(out, max_shard_size="1000GB")
+            save_weights(model, out)
     tied = bool(getattr(on_disk.config.get_text_config(), "tie_word_embeddings", False))
     return NewTokens(tokens=tuple(tokens), ids=tuple(ids), added=tuple(added), rows_before=rows, rows=needed, tied=tied)
 

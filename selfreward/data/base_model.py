@@ -35,7 +35,7 @@ from selfreward.spec import Json, part_of
 
 _GENERATION = "generation_config.json"
 # Raise it where the same model may be made ready otherwise.
-_VERSION = 1
+_VERSION = 2
 
 
 def policy_to_teach(

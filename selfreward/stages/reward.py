@@ -21,7 +21,7 @@ from selfreward.updates.reward_pairs import check_pairs, resampled, split_by_pro
 from selfreward.updates.training import device_of
 from selfreward.updates.training_process import run_job
 
-VERSION = 2
+VERSION = 3
 COIN = 0.5
 """The accuracy of one who goes by a coin."""
 _BATCH_TOKENS = 4096

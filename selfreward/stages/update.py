@@ -18,7 +18,7 @@ from selfreward.updates.base import FrozenJudge, Task
 from selfreward.updates.rl_steps import RlStep
 from selfreward.updates.training_process import run_update
 
-VERSION = 5
+VERSION = 6
 _STEPS = "steps"
 
 

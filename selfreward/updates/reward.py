@@ -15,6 +15,7 @@ from pydantic import Field, PositiveInt
 
 from selfreward.backends.chat import Chat, pad_id
 from selfreward.backends.model_loading import load_chat, quiet
+from selfreward.backends.model_saving import save_weights
 from selfreward.backends.rendering import write_rendering
 from selfreward.backends.reward_model import HEAD, Shown, load_reward_model, read_classifier, reward_rows
 from selfreward.errors import BackendError
@@ -264,4 +265,4 @@ def _save(model: Any, chat: Chat, pad: str, out: Path) -> None:
     tokenizer.pad_token = pad
     tokenizer.save_pretrained(out)
     write_rendering(out, chat.rendering)
-    model.save_pretrained(out, max_shard_size="1000GB")
+    save_weights(model, out)

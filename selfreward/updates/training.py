@@ -14,6 +14,7 @@ from selfreward.backends.chat import Chat, pad_id
 from selfreward.backends.device import Device, Dtype, resolve_device, resolve_dtype
 from selfreward.backends.model_folder import first_without_numbers
 from selfreward.backends.model_loading import load_model
+from selfreward.backends.model_saving import save_weights
 from selfreward.backends.new_tokens import NewTokens
 from selfreward.backends.rendering import write_rendering
 from selfreward.errors import ConfigError, StageError, StarvedLoop
@@ -275,7 +276,7 @@ def _sound_attention() -> Iterator[None]:
 def save_policy(model: Any, chat: Chat, out: Path, *, like: Path) -> None:
     """Writes model and tokenizer to `out`, with the chat template and what is settled about rendering.
 
-    The weights are one file, so that equal weights are equal bytes. The generation config is that of the policy in
+    The generation config is that of the policy in
     `like`, to the letter: transformers would refuse to write many that model authors ship.
     """
     from transformers import GenerationConfig
@@ -283,7 +284,7 @@ def save_policy(model: Any, chat: Chat, out: Path, *, like: Path) -> None:
     chat.tokenizer.save_pretrained(out)
     write_rendering(out, chat.rendering)
     model.generation_config = GenerationConfig()
-    model.save_pretrained(out, max_shard_size="1000GB")
+    save_weights(model, out)
     name = "generation_config.json"
     (out / name).unlink(missing_ok=True)
     if (like / name).exists():
