@@ -1,5 +1,6 @@
-"""Which answers are drawn in one call of a model: a prompt is read once, and what all prompts begin with too."""
+"""Which answers one process draws: a prompt is read once, and what all prompts begin with too."""
 
+import heapq
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ Owner = tuple[int, int, int]
 
 # Tokens; a shorter beginning is not worth a call of the model.
 _FEW = 8
+# The rows of a drawing for each that is drawn at once. With fewer, many steps draw the last few rows of a drawing; with
+# more, progress is told seldom.
+_ROUNDS = 8
 
 
 def plan_drawings(
@@ -20,8 +24,9 @@ def plan_drawings(
 ) -> tuple[list[Drawing], list[list[Owner]]]:
     """What is to be drawn, by so many `processes` that are to end together, and whose answer each of its rows is.
 
-    A drawing has about `batch_size` rows, all of those to a prompt, and prompts of about one length. An answer's stream
-    is made of its request's seed and its place there. With `gap`, prompts may stand apart from what they begin with.
+    A drawing has all rows to a prompt, prompts in the order of their length, and `batch_size` rows at once. An answer's
+    stream is made of its request's seed and its place there. With `gap`, prompts may stand apart from what they begin
+    with.
     """
     alike: dict[float, dict[tuple[int, ...], list[Owner]]] = defaultdict(lambda: defaultdict(list))
     for asked, request in enumerate(requests):
@@ -37,6 +42,7 @@ def plan_drawings(
             drawing = Drawing(
                 prompts=list(map(list, batch)),
                 rows=[_row(number, requests[owner[0]], owner) for number, owner in owned],
+                width=batch_size,
                 prefix=list(batch[0][: begun if begun >= _FEW else 0]),
                 top_p=top_p,
                 stops=stops,
@@ -59,13 +65,13 @@ def cost_of(drawing: Drawing) -> int:
 
 
 def _batches(by_prompt: dict[tuple[int, ...], list[Owner]], size: int, processes: int) -> list[list[tuple[int, ...]]]:
-    """Prompts by length, in batches of at most about `size` rows and about equally many; as many for each process."""
-    prompts = sorted(by_prompt, key=len)
+    """Prompts by length, dealt to batches of about equally many rows: as many batches for each process."""
     total = sum(map(len, by_prompt.values()))
-    count = processes * math.ceil(total / (processes * size))
+    count = processes * math.ceil(total / (processes * _ROUNDS * size))
     batches: list[list[tuple[int, ...]]] = [[] for _ in range(count)]
-    seen = 0
-    for prompt in prompts:
-        batches[min(count - 1, seen * count // total)].append(prompt)
-        seen += len(by_prompt[prompt])
+    fewest = [(0, number) for number in range(count)]
+    for prompt in sorted(by_prompt, key=len):
+        rows, number = fewest[0]
+        batches[number].append(prompt)
+        heapq.heapreplace(fewest, (rows + len(by_prompt[prompt]), number))
     return [batch for batch in batches if batch]

@@ -28,13 +28,13 @@ from selfreward.policies import Judging, Policy
 from selfreward.spec import execution
 
 # Raise it where the last digits of what is drawn or scored may change.
-_NUMERICS = 8
+_NUMERICS = 9
 # What is little is scored in pieces, so that two processes end together; fewer tokens are not worth a call.
 _PIECES, _LEAST = 4, 512
 
 
 class HfSpec(TokenEngineSpec):
-    """`batch_size` counts answers in one call of generate; the draws depend on it by rounding.
+    """`batch_size` answers are drawn at once; the draws depend on it by rounding.
 
     `score_batch_tokens` is how many tokens, padding included, are scored at once; those of a beginning that all of them
     share are computed once, and count half. `dtype: auto` is bfloat16 where the device computes in it, else float32.

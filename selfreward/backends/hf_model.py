@@ -7,7 +7,8 @@ from typing import Any
 
 from selfreward.backends import forward
 from selfreward.backends.device import Device, Dtype
-from selfreward.backends.drawing import Drawing, draw_tokens
+from selfreward.backends.draw_tokens import draw_tokens
+from selfreward.backends.drawing import Drawing
 from selfreward.backends.model_loading import load_model, quiet
 from selfreward.backends.packed_linear import pack_linear
 from selfreward.backends.shared_prefixes import Row

@@ -21,6 +21,8 @@ from selfreward.errors import BackendError
 from selfreward.policies import Judging, Policy
 from selfreward.spec import execution
 
+# Raise it where other tokens may be drawn, or other last digits come.
+_NUMERICS = 1
 _HOTTEST = 2.0
 _CPU_CACHE_GIB = 4.0
 _CPU_BATCH_TOKENS = 4096
@@ -78,7 +80,7 @@ class VllmBackend(TokenBackend):
 
     @property
     def identity(self) -> Mapping[str, str | int | float | bool]:
-        """Versions, number type, device and limit. Raises BackendError where vLLM is not installed."""
+        """Versions, number type, device and limits. Raises BackendError where vLLM is not installed."""
         found = versions(self._spec.python)
         return {
             "kind": "vllm",
@@ -87,6 +89,7 @@ class VllmBackend(TokenBackend):
             "dtype": resolve_dtype(self._spec.dtype, device_of(self._spec)),
             "device": device_of(self._spec),
             "max_model_len": self._spec.max_model_len or "the model's",
+            "numerics": _NUMERICS,
         }
 
     def close(self) -> None:

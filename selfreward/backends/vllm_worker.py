@@ -12,6 +12,7 @@ sent now and then. The process lives as long as the socket.
 import json
 import os
 import queue
+import runpy
 import signal
 import socket
 import sys
@@ -20,6 +21,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, BinaryIO
 
 _LONGEST = 1 << 30
@@ -65,6 +67,7 @@ def main() -> None:
     from vllm import EngineArgs, LLMEngine
 
     _leave_ranks_out()
+    _draw_by_one_number()
     engine = LLMEngine.from_engine_args(EngineArgs(**inbox.get()))
     # Made in threads beside the engine's steps, patterns would leave it to chance which prompts share a batch.
     engine.engine_core.engine_core.structured_output_manager._use_async_grammar_compilation = False
@@ -88,6 +91,28 @@ def _leave_ranks_out() -> None:
         sampler.batched_count_greater_than = lambda logprobs, _: torch.zeros(
             len(logprobs), dtype=torch.int64, device=logprobs.device
         )
+
+
+def _draw_by_one_number() -> None:
+    """Has vLLM draw a token on a CPU by one uniform number of its answer's stream, not by one for every other token.
+
+    Of 192 answers at once with a vocabulary of 49,152 that takes an eighth of the time.
+    """
+    import torch
+    from vllm.v1.sample.ops import topk_topp_sampler
+
+    inverse = runpy.run_path(str(Path(__file__).with_name("inverse_draw.py")))["inverse"]
+
+    def draw(_: Any, logits: Any, generators: dict[int, Any], k: Any, p: Any) -> tuple[Any, None]:
+        weights = topk_topp_sampler.apply_top_k_top_p(logits, k, p).softmax(-1, dtype=torch.float32)
+        if weights[:, 0].isnan().any():  # of a row all or none
+            raise RuntimeError("the model's logits are no numbers, so nothing can be drawn from it")
+        uniforms = torch.rand(len(weights), dtype=torch.float64)
+        for row, generator in generators.items():
+            uniforms[row] = torch.rand((), dtype=torch.float64, generator=generator)
+        return inverse(weights, uniforms), None
+
+    topk_topp_sampler.TopKTopPSampler.forward_cpu = draw
 
 
 def _listen(stream: BinaryIO, inbox: queue.SimpleQueue[Any]) -> None:

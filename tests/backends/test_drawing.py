@@ -2,17 +2,15 @@
 
 from collections import Counter
 
-import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from selfreward.backends.base import Request, Sampling
 from selfreward.backends.draw_plan import plan_drawings
-from selfreward.backends.drawing import Drawing, Row, _inverse, _Sampler, uniforms
+from selfreward.backends.drawing import Drawing, Row
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.token_backend import TokenRequest
+from selfreward.backends.token_sampler import Sampler, uniforms
 from selfreward.errors import BackendError
 from tests.tiny import ask, make_tiny_policy
 
@@ -36,34 +34,15 @@ def backend(policy, **changes):
     return HfBackend(HfSpec(**({"dtype": "float32", "device": "cpu", "workers": 1} | changes)), policy)
 
 
-@given(
-    st.lists(st.sampled_from([0.0, 1e-30, 1e-6, 0.3, 1.0, 7.0]), min_size=1, max_size=700).filter(any),
-    st.floats(0, 1, exclude_max=True),
-)
-@settings(max_examples=200)
-def test_a_token_is_drawn_where_the_running_sum_passes_the_uniform(weights, uniform):
-    chosen = int(_inverse(torch.tensor([weights]), torch.tensor([uniform], dtype=torch.float64))[0])
-    sums = np.cumsum(np.array(weights, dtype=np.float32).astype(np.float64))
-    share = 1e-6 * sums[-1]
-    assert weights[chosen] > 0
-    assert sums[chosen] >= uniform * sums[-1] - share
-    assert sums[chosen] - np.float32(weights[chosen]) <= uniform * sums[-1] + share
-
-
-def test_no_token_without_weight_is_drawn_at_either_end():
-    weights = torch.zeros(2, 1000)
-    weights[:, 300] = 1e-20
-    last = torch.tensor([0.0, np.nextafter(1.0, 0.0)], dtype=torch.float64)
-    assert _inverse(weights, last).tolist() == [300, 300]
-
-
 @pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.5, 1.0), (2.0, 0.8)])
 def test_tokens_are_drawn_as_often_as_they_are_likely(temperature, top_p):
     logits = torch.linspace(-3, 3, 9)
     count = 4000
     rows = [Row(prompt=0, temperature=temperature, limit=1, stream=(5, 0, n)) for n in range(count)]
-    drawing = Drawing(prompts=[[1]], rows=rows, prefix=[], top_p=top_p, stops=[0], pad=0)
-    chosen, logprobs = _Sampler(drawing, "cpu")(logits.repeat(count, 1), torch.arange(count), 0)
+    drawing = Drawing(prompts=[[1]], rows=rows, width=64, prefix=[], top_p=top_p, stops=[0], pad=0)
+    chosen, logprobs = Sampler(drawing, "cpu")(
+        logits.repeat(count, 1), torch.arange(count), torch.zeros(count, dtype=torch.int64)
+    )
     drawn = Counter(chosen.tolist())
     assert torch.allclose(logprobs, logits.log_softmax(-1)[chosen])
     probabilities = (logits / temperature).softmax(-1)
@@ -103,7 +82,7 @@ def test_a_prompt_is_read_once_for_all_that_is_asked_about_it():
     rows = [[*range(1, 20), 30 + n] for n in range(6)]
     requests = [TokenRequest(prompts=rows, sampling=sampling(k=k), seed=k) for k in (1, 3)]
     drawings, owners = plan_drawings(requests, 12, processes=2, stops=[0], pad=0, gap=True)
-    assert [len(one.prompts) for one in drawings] == [3, 3]
+    assert [(len(one.prompts), one.width) for one in drawings] == [(3, 12), (3, 12)]
     assert [one.prefix for one in drawings] == [rows[0][:-1]] * 2
     assert sorted(owner for own in owners for owner in own) == [
         (asked, place, n) for asked, k in ((0, 1), (1, 3)) for place in range(6) for n in range(k)
@@ -121,20 +100,21 @@ def test_logits_that_are_no_numbers_are_refused():
     drawing = Drawing(
         prompts=[[1]],
         rows=[Row(prompt=0, temperature=1.0, limit=1, stream=(1,))],
+        width=1,
         prefix=[],
         top_p=1.0,
         stops=[0],
         pad=0,
     )
     with pytest.raises(BackendError, match=r"set backend\.dtype=float32"):
-        _Sampler(drawing, "cpu")(torch.tensor([[0.0, float("nan")]]), torch.arange(1), 0)
+        Sampler(drawing, "cpu")(torch.tensor([[0.0, float("nan")]]), torch.arange(1), torch.zeros(1, dtype=torch.int64))
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_a_model_that_keeps_more_than_keys_and_values_draws_the_same(policy, monkeypatch, temperature):
     asked = [Request(prompts=PROMPTS, sampling=sampling(k=1, temperature=temperature, max_new_tokens=20), seed=3)]
     ((drawn,), (again,)) = backend(policy).generate_all(asked, nothing), backend(policy).generate_all(asked, nothing)
-    monkeypatch.setattr("selfreward.backends.drawing.goes_on", lambda _model: False)
+    monkeypatch.setattr("selfreward.backends.draw_tokens.goes_on", lambda _model: False)
     (generated,) = backend(policy).generate_all(asked, nothing)
     assert drawn == again
     assert [[one.text for one in row] for row in generated] == [[one.text for one in row] for row in drawn]

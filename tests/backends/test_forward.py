@@ -1,6 +1,7 @@
 import pytest
 
-from selfreward.backends.drawing import Drawing, Row, draw_tokens
+from selfreward.backends.draw_tokens import draw_tokens
+from selfreward.backends.drawing import Drawing, Row
 from selfreward.backends.forward import (
     can_share_prefix,
     compute_prefix,
@@ -75,13 +76,13 @@ def test_a_model_with_recurrent_layers_shares_nothing(model):
     assert not can_share_prefix(recurrent)
 
 
-def drawing(prompts, k, temperature=1.0, prefix=()):
+def drawing(prompts, k, temperature=1.0, prefix=(), width=64):
     rows = [
         Row(prompt=place, temperature=temperature, limit=6 + 2 * (n % 4), stream=(3, place, n))
         for place in range(len(prompts))
         for n in range(k)
     ]
-    return Drawing(prompts=prompts, rows=rows, prefix=prefix, top_p=1.0, stops=[63, 11, 5, 40], pad=0)
+    return Drawing(prompts=prompts, rows=rows, width=width, prefix=prefix, top_p=1.0, stops=[63, 11, 5, 40], pad=0)
 
 
 def drawn(asked, model, prefix=None):
@@ -93,17 +94,33 @@ def drawn(asked, model, prefix=None):
     return rows
 
 
+@pytest.mark.parametrize("width", [1, 2, 7, 64])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_reading_each_prompt_once_and_leaving_ended_rows_out_changes_no_draw(model, monkeypatch, temperature):
+def test_rows_that_end_and_others_that_take_their_places_change_no_draw(model, monkeypatch, temperature, width):
     # Prompts of one token up to more than the sliding window holds, in one batch.
-    asked = drawing([START, START[:3], [7], START[:11]], 1 if temperature == 0 else 5, temperature)
+    asked = drawing([START, START[:3], [7], START[:11]], 1 if temperature == 0 else 5, temperature, width=width)
     found = drawn(asked, model)
-    monkeypatch.setattr("selfreward.backends.drawing.goes_on", lambda _model: False)
+    monkeypatch.setattr("selfreward.backends.draw_tokens.goes_on", lambda _model: False)
     generated = drawn(asked, model)
     assert [tokens for tokens, _ in found] == [tokens for tokens, _ in generated]
     assert all(one == own.expected for (_, own), (_, one) in zip(found, generated, strict=True))
     assert temperature == 0 or len({tuple(tokens) for tokens, _ in found}) > 10
     assert all(len(tokens) <= row.limit for (tokens, _), row in zip(found, asked.rows, strict=True))
+
+
+def test_a_row_that_ends_gives_its_place_to_the_next(model):
+    if not sees_all_places(model):
+        pytest.skip("rows of a model with a window begin together")
+    limits = [8, 1, 2, 1, 3, 1, 7, 1]
+    rows = [Row(prompt=0, temperature=1.0, limit=limit, stream=(n,)) for n, limit in enumerate(limits)]
+    asked = Drawing(prompts=[START], rows=rows, width=2, prefix=(), top_p=1.0, stops=[64], pad=0)
+    steps = []
+    hook = model.register_forward_hook(lambda _model, _inputs, _output: steps.append(1))
+    found = draw_tokens(model, asked, None)
+    hook.remove()
+    assert [len(tokens) for tokens, _ in found] == limits
+    # Two at once: 8 tokens beside 1 + 2 + 1 + 3 + 1, and then 7 beside 1.
+    assert len(steps) == 8 + 7
 
 
 def test_a_beginning_that_is_known_changes_no_draw(model):
@@ -113,7 +130,7 @@ def test_a_beginning_that_is_known_changes_no_draw(model):
     prefix = compute_prefix(model, START)
     whole = drawn(drawing(prompts, 4), model)
     for _ in range(2):
-        found = drawn(drawing(prompts, 4, prefix=START), model, prefix)
+        found = drawn(drawing(prompts, 4, prefix=START, width=3), model, prefix)
         assert [tokens for tokens, _ in found] == [tokens for tokens, _ in whole]
         assert all(one == own.expected for (_, own), (_, one) in zip(found, whole, strict=True))
 

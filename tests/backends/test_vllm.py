@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,6 +53,18 @@ def reference(policy):
 
 class TestWithAnEngine:
     pytestmark = needs_vllm
+
+    @pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.5, 0.8)])
+    def test_tokens_are_drawn_as_often_as_with_transformers(self, engine, reference, temperature, top_p):
+        sampling = Sampling(k=2000, temperature=temperature, top_p=top_p, max_new_tokens=1)
+        ours, theirs = (
+            Counter(one.text for one in answers)
+            for backend in (engine, reference)
+            for answers in backend.generate([HELLO], sampling, 1, nothing)
+        )
+        assert ours != theirs
+        for text in ours | theirs:
+            assert abs(ours[text] - theirs[text]) <= 5 * (ours[text] + theirs[text]) ** 0.5
 
     def test_scores_agree_with_transformers(self, engine, reference):
         answers = [Answer(messages=messages, text="hello" * size) for size, messages in enumerate(PROMPTS)]

@@ -1,0 +1,51 @@
+"""How the next token of a row is drawn: by one uniform number of its stream."""
+
+from typing import Any
+
+import numpy as np
+
+from selfreward.backends.drawing import Drawing
+from selfreward.backends.inverse_draw import inverse
+from selfreward.errors import BackendError
+
+
+def uniforms(stream: tuple[int, ...], count: int) -> list[float]:
+    """The first `count` numbers in [0, 1) of a stream."""
+    found: list[float] = np.random.Generator(np.random.PCG64(list(stream))).random(count).tolist()
+    return found
+
+
+class Sampler:
+    """Draws the next token of each row by one uniform of the row's stream."""
+
+    def __init__(self, drawing: Drawing, device: Any) -> None:
+        import torch
+        from transformers import TopPLogitsWarper
+
+        self._temperatures_R1 = torch.tensor([[row.temperature or 1.0] for row in drawing.rows], device=device)
+        self._greedy_R = torch.tensor([row.temperature == 0 for row in drawing.rows], device=device)
+        streams = [uniforms(row.stream, drawing.steps + 1) for row in drawing.rows]
+        self._uniforms_RT = torch.tensor(streams, dtype=torch.float64, device=device)
+        self._nucleus = TopPLogitsWarper(drawing.top_p) if drawing.top_p < 1 else None
+
+    def __call__(self, logits_RV: Any, rows_R: Any, steps_R: Any) -> tuple[Any, Any]:
+        """The tokens of rows, each at a step of its own, and their log-probabilities.
+
+        Raises BackendError for logits that are no numbers.
+        """
+        import torch
+
+        total_R = logits_RV.logsumexp(-1)
+        if not total_R.isfinite().all():
+            raise BackendError(
+                "the model's logits are no numbers, so nothing can be drawn from it: set backend.dtype=float32 if it "
+                "is another, else give another model"
+            )
+        greedy_R, chosen_R = self._greedy_R[rows_R], logits_RV.argmax(-1)
+        if not greedy_R.all():
+            tempered_RV = logits_RV / self._temperatures_R1[rows_R]
+            if self._nucleus is not None:
+                tempered_RV = self._nucleus(None, tempered_RV)
+            weights_RV = tempered_RV.sub_(tempered_RV.amax(-1, keepdim=True)).exp_()
+            chosen_R = torch.where(greedy_R, chosen_R, inverse(weights_RV, self._uniforms_RT[rows_R, steps_R]))
+        return chosen_R, logits_RV.gather(1, chosen_R[:, None])[:, 0] - total_R
