@@ -14,9 +14,9 @@ Owner = tuple[int, int, int]
 
 # Tokens; a shorter beginning is not worth a call of the model.
 _FEW = 8
-# The rows of a drawing for each that is drawn at once. With fewer, many steps draw the last few rows of a drawing; with
-# more, progress is told seldom.
-_ROUNDS = 8
+# The rows of a drawing for each that is drawn at once: many, as the last steps of a drawing draw few rows, and no more
+# than processes that take the next drawing as they come end together.
+_ROUNDS = 32
 
 
 def plan_drawings(

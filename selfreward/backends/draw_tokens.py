@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from selfreward.backends.base import Advance
 from selfreward.backends.drawing import Drawing
 from selfreward.backends.forward import Prefix, goes_on, sees_all_places
 from selfreward.backends.live_rows import LiveRows
@@ -10,8 +11,12 @@ from selfreward.backends.row_queue import RowQueue, padded
 from selfreward.backends.token_sampler import Sampler
 
 
-def draw_tokens(model: Any, drawing: Drawing, prefix: Prefix | None) -> list[tuple[list[int], list[float]]]:
+def draw_tokens(
+    model: Any, drawing: Drawing, prefix: Prefix | None, advance: Advance
+) -> list[tuple[list[int], list[float]]]:
     """For each row its tokens, and the log-probability in nats of each token at temperature 1.
+
+    `advance` is told of rows as they end.
 
     What comes after the first stop token of a row means nothing. `prefix` is what the model computed of the tokens of
     that name, None where nothing was. What is drawn depends on the other rows by rounding alone.
@@ -21,12 +26,14 @@ def draw_tokens(model: Any, drawing: Drawing, prefix: Prefix | None) -> list[tup
     sampler = Sampler(drawing, model.device)
     with torch.inference_mode():
         draw = _decoded if goes_on(model) else _generated
-        tokens, logprobs = draw(model, drawing, prefix, sampler)
+        tokens, logprobs = draw(model, drawing, prefix, sampler, advance)
     drawn = zip(drawing.rows, tokens.tolist(), logprobs.tolist(), strict=True)
     return [(own[: row.limit], likely[: row.limit]) for row, own, likely in drawn]
 
 
-def _decoded(model: Any, drawing: Drawing, prefix: Prefix | None, sampler: Sampler) -> tuple[Any, Any]:
+def _decoded(
+    model: Any, drawing: Drawing, prefix: Prefix | None, sampler: Sampler, advance: Advance
+) -> tuple[Any, Any]:
     """Tokens and log-probabilities, rows x steps.
 
     Rows that ended are left out when they are a quarter, and others take their places where a model lets them join.
@@ -42,6 +49,7 @@ def _decoded(model: Any, drawing: Drawing, prefix: Prefix | None, sampler: Sampl
     while live is not None:
         with one_query_at_a_time(model):
             going_R = _step_on(model, live, drawing, sampler, tokens, logprobs)
+        advance(int((~going_R).sum()))
         if not going_R.any():
             live = queue.start(drawing.width)
             continue
@@ -68,7 +76,9 @@ def _step_on(model: Any, live: LiveRows, drawing: Drawing, sampler: Sampler, tok
     return ~ended_R
 
 
-def _generated(model: Any, drawing: Drawing, _prefix: Prefix | None, sampler: Sampler) -> tuple[Any, Any]:
+def _generated(
+    model: Any, drawing: Drawing, _prefix: Prefix | None, sampler: Sampler, advance: Advance
+) -> tuple[Any, Any]:
     """The same by generate(), which knows what a model needs that keeps more than keys and values."""
     import torch
     from transformers import GenerationConfig, LogitsProcessorList
@@ -96,4 +106,5 @@ def _generated(model: Any, drawing: Drawing, _prefix: Prefix | None, sampler: Sa
         )
         tokens[rows, : len(steps)] = sequences[:, ids_RT.shape[1] :]
         logprobs[rows, : len(steps)] = torch.stack(steps, dim=1)
+        advance(len(rows))
     return tokens, logprobs

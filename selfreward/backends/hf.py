@@ -1,7 +1,7 @@
 """The transformers engine: one model on one GPU, or on a CPU in as many processes as share the work best."""
 
 import gc
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -122,7 +122,7 @@ class HfBackend(TokenBackend):
         )
         # The longest first, so that no process is left with one while the others wait.
         order = sorted(range(len(jobs)), key=lambda number: -cost_of(jobs[number]))
-        done = self._do([jobs[number] for number in order], lambda place: advance(len(owners[order[place]])))
+        done = self._do([jobs[number] for number in order], advance)
         results: dict[Owner, Draw] = {}
         for number, draws in zip(order, done, strict=True):
             results |= zip(owners[number], draws, strict=True)
@@ -152,26 +152,22 @@ class HfBackend(TokenBackend):
             for prefix, batch in batches
         ]
         found: dict[int, list[float]] = {}
-        done = self._do(jobs, lambda place: advance(len(jobs[place].rows)))
+        done = self._do(jobs, advance)
         for (_, batch), logprobs in zip(batches, done, strict=True):
             found |= zip(batch, logprobs, strict=True)
         return [found[index] for index in range(len(rows))]
 
-    def _do(self, jobs: Sequence[Job], done: Callable[[int], None]) -> list[Any]:
-        """What each job gives, in order, by this process where it is the only one."""
+    def _do(self, jobs: Sequence[Job], advance: Advance) -> list[Any]:
+        """What each job gives, in order, by this process where it is the only one; `advance` is told of every row."""
         if self._shares > 1:
-            return self._workers.do(self._loading, jobs, done)
+            return self._workers.do(self._loading, jobs, advance)
         if self._held is None:
             if self._spec.threads is not None:
                 import torch
 
                 torch.set_num_threads(self._spec.threads)
             self._held = HeldModel(self._loading)
-        results = []
-        for number, job in enumerate(jobs):
-            results.append(self._held.do(job))
-            done(number)
-        return results
+        return [self._held.do(job, advance) for job in jobs]
 
     @property
     def _loading(self) -> Loading:

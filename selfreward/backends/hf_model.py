@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from selfreward.backends import forward
+from selfreward.backends.base import Advance
 from selfreward.backends.device import Device, Dtype
 from selfreward.backends.draw_tokens import draw_tokens
 from selfreward.backends.drawing import Drawing
@@ -77,8 +78,11 @@ class HeldModel:
         self.model.generation_config = GenerationConfig()
         self._prefix: tuple[list[int], forward.Prefix] | None = None
 
-    def do(self, job: Job) -> Any:
-        """ModelFacts, or what `draw_tokens`, `token_logprobs` or `next_token_logprobs` give for the rows of a job."""
+    def do(self, job: Job, advance: Advance) -> Any:
+        """ModelFacts, or what `draw_tokens`, `token_logprobs` or `next_token_logprobs` give for the rows of a job.
+
+        Every row is told to `advance` once.
+        """
         model = self.model
         match job:
             case AskFacts():
@@ -90,13 +94,18 @@ class HeldModel:
                 )
             case Drawing():
                 with quiet():
-                    return draw_tokens(model, job, self._begun(job.prefix))
+                    return draw_tokens(model, job, self._begun(job.prefix), advance)
             case Scoring():
-                begun = self._begun(job.prefix)
-                if job.wanted is None:
-                    return forward.token_logprobs(model, job.rows, job.pad, begun)
-                prompts = [prompt for prompt, _ in job.rows]
-                return forward.next_token_logprobs(model, prompts, job.wanted, job.pad, begun)
+                found = self._scored(job)
+                advance(len(job.rows))
+                return found
+
+    def _scored(self, job: Scoring) -> list[list[float]]:
+        begun = self._begun(job.prefix)
+        if job.wanted is None:
+            return forward.token_logprobs(self.model, job.rows, job.pad, begun)
+        prompts = [prompt for prompt, _ in job.rows]
+        return forward.next_token_logprobs(self.model, prompts, job.wanted, job.pad, begun)
 
     def _begun(self, tokens: Sequence[int]) -> forward.Prefix | None:
         """What the model computes of `tokens`; None for none."""

@@ -11,12 +11,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from selfreward.backends.base import Advance
 from selfreward.backends.hf_model import AskFacts, HeldModel, Job, Loading
 from selfreward.backends.libraries import load_libraries
 from selfreward.errors import BackendError, SelfrewardError
@@ -34,8 +35,8 @@ class Workers:
         self._running: list[Connection] = []
         self._loading_ahead: list[Connection] = []
 
-    def do(self, loading: Loading, jobs: Sequence[Job], done: Callable[[int], None]) -> list[Any]:
-        """What each job gives, in order; `done(n)` is called as job n is done.
+    def do(self, loading: Loading, jobs: Sequence[Job], advance: Advance) -> list[Any]:
+        """What each job gives, in order; `advance` is told of every row that is done.
 
         Raises what a job raises, and BackendError where a process ended. All processes end with either.
         """
@@ -58,10 +59,12 @@ class Workers:
             while busy:
                 ready = wait(list(busy))
                 for connection in [one for one in busy if one in ready]:
-                    number = busy.pop(connection)
-                    results[number] = self._received(connection)
-                    hand_over(connection)
-                    done(number)
+                    told = self._received(connection)
+                    if isinstance(told, int):
+                        advance(told)
+                    else:
+                        results[busy.pop(connection)] = told
+                        hand_over(connection)
         except BaseException:
             self.end()  # they would answer the next call with what is left of this one
             raise
@@ -138,7 +141,10 @@ def workers_of(count: int, threads: int) -> Workers:
 
 
 def serve(connection: Connection, threads: int) -> None:
-    """Does jobs until the other end is gone; a message is a Loading and a Job, or None to free the model."""
+    """Does jobs until the other end is gone; a message is a Loading and a Job, or None to free the model.
+
+    It is answered with numbers of rows as they are done, and last with what the job gives.
+    """
     import torch
 
     torch.set_num_threads(threads)
@@ -154,12 +160,12 @@ def serve(connection: Connection, threads: int) -> None:
         if message is None:
             continue
         loading, job = message
-        try:
-            held = held or HeldModel(loading)
-            result = held.do(job)
-        except SelfrewardError as error:
-            result = error
         with suppress(ConnectionError):  # the other end was killed meanwhile, which the next message tells
+            try:
+                held = held or HeldModel(loading)
+                result = held.do(job, connection.send)
+            except SelfrewardError as error:
+                result = error
             connection.send(result)
 
 

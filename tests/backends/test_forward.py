@@ -87,10 +87,11 @@ def drawing(prompts, k, temperature=1.0, prefix=(), width=64):
 
 def drawn(asked, model, prefix=None):
     """Tokens up to the first stop, and as many log-probabilities."""
-    rows = []
-    for tokens, logprobs in draw_tokens(model, asked, prefix):
+    rows, told = [], []
+    for tokens, logprobs in draw_tokens(model, asked, prefix, told.append):
         end = next((place + 1 for place, token in enumerate(tokens) if token in asked.stops), len(tokens))
         rows.append((tokens[:end], pytest.approx(logprobs[:end], abs=1e-4)))
+    assert sum(told) == len(asked.rows)
     return rows
 
 
@@ -116,7 +117,7 @@ def test_a_row_that_ends_gives_its_place_to_the_next(model):
     asked = Drawing(prompts=[START], rows=rows, width=2, prefix=(), top_p=1.0, stops=[64], pad=0)
     steps = []
     hook = model.register_forward_hook(lambda _model, _inputs, _output: steps.append(1))
-    found = draw_tokens(model, asked, None)
+    found = draw_tokens(model, asked, None, lambda _rows: None)
     hook.remove()
     assert [len(tokens) for tokens, _ in found] == limits
     # Two at once: 8 tokens beside 1 + 2 + 1 + 3 + 1, and then 7 beside 1.
@@ -136,4 +137,4 @@ def test_a_beginning_that_is_known_changes_no_draw(model):
 
 
 def test_a_prompt_of_one_token_is_answered(model):
-    assert len(draw_tokens(model, drawing([[7]], 2), None)) == 2
+    assert len(drawn(drawing([[7]], 2), model)) == 2
