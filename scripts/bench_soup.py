@@ -37,7 +37,8 @@ TOKENS = 64
 # As many rows as a tenth of the prompts each, what `data.split` would take of a file of one's own.
 MEASURED = 5
 BESIDES = ("check", "measure", "diagnose", "evaluate")
-# Soup draws the answers to one prompt at once, judges one by one and trains on one pair at a time.
+# Soup draws the answers to one prompt at once, judges one by one and trains on one pair at a time. Ours are of several
+# prompts, as the next one begins where one has ended.
 ONE = ("backend.batch_size=4", "backend.score_batch_tokens=1", "update.batch_size=1")
 SETTINGS: dict[str, tuple[str, ...]] = {"natural settings": (), "batch size 1": ONE}
 WANTED = {"natural settings": 5, "batch size 1": 3}
@@ -46,7 +47,7 @@ What differs:
 
 | | selfreward | Soup |
 |---|---|---|
-| answers drawn | {batch} at once, in as many processes as cores, temperature 0.9 | 4 at once (one prompt), the model's own sampling settings |
+| answers drawn | {batch} at once (4 at batch size 1), the next as soon as one ends, in as many processes as cores, temperature 0.9 | 4 at once (one prompt), the model's own sampling settings |
 | judged by | the policy, the expected score of a rubric, all that it says being read | a sequence classifier made of the same model, prompt and answer being read; loaded again for every prompt |
 | kept | best over worst of the distinct answers whose verdict can be read; ties and prompts without are dropped | best over worst; equal scores are dropped |
 | trained | on every pair, 8 pairs a step (1 at batch size 1), then merged | on nine tenths of the pairs, 4 steps of one pair accumulated, evaluated on the others |

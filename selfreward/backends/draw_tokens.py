@@ -54,7 +54,7 @@ def _decoded(
             live = queue.start(drawing.width)
             continue
         live.keep(going_R.nonzero()[:, 0])
-        if joins and (others := queue.start(drawing.width - len(live.rows_R))) is not None:
+        while joins and (room := drawing.width - len(live.rows_R)) and (others := queue.start(room)) is not None:
             live.join(others)
     return tokens[:, :-1], logprobs[:, :-1]
 

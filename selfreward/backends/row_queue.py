@@ -2,11 +2,23 @@
 
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from selfreward.backends.drawing import Drawing
 from selfreward.backends.forward import Prefix, copied
 from selfreward.backends.live_rows import LiveRows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """Prompts from the `first` on, all but the last token of each read; they are those of the rows up to `end`."""
+
+    first: int
+    end: int
+    ids_PT: Any
+    mask_PT: Any
+    cache: Prefix
 
 
 class RowQueue:
@@ -15,7 +27,8 @@ class RowQueue:
     def __init__(self, model: Any, drawing: Drawing, prefix: Prefix | None) -> None:
         """`prefix` is what the model computed of that of the drawing, None where nothing was."""
         self._model, self._drawing, self._prefix = model, drawing, prefix
-        self._begun = self._read_up_to = 0
+        self._begun = 0
+        self._read: _Read | None = None
 
     def start(self, most: int) -> LiveRows | None:
         """The next rows, at most so many of those whose prompts are read; None where no row is left."""
@@ -24,45 +37,45 @@ class RowQueue:
         rows = self._drawing.rows
         if self._begun == len(rows):
             return None
-        if self._begun == self._read_up_to:
-            self._read()
-        places = range(self._begun, min(self._begun + most, self._read_up_to))
+        if self._read is None or self._begun == self._read.end:
+            self._read = self._read_on()
+        read = self._read
+        places = range(self._begun, min(self._begun + most, read.end))
         self._begun = places.stop
-        device = self._model.device
-        prompts_R = torch.tensor([rows[place].prompt - self._first for place in places], device=device)
-        cache = copy.deepcopy(self._cache)
+        prompts_R = torch.tensor([rows[place].prompt - read.first for place in places], device=self._model.device)
+        cache = copy.deepcopy(read.cache)
         cache.batch_select_indices(prompts_R)
         return LiveRows(
-            rows_R=torch.tensor(places, device=device),
+            rows_R=torch.tensor(places, device=self._model.device),
             steps_R=torch.zeros_like(prompts_R),
-            last_R=self._ids_PT[prompts_R, -1],
-            mask_RT=self._mask_PT[prompts_R],
+            last_R=read.ids_PT[prompts_R, -1],
+            mask_RT=read.mask_PT[prompts_R],
             cache=cache,
         )
 
-    def _read(self) -> None:
-        """The keys and values of the next prompts, but for their last tokens; a prompt with all of its rows."""
+    def _read_on(self) -> _Read:
+        """The next prompts, each for all of its rows."""
         from transformers import DynamicCache
 
         model, drawing, rows = self._model, self._drawing, self._drawing.rows
         end = min(self._begun + drawing.width, len(rows))
         while end < len(rows) and rows[end].prompt == rows[end - 1].prompt:
             end += 1
-        self._first, last = rows[self._begun].prompt, rows[end - 1].prompt
+        first = rows[self._begun].prompt
+        prompts = drawing.prompts[first : rows[end - 1].prompt + 1]
         known = 0 if self._prefix is None else len(drawing.prefix)
-        prompts = drawing.prompts[self._first : last + 1]
-        self._ids_PT, self._mask_PT = padded(prompts, known, drawing.pad, model.device)
-        self._cache = DynamicCache(config=model.config) if self._prefix is None else copied(self._prefix, len(prompts))
-        self._read_up_to = end
-        if self._ids_PT.shape[1] > known + 1:
-            places_PT = (self._mask_PT.cumsum(-1) - 1).clamp(min=0)
+        ids_PT, mask_PT = padded(prompts, known, drawing.pad, model.device)
+        cache = DynamicCache(config=model.config) if self._prefix is None else copied(self._prefix, len(prompts))
+        if ids_PT.shape[1] > known + 1:
+            places_PT = (mask_PT.cumsum(-1) - 1).clamp(min=0)
             model.base_model(
-                self._ids_PT[:, known:-1],
-                attention_mask=self._mask_PT[:, :-1],
+                ids_PT[:, known:-1],
+                attention_mask=mask_PT[:, :-1],
                 position_ids=places_PT[:, known:-1],
-                past_key_values=self._cache,
+                past_key_values=cache,
                 use_cache=True,
             )
+        return _Read(first=first, end=end, ids_PT=ids_PT, mask_PT=mask_PT, cache=cache)
 
 
 def padded(prompts: Sequence[list[int]], known: int, pad: int, device: Any) -> tuple[Any, Any]:
