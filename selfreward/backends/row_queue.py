@@ -22,7 +22,7 @@ class _Read:
 
 
 class RowQueue:
-    """What is left of a drawing. Prompts are read together, those of as many rows as are drawn at once."""
+    """What is left of a drawing. Prompts are read as their rows begin, and kept for those of their rows that wait."""
 
     def __init__(self, model: Any, drawing: Drawing, prefix: Prefix | None) -> None:
         """`prefix` is what the model computed of that of the drawing, None where nothing was."""
@@ -31,19 +31,19 @@ class RowQueue:
         self._read: _Read | None = None
 
     def start(self, most: int) -> LiveRows | None:
-        """The next rows, at most so many of those whose prompts are read; None where no row is left."""
+        """The next rows, at most so many; fewer where those before them had to wait; None where no row is left."""
         import torch
 
         rows = self._drawing.rows
         if self._begun == len(rows):
             return None
-        if self._read is None or self._begun == self._read.end:
-            self._read = self._read_on()
-        read = self._read
+        read = self._read or self._read_on(most)
         places = range(self._begun, min(self._begun + most, read.end))
         self._begun = places.stop
+        waited_for = places.stop < read.end
+        self._read = read if waited_for else None
         prompts_R = torch.tensor([rows[place].prompt - read.first for place in places], device=self._model.device)
-        cache = copy.deepcopy(read.cache)
+        cache = copy.deepcopy(read.cache) if waited_for else read.cache
         cache.batch_select_indices(prompts_R)
         return LiveRows(
             rows_R=torch.tensor(places, device=self._model.device),
@@ -53,12 +53,12 @@ class RowQueue:
             cache=cache,
         )
 
-    def _read_on(self) -> _Read:
-        """The next prompts, each for all of its rows."""
+    def _read_on(self, count: int) -> _Read:
+        """The prompts of the next rows, so many, and each for all of its rows."""
         from transformers import DynamicCache
 
         model, drawing, rows = self._model, self._drawing, self._drawing.rows
-        end = min(self._begun + drawing.width, len(rows))
+        end = min(self._begun + count, len(rows))
         while end < len(rows) and rows[end].prompt == rows[end - 1].prompt:
             end += 1
         first = rows[self._begun].prompt
