@@ -139,11 +139,11 @@ def list_files(folder: Path) -> tuple[FileEntry, ...]:
     shards = set(folder.glob("*.parquet"))
     beside = {folder / NAME, *map(digest_file, shards)}
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path not in beside)
-    with ThreadPoolExecutor() as pool:
-        # The disk writes a model while the processor takes its digest; shards were synced when they were written.
-        synced = pool.map(sync, [path for path in paths if path not in shards])
-        # As many digests at once as there are cores: a model may be cut into files for that.
-        entries = tuple(pool.map(partial(_entry, folder), paths))
+    with ThreadPoolExecutor() as disk, ThreadPoolExecutor() as cores:
+        # The disk writes a model while the processor takes its digest; shards were synced when they were written. Two
+        # pools, so that no digest waits behind the disk: a model may be cut into many files.
+        synced = disk.map(sync, [path for path in paths if path not in shards])
+        entries = tuple(cores.map(partial(_entry, folder), paths))
     deque(synced, maxlen=0)  # raises what a sync raised
     return entries
 

@@ -16,10 +16,9 @@ def draw_tokens(
 ) -> list[tuple[list[int], list[float]]]:
     """For each row its tokens, and the log-probability in nats of each token at temperature 1.
 
-    `advance` is told of rows as they end.
-
-    What comes after the first stop token of a row means nothing. `prefix` is what the model computed of the tokens of
-    that name, None where nothing was. What is drawn depends on the other rows by rounding alone.
+    `advance` is told of rows as they end. What comes after the first stop token of a row means nothing. `prefix` is
+    what the model computed of the tokens of that name, None where nothing was. What is drawn depends on the other rows
+    by rounding alone.
     """
     import torch
 
@@ -63,8 +62,6 @@ def _step_on(model: Any, live: LiveRows, drawing: Drawing, sampler: Sampler, tok
     """Draws a token of each row, and again until a quarter of the rows has ended; which of them go on."""
     import torch
 
-    stops = torch.tensor(drawing.stops, device=model.device)
-    limits_R = torch.tensor([row.limit for row in drawing.rows], device=model.device)[live.rows_R]
     ended_R = torch.zeros_like(live.rows_R, dtype=torch.bool)
     while 4 * ended_R.sum() < len(ended_R):
         logits_RV = live.next_logits(model)
@@ -72,7 +69,7 @@ def _step_on(model: Any, live: LiveRows, drawing: Drawing, sampler: Sampler, tok
         chosen_R, tokens_logprobs_R = sampler(logits_RV, live.rows_R, place_R)
         tokens[live.rows_R, place_R], logprobs[live.rows_R, place_R] = chosen_R, tokens_logprobs_R
         live.add(chosen_R)
-        ended_R |= torch.isin(chosen_R, stops) | (live.steps_R == limits_R)
+        ended_R |= sampler.ends(chosen_R, live.rows_R, live.steps_R)
     return ~ended_R
 
 

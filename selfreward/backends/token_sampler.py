@@ -1,4 +1,4 @@
-"""How the next token of a row is drawn: by one uniform number of its stream."""
+"""How the next token of a row is drawn, by one uniform number of its stream, and whether it ends the row."""
 
 from typing import Any
 
@@ -27,6 +27,8 @@ class Sampler:
         streams = [uniforms(row.stream, drawing.steps + 1) for row in drawing.rows]
         self._uniforms_RT = torch.tensor(streams, dtype=torch.float64, device=device)
         self._nucleus = TopPLogitsWarper(drawing.top_p) if drawing.top_p < 1 else None
+        self._stops = torch.tensor(drawing.stops, device=device)
+        self._limits_R = torch.tensor([row.limit for row in drawing.rows], device=device)
 
     def __call__(self, logits_RV: Any, rows_R: Any, steps_R: Any) -> tuple[Any, Any]:
         """The tokens of rows, each at a step of its own, and their log-probabilities.
@@ -49,3 +51,9 @@ class Sampler:
             weights_RV = tempered_RV.sub_(tempered_RV.amax(-1, keepdim=True)).exp_()
             chosen_R = torch.where(greedy_R, chosen_R, inverse(weights_RV, self._uniforms_RT[rows_R, steps_R]))
         return chosen_R, logits_RV.gather(1, chosen_R[:, None])[:, 0] - total_R
+
+    def ends(self, chosen_R: Any, rows_R: Any, drawn_R: Any) -> Any:
+        """Which of rows end with the token that was chosen, so many being drawn of each."""
+        import torch
+
+        return torch.isin(chosen_R, self._stops) | (drawn_R == self._limits_R[rows_R])

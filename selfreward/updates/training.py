@@ -276,8 +276,8 @@ def _sound_attention() -> Iterator[None]:
 def save_policy(model: Any, chat: Chat, out: Path, *, like: Path) -> None:
     """Writes model and tokenizer to `out`, with the chat template and what is settled about rendering.
 
-    The generation config is that of the policy in
-    `like`, to the letter: transformers would refuse to write many that model authors ship.
+    The generation config is that of the policy in `like`, to the letter: transformers would refuse to write many that
+    model authors ship.
     """
     from transformers import GenerationConfig
 
