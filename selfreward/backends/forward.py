@@ -2,12 +2,13 @@
 
 import copy
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from selfreward.backends.packed_rows import one_a_line, packed
+from selfreward.backends.shared_prefixes import Row, common_length
 
 _POSITIONS_AT_ONCE = 256
 Prefix = Any
@@ -60,17 +61,41 @@ def copied(prefix: Prefix, times: int) -> Prefix:
     return cache
 
 
+def one_behind_another(
+    model: Any, batches: Sequence[Sequence[Row]], tokens: Sequence[int], prefix: Prefix | None
+) -> Iterator[tuple[Sequence[Row], Prefix]]:
+    """Batches of one row each, and what the model computed of its beginning: `tokens`, which all share, or more.
+
+    Whoever takes a row lets what comes with it grow: the beginning of the next row is cut from that.
+    """
+    from transformers import DynamicCache
+
+    cache = DynamicCache(config=model.config) if prefix is None else copied(prefix, 1)
+    before = [*tokens]
+    for batch in batches:
+        ((prompt, completion),) = batch
+        # What the last token of a prompt predicts is asked for.
+        known = min(common_length(before, prompt), len(prompt) - 1)
+        if known < len(before):
+            cache.crop(known - len(before))
+        yield batch, cache
+        before = [*prompt, *completion]
+
+
 def token_logprobs(
-    model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int, prefix: Prefix | None = None
+    model: Any, rows: Sequence[Row], pad: int, prefix: Prefix | None = None, *, grow: bool = False
 ) -> list[list[float]]:
-    """The log-probability in nats of each token of each completion; prompts begin with `prefix` and are longer."""
+    """The log-probability in nats of each token of each completion; prompts begin with `prefix` and are longer.
+
+    With `grow` there is one row, and `prefix` has all of it afterwards.
+    """
     import torch
 
     # The logits at one position are the distribution of the token at the next.
     wanted = [slice(len(prompt) - 1, len(prompt) + len(completion) - 1) for prompt, completion in rows]
     targets = torch.tensor([token for _, completion in rows for token in completion], device=model.device)
     with torch.inference_mode():
-        logits = _logits_at(model, [prompt + completion for prompt, completion in rows], wanted, pad, prefix)
+        logits = _logits_at(model, [prompt + completion for prompt, completion in rows], wanted, pad, prefix, grow)
         parts = zip(logits.split(_POSITIONS_AT_ONCE), targets.split(_POSITIONS_AT_ONCE), strict=True)
         picked = [some.float().log_softmax(-1).gather(1, tokens[:, None]) for some, tokens in parts]
     flat = iter(torch.cat(picked)[:, 0].tolist())
@@ -78,19 +103,27 @@ def token_logprobs(
 
 
 def next_token_logprobs(
-    model: Any, prompts: Sequence[list[int]], wanted: Sequence[int], pad: int, prefix: Prefix | None = None
+    model: Any,
+    prompts: Sequence[list[int]],
+    wanted: Sequence[int],
+    pad: int,
+    prefix: Prefix | None = None,
+    *,
+    grow: bool = False,
 ) -> list[list[float]]:
-    """The log-probability in nats of each `wanted` token behind each prompt: prompts x wanted; `prefix` as above."""
+    """The log-probability in nats of each `wanted` token behind each prompt: prompts x wanted; the rest as above."""
     import torch
 
     last = [slice(len(prompt) - 1, len(prompt)) for prompt in prompts]
     with torch.inference_mode():
-        logprobs = _logits_at(model, prompts, last, pad, prefix).float().log_softmax(-1)
+        logprobs = _logits_at(model, prompts, last, pad, prefix, grow).float().log_softmax(-1)
     found: list[list[float]] = logprobs[:, list(wanted)].tolist()
     return found
 
 
-def _logits_at(model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], pad: int, prefix: Prefix | None) -> Any:
+def _logits_at(
+    model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], pad: int, prefix: Prefix | None, grow: bool
+) -> Any:
     """Logits, positions x vocabulary, at the `wanted` positions of one row after the other.
 
     The output layer is shown only those.
@@ -109,7 +142,7 @@ def _logits_at(model: Any, rows: Sequence[list[int]], wanted: Sequence[slice], p
     places = np.concatenate([path[positions.start - known : positions.stop - known] for path, positions in parts])
     asked = places // layout.width, places % layout.width
     inputs = {name: torch.from_numpy(table).to(model.device) for name, table in tables.items()}
-    cache = None if prefix is None else copied(prefix, layout.height)
+    cache = prefix if prefix is None or grow else copied(prefix, layout.height)
     head = model.get_output_embeddings()
     if head is None:
         return model(**inputs, past_key_values=cache, use_cache=cache is not None).logits[asked]

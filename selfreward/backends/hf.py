@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,14 +22,14 @@ from selfreward.backends.device import (
 from selfreward.backends.draw_plan import Owner, cost_of, plan_drawings
 from selfreward.backends.hf_model import AskFacts, HeldModel, Job, Loading, ModelFacts, Scoring, check_known
 from selfreward.backends.hf_workers import Workers, workers_of
-from selfreward.backends.shared_prefixes import Row, distinct_tokens, group_rows
+from selfreward.backends.shared_prefixes import Row, distinct_tokens, group_rows, runs_of
 from selfreward.backends.token_backend import Draw, TokenBackend, TokenEngineSpec, TokenRequest
 from selfreward.installed import version
 from selfreward.policies import Judging, Policy
 from selfreward.spec import execution
 
 # Raise it where the last digits of what is drawn or scored may change.
-_NUMERICS = 9
+_NUMERICS = 10
 # What is little is scored in pieces, so that two processes end together; fewer tokens are not worth a call.
 _PIECES, _LEAST = 4, 512
 
@@ -146,15 +147,19 @@ class HfBackend(TokenBackend):
         tokens = distinct_tokens(rows) if facts.pack else sum(len(part) for row in rows for part in row)
         limit = min(self._spec.score_batch_tokens, max(_LEAST, tokens // _PIECES))
         groups = group_rows(rows, limit, share=facts.prefix, pack=facts.pack)
-        batches = [(group.prefix, batch) for group in groups for batch in group.batches]
+        runs = [
+            (group.prefix, run)
+            for group in groups
+            for run in (runs_of(rows, group) if facts.pack else [[batch] for batch in group.batches])
+        ]
         jobs = [
-            Scoring(rows=[rows[index] for index in batch], prefix=prefix, wanted=wanted, pad=pad)
-            for prefix, batch in batches
+            Scoring(batches=[[rows[index] for index in batch] for batch in run], prefix=prefix, wanted=wanted, pad=pad)
+            for prefix, run in runs
         ]
         found: dict[int, list[float]] = {}
         done = self._do(jobs, advance)
-        for (_, batch), logprobs in zip(batches, done, strict=True):
-            found |= zip(batch, logprobs, strict=True)
+        for (_, run), logprobs in zip(runs, done, strict=True):
+            found |= zip(chain.from_iterable(run), logprobs, strict=True)
         return [found[index] for index in range(len(rows))]
 
     def _do(self, jobs: Sequence[Job], advance: Advance) -> list[Any]:

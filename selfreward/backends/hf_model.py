@@ -47,9 +47,12 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scoring:
-    """Rows to score in one call: all tokens of their completions, or those `wanted` behind their prompts."""
+    """Rows to score: all tokens of their completions, or those `wanted` behind their prompts.
 
-    rows: Sequence[Row]
+    There is one batch, scored in one call, or a run of single rows (`runs_of`).
+    """
+
+    batches: Sequence[Sequence[Row]]
     prefix: Sequence[int]
     wanted: Sequence[int] | None
     pad: int
@@ -97,15 +100,22 @@ class HeldModel:
                     return draw_tokens(model, job, self._begun(job.prefix), advance)
             case Scoring():
                 found = self._scored(job)
-                advance(len(job.rows))
+                advance(len(found))
                 return found
 
     def _scored(self, job: Scoring) -> list[list[float]]:
-        begun = self._begun(job.prefix)
-        if job.wanted is None:
-            return forward.token_logprobs(self.model, job.rows, job.pad, begun)
-        prompts = [prompt for prompt, _ in job.rows]
-        return forward.next_token_logprobs(self.model, prompts, job.wanted, job.pad, begun)
+        begun, model = self._begun(job.prefix), self.model
+        batches: Iterable[tuple[Sequence[Row], forward.Prefix | None]] = [(job.batches[0], begun)]
+        if in_run := len(job.batches) > 1:
+            batches = forward.one_behind_another(model, job.batches, job.prefix, begun)
+        found: list[list[float]] = []
+        for rows, prefix in batches:
+            if job.wanted is None:
+                found += forward.token_logprobs(model, rows, job.pad, prefix, grow=in_run)
+            else:
+                prompts = [prompt for prompt, _ in rows]
+                found += forward.next_token_logprobs(model, prompts, job.wanted, job.pad, prefix, grow=in_run)
+        return found
 
     def _begun(self, tokens: Sequence[int]) -> forward.Prefix | None:
         """What the model computes of `tokens`; None for none."""

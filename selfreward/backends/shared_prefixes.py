@@ -9,6 +9,8 @@ Row = tuple[list[int], list[int]]
 
 # What two more calls of the model cost, in tokens: a shared beginning must save more.
 _CALLS = 256
+# Rows of a run: few, so that processes that share the runs end together.
+_RUN = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,24 @@ def group_rows(rows: Sequence[Row], batch_tokens: int, *, share: bool, pack: boo
         else:
             apart += keys
     return [*groups, Group(prefix=[], batches=batches(rows, apart, 0, batch_tokens))]
+
+
+def runs_of(rows: Sequence[Row], group: Group) -> list[list[list[int]]]:
+    """The batches of a packed group in runs: rows that are alone in theirs and begin with more than the group's prefix.
+
+    Where such rows are computed one behind the other, each one's beginning is known from the one before it.
+    """
+    runs: list[list[list[int]]] = []
+    before: list[int] = []
+    for batch in group.batches:
+        prompt, completion = rows[batch[0]]
+        row = [*prompt, *completion] if len(batch) == 1 else []
+        if runs and len(runs[-1]) < _RUN and common_length(before, row) > len(group.prefix):
+            runs[-1].append(batch)
+        else:
+            runs.append([batch])
+        before = row
+    return runs
 
 
 def _alike(rows: Sequence[Row]) -> Iterator[tuple[list[int], int]]:

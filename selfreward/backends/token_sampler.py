@@ -23,7 +23,12 @@ class Sampler:
         from transformers import TopPLogitsWarper
 
         self._temperatures_R1 = torch.tensor([[row.temperature or 1.0] for row in drawing.rows], device=device)
-        self._greedy_R = torch.tensor([row.temperature == 0 for row in drawing.rows], device=device)
+        greedy = [row.temperature == 0 for row in drawing.rows]
+        self._greedy_R, self._some_greedy, self._all_greedy = (
+            torch.tensor(greedy, device=device),
+            any(greedy),
+            all(greedy),
+        )
         streams = [uniforms(row.stream, drawing.steps + 1) for row in drawing.rows]
         self._uniforms_RT = torch.tensor(streams, dtype=torch.float64, device=device)
         self._nucleus = TopPLogitsWarper(drawing.top_p) if drawing.top_p < 1 else None
@@ -43,14 +48,17 @@ class Sampler:
                 "the model's logits are no numbers, so nothing can be drawn from it: set backend.dtype=float32 if it "
                 "is another, else give another model"
             )
-        greedy_R, chosen_R = self._greedy_R[rows_R], logits_RV.argmax(-1)
-        if not greedy_R.all():
-            tempered_RV = logits_RV / self._temperatures_R1[rows_R]
-            if self._nucleus is not None:
-                tempered_RV = self._nucleus(None, tempered_RV)
-            weights_RV = tempered_RV.sub_(tempered_RV.amax(-1, keepdim=True)).exp_()
-            chosen_R = torch.where(greedy_R, chosen_R, inverse(weights_RV, self._uniforms_RT[rows_R, steps_R]))
+        chosen_R = logits_RV.argmax(-1) if self._all_greedy else self._drawn(logits_RV, rows_R, steps_R)
+        if self._some_greedy and not self._all_greedy:
+            chosen_R = torch.where(self._greedy_R[rows_R], logits_RV.argmax(-1), chosen_R)
         return chosen_R, logits_RV.gather(1, chosen_R[:, None])[:, 0] - total_R
+
+    def _drawn(self, logits_RV: Any, rows_R: Any, steps_R: Any) -> Any:
+        tempered_RV = logits_RV / self._temperatures_R1[rows_R]
+        if self._nucleus is not None:
+            tempered_RV = self._nucleus(None, tempered_RV)
+        weights_RV = tempered_RV.sub_(tempered_RV.amax(-1, keepdim=True)).exp_()
+        return inverse(weights_RV, self._uniforms_RT[rows_R, steps_R])
 
     def ends(self, chosen_R: Any, rows_R: Any, drawn_R: Any) -> Any:
         """Which of rows end with the token that was chosen, so many being drawn of each."""

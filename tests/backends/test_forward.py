@@ -6,6 +6,7 @@ from selfreward.backends.forward import (
     can_share_prefix,
     compute_prefix,
     next_token_logprobs,
+    one_behind_another,
     sees_all_places,
     token_logprobs,
 )
@@ -66,6 +67,31 @@ def test_a_shared_prefix_changes_no_score(model, ends):
         shared = next_token_logprobs(model, prompts, [1, 2, 50], 0, prefix)
         whole = [next_token_logprobs(model, [prompt], [1, 2, 50], 0)[0] for prompt in prompts]
         assert shared == [pytest.approx(row, abs=1e-3) for row in whole]
+
+
+RUN = [[7, 8, 9], [7, 8, 9], [7, 8], [7, 8, 9, 10, 11], [20], [20, 21]]
+"""Ends of prompts that begin alike in every way: the same, shorter, longer, apart from the first token on."""
+
+
+@pytest.mark.parametrize("start", [START, []], ids=["behind a prefix", "without one"])
+def test_rows_one_behind_another_have_the_scores_they_have_alone(model, start):
+    if not sees_all_places(model):
+        pytest.skip("such a model computes every row alone")
+    rows = [([*start, *end], [40 + place, 2, 3]) for place, end in enumerate(RUN)]
+    prefix = compute_prefix(model, start) if start else None
+    for _ in range(2):  # the prefix stays what it is
+        found = [
+            token_logprobs(model, batch, 0, cache, grow=True)
+            for batch, cache in one_behind_another(model, [[row] for row in rows], start, prefix)
+        ]
+        assert found == [[pytest.approx(token_logprobs(model, [row], 0)[0], abs=1e-3)] for row in rows]
+        asked = [(prompt, []) for prompt, _ in rows]
+        options = [
+            next_token_logprobs(model, [prompt], [1, 2, 50], 0, cache, grow=True)
+            for ((prompt, _),), cache in one_behind_another(model, [[row] for row in asked], start, prefix)
+        ]
+        alone = [next_token_logprobs(model, [prompt], [1, 2, 50], 0)[0] for prompt, _ in rows]
+        assert options == [[pytest.approx(one, abs=1e-3)] for one in alone]
 
 
 def test_a_model_with_recurrent_layers_shares_nothing(model):

@@ -3,7 +3,7 @@ from itertools import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfreward.backends.shared_prefixes import group_rows
+from selfreward.backends.shared_prefixes import group_rows, runs_of
 
 RUBRIC = list(range(200))
 
@@ -54,3 +54,22 @@ def test_every_row_is_scored_once_and_keeps_the_last_token_of_its_prompt(pairs, 
         for key in chain.from_iterable(group.batches):
             assert rows[key][0][: len(group.prefix)] == group.prefix
             assert len(rows[key][0]) > len(group.prefix)
+
+
+@given(st.lists(st.tuples(TOKENS, st.lists(st.integers(0, 1), max_size=3)), max_size=24), st.integers(1, 2000))
+def test_a_run_is_of_one_batch_or_of_rows_that_are_alone(rows, batch_tokens):
+    for group in group_rows(rows, batch_tokens, share=True, pack=True):
+        runs = runs_of(rows, group)
+        assert [batch for run in runs for batch in run] == group.batches
+        assert all(len(run) == 1 or all(len(batch) == 1 for batch in run) for run in runs)
+
+
+def test_rows_scored_one_at_a_time_run_on_while_they_begin_alike():
+    questions = [[*RUBRIC, 500 + number, 8, 9] for number in range(3)]
+    rows = [([*question, 900 + answer, 7], []) for question in questions for answer in range(10)]
+    shared, apart = group_rows(rows, 1, share=True, pack=True)
+    assert shared.prefix == RUBRIC
+    assert [[key for (key,) in run] for run in runs_of(rows, shared)] == [
+        [*range(start, end)] for start, end in [(0, 8), (8, 10), (10, 18), (18, 20), (20, 28), (28, 30)]
+    ]
+    assert runs_of(rows, apart) == []
