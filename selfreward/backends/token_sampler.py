@@ -24,11 +24,8 @@ class Sampler:
 
         self._temperatures_R1 = torch.tensor([[row.temperature or 1.0] for row in drawing.rows], device=device)
         greedy = [row.temperature == 0 for row in drawing.rows]
-        self._greedy_R, self._some_greedy, self._all_greedy = (
-            torch.tensor(greedy, device=device),
-            any(greedy),
-            all(greedy),
-        )
+        self._greedy_R = torch.tensor(greedy, device=device)
+        self._some_greedy, self._all_greedy = any(greedy), all(greedy)
         streams = [uniforms(row.stream, drawing.steps + 1) for row in drawing.rows]
         self._uniforms_RT = torch.tensor(streams, dtype=torch.float64, device=device)
         self._nucleus = TopPLogitsWarper(drawing.top_p) if drawing.top_p < 1 else None
