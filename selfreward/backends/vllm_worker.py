@@ -68,6 +68,7 @@ def main() -> None:
 
     _leave_ranks_out()
     _draw_by_one_number()
+    _keep_freed_memory()
     engine = LLMEngine.from_engine_args(EngineArgs(**inbox.get()))
     # Made in threads beside the engine's steps, patterns would leave it to chance which prompts share a batch.
     engine.engine_core.engine_core.structured_output_manager._use_async_grammar_compilation = False
@@ -113,6 +114,15 @@ def _draw_by_one_number() -> None:
         return inverse(weights, uniforms), None
 
     topk_topp_sampler.TopKTopPSampler.forward_cpu = draw
+
+
+def _keep_freed_memory() -> None:
+    """Has a vLLM on a CPU keep freed memory: the logits of 192 answers are over what the C library would keep."""
+    from vllm.platforms import current_platform
+
+    if current_platform.is_cpu():
+        kept_memory = runpy.run_path(str(Path(__file__).parents[1] / "kept_memory.py"))
+        kept_memory["freed_memory_kept"]().__enter__()  # until the process ends
 
 
 def _listen(stream: BinaryIO, inbox: queue.SimpleQueue[Any]) -> None:

@@ -18,7 +18,7 @@ from selfreward.updates.base import FrozenJudge, Task
 from selfreward.updates.rl_steps import RlStep
 from selfreward.updates.training_process import run_update
 
-VERSION = 6
+VERSION = 7
 _STEPS = "steps"
 
 

@@ -6,9 +6,12 @@ from typing import Any
 
 from selfreward.backends.device import Dtype
 
+Cast = list[tuple[Any, Any]]
+"""Weights as they are inside, each with the one of before."""
+
 
 @contextmanager
-def cast_once(model: Any, dtype: Dtype, *, frozen: bool) -> Iterator[None]:
+def cast_once(model: Any, dtype: Dtype, *, frozen: bool) -> Iterator[Cast]:
     """Inside, linear layers of a model on a CPU hold their weights in `dtype`; behind it, in the type of before.
 
     Autocast would cast them at every call, to the same numbers: as much time as to multiply one row by them. Where
@@ -27,10 +30,12 @@ def cast_once(model: Any, dtype: Dtype, *, frozen: bool) -> Iterator[None]:
         for name, weight in part.named_parameters(recurse=False)
         if weight.dtype != wanted and not (frozen and weight.requires_grad)
     ]
+    cast: Cast = []
     for part, name, weight in held:
         setattr(part, name, Parameter(weight.data.to(wanted), requires_grad=False))
+        cast.append((getattr(part, name), weight))
     try:
-        yield
+        yield cast
     finally:
         for part, name, weight in held:
             setattr(part, name, weight)

@@ -26,6 +26,7 @@ from selfreward.updates.adapters import Targets, lora_settings
 from selfreward.updates.autocast_weights import cast_once
 from selfreward.updates.base import StepAdvance, UpdateBase
 from selfreward.updates.checkpoints import train_on
+from selfreward.updates.head_gradient import head_kept_whole
 from selfreward.updates.libraries import load_trainers
 from selfreward.updates.new_rows import train_rows
 from selfreward.updates.packed_steps import rows_packed
@@ -233,9 +234,9 @@ def train(
     trainable = sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad)
     if new_tokens is not None:
         trainable += train_rows(spec.weight_decay, trainer.model, new_tokens)
-    frozen = cast_once(trainer.model, compute_of(spec), frozen=True)
+    once = cast_once(trainer.model, compute_of(spec), frozen=True)
     uncast = disable_input_dtype_casting(trainer.model)  # autocast casts what adapters read; PEFT would there and back
-    with _sound_attention(), trained_positions_alone(), rows_packed(model), frozen, uncast:
+    with _sound_attention(), trained_positions_alone(), rows_packed(model), uncast, once as cast, head_kept_whole(cast):
         steps = train_on(trainer, scratch) if spec.lasting else trainer.train().global_step
     merge = getattr(trainer.model, "merge_and_unload", None)
     trained = trainer.model if merge is None else merge()

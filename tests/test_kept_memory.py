@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from selfreward.updates.kept_memory import freed_memory_kept
+from selfreward.kept_memory import freed_memory_kept
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="the settings are those of glibc"
