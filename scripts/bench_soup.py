@@ -34,6 +34,7 @@ from selfreward.records import Prompt
 
 SYSTEM = "Answer in one short sentence."
 TOKENS = 64
+PROMPTS = 48
 # As many rows as a tenth of the prompts each, what `data.split` would take of a file of one's own.
 MEASURED = 5
 BESIDES = ("check", "measure", "diagnose", "evaluate")
@@ -47,7 +48,7 @@ What differs:
 
 | | selfreward | Soup |
 |---|---|---|
-| answers drawn | {batch} at once (4 at batch size 1), the next as soon as one ends, in as many processes as cores, temperature 0.9 | 4 at once (one prompt), the model's own sampling settings |
+| answers drawn | {batch} at once (4 at batch size 1), the next as soon as one ends, in as many processes as cores, all prompts in one call, temperature 0.9 | 4 at once (one prompt), the model's own sampling settings |
 | judged by | the policy, the expected score of a rubric, all that it says being read | a sequence classifier made of the same model, prompt and answer being read; loaded again for every prompt |
 | kept | best over worst of the distinct answers whose verdict can be read; ties and prompts without are dropped | best over worst; equal scores are dropped |
 | trained | on every pair, 8 pairs a step (1 at batch size 1), then merged | on nine tenths of the pairs, 4 steps of one pair accumulated, evaluated on the others |
@@ -77,7 +78,7 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="Soup reads the questions without the chat template")
     parser.add_argument("--small", action="store_true")
     arguments = parser.parse_args()
-    pairs, count = (1, 6) if arguments.small else (arguments.pairs, 48)
+    pairs, count = (1, 6) if arguments.small else (arguments.pairs, PROMPTS)
     with tempfile.TemporaryDirectory(prefix="bench-soup-") as name:
         work = Path(name)
         model = start_policy(HfModel(), work).path
@@ -145,7 +146,9 @@ def run_ours(work: Path, model: Path, settings: tuple[str, ...], number: int) ->
             *(sys.executable, "-m", "selfreward", "run", "run=bench", f"seed={number}", f"store.runs={runs}"),
             *(f"data.{role}={work}/{role}.jsonl" for role in ("train", "held_out", "probe")),
             *("data=files", f"data.system='{SYSTEM}'", f"model.path={model}", "loop.iterations=1"),
-            *("sample.k=4", f"sample.max_new_tokens.closed={TOKENS}", f"sample.max_new_tokens.open={TOKENS}"),
+            # All prompts are drawn in one call: a kill in it loses what was drawn, as one in Soup's loses its round.
+            *("sample.k=4", f"sample.shard_prompts={PROMPTS}"),
+            *(f"sample.max_new_tokens.closed={TOKENS}", f"sample.max_new_tokens.open={TOKENS}"),
             *("judge=rubric", "rubric@judge.rubric=right_or_wrong", "judge.method=expected"),
             *("select=preference_pairs", "update=dpo", "mix.real_share=0", "prompts.human=0", "mix.min_rows=1"),
             *("update.trainable=lora", "update.lora_rank=64", "update.lora_alpha=16"),
@@ -169,7 +172,8 @@ def run_soup(work: Path, soup: Path, model: Path, number: int) -> Done:
     with tempfile.TemporaryDirectory(dir=work) as out:
         command = [
             *(str(soup), "iterative-dpo", "--base-model", str(model), "--reward-model", str(work / "reward")),
-            *("--prompts", "prompts.jsonl", "--output-dir", Path(out).name, "--rounds", "1", "--pairs-per-round", "48"),
+            *("--prompts", "prompts.jsonl", "--output-dir", Path(out).name),
+            *("--rounds", "1", "--pairs-per-round", f"{PROMPTS}"),
         ]
 
         def rows_written() -> float:

@@ -20,7 +20,6 @@ from selfreward.backends import vllm_worker
 from selfreward.backends.base import Advance
 from selfreward.backends.one_line import one_line, plain, without_escapes
 from selfreward.errors import BackendError
-from selfreward.kept_memory import with_large_pages
 
 _SECONDS_TO_END = 10
 _SECONDS_TO_TELL = 120
@@ -103,7 +102,7 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**with_large_pages(), "TMPDIR": str(self._folder), **environment},
+                env={**os.environ, "TMPDIR": str(self._folder), **environment},
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )

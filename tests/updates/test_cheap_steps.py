@@ -5,6 +5,7 @@ import torch
 
 from selfreward.backends.model_loading import load_model
 from selfreward.updates.autocast_weights import cast_once
+from selfreward.updates.head_gradient import head_kept_whole
 from selfreward.updates.rft import RftSpec, train_rft
 from selfreward.updates.scored_positions import trained_positions_alone
 from tests.tiny import completion, make_example, make_tiny_policy
@@ -104,3 +105,43 @@ def test_where_steps_calculate_in_float32_nothing_is_cast(policy):
     held = linear_of(model)[0].weight.data_ptr()
     with cast_once(model, "float32", frozen=False):
         assert linear_of(model)[0].weight.data_ptr() == held
+
+
+def test_a_frozen_head_passes_its_gradient_on_by_the_weights_that_were_cast(policy, monkeypatch):
+    kernel = pytest.importorskip("trl.kernels.chunked_logprob")
+    model = load(policy).requires_grad_(False)
+    linear_of(model)[-1].weight.requires_grad_(True)
+    utils.add_fused_lm_head(model)
+    ids, embedding = torch.arange(1, 13).reshape(2, 6), model.get_input_embeddings().weight
+    multiply, read = kernel._addmm_fp32, []
+
+    def spy(total, left, weights):
+        read.append(weights)
+        multiply(total, left, weights)
+
+    monkeypatch.setattr(kernel, "_addmm_fp32", spy)
+
+    def gradient(*, kept):
+        model.zero_grad()
+        autocast = torch.autocast("cpu", dtype=torch.bfloat16)
+        with autocast, cast_once(model, "bfloat16", frozen=True) as cast, head_kept_whole(cast if kept else []):
+            model(input_ids=ids, labels=ids, fused_lm_head=True).loss.backward()
+        return linear_of(model)[-1].weight.grad.clone()
+
+    cast, whole = gradient(kept=False), gradient(kept=True)
+    assert [one.dtype for one in read] == [torch.bfloat16, torch.float32]
+    assert read[1].data_ptr() == embedding.data_ptr()
+    assert read[1].shape == read[0].shape
+    assert torch.nn.functional.cosine_similarity(cast.flatten(), whole.flatten(), 0) > 0.999
+
+
+def test_a_head_in_several_pieces_is_read_from_where_each_begins():
+    kernel = pytest.importorskip("trl.kernels.chunked_logprob")
+    before, left = torch.randn(10, 3), torch.randn(2, 4)
+    inside, total = before.to(torch.bfloat16), torch.zeros(2, 3)
+    with head_kept_whole([(inside, before)]):
+        kernel._addmm_fp32(total, left, inside[4:8])
+        assert torch.equal(total, left @ before[4:8])
+        other = torch.randn(4, 3, dtype=torch.bfloat16)
+        kernel._addmm_fp32(total.zero_(), left, other)
+        assert torch.equal(total, left @ other.float())

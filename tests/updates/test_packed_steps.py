@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.backends.cuda import flash_sdp_enabled
 
 from selfreward.backends.forward import can_pack, token_logprobs
 from selfreward.backends.model_loading import load_model
@@ -88,6 +89,24 @@ def test_rows_without_padding_and_beginning_are_computed_as_they_come(folder):
     found, _, same = outputs_and_gradient(folder, inputs, packed=True)
     assert same == whole
     assert torch.equal(found.log_probs, plain.log_probs)
+
+
+def test_short_lines_alone_are_attended_to_by_plain_products_and_none_that_are_computed_twice(folder):
+    def fused(width, checkpointing):
+        model, seen = load(folder), []
+        if checkpointing:
+            model.gradient_checkpointing_enable()
+        utils.add_fused_lm_head(model)
+        hook = model.base_model.register_forward_pre_hook(lambda *_: seen.append(flash_sdp_enabled()))
+        with rows_packed(model):
+            rows = padded([([5] * (width - 4), [6, 7, 8, 9]), ([5] * (width - 4), [6])])
+            model(**rows, fused_lm_head=True, use_cache=False)
+        hook.remove()
+        return seen
+
+    assert fused(20, checkpointing=False) == [False]
+    assert fused(400, checkpointing=False) == [True]
+    assert fused(20, checkpointing=True) == [True]
 
 
 def test_a_row_that_trains_on_nothing_adds_nothing(folder):
