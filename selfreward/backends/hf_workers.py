@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from functools import cache
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -21,7 +21,6 @@ from selfreward.backends.base import Advance
 from selfreward.backends.hf_model import AskFacts, HeldModel, Job, Loading
 from selfreward.backends.libraries import load_libraries
 from selfreward.errors import BackendError, SelfrewardError
-from selfreward.kept_memory import freed_memory_kept, with_large_pages
 
 # The process that starts them is told of Ctrl-C and ends them; they may be loading libraries then.
 _START = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); from {__name__} import main; main()"
@@ -84,9 +83,7 @@ class Workers:
         sockets = [theirs.fileno() for _, theirs in pairs]
         command = [sys.executable, "-P", "-c", _START, str(self._threads), *map(str, sockets)]
         # A new interpreter, not a copy of this one: locks of its threads would be copied too.
-        self._parent = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, pass_fds=sockets, process_group=0, env=with_large_pages()
-        )
+        self._parent = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=sockets, process_group=0)
         for ours, theirs in pairs:
             theirs.close()
             self._running.append(Connection(ours.detach()))
@@ -152,28 +149,24 @@ def serve(connection: Connection, threads: int) -> None:
 
     torch.set_num_threads(threads)
     held: HeldModel | None = None
-    with ExitStack() as memory:
-        while True:
+    while True:
+        try:
+            message = connection.recv()
+        except (EOFError, ConnectionError):
+            return
+        if message is None or (held is not None and held.loading != message[0]):
+            held = None
+            gc.collect()
+        if message is None:
+            continue
+        loading, job = message
+        with suppress(ConnectionError):  # the other end was killed meanwhile, which the next message tells
             try:
-                message = connection.recv()
-            except (EOFError, ConnectionError):
-                return
-            if message is None or (held is not None and held.loading != message[0]):
-                held = None
-                gc.collect()
-                memory.close()
-            if message is None:
-                continue
-            loading, job = message
-            with suppress(ConnectionError):  # the other end was killed meanwhile, which the next message tells
-                try:
-                    if held is None:
-                        memory.enter_context(freed_memory_kept())
-                        held = HeldModel(loading)
-                    result = held.do(job, connection.send)
-                except SelfrewardError as error:
-                    result = error
-                connection.send(result)
+                held = held or HeldModel(loading)
+                result = held.do(job, connection.send)
+            except SelfrewardError as error:
+                result = error
+            connection.send(result)
 
 
 def main() -> None:

@@ -26,9 +26,6 @@ from typing import Any, BinaryIO
 
 _LONGEST = 1 << 30
 _TELL_EVERY_S = 5
-_FEW = 8
-_LARGEST_TABLE = 1 << 25
-"""Numbers in a table of log-probabilities that stays in memory between steps."""
 
 
 def versions() -> dict[str, str]:
@@ -71,7 +68,6 @@ def main() -> None:
 
     _leave_ranks_out()
     _draw_by_one_number()
-    _keep_table_of_logprobs()
     engine = LLMEngine.from_engine_args(EngineArgs(**inbox.get()))
     # Made in threads beside the engine's steps, patterns would leave it to chance which prompts share a batch.
     engine.engine_core.engine_core.structured_output_manager._use_async_grammar_compilation = False
@@ -108,45 +104,15 @@ def _draw_by_one_number() -> None:
     inverse = runpy.run_path(str(Path(__file__).with_name("inverse_draw.py")))["inverse"]
 
     def draw(_: Any, logits: Any, generators: dict[int, Any], k: Any, p: Any) -> tuple[Any, None]:
-        uniforms = torch.rand(len(logits), dtype=torch.float64)
+        weights = topk_topp_sampler.apply_top_k_top_p(logits, k, p).softmax(-1, dtype=torch.float32)
+        if weights[:, 0].isnan().any():  # of a row all or none
+            raise RuntimeError("the model's logits are no numbers, so nothing can be drawn from it")
+        uniforms = torch.rand(len(weights), dtype=torch.float64)
         for row, generator in generators.items():
             uniforms[row] = torch.rand((), dtype=torch.float64, generator=generator)
-        drawn = []
-        for some in _few_rows(logits):
-            only = (None if setting is None else setting[some] for setting in (k, p))
-            weights = topk_topp_sampler.apply_top_k_top_p(logits[some], *only).softmax(-1, dtype=torch.float32)
-            if weights[:, 0].isnan().any():  # of a row all or none
-                raise RuntimeError("the model's logits are no numbers, so nothing can be drawn from it")
-            drawn.append(inverse(weights, uniforms[some]))
-        return torch.cat(drawn), None
+        return inverse(weights, uniforms), None
 
     topk_topp_sampler.TopKTopPSampler.forward_cpu = draw
-
-
-def _keep_table_of_logprobs() -> None:
-    """Has vLLM write the log-probabilities of a step on a CPU over those of the last, which nobody holds by then.
-
-    A new table of 192 rows is memory that the system clears first, which takes as long as to compute it.
-    """
-    import torch
-    from vllm.v1.sample.sampler import Sampler
-
-    plain, kept = Sampler.compute_logprobs, torch.empty(0)
-
-    def compute(logits: Any) -> Any:
-        if logits.device.type != "cpu" or logits.numel() > _LARGEST_TABLE:
-            return plain(logits)
-        table = kept.resize_(max(kept.numel(), logits.numel()))[: logits.numel()].view(logits.shape)
-        for some in _few_rows(logits):
-            torch.log_softmax(logits[some], -1, dtype=torch.float32, out=table[some])
-        return table
-
-    Sampler.compute_logprobs = staticmethod(compute)
-
-
-def _few_rows(table: Any) -> list[slice]:
-    """The rows of a table, so many at a time as stay near the core that reads them again."""
-    return [slice(first, first + _FEW) for first in range(0, len(table), _FEW)]
 
 
 def _listen(stream: BinaryIO, inbox: queue.SimpleQueue[Any]) -> None:

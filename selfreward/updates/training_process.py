@@ -22,9 +22,9 @@ from pydantic import Field, TypeAdapter
 from selfreward import errors
 from selfreward.artifacts import Advance
 from selfreward.artifacts.parquet import LASTING
-from selfreward.kept_memory import freed_memory_kept
 from selfreward.updates import AnyUpdate, UpdateSpec
 from selfreward.updates.base import StepAdvance, Task, Training
+from selfreward.updates.kept_memory import freed_memory_kept
 from selfreward.updates.reward import RewardJob
 
 _ERROR = "error.json"

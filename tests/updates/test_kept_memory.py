@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from selfreward.kept_memory import freed_memory_kept, with_large_pages
+from selfreward.updates.kept_memory import freed_memory_kept
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="the settings are those of glibc"
@@ -66,30 +66,6 @@ def test_a_step_uses_the_memory_of_the_one_before_and_the_end_gives_it_back():
 
 def test_what_fails_inside_gives_it_back_too():
     assert in_a_process(steps_that_fail)["behind"] > 1000, "each time anew"
-
-
-FILLED = """
-held = bytearray(64 << 20)
-held[::4096] = b"x" * len(held[::4096])
-print(next(line.split()[1] for line in open("/proc/self/smaps_rollup") if line.startswith("AnonHugePages")))
-"""
-
-
-def kib_in_large_pages():
-    done = subprocess.run(
-        [sys.executable, "-c", FILLED], env=with_large_pages(), check=True, capture_output=True, text=True
-    )
-    return int(done.stdout)
-
-
-def test_a_process_asks_for_large_pages_unless_its_own_settings_say_otherwise(monkeypatch):
-    given = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-    if not given.exists() or "[madvise]" not in given.read_text():
-        pytest.skip("this system gives large pages to all, or to none")
-    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
-    assert kib_in_large_pages() > 32 << 10
-    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=0")
-    assert kib_in_large_pages() == 0
 
 
 if __name__ == "__main__":
