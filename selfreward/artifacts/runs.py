@@ -4,6 +4,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -107,9 +108,13 @@ def link_to(target: Path, link: Path) -> None:
     """Points `link` at `target`, which may lie anywhere, at once."""
     link.parent.mkdir(parents=True, exist_ok=True)
     scratch = link.with_name(f".{link.name}.{os.getpid()}")
-    scratch.unlink(missing_ok=True)
-    scratch.symlink_to(os.path.relpath(target, link.parent))
-    scratch.replace(link)
+    placed = False
+    while not placed:
+        scratch.unlink(missing_ok=True)
+        scratch.symlink_to(os.path.relpath(target, link.parent))
+        with suppress(FileNotFoundError):  # another process that ended the same run has unlinked it meanwhile
+            scratch.replace(link)
+            placed = True
 
 
 @dataclass(frozen=True)
