@@ -18,7 +18,7 @@ def head_kept_whole(cast: Cast) -> Iterator[None]:
     """
     from trl.kernels import chunked_logprob
 
-    plain = getattr(chunked_logprob, "_addmm_fp32", None)
+    plain: Any = getattr(chunked_logprob, "_addmm_fp32", None)
     whole = {inside.untyped_storage().data_ptr(): before.detach() for inside, before in cast}
 
     def multiply(total: Any, left: Any, weights: Any) -> None:
