@@ -108,13 +108,12 @@ def link_to(target: Path, link: Path) -> None:
     """Points `link` at `target`, which may lie anywhere, at once."""
     link.parent.mkdir(parents=True, exist_ok=True)
     scratch = link.with_name(f".{link.name}.{os.getpid()}")
-    placed = False
-    while not placed:
+    while True:
         scratch.unlink(missing_ok=True)
         scratch.symlink_to(os.path.relpath(target, link.parent))
         with suppress(FileNotFoundError):  # another process that ended the same run has unlinked it meanwhile
             scratch.replace(link)
-            placed = True
+            return
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,9 @@ def cast_once(model: Any, dtype: Dtype, *, frozen: bool) -> Iterator[Cast]:
     ]
     cast: Cast = []
     for part, name, weight in held:
-        setattr(part, name, Parameter(weight.data.to(wanted), requires_grad=False))
-        cast.append((getattr(part, name), weight))
+        inside = Parameter(weight.data.to(wanted), requires_grad=False)
+        setattr(part, name, inside)
+        cast.append((inside, weight))
     try:
         yield cast
     finally:

@@ -33,7 +33,6 @@ def rows_packed(model: Any) -> Iterator[None]:
     one without that head, is left as it is.
     """
     plain = model.forward
-    spare = model.device.type == "cpu" and not model.is_gradient_checkpointing
     config = model.config.get_text_config()
     if "forward" not in vars(model) or not can_pack(model) or getattr(config, "output_router_logits", False):
         yield
@@ -43,6 +42,8 @@ def rows_packed(model: Any) -> Iterator[None]:
         named = {name for name, value in given.items() if value is not None}
         if args or not _NEEDED <= named <= _ALLOWED:
             return plain(*args, **given)
+        # Asked at every call, as a trainer may turn checkpointing on when it begins: both passes are to be alike.
+        spare = model.device.type == "cpu" and not model.is_gradient_checkpointing
         return _in_layout(plain, config.hidden_size, short=_SHORT if spare else 0, **given)
 
     with replaced(model, forward=forward):

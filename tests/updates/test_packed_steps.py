@@ -94,11 +94,11 @@ def test_rows_without_padding_and_beginning_are_computed_as_they_come(folder):
 def test_short_lines_alone_are_attended_to_by_plain_products_and_none_that_are_computed_twice(folder):
     def fused(width, checkpointing):
         model, seen = load(folder), []
-        if checkpointing:
-            model.gradient_checkpointing_enable()
         utils.add_fused_lm_head(model)
         hook = model.base_model.register_forward_pre_hook(lambda *_: seen.append(flash_sdp_enabled()))
         with rows_packed(model):
+            if checkpointing:  # a trainer turns it on as it begins
+                model.gradient_checkpointing_enable()
             rows = padded([([5] * (width - 4), [6, 7, 8, 9]), ([5] * (width - 4), [6])])
             model(**rows, fused_lm_head=True, use_cache=False)
         hook.remove()
