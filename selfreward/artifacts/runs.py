@@ -108,9 +108,11 @@ def link_to(target: Path, link: Path) -> None:
     """Points `link` at `target`, which may lie anywhere, at once."""
     link.parent.mkdir(parents=True, exist_ok=True)
     scratch = link.with_name(f".{link.name}.{os.getpid()}")
+    # A path with .. in it starts from where a folder lies, not from a link to that.
+    way = os.path.relpath(target.parent.resolve() / target.name, link.parent.resolve())
     while True:
         scratch.unlink(missing_ok=True)
-        scratch.symlink_to(os.path.relpath(target, link.parent))
+        scratch.symlink_to(way)
         with suppress(FileNotFoundError):  # another process that ended the same run has unlinked it meanwhile
             scratch.replace(link)
             return

@@ -11,7 +11,6 @@ No error of W&B ends a run. It is told once, and what W&B does not hold is sent 
 
 import hashlib
 import json
-import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfreward.artifacts import Artifact
 from selfreward.artifacts.atomic_files import canonical, locked, write_atomically, write_json
-from selfreward.artifacts.runs import read_run
+from selfreward.artifacts.runs import link_to, read_run
 from selfreward.reading.metrics import data_metrics, final_values, metrics_of_round, metrics_of_run
 from selfreward.reading.rounds import Round
 from selfreward.reading.samples import COLUMNS, sample_rows
@@ -152,7 +151,7 @@ class WandbRun:
         logs = sorted((home / "wandb").glob("*run-*/run-*.wandb"))
         online = self._spec.wandb == "online" and self._can_go_online(home, logs)
         held = 0 if online else max((_next_step(path) for path in logs), default=0)
-        _link(self._folder / "wandb", home / "wandb")
+        link_to(home / "wandb", self._folder / "wandb")
         run = wandb.init(
             id=home.name,
             resume="allow",
@@ -274,12 +273,6 @@ def _digests(folder: Path) -> str:
     """Every artifact of the run by the name of its link, with key and digest, as JSON."""
     found = {name: {"key": one.key, "digest": one.digest} for name, one in read_run(folder).artifacts()}
     return json.dumps(found, indent=2)
-
-
-def _link(link: Path, target: Path) -> None:
-    """Points the folder of a run at the W&B files of its recipe."""
-    link.unlink(missing_ok=True)
-    link.symlink_to(os.path.relpath(target.resolve(), link.parent.resolve()))
 
 
 def _why_left(error: Exception) -> str:
