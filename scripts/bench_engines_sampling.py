@@ -59,11 +59,11 @@ def drawn(backend: Backend, asked: Asked, seed: int) -> Done:
 
 def sampling(policy: Policy, pairs: int, prompts: int) -> None:
     """HfBackend as it comes, beside `generate` in this process with all threads and batches of as many answers."""
-    spec = HfSpec(device="cpu")
     chat = load_chat(policy.path, trust_remote_code=False)
     asked = asked_of(chat, prompts)
-    with HfBackend(spec, policy) as backend:
-        plain = plain_generate(policy, cast(Dtype, backend.identity["dtype"]), chat, asked, spec.batch_size)
+    with HfBackend(HfSpec(device="cpu"), policy) as backend:
+        own = backend.identity
+        plain = plain_generate(policy, cast(Dtype, own["dtype"]), chat, asked, cast(int, own["batch_size"]))
         few = Asked(asked.messages[:4], asked.rows[:4])
         drawn(backend, few, 0)  # loads the model
         found = in_turn(partial(drawn, backend, asked), plain, pairs)

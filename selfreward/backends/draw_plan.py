@@ -12,6 +12,12 @@ from selfreward.backends.token_backend import TokenRequest
 Owner = tuple[int, int, int]
 """The place of a request, of a prompt in it, and of an answer to that."""
 
+ROWS = 64
+"""How many answers a CPU draws at once."""
+
+# A step takes a GPU about as long for many rows as for few, until it is filled or its memory is.
+_MOST_GPU_ROWS = 512
+_GPU_TOKENS = ROWS * 2048
 # Tokens; a shorter beginning is not worth a call of the model.
 _FEW = 8
 # The rows of a drawing for each that is drawn at once: many, as the last steps of a drawing draw few rows, and no more
@@ -51,6 +57,12 @@ def plan_drawings(
             drawings.append(drawing)
             owners_of.append([owner for _, owner in owned])
     return drawings, owners_of
+
+
+def gpu_rows(requests: Sequence[TokenRequest]) -> int:
+    """How many answers a GPU draws at once: by the longest that may come of these requests, as many as memory holds."""
+    longest = max((len(prompt) + one.sampling.max_new_tokens for one in requests for prompt in one.prompts), default=1)
+    return max(ROWS, min(_MOST_GPU_ROWS, _GPU_TOKENS // longest))
 
 
 def _row(number: int, request: TokenRequest, owner: Owner) -> Row:

@@ -19,7 +19,7 @@ from selfreward.backends.device import (
     resolve_dtype,
     usable_threads,
 )
-from selfreward.backends.draw_plan import Owner, cost_of, plan_drawings
+from selfreward.backends.draw_plan import ROWS, Owner, cost_of, gpu_rows, plan_drawings
 from selfreward.backends.hf_model import AskFacts, HeldModel, Job, Loading, ModelFacts, Scoring, check_known
 from selfreward.backends.hf_workers import Workers, workers_of
 from selfreward.backends.shared_prefixes import Row, distinct_tokens, group_rows, runs_of
@@ -37,6 +37,7 @@ _PIECES, _LEAST = 4, 512
 class HfSpec(TokenEngineSpec):
     """`batch_size` answers are drawn at once; the draws depend on it by rounding.
 
+    `auto` is 64 on a CPU; on a GPU up to 512 short ones, and 64 where prompt and answer may have 2,048 tokens together.
     `score_batch_tokens` is how many tokens, padding included, are scored at once; those of a beginning that all of them
     share are computed once, and count half. `dtype: auto` is bfloat16 where the device computes in it, else float32.
     `workers` processes hold the model and share the work; `auto` is one on a GPU, and on a CPU two if it has two cores
@@ -46,7 +47,7 @@ class HfSpec(TokenEngineSpec):
     kind: Literal["hf"] = "hf"
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    batch_size: PositiveInt = 64
+    batch_size: Literal["auto"] | PositiveInt = "auto"
     score_batch_tokens: PositiveInt = 4096
     workers: Literal["auto"] | PositiveInt = execution("auto")
     threads: int | None = execution(None, gt=0, le=MOST_THREADS)
@@ -89,7 +90,7 @@ class HfBackend(TokenBackend):
             "torch": version("torch"),
             "dtype": self._dtype,
             "device": self._device,
-            "batch_size": self._spec.batch_size,
+            "batch_size": self._batch_size,
             "score_batch_tokens": self._spec.score_batch_tokens,
             "numerics": _NUMERICS,
         }
@@ -116,11 +117,10 @@ class HfBackend(TokenBackend):
         """All requests together, a prompt that several of them ask about once; `batch_size` answers at a time."""
         self._check_known(prompt for one in requests for prompt in one.prompts)
         facts, pad = self._ask_facts(), self._pad()
+        width = gpu_rows(requests) if self._batch_size == "auto" else self._batch_size
         # Those of a CPU share even the smallest work: the plan is to be the same where only one of them fits.
         processes = 1 if self._device == "cuda" else MOST_WORKERS
-        jobs, owners = plan_drawings(
-            requests, self._spec.batch_size, processes=processes, stops=self._stops, pad=pad, gap=facts.gap
-        )
+        jobs, owners = plan_drawings(requests, width, processes=processes, stops=self._stops, pad=pad, gap=facts.gap)
         # The longest first, so that no process is left with one while the others wait.
         order = sorted(range(len(jobs)), key=lambda number: -cost_of(jobs[number]))
         done = self._do([jobs[number] for number in order], advance)
@@ -183,6 +183,11 @@ class HfBackend(TokenBackend):
             device=self._device,
             trust_remote_code=self._spec.trust_remote_code,
         )
+
+    @property
+    def _batch_size(self) -> Literal["auto"] | int:
+        """A number where it does not depend on what is asked for."""
+        return ROWS if self._spec.batch_size == "auto" and self._device == "cpu" else self._spec.batch_size
 
     @cached_property
     def _shares(self) -> int:

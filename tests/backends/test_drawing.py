@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from selfreward.backends.base import Request, Sampling
-from selfreward.backends.draw_plan import plan_drawings
+from selfreward.backends.draw_plan import gpu_rows, plan_drawings
 from selfreward.backends.drawing import Drawing, Row
 from selfreward.backends.hf import HfBackend, HfSpec
 from selfreward.backends.token_backend import TokenRequest
@@ -94,6 +94,19 @@ def test_processes_share_what_one_call_could_draw(processes, rows):
     asked = [TokenRequest(prompts=[[1, 2], [1, 3, 4]], sampling=sampling(k=2), seed=0)]
     drawings, _ = plan_drawings(asked, 64, processes=processes, stops=[0], pad=0, gap=True)
     assert [len(one.rows) for one in drawings] == rows
+
+
+@pytest.mark.parametrize(("prompt", "limit", "rows"), [(60, 64, 512), (200, 200, 327), (2000, 48, 64), (30_000, 1, 64)])
+def test_a_gpu_draws_more_answers_at_once_the_shorter_they_may_be(prompt, limit, rows):
+    short = TokenRequest(prompts=[[1]], sampling=sampling(max_new_tokens=1), seed=0)
+    longest = TokenRequest(prompts=[[1], [1] * prompt], sampling=sampling(max_new_tokens=limit), seed=0)
+    assert gpu_rows([short, longest]) == rows
+
+
+def test_the_number_of_rows_that_a_cpu_draws_is_named_and_that_of_a_gpu_depends_on_what_is_asked(policy):
+    named = {device: HfBackend(HfSpec(device=device), policy).identity["batch_size"] for device in ("cpu", "cuda")}
+    assert named == {"cpu": 64, "cuda": "auto"}
+    assert HfBackend(HfSpec(device="cuda", batch_size=32), policy).identity["batch_size"] == 32
 
 
 def test_logits_that_are_no_numbers_are_refused():
