@@ -18,7 +18,9 @@ def inverse(weights_RV: Any, uniforms_R: Any) -> Any:
     """
     from torch.nn.functional import pad
 
-    blocks_RNB = pad(weights_RV, (0, -weights_RV.shape[1] % _BLOCK)).unflatten(1, (-1, _BLOCK))
+    if missing := -weights_RV.shape[1] % _BLOCK:  # pad() copies all of it even where it adds nothing
+        weights_RV = pad(weights_RV, (0, missing))
+    blocks_RNB = weights_RV.unflatten(1, (-1, _BLOCK))
     block_R, rest_R = _passed(blocks_RNB.sum(-1), uniforms_R)
     within_RB = blocks_RNB[range(len(block_R)), block_R]
     return block_R * _BLOCK + _passed(within_RB, rest_R)[0]

@@ -22,7 +22,7 @@ from selfreward.policies import Judging, Policy
 from selfreward.spec import execution
 
 # Raise it where other tokens may be drawn, or other last digits come.
-_NUMERICS = 1
+_NUMERICS = 2
 _HOTTEST = 2.0
 _CPU_CACHE_GIB = 4.0
 _CPU_BATCH_TOKENS = 4096

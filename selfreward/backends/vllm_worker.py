@@ -68,7 +68,7 @@ def main() -> None:
 
     _leave_ranks_out()
     _draw_by_one_number()
-    engine = LLMEngine.from_engine_args(EngineArgs(**inbox.get()))
+    engine = LLMEngine.from_engine_args(EngineArgs(**inbox.get(), **_norms_by_one_kernel()))
     # Made in threads beside the engine's steps, patterns would leave it to chance which prompts share a batch.
     engine.engine_core.engine_core.structured_output_manager._use_async_grammar_compilation = False
     while True:
@@ -113,6 +113,37 @@ def _draw_by_one_number() -> None:
         return inverse(weights, uniforms), None
 
     topk_topp_sampler.TopKTopPSampler.forward_cpu = draw
+
+
+def _norms_by_one_kernel() -> dict[str, Any]:
+    """The setting by which vLLM on a CPU adds and normalises by its own kernel for that, as on a GPU.
+
+    By torch it takes ten passes over the numbers: a tenth of the time to draw. Empty for a vLLM that lacks the kernel.
+    """
+    import torch
+    import vllm._custom_ops  # loads the kernels
+    from torch import Tensor
+    from vllm.platforms import current_platform
+
+    name = "fused_add_rms_norm"
+    operations = getattr(getattr(vllm, "ir", None), "ops", None)
+    if not (current_platform.is_cpu() and hasattr(operations, name) and hasattr(torch.ops._C, name)):
+        return {}
+
+    def known(
+        x: Tensor, x_residual: Tensor, weight: Tensor | None, epsilon: float, variance_size: int | None = None
+    ) -> bool:
+        plain = x.is_contiguous() and x_residual.is_contiguous() and variance_size is None
+        return plain and weight is not None and weight.dtype == x.dtype
+
+    def normed(
+        x: Tensor, x_residual: Tensor, weight: Tensor | None, epsilon: float, variance_size: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        torch.ops._C.fused_add_rms_norm(x, x_residual, weight, epsilon)
+        return x, x_residual
+
+    getattr(operations, name).register_impl("one_kernel", supports_args=known, inplace=True)(normed)
+    return {"ir_op_priority": {name: ["one_kernel"]}}
 
 
 def _listen(stream: BinaryIO, inbox: queue.SimpleQueue[Any]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from selfreward.backends import HfSpec, VllmSpec
+from selfreward.backends import HfSpec, VllmSpec, vllm_worker
 from selfreward.backends.base import Answer, NotScored, Sampling, TextScore
 from selfreward.backends.chat import completion_of
 from selfreward.backends.forward import token_logprobs
@@ -251,6 +251,34 @@ def gone(pid: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+COMPARE_KERNELS = """
+import runpy, sys, torch
+from vllm import LLMEngine, ir
+from vllm.platforms import current_platform
+
+setting = runpy.run_path(sys.argv[1])["_norms_by_one_kernel"]()
+made = torch.Generator().manual_seed(0)
+x, rest, weight = (torch.randn(*shape, 96, generator=made, dtype=torch.float32) for shape in ((6,), (6,), ()))
+if current_platform.is_cpu():
+    found = []
+    for provider in ("native", *setting["ir_op_priority"]["fused_add_rms_norm"]):
+        found.append(ir.ops.fused_add_rms_norm.impls[provider].impl_fn(x.clone(), rest.clone(), weight, 1e-5))
+    print(max((own - by_torch).abs().max().item() for own, by_torch in zip(*found)), len(found))
+"""
+
+
+@pytest.mark.vllm
+@pytest.mark.skipif(find_spec("vllm") is None, reason="run scripts/setup_vllm.sh")
+def test_vllms_own_kernel_adds_and_normalises_as_torch_does():
+    command = [sys.executable, "-c", COMPARE_KERNELS, vllm_worker.__file__]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    if done.stdout:
+        apart, ways = done.stdout.splitlines()[-1].split()
+        assert float(apart) < 1e-5
+        assert ways == "2"
 
 
 @pytest.fixture(scope="module")
