@@ -22,6 +22,7 @@ from selfreward.__main__ import compose
 from selfreward.artifacts import Store
 from selfreward.artifacts.runs import Run
 from selfreward.backends.hf import HfBackend
+from selfreward.backends.libraries import load_libraries
 from selfreward.config import validate
 from selfreward.loop import run_loop
 from selfreward.tracking import Tracker
@@ -67,6 +68,7 @@ def orchestration(pairs: int, *, small: bool) -> None:
     """The share of wall time outside of library calls, in the first iteration and in each of `pairs` later ones."""
     size = ["size=debug"] if small else []
     config = validate(compose(["experiment=quickstart", *size, f"loop.iterations={pairs + 1}"]))
+    load_libraries()  # as a script without the loop would, too
     clock, ends = Clock(), [(time.perf_counter(), 0.0)]
     with tempfile.TemporaryDirectory() as name, ExitStack() as patched:
         for owner, attribute in LIBRARY:
