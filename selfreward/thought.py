@@ -22,14 +22,16 @@ _BARE_CHANNEL = re.compile(r"\s*(?:analysis|commentary)")
 _BARE_FINAL = re.compile(r"assistantfinal\s*")
 
 
-def _patterns(opening: str, closing: str, flags: re.RegexFlag) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    return re.compile(re.escape(opening), flags), re.compile(re.escape(closing) + _BEHIND, flags)
+def _patterns(opening: str, closing: str, flags: str = "") -> tuple[re.Pattern[str], re.Pattern[str]]:
+    # The flags are those of a marker alone: white space behind it is that of all scripts.
+    begins, ends = (f"(?{flags}:{re.escape(marker)})" for marker in (opening, closing))
+    return re.compile(begins), re.compile(ends + _BEHIND)
 
 
 _MARKERS = [
-    *(_patterns(*pair, re.ASCII | re.IGNORECASE) for pair in _IN_ANY_CASE),
-    *(_patterns(*pair, re.NOFLAG) for pair in _AS_WRITTEN),
-    *(_patterns(opening, _FINAL, re.NOFLAG) for opening in _CHANNELS),
+    *(_patterns(*pair, "ai") for pair in _IN_ANY_CASE),
+    *(_patterns(*pair) for pair in _AS_WRITTEN),
+    *(_patterns(opening, _FINAL) for opening in _CHANNELS),
 ]
 """What opens a thought, and what closes it with all that may follow before the answer."""
 

@@ -5,7 +5,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from selfreward.thought import answer_of, estimated_answer_tokens, split_thought
@@ -147,10 +147,12 @@ PIECES = [
     *("<think>", "</think>", "<THINKING>", "</thinking>", "<thought>", "</reasoning>", "[THINK]", "[/THINK]"),
     *("<seed:think>", "</seed:think>", "<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>", "<|channel|>"),
     *("<|channel|>analysis", "<|channel|>final<|message|>", "<|start|>assistant", "analysis", "assistantfinal"),
-    *(" ", "\n", "Paris", "<", "</", "İ"),
+    *(" ", "\n", "\x1f", "\xa0", "\u3000", "Paris", "<", "</", "İ"),
 ]
 
 
+@example(text="</think>\x1f", open=False)
+@example(text="<thinking>a</thinking>\u3000\xa0Paris", open=False)
 @given(text=st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=12).map("".join), open=st.booleans())
 def test_thought_and_answer_are_the_reply_to_the_letter(text: str, open: bool) -> None:
     thought, answer = split_thought(text, open=open)
