@@ -60,7 +60,7 @@ def plan_drawings(
 
 
 def gpu_rows(requests: Sequence[TokenRequest]) -> int:
-    """How many answers a GPU draws at once: by the longest that may come of these requests, as many as memory holds."""
+    """How many answers a GPU draws at once: fewer, for the memory's sake, where one of these requests may be long."""
     longest = max((len(prompt) + one.sampling.max_new_tokens for one in requests for prompt in one.prompts), default=1)
     return max(ROWS, min(_MOST_GPU_ROWS, _GPU_TOKENS // longest))
 

@@ -269,16 +269,17 @@ if current_platform.is_cpu():
 """
 
 
-@pytest.mark.vllm
-@pytest.mark.skipif(find_spec("vllm") is None, reason="run scripts/setup_vllm.sh")
-def test_vllms_own_kernel_adds_and_normalises_as_torch_does():
-    command = [sys.executable, "-c", COMPARE_KERNELS, vllm_worker.__file__]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    if done.stdout:
-        apart, ways = done.stdout.splitlines()[-1].split()
-        assert float(apart) < 1e-5
-        assert ways == "2"
+class TestOfItsKernel:
+    pytestmark = needs_vllm
+
+    def test_vllms_own_kernel_adds_and_normalises_as_torch_does(self):
+        command = [sys.executable, "-c", COMPARE_KERNELS, vllm_worker.__file__]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        if done.stdout:
+            apart, ways = done.stdout.splitlines()[-1].split()
+            assert float(apart) < 1e-5
+            assert ways == "2"
 
 
 @pytest.fixture(scope="module")
